@@ -1,0 +1,85 @@
+"""tensorprop: index notation is the one source of a layer's forward and backward rules.
+
+Stages are verbs, data are nouns; text is accepted wherever a System is. Importing this package imports neither NumPy
+nor JAX: every public name is fetched from where it lives when it is first used.
+
+>>> import tensorprop as tp
+>>> print(tp.adjoint("z_j = a_i W_ij; h_j = tanh(z_j); E = h_j y_j", wrt="W"))
+δh_j = y_j
+δz_j = δh_j (1 - h_j²)
+δW_ij = δz_j a_i
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from tensorprop.errors import TensorpropError
+
+if TYPE_CHECKING:
+    from tensorprop.calculus import adjoint, batch, derive, simplify
+    from tensorprop.check import check, equivalent
+    from tensorprop.layers import Dense, Layer, chain
+    from tensorprop.run import compile, plan, value_and_grad
+    from tensorprop.text import parse, parse_einsum, show
+
+__all__ = [
+    "Dense",
+    "Layer",
+    "TensorpropError",
+    "__version__",
+    "adjoint",
+    "batch",
+    "chain",
+    "check",
+    "compile",
+    "derive",
+    "equivalent",
+    "parse",
+    "parse_einsum",
+    "plan",
+    "show",
+    "simplify",
+    "value_and_grad",
+]
+
+__version__ = "0.1.0"
+
+# Where each public name lives.
+_HOMES = {
+    "tensorprop.text": ("parse", "parse_einsum", "show"),
+    "tensorprop.calculus": ("adjoint", "batch", "derive", "simplify"),
+    "tensorprop.layers": ("Dense", "Layer", "chain"),
+    "tensorprop.run": ("compile", "plan", "value_and_grad"),
+    "tensorprop.check": ("check", "equivalent"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """A public name, on its first use."""
+    try:
+        home = _HOME[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """A package in which a public name is not hidden by a submodule that is called the same (``check``)."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

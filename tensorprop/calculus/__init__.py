@@ -1,0 +1,9 @@
+"""Mathematics on expressions: derivatives, adjoints, simplification, batches."""
+
+from tensorprop.calculus.adjoint import adjoint
+from tensorprop.calculus.batch import batch
+from tensorprop.calculus.derive import derive
+from tensorprop.calculus.simplify import simplify
+from tensorprop.calculus.stable import stabilise
+
+__all__ = ["adjoint", "batch", "derive", "simplify", "stabilise"]

@@ -1,0 +1,125 @@
+"""Derivatives of one output: Jacobians, gradients, Hessians and higher, as one equation.
+
+In: a System and the variables. Out: ``∂y_J/∂x_K = …`` in terms of the System's inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tensorprop.calculus.pullback import entry, pullback
+from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.core.build import ONE, add, fresh
+from tensorprop.core.equation import Equation, System, equation
+from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.walk import freshen, inline
+from tensorprop.errors import IndexMismatch, RankMismatch, UnknownName, UsageError, near
+from tensorprop.text.parse import parse_expression
+from tensorprop.text.source import as_system
+
+__all__ = ["derive", "expanded"]
+
+_SUPER = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def derive(s: System | Equation | str, wrt: str | Iterable[str], of: str | None = None) -> Equation:
+    """``∂y_J/∂x_K``, with brackets for what only equal indices couple.
+
+    The axes of the result are the function's indices, then each variable's. ``wrt`` is ``"x_k"``, or bare ``"x"``
+    (letters are then chosen), or several for higher and mixed derivatives, differentiated from left to right.
+    ``of`` names the output where the System has several; intermediates are put into the formula.
+
+    >>> print(derive("y = x_i A_ij x_j", wrt="x_k"))
+    ∂y/∂x_k = A_kj x_j + x_i A_ik
+    >>> print(derive("y = x_i A_ij x_j", wrt=("x_k", "x_l")))
+    ∂²y/∂x_k∂x_l = A_kl + A_lk
+    """
+    s = as_system(s)
+    name = _output(s, of)
+    letters, value = s[name].letters, expanded(s, name)
+    variables = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    if not variables:
+        raise UsageError("wrt names no variable", fix=f"name one of {', '.join(s.inputs)}")
+    done: list[tuple[str, tuple[str, ...]]] = []
+    taken = list(letters)
+    for text in variables:
+        x = _variable(s, text, taken, value)
+        axes = x.letters or ()
+        taken += axes
+        done.append((x.name, axes))
+    # letters of the result may not be bound inside
+    fixed: tuple[str, ...] = letters
+    for x, axes in done:
+        value = freshen(value, frozenset(taken))
+        shares = pullback(value, ONE, fixed=frozenset(fixed))
+        terms = [entry(t, g, axes, frozenset(fixed)) for t, g in shares.items() if t.name == x]
+        value = simplify_expr(freshen(add(*terms), frozenset(taken)))
+        fixed += axes
+    target = Tensor(_name(name, len(letters), done), tuple(Index(i) for i in fixed))
+    return equation(target, value)
+
+
+def expanded(s: System, name: str) -> Expr:
+    """The right side of ``name`` with every intermediate put in, over its equation's letters."""
+    need = s.only([name])
+    full: dict[str, tuple[tuple[str, ...], Expr]] = {}
+    for eq in need.ordered:
+        full[eq.name] = (eq.letters, freshen(inline(eq.value, full), frozenset(eq.letters)))
+    return full[name][1]
+
+
+def _output(s: System, of: str | None) -> str:
+    if of is not None:
+        s[of]
+        return of
+    if len(s.outputs) != 1:
+        raise UsageError(
+            f"these equations have {len(s.outputs)} outputs: {', '.join(s.outputs)}",
+            fix=f'say which one: of="{s.outputs[-1]}"' if s.outputs else "define something",
+        )
+    return s.outputs[0]
+
+
+def _variable(s: System, text: str, taken: list[str], value: Expr) -> Tensor:
+    """The variable as a tensor with letters of its own."""
+    x = parse_expression(text, free=None) if "_" in text or "[" in text else Tensor(text.strip(), ())
+    if not isinstance(x, Tensor):
+        raise UsageError(f"{text} is not a tensor with indices", fix='write "x_k", or bare "x"')
+    if x.name not in s.names:
+        close = near(x.name, s.names)
+        raise UnknownName(
+            f"no tensor {x.name} in these equations",
+            known=f"known: {', '.join(s.names)}",
+            fix=f"did you mean {close[0]}?" if close else None,
+        )
+    if s.defines(x.name):
+        raise UsageError(
+            f"{x.name} is defined by an equation, and derive() puts it in",
+            fix=f"differentiate with respect to an input: {', '.join(s.inputs)}; for ∂E/∂{x.name} use adjoint()",
+        )
+    rank = s.rank(x.name) if x.name in s.names else 0
+    if not x.subscripts and rank:
+        avoid = set(taken) | value.free | value.binds
+        letters: list[str] = []
+        for _ in range(rank):
+            letters.append(fresh("j", avoid))
+            avoid.add(letters[-1])
+        return Tensor(x.name, tuple(Index(i) for i in letters))
+    if len(x.subscripts) != rank:
+        raise RankMismatch(f"{x.name} has {rank} axes, {text} has {len(x.subscripts)} indices")
+    names = x.letters
+    if names is None or len(set(names)) != len(names) or set(names) & set(taken):
+        raise IndexMismatch(
+            f"the variable {text} needs letters of its own",
+            known=f"in use: {' '.join(taken)}" if taken else None,
+            fix=f'write other letters, or bare "{x.name}" and letters are chosen',
+        )
+    return x
+
+
+def _name(y: str, rank: int, variables: list[tuple[str, tuple[str, ...]]]) -> str:
+    order = len(variables)
+    power = str(order).translate(_SUPER) if order > 1 else ""
+    return f"∂{power}{y}{'·' * rank}/" + "".join(f"∂{x}{'·' * len(axes)}" for x, axes in variables)
+
+

@@ -1,0 +1,138 @@
+"""Reverse differentiation of one right side: how a change of the value is owed to each tensor entry in it.
+
+In: an expression, and the cotangent of its value. Out: the cotangent of every tensor entry that occurs in it.
+The whole calculus is one rule a kind of node:
+
+    value            owes to            what
+    x + y            x                  g
+    x y z            y                  x z g
+    Σ_i x_i          x_i                g              (for every i)
+    f(x)             x                  f′(x) g
+    max_i x_i …      x_i                its row in the table of reductions
+
+and one rule for indices: what is owed to something that does not depend on an index is added up over that index.
+Sizes, text and Systems are not known here.
+"""
+
+from __future__ import annotations
+
+from tensorprop.calculus.functions import slope
+from tensorprop.calculus.reductions import pullback as pull_reduction
+from tensorprop.core.build import ZERO, add, bracket, fresh, mul, remake, substitute, sum_over
+from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Reduce, Sum, Tensor
+from tensorprop.core.walk import fold, postorder, witness
+
+__all__ = ["entry", "pullback"]
+
+
+def pullback(
+    value: Expr,
+    seed: Expr,
+    *,
+    result: Expr | None = None,
+    scope: frozenset[str] = frozenset(),
+    fixed: frozenset[str] = frozenset(),
+) -> dict[Tensor, Expr]:
+    """The cotangent of every tensor entry in ``value``, in reading order.
+
+    ``scope``: letters of the left side that are added up where a part of the value does not depend on them (as in an
+    adjoint). ``fixed``: letters that stay as they are (as in a Jacobian, whose rows they number). ``result`` is a
+    name for the value itself, which slopes such as ``1 - y²`` may use.
+
+    The free indices of an entry's cotangent are among the entry's own and the fixed ones.
+    """
+    nodes = list(postorder(_apart(value, fixed) if fixed else value))
+    value = nodes[-1]
+    owed: dict[Expr, list[Expr]] = {}
+    _owe(owed, value, seed, scope, value)
+    found: dict[Tensor, Expr] = {}
+    for n in reversed(nodes):
+        shares = owed.pop(n, None)
+        if not shares:
+            continue
+        g = add(*shares)
+        if g is ZERO:
+            continue
+        if isinstance(n, Tensor):
+            found[n] = g
+            continue
+        here, whole = n.free, n
+        if isinstance(n, (Sum, Reduce)):
+            here, whole = here | frozenset(n.indices), n.body
+        for child, share in _shares(n, g, result if n is value and result is not None else n):
+            _owe(owed, child, share, here - fixed, whole)
+    return {t: found[t] for t in nodes if isinstance(t, Tensor) and t in found}
+
+
+def _shares(n: Expr, g: Expr, result: Expr) -> list[tuple[Expr, Expr]]:
+    """What a node owes to each of its children, as the table above has it."""
+    match n:
+        case Add(terms):
+            return [(t, g) for t in terms]
+        case Mul(factors):
+            return [(f, mul(*factors[:k], *factors[k + 1 :], g)) for k, f in enumerate(factors)]
+        case Sum(_, body):
+            return [(body, g)]
+        case Call(function, args):
+            return [(a, mul(slope(function, k, args, result), g)) for k, a in enumerate(args) if _varies(a)]
+        case Reduce():
+            return [(n.body, pull_reduction(n, None if result is n else result, g))] if _varies(n.body) else []
+        case _:
+            return []  # numbers, brackets, sizes and indices are constant
+
+
+def _apart(value: Expr, fixed: frozenset[str]) -> Expr:
+    """Normalisers whose entry is a fixed letter, their own letters called otherwise: ``softmax_v(s_v)[u]``."""
+
+    def rule(n: Expr, children: tuple[Expr, ...]) -> Expr:
+        e = remake(n, children)
+        if not isinstance(e, Reduce) or fixed.isdisjoint(e.indices):
+            return e
+        taken = set(fixed | e.body.free | e.body.binds)
+        names: dict[str, Expr] = {}
+        for i in e.indices:
+            names[i] = Index(fresh(i, taken))
+            taken |= names[i].free
+        return Reduce(e.op, tuple(j.name for j in names.values() if isinstance(j, Index)), substitute(e.body, names), e.at)
+
+    return fold(value, rule)
+
+
+def _varies(e: Expr) -> bool:
+    """Whether a tensor entry occurs in ``e`` outside brackets; spares constants the work of a slope."""
+    return any(isinstance(n, Tensor) for n in postorder(e))
+
+
+def _owe(owed: dict[Expr, list[Expr]], part: Expr, g: Expr, scope: frozenset[str], whole: Expr) -> None:
+    """Owe ``g`` to ``part``, added up over every index of the scope that the part lacks."""
+    if g is ZERO or not part.children and not isinstance(part, Tensor):
+        return
+    missing = scope - part.free
+    if missing:
+        seen = g.free & missing
+        # Σ_j g = dim(j) g where g does not have j either
+        sizes = [witness(whole, j) for j in sorted(missing - seen)]
+        g = sum_over(sorted(seen), mul(*sizes, g))
+    owed.setdefault(part, []).append(g)
+
+
+def entry(t: Tensor, g: Expr, letters: tuple[str, ...], fixed: frozenset[str] = frozenset()) -> Expr:
+    """What the occurrence ``t`` with cotangent ``g`` contributes to the entry ``letters`` of the tensor's derivative.
+
+    ``∂W_ij/∂W_kl = [i = k][j = l]``: a plain index that occurs for the first time is called as the entry calls it, and
+    its bracket is gone; every other subscript keeps its bracket.
+
+    >>> from tensorprop.core.build import tensor
+    >>> entry(tensor("X", "i", "i"), tensor("g", "i"), ("k", "l"))
+    Mul((Bracket('=', Index('k'), Index('l')), Tensor('g', (Index('k'),))))
+    """
+    names: dict[str, Expr] = {}
+    kept: list[tuple[Expr, Expr]] = []
+    for s, k in zip(t.subscripts, letters, strict=True):
+        if isinstance(s, Index) and s.name not in names and s.name not in fixed:
+            names[s.name] = Index(k)
+        else:
+            kept.append((s, Index(k)))
+    left = t.free - fixed - frozenset(names)
+    body = mul(*(bracket("=", substitute(s, names), k) for s, k in kept), substitute(g, names))
+    return sum_over(sorted(left), body) if left else body

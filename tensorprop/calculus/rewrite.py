@@ -1,0 +1,68 @@
+"""Rewriting by laws: each law is a string in the notation, checked by a machine, and a function that applies it.
+
+In: an expression and a list of laws. Out: the expression with every law applied until none applies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tensorprop.core.build import remake
+from tensorprop.core.expr import Expr
+
+__all__ = ["LAWS", "Law", "law", "rewrite"]
+
+_ROUNDS = 64  # a node is rewritten at most this often; every law makes it smaller or puts it in order
+
+
+@dataclass(frozen=True)
+class Law:
+    """``left = right``, as text; ``because`` is the caption of a step that uses it; ``apply`` gives None where it does not apply."""
+
+    text: str
+    because: str
+    apply: Callable[[Expr], Expr | None]
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """The two sides of the text."""
+        left, _, right = self.text.partition(" == ")
+        return left, right
+
+
+LAWS: dict[str, Law] = {}
+
+
+def law(text: str, *, because: str) -> Callable[[Callable[[Expr], Expr | None]], Law]:
+    """Register a law: ``@law("Σ_i [i = j] x_i == x_j", because="…")``; the two sides are parted by ``==``."""
+
+    def register(apply: Callable[[Expr], Expr | None]) -> Law:
+        LAWS[apply.__name__] = made = Law(text, because, apply)
+        return made
+
+    return register
+
+
+def rewrite(root: Expr, laws: Sequence[Law], done: dict[Expr, Expr] | None = None, depth: int = 0) -> Expr:
+    """``root`` with the laws applied to every node, from the leaves up, until none applies any more.
+
+    ``done`` holds what is settled and may be kept between calls with the same laws. The recursion is one level for
+    every law that applies at the same node, not one for every node.
+    """
+    done = {} if done is None else done
+    stack: list[tuple[Expr, bool]] = [(root, False)]
+    while stack:
+        n, ready = stack.pop()
+        if n in done:
+            continue
+        if not ready:
+            stack.append((n, True))
+            stack.extend((c, False) for c in reversed(n.children) if c not in done)
+            continue
+        e = remake(n, tuple(done[c] for c in n.children))
+        if e not in done:
+            new = next((r for r in (a.apply(e) for a in laws) if r is not None and r is not e), None)
+            done[e] = e if new is None or depth >= _ROUNDS else rewrite(new, laws, done, depth + 1)
+        done[n] = done[e]
+    return done[root]

@@ -1,0 +1,288 @@
+"""The laws of simplification: each one a string that a machine checks, and the few lines that apply it.
+
+Order does not matter (a test applies them shuffled); every law keeps the value and leaves less to do. Products keep
+the order in which they were written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from math import gcd, lcm
+
+from tensorprop.calculus.rewrite import Law, law
+from tensorprop.core.canon import canonical
+from tensorprop.core.build import add, mul, number, power, rename, substitute, sum_over
+from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Sum, Tensor
+from tensorprop.core.walk import freshen
+
+__all__ = ["SIMPLIFY"]
+
+
+def factors(e: Expr) -> tuple[Expr, ...]:
+    """The factors of a product, or the expression itself."""
+    return e.factors if isinstance(e, Mul) else (e,)
+
+
+def split(e: Expr) -> tuple[Fraction, Expr]:
+    """A term as number and rest; the number in front of a sum's body counts."""
+    if isinstance(e, Number):
+        return e.value, number(1)
+    if isinstance(e, Mul) and isinstance(e.factors[0], Number):
+        return e.factors[0].value, mul(*e.factors[1:])
+    if isinstance(e, Sum):
+        c, body = split(e.body)
+        return (c, sum_over(e.indices, body)) if c != 1 else (c, e)
+    return Fraction(1), e
+
+
+def scale(c: Fraction, e: Expr) -> Expr:
+    """``c e``, the number inside the sum where the term is one: ``Σ_i 2 a_i b_i`` is written ``2 a_i b_i``."""
+    if c == 1:
+        return e
+    if isinstance(e, Sum) and not isinstance(e.body, Add):
+        return sum_over(e.indices, mul(number(c), e.body))
+    return mul(number(c), e)
+
+
+# --------------------------------------------------------------------------- brackets
+def _solves(b: Expr, bound: Sequence[str]) -> tuple[str, Expr] | None:
+    """``[i = e]`` read as i := e for a bound letter i, where e is another index."""
+    if not isinstance(b, Bracket) or b.relation != "=":
+        return None
+    for i, e in ((b.left, b.right), (b.right, b.left)):
+        if isinstance(i, Index) and i.name in bound and isinstance(e, Index) and e is not i:
+            return i.name, e
+    return None
+
+
+@law("Σ_i [i = j] a_i b_ik == a_j b_jk", because="of a sum with [i = j] only the term with i = j is left")
+def one_point(e: Expr) -> Expr | None:
+    if not isinstance(e, Sum):
+        return None
+    parts = factors(e.body)
+    for k, f in enumerate(parts):
+        found = _solves(f, e.indices)
+        if found is not None:
+            i, value = found
+            rest = [i2 for i2 in e.indices if i2 != i]
+            body = substitute(mul(*parts[:k], *parts[k + 1 :]), {i: value})
+            kept = [i2 for i2 in rest if i2 in body.free]
+            if len(kept) < len(rest):  # a letter would lose its range
+                return None
+            return sum_over(rest, body)
+    return None
+
+
+@law("[i = j] [i = j] a_i == [i = j] a_i", because="a bracket is 0 or 1")
+def bracket_once(e: Expr) -> Expr | None:
+    if not isinstance(e, Mul):
+        return None
+    seen: set[Expr] = set()
+    kept: list[Expr] = []
+    for f in e.factors:
+        if isinstance(f, Bracket) and f in seen:
+            continue
+        seen.add(f)
+        kept.append(f)
+    return mul(*kept) if len(kept) < len(e.factors) else None
+
+
+@law("Σ_i (a_i + [i = j]) b_i == Σ_i a_i b_i + Σ_i [i = j] b_i", because="a product with a sum is taken apart where a bracket waits for its index")
+def meet_bracket(e: Expr) -> Expr | None:
+    if not isinstance(e, Sum):
+        return None
+    parts = factors(e.body)
+    for k, f in enumerate(parts):
+        if isinstance(f, Add) and any(any(_solves(g, e.indices) for g in factors(t)) for t in f.terms):
+            terms = (mul(*parts[:k], t, *parts[k + 1 :]) for t in f.terms)
+            if all(t.free >= frozenset(e.indices) for t in (terms := list(terms))):
+                return add(*(sum_over(e.indices, t) for t in terms))
+    return None
+
+
+# --------------------------------------------------------------------------- collecting
+def _key(e: Expr) -> Expr:
+    """A form in which like terms are the same object: factors sorted, bound letters called after their places."""
+    return canonical(e)
+
+
+@law("2 a_i b_i + 3 b_i a_i == 5 a_i b_i", because="like terms are collected")
+def collect(e: Expr) -> Expr | None:
+    if not isinstance(e, Add):
+        return None
+    total: dict[Expr, Fraction] = {}
+    first: dict[Expr, Expr] = {}
+    for t in e.terms:
+        c, rest = split(t)
+        k = _key(rest)
+        ck, k = split(k)
+        total[k] = total.get(k, Fraction(0)) + c * ck
+        first.setdefault(k, rest if ck == 1 else scale(1 / ck, rest))
+    if len(total) == len(e.terms):
+        return None
+    return add(*(scale(c, first[k]) for k, c in total.items() if c))
+
+
+@law("a_i x_ij + a_i y_ij == a_i (x_ij + y_ij)", because="a factor of every term is taken out")
+def common_factor(e: Expr) -> Expr | None:
+    if not isinstance(e, Add):
+        return None
+    terms = _aligned(e.terms)
+    if terms is None:
+        return None
+    bound, bodies = terms
+    common: Counter[Expr] = Counter(f for f in factors(bodies[0]) if not isinstance(f, Number))
+    for b in bodies[1:]:
+        common &= Counter(factors(b))
+        if not common:
+            return None
+    rests: list[Expr] = []
+    for b in bodies:
+        left, kept = Counter(common), list[Expr]()
+        for f in factors(b):
+            if left[f] > 0:
+                left[f] -= 1
+            else:
+                kept.append(f)
+        rests.append(mul(*kept))
+    taken, order = Counter(common), list[Expr]()
+    for f in factors(bodies[0]):
+        if taken[f] > 0:
+            taken[f] -= 1
+            order.append(f)
+    inner = add(*rests)
+    first = factors(bodies[0])
+    ahead = bool(first) and not isinstance(first[0], Number) and common[first[0]] > 0
+    if isinstance(first[0], Number) and len(first) > 1:
+        ahead = common[first[1]] > 0
+    body = mul(*order, inner) if ahead else mul(inner, *order)
+    return sum_over(bound, body)
+
+
+def _aligned(terms: tuple[Expr, ...]) -> tuple[tuple[str, ...], list[Expr]] | None:
+    """Sums over as many letters as one another, written over the same letters; no sums at all, as they are."""
+    if not any(isinstance(t, Sum) for t in terms):
+        return (), list(terms)
+    first = terms[0]
+    if not all(isinstance(t, Sum) and len(t.indices) == 1 for t in terms) or not isinstance(first, Sum):
+        same = {t.indices for t in terms if isinstance(t, Sum)}
+        if len(same) == 1 and all(isinstance(t, Sum) for t in terms):
+            return same.pop(), [t.body for t in terms if isinstance(t, Sum)]
+        return None
+    letter = first.indices[0]
+    bodies: list[Expr] = []
+    for t in terms:
+        assert isinstance(t, Sum)
+        if t.indices[0] != letter and letter in t.body.free | t.body.binds:
+            return None
+        bodies.append(t.body if t.indices[0] == letter else rename(t.body, {t.indices[0]: letter}))
+    return (letter,), bodies
+
+
+@law("2 a_i + 4 b_i == 2 (a_i + 2 b_i)", because="a number of every term is taken out")
+def common_number(e: Expr) -> Expr | None:
+    """Inside a product only: a sum that stands alone keeps its numbers."""
+    if not isinstance(e, Mul):
+        return None
+    for k, f in enumerate(e.factors):
+        if isinstance(f, Add):
+            c = _content(f)
+            if c != 1:
+                inner = add(*(scale(a / c, r) for a, r in map(split, f.terms)))
+                return mul(number(c), *e.factors[:k], inner, *e.factors[k + 1 :])
+    return None
+
+
+def _content(e: Add) -> Fraction:
+    """The number that can be taken out of a sum so that what is left has whole coefficients without a divisor."""
+    numbers = [split(t)[0] for t in e.terms]
+    top = gcd(*(abs(c.numerator) for c in numbers))
+    low = lcm(*(c.denominator for c in numbers))
+    if low > 1000:
+        return Fraction(1)
+    sign = -1 if all(c < 0 for c in numbers) else 1
+    return Fraction(sign * top, low)
+
+
+# --------------------------------------------------------------------------- products
+@law("x_i^2 x_i^3 == x_i^5", because="powers of one base are put together")
+def merge_powers(e: Expr) -> Expr | None:
+    if not isinstance(e, Mul):
+        return None
+    where: dict[Expr, int] = {}
+    out: list[Expr] = []
+    exponent: list[Fraction] = []
+    changed = False
+    for f in e.factors:
+        base, n = f, Fraction(1)
+        if isinstance(f, Call) and f.function == "power" and isinstance(f.args[1], Number) and f.args[1].value.denominator == 1:
+            base, n = f.args[0], f.args[1].value
+        k = where.get(base)
+        if k is not None and (n * exponent[k] > 0 and (n != 1 or exponent[k] != 1) or isinstance(base, Dim)):
+            exponent[k] += n
+            changed = True
+            out[k] = power(base, number(exponent[k]))
+            continue
+        if k is None:
+            where[base] = len(out)
+        out.append(f)
+        exponent.append(n)
+    return mul(*out) if changed else None
+
+
+@law("a_k (W_ij x_j) == a_k W_ij x_j", because="a factor without the index may stand inside the sum")
+def widen_sum(e: Expr) -> Expr | None:
+    """Where every bound letter stands twice, the sum is understood: nothing needs a Σ or brackets."""
+    if not isinstance(e, Mul):
+        return None
+    for k, f in enumerate(e.factors):
+        if isinstance(f, Sum) and _understood(f):
+            others = frozenset[str]().union(*(g.free | g.binds for j, g in enumerate(e.factors) if j != k))
+            inner = freshen(f, others) if not others.isdisjoint(f.indices) else f
+            assert isinstance(inner, Sum)
+            if not others.isdisjoint(inner.indices):
+                return None
+            return sum_over(inner.indices, mul(*e.factors[:k], inner.body, *e.factors[k + 1 :]))
+    return None
+
+
+def _understood(e: Sum) -> bool:
+    """Whether every letter of a sum stands in two factors of its body, or twice in one tensor."""
+    if isinstance(e.body, Add):
+        return False
+    parts = factors(e.body)
+    for i in e.indices:
+        hits = [f for f in parts if i in f.free]
+        twice = any(isinstance(f, Tensor) and sum(i in s.free for s in f.subscripts) > 1 for f in hits)
+        if len(hits) < 2 and not twice:
+            return False
+    return True
+
+
+@law("Σ_i a_j b_i == a_j Σ_i b_i", because="a factor without the index stands before the sum")
+def narrow_sum(e: Expr) -> Expr | None:
+    """Where a letter stands once, so that its Σ is written, the Σ is put before the factors that it concerns."""
+    if not isinstance(e, Sum) or not isinstance(e.body, Mul) or _understood(e):
+        return None
+    bound = frozenset(e.indices)
+    outside = [f for f in e.body.factors if not (f.free & bound)]
+    inside = [f for f in e.body.factors if f.free & bound]
+    if not inside or not [f for f in outside if not isinstance(f, Number)]:
+        return None
+    return mul(*outside, sum_over(e.indices, mul(*inside)))
+
+
+SIMPLIFY: tuple[Law, ...] = (
+    one_point,
+    bracket_once,
+    meet_bracket,
+    collect,
+    common_factor,
+    common_number,
+    merge_powers,
+    widen_sum,
+    narrow_sum,
+)
+

@@ -1,0 +1,39 @@
+"""Simplification: the laws of ``rules`` applied until none is left to apply.
+
+In: an expression, an Equation or a System. Out: the same kind of thing, equal in value for all arrays.
+"""
+
+from __future__ import annotations
+
+from typing import overload
+
+from tensorprop.calculus.rewrite import rewrite
+from tensorprop.calculus.rules import SIMPLIFY
+from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.expr import Expr
+from tensorprop.text.source import as_system
+
+__all__ = ["simplify", "simplify_expr"]
+
+def simplify_expr(e: Expr) -> Expr:
+    """An expression with brackets eliminated, like terms collected and common factors taken out."""
+    return rewrite(e, SIMPLIFY)
+
+
+@overload
+def simplify(x: Equation) -> Equation: ...
+@overload
+def simplify(x: System | str) -> System: ...
+@overload
+def simplify(x: Expr) -> Expr: ...
+def simplify(x: Expr | Equation | System | str) -> Expr | Equation | System:
+    """The same rule in fewer symbols; idempotent, and equal in value.
+
+    >>> print(simplify("y_k = Σ_i [i = k] a_i x_i + x_k a_k"))
+    y_k = 2 a_k x_k
+    """
+    if isinstance(x, Expr):
+        return simplify_expr(x)
+    if isinstance(x, Equation):
+        return equation(x.target, simplify_expr(x.value))
+    return system(equation(eq.target, simplify_expr(eq.value)) for eq in as_system(x))

@@ -1,0 +1,147 @@
+"""Hand-written softmaxes, log-sums and logistic functions, brought into the forms that do not overflow.
+
+In: a System. Out: an equal System in which, for real numbers,
+
+    exp(s_t) / Σ_u exp(s_u)   is   softmax_t(s_t)          log softmax_t(s_t)     is   logsoftmax_t(s_t)
+    log Σ_u exp(s_u)          is   logsumexp_u(s_u)         log(1 + exp(x))        is   softplus(x)
+    1 / (1 + exp(-x))         is   σ(x)                     log σ(x), log(1-σ(x))  is   logsigmoid(x), logsigmoid(-x)
+
+also where the parts have names of their own (``e_t = exp(s_t)``). Meant for what is computed, not for what is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tensorprop.core.build import MINUS_ONE, ONE, call, mul, negate, reduce, substitute
+from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Reduce, Sum, Tensor
+from tensorprop.core.walk import transform
+from tensorprop.text.source import as_system
+
+__all__ = ["match", "stabilise"]
+
+Look = Callable[[Expr], Expr]
+
+
+def stabilise(s: System | Equation | str) -> System:
+    """The same System in forms that neither overflow nor cancel.
+
+    >>> print(stabilise("e_i = exp(x_i); p_i = e_i / Σ_j e_j; L = -t_i log(p_i)")["L"])
+    L = -t_i logsoftmax_i(x_i)
+    """
+    s = as_system(s)
+    defined: dict[str, tuple[tuple[str, ...], Expr]] = {}
+
+    def look(e: Expr) -> Expr:
+        """What a name stands for, one step deep."""
+        while isinstance(e, Tensor) and e.name in defined:
+            letters, value = defined[e.name]
+            e = substitute(value, dict(zip(letters, e.subscripts, strict=True)))
+        return e
+
+    new: dict[str, Equation] = {}
+    for eq in s.ordered:
+        value = transform(eq.value, lambda n: _stable(n, look))
+        new[eq.name] = eq if value is eq.value else equation(eq.target, value)
+        defined[eq.name] = (eq.letters, new[eq.name].value)
+    return system(new[eq.name] for eq in s)
+
+
+def _stable(e: Expr, look: Look) -> Expr:
+    if isinstance(e, Mul):
+        return _quotient(e.factors, look) or e
+    if isinstance(e, Call):
+        if e.function == "log":
+            return _logarithm(look(e.args[0]), look) or e
+        if _is_reciprocal(e):
+            return _quotient((e,), look) or e
+    return e
+
+
+def _is_reciprocal(e: Expr) -> bool:
+    return isinstance(e, Call) and (e.function == "reciprocal" or (e.function == "power" and e.args[1] is MINUS_ONE))
+
+
+
+def _exponent(e: Expr, look: Look) -> Expr | None:
+    """x, where ``e`` is exp(x)."""
+    e = look(e)
+    return e.args[0] if isinstance(e, Call) and e.function == "exp" else None
+
+
+def _quotient(factors: tuple[Expr, ...], look: Look) -> Expr | None:
+    """A factor exp(a) over a factor Σ exp(b) or 1 + exp(b), taken together."""
+    for k, below in enumerate(factors):
+        if not _is_reciprocal(below):
+            continue
+        assert isinstance(below, Call)
+        total = look(below.args[0])
+        rest = [*factors[:k], *factors[k + 1 :]]
+        x = _one_plus_exp(total, look)
+        if x is not None:
+            for j, above in enumerate(rest):
+                if _exponent(above, look) is x:  # exp(x) / (1 + exp(x))
+                    return mul(*rest[:j], call("sigmoid", x), *rest[j + 1 :])
+            return mul(*rest, call("sigmoid", negate(x)))
+        if isinstance(total, Sum):
+            b = _exponent(total.body, look)
+            if b is None:
+                continue
+            for j, above in enumerate(rest):
+                a = _exponent(above, look)
+                found = match(b, a, total.indices) if a is not None else None
+                if found is not None:
+                    at = [found[i] for i in total.indices]
+                    return mul(*rest[:j], reduce("softmax", total.indices, b, at), *rest[j + 1 :])
+    return None
+
+
+def _one_plus_exp(e: Expr, look: Look) -> Expr | None:
+    if isinstance(e, Add) and len(e.terms) == 2 and ONE in e.terms:
+        return _exponent(e.terms[1 - e.terms.index(ONE)], look)
+    return None
+
+
+def _logarithm(x: Expr, look: Look) -> Expr | None:
+    """The logarithm of ``x``, where there is a better way."""
+    if isinstance(x, Sum):
+        b = _exponent(x.body, look)
+        return reduce("logsumexp", x.indices, b) if b is not None else None
+    if isinstance(x, Reduce) and x.op == "softmax":
+        return reduce("logsoftmax", x.indices, x.body, x.at)
+    if isinstance(x, Call) and x.function == "sigmoid":
+        return call("logsigmoid", x.args[0])
+    inner = _one_plus_exp(x, look)
+    if inner is not None:
+        return call("softplus", inner)
+    if isinstance(x, Add) and len(x.terms) == 2 and ONE in x.terms:
+        other = x.terms[1 - x.terms.index(ONE)]
+        if isinstance(other, Mul) and other.factors[0] is MINUS_ONE and len(other.factors) == 2:
+            p = look(other.factors[1])
+            if isinstance(p, Call) and p.function == "sigmoid":
+                return call("logsigmoid", negate(p.args[0]))
+    return None
+
+
+def match(pattern: Expr, target: Expr, letters: tuple[str, ...]) -> dict[str, Expr] | None:
+    """What to put for the letters so that ``pattern`` becomes ``target``; None where nothing does.
+
+    >>> from tensorprop.core.build import tensor
+    >>> match(tensor("s", "t", "u"), tensor("s", "t", "v"), ("u",))
+    {'u': Index('v')}
+    """
+    found: dict[str, Expr] = {}
+    stack = [(pattern, target)]
+    while stack:
+        p, t = stack.pop()
+        if isinstance(p, Index) and p.name in letters:
+            if found.setdefault(p.name, t) is not t:
+                return None
+        elif p is t and p.free.isdisjoint(letters):
+            continue
+        elif type(p) is not type(t) or len(p.children) != len(t.children) or p.rebuild(t.children) is not t:
+            return None
+        else:
+            stack.extend(zip(p.children, t.children, strict=True))
+    return found if len(found) == len(letters) and substitute(pattern, found) is target else None

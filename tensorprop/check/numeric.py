@@ -1,0 +1,453 @@
+"""Equations evaluated naively with JAX, and their gradients by ``jax.vjp``: the second opinion of a check.
+
+In: a System and arrays. Out: values, exact adjoints in float64, and how large the terms were that a value was added
+up from. Each node is evaluated as it stands, every tensor broadcast over all letters around it: slow, obvious, and
+without a line in common with the planner and the lowering. JAX's configuration outside is left as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import jax.scipy.special as special
+import numpy as np
+
+from tensorprop.core.equation import Equation, System, primal_axes
+from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.walk import postorder
+from tensorprop.errors import OutOfRange, SizeMismatch, UnknownRange, Unsupported
+
+__all__ = ["Oracle", "double_precision", "evaluate", "weigh"]
+
+Arrays = Mapping[str, Any]
+Function = Callable[..., Any]
+
+
+def double_precision() -> AbstractContextManager[Any]:
+    """A context in which JAX computes with 64 bits, whatever the configuration says outside."""
+    local: Any = getattr(jax, "enable_x64", None)
+    if local is None:  # JAX before 0.8 has it elsewhere
+        from jax import experimental
+
+        local = getattr(experimental, "enable_x64")  # noqa: B009 - newer JAX lacks the name, and types would complain
+    return local(True)
+
+
+# --------------------------------------------------------------------------- functions, as people write them
+# Each takes the array module first: NumPy, or jax.numpy where JAX is to differentiate.
+_FUNCTIONS: dict[str, Function] = {
+    "pi": lambda xp: xp.asarray(math.pi),
+    **{
+        name: lambda xp, x, name=name: getattr(xp, name)(x)
+        for name in (
+            *("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "square", "abs", "sign"),
+            *("sin", "cos", "tan", "arcsin", "arccos", "arctan"),
+            *("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"),
+        )
+    },
+    "rsqrt": lambda xp, x: 1 / xp.sqrt(x),
+    "reciprocal": lambda xp, x: 1 / x,
+    "step": lambda xp, x: xp.where(x > 0, 1.0, 0.0),
+    "sigmoid": lambda xp, x: 1 / (1 + xp.exp(-x)),
+    "softplus": lambda xp, x: xp.logaddexp(x, 0.0),
+    "logsigmoid": lambda xp, x: -xp.logaddexp(-x, 0.0),
+    "silu": lambda xp, x: x / (1 + xp.exp(-x)),
+    "mish": lambda xp, x: x * xp.tanh(xp.logaddexp(x, 0.0)),
+    "softsign": lambda xp, x: x / (1 + xp.abs(x)),
+    "erf": lambda xp, x: special.erf(x) if xp is jnp else np.vectorize(math.erf, otypes=[float])(x),
+    "relu": lambda xp, x: xp.where(x > 0, x, 0.0),
+    "leaky_relu": lambda xp, x: xp.where(x > 0, x, 0.01 * x),
+    "elu": lambda xp, x: xp.where(x > 0, x, xp.expm1(xp.where(x > 0, 0.0, x))),
+    "selu": lambda xp, x: (
+        1.0507009873554804934 * xp.where(x > 0, x, 1.6732632423543772848 * xp.expm1(xp.where(x > 0, 0.0, x)))
+    ),
+    "gelu": lambda xp, x: x * (1 + _FUNCTIONS["erf"](xp, x / math.sqrt(2))) / 2,
+    "gelu_tanh": lambda xp, x: x * (1 + xp.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2,
+    "power": lambda xp, x, y: xp.power(x, y),
+    "max": lambda xp, x, y: xp.maximum(x, y),
+    "min": lambda xp, x, y: xp.minimum(x, y),
+    "where": lambda xp, c, x, y: xp.where(c != 0, x, y),
+}
+
+# What an open function f stands for, another one for each sample: smooth, without symmetry. JAX gives f′, f″ …
+_STAND_INS: tuple[Function, ...] = (
+    lambda x, *more: jnp.tanh(x) + 0.1 * sum((jnp.sin(m) for m in more), jnp.zeros(())),
+    lambda x, *more: jnp.sin(1.3 * x + 0.4) + x / 3 + sum((0.2 * m * m for m in more), jnp.zeros(())),
+    lambda x, *more: jnp.logaddexp(x, 0.0) + 0.05 * x * x + sum((jnp.tanh(m) * x for m in more), jnp.zeros(())),
+)
+
+
+def _function(name: str, sample: int) -> Function:
+    """The function of this name, to be called with the array module first."""
+    known = _FUNCTIONS.get(name)
+    if known is not None:
+        return known
+    stem = name.rstrip("′″‴")
+    f = _STAND_INS[(sample + sum(map(ord, stem))) % len(_STAND_INS)]
+    for _ in range(sum({"′": 1, "″": 2, "‴": 3}[p] for p in name[len(stem) :])):
+        f = _derivative(f)
+    return lambda xp, *args: f(*args) if xp is jnp else np.asarray(f(*args))
+
+
+def _derivative(f: Function) -> Function:
+    return lambda x, *more: jax.jvp(lambda t: f(t, *more), (jnp.asarray(x),), (jnp.ones_like(x),))[1]
+
+
+# --------------------------------------------------------------------------- evaluation
+class Weighed(NamedTuple):
+    """A value over the axes ``letters``; ``scale`` is Σ|terms| it was added up from, ``terms`` how many at most."""
+
+    letters: tuple[str, ...]
+    value: Any
+    scale: Any
+    terms: int
+
+
+class _Evaluation:
+    """One equation's right side over given arrays; ``xp`` is NumPy, or jax.numpy where JAX differentiates."""
+
+    def __init__(self, xp: Any, arrays: Arrays, sample: int, weighing: bool) -> None:
+        self.xp = xp
+        self.arrays = arrays
+        self.sample = sample
+        self.weighing = weighing
+        self.runs: dict[tuple[str, Expr], int | None] = {}
+        self.done: dict[tuple[Expr, tuple[tuple[str, int], ...]], Weighed] = {}
+
+    def at(self, e: Expr, sizes: Mapping[str, int]) -> Weighed:
+        """``e`` over the letters that it depends on, of which ``sizes`` tells the range."""
+        key = (e, tuple((i, sizes[i]) for i in sorted(e.free)))
+        if key not in self.done:
+            self.done[key] = self._node(e, sizes)
+        return self.done[key]
+
+    def _node(self, e: Expr, sizes: Mapping[str, int]) -> Weighed:
+        match e:
+            case Number(value):
+                return self._leaf((), self.xp.asarray(float(value)))
+            case Index(name):
+                return self._leaf((name,), self.xp.arange(sizes[name], dtype=float))
+            case Dim(tensor, axis):
+                return self._leaf((), self.xp.asarray(float(self.arrays[tensor].shape[axis])))
+            case Tensor():
+                return self._entry(e, sizes)
+            case Add(terms):
+                parts = [self.at(t, sizes) for t in terms]
+                letters, values, scales = _aligned(self.xp, parts)
+                return Weighed(letters, sum(values), sum(scales), sum(p.terms for p in parts))
+            case Mul(factors):
+                return self._product([self.at(f, sizes) for f in factors], factors)
+            case Bracket(relation, left, right):
+                letters, (a, b), _ = _aligned(self.xp, [self.at(left, sizes), self.at(right, sizes)])
+                return self._leaf(letters, self.xp.asarray(_RELATIONS[relation](a, b), dtype=float))
+            case Sum(indices, body):
+                inside = {**sizes, **{i: self.size(i, body, sizes) for i in indices}}
+                return self._sum(self.at(body, inside), indices, inside)
+            case Call(function, args):
+                return self._call(function, args, [self.at(a, sizes) for a in args])
+            case Reduce():
+                return self._reduce(e, sizes)
+            case _:
+                raise Unsupported(f"{type(e).__name__} has no naive evaluation", about=e)
+
+    def _leaf(self, letters: tuple[str, ...], value: Any) -> Weighed:
+        return Weighed(letters, value, self.xp.abs(value), 1)
+
+    def _entry(self, e: Tensor, sizes: Mapping[str, int]) -> Weighed:
+        array = self.arrays[e.name]
+        for axis, s in enumerate(e.subscripts):
+            if isinstance(s, Index) and sizes[s.name] != array.shape[axis]:
+                raise SizeMismatch(
+                    f"index {s.name} runs over {sizes[s.name]} values, axis {axis} of {e.name} {array.shape[axis]}",
+                    about=e,
+                )
+        plain = e.letters
+        if plain is not None and len(set(plain)) == len(plain):
+            return self._leaf(plain, array)
+        letters, places, _ = _aligned(self.xp, [self.at(s, sizes) for s in e.subscripts])
+        whole = [self.xp.rint(p).astype(int) for p in places]
+        for axis, (s, p) in enumerate(zip(e.subscripts, whole, strict=True)):
+            if isinstance(s, Index) or isinstance(p, jax.core.Tracer) or not p.size:
+                continue
+            if p.min() < 0 or p.max() >= array.shape[axis]:
+                raise OutOfRange(
+                    f"the subscript {s} leaves axis {axis} of {e.name}, which has {array.shape[axis]} entries", about=e
+                )
+        return self._leaf(letters, array[tuple(whole)])
+
+    def _product(self, parts: list[Weighed], factors: tuple[Expr, ...]) -> Weighed:
+        letters, values, scales = _aligned(self.xp, parts)
+        value, scale = math.prod(values, start=self.xp.asarray(1.0)), math.prod(scales, start=self.xp.asarray(1.0))
+        holds = [v for v, f in zip(values, factors, strict=True) if isinstance(f, Bracket)]
+        if holds:  # [false] · NaN = 0
+            open_ = math.prod(holds, start=self.xp.asarray(1.0)) != 0
+            value, scale = self.xp.where(open_, value, 0.0), self.xp.where(open_, scale, 0.0)
+        return Weighed(letters, value, scale, max(p.terms for p in parts))
+
+    def _sum(self, body: Weighed, indices: tuple[str, ...], sizes: Mapping[str, int]) -> Weighed:
+        axes = tuple(k for k, i in enumerate(body.letters) if i in indices)
+        absent = math.prod(sizes[i] for i in indices if i not in body.letters)
+        many = math.prod(sizes[i] for i in indices)
+        letters = tuple(i for i in body.letters if i not in indices)
+        return Weighed(
+            letters,
+            self.xp.sum(body.value, axes) * absent,
+            self.xp.sum(body.scale, axes) * absent,
+            max(1, body.terms * many),
+        )
+
+    def _call(self, name: str, args: tuple[Expr, ...], parts: list[Weighed]) -> Weighed:
+        letters, values, scales = _aligned(self.xp, parts)
+        if name == "power" and isinstance(args[1], Number):
+            n = args[1].value
+            whole = int(n) if n.denominator == 1 else float(n)
+            return self._applied(lambda xp, x: x**whole, letters, values[:1], scales[:1], parts)
+        return self._applied(_function(name, self.sample), letters, values, scales, parts)
+
+    def _applied(
+        self, f: Function, letters: tuple[str, ...], values: list[Any], scales: list[Any], parts: list[Weighed]
+    ) -> Weighed:
+        """f of the values; an error of ``scale·eps`` in an argument is one of ``|f′|·scale·eps`` in the value."""
+        value = f(self.xp, *values)
+        scale = self.xp.abs(value)
+        if self.weighing:
+            for k, (x, s) in enumerate(zip(values, scales, strict=True)):
+                d = 1e-6 * np.maximum(1.0, np.abs(x))
+                ends = [f(np, *values[:k], x + e, *values[k + 1 :]) for e in (d, -d)]
+                slope = np.abs(ends[0] - ends[1]) / (2 * d)
+                scale = scale + np.where(np.isfinite(slope), slope, 1.0) * s
+        return Weighed(letters, value, scale, max((p.terms for p in parts), default=1))
+
+    def _reduce(self, e: Reduce, sizes: Mapping[str, int]) -> Weighed:
+        inside = {**sizes, **{i: self._bound(e, i, sizes) for i in e.indices}}
+        body = self.at(e.body, inside)
+        kept = tuple(i for i in body.letters if i not in e.indices)
+        letters, shape = (*kept, *e.indices), tuple(inside[i] for i in (*kept, *e.indices))
+        _, (value, *_), (scale, *_) = _aligned(
+            self.xp, [body, *(self._leaf((i,), self.xp.zeros(inside[i])) for i in e.indices)], letters
+        )
+        value, scale = self.xp.broadcast_to(value, shape), self.xp.broadcast_to(scale, shape)
+        axes = tuple(range(len(kept), len(letters)))
+        many = max(1, math.prod(inside[i] for i in e.indices))
+        if e.op in _REDUCTIONS:
+            result = _REDUCTIONS[e.op](self.xp, value, axes)
+            spread = _SPREAD.get(e.op, _widest)(value, scale, axes) if self.weighing else 0.0
+            return Weighed(kept, result, self.xp.abs(result) + spread, body.terms * many)
+        if e.op in _NORMALISERS:
+            result = _NORMALISERS[e.op](self.xp, value, axes)
+            scale = (
+                self.xp.abs(result) * (1 + 2 * self.xp.max(scale, axes, keepdims=True))
+                if e.op == "softmax"
+                else (self.xp.abs(result) + 2 * self.xp.max(scale, axes, keepdims=True))
+            )
+            return self._picked(Weighed(letters, result, scale, body.terms * many), e, sizes)
+        raise Unsupported(f"{e.op} of a whole matrix has no naive evaluation", about=e)
+
+    def _bound(self, e: Reduce, letter: str, sizes: Mapping[str, int]) -> int:
+        """How far a reduction's own letter runs; what it is picked at may tell it too."""
+        found = self._along(letter, e.body)
+        if found is not None:
+            return found
+        for i, a in zip(e.indices, e.at, strict=False):
+            if i == letter and isinstance(a, Index):
+                return sizes[a.name]
+        return self.size(letter, e.body, sizes)
+
+    def _picked(self, whole: Weighed, e: Reduce, sizes: Mapping[str, int]) -> Weighed:
+        """The entries ``at`` of a normaliser's result, whose last axes are its own indices."""
+        kept = whole.letters[: len(whole.letters) - len(e.indices)]
+        outer = [self._leaf((i,), self.xp.arange(sizes[i], dtype=float)) for i in kept]
+        letters, places, _ = _aligned(self.xp, [*outer, *(self.at(a, sizes) for a in e.at)])
+        where = tuple(self.xp.rint(p).astype(int) for p in places)
+        return Weighed(letters, whole.value[where], whole.scale[where], whole.terms)
+
+    def size(self, letter: str, body: Expr, sizes: Mapping[str, int]) -> int:
+        """How far a letter that is free in ``body`` runs."""
+        found = self._along(letter, body)
+        found = self._beside(letter, body, sizes) if found is None else found
+        if found is None:
+            raise UnknownRange(f"no tensor tells the range of {letter}", about=body)
+        return found
+
+    def _along(self, letter: str, body: Expr) -> int | None:
+        """As far as the first tensor axis that the letter indexes."""
+        if letter not in body.free:
+            return None
+        key = (letter, body)
+        if key not in self.runs:
+            self.runs[key] = self._runs(letter, body)
+        return self.runs[key]
+
+    def _runs(self, letter: str, body: Expr) -> int | None:
+        if isinstance(body, Tensor):
+            for axis, s in enumerate(body.subscripts):
+                if isinstance(s, Index) and s.name == letter:
+                    return int(self.arrays[body.name].shape[axis])
+        parts = body.children
+        if isinstance(body, Reduce):
+            for inner, a in zip(body.indices, body.at, strict=False):
+                if isinstance(a, Index) and a.name == letter:
+                    return self._along(inner, body.body)
+            parts = body.at if letter in body.indices else parts
+        return next((found for p in parts if (found := self._along(letter, p)) is not None), None)
+
+    def _beside(self, letter: str, body: Expr, sizes: Mapping[str, int]) -> int | None:
+        """As far as its partner in a bracket ``[letter = partner]``."""
+        for n in postorder(body):
+            match n:
+                case Bracket("=", Index(one), Index(other)) if letter in (one, other):
+                    partner = other if one == letter else one
+                    found = sizes.get(partner, self._along(partner, body))
+                    if found is not None:
+                        return found
+                case _:
+                    pass
+        return None
+
+
+_RELATIONS: dict[str, Function] = {
+    "=": lambda a, b: a == b,
+    "≠": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "≤": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    "≥": lambda a, b: a >= b,
+}
+
+
+_REDUCTIONS: dict[str, Function] = {
+    "max": lambda xp, x, axes: xp.max(x, axes),
+    "min": lambda xp, x, axes: xp.min(x, axes),
+    "prod": lambda xp, x, axes: xp.prod(x, axes),
+    "mean": lambda xp, x, axes: xp.mean(x, axes),
+    "var": lambda xp, x, axes: xp.mean((x - xp.mean(x, axes, keepdims=True)) ** 2, axes),
+    "logsumexp": lambda xp, x, axes: xp.log(xp.sum(xp.exp(x), axes)),
+    "argmax": lambda xp, x, axes: xp.asarray(xp.argmax(x, axes[0]), dtype=float),
+    "argmin": lambda xp, x, axes: xp.asarray(xp.argmin(x, axes[0]), dtype=float),
+}
+_NORMALISERS: dict[str, Function] = {
+    "softmax": lambda xp, x, axes: xp.exp(x) / xp.sum(xp.exp(x), axes, keepdims=True),
+    "logsoftmax": lambda xp, x, axes: x - xp.log(xp.sum(xp.exp(x), axes, keepdims=True)),
+}
+
+
+def _widest(value: Any, scale: Any, axes: tuple[int, ...]) -> Any:
+    return np.max(scale, axes)
+
+
+_SPREAD: dict[str, Function] = {
+    "prod": lambda value, scale, axes: np.prod(scale, axes),
+    "mean": lambda value, scale, axes: np.mean(scale, axes),
+    "var": lambda value, scale, axes: np.mean((scale + np.mean(scale, axes, keepdims=True)) ** 2, axes),
+}
+
+
+def _aligned(
+    xp: Any, parts: list[Weighed], letters: tuple[str, ...] | None = None
+) -> tuple[tuple[str, ...], list[Any], list[Any]]:
+    """The letters of all parts, and each part's arrays with an axis (perhaps of size 1) for every letter."""
+    letters = tuple(dict.fromkeys(i for p in parts for i in p.letters)) if letters is None else letters
+
+    def spread(p: Weighed, array: Any) -> Any:
+        order = sorted(range(len(p.letters)), key=lambda k: letters.index(p.letters[k]))
+        array = xp.transpose(array, order)
+        return xp.expand_dims(array, tuple(k for k, i in enumerate(letters) if i not in p.letters))
+
+    return letters, [spread(p, p.value) for p in parts], [spread(p, p.scale) for p in parts]
+
+
+def _right_side(xp: Any, eq: Equation, arrays: Arrays, sample: int, weighing: bool) -> Weighed:
+    """The value of one equation, its axes in the order of the left side."""
+    evaluation = _Evaluation(xp, arrays, sample, weighing)
+    sizes: dict[str, int] = {}
+    primal = primal_axes(eq.target)
+    for axis, letter in enumerate(eq.letters):
+        if primal is not None and primal[axis][0] in arrays:
+            name, k = primal[axis]
+            sizes[letter] = int(arrays[name].shape[k])
+        else:
+            sizes[letter] = evaluation.size(letter, eq.value, sizes)
+    found = evaluation.at(eq.value, sizes)
+    shape = tuple(sizes[i] for i in eq.letters)
+    blank = [Weighed((i,), xp.zeros(sizes[i]), xp.zeros(sizes[i]), 1) for i in eq.letters]
+    _, (value, *_), (scale, *_) = _aligned(xp, [found, *blank], eq.letters)
+    return Weighed(eq.letters, xp.broadcast_to(value, shape), xp.broadcast_to(scale, shape), found.terms)
+
+
+def _all(xp: Any, system: System, given: Arrays, sample: int, nudges: Arrays | None = None) -> dict[str, Any]:
+    values = dict(given)
+    for eq in system.ordered:
+        value = _right_side(xp, eq, values, sample, weighing=False).value
+        values[eq.name] = value if nudges is None else value + nudges[eq.name]
+    return values
+
+
+# --------------------------------------------------------------------------- what a check asks
+def evaluate(system: System, given: Mapping[str, np.ndarray], sample: int = 0) -> dict[str, np.ndarray]:
+    """Every tensor of the System in float64, inputs among them. ``sample`` picks what open functions stand for.
+
+    Errors: SizeMismatch, OutOfRange, UnknownRange, Unsupported.
+    """
+    with double_precision(), np.errstate(all="ignore"):
+        return _all(np, system, _doubles(given), sample)
+
+
+class Oracle:
+    """``∂(Σ seeds · outputs)/∂x`` for every tensor x of a System, by one ``jax.vjp`` of the naive evaluation.
+
+    An intermediate is differentiated by a nudge of zero added to it. ``counts`` are integer-valued inputs: they have
+    no derivative.
+    """
+
+    def __init__(self, system: System, counts: frozenset[str] = frozenset()) -> None:
+        self.system = system
+        self.counts = counts
+        self.open = any(name not in _FUNCTIONS for name in system.functions)
+        self._jitted = jax.jit(self._run, static_argnums=0)
+
+    def __call__(
+        self, given: Mapping[str, np.ndarray], seeds: Mapping[str, np.ndarray], sample: int = 0
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The values of all tensors, and their adjoints, in float64."""
+        arrays = _doubles(given)
+        counts = {name: a for name, a in arrays.items() if name in self.counts}
+        smooth = {name: a for name, a in arrays.items() if name not in self.counts}
+        with double_precision():
+            values, adjoints = self._jitted(sample if self.open else 0, counts, smooth, _doubles(seeds))
+            return (
+                {name: np.asarray(a) for name, a in values.items()},
+                {name: np.asarray(a) for name, a in adjoints.items()},
+            )
+
+    def _run(self, sample: int, counts: Arrays, smooth: Arrays, seeds: Arrays) -> tuple[Arrays, Arrays]:
+        # the shapes of the intermediates, without computing them
+        shapes: dict[str, Any] = jax.eval_shape(lambda: _all(jnp, self.system, {**counts, **smooth}, sample))
+        nudges = {eq.name: jnp.zeros(shapes[eq.name].shape) for eq in self.system}
+
+        def outputs(inputs: Arrays, nudges: Arrays) -> tuple[dict[str, Any], dict[str, Any]]:
+            values = _all(jnp, self.system, {**counts, **inputs}, sample, nudges)
+            return {name: values[name] for name in self.system.outputs}, values
+
+        _, pull, values = jax.vjp(outputs, smooth, nudges, has_aux=True)
+        by_input, by_nudge = pull(dict(seeds))
+        return values, {**by_input, **by_nudge}
+
+
+def weigh(eq: Equation, given: Mapping[str, np.ndarray], sample: int = 0) -> tuple[np.ndarray, np.ndarray, int]:
+    """One equation's value in float64, the Σ|terms| of every entry, and the number of terms at most.
+
+    Σ|terms| is the same right side with absolute values throughout; behind a function the argument's share counts
+    with the function's slope there. It bounds from above what reordering the additions may change, per unit of eps.
+    """
+    with double_precision(), np.errstate(all="ignore"):
+        found = _right_side(np, eq, _doubles(given), sample, weighing=True)
+        return np.asarray(found.value), np.asarray(found.scale), found.terms
+
+
+def _doubles(given: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    return {name: np.asarray(a, dtype=np.float64) for name, a in given.items()}

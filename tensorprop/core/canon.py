@@ -1,0 +1,448 @@
+"""Canonical form: expressions that are equal as sums of products become one object.
+
+In: an expression. Out: an equal one in which products are multiplied out, like terms collected, factors and terms
+sorted, brackets used up where a sum meets them, bound letters named after their places. So ``canonical(a) is
+canonical(b)`` proves a = b for all arrays; the converse is not claimed (products beyond a limit stay as they are, and
+elementwise functions are unknowns with no laws but those of powers).
+
+Naming bound letters is the isomorphism of graphs: letters are told apart by colours that are refined until they are
+stable, and ties are broken by trying each, up to a limit.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+
+from tensorprop.core.build import ONE, ZERO, add, bracket, call, mul, number, power, reduce, sum_over
+from tensorprop.core.build import substitute as put
+from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.walk import postorder, witness
+from tensorprop.errors import UnknownRange
+
+__all__ = ["canonical", "same"]
+
+MAX_TERMS = 400  # products of sums are multiplied out up to this many terms
+MAX_POWER = 8  # whole powers of sums are multiplied out up to this exponent
+MAX_BRANCHES = 120  # namings that are tried where colours leave a tie
+
+# A term is (bound letters, ((atom, exponent), …)); a polynomial maps terms to their coefficients.
+Term = tuple[tuple[str, ...], tuple[tuple[Expr, Fraction], ...]]
+Poly = dict[Term, Fraction]
+
+_UNIT: Term = ((), ())
+Done = dict[Expr, Expr]
+_cache: Done = {}
+_CACHED = 50_000  # canonical forms that are remembered before all are forgotten
+_rank: weakref.WeakKeyDictionary[Expr, int] = weakref.WeakKeyDictionary()
+_counter = itertools.count()
+
+
+def same(a: Expr, b: Expr) -> bool:
+    """Whether two expressions have one canonical form, which proves them equal."""
+    return a is b or canonical(a) is canonical(b)
+
+
+def canonical(e: Expr, axis: Callable[[Dim], Dim] | None = None) -> Expr:
+    """The canonical form of ``e``; ``axis`` may name one axis for all that are known to have the same size.
+
+    >>> from tensorprop.core.build import tensor
+    >>> x, y = tensor("x", "i"), tensor("y", "i")
+    >>> canonical(mul(add(x, y), add(x, y))) is canonical(add(mul(x, x), mul(number(2), y, x), mul(y, y)))
+    True
+    """
+    if axis is not None:
+        return _canonical(e, axis, {})
+    if len(_cache) > _CACHED:
+        _cache.clear()
+    return _canonical(e, None, _cache)
+
+
+def _canonical(e: Expr, axis: Callable[[Dim], Dim] | None, done: Done) -> Expr:
+    for n in postorder(e):
+        if n not in done:
+            done[n] = _expr(_poly(n, [done[c] for c in n.children], axis, done))
+    return done[e]
+
+
+# --------------------------------------------------------------------------- polynomials
+def _poly(n: Expr, children: list[Expr], axis: Callable[[Dim], Dim] | None, done: Done) -> Poly:
+    """The polynomial of a node whose children are canonical."""
+    match n:
+        case Number(value):
+            return {_UNIT: value} if value else {}
+        case Dim():
+            return _atom(axis(n) if axis else n)
+        case Index():
+            return _atom(n)
+        case Tensor():
+            return _atom(Tensor(n.name, tuple(children)))
+        case Bracket():
+            return _read(_bracket(n.relation, *children))
+        case Add():
+            return _plus(_read(c) for c in children)
+        case Mul():
+            return _times([_read(c) for c in children])
+        case Sum():
+            return _sum(n.indices, _read(children[0]))
+        case Reduce():
+            return _reduction(n, children, axis, done)
+        case Call():
+            return _call(n.function, children)
+        case _:
+            return _atom(n)
+
+
+def _atom(e: Expr, exponent: Fraction = Fraction(1)) -> Poly:
+    return {((), ((e, exponent),)): Fraction(1)}
+
+
+def _bracket(relation: str, left: Expr, right: Expr) -> Expr:
+    """``[a > b]`` and ``[b < a]`` are one; so are the two sides of an equality."""
+    if relation in "<≤" or (relation in "=≠" and _order(right) < _order(left)):
+        mirror = {"<": ">", "≤": "≥"}
+        return bracket(mirror.get(relation, relation), right, left)
+    return bracket(relation, left, right)
+
+
+def _plus(polys: Iterable[Poly]) -> Poly:
+    out: Poly = {}
+    for p in polys:
+        for t, c in p.items():
+            total = out.get(t, 0) + c
+            if total:
+                out[t] = Fraction(total)
+            else:
+                del out[t]
+    return out
+
+
+def _times(polys: list[Poly]) -> Poly:
+    size = 1
+    for p in polys:
+        size *= max(1, len(p))
+    if size > MAX_TERMS:
+        long = [p for p in polys if len(p) > 1]
+        polys = [p for p in polys if len(p) <= 1] + [_atom(_expr(p)) for p in long]
+    out: Poly = {_UNIT: Fraction(1)}
+    for p in polys:
+        new: Poly = {}
+        for (s, c), (t, d) in itertools.product(out.items(), p.items()):
+            term = _join(s, t)
+            for u, k in _tidy(*term).items():
+                total = new.get(u, 0) + k * c * d
+                if total:
+                    new[u] = Fraction(total)
+                else:
+                    new.pop(u, None)
+        out = new
+    return out
+
+
+def _join(s: Term, t: Term) -> tuple[tuple[str, ...], dict[Expr, Fraction]]:
+    """The product of two terms, bound letters kept apart."""
+    bound = {i: f"%{k}" for k, i in enumerate(s[0])}
+    bound2 = {i: f"%{k + len(s[0])}" for k, i in enumerate(t[0])}
+    factors: dict[Expr, Fraction] = {}
+    for names, part in ((bound, s[1]), (bound2, t[1])):
+        values = {old: Index(new) for old, new in names.items() if old != new}
+        for atom, n in part:
+            renamed = canonical(put(atom, values)) if values and not values.keys().isdisjoint(atom.free) else atom
+            factors[renamed] = factors.get(renamed, Fraction(0)) + n
+    return (*bound.values(), *bound2.values()), factors
+
+
+def _sum(indices: tuple[str, ...], p: Poly) -> Poly:
+    parts: list[Poly] = []
+    for (bound, factors), c in p.items():
+        names = {i: f"%{len(bound) + k}" for k, i in enumerate(indices)}
+        values = {i: Index(new) for i, new in names.items()}
+        named: dict[Expr, Fraction] = {}
+        for atom, n in factors:
+            a = canonical(put(atom, values)) if not values.keys().isdisjoint(atom.free) else atom
+            named[a] = named.get(a, Fraction(0)) + n
+        parts.append({t: k * c for t, k in _tidy((*bound, *names.values()), named).items()})
+    return _plus(parts)
+
+
+def _power(p: Poly, n: Fraction) -> Poly:
+    """A numeric power: of one product factor by factor, of a sum multiplied out while it is small."""
+    if not p:
+        return {} if n > 0 else _atom(power(ZERO, number(n)))
+    if len(p) == 1:
+        (((bound, factors), c),) = p.items()
+        if not bound and n.denominator == 1:
+            scale = power(number(c), number(n))
+            if isinstance(scale, Number):
+                # 0·∞ aside, (x y)^n = x^n y^n for whole n
+                return {t: k * scale.value for t, k in _tidy((), {a: e * n for a, e in factors}).items()}
+        if not bound and c == 1 and len(factors) == 1:
+            (atom, e) = factors[0]
+            if e.denominator == 1 and e % 2:
+                return {((), ((atom, e * n),)): Fraction(1)}
+    if n.denominator == 1 and 1 < n <= MAX_POWER and len(p) ** int(n) <= MAX_TERMS:
+        return _times([p] * int(n))
+    c, common, rest = _content(p)
+    if n.denominator == 1 and (c != 1 or common):
+        scale = power(number(c), number(n))
+        if isinstance(scale, Number):
+            outer = {((), tuple((a, e * n) for a, e in common)): scale.value}
+            return _times([outer, _atom(_expr(rest), n)])
+    return _atom(_expr(p), n)
+
+
+def _content(p: Poly) -> tuple[Fraction, tuple[tuple[Expr, Fraction], ...], Poly]:
+    """A sum as number × common powers × rest, the rest's first coefficient 1."""
+    lead = p[min(p, key=_term_order)]
+    bound = frozenset(i for t in p for i in t[0])
+    common: dict[Expr, Fraction] | None = None
+    for _, factors in p:
+        here = {a: e for a, e in factors if not (a.free & bound)}
+        common = here if common is None else {a: min(e, here[a]) for a, e in common.items() if a in here}
+    shared = {a: e for a, e in (common or {}).items() if e.denominator == 1}
+    rest: Poly = {}
+    for (letters, factors), c in p.items():
+        left = tuple((a, e - shared.get(a, 0)) for a, e in factors if e != shared.get(a, 0))
+        rest[(letters, left)] = c / lead
+    return lead, tuple(sorted(shared.items(), key=lambda f: _order(f[0]))), rest
+
+
+_POWERS = {"sqrt": Fraction(1, 2), "rsqrt": Fraction(-1, 2), "square": Fraction(2), "reciprocal": Fraction(-1)}
+
+
+def _call(function: str, args: list[Expr]) -> Poly:
+    if function in _POWERS:
+        return _power(_read(args[0]), _POWERS[function])
+    if function == "power" and isinstance(args[1], Number):
+        return _power(_read(args[0]), args[1].value)
+    return _atom(Call(function, tuple(args)))
+
+
+def _reduction(n: Reduce, children: list[Expr], axis: Callable[[Dim], Dim] | None, done: Done) -> Poly:
+    """Means and normalisers by what they mean; other reductions are unknowns over a canonical body."""
+    body, at = children[0], tuple(children[1:])
+    meaning = _meaning(n, body, at)
+    if meaning is not None:
+        return _read(_canonical(meaning, axis, done))
+    names = {i: f"%{k}" for k, i in enumerate(n.indices)}
+    inner = canonical(put(body, {i: Index(new) for i, new in names.items()}))
+    return _atom(Reduce(n.op, tuple(names.values()), inner, at))
+
+
+def _meaning(n: Reduce, body: Expr, at: tuple[Expr, ...]) -> Expr | None:
+    try:
+        match n.op:
+            case "mean":
+                sizes = [power(witness(body, i), number(-1)) for i in n.indices]
+                return sum_over(n.indices, mul(*sizes, body))
+            case "var":
+                mean = reduce("mean", n.indices, body)
+                return reduce("mean", n.indices, power(add(body, mul(number(-1), mean)), number(2)))
+            case "logsumexp":
+                return call("log", sum_over(n.indices, call("exp", body)))
+            case "softmax":
+                here = put(body, dict(zip(n.indices, at, strict=True)))
+                total = sum_over(n.indices, call("exp", body))
+                return mul(call("exp", here), power(total, number(-1)))
+            case "logsoftmax":
+                here = put(body, dict(zip(n.indices, at, strict=True)))
+                return add(here, mul(number(-1), call("log", sum_over(n.indices, call("exp", body)))))
+            case _:
+                return None
+    except UnknownRange:
+        return None
+
+
+# --------------------------------------------------------------------------- terms
+def _tidy(bound: tuple[str, ...], factors: dict[Expr, Fraction]) -> Poly:
+    """One product, brackets used up and bound letters named after their places."""
+    while True:
+        step = _one_point(bound, factors)
+        if step is None:
+            break
+        bound, factors = step
+    items = {a: n for a, n in factors.items() if n}
+    if any(_compound(a, n) for a, n in items.items()):
+        parts = _times([_power(_read(a), n) if _compound(a, n) else _atom(a, n) for a, n in items.items()])
+        return _sum(bound, parts) if bound else parts
+    return {_named(bound, tuple(items.items())): Fraction(1)}
+
+
+def _compound(a: Expr, n: Fraction) -> bool:
+    """Whether a factor can be read as a product of others; the base of a root or of a divisor stays whole."""
+    return n.denominator == 1 and (isinstance(a, Number) or (n > 0 and isinstance(a, (Mul, Sum))))
+
+
+def _one_point(
+    bound: tuple[str, ...], factors: dict[Expr, Fraction]
+) -> tuple[tuple[str, ...], dict[Expr, Fraction]] | None:
+    for b, n in factors.items():
+        if not isinstance(b, Bracket):
+            continue
+        if n != 1 and n > 0:
+            return bound, {**factors, b: Fraction(1)}
+        if b.relation != "=" or not isinstance(b.left, Index) or not isinstance(b.right, Index):
+            continue
+        i, j = b.left.name, b.right.name
+        others = {a: e for a, e in factors.items() if a is not b}
+        if i in bound or j in bound:
+            old, new = (i, j) if i in bound else (j, i)
+            left = tuple(k for k in bound if k != old)
+            if new in left and not any(new in a.free or old in a.free for a in others):
+                continue
+            return left, _put_all(others, old, new)
+        low, high = sorted((i, j))
+        if any(high in a.free for a in others):
+            moved = _put_all(others, high, low)
+            moved[b] = Fraction(1)
+            return bound, moved
+    return None
+
+
+def _put_all(factors: dict[Expr, Fraction], old: str, new: str) -> dict[Expr, Fraction]:
+    out: dict[Expr, Fraction] = {}
+    for a, n in factors.items():
+        r = canonical(put(a, {old: Index(new)})) if old in a.free else a
+        if r is ONE:
+            continue
+        out[r] = out.get(r, Fraction(0)) + n
+    return out
+
+
+def _named(bound: tuple[str, ...], factors: tuple[tuple[Expr, Fraction], ...]) -> Term:
+    """The term with its bound letters called %0, %1 … in an order that does not depend on their old names."""
+    if not bound:
+        return (), tuple(sorted(factors, key=_factor_order))
+    colours = _refine({i: 0 for i in bound}, factors)
+    best: Term | None = None
+    for order in itertools.islice(_orders(colours, factors), MAX_BRANCHES):
+        names = {i: f"%{k}" for k, i in enumerate(order)}
+        candidate = (tuple(names.values()), tuple(sorted(_called(factors, names), key=_factor_order)))
+        if best is None or _term_order(candidate) < _term_order(best):
+            best = candidate
+    assert best is not None
+    return best
+
+
+def _called(factors: Iterable[tuple[Expr, Fraction]], names: dict[str, str]) -> list[tuple[Expr, Fraction]]:
+    values = {old: Index(new) for old, new in names.items() if old != new}
+    if not values:
+        return list(factors)
+    # two steps, so that a letter that is both old and new is not taken twice
+    return [(canonical(put(a, values)) if not values.keys().isdisjoint(a.free) else a, n) for a, n in factors]
+
+
+def _orders(colours: dict[str, int], factors: tuple[tuple[Expr, Fraction], ...]) -> Iterable[list[str]]:
+    """Orders of the letters that agree with the colours; a tie is broken by each of its letters in turn."""
+    classes: dict[int, list[str]] = {}
+    for i, c in colours.items():
+        classes.setdefault(c, []).append(i)
+    tied = next((classes[c] for c in sorted(classes) if len(classes[c]) > 1), None)
+    if tied is None:
+        yield sorted(colours, key=lambda i: colours[i])
+        return
+    for i in tied:
+        split = {k: 2 * c + 1 for k, c in colours.items()}
+        split[i] -= 1
+        yield from _orders(_refine(split, factors), factors)
+
+
+def _refine(colours: dict[str, int], factors: tuple[tuple[Expr, Fraction], ...]) -> dict[str, int]:
+    """Colours refined until stable: two letters keep one colour only where they stand in like places."""
+    count = len(set(colours.values()))
+    while True:
+        marks: dict[str, list[tuple[object, ...]]] = {i: [] for i in colours}
+        for atom, n in factors:
+            here = [i for i in colours if i in atom.free]
+            for i in here:
+                marks[i].append((n, _signature(atom, colours, i)))
+        ranked = {i: (colours[i], tuple(sorted(map(repr, marks[i])))) for i in colours}
+        numbers = {m: k for k, m in enumerate(sorted(set(ranked.values())))}
+        colours = {i: numbers[m] for i, m in ranked.items()}
+        if len(numbers) == count:
+            return colours
+        count = len(numbers)
+
+
+def _signature(root: Expr, colours: dict[str, int], point: str) -> int:
+    """A number for an atom in which bound letters are seen as their colours, and ``point`` as itself."""
+    done: dict[Expr, int] = {}
+    for n in postorder(root):
+        if not any(i in n.free for i in colours):
+            done[n] = hash(("whole", _order(n)))
+            continue
+        parts = tuple(done[c] for c in n.children)
+        match n:
+            case Index(name):
+                value = ("point",) if name == point else ("letter", colours[name]) if name in colours else ("name", name)
+            case Add() | Mul():
+                value = (type(n).__name__, tuple(sorted(parts)))
+            case Bracket():
+                value = ("bracket", n.relation, tuple(sorted(parts)) if n.relation in "=≠" else parts)
+            case Tensor():
+                value = ("tensor", n.name, parts)
+            case Call():
+                value = ("call", n.function, parts)
+            case Sum():
+                value = ("sum", len(n.indices), parts)
+            case Reduce():
+                value = ("reduce", n.op, len(n.indices), parts)
+            case _:
+                value = ("other", parts)
+        done[n] = hash(value)
+    return done[root]
+
+
+# --------------------------------------------------------------------------- order, reading, writing
+def _order(e: Expr) -> int:
+    """A number for an expression: any total order of objects that are alive will do."""
+    found = _rank.get(e)
+    if found is None:
+        found = _rank[e] = next(_counter)
+    return found
+
+
+def _factor_order(f: tuple[Expr, Fraction]) -> tuple[int, Fraction]:
+    return _order(f[0]), f[1]
+
+
+def _term_order(t: Term) -> tuple[object, ...]:
+    return len(t[0]), len(t[1]), tuple(_factor_order(f) for f in t[1])
+
+
+def _expr(p: Poly) -> Expr:
+    """A polynomial as an expression, terms in order."""
+    terms: list[Expr] = []
+    for t in sorted(p, key=_term_order):
+        bound, factors = t
+        body = mul(number(p[t]), *(a if n == 1 else power(a, number(n)) for a, n in factors))
+        terms.append(Sum(bound, body) if bound else body)
+    return add(*terms)
+
+
+def _read(e: Expr) -> Poly:
+    """The polynomial of a canonical expression: the inverse of ``_expr``."""
+    out: Poly = {}
+    for t in e.terms if isinstance(e, Add) else (e,):
+        bound: tuple[str, ...] = ()
+        body = t
+        if isinstance(t, Sum):
+            bound, body = t.indices, t.body
+        coefficient = Fraction(1)
+        factors: dict[Expr, Fraction] = {}
+        for f in body.factors if isinstance(body, Mul) else (body,):
+            if isinstance(f, Number):
+                coefficient *= f.value
+                continue
+            base, n = f, Fraction(1)
+            if isinstance(f, Call) and f.function == "power" and isinstance(f.args[1], Number):
+                base, n = f.args[0], f.args[1].value
+            factors[base] = factors.get(base, Fraction(0)) + n
+        if coefficient:
+            key = (bound, tuple(sorted(factors.items(), key=_factor_order)))
+            out[key] = out.get(key, Fraction(0)) + coefficient
+    return out
+
+

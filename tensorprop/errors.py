@@ -1,0 +1,305 @@
+"""Every error that a user can cause, and the drawing of the caret.
+
+In: what went wrong, the text and the span where it did, what is known there, how to mend it.
+Out: an exception whose text teaches. This is the only place where a caret is drawn.
+This file knows nothing of expressions.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+__all__ = ["TensorpropError"]
+
+_WINDOW = 96  # columns of a long line that are shown around the caret
+
+
+class TensorpropError(Exception):
+    """What went wrong, where, what is known, and what to do.
+
+    ``problem`` is one sentence. ``text`` and ``span`` (half open, in characters of ``text``) say where;
+    ``known`` is a line of facts; ``fix`` says what to write instead.
+
+    >>> print(UnexpectedChar("\\"==\\" is not an equation sign", "z_j == a_j", (4, 6), fix='write one "="'))
+    UnexpectedChar: "==" is not an equation sign
+      z_j == a_j
+          ^^
+      write one "="
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        text: str | None = None,
+        span: tuple[int, int] | None = None,
+        *,
+        known: str | None = None,
+        fix: str | None = None,
+        about: object = None,
+    ) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.text = text
+        self.span = span
+        self.known = known
+        self.fix = fix
+        self.about = about  # the node or the equation that is meant, for whoever knows where it was written
+
+    @property
+    def kind(self) -> str:
+        """The name of the error's class, as the first word of its message."""
+        return type(self).__name__
+
+    def at(self, text: str, span: tuple[int, int]) -> TensorpropError:
+        """The same error with its place, for a caller that knows the text; returned, to be raised."""
+        if self.text is None:
+            self.text, self.span = text, span
+        return self
+
+    def __str__(self) -> str:
+        lines = [f"{self.kind}: {self.problem}"]
+        if self.text is not None:
+            lines += _quote(self.text, self.span)
+        lines += [f"  {line}" for part in (self.known, self.fix) if part for line in part.split("\n")]
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.problem, self.text, self.span, self.known, self.fix))
+
+
+def _rebuild(
+    cls: type[TensorpropError],
+    problem: str,
+    text: str | None,
+    span: tuple[int, int] | None,
+    known: str | None,
+    fix: str | None,
+) -> TensorpropError:
+    return cls(problem, text, span, known=known, fix=fix)
+
+
+def _quote(text: str, span: tuple[int, int] | None) -> list[str]:
+    """The line of ``text`` that holds the span, and a caret line under it."""
+    if span is None:
+        return [f"  {_shown(line)[:_WINDOW]}" for line in text.split("\n")[:12]]
+    start, end = max(0, min(span[0], len(text))), max(0, min(span[1], len(text)))
+    first = text.rfind("\n", 0, start) + 1
+    last = text.find("\n", start)
+    last = len(text) if last < 0 else last
+    end = max(start, min(end, last))
+    left = first if start - first < _WINDOW else start - _WINDOW // 2
+    right = min(last, max(left + _WINDOW, end))
+    right = min(right, left + 2 * _WINDOW)
+    head, mark, tail = text[left:start], text[start : min(end, right)], text[end:right]
+    dots = "…" if left > first else ""
+    more = "…" if right < last else ""
+    line = dots + _shown(head) + _shown(mark) + _shown(tail) + more
+    caret = " " * _width(dots + _shown(head)) + "^" * max(1, _width(_shown(mark)))
+    return [f"  {line}", f"  {caret}"]
+
+
+def _shown(text: str) -> str:
+    """Control characters made visible: a NUL prints as ``<U+0000>``."""
+    return "".join(f"<U+{ord(c):04X}>" if _is_control(c) else c for c in text)
+
+
+def _is_control(c: str) -> bool:
+    return unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") and c != "\n"
+
+
+def _width(text: str) -> int:
+    """Columns that a terminal uses: combining marks take none, wide characters two."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def near(name: str, known: Sequence[str]) -> list[str]:
+    """The known names that ``name`` was probably meant to be, best first.
+
+    >>> near("gelux", ["exp", "gelu", "relu"])
+    ['gelu', 'relu']
+    """
+    from difflib import get_close_matches
+
+    return get_close_matches(name, list(known), n=3, cutoff=0.7)
+
+
+# --------------------------------------------------------------------------- characters and syntax
+class ParseError(TensorpropError):
+    """The text is not in the notation."""
+
+
+class UnexpectedChar(ParseError):
+    """A character or sign that the notation does not have, or not at this place."""
+
+
+class UnexpectedEnd(ParseError):
+    """The text ends where something is still needed."""
+
+
+class UnbalancedBracket(ParseError):
+    """A bracket without its partner."""
+
+
+class MissingIndex(ParseError):
+    """An underscore or a reduction with no index after it."""
+
+
+class ConfusableChar(ParseError):
+    """A letter that looks like another one (Cyrillic і for Latin i)."""
+
+
+class ControlChar(ParseError):
+    """An invisible or control character."""
+
+
+class UnsafeName(ParseError):
+    """A name with a character that no name has."""
+
+
+class ForbiddenName(ParseError):
+    """A name that is reserved, such as one that starts with two underscores."""
+
+
+class AmbiguousNotation(ParseError):
+    """The text has two readings; both are spelled out."""
+
+
+class EmptySpec(ParseError):
+    """There is nothing to read."""
+
+
+class BadArrow(ParseError):
+    """The arrow of an einsum spec is missing, doubled, broken or reversed."""
+
+
+class EmptyOperand(ParseError):
+    """A comma of an einsum spec with no operand beside it."""
+
+
+class OperandCount(ParseError):
+    """An einsum spec with more or fewer places than operands or names."""
+
+
+class InvalidEllipsis(ParseError):
+    """Dots that are not one ellipsis ``...``."""
+
+
+class RepeatedOutputIndex(ParseError):
+    """An index that stands twice on the left side or in an einsum's output."""
+
+
+class UnknownFunction(ParseError):
+    """A function that is not known and whose name is too near a known one to be left open."""
+
+
+# --------------------------------------------------------------------------- limits
+class LimitExceeded(ParseError):
+    """The input is larger than the limits allow."""
+
+
+class SpecTooLong(LimitExceeded):
+    """Too many characters."""
+
+
+class NestedTooDeep(LimitExceeded):
+    """Too many brackets inside one another."""
+
+
+class NumberTooLarge(LimitExceeded):
+    """A number or an exponent whose digits would fill the memory."""
+
+
+class PlanTooLarge(TensorpropError):
+    """A result or an intermediate that cannot fit in memory."""
+
+
+# --------------------------------------------------------------------------- indices and names
+class IndexMismatch(TensorpropError):
+    """The indices of the two sides, or of a term, do not fit."""
+
+
+class FreeIndexMismatch(IndexMismatch):
+    """A term has an index that is neither summed nor on the left, or lacks one."""
+
+
+class BoundIndexEscapes(IndexMismatch):
+    """An index that is summed away is used outside its sum."""
+
+
+class AmbiguousSum(FreeIndexMismatch):
+    """An index whose sum has two readings."""
+
+
+class UnknownRange(IndexMismatch):
+    """An index whose range no tensor tells."""
+
+
+class RankMismatch(TensorpropError):
+    """One tensor with two numbers of axes."""
+
+
+class NameConflict(TensorpropError):
+    """A name used for two different things."""
+
+
+class UnknownName(TensorpropError):
+    """A name that nothing has here."""
+
+
+class DuplicateDefinition(TensorpropError):
+    """A tensor that two equations define."""
+
+
+class CircularDefinition(TensorpropError):
+    """Tensors that are defined by one another."""
+
+
+# --------------------------------------------------------------------------- arrays
+class MissingInput(TensorpropError):
+    """An array that the equations need was not given."""
+
+
+class SizeMismatch(TensorpropError):
+    """One index with two sizes."""
+
+
+class SizeOneBroadcast(SizeMismatch):
+    """An axis of size 1 that stands in for a larger one."""
+
+
+class OutOfRange(TensorpropError):
+    """A subscript outside its axis."""
+
+
+class NonNumericDtype(TensorpropError):
+    """Something that is not an array of numbers."""
+
+
+class IntegerOverflowRisk(NonNumericDtype):
+    """Integers so narrow that a sum of products may overflow."""
+
+
+class RaggedInput(NonNumericDtype):
+    """Nested lists whose rows have different lengths."""
+
+
+class ComplexConvention(TensorpropError):
+    """A derivative of something complex."""
+
+
+# --------------------------------------------------------------------------- what cannot be done
+class NotDifferentiable(TensorpropError):
+    """A derivative that the tables do not have."""
+
+
+class Unsupported(TensorpropError):
+    """Right notation that this version cannot compile."""
+
+
+class RuleMismatch(TensorpropError):
+    """A hand-written rule that differs from the derived one."""
+
+
+class UsageError(TensorpropError):
+    """A verb called with arguments that do not fit."""

@@ -1,0 +1,354 @@
+"""Sizes: what every index runs over, once the shapes of the arrays are known.
+
+In: a System and the shape of every input. Out: the shape of every tensor and the size of every letter, or an error
+that names the index, both tensors, both axes and both sizes. No array is touched, and nothing is stretched.
+
+It also says which Systems can be compiled at all (`supported`), and visits the expressions of an equation together
+with the sizes of their letters (`Extents.visits`): one node may stand in two places where its letters have two sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+from tensorprop.core.equation import Equation, System, primal_axes
+from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
+from tensorprop.core.names import FUNCTION_ARITY, MATRIX_OPS
+from tensorprop.core.ranges import Letters, Place
+from tensorprop.core.walk import postorder
+from tensorprop.errors import (
+    MissingInput,
+    OutOfRange,
+    RankMismatch,
+    SizeMismatch,
+    SizeOneBroadcast,
+    TensorpropError,
+    UnknownName,
+    UnknownRange,
+    Unsupported,
+    near,
+)
+
+try:
+    from tensorprop.text import locate
+except ImportError:
+    def locate(error, system):
+        return error
+
+__all__ = ["Extents", "Key", "Visit", "extents", "supported"]
+
+Key = tuple[Expr, tuple[int, ...]]
+"""A node, and the sizes of its free letters in alphabetical order."""
+
+_NEEDS_A_VALUE = frozenset({"max", "min", "mean", "var", "argmax", "argmin"})
+
+
+class Visit(NamedTuple):
+    """A node where it stands: the sizes of its free letters, of those that it binds, and its children's keys."""
+
+    node: Expr
+    sizes: dict[str, int]
+    bound: dict[str, int]
+    key: Key
+    children: tuple[Key, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the free letters, in alphabetical order."""
+        return self.key[1]
+
+
+class Extents:
+    """The size of everything in a System: `shapes` of all tensors, letters by equation. Made by `extents`."""
+
+    def __init__(self, system: System, shapes: dict[str, tuple[int, ...]]) -> None:
+        self.system = system
+        self.shapes = shapes
+        self._letters: dict[Equation, dict[str, int]] = {}
+        self._bound: dict[Expr, dict[str, Place | str | None]] = {}
+        self._free: dict[Expr, tuple[str, ...]] = {}
+
+    def letters(self, equation: Equation) -> dict[str, int]:
+        """The size of each letter of the left side."""
+        return dict(self._letters[equation])
+
+    def bound(self, node: Expr, scope: Mapping[str, int]) -> dict[str, int]:
+        """The sizes of the letters that a Sum or Reduce binds, inside a scope whose letters have these sizes."""
+        sizes: dict[str, int] = {}
+        for letter, told in self._bound.get(node, {}).items():
+            assert told is not None
+            sizes[letter] = scope[told] if isinstance(told, str) else self.shapes[told.name][told.axis]
+        return sizes
+
+    def free(self, node: Expr) -> tuple[str, ...]:
+        """The free letters of a node in alphabetical order: its axes, wherever it becomes an array."""
+        found = self._free.get(node)
+        if found is None:
+            found = self._free[node] = tuple(sorted(node.free))
+        return found
+
+    def visits(self, equation: Equation) -> Iterator[Visit]:
+        """Every node of the right side once for each set of sizes that it has there, children first."""
+        root: Key = (equation.value, tuple(self._letters[equation][i] for i in self.free(equation.value)))
+        seen: set[Key] = set()
+        stack: list[Visit | Key] = [root]
+        while stack:
+            top = stack.pop()
+            if isinstance(top, Visit):
+                yield top
+                continue
+            if top in seen:
+                continue
+            seen.add(top)
+            node, shape = top
+            sizes = dict(zip(self.free(node), shape, strict=True))
+            bound = self.bound(node, sizes) if isinstance(node, (Sum, Reduce)) else {}
+            keys: list[Key] = []
+            for n, child in enumerate(node.children):
+                scope = {**sizes, **bound} if bound and n == 0 else sizes
+                keys.append((child, tuple(scope[i] for i in self.free(child))))
+            stack.append(Visit(node, sizes, bound, top, tuple(keys)))
+            stack.extend(k for k in reversed(keys) if k not in seen)
+
+
+def extents(system: System, shapes: Mapping[str, tuple[int, ...]]) -> Extents:
+    """The shape of every tensor and the size of every index, from the shapes of the inputs.
+
+    One index has one size: ``z_bj = a_bi W_ij`` needs the second axis of a to be as long as the first of W.
+
+    >>> from tensorprop.text import parse
+    >>> found = extents(parse("z_bj = a_bi W_ij"), {"a": (5, 2), "W": (2, 3)})
+    >>> found.shapes["z"]
+    (5, 3)
+
+    Errors: MissingInput, UnknownName, RankMismatch, SizeMismatch, SizeOneBroadcast (an axis of size 1 in place of a
+    longer one: nothing is stretched), OutOfRange (``W_{0,j}`` where W has no row), UnknownRange.
+    """
+    try:
+        return _Work(system, shapes).extents
+    except TensorpropError as error:
+        raise locate(error, system) from None
+
+
+class _Work:
+    """One walk through the equations, each after those that it needs."""
+
+    def __init__(self, system: System, given: Mapping[str, tuple[int, ...]]) -> None:
+        self.system = system
+        self.number = {eq: n for n, eq in enumerate(system.equations)}
+        self.now: int | None = None
+        self.shapes = {name: tuple(int(n) for n in shape) for name, shape in _inputs(system, given).items()}
+        self.extents = Extents(system, self.shapes)
+        self.letters = Letters(self._meet)
+        self.extents._bound = self.letters.bound
+        waiting = list(system.ordered)
+        while waiting:
+            later = [eq for eq in waiting if not self._equation(eq, patient=True)]
+            if len(later) == len(waiting):  # a derivative of something that needs it: it must tell its own range
+                later = [eq for eq in waiting if not self._equation(eq, patient=False)]
+            waiting = later
+
+    def _equation(self, eq: Equation, patient: bool) -> bool:
+        """Sizes of one equation; False if a tensor whose shape it needs comes later."""
+        primals = [name for name, _ in primal_axes(eq.target) or () if self.system.defines(name)]
+        if any(name not in self.shapes for name in (*eq.inputs, *(primals if patient else ()))):
+            return False
+        self.now = self.number[eq]
+        self._plain(eq)
+        met = len(self.letters.binders)
+        told = self.letters.equation(eq, lambda name: name in self.shapes)
+        for binder in self.letters.binders[met:]:
+            for letter, place in self.letters.bound[binder].items():
+                if place is None:
+                    raise self._unknown(letter, binder)
+        sizes: dict[str, int] = {}
+        for letter, place in told.items():
+            if place is None:
+                raise self._unknown(letter, eq.target)
+            sizes[letter] = self.shapes[place.name][place.axis]
+        self.shapes[eq.name] = tuple(sizes.values())
+        self.extents._letters[eq] = sizes
+        self._entries(eq)
+        return True
+
+    def _unknown(self, letter: str, where: Expr) -> TensorpropError:
+        return UnknownRange(
+            f"nothing tells the range of {letter}",
+            fix=f"let {letter} stand alone as a subscript of some tensor",
+            about=(self.now, where),
+        )
+
+    def _plain(self, eq: Equation) -> None:
+        """Ranks, sizes that are named, whole-number subscripts: what one entry alone shows."""
+        for e in (eq.target, *postorder(eq.value)):
+            if isinstance(e, Dim):
+                shape = self.shapes[e.tensor]
+                if e.axis >= len(shape):
+                    raise RankMismatch(
+                        f"{e.tensor} has shape {_shape(shape)}, so it has no axis {e.axis + 1}", about=(self.now, e)
+                    )
+            elif isinstance(e, Tensor) and e is not eq.target:
+                shape = self.shapes[e.name]
+                for axis, s in enumerate(e.subscripts):
+                    if isinstance(s, Number):
+                        self._entry(s.value, shape[axis], f"axis {axis + 1} of {e.name}", e)
+
+    def _entry(self, value: Fraction, size: int, axis: str, where: Expr) -> None:
+        if value.denominator != 1 or not 0 <= value < size:
+            last = f"0 to {size - 1}" if size else "no entry at all"
+            raise OutOfRange(
+                f"subscript {value} is outside {axis}, which has size {size}",
+                known=f"subscripts count from 0: {last}",
+                about=(self.now, where),
+            )
+
+    def _entries(self, eq: Equation) -> None:
+        """What needs the sizes of bound letters: entries of a softmax, reductions of nothing."""
+        if not any(isinstance(e, Reduce) for e in self.letters.binders):
+            return
+        for v in self.extents.visits(eq):
+            e = v.node
+            if not isinstance(e, Reduce):
+                continue
+            for i, at in zip(e.indices, e.at, strict=False):
+                if isinstance(at, Number):
+                    self._entry(at.value, v.bound[i], f"the range of {i}", e)
+            if e.op in _NEEDS_A_VALUE and 0 in v.bound.values():
+                empty = [i for i, n in v.bound.items() if n == 0]
+                raise OutOfRange(f"{e.op} over {', '.join(empty)}, which has no values", about=(self.now, e))
+
+    def _meet(self, letter: str, one: Place, other: Place) -> None:
+        """Two axes under one letter have one size."""
+        a, b = self.shapes[one.name][one.axis], self.shapes[other.name][other.axis]
+        if a == b:
+            return
+        if 1 in (a, b):
+            small, large = (one, other) if a == 1 else (other, one)
+            raise SizeOneBroadcast(
+                f"index {letter} is {a} on {_axis(one)} and {b} on {_axis(other)}; an axis of size 1 is not stretched",
+                known=self._known(letter, one, other),
+                fix=f"drop that axis of {small.name}, or sum {large.name} over {letter} first"
+                if small.name != large.name
+                else f"give the two axes of {small.name} different letters",
+                about=(self.now, other.entry, other.axis),
+            )
+        raise SizeMismatch(
+            f"index {letter} is {a} on {_axis(one)} and {b} on {_axis(other)}",
+            known=self._known(letter, one, other),
+            fix="pass arrays whose axes agree, or give the two axes different letters",
+            about=(self.now, other.entry, other.axis),
+        )
+
+    def _known(self, letter: str, one: Place, other: Place) -> str:
+        facts = [
+            f"{p.entry if p.entry.name == p.name else p.name} has shape {_shape(self.shapes[p.name])}" for p in (one, other)
+        ]
+        for place in (one, other):
+            at = place.entry.subscripts[place.axis] if place.axis < len(place.entry.subscripts) else None
+            if isinstance(at, Index) and at.name != letter:
+                facts.append(f"{letter} and {at.name} run over one range, since a bracket or a square matrix equates them")
+        return "; ".join(dict.fromkeys(facts))
+
+
+def _inputs(system: System, given: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """The shape of every input, none missing, none too much, each with as many axes as its subscripts say."""
+    missing = [name for name in system.inputs if name not in given]
+    if missing:
+        raise MissingInput(
+            f"no array for {', '.join(missing)}",
+            known=f"needed: {', '.join(system.inputs)}; given: {', '.join(given) or 'nothing'}",
+            about=_entries(system).get(missing[0]),
+        )
+    for name in given:
+        if name not in system.inputs:
+            if system.defines(name):
+                raise UnknownName(
+                    f"{name} is no input: an equation defines it",
+                    known=f"inputs: {', '.join(system.inputs) or 'none'}",
+                    about=(None, system[name].target),
+                )
+            close = near(name, system.inputs)
+            raise UnknownName(
+                f"no tensor is called {name}",
+                known=f"inputs: {', '.join(system.inputs) or 'none'}",
+                fix=f"did you mean {close[0]}?" if close else None,
+            )
+    entries = _entries(system)
+    for name in system.inputs:
+        if name not in entries:
+            continue
+        entry, shape = entries[name][1], tuple(given[name])
+        if len(shape) != len(entry.subscripts):
+            n = len(entry.subscripts)
+            raise RankMismatch(
+                f"{entry} has {n} {'subscript' if n == 1 else 'subscripts'}, "
+                f"but the array for {name} has shape {_shape(shape)}: {len(shape)} {'axis' if len(shape) == 1 else 'axes'}",
+                fix=f"pass an array with {n} {'axis' if n == 1 else 'axes'}, or write one subscript for each axis",
+                about=entries[name],
+            )
+    return {name: tuple(given[name]) for name in system.inputs}
+
+
+def _entries(system: System) -> dict[str, tuple[int, Tensor]]:
+    """The first entry of every tensor on a right side, and the number of its equation."""
+    found: dict[str, tuple[int, Tensor]] = {}
+    for n, eq in enumerate(system.equations):
+        for e in postorder(eq.value):
+            if isinstance(e, Tensor):
+                found.setdefault(e.name, (n, e))
+    return found
+
+
+def _axis(place: Place) -> str:
+    return f"axis {place.axis + 1} of {place.name}"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+# --------------------------------------------------------------------------- what can be compiled
+def supported(system: System) -> None:
+    """Refuse what cannot be compiled: shifted subscripts, gathers, open functions, whole-matrix functions.
+
+    Errors: Unsupported, with the place.
+    """
+    for n, eq in enumerate(system.equations):
+        for e in postorder(eq.value):
+            error = _refusal(e)
+            if error is not None:
+                error.about = (n, e)
+                raise locate(error, system)
+
+
+def _refusal(e: Expr) -> Unsupported | None:
+    match e:
+        case Tensor():
+            for s in e.subscripts:
+                if any(isinstance(t, Tensor) for t in postorder(s)):
+                    return Unsupported(
+                        f"{e} looks its entry up in another tensor, which cannot be compiled yet",
+                        fix="pick the entry by a sum over a bracket, Σ_v E_vd [v = t_b], or index the array beforehand",
+                    )
+                if not isinstance(s, (Index, Number)):
+                    return Unsupported(
+                        f"{e} has the shifted subscript {s}, which cannot be compiled yet",
+                        fix="pass the shifted array as an input of its own; derivatives and printing work as they are",
+                    )
+        case Reduce() if e.op in MATRIX_OPS:
+            return Unsupported(
+                f"{e.op} of a whole matrix cannot be compiled yet", fix="pass its value as an input of its own"
+            )
+        case Reduce() if any(not isinstance(a, (Index, Number)) for a in e.at):
+            return Unsupported(f"the entry of {e.op} is not a plain index or number, which cannot be compiled yet")
+        case Call() if e.function not in FUNCTION_ARITY:
+            name = e.function
+            return Unsupported(
+                f"{name} is open: nothing says which function it is",
+                fix=f"write a known function in place of {name}, such as tanh; derivatives and printing work as they are",
+            )
+        case _:
+            return None
+    return None

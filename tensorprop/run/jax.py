@@ -1,0 +1,114 @@
+"""The array operations of JAX, as :mod:`tensorprop.run.lower` asks for them.
+
+In: arrays or tracers, axes as numbers. Out: arrays or tracers. Each operation is what careful JAX code would write:
+dtypes are those of the arrays (Python's numbers take the dtype of what they meet), index values are int32, and a
+matrix product is one ``dot_general``. What an index is, is not known here.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from tensorprop.run.functions import NUMPY
+from tensorprop.run.jax_functions import JAX, JAX_REDUCE
+
+__all__ = ["JaxOperations"]
+
+Array = Any
+_Axes = tuple[int, ...]
+
+_RELATIONS = {
+    "=": jnp.equal,
+    "≠": jnp.not_equal,
+    "<": jnp.less,
+    "≤": jnp.less_equal,
+    ">": jnp.greater,
+    "≥": jnp.greater_equal,
+}
+
+
+class JaxOperations:
+    """See :class:`tensorprop.run.lower.Operations`."""
+
+    def multiply(self, a: Array, b: Array) -> Array:
+        return jnp.multiply(a, b)
+
+    def divide(self, a: Array, b: Array) -> Array:
+        return jnp.divide(a, b)
+
+    def add(self, a: Array, b: Array) -> Array:
+        return jnp.add(a, b)
+
+    def subtract(self, a: Array, b: Array) -> Array:
+        return jnp.subtract(a, b)
+
+    def negative(self, a: Array) -> Array:
+        return jnp.negative(a)
+
+    def power(self, a: Array, exponent: Fraction) -> Array:
+        """Whole powers by multiplication, half powers by square roots, the rest by ``pow``."""
+        if exponent.denominator == 1:
+            n = int(exponent)
+            if n == 2:
+                return jnp.multiply(a, a)
+            if n < 0:
+                return jnp.divide(1, self.power(a, -exponent))
+            return lax.integer_pow(a, n)
+        if exponent == Fraction(1, 2):
+            return jnp.sqrt(a)
+        if exponent == Fraction(-1, 2):
+            return lax.rsqrt(_inexact(a))
+        return jnp.power(a, float(exponent))
+
+    def call(self, function: str, *args: Array) -> Array:
+        return JAX[function](*args)
+
+    def constant(self, function: str, *args: float) -> float:
+        """A function of numbers, worked out in double precision while the program is made."""
+        return float(NUMPY[function](*map(float, args)))
+
+    def compare(self, relation: str, a: Array, b: Array) -> Array:
+        return _RELATIONS[relation](a, b)
+
+    def both(self, a: Array, b: Array) -> Array:
+        return jnp.logical_and(a, b)
+
+    def where(self, mask: Array, a: Array) -> Array:
+        return jnp.where(mask, a, 0)
+
+    def iota(self, size: int) -> Array:
+        return lax.iota(jnp.int32, size)
+
+    def transpose(self, a: Array, order: _Axes) -> Array:
+        return lax.transpose(a, order)
+
+    def expand(self, a: Array, axes: _Axes) -> Array:
+        return lax.expand_dims(a, axes)
+
+    def broadcast(self, a: Array, shape: _Axes) -> Array:
+        return jnp.broadcast_to(a, shape)
+
+    def diagonal(self, a: Array, first: int, second: int) -> Array:
+        return jnp.diagonal(a, axis1=first, axis2=second)
+
+    def take(self, a: Array, entry: int, axis: int) -> Array:
+        return lax.index_in_dim(a, entry, axis, keepdims=False)
+
+    def sum(self, a: Array, axes: _Axes) -> Array:
+        return jnp.sum(a, axes)
+
+    def reduce(self, op: str, a: Array, axes: _Axes) -> Array:
+        return JAX_REDUCE[op](a, axes)
+
+    def dot(self, a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array:
+        dtype = jnp.result_type(a, b)
+        return lax.dot_general(jnp.asarray(a, dtype), jnp.asarray(b, dtype), (summed, batch))
+
+
+def _inexact(a: Array) -> Array:
+    return a if jnp.issubdtype(jnp.result_type(a), jnp.inexact) else jnp.asarray(a, jnp.result_type(float))

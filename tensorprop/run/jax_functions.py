@@ -1,0 +1,149 @@
+"""Elementwise functions and reductions in JAX, as one who writes JAX by hand would write them.
+
+In: JAX arrays, or Python numbers, which take the type of the array beside them. Out: the same, in the type of the
+arrays: bfloat16 and float32 stay what they are. Stable far out. This file knows no expressions and no letters.
+
+No rule of differentiation is attached to anything here (``jax.nn.relu`` and others bring one): derivatives come from
+the calculus. Whoever puts ``jax.grad`` on top of a compiled function gets JAX's own slope at a kink, which for
+``relu`` written as a maximum is 1/2 at 0 and not 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from tensorprop.errors import Unsupported
+
+__all__ = ["JAX", "JAX_REDUCE"]
+
+Array = Any
+
+
+def _real(x: Array) -> Array:
+    """A floating-point array: a Python number stays weak, whole numbers and truth values become floats."""
+    x = jnp.asarray(x)
+    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.result_type(float))
+
+
+def _power(x: Array, w: Array) -> Array:
+    """Powers that are known now cost what they should: ``x²`` is a product, ``x^(1/2)`` a square root."""
+    if isinstance(w, float) and w.is_integer():
+        w = int(w)
+    if isinstance(w, int):
+        return lax.integer_pow(_real(x), w)
+    if isinstance(w, float) and abs(w) == 0.5:
+        return jnp.sqrt(x) if w > 0 else lax.rsqrt(_real(x))
+    return jnp.power(_real(x), w)
+
+
+def _step(x: Array) -> Array:
+    x = _real(x)
+    return (x > 0).astype(x.dtype)
+
+
+def _sigmoid(x: Array) -> Array:
+    return lax.logistic(_real(x))
+
+
+def _where(c: Array, x: Array, w: Array) -> Array:
+    return jnp.where(c if getattr(c, "dtype", None) == jnp.bool_ else c != 0, x, w)
+
+
+def _softplus(x: Array) -> Array:
+    """log(1 + eˣ) = max(x, 0) + log(1 + e^-|x|)."""
+    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+
+
+def _elu(x: Array) -> Array:
+    return jnp.where(x > 0, x, jnp.expm1(jnp.minimum(x, 0)))
+
+
+def _selu(x: Array) -> Array:
+    scale, left = 1.0507009873554804934193349852946, 1.0507009873554804934193349852946 * 1.6732632423543772848170429916717
+    return jnp.where(x > 0, scale * x, left * jnp.expm1(jnp.minimum(x, 0)))
+
+
+def _gelu_tanh(x: Array) -> Array:
+    """½ x (1 + tanh(v)) = x σ(2 v): the same function with nothing cancelled far to the left."""
+    return x * _sigmoid(math.sqrt(8 / math.pi) * (x + 0.044715 * (x * x * x)))
+
+
+JAX: dict[str, Callable[..., Array]] = {
+    "exp":        jnp.exp,
+    "expm1":      jnp.expm1,
+    "log":        jnp.log,
+    "log1p":      jnp.log1p,
+    "log2":       jnp.log2,
+    "log10":      jnp.log10,
+    "sqrt":       jnp.sqrt,
+    "rsqrt":      lambda x: lax.rsqrt(_real(x)),
+    "square":     jnp.square,
+    "reciprocal": lambda x: 1 / _real(x),
+    "power":      _power,
+    "abs":        jnp.abs,
+    "sign":       jnp.sign,
+    "step":       _step,
+    "max":        jnp.maximum,
+    "min":        jnp.minimum,
+    "where":      _where,
+    "sin":        jnp.sin,
+    "cos":        jnp.cos,
+    "tan":        jnp.tan,
+    "arcsin":     jnp.arcsin,
+    "arccos":     jnp.arccos,
+    "arctan":     jnp.arctan,
+    "sinh":       jnp.sinh,
+    "cosh":       jnp.cosh,
+    "tanh":       jnp.tanh,
+    "arcsinh":    jnp.arcsinh,
+    "arccosh":    jnp.arccosh,
+    "arctanh":    jnp.arctanh,
+    "sigmoid":    _sigmoid,
+    "logsigmoid": lambda x: -_softplus(-x),
+    "softplus":   _softplus,
+    "softsign":   lambda x: x / (1 + jnp.abs(x)),
+    "erf":        lambda x: lax.erf(_real(x)),
+    "erfc":       lambda x: lax.erfc(_real(x)),
+    "relu":       lambda x: jnp.maximum(x, 0),
+    "leaky_relu": lambda x: jnp.where(x >= 0, x, 0.01 * x),
+    "elu":        _elu,
+    "selu":       _selu,
+    "silu":       lambda x: x * _sigmoid(x),
+    "mish":       lambda x: x * jnp.tanh(_softplus(x)),
+    "gelu":       lambda x: 0.5 * x * lax.erfc(-x * math.sqrt(0.5)),
+    "gelu_tanh":  _gelu_tanh,
+    "pi":         lambda: math.pi,
+}  # fmt: skip
+
+
+# --------------------------------------------------------------------------- along axes
+Axes = tuple[int, ...]
+
+
+def _place(find: Callable[..., Array], op: str) -> Callable[[Array, Axes], Array]:
+    def along(x: Array, axes: Axes) -> Array:
+        if len(axes) != 1:
+            raise Unsupported(f"{op} runs over one index, not {len(axes)}", fix="a place is one number")
+        return find(x, axis=axes[0])
+
+    return along
+
+
+JAX_REDUCE: dict[str, Callable[[Array, Axes], Array]] = {
+    "max":        lambda x, axes: jnp.max(x, axis=axes),
+    "min":        lambda x, axes: jnp.min(x, axis=axes),
+    "prod":       lambda x, axes: jnp.prod(x, axis=axes),
+    "mean":       lambda x, axes: jnp.mean(x, axis=axes),
+    "var":        lambda x, axes: jnp.var(x, axis=axes),
+    "logsumexp":  lambda x, axes: jax.nn.logsumexp(x, axis=axes),
+    "argmax":     _place(jnp.argmax, "argmax"),
+    "argmin":     _place(jnp.argmin, "argmin"),
+    "softmax":    lambda x, axes: jax.nn.softmax(x, axis=axes),
+    "logsoftmax": lambda x, axes: jax.nn.log_softmax(x, axis=axes),
+}  # fmt: skip

@@ -1,0 +1,164 @@
+"""The house of docs/architecture.md holds: who may import whom, and what may be called."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "tensorprop"
+
+# A room may import from itself and from the rooms named here.
+ROOMS: dict[str, frozenset[str]] = {
+    "errors": frozenset(),
+    "core": frozenset({"errors"}),
+    "text": frozenset({"errors", "core"}),
+    "calculus": frozenset({"errors", "core", "text"}),
+    "layers": frozenset({"errors", "core", "text", "calculus"}),
+    "render": frozenset({"errors", "core", "text", "calculus"}),
+    "run": frozenset({"errors", "core", "text", "calculus"}),
+    "check": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run"}),
+    "cli": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run", "check", "__init__"}),
+    "__init__": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run", "check"}),
+    "__main__": frozenset({"cli"}),
+}
+
+# Packages from outside, and the only files that may import them (a prefix of the path inside the package).
+OUTSIDE: dict[str, tuple[str, ...]] = {
+    "jax": ("run/jax", "check/numeric.py"),
+    "numpy": ("run/", "check/"),
+    "opt_einsum": ("run/plan.py",),
+    "click": ("cli.py",),
+}
+STANDARD = frozenset(
+    "__future__ abc bisect collections contextlib contextvars copy dataclasses difflib enum fractions functools "
+    "hashlib heapq importlib inspect itertools json math operator os pathlib re string sys textwrap threading time types typing "
+    "unicodedata warnings weakref".split()
+)
+FORBIDDEN_CALLS = frozenset({"eval", "exec", "__import__", "compile"})
+FORBIDDEN_MODULES = frozenset({"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "sympy", "joblib"})
+
+
+def room_of(path: str) -> str:
+    """``core/expr.py`` is in the room ``core``, ``cli.py`` in ``cli``."""
+    return path.split("/")[0].removesuffix(".py")
+
+
+def imported(tree: ast.Module, path: str) -> list[tuple[str, int]]:
+    """Every module that a file imports, at its top or inside functions, with the line; relative ones made absolute."""
+    inside = ["tensorprop", *path.split("/")[:-1]]
+    found: list[tuple[str, int]] = []
+    for n in ast.walk(tree):
+        if isinstance(n, ast.Import):
+            found += [(a.name, n.lineno) for a in n.names]
+        elif isinstance(n, ast.ImportFrom):
+            stem = n.module or ""
+            if n.level:
+                stem = ".".join([*inside[: len(inside) - n.level + 1], *([stem] if stem else [])])
+            # `from tensorprop import run` imports the room run, not only the package
+            found += [(f"{stem}.{a.name}" if stem == "tensorprop" else stem, n.lineno) for a in n.names]
+        elif isinstance(n, ast.Call) and isinstance(n.func, ast.Name | ast.Attribute):
+            name = n.func.id if isinstance(n.func, ast.Name) else n.func.attr
+            if name == "import_module" and n.args and isinstance(n.args[0], ast.Constant):
+                found.append((str(n.args[0].value), n.lineno))
+    return found
+
+
+def faults(files: dict[str, str]) -> list[str]:
+    """What in these files (path inside the package → source) breaks the rules."""
+    out: list[str] = []
+    for path, source in files.items():
+        tree = ast.parse(source, path)
+        room = room_of(path)
+        if room not in ROOMS:
+            out.append(f"{path}: a room that the table does not know")
+            continue
+        for module, line in imported(tree, path):
+            first, *rest = module.split(".")
+            where = f"{path}:{line}"
+            if first == "tensorprop":
+                target = rest[0] if rest and rest[0] in ROOMS else "__init__"
+                if target != room and target not in ROOMS[room]:
+                    out.append(f"{where}: {room} imports {target}")
+            elif first in FORBIDDEN_MODULES:
+                out.append(f"{where}: {first} is not used here")
+            elif first in OUTSIDE:
+                if not path.startswith(OUTSIDE[first]):
+                    out.append(f"{where}: {first} is imported only in {', '.join(OUTSIDE[first])}")
+            elif first not in STANDARD:
+                out.append(f"{where}: {first} is neither the standard library's short list nor a dependency")
+        for n in ast.walk(tree):
+            if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in FORBIDDEN_CALLS:
+                defined = {d.name for d in ast.walk(tree) if isinstance(d, ast.FunctionDef)}
+                taken = {a.asname or a.name for i in ast.walk(tree) if isinstance(i, ast.ImportFrom) for a in i.names}
+                if n.func.id not in defined | taken:
+                    out.append(f"{path}:{n.lineno}: {n.func.id}() is not called here")
+        if source.strip() and ast.get_docstring(tree) is None:
+            out.append(f"{path}: no docstring says what comes in, what goes out, what is not known here")
+        if "\\" in source and room in ("core", "calculus", "layers"):
+            out += _backslashes(tree, path)
+    return out
+
+
+def _backslashes(tree: ast.Module, path: str) -> list[str]:
+    """TeX is known where text is read and where it is printed, nowhere else."""
+    docs = {id(b.value) for n in ast.walk(tree) if isinstance(b := (getattr(n, "body", None) or [None])[0], ast.Expr)}
+    return [
+        f"{path}:{n.lineno}: a backslash in a string"
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Constant) and isinstance(n.value, str) and "\\" in n.value and id(n) not in docs
+    ]
+
+
+def package() -> dict[str, str]:
+    return {p.relative_to(PACKAGE).as_posix(): p.read_text(encoding="utf-8") for p in sorted(PACKAGE.rglob("*.py"))}
+
+
+def test_the_house_holds() -> None:
+    files = package()
+    assert len(files) > 20
+    assert faults(files) == []
+
+
+@pytest.mark.parametrize(
+    "path, source, complaint",
+    [
+        ("core/expr.py", "from tensorprop.text import parse", "core imports text"),
+        ("core/expr.py", "from ..text import parse", "core imports text"),
+        ("errors.py", "from .core import expr", "errors imports core"),
+        ("text/parse.py", "def f():\n    from tensorprop.calculus import derive", "text imports calculus"),
+        ("layers/dense.py", "from tensorprop import run", "layers imports run"),
+        ("layers/dense.py", "import tensorprop", "layers imports __init__"),
+        ("run/api.py", "import tensorprop.layers.layer", "run imports layers"),
+        ("render/unicode.py", "import importlib\nimportlib.import_module('tensorprop.run.api')", "render imports run"),
+        ("calculus/derive.py", "import numpy as np", "numpy is imported only in"),
+        ("run/reference.py", "import jax.numpy as jnp", "jax is imported only in"),
+        ("run/lower.py", "from opt_einsum import contract_path", "opt_einsum is imported only in"),
+        ("text/parse.py", "from sympy import sympify", "sympy is not used here"),
+        ("run/api.py", "import pickle", "pickle is not used here"),
+        ("run/api.py", "import requests", "requests is neither"),
+        ("text/parse.py", "eval('1')", "eval() is not called here"),
+        ("text/parse.py", "exec('1')", "exec() is not called here"),
+        ("kitchen/soup.py", "x = 1", "a room that the table does not know"),
+        ("core/build.py", "x = '\\\\sum'", "a backslash in a string"),
+    ],
+)
+def test_the_check_can_fail(path: str, source: str, complaint: str) -> None:
+    found = faults({path: '"""A bad tree."""\n' + source})
+    assert len(found) == 1 and complaint in found[0], found
+
+
+def test_a_file_without_a_docstring_is_found() -> None:
+    found = faults({"core/expr.py": "x = 1"})
+    assert len(found) == 1 and "no docstring" in found[0]
+
+
+def test_the_tables_are_acyclic() -> None:
+    """Every room's imports come earlier in the table than itself."""
+    seen: set[str] = set()
+    for room, allowed in ROOMS.items():
+        if room != "cli":  # the command line may use the public verbs; nothing imports it
+            assert allowed <= seen, room
+        seen.add(room)

@@ -1,0 +1,61 @@
+"""``import tensorprop`` is light: no NumPy, no JAX, under 150 ms."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import tensorprop
+
+HEAVY = ("jax", "jaxlib", "numpy", "opt_einsum", "matplotlib", "rich", "click")
+SYMBOLIC = """
+import tensorprop as tp
+s = tp.parse("z_bj = a_bi W_ij + c_j; h_bj = tanh(z_bj); E = 1/2 (h_bj - y_bj)^2")
+str(tp.simplify(tp.adjoint(s, wrt=("W", "c")))), str(tp.derive("y = x_i A_ij x_j", wrt="x_k")), tp.show(s)
+"""
+
+
+def heavy_after(code: str) -> set[str]:
+    """The heavy packages that a fresh interpreter has loaded after running ``code``."""
+    probe = f"{code}\nimport sys\nprint(*(m for m in {HEAVY!r} if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_import_loads_nothing_heavy() -> None:
+    assert heavy_after("import tensorprop") == set()
+
+
+def test_parsing_and_deriving_load_nothing_heavy() -> None:
+    assert heavy_after(SYMBOLIC) == set()
+
+
+def test_the_check_can_fail() -> None:
+    assert heavy_after("import numpy") == {"numpy"}
+    assert {"jax", "numpy"} <= heavy_after("import tensorprop as tp; tp.compile('y_i = exp(x_i)')")
+
+
+def test_import_time() -> None:
+    code = "import time; t = time.perf_counter(); import tensorprop; print(time.perf_counter() - t)"
+    runs = (subprocess.run([sys.executable, "-c", code], capture_output=True, check=True) for _ in range(5))
+    times = [float(run.stdout) for run in runs]
+    assert min(times) < 0.150, f"import tensorprop took {min(times) * 1000:.0f} ms"
+
+
+@pytest.mark.parametrize("name", tensorprop.__all__)
+def test_public_names_exist(name: str) -> None:
+    assert getattr(tensorprop, name) is not None
+    assert name in dir(tensorprop)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'formulate'"):
+        _ = tensorprop.formulate  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize("first", ["import tensorprop.check", "from tensorprop.check import report", "tp.check"])
+def test_the_verb_check_is_not_hidden_by_the_package_check(first: str) -> None:
+    code = f"import tensorprop as tp\n{first}\nassert callable(tp.check)\nimport tensorprop.check\nassert callable(tp.check)"
+    subprocess.run([sys.executable, "-c", code], check=True)
