@@ -34,8 +34,8 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
 }
 STANDARD = frozenset(
     "__future__ abc bisect collections contextlib contextvars copy dataclasses difflib enum fractions functools "
-    "hashlib heapq importlib inspect itertools json math operator os pathlib re string sys textwrap threading time types typing "
-    "unicodedata warnings weakref".split()
+    "hashlib heapq importlib inspect itertools json math operator os pathlib re string sys textwrap threading time "
+    "types typing unicodedata warnings weakref".split()
 )
 FORBIDDEN_CALLS = frozenset({"eval", "exec", "__import__", "compile"})
 FORBIDDEN_MODULES = frozenset({"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "sympy", "joblib"})
@@ -104,7 +104,11 @@ def faults(files: dict[str, str]) -> list[str]:
 
 def _backslashes(tree: ast.Module, path: str) -> list[str]:
     """TeX is known where text is read and where it is printed, nowhere else."""
-    docs = {id(b.value) for n in ast.walk(tree) if isinstance(b := (getattr(n, "body", None) or [None])[0], ast.Expr)}
+    docs = {
+        id(n.body[0].value)
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Module | ast.ClassDef | ast.FunctionDef) and n.body and isinstance(n.body[0], ast.Expr)
+    }
     return [
         f"{path}:{n.lineno}: a backslash in a string"
         for n in ast.walk(tree)

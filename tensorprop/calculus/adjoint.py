@@ -43,7 +43,7 @@ def adjoint(s: System | Equation | str, wrt: str | Iterable[str] | None = None, 
     δb_j = Σ_b δz_bj
     """
     s = as_system(s)
-    names = _variables(s, wrt)
+    names, whole = _variables(s, wrt), s
     if of is not None:
         if not s.defines(of):
             raise _unknown(s, of)
@@ -71,7 +71,7 @@ def adjoint(s: System | Equation | str, wrt: str | Iterable[str] | None = None, 
             for t, g in pullback(eq.value, seed, result=eq.target, scope=frozenset(eq.letters)).items():
                 if t.name in active:
                     shares.setdefault(t.name, []).append((t, g))
-    rules += [_rule(s, name, shares.get(name, [])) for name in names if not s.defines(name)]
+    rules += [_rule(whole, name, shares.get(name, [])) for name in names if not s.defines(name)]
     wanted = {adjoint_name(n) for n in names}
     result = system(rules)
     return result if all(r.name in wanted or _used(result, r.name) for r in rules) else result.only(wanted)
@@ -137,5 +137,3 @@ def _letters(s: System, name: str, uses: list[Tensor]) -> tuple[str, ...]:
     for _ in range(s.rank(name)):
         taken.append(fresh("h", frozenset(taken)))
     return tuple(taken)
-
-

@@ -121,5 +121,3 @@ def _name(y: str, rank: int, variables: list[tuple[str, tuple[str, ...]]]) -> st
     order = len(variables)
     power = str(order).translate(_SUPER) if order > 1 else ""
     return f"∂{power}{y}{'·' * rank}/" + "".join(f"∂{x}{'·' * len(axes)}" for x, axes in variables)
-
-

@@ -31,7 +31,7 @@ class Function:
     """``y = name(x)`` with its slopes ∂y/∂x, one per argument, each a string that may name x, w and y.
 
     ``means`` is the function in terms of simpler ones, ``domain`` where it is real and smooth (everywhere if empty),
-    ``kink`` what its slope is taken to be where it has none or two: that of JAX.
+    ``kink`` what its slope is taken to be where it has none or two: that of JAX, except for abs.
 
     >>> FUNCTIONS["tanh"].slopes
     ('1 - y²',)
@@ -60,8 +60,8 @@ class Function:
         return f"Function({', '.join(map(repr, (self.name, *self.slopes)))})"
 
 
-# SELU's two constants (Klambauer et al., Self-Normalizing Neural Networks, 2017), and GELU's two smooth steps (Hendrycks
-# and Gimpel, Gaussian Error Linear Units, 2016): the normal distribution, and what approximates it.
+# SELU's two constants (Klambauer et al., Self-Normalizing Neural Networks, 2017), and GELU's two smooth steps, the
+# normal distribution and what approximates it (Hendrycks and Gimpel, Gaussian Error Linear Units, 2016).
 _λ, _α = "1.0507009873554804934193349852946", "1.6732632423543772848170429916717"
 _Φ = "1/2 erfc(-x / sqrt(2))"
 _S = "σ(sqrt(8 / π) (x + 0.044715 x³))"
@@ -71,59 +71,59 @@ FUNCTIONS: dict[str, Function] = {
     for row in (
         # powers and exponentials
         Function("exp",        "y"),
-        Function("expm1",      "y + 1",                          means="exp(x) - 1"),
-        Function("log",        "1 / x",                          domain="x > 0"),
-        Function("log1p",      "1 / (1 + x)",                    means="log(1 + x)", domain="x > -1"),
-        Function("log2",       "1 / (log(2) x)",                 means="log(x) / log(2)", domain="x > 0"),
-        Function("log10",      "1 / (log(10) x)",                means="log(x) / log(10)", domain="x > 0"),
-        Function("sqrt",       "1/2 / y",                        means="x^(1/2)", domain="x > 0"),
-        Function("rsqrt",      "-1/2 y³",                        means="x^(-1/2)", domain="x > 0"),
-        Function("square",     "2 x",                            means="x²"),
-        Function("reciprocal", "-y²",                            means="1 / x", domain="x ≠ 0"),
-        Function("power",      "w x^(w - 1)",
-                               "y log(x + [x = 0])",             means="x^w", domain="x > 0, or w whole",
-                                                                 kink="0^w has the slope 0 in w"),
+        Function("expm1",      "y + 1",                       means="exp(x) - 1"),
+        Function("log",        "1 / x",                       domain="x > 0"),
+        Function("log1p",      "1 / (1 + x)",                 means="log(1 + x)", domain="x > -1"),
+        Function("log2",       "1 / (log(2) x)",              means="log(x) / log(2)", domain="x > 0"),
+        Function("log10",      "1 / (log(10) x)",             means="log(x) / log(10)", domain="x > 0"),
+        Function("sqrt",       "1/2 / y",                     means="x^(1/2)", domain="x > 0"),
+        Function("rsqrt",      "-1/2 y³",                     means="x^(-1/2)", domain="x > 0"),
+        Function("square",     "2 x",                         means="x²"),
+        Function("reciprocal", "-y²",                         means="1 / x", domain="x ≠ 0"),
+        Function("power",      "w x^{w - 1}",
+                               "y log(x + [x = 0])",          means="x^w", domain="x > 0, or w whole",
+                                                              kink="0^w has the slope 0 in w"),
         # steps
-        Function("abs",        "sign(x)",                        means="x [x > 0] - x [x < 0]", kink="0 at 0"),
-        Function("sign",       "0",                              means="[x > 0] - [x < 0]", kink="0 at 0"),
-        Function("step",       "0",                              means="[x > 0]", kink="0 at 0"),
+        Function("abs",        "sign(x)",                     means="x [x > 0] - x [x < 0]", kink="0 at 0 (JAX: 1)"),
+        Function("sign",       "0",                           means="[x > 0] - [x < 0]", kink="0 at 0"),
+        Function("step",       "0",                           means="[x > 0]", kink="0 at 0"),
         Function("max",        "[x > w] + 1/2 [x = w]",
-                               "[x < w] + 1/2 [x = w]",          means="x [x ≥ w] + w [x < w]", kink="1/2 each at x = w"),
+                               "[x < w] + 1/2 [x = w]",       means="x [x ≥ w] + w [x < w]", kink="1/2 each at x = w"),
         Function("min",        "[x < w] + 1/2 [x = w]",
-                               "[x > w] + 1/2 [x = w]",          means="x [x ≤ w] + w [x > w]", kink="1/2 each at x = w"),
-        Function("where",      "0", "[c ≠ 0]", "[c = 0]",        means="x [c ≠ 0] + w [c = 0]", kink="0 in c, everywhere"),
+                               "[x > w] + 1/2 [x = w]",       means="x [x ≤ w] + w [x > w]", kink="1/2 each at x = w"),
+        Function("where",      "0", "[c ≠ 0]", "[c = 0]",     means="x [c ≠ 0] + w [c = 0]", kink="0 in c"),
         # angles
         Function("sin",        "cos(x)"),
         Function("cos",        "-sin(x)"),
-        Function("tan",        "1 + y²",                         means="sin(x) / cos(x)"),
-        Function("arcsin",     "rsqrt((1 - x) (1 + x))",         domain="-1 < x < 1"),
-        Function("arccos",     "-rsqrt((1 - x) (1 + x))",        domain="-1 < x < 1"),
+        Function("tan",        "1 + y²",                      means="sin(x) / cos(x)"),
+        Function("arcsin",     "rsqrt((1 - x) (1 + x))",      domain="-1 < x < 1"),
+        Function("arccos",     "-rsqrt((1 - x) (1 + x))",     domain="-1 < x < 1"),
         Function("arctan",     "1 / (1 + x²)"),
-        Function("sinh",       "cosh(x)",                        means="1/2 (exp(x) - exp(-x))"),
-        Function("cosh",       "sinh(x)",                        means="1/2 (exp(x) + exp(-x))"),
-        Function("tanh",       "1 - y²",                         means="sinh(x) / cosh(x)"),
-        Function("arcsinh",    "rsqrt(1 + x²)",                  means="log(x + sqrt(x² + 1))"),
-        Function("arccosh",    "rsqrt((x - 1) (x + 1))",         means="log(x + sqrt(x² - 1))", domain="x > 1"),
-        Function("arctanh",    "1 / ((1 - x) (1 + x))",          means="1/2 log((1 + x) / (1 - x))", domain="-1 < x < 1"),
+        Function("sinh",       "cosh(x)",                     means="1/2 (exp(x) - exp(-x))"),
+        Function("cosh",       "sinh(x)",                     means="1/2 (exp(x) + exp(-x))"),
+        Function("tanh",       "1 - y²",                      means="sinh(x) / cosh(x)"),
+        Function("arcsinh",    "rsqrt(1 + x²)",               means="log(x + sqrt(x² + 1))"),
+        Function("arccosh",    "rsqrt((x - 1) (x + 1))",      means="log(x + sqrt(x² - 1))", domain="x > 1"),
+        Function("arctanh",    "1 / ((1 - x) (1 + x))",       means="1/2 log((1 + x) / (1 - x))", domain="-1 < x < 1"),
         # sigmoids
-        Function("sigmoid",    "y (1 - y)",                      means="1 / (1 + exp(-x))"),
-        Function("logsigmoid", "σ(-x)",                          means="log(σ(x))"),
-        Function("softplus",   "σ(x)",                           means="log(1 + exp(x))"),
-        Function("softsign",   "(1 + abs(x))^-2",                means="x / (1 + abs(x))"),
+        Function("sigmoid",    "y (1 - y)",                   means="1 / (1 + exp(-x))"),
+        Function("logsigmoid", "σ(-x)",                       means="log(σ(x))"),
+        Function("softplus",   "σ(x)",                        means="log(1 + exp(x))"),
+        Function("softsign",   "(1 + abs(x))^-2",             means="x / (1 + abs(x))"),
         Function("erf",        "2 exp(-x²) / sqrt(π)"),
-        Function("erfc",       "-2 exp(-x²) / sqrt(π)",          means="1 - erf(x)"),
+        Function("erfc",       "-2 exp(-x²) / sqrt(π)",       means="1 - erf(x)"),
         # rectifiers
-        Function("relu",       "[x > 0]",                        means="max(x, 0)", kink="0 at 0"),
-        Function("leaky_relu", "[x ≥ 0] + 0.01 [x < 0]",         means="max(x, 0.01 x)", kink="1 at 0"),
-        Function("elu",        "[x > 0] + [x ≤ 0] (y + 1)",      means="max(x, 0) + expm1(min(x, 0))"),
-        Function("selu",      f"{_λ} [x > 0] + [x ≤ 0] (y + {_λ} {_α})",
-                                                                 means=f"{_λ} (max(x, 0) + {_α} expm1(min(x, 0)))",
-                                                                 kink="that of the left side, 1.758…, at 0"),
-        Function("silu",       "σ(x) + y (1 - σ(x))",            means="x σ(x)"),
+        Function("relu",       "[x > 0]",                     means="max(x, 0)", kink="0 at 0"),
+        Function("leaky_relu", "[x ≥ 0] + 0.01 [x < 0]",      means="max(x, 0.01 x)", kink="1 at 0"),
+        Function("elu",        "[x > 0] + [x ≤ 0] (y + 1)",   means="max(x, 0) + expm1(min(x, 0))"),
+        Function("selu",      f"{_λ} [x > 0] + [x ≤ 0] (y + {_λ} * {_α})",
+                                                              means=f"{_λ} (max(x, 0) + {_α} expm1(min(x, 0)))",
+                                                              kink="that of the left side, 1.758…, at 0"),
+        Function("silu",       "σ(x) + y (1 - σ(x))",         means="x σ(x)"),
         Function("mish",       "tanh(softplus(x)) + x (1 - tanh(softplus(x))²) σ(x)", means="x tanh(softplus(x))"),
-        Function("gelu",      f"{_Φ} + x exp(-x² / 2) / sqrt(2 π)", means=f"x {_Φ}"),
+        Function("gelu",      f"{_Φ} + x exp(-x² / 2) / sqrt(2 π)", means="1/2 x erfc(-x / sqrt(2))"),
         Function("gelu_tanh", f"{_S} + y (1 - {_S}) sqrt(8 / π) (1 + 0.134145 x²)",
-                                                                 means="1/2 x (1 + tanh(sqrt(2 / π) (x + 0.044715 x³)))"),
+                                                              means="1/2 x (1 + tanh(sqrt(2 / π) (x + 0.044715 x³)))"),
         Function("pi"),
     )
 }  # fmt: skip

@@ -93,7 +93,8 @@ def _apart(value: Expr, fixed: frozenset[str]) -> Expr:
         for i in e.indices:
             names[i] = Index(fresh(i, taken))
             taken |= names[i].free
-        return Reduce(e.op, tuple(j.name for j in names.values() if isinstance(j, Index)), substitute(e.body, names), e.at)
+        letters = tuple(j.name for j in names.values() if isinstance(j, Index))
+        return Reduce(e.op, letters, substitute(e.body, names), e.at)
 
     return fold(value, rule)
 
@@ -105,7 +106,7 @@ def _varies(e: Expr) -> bool:
 
 def _owe(owed: dict[Expr, list[Expr]], part: Expr, g: Expr, scope: frozenset[str], whole: Expr) -> None:
     """Owe ``g`` to ``part``, added up over every index of the scope that the part lacks."""
-    if g is ZERO or not part.children and not isinstance(part, Tensor):
+    if g is ZERO or (not part.children and not isinstance(part, Tensor)):
         return
     missing = scope - part.free
     if missing:

@@ -1,20 +1,20 @@
 """Reductions along indices: one row each, its pullback written in the notation of this library.
 
-In: a Reduce node, its result, and the cotangent of that result. Out: the cotangent of the node's body, as an expression.
+In: a Reduce node, its result, and the cotangent of that result. Out: the cotangent of the node's body.
 How a reduction is computed is not known here (see ``run.functions``), nor any size.
 
-**The mathematics.** Let y be the reduction of x_u along u, a function of all the x_u, and g the cotangent of y: a change
-of x changes what is derived by ``g dy``. Then the cotangent of x_u is ``g ∂y/∂x_u``, and this is what a row says, with
+**The mathematics.** Let y be the reduction of x_u along u, a function of all the x_u, and g the cotangent of y: when x
+changes, what is derived changes by ``g dy``. Then the cotangent of x_u is ``g ∂y/∂x_u``, and a row says it, with
 
     x_u   the body at u            y     the result            g     its cotangent
     v     a second run over the range of u                     n     the number of values of u
 
 A normaliser has a result for every u as well, and a cotangent for each, so its row has y_u and g_u, and adds over the
-results: the cotangent of x_u is ``Σ_v g_v ∂y_v/∂x_u``. That is the row ``pullback``, and it serves where the node stands
-for the whole family, ``softmax_u(s_u)``. Where it stands for the one entry a, as in ``softmax_u(s_u)[3]`` or
+results: the cotangent of x_u is ``Σ_v g_v ∂y_v/∂x_u``. That is the row ``pullback``, and it serves where the node
+stands for the whole family, ``softmax_u(s_u)``. Where it stands for the one entry a, as in ``softmax_u(s_u)[3]`` or
 ``softmax_u(S_ut)[t]``, there is one y (the entry at a) and one g, nothing to add, and the cotangent of x_u is
-``g ∂y_a/∂x_u``: the row ``entry``, in which y_u is still the family. If a names a letter that the body binds (which is
-another letter of the same name), that letter is free outside but cannot be inside, and is summed: ``Σ_a g_a ∂y_a/∂x_u``.
+``g ∂y_a/∂x_u``: the row ``entry``, in which y_u is still the family. If a names a letter that the body binds (another
+letter of the same name), that letter is free outside and cannot be inside, so it is summed: ``Σ_a g_a ∂y_a/∂x_u``.
 
 Several letters at once, ``mean_bi``, ``softmax_uv``, are one run over pairs: u stands for all of them, ``[u = v]`` for
 the product of their brackets.
@@ -65,7 +65,7 @@ REDUCTIONS: dict[str, Reduction] = {
     for row in (
         Reduction("max",        "g [x_u = y] / Σ_v [x_v = y]",         kink="equal shares"),
         Reduction("min",        "g [x_u = y] / Σ_v [x_v = y]",         kink="equal shares"),
-        Reduction("prod",       "g prod_v(where([v = u], 1, x_v))"),
+        Reduction("prod",       "g prod_v(where(δ_uv, 1, x_v))"),
         Reduction("mean",       "g / n",                               means="Σ_u x_u / n"),
         Reduction("var",        "2 g (x_u - mean_v(x_v)) / n",         means="mean_u((x_u - mean_v(x_v))²)"),
         Reduction("logsumexp",  "g exp(x_u - y)",                      means="log(Σ_u exp(x_u))"),
@@ -83,27 +83,24 @@ def pullback(node: Reduce, result: Expr | None, g: Expr) -> Expr:
     """The cotangent of ``node.body``, given the cotangent ``g`` of the node: ``g ∂y/∂x_u``, or ``Σ_v g_v ∂y_v/∂x_u``.
 
     Its free letters are those of the body, of g, and those of ``node.at``. ``result`` is another name of the node's
-    value, such as ``p_tu`` for ``softmax_u(s_tu)``, with the same free letters; the node itself serves where it is None.
-    Whoever sums a product with the change of the body sums over every letter that is not kept, and so also over a letter
-    of ``node.at`` that the body does not have.
+    value, such as ``p_tu`` for ``softmax_u(s_tu)``, with the same free letters; the node itself serves where it is
+    None. A letter of ``node.at`` that the body does not have is left free, and is summed by whoever sums.
 
-    Raises NotDifferentiable for what has no row, and UnknownRange where the number of values of a letter is needed (mean,
-    var) and no tensor in the body has that letter as a subscript.
+    Raises NotDifferentiable for what has no row, and UnknownRange where the number of values of a letter is needed
+    (mean, var) and no tensor in the body has that letter as a subscript.
 
     >>> from tensorprop.core.build import tensor
     >>> s, p, g = tensor("s", "t", "u"), tensor("p", "t", "u"), tensor("δp", "t", "u")
-    >>> str(pullback(reduce("softmax", ("u",), s, (Index("u"),)), p, g))
-    'p_tu (δp_tu - Σ_v p_tv δp_tv)'
-    >>> str(pullback(reduce("mean", ("u",), s), None, tensor("δm", "t")))
-    'δm_t / dim(s, 1)'
+    >>> found = pullback(reduce("softmax", ("u",), s, (Index("u"),)), p, g)
+    >>> found is parse_expression("p_tu (δp_tu - Σ_v p_tv δp_tv)", free="tu")
+    True
+    >>> str(pullback(reduce("logsumexp", ("u",), s), tensor("m", "t"), tensor("δm", "t")))
+    'δm_t exp(s_tu - m_t)'
     """
     row = REDUCTIONS.get(node.op)
     if row is None:
-        known = node.op in MATRIX_OPS
-        raise NotDifferentiable(
-            f"the derivative of {node.op} comes with functions of whole matrices" if known else f"{node.op} has no derivative",
-            about=node,
-        )
+        why = "comes with functions of whole matrices" if node.op in MATRIX_OPS else "is not in the table"
+        raise NotDifferentiable(f"the derivative of {node.op} {why}", about=node)
     y = node if result is None else result
     if not node.at:
         return _instance(row.pullback, node, {"y": y, "g": g})
@@ -157,7 +154,7 @@ def _instance(text: str, node: Reduce, given: Mapping[str, Expr], at: tuple[Expr
             case Sum(indices=(run,)):
                 return sum_over(letters[run], *children)
             case Reduce(op=op, indices=(run,)):
-                return reduce(op, letters[run], *children)
+                return reduce(op, letters[run], children[0])
             case _:
                 return remake(e, children)
 
@@ -168,4 +165,3 @@ def _instance(text: str, node: Reduce, given: Mapping[str, Expr], at: tuple[Expr
 @cache
 def _parsed(text: str) -> Expr:
     return parse_expression(text, free=("u",))
-

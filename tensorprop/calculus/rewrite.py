@@ -18,9 +18,13 @@ _ROUNDS = 64  # a node is rewritten at most this often; every law makes it small
 
 @dataclass(frozen=True)
 class Law:
-    """``left = right``, as text; ``because`` is the caption of a step that uses it; ``apply`` gives None where it does not apply."""
+    """``left == right``, as text, over the free letters; ``because`` captions a step that uses it.
+
+    ``apply`` gives the new expression, or None where the law does not apply.
+    """
 
     text: str
+    free: tuple[str, ...]
     because: str
     apply: Callable[[Expr], Expr | None]
 
@@ -34,11 +38,11 @@ class Law:
 LAWS: dict[str, Law] = {}
 
 
-def law(text: str, *, because: str) -> Callable[[Callable[[Expr], Expr | None]], Law]:
-    """Register a law: ``@law("Σ_i [i = j] x_i == x_j", because="…")``; the two sides are parted by ``==``."""
+def law(text: str, *, free: str, because: str) -> Callable[[Callable[[Expr], Expr | None]], Law]:
+    """Register a law: ``@law("Σ_i [i = j] x_i == x_j", free="j", because="…")``; ``==`` parts the two sides."""
 
     def register(apply: Callable[[Expr], Expr | None]) -> Law:
-        LAWS[apply.__name__] = made = Law(text, because, apply)
+        LAWS[apply.__name__] = made = Law(text, tuple(free.split()), because, apply)
         return made
 
     return register

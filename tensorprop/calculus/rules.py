@@ -12,8 +12,8 @@ from fractions import Fraction
 from math import gcd, lcm
 
 from tensorprop.calculus.rewrite import Law, law
+from tensorprop.core.build import MAX_EXPONENT, add, mul, number, power, rename, substitute, sum_over
 from tensorprop.core.canon import canonical
-from tensorprop.core.build import add, mul, number, power, rename, substitute, sum_over
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Sum, Tensor
 from tensorprop.core.walk import freshen
 
@@ -57,7 +57,7 @@ def _solves(b: Expr, bound: Sequence[str]) -> tuple[str, Expr] | None:
     return None
 
 
-@law("Σ_i [i = j] a_i b_ik == a_j b_jk", because="of a sum with [i = j] only the term with i = j is left")
+@law("Σ_i [i = j] a_i b_ik == a_j b_jk", free="j k", because="of a sum with [i = j] only the term with i = j is left")
 def one_point(e: Expr) -> Expr | None:
     if not isinstance(e, Sum):
         return None
@@ -75,7 +75,7 @@ def one_point(e: Expr) -> Expr | None:
     return None
 
 
-@law("[i = j] [i = j] a_i == [i = j] a_i", because="a bracket is 0 or 1")
+@law("[i = j] [i = j] a_i == [i = j] a_i", free="i j", because="a bracket is 0 or 1")
 def bracket_once(e: Expr) -> Expr | None:
     if not isinstance(e, Mul):
         return None
@@ -89,15 +89,19 @@ def bracket_once(e: Expr) -> Expr | None:
     return mul(*kept) if len(kept) < len(e.factors) else None
 
 
-@law("Σ_i (a_i + [i = j]) b_i == Σ_i a_i b_i + Σ_i [i = j] b_i", because="a product with a sum is taken apart where a bracket waits for its index")
+@law(
+    "Σ_i (a_i + [i = j]) b_i == Σ_i a_i b_i + Σ_i [i = j] b_i",
+    free="j",
+    because="a sum is taken apart where a bracket waits in it",
+)
 def meet_bracket(e: Expr) -> Expr | None:
     if not isinstance(e, Sum):
         return None
     parts = factors(e.body)
     for k, f in enumerate(parts):
         if isinstance(f, Add) and any(any(_solves(g, e.indices) for g in factors(t)) for t in f.terms):
-            terms = (mul(*parts[:k], t, *parts[k + 1 :]) for t in f.terms)
-            if all(t.free >= frozenset(e.indices) for t in (terms := list(terms))):
+            terms = [mul(*parts[:k], t, *parts[k + 1 :]) for t in f.terms]
+            if all(t.free >= frozenset(e.indices) for t in terms):
                 return add(*(sum_over(e.indices, t) for t in terms))
     return None
 
@@ -108,7 +112,7 @@ def _key(e: Expr) -> Expr:
     return canonical(e)
 
 
-@law("2 a_i b_i + 3 b_i a_i == 5 a_i b_i", because="like terms are collected")
+@law("2 a_i b_i + 3 b_i a_i == 5 a_i b_i", free="i", because="like terms are collected")
 def collect(e: Expr) -> Expr | None:
     if not isinstance(e, Add):
         return None
@@ -125,40 +129,54 @@ def collect(e: Expr) -> Expr | None:
     return add(*(scale(c, first[k]) for k, c in total.items() if c))
 
 
-@law("a_i x_ij + a_i y_ij == a_i (x_ij + y_ij)", because="a factor of every term is taken out")
+@law("a_i x_ij + a_i y_ij == a_i (x_ij + y_ij)", free="i j", because="a factor of every term is taken out")
 def common_factor(e: Expr) -> Expr | None:
     if not isinstance(e, Add):
         return None
-    terms = _aligned(e.terms)
-    if terms is None:
-        return None
-    bound, bodies = terms
-    common: Counter[Expr] = Counter(f for f in factors(bodies[0]) if not isinstance(f, Number))
-    for b in bodies[1:]:
-        common &= Counter(factors(b))
+    aligned = _aligned(e.terms)
+    if aligned is not None:
+        bound, bodies = aligned
+        taken = _take(bodies)
+        if taken is not None:
+            return sum_over(bound, taken)
+    return _take(list(e.terms)) if any(isinstance(t, Sum) for t in e.terms) else None
+
+
+def _take(terms: list[Expr]) -> Expr | None:
+    """The factors that all terms share, times the sum of what they leave; a factor may come out of a Σ over others."""
+    common = Counter(_outer(terms[0]))
+    for t in terms[1:]:
+        common &= Counter(_outer(t))
         if not common:
             return None
-    rests: list[Expr] = []
-    for b in bodies:
-        left, kept = Counter(common), list[Expr]()
-        for f in factors(b):
-            if left[f] > 0:
-                left[f] -= 1
-            else:
-                kept.append(f)
-        rests.append(mul(*kept))
-    taken, order = Counter(common), list[Expr]()
-    for f in factors(bodies[0]):
-        if taken[f] > 0:
-            taken[f] -= 1
+    if not common:
+        return None
+    inner = add(*(_without(t, common) for t in terms))
+    body = terms[0].body if isinstance(terms[0], Sum) else terms[0]
+    first = [f for f in factors(body) if not isinstance(f, Number)]
+    left, order = Counter(common), list[Expr]()
+    for f in first:
+        if left[f] > 0:
+            left[f] -= 1
             order.append(f)
-    inner = add(*rests)
-    first = factors(bodies[0])
-    ahead = bool(first) and not isinstance(first[0], Number) and common[first[0]] > 0
-    if isinstance(first[0], Number) and len(first) > 1:
-        ahead = common[first[1]] > 0
-    body = mul(*order, inner) if ahead else mul(inner, *order)
-    return sum_over(bound, body)
+    return mul(*order, inner) if common[first[0]] > 0 else mul(inner, *order)
+
+
+def _outer(t: Expr) -> list[Expr]:
+    """The factors of a term that do not depend on what it sums over; numbers do not count."""
+    bound = frozenset(t.indices) if isinstance(t, Sum) else frozenset[str]()
+    body = t.body if isinstance(t, Sum) else t
+    return [f for f in factors(body) if not isinstance(f, Number) and not (f.free & bound)]
+
+
+def _without(t: Expr, common: Counter[Expr]) -> Expr:
+    left, kept = Counter(common), list[Expr]()
+    for f in factors(t.body if isinstance(t, Sum) else t):
+        if left[f] > 0:
+            left[f] -= 1
+        else:
+            kept.append(f)
+    return sum_over(t.indices, mul(*kept)) if isinstance(t, Sum) else mul(*kept)
 
 
 def _aligned(terms: tuple[Expr, ...]) -> tuple[tuple[str, ...], list[Expr]] | None:
@@ -181,7 +199,7 @@ def _aligned(terms: tuple[Expr, ...]) -> tuple[tuple[str, ...], list[Expr]] | No
     return (letter,), bodies
 
 
-@law("2 a_i + 4 b_i == 2 (a_i + 2 b_i)", because="a number of every term is taken out")
+@law("(2 a_i + 4 b_i) c_i == 2 (a_i + 2 b_i) c_i", free="i", because="a number of every term is taken out")
 def common_number(e: Expr) -> Expr | None:
     """Inside a product only: a sum that stands alone keeps its numbers."""
     if not isinstance(e, Mul):
@@ -207,7 +225,7 @@ def _content(e: Add) -> Fraction:
 
 
 # --------------------------------------------------------------------------- products
-@law("x_i^2 x_i^3 == x_i^5", because="powers of one base are put together")
+@law("x_i^2 x_i^3 == x_i^5", free="i", because="powers of one base are put together")
 def merge_powers(e: Expr) -> Expr | None:
     if not isinstance(e, Mul):
         return None
@@ -217,10 +235,16 @@ def merge_powers(e: Expr) -> Expr | None:
     changed = False
     for f in e.factors:
         base, n = f, Fraction(1)
-        if isinstance(f, Call) and f.function == "power" and isinstance(f.args[1], Number) and f.args[1].value.denominator == 1:
+        if (
+            isinstance(f, Call)
+            and f.function == "power"
+            and isinstance(f.args[1], Number)
+            and f.args[1].value.denominator == 1
+        ):
             base, n = f.args[0], f.args[1].value
         k = where.get(base)
-        if k is not None and (n * exponent[k] > 0 and (n != 1 or exponent[k] != 1) or isinstance(base, Dim)):
+        alike = k is not None and abs(n + exponent[k]) <= MAX_EXPONENT
+        if k is not None and alike and (isinstance(base, Dim) or (n * exponent[k] > 0 and (n, exponent[k]) != (1, 1))):
             exponent[k] += n
             changed = True
             out[k] = power(base, number(exponent[k]))
@@ -232,7 +256,7 @@ def merge_powers(e: Expr) -> Expr | None:
     return mul(*out) if changed else None
 
 
-@law("a_k (W_ij x_j) == a_k W_ij x_j", because="a factor without the index may stand inside the sum")
+@law("a_k (W_ij x_j) == a_k W_ij x_j", free="i k", because="a factor without the index may stand inside the sum")
 def widen_sum(e: Expr) -> Expr | None:
     """Where every bound letter stands twice, the sum is understood: nothing needs a Σ or brackets."""
     if not isinstance(e, Mul):
@@ -261,7 +285,7 @@ def _understood(e: Sum) -> bool:
     return True
 
 
-@law("Σ_i a_j b_i == a_j Σ_i b_i", because="a factor without the index stands before the sum")
+@law("Σ_i a_j b_i == a_j Σ_i b_i", free="j", because="a factor without the index stands before the sum")
 def narrow_sum(e: Expr) -> Expr | None:
     """Where a letter stands once, so that its Σ is written, the Σ is put before the factors that it concerns."""
     if not isinstance(e, Sum) or not isinstance(e.body, Mul) or _understood(e):
@@ -285,4 +309,3 @@ SIMPLIFY: tuple[Law, ...] = (
     widen_sum,
     narrow_sum,
 )
-

@@ -15,6 +15,7 @@ from tensorprop.text.source import as_system
 
 __all__ = ["simplify", "simplify_expr"]
 
+
 def simplify_expr(e: Expr) -> Expr:
     """An expression with brackets eliminated, like terms collected and common factors taken out."""
     return rewrite(e, SIMPLIFY)

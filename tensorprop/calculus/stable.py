@@ -63,7 +63,6 @@ def _is_reciprocal(e: Expr) -> bool:
     return isinstance(e, Call) and (e.function == "reciprocal" or (e.function == "power" and e.args[1] is MINUS_ONE))
 
 
-
 def _exponent(e: Expr, look: Look) -> Expr | None:
     """x, where ``e`` is exp(x)."""
     e = look(e)
@@ -73,6 +72,12 @@ def _exponent(e: Expr, look: Look) -> Expr | None:
 def _quotient(factors: tuple[Expr, ...], look: Look) -> Expr | None:
     """A factor exp(a) over a factor Σ exp(b) or 1 + exp(b), taken together."""
     for k, below in enumerate(factors):
+        if isinstance(below, Call) and below.function == "sigmoid":  # exp(x) σ(-x)
+            for j, above in enumerate(factors):
+                x = _exponent(above, look)
+                if x is not None and below.args[0] is negate(x):
+                    others = [f for n, f in enumerate(factors) if n not in (j, k)]
+                    return mul(*others, call("sigmoid", x))
         if not _is_reciprocal(below):
             continue
         assert isinstance(below, Call)

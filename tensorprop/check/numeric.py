@@ -22,7 +22,7 @@ from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Numb
 from tensorprop.core.walk import postorder
 from tensorprop.errors import OutOfRange, SizeMismatch, UnknownRange, Unsupported
 
-__all__ = ["Oracle", "double_precision", "evaluate", "weigh"]
+__all__ = ["Oracle", "Weighed", "double_precision", "evaluate", "first_wrong", "weigh"]
 
 Arrays = Mapping[str, Any]
 Function = Callable[..., Any]
@@ -60,8 +60,9 @@ _FUNCTIONS: dict[str, Function] = {
     "mish": lambda xp, x: x * xp.tanh(xp.logaddexp(x, 0.0)),
     "softsign": lambda xp, x: x / (1 + xp.abs(x)),
     "erf": lambda xp, x: special.erf(x) if xp is jnp else np.vectorize(math.erf, otypes=[float])(x),
+    "erfc": lambda xp, x: special.erfc(x) if xp is jnp else np.vectorize(math.erfc, otypes=[float])(x),
     "relu": lambda xp, x: xp.where(x > 0, x, 0.0),
-    "leaky_relu": lambda xp, x: xp.where(x > 0, x, 0.01 * x),
+    "leaky_relu": lambda xp, x: xp.where(x >= 0, x, 0.01 * x),
     "elu": lambda xp, x: xp.where(x > 0, x, xp.expm1(xp.where(x > 0, 0.0, x))),
     "selu": lambda xp, x: (
         1.0507009873554804934 * xp.where(x > 0, x, 1.6732632423543772848 * xp.expm1(xp.where(x > 0, 0.0, x)))
@@ -87,9 +88,9 @@ def _function(name: str, sample: int) -> Function:
     known = _FUNCTIONS.get(name)
     if known is not None:
         return known
-    stem = name.rstrip("′″‴")
+    stem = name.rstrip("′″‴⁗")
     f = _STAND_INS[(sample + sum(map(ord, stem))) % len(_STAND_INS)]
-    for _ in range(sum({"′": 1, "″": 2, "‴": 3}[p] for p in name[len(stem) :])):
+    for _ in range(sum({"′": 1, "″": 2, "‴": 3, "⁗": 4}[p] for p in name[len(stem) :])):
         f = _derivative(f)
     return lambda xp, *args: f(*args) if xp is jnp else np.asarray(f(*args))
 
@@ -106,6 +107,11 @@ class Weighed(NamedTuple):
     value: Any
     scale: Any
     terms: int
+
+    @property
+    def finite(self) -> bool:
+        """Whether every entry is a number."""
+        return bool(np.all(np.isfinite(self.value)))
 
 
 class _Evaluation:
@@ -163,7 +169,7 @@ class _Evaluation:
         for axis, s in enumerate(e.subscripts):
             if isinstance(s, Index) and sizes[s.name] != array.shape[axis]:
                 raise SizeMismatch(
-                    f"index {s.name} runs over {sizes[s.name]} values, axis {axis} of {e.name} {array.shape[axis]}",
+                    f"index {s.name} has size {sizes[s.name]}, axis {axis} of {e.name} has size {array.shape[axis]}",
                     about=e,
                 )
         plain = e.letters
@@ -438,15 +444,34 @@ class Oracle:
         return values, {**by_input, **by_nudge}
 
 
-def weigh(eq: Equation, given: Mapping[str, np.ndarray], sample: int = 0) -> tuple[np.ndarray, np.ndarray, int]:
-    """One equation's value in float64, the Σ|terms| of every entry, and the number of terms at most.
+def weigh(eq: Equation, given: Mapping[str, np.ndarray], sample: int = 0) -> Weighed:
+    """One equation's value in float64, with the Σ|terms| of every entry and the number of terms at most.
 
     Σ|terms| is the same right side with absolute values throughout; behind a function the argument's share counts
     with the function's slope there. It bounds from above what reordering the additions may change, per unit of eps.
+
+    Errors: SizeMismatch, OutOfRange, UnknownRange, Unsupported.
     """
     with double_precision(), np.errstate(all="ignore"):
-        found = _right_side(np, eq, _doubles(given), sample, weighing=True)
-        return np.asarray(found.value), np.asarray(found.scale), found.terms
+        return _right_side(np, eq, _doubles(given), sample, weighing=True)
+
+
+def first_wrong(got: Weighed, expected: Weighed | np.ndarray) -> tuple[int, ...] | None:
+    """The first entry, in reading order, in which two values differ by more than rounding, or None.
+
+    The tolerance of an entry added up from K terms is (16 + 4 √K) eps Σ|terms|, in float64.
+    """
+    if isinstance(expected, Weighed):
+        scale, terms, value = np.maximum(got.scale, expected.scale), max(got.terms, expected.terms), expected.value
+    else:
+        scale, terms, value = got.scale, got.terms, expected
+    if got.value.shape != np.shape(value):
+        return (0,) * got.value.ndim
+    tolerance = (16 + 4 * math.sqrt(terms)) * np.finfo(np.float64).eps * scale
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.abs(got.value - value) <= tolerance)
+    places = np.argwhere(wrong)
+    return None if len(places) == 0 else tuple(int(k) for k in places[0])
 
 
 def _doubles(given: Mapping[str, np.ndarray]) -> dict[str, Any]:

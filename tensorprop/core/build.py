@@ -1,7 +1,7 @@
 """Smart constructors: the only way in which nodes are put together.
 
-They keep the invariants that every pass relies on: an Add has no Add below it, a Mul no Mul; a Mul has at most
-one Number, in front, and it is neither 0 nor 1; a Sum is not directly inside a Sum, and no letter is bound twice
+They keep the invariants that every pass relies on: an Add has no Add right below it, a Mul no Mul (but for very long
+ones); a Mul has at most one Number, in front, and it is neither 0 nor 1; a Sum is not directly inside a Sum, and no letter is bound twice
 on a path. Nothing else is simplified, and what people wrote stays in the order in which they wrote it.
 """
 
@@ -37,6 +37,8 @@ __all__ = [
     "tensor",
 ]
 
+FLAT = 64  # a nested sum or product is made one with the outer one up to this many operands, so that x x, squared
+# again and again, stays a shared chain and does not become 2^n factors
 MAX_EXPONENT = 1024  # |exponent| of a number that is multiplied out, or written at all
 
 ZERO, ONE, MINUS_ONE = Number(Fraction(0)), Number(Fraction(1)), Number(Fraction(-1))
@@ -50,15 +52,18 @@ def number(value: int | Fraction | str) -> Number:
 
 def tensor(name: str, *subscripts: str | int | Expr) -> Tensor:
     """``tensor("W", "i", "j")`` is ``W_ij``."""
-    return Tensor(name, tuple(Index(s) if isinstance(s, str) else number(s) if isinstance(s, int) else s for s in subscripts))
+    return Tensor(
+        name, tuple(Index(s) if isinstance(s, str) else number(s) if isinstance(s, int) else s for s in subscripts)
+    )
 
 
 def add(*terms: Expr) -> Expr:
     """The sum of the terms, flat, in order; numbers are put together where the first one stands."""
     flat: list[Expr] = []
     place, total = -1, Fraction(0)
+    room = sum(len(t.terms) if isinstance(t, Add) else 1 for t in terms) <= FLAT
     for t in terms:
-        for u in t.terms if isinstance(t, Add) else (t,):
+        for u in t.terms if isinstance(t, Add) and room else (t,):
             if isinstance(u, Number):
                 if place < 0:
                     place = len(flat)
@@ -80,8 +85,9 @@ def mul(*factors: Expr) -> Expr:
     """The product of the factors, flat, in order; numbers are multiplied into one in front."""
     flat: list[Expr] = []
     total: Fraction | None = None
+    room = sum(len(f.factors) if isinstance(f, Mul) else 1 for f in factors) <= FLAT
     for f in factors:
-        for u in f.factors if isinstance(f, Mul) else (f,):
+        for u in f.factors if isinstance(f, Mul) and room else (f,):
             if isinstance(u, Number):
                 total = u.value if total is None else total * u.value
             else:
@@ -111,7 +117,9 @@ def power(base: Expr, exponent: Expr) -> Expr:
         n = exponent.value
         if abs(n) > MAX_EXPONENT or n.denominator > 10**18:
             raise NumberTooLarge(
-                f"an exponent of {_short(n)} would be expanded", fix=f"keep exponents below {MAX_EXPONENT}", about=exponent
+                f"an exponent of {_short(n)} would be expanded",
+                fix=f"keep exponents below {MAX_EXPONENT}",
+                about=exponent,
             )
         if n == 1:
             return base
@@ -119,8 +127,8 @@ def power(base: Expr, exponent: Expr) -> Expr:
             return ONE
         if isinstance(base, Number):
             if n.denominator == 1 and (base.value != 0 or n > 0):
-                if base.value.numerator.bit_length() + base.value.denominator.bit_length() > 4096:
-                    raise NumberTooLarge("a power of a number with more than 1,200 digits", about=base)
+                if max(base.value.numerator.bit_length(), base.value.denominator.bit_length()) * abs(n) > 16_384:
+                    raise NumberTooLarge("a power of a number would have thousands of digits", about=base)
                 return Number(base.value ** int(n))
             if base.value == 1:
                 return ONE
@@ -335,5 +343,3 @@ def _substitute_binder(n: Sum | Reduce, values: Mapping[str, Expr], incoming: fr
 def rename(e: Expr, letters: Mapping[str, str]) -> Expr:
     """``e`` with its free indices called otherwise, at once: ``{"i": "j", "j": "i"}`` swaps them."""
     return substitute(e, {old: Index(new) for old, new in letters.items() if old != new})
-
-

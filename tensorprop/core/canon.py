@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
-from tensorprop.core.build import ONE, ZERO, add, bracket, call, mul, number, power, reduce, sum_over
+from tensorprop.core.build import MAX_EXPONENT, ONE, ZERO, add, bracket, call, mul, number, power, reduce, sum_over
 from tensorprop.core.build import substitute as put
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.walk import postorder, witness
@@ -174,10 +174,10 @@ def _power(p: Poly, n: Fraction) -> Poly:
     if len(p) == 1:
         (((bound, factors), c),) = p.items()
         if not bound and n.denominator == 1:
-            scale = power(number(c), number(n))
-            if isinstance(scale, Number):
+            scale = _scale(c, n)
+            if scale is not None:
                 # 0·∞ aside, (x y)^n = x^n y^n for whole n
-                return {t: k * scale.value for t, k in _tidy((), {a: e * n for a, e in factors}).items()}
+                return {t: k * scale for t, k in _tidy((), {a: e * n for a, e in factors}).items()}
         if not bound and c == 1 and len(factors) == 1:
             (atom, e) = factors[0]
             if e.denominator == 1 and e % 2:
@@ -186,11 +186,17 @@ def _power(p: Poly, n: Fraction) -> Poly:
         return _times([p] * int(n))
     c, common, rest = _content(p)
     if n.denominator == 1 and (c != 1 or common):
-        scale = power(number(c), number(n))
-        if isinstance(scale, Number):
-            outer = {((), tuple((a, e * n) for a, e in common)): scale.value}
+        scale = _scale(c, n)
+        if scale is not None:
+            outer = {((), tuple((a, e * n) for a, e in common)): scale}
             return _times([outer, _atom(_expr(rest), n)])
     return _atom(_expr(p), n)
+
+
+def _scale(c: Fraction, n: Fraction) -> Fraction | None:
+    """c^n, where that is a number of reasonable length."""
+    size = max(c.numerator.bit_length(), c.denominator.bit_length())
+    return c ** int(n) if abs(n) * size <= 4096 and (c or n > 0) else None
 
 
 def _content(p: Poly) -> tuple[Fraction, tuple[tuple[Expr, Fraction], ...], Poly]:
@@ -217,7 +223,25 @@ def _call(function: str, args: list[Expr]) -> Poly:
         return _power(_read(args[0]), _POWERS[function])
     if function == "power" and isinstance(args[1], Number):
         return _power(_read(args[0]), args[1].value)
+    if function == "exp":
+        return _exponential(_read(args[0]))
     return _atom(Call(function, tuple(args)))
+
+
+def _exponential(p: Poly) -> Poly:
+    """exp(2 x + y + n log z) = exp(x)^2 exp(y) z^n."""
+    if len(p) > MAX_POWER:
+        return _atom(Call("exp", (_expr(p),)))
+    factors: list[Poly] = []
+    for t, c in p.items():
+        bound, atoms = t
+        base: Expr = Call("exp", (_expr({t: Fraction(1)}),))
+        if not bound and len(atoms) == 1:
+            atom, n = atoms[0]
+            if n == 1 and isinstance(atom, Call) and atom.function == "log":
+                base = atom.args[0]
+        factors.append(_power(_read(base), c))
+    return _times(factors)
 
 
 def _reduction(n: Reduce, children: list[Expr], axis: Callable[[Dim], Dim] | None, done: Done) -> Poly:
@@ -376,7 +400,9 @@ def _signature(root: Expr, colours: dict[str, int], point: str) -> int:
         parts = tuple(done[c] for c in n.children)
         match n:
             case Index(name):
-                value = ("point",) if name == point else ("letter", colours[name]) if name in colours else ("name", name)
+                value = (
+                    ("point",) if name == point else ("letter", colours[name]) if name in colours else ("name", name)
+                )
             case Add() | Mul():
                 value = (type(n).__name__, tuple(sorted(parts)))
             case Bracket():
@@ -417,9 +443,13 @@ def _expr(p: Poly) -> Expr:
     terms: list[Expr] = []
     for t in sorted(p, key=_term_order):
         bound, factors = t
-        body = mul(number(p[t]), *(a if n == 1 else power(a, number(n)) for a, n in factors))
+        body = mul(number(p[t]), *(a if n == 1 else _raised(a, n) for a, n in factors))
         terms.append(Sum(bound, body) if bound else body)
     return add(*terms)
+
+
+def _raised(a: Expr, n: Fraction) -> Expr:
+    return power(a, number(n)) if abs(n) <= MAX_EXPONENT else Call("power", (a, number(n)))
 
 
 def _read(e: Expr) -> Poly:
@@ -444,5 +474,3 @@ def _read(e: Expr) -> Poly:
             key = (bound, tuple(sorted(factors.items(), key=_factor_order)))
             out[key] = out.get(key, Fraction(0)) + coefficient
     return out
-
-

@@ -90,9 +90,6 @@ class System(Interned):
     _outputs: tuple[str, ...]
     _functions: tuple[str, ...]
 
-    def __init__(self, equations: tuple[Equation, ...]) -> None:
-        """Everything is done once, when the object is new."""
-
     def _made(self) -> None:
         put = object.__setattr__
         where: dict[str, int] = {}
@@ -270,7 +267,9 @@ def _axes(n: int) -> str:
     return "no axes" if n == 0 else "1 axis" if n == 1 else f"{n} axes"
 
 
-def _ordered(equations: tuple[Equation, ...], uses: list[dict[str, None]], where: Mapping[str, int]) -> tuple[Equation, ...]:
+def _ordered(
+    equations: tuple[Equation, ...], uses: list[dict[str, None]], where: Mapping[str, int]
+) -> tuple[Equation, ...]:
     """Dependency order, the written order where it is free; a circle is refused and shown."""
     state = [0] * len(equations)  # 0 new, 1 open, 2 done
     order: list[int] = []

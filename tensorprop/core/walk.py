@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
-from tensorprop.core.build import fresh, reduce, remake, sum_over, substitute
+from tensorprop.core.build import fresh, reduce, remake, substitute, sum_over
 from tensorprop.core.expr import Dim, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.errors import UnknownRange
 
@@ -83,13 +83,13 @@ def _away(indices: tuple[str, ...], avoid: frozenset[str]) -> dict[str, str]:
 def inline(e: Expr, definitions: Mapping[str, tuple[tuple[str, ...], Expr]]) -> Expr:
     """``e`` with tensors replaced by what defines them: ``{"z": (("b", "j"), body)}``."""
 
-    def rule(n: Expr) -> Expr:
+    def rule(n: Expr, children: tuple[Expr, ...]) -> Expr:
         if isinstance(n, Tensor) and n.name in definitions:
             letters, body = definitions[n.name]
-            return substitute(body, dict(zip(letters, n.subscripts, strict=True)))
-        return n
+            return substitute(body, dict(zip(letters, children, strict=True)))
+        return remake(n, children)  # which may be a tensor of one of these names: x^1, once x is put for it
 
-    return transform(e, rule)
+    return fold(e, rule)
 
 
 def witness(e: Expr, letter: str) -> Dim:
@@ -117,4 +117,6 @@ def witness(e: Expr, letter: str) -> Dim:
             stack.extend((n.body, v) for v in (same if i in n.indices else [*same, i]))
         else:
             stack.extend((c, i) for c in reversed(n.children))
-    raise UnknownRange(f"no tensor tells the range of {letter}", fix=f"let a tensor with the index {letter} stand there", about=e)
+    raise UnknownRange(
+        f"no tensor tells the range of {letter}", fix=f"let a tensor with the index {letter} stand there", about=e
+    )

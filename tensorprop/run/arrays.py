@@ -7,7 +7,6 @@ nested lists. Out: shape and dtype of each, and the sizes of everything, or an e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Number as AnyNumber
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,13 +15,8 @@ from tensorprop.core.equation import System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Sum, Tensor
 from tensorprop.core.walk import postorder
 from tensorprop.errors import ComplexConvention, IntegerOverflowRisk, NonNumericDtype, RaggedInput, TensorpropError
-from tensorprop.run.extents import Extents, Key, extents
-
-try:
-    from tensorprop.text import locate
-except ImportError:
-    def locate(error, system):
-        return error
+from tensorprop.run.extents import Extents, Key, entries, extents
+from tensorprop.text import locate
 
 __all__ = ["Given", "accept", "look"]
 
@@ -55,7 +49,7 @@ def accept(system: System, arrays: Mapping[str, object], derivative: bool = Fals
         return given, sizes
     except TensorpropError as error:
         if isinstance(error.about, str):
-            error.about = _entry(system, error.about)
+            error.about = entries(system).get(error.about)
         raise locate(error, system) from None
 
 
@@ -67,7 +61,7 @@ def look(value: object, name: str) -> Given:
     """
     if isinstance(value, (bool, int, float, complex)):
         return Given((), np.dtype(type(value)), True)
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, range)):
         shape, leaves = _rows(value, name, 0)
         return Given(shape, _numeric(np.result_type(*leaves) if leaves else np.dtype(float), name), True)
     if isinstance(value, np.ma.MaskedArray):
@@ -85,8 +79,12 @@ def look(value: object, name: str) -> Given:
         except TypeError:
             pass
     if hasattr(value, "__array__"):
-        array = np.asarray(value)
-        return Given(array.shape, _numeric(array.dtype, name))
+        try:
+            array = np.asarray(value)
+        except (TypeError, ValueError):
+            pass
+        else:
+            return Given(array.shape, _numeric(array.dtype, name))
     raise NonNumericDtype(
         f"{name} is a {type(value).__name__}, not an array of numbers", fix="pass an array or nested lists", about=name
     )
@@ -99,7 +97,7 @@ def _rows(value: Sequence[object], name: str, depth: int) -> tuple[tuple[int, ..
     shape: tuple[int, ...] | None = None
     dtypes: dict[np.dtype[Any], None] = {}
     for n, row in enumerate(value):
-        if isinstance(row, (list, tuple)):
+        if isinstance(row, (list, tuple, range)):
             found, leaves = _rows(row, name, depth + 1)
         elif isinstance(row, (str, bytes)) or row is None:
             raise NonNumericDtype(
@@ -132,22 +130,10 @@ def _numeric(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
         dtype.kind == "V" and dtype.fields is None and dtype.name.startswith(("bfloat", "float", "int", "uint"))
     )
     if not known:
-        what = {"U": "text", "S": "bytes", "O": "Python objects", "M": "dates", "m": "times"}.get(dtype.kind)
-        raise NonNumericDtype(
-            f"{name} has dtype {dtype}, which is {what}, not numbers" if what else f"{name} has dtype {dtype}, not numbers",
-            fix="pass numbers",
-            about=name,
-        )
+        kinds = {"U": "text", "S": "bytes", "O": "Python objects", "M": "dates", "m": "times"}
+        what = f"which is {kinds[dtype.kind]}, " if dtype.kind in kinds else ""
+        raise NonNumericDtype(f"{name} has dtype {dtype}, {what}not numbers", fix="pass numbers", about=name)
     return dtype
-
-
-def _entry(system: System, name: str) -> tuple[int, Tensor] | None:
-    """Where a tensor first stands on a right side."""
-    for n, eq in enumerate(system.equations):
-        for e in postorder(eq.value):
-            if isinstance(e, Tensor) and e.name == name:
-                return n, e
-    return None
 
 
 def _refuse_complex(system: System, given: Mapping[str, Given]) -> None:
@@ -187,21 +173,25 @@ def _refuse_overflow(sizes: Extents, given: Mapping[str, Given]) -> None:
     number = {eq: n for n, eq in enumerate(system.equations)}
     for eq in system.ordered:
         done: dict[Key, _Bound | None] = {}
+        worst: tuple[Key, _Bound, np.dtype[Any]] | None = None
         for v in sizes.visits(eq):
-            bound = _bound(v.node, [done[k] for k in v.children], narrow, v.bound)
-            done[v.key] = bound
-            if bound is None or bound.dtype is None or not isinstance(v.node, (Add, Mul, Sum, Call)):
+            bound = done[v.key] = _bound(v.node, [done[k] for k in v.children], narrow, v.bound)
+            if bound is None or bound.dtype is None or bound.value <= np.iinfo(bound.dtype).max:
                 continue
-            most = int(np.iinfo(bound.dtype).max)
-            if bound.value > most:
-                names = [e.name for e in postorder(v.node) if isinstance(e, Tensor) and e.name in narrow]
-                raise IntegerOverflowRisk(
-                    f"{bound.dtype} may overflow: {v.node} can reach {_size(bound.value)}, and {bound.dtype} ends at {most}",
-                    fix=f"cast {' and '.join(dict.fromkeys(names))} to int32 or float first",
-                    about=(number[eq], next(e for e in postorder(v.node) if isinstance(e, Tensor) and e.name in narrow)),
-                )
-            if v.node is eq.value:
-                narrow[eq.name] = bound
+            if isinstance(v.node, Sum) or worst is None:  # the sum says more than the product within
+                outer = worst is None or worst[0] in v.children
+                worst = (v.key, bound, bound.dtype) if outer and not isinstance(v.node, Tensor) else worst
+        if worst is not None:
+            (node, _), reach, dtype = worst
+            found = [e for e in postorder(node) if isinstance(e, Tensor) and e.name in narrow]
+            raise IntegerOverflowRisk(
+                f"{dtype} may overflow: {node} can reach {_size(reach.value)}, and {dtype} ends at {np.iinfo(dtype).max}",
+                fix=f"cast {' and '.join(dict.fromkeys(e.name for e in found))} to int32 or float first",
+                about=(number[eq], found[0]),
+            )
+        whole = next(reversed(done.values()))
+        if whole is not None and whole.dtype is not None:
+            narrow[eq.name] = whole
 
 
 def _size(n: int) -> str:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tensorprop.core.equation import Equation, System, primal_axes
 from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
-from tensorprop.core.names import FUNCTION_ARITY, MATRIX_OPS
+from tensorprop.core.names import FUNCTION_ARITY, MATRIX_OPS, NORMALISERS, REDUCTION_OPS
 from tensorprop.core.ranges import Letters, Place
 from tensorprop.core.walk import postorder
 from tensorprop.errors import (
@@ -30,19 +30,14 @@ from tensorprop.errors import (
     Unsupported,
     near,
 )
+from tensorprop.text import locate
 
-try:
-    from tensorprop.text import locate
-except ImportError:
-    def locate(error, system):
-        return error
-
-__all__ = ["Extents", "Key", "Visit", "extents", "supported"]
+__all__ = ["Extents", "Key", "Visit", "entries", "extents", "supported"]
 
 Key = tuple[Expr, tuple[int, ...]]
 """A node, and the sizes of its free letters in alphabetical order."""
 
-_NEEDS_A_VALUE = frozenset({"max", "min", "mean", "var", "argmax", "argmin"})
+_NEEDS_A_VALUE = frozenset((*REDUCTION_OPS, *NORMALISERS)) - {"prod"}
 
 
 class Visit(NamedTuple):
@@ -63,11 +58,17 @@ class Visit(NamedTuple):
 class Extents:
     """The size of everything in a System: `shapes` of all tensors, letters by equation. Made by `extents`."""
 
-    def __init__(self, system: System, shapes: dict[str, tuple[int, ...]]) -> None:
+    def __init__(
+        self,
+        system: System,
+        shapes: dict[str, tuple[int, ...]],
+        letters: dict[Equation, dict[str, int]],
+        bound: Mapping[Expr, Mapping[str, Place | str | None]],
+    ) -> None:
         self.system = system
         self.shapes = shapes
-        self._letters: dict[Equation, dict[str, int]] = {}
-        self._bound: dict[Expr, dict[str, Place | str | None]] = {}
+        self._letters = letters
+        self._bound = bound
         self._free: dict[Expr, tuple[str, ...]] = {}
 
     def letters(self, equation: Equation) -> dict[str, int]:
@@ -140,9 +141,9 @@ class _Work:
         self.number = {eq: n for n, eq in enumerate(system.equations)}
         self.now: int | None = None
         self.shapes = {name: tuple(int(n) for n in shape) for name, shape in _inputs(system, given).items()}
-        self.extents = Extents(system, self.shapes)
         self.letters = Letters(self._meet)
-        self.extents._bound = self.letters.bound
+        self.sizes: dict[Equation, dict[str, int]] = {}
+        self.extents = Extents(system, self.shapes, self.sizes, self.letters.bound)
         waiting = list(system.ordered)
         while waiting:
             later = [eq for eq in waiting if not self._equation(eq, patient=True)]
@@ -156,7 +157,7 @@ class _Work:
         if any(name not in self.shapes for name in (*eq.inputs, *(primals if patient else ()))):
             return False
         self.now = self.number[eq]
-        self._plain(eq)
+        reduces = self._plain(eq)
         met = len(self.letters.binders)
         told = self.letters.equation(eq, lambda name: name in self.shapes)
         for binder in self.letters.binders[met:]:
@@ -169,8 +170,9 @@ class _Work:
                 raise self._unknown(letter, eq.target)
             sizes[letter] = self.shapes[place.name][place.axis]
         self.shapes[eq.name] = tuple(sizes.values())
-        self.extents._letters[eq] = sizes
-        self._entries(eq)
+        self.sizes[eq] = sizes
+        if reduces:
+            self._entries(eq)
         return True
 
     def _unknown(self, letter: str, where: Expr) -> TensorpropError:
@@ -180,20 +182,24 @@ class _Work:
             about=(self.now, where),
         )
 
-    def _plain(self, eq: Equation) -> None:
-        """Ranks, sizes that are named, whole-number subscripts: what one entry alone shows."""
-        for e in (eq.target, *postorder(eq.value)):
+    def _plain(self, eq: Equation) -> bool:
+        """Sizes that are named, whole-number subscripts: what one node alone shows. Whether anything is reduced."""
+        reduces = False
+        for e in postorder(eq.value):
             if isinstance(e, Dim):
                 shape = self.shapes[e.tensor]
                 if e.axis >= len(shape):
                     raise RankMismatch(
                         f"{e.tensor} has shape {_shape(shape)}, so it has no axis {e.axis + 1}", about=(self.now, e)
                     )
-            elif isinstance(e, Tensor) and e is not eq.target:
+            elif isinstance(e, Tensor):
                 shape = self.shapes[e.name]
                 for axis, s in enumerate(e.subscripts):
                     if isinstance(s, Number):
                         self._entry(s.value, shape[axis], f"axis {axis + 1} of {e.name}", e)
+            elif isinstance(e, Reduce):
+                reduces = True
+        return reduces
 
     def _entry(self, value: Fraction, size: int, axis: str, where: Expr) -> None:
         if value.denominator != 1 or not 0 <= value < size:
@@ -206,8 +212,6 @@ class _Work:
 
     def _entries(self, eq: Equation) -> None:
         """What needs the sizes of bound letters: entries of a softmax, reductions of nothing."""
-        if not any(isinstance(e, Reduce) for e in self.letters.binders):
-            return
         for v in self.extents.visits(eq):
             e = v.node
             if not isinstance(e, Reduce):
@@ -243,12 +247,13 @@ class _Work:
 
     def _known(self, letter: str, one: Place, other: Place) -> str:
         facts = [
-            f"{p.entry if p.entry.name == p.name else p.name} has shape {_shape(self.shapes[p.name])}" for p in (one, other)
+            f"{p.entry if p.entry.name == p.name else p.name} has shape {_shape(self.shapes[p.name])}"
+            for p in (one, other)
         ]
         for place in (one, other):
             at = place.entry.subscripts[place.axis] if place.axis < len(place.entry.subscripts) else None
             if isinstance(at, Index) and at.name != letter:
-                facts.append(f"{letter} and {at.name} run over one range, since a bracket or a square matrix equates them")
+                facts.append(f"{letter} and {at.name} run over one range: a bracket or a square matrix equates them")
         return "; ".join(dict.fromkeys(facts))
 
 
@@ -259,7 +264,7 @@ def _inputs(system: System, given: Mapping[str, tuple[int, ...]]) -> dict[str, t
         raise MissingInput(
             f"no array for {', '.join(missing)}",
             known=f"needed: {', '.join(system.inputs)}; given: {', '.join(given) or 'nothing'}",
-            about=_entries(system).get(missing[0]),
+            about=entries(system).get(missing[0]),
         )
     for name in given:
         if name not in system.inputs:
@@ -275,23 +280,23 @@ def _inputs(system: System, given: Mapping[str, tuple[int, ...]]) -> dict[str, t
                 known=f"inputs: {', '.join(system.inputs) or 'none'}",
                 fix=f"did you mean {close[0]}?" if close else None,
             )
-    entries = _entries(system)
+    places = entries(system)
     for name in system.inputs:
-        if name not in entries:
+        if name not in places:
             continue
-        entry, shape = entries[name][1], tuple(given[name])
+        entry, shape = places[name][1], tuple(given[name])
         if len(shape) != len(entry.subscripts):
             n = len(entry.subscripts)
             raise RankMismatch(
                 f"{entry} has {n} {'subscript' if n == 1 else 'subscripts'}, "
-                f"but the array for {name} has shape {_shape(shape)}: {len(shape)} {'axis' if len(shape) == 1 else 'axes'}",
-                fix=f"pass an array with {n} {'axis' if n == 1 else 'axes'}, or write one subscript for each axis",
-                about=entries[name],
+                f"but the array for {name} has shape {_shape(shape)}: {_axes(len(shape))}",
+                fix=f"pass an array with {_axes(n)}, or write one subscript for each axis",
+                about=places[name],
             )
     return {name: tuple(given[name]) for name in system.inputs}
 
 
-def _entries(system: System) -> dict[str, tuple[int, Tensor]]:
+def entries(system: System) -> dict[str, tuple[int, Tensor]]:
     """The first entry of every tensor on a right side, and the number of its equation."""
     found: dict[str, tuple[int, Tensor]] = {}
     for n, eq in enumerate(system.equations):
@@ -303,6 +308,10 @@ def _entries(system: System) -> dict[str, tuple[int, Tensor]]:
 
 def _axis(place: Place) -> str:
     return f"axis {place.axis + 1} of {place.name}"
+
+
+def _axes(n: int) -> str:
+    return "1 axis" if n == 1 else f"{n} axes"
 
 
 def _shape(shape: tuple[int, ...]) -> str:
@@ -335,7 +344,7 @@ def _refusal(e: Expr) -> Unsupported | None:
                 if not isinstance(s, (Index, Number)):
                     return Unsupported(
                         f"{e} has the shifted subscript {s}, which cannot be compiled yet",
-                        fix="pass the shifted array as an input of its own; derivatives and printing work as they are",
+                        fix="pass the shifted array as an input of its own; derivatives work as they are",
                     )
         case Reduce() if e.op in MATRIX_OPS:
             return Unsupported(
@@ -347,7 +356,7 @@ def _refusal(e: Expr) -> Unsupported | None:
             name = e.function
             return Unsupported(
                 f"{name} is open: nothing says which function it is",
-                fix=f"write a known function in place of {name}, such as tanh; derivatives and printing work as they are",
+                fix=f"write a known function in place of {name}, such as tanh; derivatives work as they are",
             )
         case _:
             return None

@@ -28,9 +28,9 @@ _CUBIC = np.longdouble("0.044715")
 
 
 def _float(x: Array) -> Array:
-    """Integers and truth values as float64; whatever is already real, as it is."""
+    """Integers and truth values as float64; all other numbers, as they are."""
     x = np.asarray(x)
-    return x if np.issubdtype(x.dtype, np.floating) else x.astype(np.float64)
+    return x if np.issubdtype(x.dtype, np.inexact) else x.astype(np.float64)
 
 
 def _reciprocal(x: Array) -> Array:
@@ -91,8 +91,9 @@ def _elu(x: Array) -> Array:
 
 def _selu(x: Array) -> Array:
     x = _float(x)
-    left = 1.0507009873554804934193349852946 * 1.6732632423543772848170429916717
-    return np.where(x > 0, 1.0507009873554804934193349852946 * x, left * np.expm1(np.minimum(x, 0.0)))
+    scale = 1.0507009873554804934193349852946
+    left = scale * 1.6732632423543772848170429916717
+    return np.where(x > 0, scale * x, left * np.expm1(np.minimum(x, 0.0)))
 
 
 def _silu(x: Array) -> Array:

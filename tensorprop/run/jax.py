@@ -7,17 +7,19 @@ matrix product is one ``dot_general``. What an index is, is not known here.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from tensorprop.run.functions import NUMPY
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE
 
-__all__ = ["JaxOperations"]
+__all__ = ["JaxOperations", "array", "as_dtype", "common_dtype", "concrete", "jit"]
 
 Array = Any
 _Axes = tuple[int, ...]
@@ -33,7 +35,10 @@ _RELATIONS = {
 
 
 class JaxOperations:
-    """See :class:`tensorprop.run.lower.Operations`."""
+    """See :class:`tensorprop.run.lower.Operations`. ``dtype`` is that of arrays which are made of numbers alone."""
+
+    def __init__(self, dtype: Any = None) -> None:
+        self.dtype = dtype
 
     def multiply(self, a: Array, b: Array) -> Array:
         return jnp.multiply(a, b)
@@ -79,7 +84,12 @@ class JaxOperations:
         return jnp.logical_and(a, b)
 
     def where(self, mask: Array, a: Array) -> Array:
-        return jnp.where(mask, a, 0)
+        if isinstance(a, (int, float)) and self.dtype is not None:
+            a = jnp.asarray(a, self.dtype)
+        return jnp.where(mask, a, jnp.zeros((), jnp.result_type(a)))
+
+    def full(self, shape: _Axes, a: float) -> Array:
+        return jnp.full(shape, a, self.dtype or jnp.result_type(float))
 
     def iota(self, size: int) -> Array:
         return lax.iota(jnp.int32, size)
@@ -112,3 +122,39 @@ class JaxOperations:
 
 def _inexact(a: Array) -> Array:
     return a if jnp.issubdtype(jnp.result_type(a), jnp.inexact) else jnp.asarray(a, jnp.result_type(float))
+
+
+# --------------------------------------------------------------------------- at the edges of a program
+class Listed(TypeError):
+    """A list came in where JAX wants an array; raised while tracing, so that it is turned into one outside."""
+
+
+def jit(program: Callable[..., Any]) -> Callable[..., Any]:
+    """The program compiled for each set of shapes, and part of the whole where an outer ``jit`` traces it."""
+    return jax.jit(program, inline=True)
+
+
+def array(value: object) -> Array:
+    """An input as an array; truth values count as the integers 0 and 1."""
+    if isinstance(value, (list, tuple)):
+        raise Listed("lists are passed as arrays")
+    found = jnp.asarray(value)
+    return found.astype(jnp.int32) if found.dtype == jnp.bool_ else found
+
+
+def common_dtype(arrays: Iterable[Array]) -> Any:
+    """The dtype that real arrays come to together; None where all are of whole numbers."""
+    real = [a for a in arrays if jnp.issubdtype(jnp.result_type(a), jnp.inexact)]
+    return jnp.result_type(*real) if real else None
+
+
+def concrete(value: object) -> object:
+    """Anything like an array as one; arrays and numbers as they are."""
+    if isinstance(value, (int, float, complex, np.ndarray, np.generic, jax.Array)):
+        return value
+    return jnp.asarray(value) if isinstance(value, (list, tuple)) else jnp.asarray(np.asarray(value))
+
+
+def as_dtype(a: Array, like: Array) -> Array:
+    """``a`` with the dtype of ``like``."""
+    return jnp.asarray(a, jnp.result_type(like))

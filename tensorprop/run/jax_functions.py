@@ -27,8 +27,8 @@ Array = Any
 
 def _real(x: Array) -> Array:
     """A floating-point array: a Python number stays weak, whole numbers and truth values become floats."""
-    x = jnp.asarray(x)
-    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.result_type(float))
+    x = jnp.asarray(float(x) if isinstance(x, int) else x)
+    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.result_type(float))
 
 
 def _power(x: Array, w: Array) -> Array:
@@ -65,7 +65,8 @@ def _elu(x: Array) -> Array:
 
 
 def _selu(x: Array) -> Array:
-    scale, left = 1.0507009873554804934193349852946, 1.0507009873554804934193349852946 * 1.6732632423543772848170429916717
+    scale = 1.0507009873554804934193349852946
+    left = scale * 1.6732632423543772848170429916717
     return jnp.where(x > 0, scale * x, left * jnp.expm1(jnp.minimum(x, 0)))
 
 

@@ -20,11 +20,13 @@ from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Numb
 from tensorprop.core.names import NORMALISERS
 from tensorprop.errors import Unsupported
 from tensorprop.run.extents import Extents
+from tensorprop.run.plan import contraction_path
 
 __all__ = ["Operations", "lower"]
 
 Array = Any
 Sizes = Mapping[str, int]
+_Axes = tuple[int, ...]
 
 
 
@@ -42,17 +44,16 @@ class Operations(Protocol):
     def compare(self, relation: str, a: Array, b: Array) -> Array: ...
     def both(self, a: Array, b: Array) -> Array: ...
     def where(self, mask: Array, a: Array) -> Array: ...
+    def full(self, shape: _Axes, a: float) -> Array: ...
     def iota(self, size: int) -> Array: ...
-    def transpose(self, a: Array, order: tuple[int, ...]) -> Array: ...
-    def expand(self, a: Array, axes: tuple[int, ...]) -> Array: ...
-    def broadcast(self, a: Array, shape: tuple[int, ...]) -> Array: ...
+    def transpose(self, a: Array, order: _Axes) -> Array: ...
+    def expand(self, a: Array, axes: _Axes) -> Array: ...
+    def broadcast(self, a: Array, shape: _Axes) -> Array: ...
     def diagonal(self, a: Array, first: int, second: int) -> Array: ...
     def take(self, a: Array, entry: int, axis: int) -> Array: ...
-    def sum(self, a: Array, axes: tuple[int, ...]) -> Array: ...
-    def reduce(self, op: str, a: Array, axes: tuple[int, ...]) -> Array: ...
-    def dot(
-        self, a: Array, b: Array, summed: tuple[tuple[int, ...], tuple[int, ...]], batch: tuple[tuple[int, ...], tuple[int, ...]]
-    ) -> Array: ...
+    def sum(self, a: Array, axes: _Axes) -> Array: ...
+    def reduce(self, op: str, a: Array, axes: _Axes) -> Array: ...
+    def dot(self, a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array: ...
 
 
 class Value(NamedTuple):
@@ -68,12 +69,21 @@ class Value(NamedTuple):
         return isinstance(self.array, (int, float, Fraction))
 
 
+class Wish(NamedTuple):
+    """A node whose value is needed where its letters have these sizes; ``negated``: with the other sign."""
+
+    node: Expr
+    sizes: Sizes
+    negated: bool = False
+
+
 _Key = tuple[Expr, tuple[int, ...], bool]
-_Wish = tuple[Expr, Sizes] | tuple[Expr, Sizes, bool]
-Rule = Generator[_Wish, Value, Value]
+Rule = Generator[Wish, Value, Value]
 
 
-def lower(system: System, arrays: Mapping[str, Array], outputs: Sequence[str], ops: Operations, sizes: Extents) -> dict[str, Array]:
+def lower(
+    system: System, arrays: Mapping[str, Array], outputs: Sequence[str], ops: Operations, sizes: Extents
+) -> dict[str, Array]:
     """The arrays that ``outputs`` name, each with the axes of its equation's left side, in its order.
 
     ``sizes`` are the :class:`Extents` of these arrays' shapes. Shared nodes are computed once.
@@ -102,39 +112,41 @@ class _Run:
         sizes = self.extents.letters(eq)
         self.place = {letter: k for k, letter in enumerate(eq.letters)}
         value = self.value(eq.value, sizes)
-        array = self.plain(value)
-        absent = [i for i in eq.letters if i not in value.axes]
-        array = self.align(Value(array, value.axes), eq.letters)
-        if absent or value.number:
-            array = self.ops.broadcast(array, tuple(sizes[i] for i in eq.letters))
-        self.arrays[eq.name] = array
+        shape = tuple(sizes[i] for i in eq.letters)
+        if value.number:
+            self.arrays[eq.name] = self.ops.full(shape, float(value.array))
+            return
+        array = self.align(Value(self.plain(value), value.axes), eq.letters)
+        self.arrays[eq.name] = array if len(value.axes) == len(shape) else self.ops.broadcast(array, shape)
 
     # ----------------------------------------------------------------- nodes, each once
     def value(self, node: Expr, sizes: Sizes) -> Value:
         """The value of a node. Rules ask for other nodes by yielding them, so that depth costs no stack."""
-        key = self.key(node, sizes)
+        wish = Wish(node, sizes)
+        key = self.key(wish)
         sent = self.values.get(key)
-        stack = [(key, self.rule(node, sizes))] if sent is None else []
+        stack: list[tuple[_Key, Rule]] = [] if sent is not None else [(key, self.rule(wish))]
         while stack:
             key, rule = stack[-1]
             try:
-                wish = rule.send(sent)  # pyright: ignore[reportArgumentType]
+                wish = next(rule) if sent is None else rule.send(sent)
             except StopIteration as stop:
                 sent = self.values[key] = stop.value
                 stack.pop()
-            else:
-                key = self.key(*wish)
-                sent = self.values.get(key)
-                if sent is None:
-                    stack.append((key, self.rule(*wish)))
+                continue
+            key = self.key(wish)
+            sent = self.values.get(key)
+            if sent is None:
+                stack.append((key, self.rule(wish)))
         assert sent is not None
         return sent
 
-    def key(self, node: Expr, sizes: Sizes, negated: bool = False) -> _Key:
+    def key(self, wish: Wish) -> _Key:
         """A node has one value for given sizes of its indices."""
-        return node, tuple(sizes[i] for i in self.extents.free(node)), negated
+        return wish.node, tuple(wish.sizes[i] for i in self.extents.free(wish.node)), wish.negated
 
-    def rule(self, node: Expr, sizes: Sizes, negated: bool = False) -> Rule:
+    def rule(self, wish: Wish) -> Rule:
+        node, sizes, negated = wish
         match node:
             case Mul() | Sum():
                 return self.product(node, sizes, negated)
@@ -151,7 +163,7 @@ class _Run:
 
     def leaf(self, e: Expr, sizes: Sizes, negated: bool) -> Rule:
         """Numbers, sizes, the values of an index, and entries of tensors."""
-        yield from ()
+        yield from ()  # a rule that asks for nothing
         match e:
             case Number():
                 return Value(-e.value if negated else e.value, ())
@@ -185,8 +197,8 @@ class _Run:
         return Value(array, tuple(left))
 
     def bracket(self, e: Bracket, sizes: Sizes) -> Rule:
-        left = yield e.left, sizes
-        right = yield e.right, sizes
+        left = yield Wish(e.left, sizes)
+        right = yield Wish(e.right, sizes)
         if left.number and right.number:
             return Value(_compare(e.relation, left.array, right.array), (), truth=True)
         frame = self.frame((left, right))
@@ -197,14 +209,14 @@ class _Run:
         if e.function == "pi":
             return Value(math.pi, ())
         if e.function == "power" and isinstance(e.args[1], Number):
-            base = yield e.args[0], sizes
+            base = yield Wish(e.args[0], sizes)
             n = e.args[1].value
             if base.number:
                 return Value(_power(base.array, n), ())
             return Value(self.ops.power(self.plain(base), n), base.axes)
         args: list[Value] = []
         for k, a in enumerate(e.args):
-            v = yield a, sizes
+            v = yield Wish(a, sizes)
             args.append(v if e.function == "where" and k == 0 else Value(self.plain(v), v.axes))
         if all(v.number for v in args):
             return Value(self.ops.constant(e.function, *(v.array for v in args)), ())
@@ -214,7 +226,7 @@ class _Run:
     def reduction(self, e: Reduce, sizes: Sizes) -> Rule:
         """``max_u`` and the like drop their indices, ``softmax_u`` keeps them as ``at`` names them."""
         inner = {**sizes, **self.extents.bound(e, sizes)}
-        body = yield e.body, inner
+        body = yield Wish(e.body, inner)
         array, axes = self.plain(body), body.axes
         absent = tuple(i for i in e.indices if i not in axes)
         if absent:
@@ -234,7 +246,7 @@ class _Run:
         signed.insert(0, signed.pop(lead))
         total: Value | None = None
         for minus, t in signed:
-            v = yield t, sizes, minus
+            v = yield Wish(t, sizes, minus)
             v = Value(self.plain(v) if v.truth else v.array, v.axes)
             total = v if total is None else self.joined(total, v, minus != signed[0][0])
         assert total is not None
@@ -291,8 +303,10 @@ class _Run:
         masks = yield from self.values_of(p, [m for m in p.masks if not p.merge(m[0], m[1])])
         operands = yield from self.values_of(p, p.factors)
         divisors = yield from self.values_of(p, p.divisors)
+        if any(v.number and not v.array for v in masks):
+            return Value(Fraction(0), ())
         c = p.coefficient
-        for v in (*operands, *masks):
+        for v in operands:
             c = c * v.array if v.number else c
         for v in divisors:
             c = _over(c, v.array) if v.number else c
@@ -324,11 +338,11 @@ class _Run:
                 operands = [self.masked(v, m) if set(m.axes) <= set(v.axes) else v for v in operands]
         return self.finished(p, c, scalar, operands, late, after)
 
-    def values_of(self, p: _Product, factors: Iterable[_Factor]) -> Generator[_Wish, Value, list[Value]]:
+    def values_of(self, p: _Product, factors: Iterable[_Factor]) -> Generator[Wish, Value, list[Value]]:
         """The values of factors, their axes under the product's own letters; equal letters become a diagonal."""
         found: list[tuple[Value, tuple[str, ...]]] = []
         for e, names, sizes in factors:
-            v = yield e, sizes
+            v = yield Wish(e, sizes)
             found.append((v, tuple(names.get(i, i) for i in v.axes)))
         out: list[Value] = []
         for v, axes in found:
@@ -336,7 +350,9 @@ class _Run:
             out.append(Value(array, axes, v.truth))
         return out
 
-    def finished(self, p: _Product, c: Any, scalar: list[Value], operands: list[Value], late: list[Value], after: list[Value]) -> Value:
+    def finished(
+        self, p: _Product, c: Any, scalar: list[Value], operands: list[Value], late: list[Value], after: list[Value]
+    ) -> Value:
         """Sum what one operand alone has, contract pair by pair, then do what is done on the result."""
         seen = Counter(i for v in operands for i in v.axes)
         for i in p.bound:
@@ -360,15 +376,14 @@ class _Run:
 
     def paired(self, p: _Product, operands: list[Value]) -> Value:
         """The operands contracted two at a time."""
-        if len(operands) > 2 and p.bound:
-            path = contraction_path([v.axes for v in operands], p.sizes, tuple(sorted(p.free)))
+        if p.bound:
+            path = contraction_path([v.axes for v in operands], p.free, p.sizes)
         else:
-            path = [(0, 1)] * (len(operands) - 1)
+            path = [(0, 1), *((0, n) for n in reversed(range(1, len(operands) - 1)))][: len(operands) - 1]
         for first, second in path:
             left, right = operands[first], operands[second]
             operands = [v for k, v in enumerate(operands) if k not in (first, second)]
-            keep = p.free.union(*(v.axes for v in operands))
-            operands = [self.pair(left, right, keep), *operands] if not p.bound else [*operands, self.pair(left, right, keep)]
+            operands.append(self.pair(left, right, p.free.union(*(v.axes for v in operands))))
         return operands[0]
 
     def pair(self, left: Value, right: Value, keep: frozenset[str]) -> Value:
@@ -399,7 +414,6 @@ class _Run:
 
     def frame(self, values: Sequence[Value]) -> tuple[str, ...]:
         """The axes of a result: those of the largest operand, in its order; the left side's order decides a tie."""
-        place = self.place
         lead: tuple[str, ...] = ()
         for v in values:
             if len(v.axes) > len(lead) or (len(v.axes) == len(lead) and v.axes == self.sorted(v.axes)):
@@ -473,26 +487,6 @@ class _Run:
 
 
 _Factor = tuple[Expr, Mapping[str, str], Sizes]
-
-
-def contraction_path(inputs, sizes, output):
-    """Greedy."""
-    todo = [frozenset(i) for i in inputs]
-    path = []
-    while len(todo) > 1:
-        best = None
-        for a in range(len(todo)):
-            for b in range(a + 1, len(todo)):
-                rest = frozenset(output).union(*(t for k, t in enumerate(todo) if k not in (a, b)))
-                union = todo[a] | todo[b]
-                size = lambda ls: math.prod(sizes[i] for i in ls)
-                cost = (size(union & rest) - size(todo[a]) - size(todo[b]), size(union), a, b)
-                if best is None or cost < best[0]:
-                    best = cost, a, b, union & rest
-        _, a, b, new = best
-        path.append((a, b))
-        todo = [t for k, t in enumerate(todo) if k not in (a, b)] + [new]
-    return path
 
 
 class _Product:

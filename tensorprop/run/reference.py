@@ -22,12 +22,7 @@ from tensorprop.errors import NonNumericDtype, OutOfRange, PlanTooLarge, Tensorp
 from tensorprop.run.arrays import accept
 from tensorprop.run.extents import Extents, Key, Visit
 from tensorprop.run.functions import NUMPY, NUMPY_REDUCE
-
-try:
-    from tensorprop.text import locate
-except ImportError:
-    def locate(error, system):
-        return error
+from tensorprop.text import locate
 
 __all__ = ["evaluate"]
 
@@ -190,7 +185,7 @@ class _Evaluation:
         """Subscripts as whole numbers over the letters of the node."""
         found: list[Array] = []
         for e, part in zip(v.node.children if subscripts is None else subscripts, parts, strict=True):
-            whole = part if part.dtype.kind in "iu" else np.rint(part.real).astype(np.int64)
+            whole = part if part.dtype.kind in "iu" else np.rint(np.real(part)).astype(np.int64)
             if not np.array_equal(whole, part):
                 raise NonNumericDtype(f"the subscript {e} is not a whole number", about=v.node)
             found.append(self._aligned(e, whole, v))
@@ -209,11 +204,7 @@ def _pick(array: Array, plain: Sequence[str], subscripts: Sequence[Array], v: Vi
                 known=f"subscripts count from 0: 0 to {size - 1}",
                 about=e,
             )
-    letters = sorted(v.sizes)
     grids = [_spread(np.arange(v.sizes[i]), (i,), v.sizes) for i in plain]
-    if not (grids or subscripts):
-        return array
-    assert len(letters) == len(v.shape)
     return array[(*grids, *subscripts)]
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from tensorprop.calculus import adjoint, batch, derive, simplify, stabilise
 from tensorprop.core.canon import same
+from tensorprop.core.equation import system
 from tensorprop.errors import IndexMismatch, NameConflict, NotDifferentiable, RankMismatch, UnknownName, UsageError
-from tensorprop.text import parse, show
+from tensorprop.text import parse, parse_expression, show
 
 
 def lines(s: object) -> list[str]:
@@ -46,7 +47,8 @@ def test_adjoint(forward: str, wrt: object, backward: list[str] | None) -> None:
 
 def test_the_two_layer_network_has_one_line_a_tensor() -> None:
     rules = adjoint(
-        "z_bj = x_bi W_ij + b_j; h_bj = tanh(z_bj); o_bk = h_bj V_jk + c_k; E = 1/2 (o_bk - y_bk)^2", ("W", "b", "V", "c")
+        "z_bj = x_bi W_ij + b_j; h_bj = tanh(z_bj); o_bk = h_bj V_jk + c_k; E = 1/2 (o_bk - y_bk)^2",
+        ("W", "b", "V", "c"),
     )
     assert lines(rules) == [
         "δo_bk = o_bk - y_bk",
@@ -72,9 +74,8 @@ def test_labels_are_not_differentiated() -> None:
 
 
 def test_a_variable_without_influence_has_derivative_zero() -> None:
-    assert lines(adjoint("y = a_i a_i; w = b_i b_i", "b", of="y")) == ["δb_h = 0"] or lines(
-        adjoint("y = a_i a_i; w = b_i b_i", "b", of="y")
-    ) == ["δb_i = 0"]
+    (rule,) = adjoint("y = a_i a_i; w = b_i b_i", "b", of="y")
+    assert rule.name == "δb" and show(rule.value) == "0"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_a_variable_without_influence_has_derivative_zero() -> None:
         ("y_i = x_i^3", ("x_k", "x_l"), "6 x_i δ_ik δ_il"),
         ("p_i = softmax_i(x_i)", "x_k", "softmax_i(x_i) (δ_ik - softmax_k(x_k))"),
         ("y = logsumexp_i(x_i)", "x_k", "softmax_k(x_k)"),
-        ("y = log(1 + exp(w_i x_i))", "x_k", "w_k exp(w_i x_i) / (1 + exp(w_i x_i))"),
+        ("y = log(1 + exp(w_i x_i))", "x_k", "w_k exp(Σ_i w_i x_i) / (1 + exp(Σ_i w_i x_i))"),
         ("Y_ij = X_ki A_kj", "X_mn", "δ_in A_mj"),
         ("y = X_ij X_jk X_ki", "X_mn", "3 X_nk X_km"),
         ("y_i = a_i x_i", "x_j", "a_i δ_ij"),
@@ -100,8 +101,6 @@ def test_a_variable_without_influence_has_derivative_zero() -> None:
 )
 def test_derivative(forward: str, wrt: object, expected: str) -> None:
     d = derive(forward, wrt)
-    from tensorprop.text import parse_expression
-
     assert same(d.value, parse_expression(expected, free=d.letters)), show(d)
     assert parse(show(d))[d.name] is d
 
@@ -113,8 +112,6 @@ def test_bare_variables_take_fresh_letters_function_first() -> None:
 
 def test_intermediates_are_put_in() -> None:
     d = derive("u_i = exp(M_ij x_j); y_i = c_k x_k u_i", "x_m")
-    from tensorprop.core.equation import system
-
     assert set(system([d]).inputs) == {"M", "x", "c"}
 
 
@@ -176,7 +173,11 @@ def test_stable_forms_through_names() -> None:
 
 
 def test_other_quotients_are_left_alone() -> None:
-    for text in ("p_t = exp(s_t) / Σ_u exp(2 s_u)", "p_t = exp(r_t) / Σ_u exp(s_u)", "p_t = m_t exp(s_t) / Σ_u m_u exp(s_u)"):
+    for text in (
+        "p_t = exp(s_t) / Σ_u exp(2 s_u)",
+        "p_t = exp(r_t) / Σ_u exp(s_u)",
+        "p_t = m_t exp(s_t) / Σ_u m_u exp(s_u)",
+    ):
         s = parse(text)
         assert stabilise(s) is s
 
@@ -199,5 +200,6 @@ def test_simplify(left: str, right: str) -> None:
     if right == "y = 0":
         assert show(simplify(left)) == "y = 0"
         return
-    assert show(simplify(left)) == show(parse(right))
+    assert show(simplify(left)) == show(simplify(parse(right)))
+    assert same(next(iter(simplify(left))).value, next(iter(parse(right))).value)
     assert simplify(simplify(left)) is simplify(left)

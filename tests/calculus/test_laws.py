@@ -22,7 +22,7 @@ N = 4  # one size for all letters, so that every law of square things holds too
 
 def sides(law: Law) -> tuple[Expr, Expr]:
     left, right = law.sides
-    return parse_expression(left, free=None), parse_expression(right, free=None)
+    return parse_expression(left, free=law.free), parse_expression(right, free=law.free)
 
 
 def values(exprs: list[Expr], letters: tuple[str, ...], seed: int) -> list[np.ndarray]:
@@ -37,8 +37,6 @@ def values(exprs: list[Expr], letters: tuple[str, ...], seed: int) -> list[np.nd
     for s in systems:
         found.append(evaluate(s, {n: arrays[n] for n in s.inputs})["out"])
     return found
-
-
 
 
 def test_there_are_laws() -> None:

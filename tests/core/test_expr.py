@@ -29,7 +29,14 @@ from tensorprop.core.build import (
 from tensorprop.core.equation import equation, system
 from tensorprop.core.expr import Add, Call, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.walk import freshen, postorder, transform, witness
-from tensorprop.errors import CircularDefinition, DuplicateDefinition, NumberTooLarge, RankMismatch, UnknownName, UnknownRange
+from tensorprop.errors import (
+    CircularDefinition,
+    DuplicateDefinition,
+    NumberTooLarge,
+    RankMismatch,
+    UnknownName,
+    UnknownRange,
+)
 
 a, W, x = tensor("a", "i"), tensor("W", "i", "j"), tensor("x")
 
@@ -164,7 +171,7 @@ def test_depth_needs_no_recursion() -> None:
 
 
 def test_witness_tells_the_range() -> None:
-    assert repr(witness(mul(a, W), "j")) == "Dim(tensor='W', axis=1)"
+    assert repr(witness(mul(a, W), "j")) == "Dim('W', 1)"
     with pytest.raises(UnknownRange):
         witness(delta("i", "j"), "i")
 

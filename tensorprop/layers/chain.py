@@ -1,0 +1,233 @@
+"""Layers in a row: the output of one is the input of the next.
+
+In: layers. Out: one Layer whose page holds all their equations, names and letters made distinct. Sizes are not known
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tensorprop.calculus import batch
+from tensorprop.core.build import fresh, mul, sum_over
+from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.expr import Dim, Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.walk import fold, transform
+from tensorprop.errors import RankMismatch, UsageError
+from tensorprop.layers.layer import Layer, Page, as_layer, layer_of, letters_of, names_in, seed_of
+
+__all__ = ["chain"]
+
+
+def chain(*layers: Layer | System | str, names: Sequence[str] | None = None, name: str = "chain") -> Layer:
+    """The layers one after the other, as one Layer, with a hand-written rule kept wherever a layer has one.
+
+    Names are numbered by the layers that have parameters: the first Dense has W1, b1 and z1, what follows it without
+    parameters of its own shares the number (a1), the next Dense has W2, b2, z2. Numbered names are Python
+    identifiers, so parameters are a plain dict ``{"W1": …, "b1": …}`` that also works as keyword arguments.
+    ``names`` gives every layer a label instead: ``names=("in", "", "out", "")`` has W^(in); an empty one is
+    that of the layer before. The chain's input, its other inputs (labels y) and its last output keep their names,
+    and letters are chosen so that one letter has one size throughout.
+
+    A layer that was written for fewer axes than it is given is applied for every entry of the axes in front:
+    ``a_j = tanh(z_j)`` after ``z_bj`` is ``a_bj = tanh(z_bj)``, and what it learns is owed the sum over b.
+
+    Errors: UsageError where a layer has several inputs or outputs that could be meant, RankMismatch where axes lack.
+
+    >>> from tensorprop.layers import Dense, Tanh
+    >>> print(chain(Dense(), Tanh(), Dense()).system)
+    z1_bj = a_bi W1_ij + b1_j
+    a1_bj = tanh(z1_bj)
+    z2_bk = a1_bj W2_jk + b2_k
+    """
+    if not layers:
+        raise UsageError("a chain needs a layer", fix="chain(Dense(), Tanh(), Dense())")
+    if names is not None and len(names) != len(layers):
+        raise UsageError(f"{len(names)} names for {len(layers)} layers", fix="give one name to every layer")
+    links = [as_layer(x) for x in layers]
+    tensors = _Tensors(links, names)
+    letters: set[str] = set()
+    pages: list[Page] = []
+    parameters: list[str] = []
+    last: Tensor | None = None
+    for n, link in enumerate(links):
+        entry = _entry(link, n)
+        page = _fitted(link, entry, last) if last is not None else link.page
+        called = tensors.of(n, page.system, entry, last)
+        page = _lettered(page.rename(called), called.get(entry, entry), last, letters)
+        pages.append(page)
+        parameters += [called.get(p, p) for p in names_in(link.parameters)]
+        last = page.system[_exit(page.system, link, n, len(links))].target
+    takes = _entry(links[0], 0)
+    whole = Page(
+        system(eq for page in pages for eq in page.system),
+        tuple(eq for page in reversed(pages) for eq in page.rules),
+        tuple(eq for page in reversed(pages) for eq in page.parts),
+        tuple(pair for page in pages for pair in page.given),
+    )
+    return layer_of(whole, name, parameters, takes)
+
+
+# --------------------------------------------------------------------------- what is joined to what
+def _entry(link: Layer, n: int) -> str:
+    """The input of a layer that comes from the layer before."""
+    if link.takes is not None:
+        return link.takes
+    if len(link.inputs) == 1:
+        return link.inputs[0]
+    if not link.inputs:
+        raise UsageError(f"{link.name}, layer {n + 1}, has no input besides its parameters")
+    one, *others = link.inputs
+    raise UsageError(
+        f"{link.name}, layer {n + 1}, has the inputs {', '.join(link.inputs)}: which comes from the layer before?",
+        fix=f'say which are learnt, parameters="{" ".join(others)}", or which is taken, takes="{one}"',
+    )
+
+
+def _exit(s: System, link: Layer, n: int, count: int) -> str:
+    if len(s.outputs) == 1:
+        return s.outputs[0]
+    raise UsageError(
+        f"{link.name}, layer {n + 1}, has the outputs {', '.join(s.outputs)}: a chain goes on with one",
+        fix="leave out of the layer what nothing uses",
+    )
+
+
+def _fitted(link: Layer, entry: str, last: Tensor) -> Page:
+    """The layer's page with as many axes in front as the tensor has that it is given."""
+    page = link.page
+    has, needs = len(last.subscripts), page.system.rank(entry)
+    if needs > has:
+        raise RankMismatch(
+            f"{link.name} takes {entry} with {needs} axes, and is given {last} with {has}",
+            fix="write the layers before it with a batch index, or put it over one with tensorprop.batch",
+        )
+    if needs < has and seed_of(page.system) is not None:
+        raise RankMismatch(
+            f"{link.name} makes one number of {entry} with {needs} axes, and is given {last} with {has}",
+            fix="write the loss for these axes, so that it says how it adds up or averages over them",
+        )
+    for letter in reversed([i.name for i in last.subscripts[: has - needs] if isinstance(i, Index)]):
+        page = _over(page, letter, entry)
+    return page
+
+
+def _over(page: Page, like: str, entry: str) -> Page:
+    """The page for every value of one more index, which ``entry`` and all that depends on it has in front."""
+    used = _letters(page)
+    letter = fresh(like, used) if like in used else like
+    forward = batch(page.system, letter, over=entry)
+    carried = {name for name in forward.names if forward.rank(name) > page.system.rank(name)}
+    carried |= {f"δ{name}" for name in carried}
+    for eq in _in_order(page.parts):
+        if not carried.isdisjoint(eq.inputs):
+            carried.add(eq.name)
+
+    def rule(n: Expr) -> Expr:
+        if isinstance(n, Tensor) and n.name in carried:
+            return Tensor(n.name, (Index(letter), *n.subscripts))
+        return Dim(n.tensor, n.axis + 1) if isinstance(n, Dim) and n.tensor in carried else n
+
+    def lifted(eq: Equation) -> Equation:
+        target, value = rule(eq.target), transform(eq.value, rule)
+        assert isinstance(target, Tensor)
+        if eq.name not in carried:  # what every example shares is owed the sum over them
+            output = forward[forward.outputs[0]].name
+            value = sum_over([letter], value) if letter in value.free else mul(Dim(output, 0), value)
+        return equation(target, value)
+
+    return Page(forward, tuple(map(lifted, page.rules)), tuple(map(lifted, page.parts)), page.given)
+
+
+def _in_order(parts: tuple[Equation, ...]) -> Iterable[Equation]:
+    return system(parts).ordered
+
+
+# --------------------------------------------------------------------------- names
+class _Tensors:
+    """What the tensors of each layer are called in the chain."""
+
+    def __init__(self, links: list[Layer], names: Sequence[str] | None) -> None:
+        self.parameters = [names_in(link.parameters) for link in links]
+        self.taken: set[str] = set()
+        self.labels: list[str] = []
+        number = 0
+        for n in range(len(links)):
+            if names is not None:
+                self.labels.append(names[n] or (self.labels[-1] if self.labels else ""))
+                continue
+            number += bool(self.parameters[n])
+            self.labels.append(str(max(number, 1)))
+
+    def of(self, n: int, s: System, entry: str, last: Tensor | None) -> dict[str, str]:
+        """Old name → new name, for the layer number ``n``."""
+        called = {entry: entry if last is None else last.name}
+        self.taken.add(called[entry])
+        keeps = set(s.outputs) if seed_of(s) is not None else set[str]()
+        for name in s.names:
+            if name == entry:
+                continue
+            plain = name in keeps or (name in s.inputs and name not in self.parameters[n])
+            called[name] = self._free(name, "" if plain else self.labels[n])
+            self.taken.add(called[name])
+        return called
+
+    def _free(self, name: str, label: str) -> str:
+        """The name with its label; counted on where that is taken."""
+        new = _labelled(name, label)
+        number = int(label) if label.isdigit() else 1
+        while new in self.taken:
+            number += 1
+            new = _labelled(name, str(number))
+        return new
+
+
+def _labelled(name: str, label: str) -> str:
+    if not label:
+        return name
+    if label.isdigit() and "^" not in name and not name[-1:].isdigit():
+        return name + label
+    stem, _, old = name.partition("^")
+    return f"{stem}^({old.strip('(){}')}{label})" if old else f"{name}^({label})"
+
+
+def _letters(page: Page) -> set[str]:
+    """Every letter on the page, free or bound."""
+    found: set[str] = set()
+    for eq in (*page.system, *page.rules, *page.parts):
+        found |= {*eq.letters, *eq.value.free, *eq.value.binds}
+    return found
+
+
+def _lettered(page: Page, entry: str, last: Tensor | None, taken: set[str]) -> Page:
+    """The page in letters of its own, those of its input as the layer before has them; ``taken`` grows."""
+    new: dict[str, str] = {}
+    if last is not None:
+        new = dict(zip(letters_of(page.system, entry), last.letters or (), strict=True))
+    forward: set[str] = set()
+    for eq in page.system:
+        forward |= {*eq.letters, *eq.value.binds}
+    used = set(new.values())
+    for i in sorted(_letters(page), key=lambda i: (i not in forward, i)):
+        if i not in new:
+            new[i] = i if i not in taken | used else fresh(i, taken | used | forward)
+            used.add(new[i])
+    taken |= {new[i] for i in forward}
+    return page.map(lambda e: _called(e, new))
+
+
+def _called(e: Expr, new: dict[str, str]) -> Expr:
+    """``e`` with all its letters, bound ones too, called otherwise; no two get one name."""
+
+    def rule(n: Expr, children: tuple[Expr, ...]) -> Expr:
+        match n:
+            case Index(name):
+                return Index(new.get(name, name))
+            case Sum(indices):
+                return sum_over((new.get(i, i) for i in indices), children[0])
+            case Reduce(op, indices):
+                return Reduce(op, tuple(new.get(i, i) for i in indices), children[0], children[1:])
+            case _:
+                return n.rebuild(children)
+
+    return fold(e, rule)

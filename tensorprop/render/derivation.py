@@ -1,0 +1,582 @@
+"""Derivations: numbered steps from the forward equations to each backward rule, each with its law and its reason.
+
+In: a System, and which tensors. Out: a `Derivation`, which prints itself for a terminal, Markdown, LaTeX and HTML. The
+calculation is that of `derivation_steps`; here it gets its words. Sizes are not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from tensorprop.calculus.adjoint import adjoint, adjoint_name
+from tensorprop.calculus.functions import FUNCTIONS
+from tensorprop.calculus.reductions import REDUCTIONS
+from tensorprop.calculus.rewrite import LAWS
+from tensorprop.core.build import mul, rename, substitute, sum_over
+from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Reduce, Sum, Tensor
+from tensorprop.core.walk import postorder, tensors_of
+from tensorprop.errors import UsageError
+from tensorprop.render import derivation_page as page
+from tensorprop.render.derivation_attempt import Verdict, judge
+from tensorprop.render.derivation_index import LATEX, UNICODE, Notation
+from tensorprop.render.derivation_matrix import Shown, matrix
+from tensorprop.render.derivation_steps import Local, Passage, passage
+from tensorprop.render.layout import Convention
+from tensorprop.render.reasons import Reason, dimensions, patterns, reasons
+from tensorprop.render.sentences import Math, Sentence, entry, join, letter, letters, listed, say, whole
+from tensorprop.text.source import as_system
+
+__all__ = ["Derivation", "Part", "Step", "explain"]
+
+_COUNT = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+# The laws of differentiation, beside those of simplification (`calculus.rewrite.LAWS`).
+LAWS_OF_CHANGE: dict[str, str] = {
+    "chain_rule": "∂E/∂x_k = Σ_j ∂E/∂v_j ∂v_j/∂x_k",
+    "entry": "∂x_j/∂x_k = [j = k]",
+    "insertion": "Σ_j a_j (Σ_i b_ij) = Σ_ji a_j b_ij",
+    "bound_letters": "Σ_i a_i = Σ_k a_k,  a b = b a",
+    "matrix_product": "(A B)_ik = Σ_j A_ij B_jk",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: what it is called, the lines that it leads to, the law by name and statement, the reason.
+
+    ``equations`` are lines of equal value with the step before; ``notes`` say more, one fact each.
+    """
+
+    kind: str
+    title: str
+    equations: tuple[Equation, ...]
+    law: str
+    statement: str
+    reason: Sentence
+    notes: tuple[Sentence, ...] = ()
+    matrix: Shown | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """How one rule comes about: ``rule`` is the very Equation that `adjoint` gives."""
+
+    passage: Passage
+    rule: Equation
+    shown: Shown
+    steps: tuple[Step, ...]
+    reasons: tuple[Reason, ...]
+    dimension: Sentence | None
+
+    @property
+    def name(self) -> str:
+        """The tensor whose rule this is."""
+        return self.passage.name
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something that stands beside the steps: rules put together, the bias as a weight."""
+
+    title: str
+    text: Sentence
+    equations: tuple[Equation, ...] = ()
+    shown: tuple[Shown, ...] = ()
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Numbered steps from the forward equations to each rule.
+
+    ``str`` is for a terminal; ``markdown``, ``latex`` (``tex(align=True)`` with align*), ``html`` for pages; ``as_dict``
+    for JSON. ``parts`` has one entry for every rule.
+    """
+
+    system: System
+    rules: System
+    convention: Convention
+    detail: Literal["full", "short"]
+    forward: tuple[tuple[Equation, Shown], ...]
+    parts: tuple[Part, ...]
+    remarks: tuple[Remark, ...]
+    error: str
+    verdict: Verdict | None = None
+
+    def part(self, name: str) -> Part:
+        """The derivation of the rule for δname."""
+        for p in self.parts:
+            if p.name == name:
+                return p
+        raise UsageError(f"nothing is derived for {name}", known=f"derived: {', '.join(p.name for p in self.parts)}")
+
+    @cached_property
+    def axes(self) -> dict[tuple[str, int], str]:
+        """A letter for every axis, so that sizes can be shown as ``|i|``."""
+        found: dict[tuple[str, int], str] = {}
+        for eq in self.system:
+            for t in (eq.target, *tensors_of(eq.value)):
+                for axis, s in enumerate(t.subscripts):
+                    if isinstance(s, Index):
+                        found.setdefault((t.name, axis), s.name)
+                        found.setdefault((adjoint_name(t.name), axis), s.name)
+        return found
+
+    def line(self, eq: Equation, written: str = "δz") -> Math:
+        """An equation in index notation with every Σ."""
+        if written == "δz":
+            return Math(UNICODE.equation(eq, self.axes), LATEX.equation(eq, self.axes))
+        return Math(
+            Notation(False, written).equation(eq, self.axes), Notation(True, written).equation(eq, self.axes)
+        )
+
+    def __str__(self) -> str:
+        return page.text(self)
+
+    def __repr__(self) -> str:
+        return f"<Derivation of {', '.join(adjoint_name(p.name) for p in self.parts)}>"
+
+    @property
+    def markdown(self) -> str:
+        """Markdown with ``$…$`` and ``$$…$$``."""
+        return page.markdown(self)
+
+    @property
+    def latex(self) -> str:
+        """LaTeX, one display after the other, without environments."""
+        return page.latex(self, align=False)
+
+    def tex(self, align: bool = False) -> str:
+        """LaTeX; with ``align`` the lines of a rule stand under one another in align*."""
+        return page.latex(self, align=align)
+
+    @property
+    def html(self) -> str:
+        """HTML with ``\\(…\\)`` and ``\\[…\\]``, as KaTeX's auto-render takes it; everything is escaped."""
+        return page.html(self)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Lists, dicts and strings, for JSON."""
+        return page.as_dict(self)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/plain": str(self), "text/markdown": self.markdown, "text/html": self.html}
+
+
+def explain(
+    s: System | Equation | str,
+    wrt: str | Iterable[str] | None = None,
+    of: str | None = None,
+    detail: Literal["full", "short"] = "full",
+    attempt: str | None = None,
+    layout: Literal["column", "row"] = "column",
+    samples: Literal["rows", "columns"] = "rows",
+) -> Derivation:
+    """How the rule ``δx_K = ∂E/∂x_K`` of every tensor x on the way from ``wrt`` to the error comes about:
+
+        δx_K = Σ_J δv_J ∂v_J/∂x_K, one such sum for each equation v_J = … that uses x,
+
+    with the local derivative, its brackets, their elimination, the matrix form, and for each the law and the reason.
+    ``of`` is the error E, by default the only output if that is a scalar; outputs with indices have a δ that is given.
+    ``attempt`` is a formula in vectors and matrices, such as ``"δW = δz aᵀ"``, to be judged.
+    The last line of every part is the Equation that `adjoint` gives.
+
+    Errors: as `adjoint`; UsageError for another level of detail; ParseError for an attempt that cannot be read.
+
+    >>> d = explain("z_j = a_i W_ij + b_j", wrt="a")
+    >>> print(d.part("a").rule)
+    δa_i = W_ij δz_j
+    >>> d.part("a").shown.unicode
+    'δa = W δz'
+    """
+    if detail not in ("full", "short"):
+        raise UsageError(f"no level of detail {detail!r}", fix='"full" or "short"')
+    if layout not in ("column", "row"):
+        raise UsageError(f"no layout {layout!r}", fix='"column" or "row"')
+    s = as_system(s)
+    if of is not None:
+        s[of]
+        s = s.only([of])
+    names = (wrt,) if isinstance(wrt, str) else None if wrt is None else tuple(wrt)
+    rules = adjoint(s, names, of)
+    convention = Convention(layout=layout, samples=samples)
+    worker = _Words(s, rules, convention)
+    parts = tuple(worker.part(rule) for rule in rules)
+    error = s.outputs[0] if len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0 else "E"
+    forward = tuple((eq, matrix(eq, convention)) for eq in s)
+    remarks = tuple(worker.remarks(parts))
+    verdict = None if attempt is None else judge(attempt, s, rules, convention)
+    return Derivation(s, rules, convention, detail, forward, parts, remarks, error, verdict)
+
+
+class _Words:
+    """The sentences for one System."""
+
+    def __init__(self, s: System, rules: System, convention: Convention) -> None:
+        self._system = s
+        self._rules = rules
+        self._convention = convention
+
+    def part(self, rule: Equation) -> Part:
+        p = passage(self._system, self._rules, rule.name[1:])
+        shown = matrix(rule, self._convention)
+        why = reasons(p, shown.tree)
+        check = dimensions(p, shown.tree)
+        return Part(p, rule, shown, tuple(self._steps(p, shown)), why, check)
+
+    # ----------------------------------------------------------------- steps
+    def _steps(self, p: Passage, shown: Shown) -> Iterator[Step]:
+        yield self._chain(p)
+        if not p.locals:
+            return
+        yield self._local(p)
+        bare = all(isinstance(t, Tensor) for t in (p.chain.value.terms if isinstance(p.chain.value, Add) else (p.chain.value,)))
+        if not bare:
+            yield Step(
+                "insert",
+                "Insert",
+                (p.inserted,),
+                "insertion",
+                LAWS_OF_CHANGE["insertion"],
+                say("The local derivative is put in; sums inside one another are one sum."),
+            )
+        for move, eq in p.moves:
+            yield self._move(move.law.apply.__name__, eq, move.put)
+        last = p.moves[-1][1] if p.moves else p.inserted
+        yield self._rename(p, last)
+        if shown.unicode:
+            yield self._matrix(shown)
+
+    def _chain(self, p: Passage) -> Step:
+        x = Tensor(p.name, tuple(map(Index, p.letters)))
+        n = len(p.locals)
+        if not p.locals:
+            return Step(
+                "chain",
+                "Chain rule",
+                (p.chain,),
+                "chain_rule",
+                LAWS_OF_CHANGE["chain_rule"],
+                say("{x} does not reach the error by any smooth path: nothing is owed to it.", x=entry(x)),
+            )
+        through = [local.forward.target for local in p.locals]
+        if n == 1:
+            (v,) = through
+            if not v.letters:
+                reason = say("{x} enters {v} itself: this is the definition.", x=entry(x), v=entry(v))
+            else:
+                reason = say(
+                    "{x} reaches the error through {v} only. A change of {e} may change {y} for every {j}; what all of "
+                    "them do to the error is added up.",
+                    x=whole(p.name),
+                    v=whole(v.name),
+                    e=entry(x),
+                    y=entry(v),
+                    j=letters(v.letters or ()),
+                )
+            if v.letters and p.letters:
+                reason += say(
+                    "{k} {verb} fresh: {x} is differentiated entry by entry, while {j} {runs} over all of {v}.",
+                    k=letters(p.letters),
+                    verb="is" if len(p.letters) == 1 else "are",
+                    x=whole(p.name),
+                    j=letters(v.letters),
+                    runs="runs" if len(v.letters) == 1 else "run",
+                    v=whole(v.name),
+                )
+        else:
+            reason = say(
+                "{x} reaches the error along {n} paths, through {vs}. What it does along each of them is added up.",
+                x=whole(p.name),
+                n=_COUNT[n] if n < len(_COUNT) else str(n),
+                vs=listed([entry(v) for v in through]),
+            )
+        return Step("chain", "Chain rule", (p.chain,), "chain_rule", LAWS_OF_CHANGE["chain_rule"], reason)
+
+    def _local(self, p: Passage) -> Step:
+        lines = tuple(local.rule for local in p.locals)
+        notes: list[Sentence] = []
+        for local in p.locals:
+            notes += [n for n in _notes(local, p) if n not in notes]
+        x = Tensor(p.name, tuple(Index(i) for i in p.rule.letters))
+        y = Tensor(p.name, tuple(Index(i) for i in p.letters))
+        if p.letters:
+            pairs = [Math(f"[{i} = {k}]", f"[{i} = {k}]") for i, k in zip(p.rule.letters, p.letters, strict=True)]
+            notes.append(
+                say(
+                    "{d} = {b}: an entry of {x} depends on itself and on no other entry.",
+                    d=Math(f"∂{UNICODE.show(x)}/∂{UNICODE.show(y)}", rf"\partial {LATEX.show(x)} / \partial {LATEX.show(y)}"),
+                    b=Math(" ".join(a.unicode for a in pairs), " ".join(a.latex for a in pairs)),
+                    x=whole(p.name),
+                )
+            )
+        several = "s" if len(lines) > 1 else ""
+        return Step(
+            "local",
+            f"Local derivative{several}",
+            lines,
+            "entry",
+            LAWS_OF_CHANGE["entry"],
+            say(
+                "How {v} {verb} with one entry of {x}, all else fixed.",
+                v=listed([entry(local.forward.target) for local in p.locals]),
+                verb="changes" if len(lines) == 1 else "change",
+                x=whole(p.name),
+            ),
+            tuple(notes),
+        )
+
+    def _move(self, name: str, eq: Equation, put: tuple[tuple[str, Expr], ...]) -> Step:
+        law = LAWS[name]
+        statement = law.text.replace(" == ", " = ")
+        if name == "one_point":
+            seen = list(dict.fromkeys(put))
+            told = listed([Math(f"{i} := {UNICODE.show(e)}", f"{i} := {LATEX.show(e)}") for i, e in seen])
+            reason = say("Of a sum with {b} only the term where the two are equal is left: {told}.",
+                         b=listed([entry(_bracket(i, e)) for i, e in seen], "or"), told=told)  # fmt: skip
+            return Step("brackets", "Use up the brackets", (eq,), name, statement, reason)
+        titles = {
+            "bracket_once": "Use up the brackets",
+            "meet_bracket": "Take the sum apart",
+            "collect": "Collect like terms",
+            "common_factor": "Take out what is common",
+            "common_number": "Take out what is common",
+            "merge_powers": "Collect powers",
+        }
+        return Step(
+            "collect" if name != "meet_bracket" else "brackets",
+            titles.get(name, "Simplify"),
+            (eq,),
+            name,
+            statement,
+            say(law.because[:1].upper() + law.because[1:] + "."),
+        )
+
+    def _rename(self, p: Passage, last: Equation) -> Step:
+        pairs = [(k, i) for k, i in zip(p.letters, p.rule.letters, strict=True) if k != i]
+        parts: list[Sentence] = []
+        if pairs:
+            parts.append(
+                say(
+                    "{told}, as the forward equation calls them.",
+                    told=listed([Math(f"{k} → {i}", rf"{k} \to {i}") for k, i in pairs]),
+                )
+            )
+        aim = rename(p.rule.value, dict(zip(p.rule.letters, p.letters, strict=True)))
+        title = "Name the indices as in the forward equation"
+        if _terms(aim) < _terms(last.value):
+            title = "Take out what is common, name the indices"
+            parts.append(say("A factor without the summed index stands before its Σ, and a factor of every term before all."))
+        elif aim is not last.value:
+            parts.append(say("Factors and terms may stand in any order, and a summed index may have any name."))
+        if not parts:
+            parts.append(say("This is the rule."))
+            title = "The rule"
+        return Step("rename", title, (p.rule,), "bound_letters", LAWS_OF_CHANGE["bound_letters"], join(parts))
+
+    def _matrix(self, shown: Shown) -> Step:
+        text = say("The same numbers, written without indices; the reasons stand below.")
+        if shown.carried:
+            text = say("For every {b} the same, written without the other indices.", b=letters(shown.carried))
+        return Step("matrix", "In vectors and matrices", (), "matrix_product", LAWS_OF_CHANGE["matrix_product"], text, (), shown)
+
+    # ----------------------------------------------------------------- remarks
+    def remarks(self, parts: tuple[Part, ...]) -> Iterator[Remark]:
+        yield from self._recursion(parts)
+        yield from self._biases(parts)
+
+    def _recursion(self, parts: tuple[Part, ...]) -> Iterator[Remark]:
+        """Two rules put together, where a label says that they repeat: δz^(k) by δz^(k+1)."""
+        for part in parts:
+            stem, hat, _ = part.name.partition("^")
+            if not hat:
+                continue
+            whole_rule = self._put_together(part.rule, stem)
+            if whole_rule is None:
+                continue
+            eq, used = whole_rule
+            yield Remark(
+                "The recursion",
+                say(
+                    "Put together, {rules} lead from one layer to the one before; this is the whole of backpropagation.",
+                    rules=listed([whole(name) for name in used]),
+                ),
+                (eq,),
+                (matrix(eq, self._convention),),
+            )
+
+    def _put_together(self, rule: Equation, stem: str) -> tuple[Equation, list[str]] | None:
+        value, used = rule.value, [rule.name]
+        for _ in range(4):
+            inner = [t for t in tensors_of(value) if t.name.startswith("δ")]
+            if any(t.name[1:].partition("^")[0] == stem for t in inner):
+                return (equation(rule.target, value), used) if len(used) > 1 else None
+            if len({t.name for t in inner}) != 1 or inner[0].name not in self._rules:
+                return None
+            value = unfolded(value, self._rules, inner[0].name)
+            used.append(inner[0].name)
+        return None
+
+    def _biases(self, parts: tuple[Part, ...]) -> Iterator[Remark]:
+        """A term that stands alone beside a product with weights: a weight whose input is 1."""
+        for part in parts:
+            for local in part.passage.locals:
+                value = local.forward.value
+                if not isinstance(value, Add) or not all(t in value.terms for t in local.entries):
+                    continue
+                weights = [
+                    (t, f)
+                    for t in value.terms
+                    if isinstance(t, Sum) and isinstance(t.body, Mul)
+                    for f in t.body.factors
+                    if isinstance(f, Tensor) and adjoint_name(f.name) in self._rules and set(part.rule.letters) < f.free
+                ]
+                for term, weight in weights[:1]:
+                    assert isinstance(term, Sum) and isinstance(term.body, Mul)
+                    others = [f for f in term.body.factors if f is not weight]
+                    yield Remark(
+                        "The bias as a weight",
+                        say(
+                            "{b} is a weight like those in {W}, whose input is the constant 1 where {a} stands: {b} = 1 · {b}. "
+                            "Put 1 for {a} in the rule for {W}, and it is the rule for {b}.",
+                            b=entry(local.entries[0]),
+                            W=whole(weight.name),
+                            a=entry(mul(*others)),
+                        ),
+                        (self._rules[adjoint_name(weight.name)], part.rule),
+                    )
+                    return
+
+
+def _bracket(i: str, e: Expr) -> Expr:
+    from tensorprop.core.build import bracket
+
+    return bracket("=", Index(i), e)
+
+
+def _terms(e: Expr) -> int:
+    """Terms that are added at the top."""
+    return len(e.terms) if isinstance(e, Add) else 1
+
+
+def unfolded(value: Expr, rules: System, name: str) -> Expr:
+    """``value`` with the rule for ``name`` put in."""
+    from tensorprop.calculus.simplify import simplify_expr
+    from tensorprop.core.walk import inline
+
+    return simplify_expr(inline(value, {name: (rules[name].letters, rules[name].value)}))
+
+
+# --------------------------------------------------------------------------- what a local derivative rests on
+def _notes(local: Local, p: Passage) -> Iterator[Sentence]:
+    """The rules that lead from the forward equation to its local derivative, from the outside in."""
+    inside: dict[Expr, bool] = {}
+    for n in postorder(local.forward.value):
+        inside[n] = n in local.entries or (not isinstance(n, Tensor) and any(inside[c] for c in n.children))
+    seen: set[Expr] = set()
+    stack: list[Expr] = [local.forward.value]
+    x = whole(p.name)
+    while stack:
+        n = stack.pop()
+        if n in seen or not inside[n]:
+            continue
+        seen.add(n)
+        stack.extend(reversed([c for c in n.children if inside[c]]))
+        match n:
+            case Add(terms):
+                rest = [t for t in terms if not inside[t]]
+                if rest:
+                    yield say(
+                        "{rest} {verb} not depend on {x}: the derivative is 0.",
+                        rest=listed([entry(t) for t in rest]),
+                        verb="does" if len(rest) == 1 else "do",
+                        x=x,
+                    )
+            case Mul(parts):
+                mine = [f for f in parts if inside[f]]
+                rest = [f for f in parts if not inside[f]]
+                if len(mine) > 1:
+                    yield say(
+                        "{n} factors depend on {x}: each is differentiated in turn, the others stay (product rule).",
+                        n=_COUNT[len(mine)].capitalize() if len(mine) < len(_COUNT) else str(len(mine)),
+                        x=x,
+                    )
+                elif rest:
+                    yield say("{rest} {verb} as a factor.", rest=entry(mul(*rest)), verb="stays")
+            case Call():
+                yield from _slope(n, local, [k for k, a in enumerate(n.args) if inside[a]])
+            case Reduce() if n.op in REDUCTIONS:
+                yield _reduction(n, local)
+            case _:
+                pass
+
+
+def _slope(n: Call, local: Local, places: list[int]) -> Iterator[Sentence]:
+    """The row of the table of slopes that is used."""
+    row = FUNCTIONS.get(n.function)
+    if row is None:
+        stem = n.function
+        slope = Call(stem + "′", n.args)
+        yield say("{s} is the slope of {f} where {f} is taken.", s=entry(slope), f=entry(n))
+        return
+    if n.function == "power":
+        yield say("The slope of a power: {law}.", law=Math("(x^n)′ = n x^(n − 1)", "(x^n)' = n x^{n-1}"))
+        return
+    for k in places:
+        shown = entry(_template(row.slopes[k]))
+        arguments = ", ".join(row.arguments)
+        head = Call(n.function, tuple(Tensor(a, ()) for a in row.arguments))
+        name = UNICODE.function(n.function), LATEX.function(n.function)
+        if len(row.slopes) == 1:
+            left = Math(f"{name[0]}′({arguments})", f"{name[1]}'({arguments})")
+        else:
+            letter_ = row.arguments[k]
+            left = Math(f"∂{UNICODE.show(head)}/∂{letter_}", rf"\partial {LATEX.show(head)} / \partial {letter_}")
+        law = Math(f"{left.unicode} = {shown.unicode}", f"{left.latex} = {shown.latex}")
+        names_result = any(t.name == "y" for t in tensors_of(_template(row.slopes[k])))
+        if names_result and n is local.forward.value:
+            yield say("From the table of slopes: {law} with the result {y}, here {v}.", law=law, y=letter("y"),
+                      v=entry(local.forward.target))  # fmt: skip
+        elif names_result:
+            yield say("From the table of slopes: {law} with the result {y}, here {v}.", law=law, y=letter("y"), v=entry(n))
+        else:
+            yield say("From the table of slopes: {law}.", law=law)
+
+
+def _template(text: str) -> Expr:
+    from tensorprop.text import parse_expression
+
+    return parse_expression(text)
+
+
+def _reduction(n: Reduce, local: Local) -> Sentence:
+    """The row of the table of reductions that is used."""
+    rows = {
+        "softmax": Math("∂y_v/∂x_u = y_v ([u = v] − y_u)", r"\partial y_v / \partial x_u = y_v ([u = v] - y_u)"),
+        "logsoftmax": Math("∂y_v/∂x_u = [u = v] − exp(y_u)", r"\partial y_v / \partial x_u = [u = v] - \exp(y_u)"),
+        "mean": Math("∂y/∂x_u = 1 / n", r"\partial y / \partial x_u = 1 / n"),
+        "var": Math("∂y/∂x_u = 2 (x_u − mean(x)) / n", r"\partial y / \partial x_u = 2 (x_u - \operatorname{mean}(x)) / n"),
+        "logsumexp": Math("∂y/∂x_u = exp(x_u − y)", r"\partial y / \partial x_u = \exp(x_u - y)"),
+        "max": Math("∂y/∂x_u = [x_u = y] / Σ_v [x_v = y]", r"\partial y / \partial x_u = [x_u = y] / \sum_v [x_v = y]"),
+        "min": Math("∂y/∂x_u = [x_u = y] / Σ_v [x_v = y]", r"\partial y / \partial x_u = [x_u = y] / \sum_v [x_v = y]"),
+        "prod": Math("∂y/∂x_u = the product of all others", r"\partial y / \partial x_u = \text{the product of all others}"),
+    }
+    row = rows.get(n.op)
+    if row is None:
+        return say("{y} does not change with small changes of its arguments: the derivative is 0.", y=entry(n))
+    run = letters(n.indices)
+    extra = say(", with n the number of values of {u}", u=run) if n.op in ("mean", "var") else say("")
+    return join(
+        [say("The row of {op} along {u}: {row}", op=n.op, u=run, row=row), extra, say(".")], between=""
+    )
+
+
+def used_laws(d: Derivation) -> Mapping[str, str]:
+    """Every law that a derivation uses, with its statement."""
+    return {step.law: step.statement for part in d.parts for step in part.steps}
+
+
+_ = (Dim, substitute, sum_over, system, patterns)

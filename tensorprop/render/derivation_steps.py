@@ -1,0 +1,232 @@
+"""The calculation behind a derivation: from the chain rule to the finished rule, one law at a time.
+
+In: a System, one of its tensors x, and the rule for δx that the calculus gives. Out: the same rule on its way there:
+chain rule, local derivatives with their brackets, insertion, and every law that was applied. All lines are Equations of
+equal value. How they are worded or printed is not known here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeGuard
+
+from tensorprop.calculus.adjoint import adjoint_name
+from tensorprop.calculus.pullback import pullback
+from tensorprop.calculus.rewrite import Law
+from tensorprop.calculus.rules import (
+    bracket_once,
+    collect,
+    common_factor,
+    common_number,
+    factors,
+    meet_bracket,
+    merge_powers,
+    one_point,
+)
+from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, remake, rename, substitute, sum_over
+from tensorprop.core.canon import same
+from tensorprop.core.equation import Equation, System, equation
+from tensorprop.core.expr import Add, Bracket, Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.walk import fold, freshen, postorder
+
+__all__ = ["Local", "Move", "Passage", "moves", "passage"]
+
+
+class Local(NamedTuple):
+    """``∂v_J/∂x_K`` of the forward equation ``v_J = …``, its brackets kept."""
+
+    forward: Equation
+    rule: Equation
+    entries: tuple[Tensor, ...]  # where x stands in the forward equation
+
+
+class Move(NamedTuple):
+    """A law applied, perhaps several times in a row, and the line that it leaves."""
+
+    law: Law
+    result: Expr
+    put: tuple[tuple[str, Expr], ...]  # letters that a bracket let go of: i := k
+
+
+class Passage(NamedTuple):
+    """All lines from the chain rule to the rule for δx, the last one the calculus' own."""
+
+    name: str
+    letters: tuple[str, ...]  # K, those of x while it is differentiated
+    chain: Equation
+    locals: tuple[Local, ...]
+    inserted: Equation
+    moves: tuple[tuple[Move, Equation], ...]
+    rule: Equation
+
+
+def passage(s: System, rules: System, name: str) -> Passage:
+    """How ``rules["δname"]`` comes about.
+
+    ``s`` are the forward equations on the way to the error; ``rules`` what `adjoint` gives for them.
+    """
+    rule = rules[adjoint_name(name)]
+    uses = [eq for eq in s.ordered if name in eq.inputs and _matters(s, rules, eq)]
+    letters = _apart(rule.letters, uses, rule)
+    target = Tensor(adjoint_name(name), tuple(map(Index, letters)))
+    found = [(eq, local) for eq in uses if (local := _local(eq, name, letters)) is not None]
+    chain: list[Expr] = []
+    inserted: list[Expr] = []
+    for eq, local in found:
+        seed = _seed(s, eq)
+        chain.append(sum_over(eq.letters, mul(seed, local.rule.target)))
+        for term in local.rule.value.terms if _sum_of_terms(local.rule.value) else (local.rule.value,):
+            inner, body = (term.indices, term.body) if isinstance(term, Sum) else ((), term)
+            clash = (seed.free | frozenset(letters)) & frozenset(inner)
+            assert not clash
+            inserted.append(sum_over((*eq.letters, *inner), mul(seed, body)))
+    first = equation(target, add(*chain))
+    start = equation(target, add(*inserted))
+    path: list[tuple[Move, Equation]] = []
+    aim = rename(rule.value, dict(zip(rule.letters, letters, strict=True)))
+    for move in moves(start.value, aim):
+        path.append((move, equation(target, move.result)))
+    return Passage(name, letters, first, tuple(local for _, local in found), start, tuple(path), rule)
+
+
+def _matters(s: System, rules: System, eq: Equation) -> bool:
+    """Whether the error depends on what an equation defines."""
+    if eq.name in s.outputs:
+        return True
+    return adjoint_name(eq.name) in rules and rules[adjoint_name(eq.name)].value is not ZERO
+
+
+def _seed(s: System, eq: Equation) -> Expr:
+    """``δv_J``, which is 1 where v is the error itself."""
+    if s.outputs == (eq.name,) and not eq.letters:
+        return ONE
+    return Tensor(adjoint_name(eq.name), eq.target.subscripts)
+
+
+def _sum_of_terms(e: Expr) -> TypeGuard[Add]:
+    return isinstance(e, Add)
+
+
+def _apart(like: Sequence[str], uses: Sequence[Equation], rule: Equation) -> tuple[str, ...]:
+    """Letters for x that no equation around it uses."""
+    taken = set(like) | rule.value.binds
+    for eq in uses:
+        taken |= {*eq.letters, *eq.value.free, *eq.value.binds}
+    found: list[str] = []
+    for i in like:
+        found.append(fresh(i, taken))
+        taken.add(found[-1])
+    return tuple(found)
+
+
+def jacobian_name(above: str, above_axes: int, below: str, below_axes: int) -> str:
+    """``∂z·/∂W··``, the name of a derivative."""
+    return f"∂{above}{'·' * above_axes}/∂{below}{'·' * below_axes}"
+
+
+def _local(eq: Equation, name: str, letters: tuple[str, ...]) -> Local | None:
+    """The derivative of an equation's right side, with a bracket for every index of x; None where it is zero."""
+    left = frozenset(eq.letters)
+    shares = pullback(eq.value, ONE, result=eq.target, fixed=left)
+    terms: list[Expr] = []
+    entries: list[Tensor] = []
+    for t, g in shares.items():
+        if t.name != name:
+            continue
+        entries.append(t)
+        kept = [bracket("=", s, Index(k)) for s, k in zip(t.subscripts, letters, strict=True)]
+        g = _called(g, eq)
+        inner = t.free - left
+        for share in g.terms if _sum_of_terms(g) and not inner and not kept else (g,):
+            terms.append(sum_over(sorted(inner), mul(share, *kept)))
+    if not terms:
+        return None
+    target = Tensor(
+        jacobian_name(eq.name, len(eq.letters), name, len(letters)),
+        (*eq.target.subscripts, *map(Index, letters)),
+    )
+    value = freshen(add(*terms), left | frozenset(letters))
+    return Local(eq, equation(target, value), tuple(entries))
+
+
+def _called(g: Expr, eq: Equation) -> Expr:
+    """``softmax_v(s_tv)[u]`` called ``p_tu`` where that is the equation's own name for it."""
+    whole = eq.value
+    if not isinstance(whole, Reduce) or not whole.at or not all(isinstance(a, Index) for a in whole.at):
+        return g
+
+    def rule(n: Expr, parts: tuple[Expr, ...]) -> Expr:
+        e = remake(n, parts)
+        if not isinstance(e, Reduce) or e.op != whole.op or len(e.at) != len(whole.at):
+            return e
+        put = {a.name: b for a, b in zip(whole.at, e.at, strict=True) if isinstance(a, Index)}
+        return substitute(eq.target, put) if same(substitute(whole, put), e) else e
+
+    return fold(g, rule)
+
+
+# --------------------------------------------------------------------------- laws, one at a time
+_LIMIT = 400  # laws applied in one passage; every one leaves less to do
+
+
+def moves(e: Expr, aim: Expr) -> Iterator[Move]:
+    """The laws that lead from ``e`` towards ``aim``: brackets first, then like terms and common factors.
+
+    Laws that only move a Σ are left to the last line, in which the reader sees no step.
+    """
+    spent = 0
+    for laws in ((one_point, bracket_once, meet_bracket), (collect, common_factor, common_number, merge_powers)):
+        open_: Move | None = None
+        while spent < _LIMIT:
+            if _looks(e, aim):
+                break
+            hit = _first(e, laws)
+            if hit is None:
+                break
+            law, old, new = hit
+            put = _solved(old) if law is one_point else ()
+            e = fold(e, lambda n, parts, old=old, new=new: new if n is old else remake(n, parts))
+            spent += 1
+            if open_ is not None and open_.law is not law:
+                yield open_
+                open_ = None
+            open_ = Move(law, e, (*(open_.put if open_ else ()), *put))
+        if open_ is not None:
+            yield open_
+
+
+def _looks(e: Expr, aim: Expr) -> bool:
+    """Whether two expressions differ in the order of factors and in bound letters only."""
+    return e is aim or (_parts(e) == _parts(aim) and same(e, aim))
+
+
+def _parts(e: Expr) -> Counter[str]:
+    """What an expression is made of, shared parts counted as often as they stand."""
+
+    def rule(n: Expr, below: tuple[Counter[str], ...]) -> Counter[str]:
+        own = n.name if isinstance(n, Tensor) else type(n).__name__
+        return sum(below, Counter([own]))
+
+    return fold(e, rule)
+
+
+def _first(root: Expr, laws: Sequence[Law]) -> tuple[Law, Expr, Expr] | None:
+    for law in laws:
+        for n in postorder(root):
+            new = law.apply(n)
+            if new is not None and new is not n:
+                return law, n, new
+    return None
+
+
+def _solved(e: Expr) -> tuple[tuple[str, Expr], ...]:
+    """``i := k`` where ``Σ_i [i = k] …`` has one term."""
+    if isinstance(e, Sum):
+        for f in factors(e.body):
+            if isinstance(f, Bracket) and f.relation == "=":
+                for i, other in ((f.left, f.right), (f.right, f.left)):
+                    if isinstance(i, Index) and i.name in e.indices and isinstance(other, Index) and other is not i:
+                        return ((i.name, other),)
+    return ()
+

@@ -1,0 +1,441 @@
+"""The math tree: a formula in vectors and matrices, before it is printed.
+
+In: names and the operations of linear algebra. Out: a frozen tree that knows of each part whether it is a scalar, a
+column, a row, a matrix or a tensor. It knows no index but the carried ones, no size and no output format: each
+printer has a function for every node here, and an interpreter elsewhere computes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import Literal
+
+from tensorprop.core.expr import Dim
+
+__all__ = [
+    "Along",
+    "Apply",
+    "Diag",
+    "Diagonal",
+    "ElementPower",
+    "Hadamard",
+    "Identity",
+    "Indicator",
+    "Inverse",
+    "KhatriRao",
+    "Kind",
+    "Kronecker",
+    "MatrixPower",
+    "ModeProduct",
+    "Name",
+    "Norm",
+    "Number",
+    "Ones",
+    "Outer",
+    "Power",
+    "Product",
+    "Quotient",
+    "Size",
+    "Sum",
+    "Trace",
+    "Transpose",
+    "Tree",
+    "WholeMatrix",
+    "level",
+]
+
+Kind = Literal["scalar", "column", "row", "matrix", "tensor"]
+
+_TURNED: dict[Kind, Kind] = {
+    "scalar": "scalar", "column": "row", "row": "column", "matrix": "matrix", "tensor": "tensor",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Any part of a formula."""
+
+    @property
+    def kind(self) -> Kind:
+        """What it is: a scalar, a column, a row, a matrix, or a tensor of higher order."""
+        return "scalar"
+
+    @property
+    def children(self) -> tuple[Tree, ...]:
+        """The parts right below, in reading order."""
+        found: list[Tree] = []
+        for f in fields(self):
+            value: object = getattr(self, f.name)
+            found += [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, Tree)]  # pyright: ignore[reportUnknownVariableType]
+        return tuple(found)
+
+    def walk(self) -> Iterator[Tree]:
+        """Every part, this one first."""
+        stack: list[Tree] = [self]
+        while stack:
+            t = stack.pop()
+            yield t
+            stack.extend(reversed(t.children))
+
+
+# --------------------------------------------------------------------------- leaves
+@dataclass(frozen=True, slots=True)
+class Name(Tree):
+    """A tensor, whole or cut along carried indices: ``X``, ``X_b``, ``T_{·j·}``.
+
+    ``slots``: for every axis the carried letter, a fixed entry, or None where the axis stays. ``order``: the axes
+    that stay, those of the rows first.
+    """
+
+    tensor: str
+    slots: tuple[str | int | None, ...]
+    order: tuple[int, ...]
+    of: Kind
+
+    @property
+    def kind(self) -> Kind:
+        return self.of
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Tree):
+    """An exact number."""
+
+    value: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Size(Tree):
+    """How many values an index takes."""
+
+    letter: str
+    axis: Dim
+
+
+@dataclass(frozen=True, slots=True)
+class Ones(Tree):
+    """The vector of ones, as long as an axis."""
+
+    axis: Dim
+    of: Kind = "column"
+
+    @property
+    def kind(self) -> Kind:
+        return self.of
+
+
+@dataclass(frozen=True, slots=True)
+class Identity(Tree):
+    """The unit matrix, as large as an axis."""
+
+    axis: Dim
+
+    @property
+    def kind(self) -> Kind:
+        return "matrix"
+
+
+# --------------------------------------------------------------------------- operations
+@dataclass(frozen=True, slots=True)
+class Transpose(Tree):
+    """``Aᵀ``: rows and columns exchanged."""
+
+    of: Tree
+
+    @property
+    def kind(self) -> Kind:
+        return _TURNED[self.of.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Product(Tree):
+    """Factors beside one another: scalars first, then vectors and matrices that are multiplied from left to right."""
+
+    factors: tuple[Tree, ...]
+
+    @property
+    def kind(self) -> Kind:
+        rest = [f.kind for f in self.factors if f.kind != "scalar"]
+        if not rest:
+            return "scalar"
+        if "tensor" in rest:
+            return "tensor"
+        tall, wide = rest[0] in ("column", "matrix"), rest[-1] in ("row", "matrix")
+        return ("matrix" if wide else "column") if tall else ("row" if wide else "scalar")
+
+
+@dataclass(frozen=True, slots=True)
+class Hadamard(Tree):
+    """``a ⊙ b``: entry times entry."""
+
+    factors: tuple[Tree, ...]
+
+    @property
+    def kind(self) -> Kind:
+        return self.factors[0].kind
+
+
+@dataclass(frozen=True, slots=True)
+class Sum(Tree):
+    """``a + b − c``; a term that is subtracted begins with a negative number."""
+
+    terms: tuple[Tree, ...]
+
+    @property
+    def kind(self) -> Kind:
+        return self.terms[0].kind
+
+
+@dataclass(frozen=True, slots=True)
+class Quotient(Tree):
+    """Anything over a scalar."""
+
+    numerator: Tree
+    denominator: Tree
+
+    @property
+    def kind(self) -> Kind:
+        return self.numerator.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Power(Tree):
+    """A power of a scalar."""
+
+    base: Tree
+    exponent: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class ElementPower(Tree):
+    """``x^{∘n}``: every entry to a power."""
+
+    base: Tree
+    exponent: Tree
+
+    @property
+    def kind(self) -> Kind:
+        return self.base.kind
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixPower(Tree):
+    """``A²`` = AA."""
+
+    base: Tree
+    exponent: int
+
+    @property
+    def kind(self) -> Kind:
+        return "matrix"
+
+
+@dataclass(frozen=True, slots=True)
+class Apply(Tree):
+    """``f(z)``: an elementwise function; scalars among the arguments serve every entry."""
+
+    function: str
+    args: tuple[Tree, ...]
+
+    @property
+    def kind(self) -> Kind:
+        return next((a.kind for a in self.args if a.kind != "scalar"), "scalar")
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator(Tree):
+    """``[z > 0]``: 1 where it is true, else 0, entry by entry."""
+
+    relation: str
+    left: Tree
+    right: Tree
+
+    @property
+    def kind(self) -> Kind:
+        return self.left.kind if self.left.kind != "scalar" else self.right.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Along(Tree):
+    """``max``, ``mean``, ``softmax`` … of each row, of each column, or of all entries."""
+
+    op: str
+    of: Tree
+    over: Literal["rows", "columns", "all"]
+    keeps: bool
+
+    @property
+    def kind(self) -> Kind:
+        if self.keeps:
+            return self.of.kind
+        kinds: dict[str, Kind] = {"rows": "column", "columns": "row", "all": "scalar"}
+        return kinds[self.over]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace(Tree):
+    """``tr(A)``."""
+
+    of: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Diagonal(Tree):
+    """``diag(A)``: the column of a matrix's diagonal."""
+
+    of: Tree
+
+    @property
+    def kind(self) -> Kind:
+        return "column"
+
+
+@dataclass(frozen=True, slots=True)
+class Diag(Tree):
+    """``diag(x)``: the matrix whose diagonal is a vector."""
+
+    of: Tree
+
+    @property
+    def kind(self) -> Kind:
+        return "matrix"
+
+
+@dataclass(frozen=True, slots=True)
+class Norm(Tree):
+    """``‖x‖``, of a matrix Frobenius's."""
+
+    of: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Inverse(Tree):
+    """``A⁻¹``."""
+
+    of: Tree
+
+    @property
+    def kind(self) -> Kind:
+        return "matrix"
+
+
+@dataclass(frozen=True, slots=True)
+class WholeMatrix(Tree):
+    """``det(A)``, ``logdet(A)``."""
+
+    function: str
+    of: Tree
+
+
+# --------------------------------------------------------------------------- tensors of higher order
+@dataclass(frozen=True, slots=True)
+class Kronecker(Tree):
+    """``A ⊗ B``, its rows (i, k) and columns (j, l) kept as four axes i, k, j, l."""
+
+    left: Tree
+    right: Tree
+
+    @property
+    def kind(self) -> Kind:
+        return "tensor"
+
+
+@dataclass(frozen=True, slots=True)
+class KhatriRao(Tree):
+    """Column by column the Kronecker product, its rows (i, j) kept as two axes."""
+
+    left: Tree
+    right: Tree
+
+    @property
+    def kind(self) -> Kind:
+        return "tensor"
+
+
+@dataclass(frozen=True, slots=True)
+class Outer(Tree):
+    """``A ∘ B``: every entry times every entry, the axes of A first."""
+
+    left: Tree
+    right: Tree
+
+    @property
+    def kind(self) -> Kind:
+        return "tensor"
+
+
+@dataclass(frozen=True, slots=True)
+class ModeProduct(Tree):
+    """``T ×ₙ U``: the n-th axis of T, counted from 1, runs through the columns of U."""
+
+    tensor: Tree
+    mode: int
+    matrix: Tree
+
+    @property
+    def kind(self) -> Kind:
+        return "tensor"
+
+
+# --------------------------------------------------------------------------- precedence
+MINUS = Fraction(-1)
+SUM, HADAMARD, PRODUCT, POSTFIX, ATOM = range(1, 6)
+_LEVEL: dict[type[Tree], int] = {
+    Sum: SUM,
+    Hadamard: HADAMARD,
+    Kronecker: HADAMARD,
+    KhatriRao: HADAMARD,
+    Outer: HADAMARD,
+    ModeProduct: HADAMARD,
+    Product: PRODUCT,
+    Quotient: PRODUCT,
+    Transpose: POSTFIX,
+    Power: POSTFIX,
+    ElementPower: POSTFIX,
+    MatrixPower: POSTFIX,
+    Inverse: POSTFIX,
+}
+
+
+def level(t: Tree) -> int:
+    """How tightly a part holds together: sums least, then ⊙, juxtaposition, superscripts, atoms."""
+    if isinstance(t, Number) and (t.value < 0 or t.value.denominator != 1):
+        return PRODUCT
+    return _LEVEL.get(type(t), ATOM)
+
+
+def coefficient(t: Tree) -> Fraction:
+    """The number that a term begins with, 1 if none does."""
+    match t:
+        case Number(value):
+            return value
+        case Product((Number(value), *_)):
+            return value
+        case Quotient(numerator, _):
+            return coefficient(numerator)
+        case Hadamard((first, *_)):
+            return coefficient(first)
+        case _:
+            return Fraction(1)
+
+
+def scaled(t: Tree, by: Fraction) -> Tree:
+    """``by · t``, with the number in front."""
+    match t:
+        case Number(value):
+            return Number(value * by)
+        case Quotient(numerator, denominator):
+            return Quotient(scaled(numerator, by), denominator)
+        case Hadamard((first, *rest)):
+            return Hadamard((scaled(first, by), *rest))
+        case Product((Number(value), *rest)):
+            n, others = value * by, tuple(rest)
+        case Product(factors):
+            n, others = by, factors
+        case _:
+            n, others = by, (t,)
+    if n == 1:
+        return others[0] if len(others) == 1 else Product(others)
+    return Product((Number(n), *others))

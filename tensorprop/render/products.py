@@ -1,0 +1,491 @@
+"""The search: a product of indexed factors as the most readable product of vectors and matrices.
+
+In: factors that are scalars, vectors or matrices, each with the forms that it can take, and the indices that stay.
+Out: the cheapest typed forms of the whole. Like a search for a contraction order, bottom-up over subsets of the
+factors, with readability in place of flops. It knows neither text nor sizes, and no expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple, TypeAlias
+
+from tensorprop.core.expr import Dim
+from tensorprop.render.mathtree import (
+    HADAMARD,
+    POSTFIX,
+    PRODUCT,
+    Diag,
+    Diagonal,
+    ElementPower,
+    Hadamard,
+    Identity,
+    Inverse,
+    Norm,
+    Number,
+    Ones,
+    Power,
+    Product,
+    Quotient,
+    Trace,
+    Transpose,
+    Tree,
+    level,
+)
+
+__all__ = ["Form", "Forms", "Piece", "closed", "diag_cost", "hadamard", "keep", "merge", "outer_ones", "search", "times", "turn"]
+
+Sign: TypeAlias = tuple[str | None, str | None]
+"""Row index and column index: (i, None) is a column, (None, i) a row, (i, j) a matrix."""
+
+
+class Form(NamedTuple):
+    """A typed form: its tree, how hard it is to read, and where its first and its last factor stand in the text."""
+
+    tree: Tree
+    cost: float
+    place: int = 0
+    last: int = -1
+
+
+Forms: TypeAlias = dict[Sign, list[Form]]
+
+
+class Piece(NamedTuple):
+    """A part of a product: its indices, and for every way to lay them out the forms that it can take."""
+
+    letters: frozenset[str]
+    forms: Forms
+
+
+Axis: TypeAlias = Callable[[str], Dim]
+
+# What reading costs, in symbols. A name, an operation sign and a pair of parentheses cost 1 each.
+_DIAG, _TRACE, _SUMMED, _NESTED, _LOPSIDED = 2.0, 1.5, 0.2, 0.8, 2.5
+_BACKWARD, _TRANSPOSED_LAST = 0.01, 0.02  # ties: the order as it was written, and tr(AᵀB) rather than tr(BAᵀ)
+_MANY = 3  # more factors with the same indices than this are put together by ⊙ beforehand
+
+
+# --------------------------------------------------------------------------- operations, with their price
+def times(*parts: Form) -> Form:
+    """The matrix product; scalars come to the front, unit matrices go."""
+    scalars: list[Tree] = []
+    rest: list[Tree] = []
+    cost = 0.0
+    for p in parts:
+        tree = p.tree
+        cost += p.cost
+        if isinstance(tree, Product) and tree.kind != "scalar":
+            lead = 0
+            while tree.factors[lead].kind == "scalar":
+                lead += 1
+            scalars += tree.factors[:lead]
+            rest += tree.factors[lead:]
+        else:
+            rest.append(tree)
+            if level(tree) < PRODUCT:
+                cost += 1
+    if len(rest) > 1 and any(isinstance(t, Identity) for t in rest):
+        slim = [t for t in rest if not isinstance(t, Identity)] or rest[:1]
+        cost -= len(rest) - len(slim)
+        rest = slim
+    cost += _BACKWARD * (parts[0].place > parts[-1].place)
+    factors = (*scalars, *rest)
+    return Form(factors[0] if len(factors) == 1 else Product(factors), cost, *_span(parts))
+
+
+def _span(parts: Sequence[Form]) -> tuple[int, int]:
+    return min(p.place for p in parts), max(max(p.place, p.last) for p in parts)
+
+
+def turn(f: Form) -> Form:
+    """The transpose."""
+    match f.tree:
+        case Transpose(of):
+            return Form(of, f.cost - (1 if level(of) >= POSTFIX else 2.5), f.place)
+        case Diag() | Identity() | Inverse(Diag()):
+            return f
+        case Product(factors) if factors[0].kind == "scalar" and f.tree.kind != "scalar":
+            lead = 0
+            while factors[lead].kind == "scalar":
+                lead += 1
+            rest = factors[lead:]
+            turned = turn(Form(rest[0] if len(rest) == 1 else Product(rest), f.cost, f.place))
+            return times_scalars(factors[:lead], turned)
+        case Quotient(numerator, denominator):
+            turned = turn(Form(numerator, f.cost, f.place))
+            return Form(Quotient(turned.tree, denominator), turned.cost, f.place)
+        case tree:
+            return Form(Transpose(tree), f.cost + (1 if level(tree) >= POSTFIX else 2.5), f.place)
+
+
+def times_scalars(scalars: Sequence[Tree], f: Form) -> Form:
+    """Scalars in front of a form; their own cost is already in it."""
+    tail = f.tree.factors if isinstance(f.tree, Product) and f.tree.kind != "scalar" else (f.tree,)
+    return Form(Product((*scalars, *tail)), f.cost, f.place)
+
+
+def hadamard(f: Form, g: Form) -> Form:
+    """The product entry by entry, in the order in which the factors were written."""
+    if f.place > g.place:
+        f, g = g, f
+    factors: list[Tree] = []
+    for t in (f.tree, g.tree):
+        factors += t.factors if isinstance(t, Hadamard) else (t,)
+    cost = f.cost + g.cost + 1 + (level(f.tree) < HADAMARD) + (level(g.tree) < HADAMARD)
+    cost += _BACKWARD * (max(f.place, f.last) > g.place)
+    factors.sort(key=_reciprocal)
+    return Form(Hadamard(tuple(factors)), cost, *_span((f, g)))
+
+
+def _reciprocal(t: Tree) -> bool:
+    return isinstance(t, ElementPower) and isinstance(t.exponent, Number) and t.exponent.value == -1
+
+
+def _diag(f: Form) -> Form:
+    """The diagonal matrix of a vector, whichever way it lies."""
+    tree = f.tree.of if isinstance(f.tree, Transpose) else f.tree
+    cost = f.cost + _DIAG - isinstance(f.tree, Transpose)
+    if isinstance(tree, ElementPower) and _reciprocal(tree):
+        return Form(Inverse(Diag(tree.base)), cost, f.place)
+    return Form(Diag(tree), cost - _DIAG + diag_cost(tree), f.place, f.last)
+
+
+def diag_cost(vector: Tree) -> float:
+    """What ``diag(…)`` costs to read around a vector: more where there are parentheses within."""
+    return _DIAG + 0.9 * (isinstance(vector, Diagonal) or _inside(Form(vector, 0)) > 0)
+
+
+def _inside(f: Form) -> float:
+    """What it costs that parentheses stand within parentheses."""
+    if isinstance(f.tree, Product):
+        return _NESTED * any(level(t) < PRODUCT or _wraps(t) for t in f.tree.factors)
+    return 0.0
+
+
+def _wraps(t: Tree) -> bool:
+    return isinstance(t, Transpose) and level(t.of) < POSTFIX
+
+
+def outer_ones(axis: Dim, row_layout: bool, place: int = 0) -> tuple[Form, Form]:
+    """The vector of ones as a column and as a row."""
+    if row_layout:
+        one = Form(Ones(axis, "row"), 1, place)
+        return Form(Transpose(one.tree), 2, place), one
+    one = Form(Ones(axis), 1, place)
+    return one, Form(Transpose(one.tree), 2, place)
+
+
+# --------------------------------------------------------------------------- sets of forms
+def keep(forms: Forms, sign: Sign, new: Form) -> None:
+    """Remember a form if it is the cheapest, or the cheapest of its kind beside a cheaper one."""
+    held = forms.setdefault(sign, [])
+    for n, old in enumerate(held):
+        if type(old.tree) is type(new.tree):
+            if new.cost < old.cost:
+                held[n] = new
+                held.sort(key=_cost)
+            return
+    held.append(new)
+    held.sort(key=_cost)
+    del held[2:]
+
+
+def _cost(f: Form) -> float:
+    return f.cost
+
+
+def closed(forms: Forms) -> Forms:
+    """The forms together with the transposes of their mirror images."""
+    for sign in list(forms):
+        if sign != (None, None):
+            for f in list(forms[sign]):
+                keep(forms, (sign[1], sign[0]), turn(f))
+    return forms
+
+
+class _Search:
+    """One product: what is summed, where the ones come from."""
+
+    def __init__(self, axis: Axis, row_layout: bool) -> None:
+        self._axis = axis
+        self._rows = row_layout
+
+    def _ones(self, letter: str, place: int) -> tuple[Form, Form]:
+        return outer_ones(self._axis(letter), self._rows, place)
+
+    # ----------------------------------------------------------------- one piece, some indices summed away
+    def summed(self, piece: Piece, kept: frozenset[str]) -> Piece:
+        """The piece with the indices summed that are not kept."""
+        gone = piece.letters - kept
+        if not gone:
+            return piece
+        out: Forms = {}
+        if len(piece.letters) == 1:
+            (i,) = piece.letters
+            for f in (*piece.forms[i, None], *piece.forms[None, i]):
+                for total in self._total(f, i):
+                    keep(out, (None, None), total)
+        else:
+            i, j = sorted(piece.letters)
+            for r, c in ((i, j), (j, i)):
+                for f in piece.forms[r, c]:
+                    if c in gone:
+                        column = times(f, self._ones(c, f.place)[0])
+                        if r in gone:
+                            row = self._ones(r, f.place)[1]
+                            keep(out, (None, None), times(row, column))
+                        else:
+                            keep(out, (r, None), column)
+                    elif r in gone:
+                        keep(out, (None, c), times(self._ones(r, f.place)[1], f))
+        return Piece(piece.letters & kept, closed(out))
+
+    def _total(self, f: Form, i: str) -> Iterator[Form]:
+        """The sum of a vector's entries."""
+        tree = f.tree.of if isinstance(f.tree, Transpose) else f.tree
+        if isinstance(tree, Diagonal):
+            yield Form(Trace(tree.of), f.cost - _DIAG - isinstance(f.tree, Transpose) + _TRACE, f.place)
+            return
+        column, row = self._ones(i, f.place)
+        if f.tree.kind == "column":
+            yield _tagged(times(row, f), _SUMMED if isinstance(tree, Hadamard) else 0)
+        else:
+            yield _tagged(times(f, column), _SUMMED + _NESTED)
+
+    # ----------------------------------------------------------------- two pieces
+    def merged(self, a: Piece, b: Piece, kept: frozenset[str]) -> Iterator[tuple[Sign, Form]]:
+        """Every way to write the product of two pieces, with the shared indices summed that are not kept."""
+        if len(a.letters) < len(b.letters):
+            a, b = b, a
+        shared = a.letters & b.letters
+        gone = shared - kept
+        match len(a.letters), len(b.letters):
+            case 1, 1:
+                yield from self._vectors(a, b, shared, gone)
+            case 2, 1:
+                yield from self._matrix_vector(a, b, shared, gone)
+            case 2, 2:
+                yield from self._matrices(a, b, shared, gone)
+            case _:
+                return
+
+    def _vectors(self, a: Piece, b: Piece, shared: frozenset[str], gone: frozenset[str]) -> Iterator[tuple[Sign, Form]]:
+        (i,), (j,) = a.letters, b.letters
+        if not shared:
+            for f, g in _pairs(a.forms[i, None], b.forms[None, j]):
+                yield (i, j), times(f, g)
+            for f, g in _pairs(a.forms[None, i], b.forms[j, None]):
+                yield (j, i), times(g, f)
+        elif gone:
+            for x, y in ((a, b), (b, a)):
+                for f, g in _pairs(x.forms[None, i], y.forms[i, None]):
+                    if _normed(f.tree, g.tree):
+                        yield (None, None), Form(Power(Norm(_upright(g.tree)), _TWO), min(f.cost, g.cost) + 1, f.place)
+                    lopsided = isinstance(g.tree, Hadamard) or isinstance(_upright(f.tree), Hadamard)
+                    yield (None, None), _tagged(times(f, g), _LOPSIDED * lopsided)
+            for f, g in _pairs(a.forms[i, None], b.forms[i, None]):
+                h = hadamard(f, g)
+                if len(h.tree.children) > 2:
+                    yield from (((None, None), t) for t in self._total(h, i))
+        else:
+            for sign in ((i, None), (None, i)):
+                for f, g in _pairs(a.forms[sign], b.forms[sign]):
+                    yield sign, hadamard(f, g)
+
+    def _matrix_vector(
+        self, a: Piece, b: Piece, shared: frozenset[str], gone: frozenset[str]
+    ) -> Iterator[tuple[Sign, Form]]:
+        (j,) = shared
+        (i,) = a.letters - shared
+        if gone:
+            for f, g in _pairs(a.forms[i, j], b.forms[j, None]):
+                yield (i, None), times(f, g)
+            for f, g in _pairs(b.forms[None, j], a.forms[j, i]):
+                yield (None, i), times(f, g)
+        else:
+            for f, g in _pairs(a.forms[i, j], b.forms[j, None]):
+                yield (i, j), times(f, _diag(g))
+            for f, g in _pairs(b.forms[j, None], a.forms[j, i]):
+                yield (j, i), times(_diag(f), g)
+                yield (j, i), hadamard(g, times(f, self._ones(i, f.place)[1]))
+
+    def _matrices(
+        self, a: Piece, b: Piece, shared: frozenset[str], gone: frozenset[str]
+    ) -> Iterator[tuple[Sign, Form]]:
+        if len(shared) == 1:
+            (j,) = shared
+            (i,), (k,) = a.letters - shared, b.letters - shared
+            for f, g in _pairs(a.forms[i, j], b.forms[j, k]):
+                yield (i, k), times(f, g)
+            for f, g in _pairs(b.forms[k, j], a.forms[j, i]):
+                yield (k, i), times(f, g)
+            return
+        i, j = sorted(shared)
+        if not gone:
+            for sign in ((i, j), (j, i)):
+                for f, g in _pairs(a.forms[sign], b.forms[sign]):
+                    yield sign, hadamard(f, g)
+        elif len(gone) == 1:
+            (j,) = gone
+            (i,) = shared - gone
+            for x, y in ((a, b), (b, a)):
+                for f, g in _pairs(x.forms[i, j], y.forms[j, i]):
+                    p = times(f, g)
+                    yield (i, None), Form(Diagonal(p.tree), p.cost + _DIAG + _inside(p), p.place)
+            for f, g in _pairs(a.forms[i, j], b.forms[i, j]):
+                h = hadamard(f, g)
+                yield (i, None), _tagged(times(h, self._ones(j, h.place)[0]), _SUMMED)
+            for f, g in _pairs(a.forms[j, i], b.forms[j, i]):
+                h = hadamard(f, g)
+                yield (None, i), _tagged(times(self._ones(j, h.place)[1], h), _SUMMED)
+                yield (i, None), _tagged(times(turn(h), self._ones(j, h.place)[0]), _SUMMED)
+        else:
+            for x, y in ((a, b), (b, a)):
+                for r, c in ((i, j), (j, i)):
+                    for f, g in _pairs(x.forms[r, c], y.forms[c, r]):
+                        if _normed(f.tree, g.tree):
+                            norm = Power(Norm(_upright(f.tree)), _TWO)
+                            yield (None, None), Form(norm, min(f.cost, g.cost) + 1, f.place)
+                        p = times(f, g)
+                        late = _TRANSPOSED_LAST * _ends_transposed(p.tree)
+                        yield (None, None), Form(Trace(p.tree), p.cost + _TRACE + _inside(p) + late, p.place)
+            for f, g in _pairs(a.forms[i, j], b.forms[i, j]):
+                h = hadamard(f, g)
+                inner = times(h, self._ones(j, h.place)[0])
+                yield (None, None), _tagged(times(self._ones(i, h.place)[1], inner), _SUMMED)
+
+    # ----------------------------------------------------------------- all pieces
+    def run(self, pieces: list[Piece], kept: frozenset[str]) -> Piece | None:
+        """The cheapest forms of the product of connected pieces; None where some step would need three indices."""
+        pieces = self._grouped(pieces)
+        n = len(pieces)
+        whole = (1 << n) - 1
+        has: dict[str, int] = {}
+        for k, p in enumerate(pieces):
+            for letter in p.letters:
+                has[letter] = has.get(letter, 0) | 1 << k
+
+        def outside(s: int) -> frozenset[str]:
+            """Indices of the subset that are needed outside it."""
+            return frozenset(i for i, where in has.items() if where & s and (i in kept or where & ~s))
+
+        best: dict[int, Piece] = {}
+        for k, p in enumerate(pieces):
+            if len(p.letters) > 2:
+                return None
+            best[1 << k] = self.summed(p, outside(1 << k))
+        subsets: list[list[int]] = [[] for _ in range(n + 1)]
+        for s in range(1, whole + 1):
+            subsets[s.bit_count()].append(s)
+        for size in range(2, n + 1):
+            for s in subsets[size]:
+                stays = outside(s)
+                if len(stays) > 2:
+                    continue
+                forms: Forms = {}
+                low = s & -s
+                sub = (s - 1) & s
+                while sub:
+                    if sub & low and sub in best and s ^ sub in best:
+                        for sign, f in self.merged(best[sub], best[s ^ sub], stays):
+                            keep(forms, sign, f)
+                    sub = (sub - 1) & s
+                if forms:
+                    best[s] = Piece(stays, closed(forms))
+        return best.get(whole)
+
+    def _grouped(self, pieces: list[Piece]) -> list[Piece]:
+        """Many factors with the same indices are put together first, so that the search stays small."""
+        groups: dict[frozenset[str], list[Piece]] = {}
+        for p in pieces:
+            groups.setdefault(p.letters, []).append(p)
+        out: list[Piece] = []
+        for letters, group in groups.items():
+            while len(group) > _MANY and len(letters) <= 2:
+                a, b = group[:2]
+                forms: Forms = {}
+                for sign in a.forms:
+                    for f, g in _pairs(a.forms[sign], b.forms[sign]):
+                        keep(forms, sign, hadamard(f, g))
+                group = [Piece(letters, forms), *group[2:]]
+            out += group
+        return out
+
+
+_TWO = Number(Fraction(2))
+
+
+def _upright(t: Tree) -> Tree:
+    return t.of if isinstance(t, Transpose) else t
+
+
+def _normed(a: Tree, b: Tree) -> bool:
+    """Whether the two are one thing, once upright and once transposed; ‖a ⊙ a‖² is no gain."""
+    if a != Transpose(b) and Transpose(a) != b:
+        return False
+    t = _upright(a)
+    return not (isinstance(t, Hadamard) and len(set(t.factors)) == 1)
+
+
+def _tagged(f: Form, more: float) -> Form:
+    return Form(f.tree, f.cost + more, f.place)
+
+
+def _pairs(a: list[Form], b: list[Form]) -> Iterator[tuple[Form, Form]]:
+    return ((f, g) for f in a for g in b)
+
+
+def _ends_transposed(t: Tree) -> bool:
+    return isinstance(t, Product) and isinstance(t.factors[-1], Transpose) and not isinstance(t.factors[0], Transpose)
+
+
+def merge(a: Piece, b: Piece, axis: Axis, row_layout: bool) -> Piece:
+    """The product of two pieces without a shared index: of two vectors the outer product."""
+    letters = a.letters | b.letters
+    if not a.letters or not b.letters:
+        raise ValueError("a scalar is not merged but put in front")
+    forms: Forms = {}
+    for sign, f in _Search(axis, row_layout).merged(a, b, letters):
+        keep(forms, sign, f)
+    return Piece(letters, closed(forms))
+
+
+def search(
+    pieces: Sequence[Piece], kept: frozenset[str], axis: Axis, row_layout: bool = False
+) -> tuple[list[Form], list[Piece]] | None:
+    """Scalars, and what is left: the product falls into parts that share no index.
+
+    None where a part has no form within matrices.
+    """
+    engine = _Search(axis, row_layout)
+    scalars: list[Form] = []
+    rest: list[Piece] = []
+    for part in _components(pieces):
+        found = engine.run(part, kept)
+        if found is None:
+            return None
+        if found.letters:
+            rest.append(found)
+        else:
+            scalars.append(found.forms[None, None][0])
+    return scalars, rest
+
+
+def _components(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """Pieces that are joined by indices."""
+    out: list[tuple[set[str], list[int]]] = []
+    for n, p in enumerate(pieces):
+        letters, members = set(p.letters), [n]
+        apart: list[tuple[set[str], list[int]]] = []
+        for other in out:
+            if other[0] & letters:
+                letters |= other[0]
+                members = other[1] + members
+            else:
+                apart.append(other)
+        out = [*apart, (letters, members)]
+    out.sort(key=lambda part: min(part[1]))
+    return [[pieces[n] for n in sorted(members)] for _, members in out]
+

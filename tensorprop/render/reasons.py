@@ -1,0 +1,520 @@
+"""Why a rule looks as it does: read off the pattern of its indices, never off a name.
+
+In: the passage to a rule, and its formula in matrices if it has one. Out: sentences, each with the question that it
+answers: why ⊙ here and a matrix product there, why the transpose, why that order, why a sum.
+Nothing here is derived, and no output format is known.
+
+The four facts behind every reason. In a product, an index is kept (it stands on the left) or summed; and it stands in
+one factor, or in several:
+
+                 in several factors                 in one factor
+    kept         ⊙: nothing is summed               a row or a column of the result
+    summed       matrix product, inner product      a sum along an axis
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from tensorprop.calculus.rules import factors
+from tensorprop.core.equation import Equation
+from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
+from tensorprop.core.walk import postorder
+from tensorprop.render import mathtree as m
+from tensorprop.render.derivation_steps import Local, Passage
+from tensorprop.render.sentences import Math, Sentence, entry, join, letter, letters, listed, say, whole
+
+__all__ = ["Pattern", "Reason", "dimensions", "patterns", "reasons"]
+
+
+class Reason(NamedTuple):
+    """The answer to one question: ``topic`` is ``⊙``, ``transpose`` …, ``question`` is what a learner would ask."""
+
+    topic: str
+    question: str
+    answer: Sentence
+
+
+_QUESTIONS = {
+    "elementwise": "Why ⊙?",
+    "outer": "Why an outer product?",
+    "product": "Why a matrix product?",
+    "inner": "Why an inner product?",
+    "transpose": "Why the transpose, or none?",
+    "order": "Why that order?",
+    "sum": "Why a sum?",
+    "broadcast": "Why the same for all?",
+    "alone": "Why δ alone?",
+    "mean": "Why the 1/n?",
+    "softmax": "Why is something subtracted?",
+    "twice": "Why two terms?",
+    "scale": "Why ⊙ with a shorter one?",
+    "bracket": "Why a bracket?",
+}
+
+
+class Pattern(NamedTuple):
+    """One product of a rule: which letters are kept, which are summed, and the factors that have letters."""
+
+    whole: Expr
+    kept: tuple[str, ...]
+    summed: tuple[str, ...]
+    factors: tuple[Expr, ...]
+
+    def having(self, i: str) -> list[Expr]:
+        """The factors in which a letter stands."""
+        return [f for f in self.factors if i in f.free]
+
+
+def patterns(value: Expr, left: Iterable[str]) -> list[Pattern]:
+    """The products that a right side is the sum of."""
+    found: list[Pattern] = []
+    order = list(left)
+    for term in value.terms if isinstance(value, Add) else (value,):
+        summed: tuple[str, ...] = ()
+        parts = list(factors(term))
+        inner = [f for f in parts if isinstance(f, Sum)]
+        if len(inner) == 1:  # a_k Σ_i b_i c_i is one product, too
+            parts = [g for f in parts for g in (factors(f.body) if isinstance(f, Sum) else (f,))]
+            summed = inner[0].indices
+        with_letters = tuple(f for f in parts if f.free)
+        kept = tuple(i for i in order if i in term.free)
+        found.append(Pattern(term, kept, summed, with_letters))
+    return found
+
+
+def reasons(p: Passage, tree: m.Tree | None) -> tuple[Reason, ...]:
+    """The reasons for a rule, each question once, in the order in which a reader meets them."""
+    made: dict[str, Reason] = {}
+    pats = patterns(p.rule.value, p.rule.letters)
+    for topic, answer in _all(p, pats, tree):
+        if topic not in made:
+            made[topic] = Reason(topic, _QUESTIONS[topic], answer)
+    return tuple(made.values())
+
+
+def _all(p: Passage, pats: list[Pattern], tree: m.Tree | None) -> Iterator[tuple[str, Sentence]]:
+    several = len(pats) > 1
+    yield from _alone(p)
+    yield from _twice(p)
+    for local in p.locals:
+        yield from _normaliser(p, local)
+    for pat in pats:
+        lead = say("In {term}: ", term=entry(pat.whole)) if several else say("")
+        for topic, answer in _pattern(p, pat):
+            yield topic, (lead + answer if several else answer)
+    yield from _sums(p, pats)
+    if tree is not None:
+        yield from _layout(p, tree)
+    yield from _mean(p)
+    yield from _left_over(p)
+
+
+# --------------------------------------------------------------------------- one product
+def _pattern(p: Passage, pat: Pattern) -> Iterator[tuple[str, Sentence]]:
+    if len(pat.factors) < 2:
+        return
+    by_hand = [f for f in pat.factors]
+    for j in pat.summed:
+        hits = pat.having(j)
+        if len(hits) == 2:
+            yield from _contraction(pat, j, hits)
+        elif len(hits) > 2:
+            yield (
+                "product",
+                say(
+                    "{j} is summed, and stands in {n} factors at once: they are multiplied entry by entry before the sum.",
+                    j=letter(j),
+                    n=str(len(hits)),
+                ),
+            )
+    if pat.summed:
+        return
+    shared = [i for i in pat.kept if all(i in f.free for f in by_hand)]
+    if len(shared) == len(pat.kept) and shared:
+        yield "elementwise", _elementwise(p, pat)
+    elif not any(len(pat.having(i)) > 1 for i in pat.kept):
+        owners = [(f, [i for i in pat.kept if i in f.free]) for f in by_hand]
+        told = listed([_name(f) for f, _ in owners])
+        parts = listed([letter(i) for _, own in owners for i in own])
+        yield (
+            "outer",
+            say(
+                "{parts} stand in different factors, {told}, and all are left: nothing is summed, and every entry of the "
+                "one meets every entry of the other. That is an outer product.",
+                parts=parts,
+                told=told,
+            ),
+        )
+    else:
+        lacking = [(f, [i for i in pat.kept if i not in f.free]) for f in by_hand]
+        short = next((f, gone) for f, gone in lacking if gone)
+        yield (
+            "scale",
+            say(
+                "Nothing is summed, so it is a product entry by entry. {f} has no {gone}: the same value serves "
+                "every {gone}.",
+                f=_name(short[0]),
+                gone=letters(short[1]),
+            ),
+        )
+
+
+def _elementwise(p: Passage, pat: Pattern) -> Sentence:
+    first = say(
+        "{i} {verb} kept by every factor, so nothing is summed: elementwise, ⊙.",
+        i=letters(pat.kept),
+        verb="is" if len(pat.kept) == 1 else "are",
+    )
+    diagonal = _diagonal(p)
+    if diagonal is None:
+        return first
+    local, slope = diagonal
+    return join(
+        [
+            first,
+            say(
+                "As a matrix, {d} is zero off the diagonal and has {s} on it: a diag(u), and diag(u) v = u ⊙ v.",
+                d=entry(local.rule.target),
+                s=entry(slope),
+            ),
+        ]
+    )
+
+
+def _diagonal(p: Passage) -> tuple[Local, Expr] | None:
+    """The local derivative, if it is zero but for equal indices; and what stands on its diagonal."""
+    if len(p.locals) != 1:
+        return None
+    (local,) = p.locals
+    value = local.rule.value
+    if isinstance(value, (Sum, Add)) or len(local.forward.letters) != len(p.letters):
+        return None
+    brackets = [f for f in factors(value) if isinstance(f, Bracket) and f.relation == "="]
+    pairs = {(f.left.name, f.right.name) for f in brackets if isinstance(f.left, Index) and isinstance(f.right, Index)}
+    if {k for _, k in pairs} != set(p.letters) or {j for j, _ in pairs} != set(local.forward.letters):
+        return None
+    rest = [f for f in factors(value) if f not in brackets]
+    from tensorprop.core.build import mul
+
+    return local, mul(*rest)
+
+
+def _contraction(pat: Pattern, j: str, hits: list[Expr]) -> Iterator[tuple[str, Sentence]]:
+    one, other = hits
+    kept = [[i for i in pat.kept if i in f.free] for f in hits]
+    common = [i for i in kept[0] if i in kept[1]]
+    own = [[i for i in k if i not in common] for k in kept]
+    every = (
+        say(" {c} {verb} kept by both: the same for every {c}.", c=letters(common), verb="is" if len(common) == 1 else "are")
+        if common
+        else say("")
+    )
+    facts: dict[str, Math | str] = {"j": letter(j), "A": _name(one), "B": _name(other)}
+    if not own[0] and not own[1]:
+        yield (
+            "inner",
+            say("{j} is summed, and stands once in each of two factors, {A} and {B}; neither has an index of its own "
+                "left. That is an inner product.", **facts) + every,
+        )  # fmt: skip
+    else:
+        left = [i for k in own for i in k]
+        yield (
+            "product",
+            say(
+                "{j} is summed, and stands once in each of two factors, {A} and {B}; {left} {verb} left. That is what a "
+                "matrix product does.",
+                **facts,
+                left=letters(left),
+                verb="is" if len(left) == 1 else "are",
+            )
+            + every,
+        )
+
+
+def _name(e: Expr) -> Math:
+    """A factor as the sentence calls it: a tensor by its name, anything else by its entry."""
+    return whole(e.name) if isinstance(e, Tensor) else entry(e)
+
+
+# --------------------------------------------------------------------------- sums and copies
+def _sums(p: Passage, pats: list[Pattern]) -> Iterator[tuple[str, Sentence]]:
+    """What has no index b forward is owed the sum over b; what was summed forward is owed the same everywhere."""
+    back = dict(zip(p.letters, p.rule.letters, strict=True))
+    for local in p.locals:
+        for t in local.entries:
+            lacking = [j for j in local.forward.letters if j not in t.free]
+            summed = [j for j in lacking if any(j in q.summed for q in pats)]
+            if summed:
+                pattern = next(q for q in pats if summed[0] in q.summed)
+                alone = all(len(pattern.having(j)) == 1 for j in summed)
+                text = (
+                    "{x} has no index {j}: one and the same {x} enters {v} for every {j}, and what all of them owe it is "
+                    "added up."
+                )
+                if alone:
+                    text += " Forward it is copied along {j} (a broadcast); backward a copy becomes a sum."
+                yield "sum", say(text, x=entry(t), v=entry(local.forward.target), j=letters(summed))
+            gone = [back[k] for s, k in zip(t.subscripts, p.letters, strict=True) if not s.free & set(local.forward.letters)]
+            free = [i for i in gone if not any(i in q.kept for q in pats)]
+            if free:
+                yield (
+                    "broadcast",
+                    say(
+                        "Forward, {x} is summed over {i}, and every one of them counts with the same weight; so each is "
+                        "owed the same. Backward a sum becomes a copy (a broadcast).",
+                        x=entry(t),
+                        i=letters(free),
+                    ),
+                )
+
+
+def _alone(p: Passage) -> Iterator[tuple[str, Sentence]]:
+    rule = p.rule
+    if isinstance(rule.value, Tensor) and rule.value.letters == rule.letters and len(p.locals) == 1:
+        local = p.locals[0]
+        yield (
+            "alone",
+            say(
+                "{x} is added to {v} as it is: the slope is 1, and it enters no other entry. So it is owed what {v} is "
+                "owed.",
+                x=entry(local.entries[0]),
+                v=entry(local.forward.target),
+            ),
+        )
+
+
+def _twice(p: Passage) -> Iterator[tuple[str, Sentence]]:
+    for local in p.locals:
+        if len(local.entries) > 1:
+            yield (
+                "twice",
+                say(
+                    "{x} stands in {v} as {all}: by the product rule each is differentiated in turn, the others kept.",
+                    x=whole(p.name),
+                    v=entry(local.forward.target),
+                    all=listed([entry(t) for t in local.entries]),
+                ),
+            )
+
+
+def _normaliser(p: Passage, local: Local) -> Iterator[tuple[str, Sentence]]:
+    value = local.forward.value
+    if not isinstance(value, Reduce) or value.op not in ("softmax", "logsoftmax"):
+        return
+    u = value.indices
+    rest = [i for i in p.rule.letters if i not in u]
+    each = say(" for every {b}", b=letters(rest)) if rest else say("")
+    if value.op == "softmax":
+        text = (
+            "All {y} with the same denominator depend on every {x}: a larger {x} makes one entry larger and all others "
+            "smaller, since they add up to 1. The bracket gives {y} times its own δ; the second part is the mean of all "
+            "δ, weighted with {y}: one number{each}, subtracted from each."
+        )
+    else:
+        text = (
+            "The logarithm of the common denominator is subtracted from every {y}, and depends on every {x} with the "
+            "slope {e}. So the sum of all δ is one number{each}, shared out by {e} and subtracted."
+        )
+    exp = Call("exp", (local.forward.target,))
+    yield (
+        "softmax",
+        say(
+            text.replace("{each}", each.text),
+            **dict(each.places),
+            y=entry(local.forward.target),
+            x=entry(local.entries[0]),
+            e=entry(exp),
+        ),
+    )
+
+
+def _mean(p: Passage) -> Iterator[tuple[str, Sentence]]:
+    for local in p.locals:
+        for n in postorder(local.forward.value):
+            if isinstance(n, Reduce) and n.op in ("mean", "var") and any(t in set(postorder(n.body)) for t in local.entries):
+                text = (
+                    "A mean over {u} is a sum divided by how many there are: each of them has the weight 1/n with n = |{u}|, "
+                    "and is owed that share."
+                )
+                yield "mean", say(text.replace("|{u}|", "the number of values of {u}"), u=letters(n.indices))
+                return
+
+
+def _left_over(p: Passage) -> Iterator[tuple[str, Sentence]]:
+    for n in postorder(p.rule.value):
+        if isinstance(n, Bracket) and n.relation == "=" and isinstance(n.left, Index) and isinstance(n.right, Index):
+            yield (
+                "bracket",
+                say(
+                    "{b} stays, since both its indices are on the left: the rule is zero where they differ.",
+                    b=entry(n),
+                ),
+            )
+            return
+
+
+# --------------------------------------------------------------------------- layout: transposes and order
+class _Laid(NamedTuple):
+    """A factor of a matrix product: how it is written, its name, its letters as it stands there."""
+
+    math: Math
+    name: str
+    letters: tuple[str, ...]
+    turned: bool
+    kind: str
+
+
+def _layout(p: Passage, tree: m.Tree) -> Iterator[tuple[str, Sentence]]:
+    for left, right in _pairs(p.rule, tree):
+        yield from _pair(left, right)
+
+
+def _pairs(rule: Equation, tree: m.Tree) -> Iterator[tuple[_Laid, _Laid]]:
+    """Neighbours in the formula's matrix products, both tensors of which one knows the letters."""
+    known: dict[str, tuple[str, ...] | None] = {}
+    for n in postorder(rule.value):
+        if isinstance(n, Tensor):
+            found = n.letters
+            known[n.name] = found if known.get(n.name, found) == found else None
+    for node in tree.walk():
+        if isinstance(node, m.Product):
+            laid = [_laid(f, known) for f in node.factors if f.kind != "scalar"]
+            for left, right in zip(laid, laid[1:], strict=False):
+                if left is not None and right is not None:
+                    yield left, right
+
+
+def _laid(t: m.Tree, known: dict[str, tuple[str, ...] | None]) -> _Laid | None:
+    turned = isinstance(t, m.Transpose)
+    inner = t.of if isinstance(t, m.Transpose) else t
+    if not isinstance(inner, m.Name):
+        return None
+    names = known.get(inner.tensor)
+    if names is None or any(axis >= len(names) for axis in inner.order):
+        return None
+    own = tuple(names[axis] for axis in inner.order)
+    math = whole(inner.tensor)
+    if turned:
+        own, math = own[::-1], Math(f"{math.unicode}ᵀ", f"{math.latex}^\\top")
+    return _Laid(math, inner.tensor, own, turned, t.kind)
+
+
+def _pair(left: _Laid, right: _Laid) -> Iterator[tuple[str, Sentence]]:
+    both = Math(f"{left.math.unicode} {right.math.unicode}", f"{left.math.latex} {right.math.latex}")
+    kinds = (left.kind, right.kind)
+    if kinds not in (("matrix", "column"), ("row", "matrix"), ("matrix", "matrix")):
+        return
+    j = left.letters[-1]
+    if right.letters[0] != j:
+        return
+    if kinds == ("matrix", "matrix"):
+        yield (
+            "transpose",
+            join(
+                [
+                    say("In a matrix product the summed index stands last in the left factor and first in the right one."),
+                    _stands(left, j, "last", "left"),
+                    _stands(right, j, "first", "right"),
+                ]
+            ),
+        )
+        out = letters([left.letters[0], right.letters[1]])
+    else:
+        matrix, which = (left, "second") if kinds[1] == "column" else (right, "first")
+        other = "first" if which == "second" else "second"
+        vector = "a matrix times a column" if kinds[1] == "column" else "a row times a matrix"
+        plain = whole(matrix.name)
+        turned = Math(f"{plain.unicode}ᵀ", f"{plain.latex}^\\top")
+        if matrix.turned:
+            text = (
+                "The sum runs over {W}'s {other} index, {j}; {vector} sums over the {which} index of the matrix. So {W} "
+                "is turned: {f}."
+            )
+        else:
+            text = (
+                "The sum runs over {W}'s {which} index, {j}, and {vector} sums over the {which} index of the matrix: {f}. "
+                "For {T} it would be the {other} one."
+            )
+        yield "transpose", say(text, W=plain, T=turned, j=letter(j), f=both, which=which, other=other, vector=vector)
+        out = letters([matrix.letters[0] if which == "second" else matrix.letters[1]])
+    yield (
+        "order",
+        say(
+            "In index notation the factors commute. Written as matrices the order is forced by which index is summed and "
+            "which is left: {j} must stand between the two, {out} outside: {f}.",
+            j=letter(j),
+            out=out,
+            f=both,
+        ),
+    )
+
+
+def _stands(laid: _Laid, j: str, where: str, side: str) -> Sentence:
+    plain = whole(laid.name)
+    if laid.turned:
+        own = "first" if where == "last" else "last"
+        return say("{j} is the {own} index of {A}, so {A} is turned: {T}.", j=letter(j), own=own, A=plain, T=laid.math)
+    return say("{j} is the {where} index of {A}, which stays as it is.", j=letter(j), where=where, A=plain)
+
+
+# --------------------------------------------------------------------------- dimensions, afterwards
+def dimensions(p: Passage, tree: m.Tree | None) -> Sentence | None:
+    """The check of dimensions that people use as the argument, here as what follows from it.
+
+    None where the formula is no product of two tensors with known letters.
+    """
+    if tree is None:
+        return None
+    for left, right in _pairs(p.rule, tree):
+        shapes = [_shape(left), _shape(right)]
+        rows, columns = shapes[0][0], shapes[1][1]
+        if rows is None and columns is None:
+            return None
+        both = Math(f"{left.math.unicode} {right.math.unicode}", f"{left.math.latex} {right.math.latex}")
+        told = say(
+            "{A} is {sa} and {B} is {sb}, so {f} is {sf}, as {x} is.",
+            A=left.math,
+            sa=_times(*shapes[0]),
+            B=right.math,
+            sb=_times(*shapes[1]),
+            f=both,
+            sf=_times(rows, columns),
+            x=whole(p.name),
+        )
+        j = left.letters[-1] if left.kind != "column" else None
+        matrix = left if left.kind == "matrix" else right if right.kind == "matrix" else None
+        if j is None or matrix is None:
+            return told
+        other = next((i for i in matrix.letters if i != j), None)
+        if other is None:
+            return told
+        plain = whole(matrix.name)
+        flipped = plain if matrix.turned else Math(f"{plain.unicode}ᵀ", f"{plain.latex}^\\top")
+        return told + say(
+            "It is no argument: where {i} and {j} run over equally many values, {T} in place of {W} has the same shape "
+            "and is wrong. The index says which.",
+            i=letter(other),
+            j=letter(j),
+            T=flipped,
+            W=matrix.math,
+        )
+    return None
+
+
+def _shape(laid: _Laid) -> tuple[str | None, str | None]:
+    if laid.kind == "matrix":
+        return laid.letters[0], laid.letters[1]
+    return (laid.letters[0], None) if laid.kind == "column" else (None, laid.letters[0])
+
+
+def _times(rows: str | None, columns: str | None) -> Math:
+    one, other = (letter(i) if i else Math("1", "1") for i in (rows, columns))
+    bar = [Math(f"|{x.unicode}|", f"|{x.latex}|") if x.unicode != "1" else x for x in (one, other)]
+    return Math(f"{bar[0].unicode} × {bar[1].unicode}", rf"{bar[0].latex} \times {bar[1].latex}")
+
+
+def is_size(e: Expr) -> bool:
+    """Whether an expression is a number or made of sizes only."""
+    return all(isinstance(n, (Number, Dim, Call)) or not n.children for n in postorder(e)) and not e.free

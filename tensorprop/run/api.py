@@ -1,0 +1,359 @@
+"""The verbs that run equations: ``compile`` a System, or take the ``value_and_grad`` of its scalar.
+
+In: equations. Out: callables that take arrays by name and give arrays. Sizes are checked before anything is computed,
+while a function is traced for its shapes; a call after that is JAX's own dispatch. What the operations are is said in
+``run.lower``, how they are done in ``run.jax``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+from tensorprop.calculus import adjoint, stabilise
+from tensorprop.core.equation import Equation, System, primal_axes
+from tensorprop.core.expr import Bracket, Expr, Tensor
+from tensorprop.core.walk import postorder
+from tensorprop.errors import MissingInput, NonNumericDtype, TensorpropError, UnknownName, UsageError, near
+from tensorprop.run.arrays import accept, look
+from tensorprop.run.extents import extents, supported
+from tensorprop.run.lower import lower
+from tensorprop.text import locate, show
+from tensorprop.text.source import as_system
+
+__all__ = ["Compiled", "Gradient", "compile", "value_and_grad"]
+
+Array = Any
+Arrays = Mapping[str, Any]
+
+
+def compile(  # the verb is called so in the whole library; the built-in is not used here
+    s: System | Equation | str,
+    backend: Literal["jax", "numpy"] = "jax",
+    outputs: str | Iterable[str] | None = None,
+    *,
+    jit: bool = True,
+) -> Compiled:
+    """The function that a System is: ``f(a=…, W=…)`` gives the array of its output, or a dict of them by name.
+
+    ``outputs`` names what is wanted, also intermediates; by default whatever no other equation uses. Axes stand in
+    the order of the subscripts. Equal expressions are computed once, softmax and its like in their stable forms.
+    The function is plain JAX: ``jax.jit``, ``jax.vmap``, ``jax.lax.scan`` and ``jax.grad`` apply to it. With
+    ``backend="numpy"`` the equations are evaluated as they stand, in float64, slowly.
+
+    Errors: Unsupported here, for notation that cannot be compiled yet; at the call MissingInput, UnknownName,
+    RankMismatch, SizeMismatch and what else ``extents`` finds, before anything is computed.
+
+    >>> import numpy as np
+    >>> f = compile("z_bj = a_bi W_ij + b_j")
+    >>> f(a=np.ones((2, 3)), W=np.ones((3, 4)), b=np.zeros(4)).shape
+    (2, 4)
+    """
+    whole = as_system(s)
+    names = _outputs(whole, outputs)
+    needed = whole.only(names)
+    if backend == "numpy":
+        return Compiled(whole, needed, names, _reference(needed, names), traced=False)
+    if backend != "jax":
+        raise UsageError(f'no backend "{backend}"', fix='backend="jax" or backend="numpy"')
+    supported(needed)
+    program = _program(needed, stabilise(needed), names)
+    return Compiled(whole, needed, names, program, traced=jit)
+
+
+def value_and_grad(
+    s: System | Equation | str,
+    wrt: str | Iterable[str],
+    of: str | None = None,
+    *,
+    aux: str | Iterable[str] = (),
+) -> Gradient:
+    """The value of a scalar E and its gradients ∂E/∂W for each W in ``wrt``, as one function.
+
+    ``g(params, **data)`` takes a dict with at least the arrays of ``wrt``, the other inputs by name, and gives
+    ``(E, {"W": ∂E/∂W, …})``, each gradient with shape and dtype of its parameter: a drop-in for
+    ``jax.value_and_grad`` of the same model. The gradients are the rules of ``adjoint``, joined with the forward
+    equations, so that intermediates are shared. ``of`` names the scalar where the System has several outputs.
+    ``aux`` names further tensors to be returned: then the result is ``((E, {"h": …}), gradients)``.
+
+    Errors: UsageError if there is no one scalar, UnknownName, NotDifferentiable, those of ``compile`` at the call,
+    and NonNumericDtype for a parameter of integers.
+
+    >>> import numpy as np
+    >>> g = value_and_grad("z_i = W_ij x_j; E = 1/2 z_i z_i", wrt="W")
+    >>> E, grads = g({"W": np.eye(2)}, x=np.array([1.0, 2.0]))
+    >>> float(E), grads["W"].tolist()
+    (2.5, [[1.0, 2.0], [2.0, 4.0]])
+    """
+    whole = as_system(s)
+    variables = _names(wrt)
+    if not variables:
+        raise UsageError("wrt names no variable", fix=f"name some of {', '.join(whole.inputs)}")
+    for name in variables:
+        _is_input(whole, name)
+    error = _scalar(whole, of)
+    extra = _outputs(whole, aux) if aux else ()
+    needed = whole.only((error, *extra))
+    supported(needed)
+    forward = stabilise(whole)
+    rules = adjoint(forward, variables, error)
+    return Gradient(whole, needed, forward, rules, error, variables, extra)
+
+
+class Compiled:
+    """What ``compile`` gives: ``f(**arrays)``.
+
+    ``system`` holds the equations that it computes, ``traces`` counts the sets of shapes that it has met.
+    """
+
+    def __init__(
+        self, whole: System, needed: System, names: tuple[str, ...], program: Callable[[Arrays], Any], traced: bool
+    ) -> None:
+        self.system = needed
+        self.inputs = needed.inputs
+        self.outputs = names
+        self._spare = _spare(whole, needed)
+        self._single = len(names) == 1
+        self.traces = 0
+        self._program = program
+        self._run = _jit(self._all) if traced else self._all
+
+    def _all(self, arrays: Arrays) -> Any:
+        self.traces += 1
+        return self._program({n: a for n, a in arrays.items() if n not in self._spare})
+
+    def __call__(self, /, *positional: object, **arrays: Any) -> Any:
+        if positional:
+            raise UsageError("arrays are passed by name", fix=f"f({', '.join(f'{n}=…' for n in self.inputs)})")
+        try:
+            out = self._run(arrays)
+        except (TypeError, ValueError) as cause:
+            out = self._run(_mended(self.system, arrays, self._spare, cause))
+        return out[0] if self._single else dict(zip(self.outputs, out, strict=True))
+
+    def __repr__(self) -> str:
+        return f"<compiled: {', '.join(self.inputs)} → {', '.join(self.outputs)}>\n{show(self.system)}"
+
+
+class Gradient:
+    """What ``value_and_grad`` gives: ``g(params, **data)``.
+
+    ``rules`` are the δ-equations, ``system`` they and the forward equations together: what is computed.
+    """
+
+    def __init__(
+        self,
+        whole: System,
+        needed: System,
+        forward: System,
+        rules: System,
+        error: str,
+        wrt: tuple[str, ...],
+        aux: tuple[str, ...],
+    ) -> None:
+        self.rules = rules
+        self.wrt = wrt
+        self.inputs = tuple(dict.fromkeys((*needed.inputs, *wrt)))
+        self._deltas = tuple(f"δ{name}" for name in wrt)
+        self.system = (forward + rules).only((error, *self._deltas, *aux))
+        self._needed = needed
+        self._error = error
+        self.aux = aux
+        self.traces = 0
+        self._spare = _spare(whole, needed) - frozenset(wrt)
+        self._program = _program(needed, self.system, (error, *self._deltas, *aux), derivative=True)
+        self._run = _jit(self._both)
+
+    def _both(self, params: Arrays, data: Arrays) -> Any:
+        self.traces += 1
+        arrays = _joined(params, data, self.wrt, self.inputs)
+        for name in self.wrt:
+            _smooth(name, arrays[name])
+        value, *rest = self._program({n: a for n, a in arrays.items() if n not in self._spare})
+        count = len(self.wrt)
+        grads = {n: _as_dtype(g, arrays[n]) for n, g in zip(self.wrt, rest[:count], strict=True)}
+        return ((value, dict(zip(self.aux, rest[count:], strict=True))) if self.aux else value), grads
+
+    def __call__(self, params: Arrays, /, **data: Any) -> Any:
+        try:
+            return self._run(params, data)
+        except (TypeError, ValueError) as cause:
+            arrays = _joined(params, data, self.wrt, self.inputs)
+            mended = _mended(self._needed, arrays, self._spare, cause, keep=self.wrt)
+            return self._run({n: mended[n] for n in params}, {n: mended[n] for n in data})
+
+    def __repr__(self) -> str:
+        gives = ", ".join((self._error, *self._deltas))
+        return f"<value and gradient: {', '.join(self.inputs)} → {gives}>\n{show(self.system)}"
+
+
+# --------------------------------------------------------------------------- names
+def _names(x: str | Iterable[str]) -> tuple[str, ...]:
+    return (x,) if isinstance(x, str) else tuple(dict.fromkeys(x))
+
+
+def _outputs(s: System, outputs: str | Iterable[str] | None) -> tuple[str, ...]:
+    names = s.outputs if outputs is None else _names(outputs)
+    if not names:
+        raise UsageError("no output is asked for", fix=f"name some of {', '.join(eq.name for eq in s)}")
+    for name in names:
+        if not s.defines(name):
+            raise _unknown(name, [eq.name for eq in s], "no equation defines")
+    return names
+
+
+def _is_input(s: System, name: str) -> None:
+    if s.defines(name):
+        raise UsageError(
+            f"{name} is no input: an equation defines it",
+            known=f"inputs: {', '.join(s.inputs)}",
+            fix="ask for the rule of an intermediate with adjoint",
+        )
+    if name not in s.inputs:
+        raise _unknown(name, s.inputs, "no input is called")
+
+
+def _scalar(s: System, of: str | None) -> str:
+    """The name of the one scalar whose gradient is meant."""
+    if of is not None:
+        (name,) = _outputs(s, of)
+        if s.rank(name):
+            raise UsageError(
+                f"{s[name].target} is not a scalar",
+                fix=f"a gradient is of one number: sum it, E = Σ_{''.join(s[name].letters)} {s[name].target}",
+            )
+        return name
+    if len(s.outputs) != 1:
+        scalars = [n for n in s.outputs if s.rank(n) == 0]
+        raise UsageError(
+            f"the equations have {len(s.outputs)} outputs: {', '.join(s.outputs)}",
+            fix=f'say whose gradient is meant: of="{(scalars or s.outputs)[0]}"',
+        )
+    return _scalar(s, s.outputs[0])
+
+
+def _unknown(name: str, known: Iterable[str], problem: str) -> UnknownName:
+    known = list(known)
+    close = near(name, known)
+    return UnknownName(
+        f"{problem} {name}",
+        known=f"known: {', '.join(known)}",
+        fix=f"did you mean {close[0]}?" if close else None,
+    )
+
+
+def _spare(whole: System, needed: System) -> frozenset[str]:
+    """Names that may be passed though nothing needs them: other inputs of the System, and what it is derived from."""
+    primals = (name for eq in whole for name, _ in primal_axes(eq.target) or ())
+    return frozenset((*whole.inputs, *primals)).difference(needed.inputs)
+
+
+# --------------------------------------------------------------------------- programs
+def _program(
+    needed: System, system: System, names: tuple[str, ...], derivative: bool = False
+) -> Callable[[Arrays], tuple[Array, ...]]:
+    """The arrays by name in, the outputs' arrays out; ``needed`` is what the user wrote, and errors quote it."""
+
+    compared = _compared(system)
+
+    def program(arrays: Arrays) -> tuple[Array, ...]:
+        from tensorprop.run.jax import JaxOperations, array, common_dtype
+
+        idle = {n: look(arrays[n], n) for n in system.inputs if n not in needed.inputs}
+        given, sizes = accept(needed, {n: a for n, a in arrays.items() if n not in idle}, derivative)
+        if system is not needed:
+            sizes = extents(system, {n: (idle.get(n) or given[n]).shape for n in system.inputs})
+        ready = {n: array(arrays[n]) for n in system.inputs}
+        dtype = common_dtype(a for n, a in ready.items() if n not in compared)
+        try:
+            out = lower(system, ready, names, JaxOperations(dtype), sizes)
+        except TensorpropError as error:
+            raise locate(error, system) from None
+        return tuple(out[n] for n in names)
+
+    return program
+
+
+def _compared(s: System) -> frozenset[str]:
+    """Inputs that stand in brackets only, such as labels: their dtype is not that of the computation."""
+    values: set[str] = set()
+    for eq in s:
+        inner: set[Expr] = set()
+        for e in reversed(list(postorder(eq.value))):
+            if isinstance(e, Bracket):
+                inner.update(e.children)
+            elif isinstance(e, Tensor) and e not in inner:
+                values.add(e.name)
+    return frozenset(s.inputs) - values
+
+
+def _reference(needed: System, names: tuple[str, ...]) -> Callable[[Arrays], tuple[Array, ...]]:
+    def program(arrays: Arrays) -> tuple[Array, ...]:
+        from tensorprop.run.reference import evaluate
+
+        found = evaluate(needed, arrays)
+        return tuple(found[n] for n in names)
+
+    return program
+
+
+def _jit(program: Callable[..., Any]) -> Callable[..., Any]:
+    from tensorprop.run.jax import jit
+
+    return jit(program)
+
+
+def _joined(params: object, data: Arrays, wrt: tuple[str, ...], inputs: tuple[str, ...]) -> dict[str, Any]:
+    """Parameters and data under their names, each once."""
+    if not isinstance(params, Mapping):
+        raise UsageError(
+            f"parameters are a dict of arrays by name, not a {type(params).__name__}",
+            fix="g({" + ", ".join(f'"{n}": …' for n in wrt) + "}, …)",
+        )
+    twice = [n for n in params if n in data]
+    if twice:
+        raise UsageError(f"{', '.join(twice)}: given as parameter and again as data", fix="pass it once")
+    for name, value in params.items():
+        if isinstance(value, Mapping):
+            raise UsageError(
+                f"{name} is a dict within the parameters",
+                known=f"inputs: {', '.join(inputs)}",
+                fix="parameters are one flat dict from name to array",
+            )
+    missing = [n for n in wrt if n not in params]
+    if missing:
+        raise MissingInput(
+            f"no parameter {', '.join(missing)}",
+            known=f"parameters given: {', '.join(map(str, params)) or 'none'}",
+            fix="what is differentiated belongs to the dict of parameters, the first argument",
+        )
+    return {**params, **data}
+
+
+def _smooth(name: str, value: object) -> None:
+    """A gradient by integers is refused."""
+    given = look(value, name)
+    if given.dtype.kind in "biu":
+        raise NonNumericDtype(
+            f"{name} holds {given.dtype}: there is no gradient by whole numbers", fix=f"pass {name}.astype(float)"
+        )
+
+
+def _as_dtype(g: Array, like: Array) -> Array:
+    from tensorprop.run.jax import as_dtype
+
+    return as_dtype(g, like)
+
+
+def _mended(
+    needed: System, arrays: Arrays, spare: frozenset[str], cause: Exception, keep: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """After JAX refused: the user's error in our words, or arrays made of what is like one (a list, a data frame)."""
+    from tensorprop.run.jax import concrete
+
+    used = {n: a for n, a in arrays.items() if n not in spare and (n not in keep or n in needed.inputs)}
+    accept(needed, used)
+    mended = {n: concrete(a) for n, a in arrays.items()}
+    if all(mended[n] is arrays[n] for n in arrays):
+        raise cause
+    return mended

@@ -1,0 +1,187 @@
+"""Strings in, Systems out.
+
+In: index notation. Out: a System, or one expression, every implicit sum written into it. An error that is found
+when the equations are put together is given its place in the text as well. Nothing is evaluated, and no size is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tensorprop.core.equation import Equation, System, equation, primal_axes, system
+from tensorprop.core.expr import Dim, Expr, Tensor
+from tensorprop.errors import EmptySpec, FreeIndexMismatch, NameConflict, ParseError, TensorpropError, UnexpectedChar, UsageError
+from tensorprop.text.scan import scan
+from tensorprop.text.syntax import Reader
+from tensorprop.text.terms import Builder
+
+__all__ = ["Spans", "equations", "parse", "parse_expression"]
+
+CONVENTIONS = ("strict", "einsum")
+Spans = dict[object, tuple[int, int]]  # node → where it stands first in its equation
+
+
+def parse(text: str, convention: str = "strict") -> System:
+    """The System that a text in index notation stands for.
+
+    An index that is not on the left is summed over each term in which it stands twice or more. What has two readings
+    is refused, with both written out. ``convention="einsum"`` also sums an index that stands once in a term.
+
+    >>> s = parse("z_bj = a_bi W_ij + b_j; h_bj = tanh(z_bj)")
+    >>> s.inputs, s.outputs
+    (('a', 'W', 'b'), ('h',))
+    >>> print(s)
+    z_bj = a_bi W_ij + b_j
+    h_bj = tanh(z_bj)
+
+    Errors: ParseError and what is below it (the text is not in the notation), IndexMismatch (the indices of a term do
+    not fit), RankMismatch, NameConflict, DuplicateDefinition, CircularDefinition (the equations do not fit).
+    """
+    _check(text, convention)
+    reader, found = equations(text, convention, None)
+    try:
+        s = system(found)
+    except TensorpropError as e:
+        raise _placed(e, text, convention) from None
+    if reader.called:
+        _no_conflict(reader)
+    object.__setattr__(s, "origin", text)
+    return s
+
+
+def parse_expression(text: str, free: Iterable[str] | None = (), convention: str = "strict") -> Expr:
+    """One right side. ``free`` are the letters that stay; None: every letter that the rules do not sum.
+
+    >>> print(parse_expression("a_i W_ij", free="j"))
+    a_i W_ij
+
+    Errors: those of ``parse``.
+    """
+    _check(text, convention)
+    tokens = scan(text)
+    reader = Reader(tokens)
+    reader.delta_is_tensor, reader.given = False, frozenset(free or ())
+    if tokens.kinds[0] == "end":
+        raise EmptySpec("there is no expression", text, (0, 0), fix="write one, such as a_i W_ij")
+    tree = reader.expression()
+    if reader.kinds[reader.p] == ";" and reader.kinds[reader.p + 1] == "end":
+        reader.p += 1
+    if reader.kinds[reader.p] != "end":
+        reader.unexpected(reader.p, "the expression should end, or go on with + or a factor")
+    builder = Builder(text, convention == "einsum", None)
+    left = frozenset(tree.open if free is None else free)
+    value = builder.right_side(tree, left, "the result")
+    if builder.sizes:
+        value = builder.rest_sized(value, {})
+    if reader.called:
+        _no_conflict(reader)
+    return value
+
+
+def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Reader, list[Equation]]:
+    """The equations of a text; ``spans`` is given a dict for each, filled with the places of its nodes."""
+    tokens = scan(text)
+    reader = Reader(tokens)
+    kinds = tokens.kinds
+    found: list[Equation] = []
+    if "[" in kinds:
+        reader.scalars = _scalar_targets(reader)
+    einsum = convention == "einsum"
+    while True:
+        while kinds[reader.p] == ";":
+            reader.p += 1
+        if kinds[reader.p] == "end":
+            break
+        where: Spans | None = None
+        if spans is not None:
+            where = reader.spans = {}
+            spans.append(where)
+        target, span = reader.target()
+        left = target.free
+        tree = reader.expression(nested=False)
+        k = kinds[reader.p]
+        if k != ";" and k != "end":
+            reader.finish()
+        builder = Builder(text, einsum, where)
+        if where is not None:
+            where[target] = span
+        value = builder.right_side(tree, left, target.name)
+        if builder.sizes:
+            value = builder.rest_sized(value, _primal_sizes(target))
+        if value.free != left and (primal_axes(target) is None or value.free - left):
+            _mismatch(text, target, span, value)
+        try:
+            found.append(equation(target, value))
+        except TensorpropError as e:
+            raise e.at(text, span) from None
+    if not found:
+        raise EmptySpec("there is no equation", text, (0, 0), fix="write one, such as z_j = a_i W_ij + b_j")
+    return reader, found
+
+
+def _check(text: object, convention: str) -> None:
+    if not isinstance(text, str):
+        raise UsageError(f"index notation is a string, not {type(text).__name__}", fix='write it in quotes: parse("z_j = a_i W_ij")')
+    if convention not in CONVENTIONS:
+        raise UsageError(f'no convention "{convention}"', known="conventions: " + ", ".join(CONVENTIONS))
+
+
+def _mismatch(text: str, target: Tensor, span: tuple[int, int], value: Expr) -> None:
+    letters = target.letters or ()
+    missing = [c for c in letters if c not in value.free]
+    if not missing:
+        raise FreeIndexMismatch(f"{', '.join(sorted(value.free - target.free))} is neither summed nor on the left", text, span)
+    c = missing[0]
+    from_end = text.rfind(c, *span)
+    has = " ".join(sorted(value.free)) or "none"
+    raise FreeIndexMismatch(
+        f"index {c} is on the left but in no term on the right",
+        text,
+        (from_end, from_end + len(c)) if from_end >= 0 else span,
+        known=f"left: {' '.join(letters)}    right: {has}",
+        fix=f"add {c} to a term on the right, or remove it from {target.name}",
+    )
+
+
+def _primal_sizes(target: Tensor) -> dict[str, Dim]:
+    """Axes of other tensors that the letters of a derivative's left side repeat."""
+    axes = primal_axes(target)
+    if axes is None:
+        return {}
+    return {i: Dim(name, k) for (name, k), i in zip(axes, target.letters or (), strict=False)}
+
+
+def _scalar_targets(reader: Reader) -> frozenset[str]:
+    """Names that stand alone on a left side."""
+    found: set[str] = set()
+    for k, kind in enumerate(reader.kinds[:-1]):
+        if kind == "N" and reader.kinds[k + 1] == "=" and (k == 0 or reader.kinds[k - 1] == ";"):
+            found.add(reader.texts[k])
+    return frozenset(found)
+
+
+def _no_conflict(reader: Reader) -> None:
+    """A name is a tensor or a function, not both."""
+    for name, span in reader.called.items():
+        other = reader.names.get("δ" if name == "delta" else name)
+        if other is not None:
+            raise NameConflict(
+                f"{name} is used as a function and as a tensor",
+                reader.text,
+                max(span, other),
+                fix=f"give one of them another name; a product with a parenthesis is written with a space: {name} (x + y)",
+            )
+
+
+def _placed(e: TensorpropError, text: str, convention: str) -> TensorpropError:
+    """The error of a whole System with the place that it speaks of."""
+    if e.text is not None or not isinstance(e.about, tuple):
+        return e
+    spans: list[Spans] = []
+    equations(text, convention, spans)
+    number, node = e.about[0], e.about[1]
+    if isinstance(number, int) and number < len(spans):
+        span = spans[number].get(node)
+        if span is not None:
+            return e.at(text, span)
+    return e

@@ -1,0 +1,612 @@
+"""Nodes in, strings out: the exact inverse of ``parse``.
+
+In: an expression, an Equation or a System. Out: its text, so that ``parse(show(s)) is s``. A sum is left unwritten
+exactly where the rule of ``terms`` puts it back. Text longer than ``MAX_SHOWN`` characters (a shared expression can be
+exponentially long) is abbreviated: its longest parts become ``…``, which does not parse.
+This file does not know derivatives, laws or matrix formulas.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from fractions import Fraction
+
+from tensorprop.core.build import reduce
+from tensorprop.core.equation import Equation, System, primal_axes
+from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.names import MATRIX_OPS, NORMALISERS
+from tensorprop.core.walk import postorder
+from tensorprop.text.scan import GREEK, LETTERS
+from tensorprop.text.syntax import COLUMN, MAX_DIGITS, ROW, SYMBOLS
+from tensorprop.text.terms import axis_of, place
+
+__all__ = ["MAX_SHOWN", "show"]
+
+MAX_SHOWN = 1_000_000
+
+SUM, TERM, POWER, ATOM = 0, 1, 2, 3  # how tightly a text holds together
+
+_ASCII_RELATIONS = {"=": "=", "≠": "!=", "<": "<", "≤": "<=", ">": ">", "≥": ">="}
+_ASCII_PRIMES = str.maketrans({"′": "'", "″": "''", "‴": "'''"})
+_COMMAND = {letter: word for word, letter in reversed(GREEK.items())}
+_LABEL_LIKE = re.compile(rf"[{LETTERS}0-9][{LETTERS}0-9+\-, ]*")
+
+
+def show(x: Expr | Equation | System, ascii: bool = False) -> str:
+    """The text of an expression, an Equation or a System, one equation a line; ``parse(show(s)) is s``.
+
+    ``ascii=True`` writes it with the characters of an ASCII terminal; that parses to the same object too.
+
+    >>> from tensorprop.text import parse
+    >>> s = parse("δz_bj = δh_bj f′(z_bj); L = Σ_b x_b")
+    >>> print(show(s))
+    δz_bj = δh_bj f′(z_bj)
+    L = Σ_b x_b
+    >>> print(show(s, ascii=True))
+    delta z_bj = delta h_bj f'(z_bj)
+    L = sum_b(x_b)
+    """
+    match x:
+        case System():
+            names = frozenset(x.names)
+            defines_delta = any(eq.name == "δ" for eq in x.equations)
+            return "\n".join(_equation(eq, ascii, names, defines_delta) for eq in x.equations)
+        case Equation():
+            return _equation(x, ascii, frozenset(x.inputs), x.name == "δ")
+        case _:
+            return _Printer(x, (), ascii, _names(x), False).text()
+
+
+def _names(e: Expr) -> frozenset[str]:
+    return frozenset(n.name for n in postorder(e) if isinstance(n, Tensor))
+
+
+def _equation(eq: Equation, ascii: bool, names: frozenset[str], defines_delta: bool) -> str:
+    printer = _Printer(eq.value, eq.letters, ascii, names, defines_delta, eq.target)
+    return f"{printer.left_side(eq.target)} = {printer.text()}"
+
+
+class _Shown:
+    """A text in pieces, and what the rule of sums sees of it. ``factors`` are those of a product."""
+
+    __slots__ = ("closed", "factors", "level", "minus", "open", "parts", "shaky", "size", "under")
+
+    def __init__(self, level: int, parts: Sequence[str | _Shown], open: tuple[str, ...] = (), closed: tuple[str, ...] = ()) -> None:
+        self.level, self.open, self.closed = level, open, closed
+        self.parts = tuple(parts)
+        self.size = sum(len(p) if isinstance(p, str) else p.size for p in parts)
+        if self.size > MAX_SHOWN:
+            self.parts, self.size = ("…",), 1
+        self.minus = False  # a minus goes in front of the text
+        self.shaky = False  # a power whose base sums inside, or has a letter twice
+        self.factors: Sequence[_Shown] = (self,)
+        self.under: Sequence[bool] | None = None
+
+    def doubt(self, letter: str, outer: Collection[str]) -> bool:
+        return self.shaky
+
+    def text(self) -> str:
+        out: list[str] = ["-"] if self.minus else []
+        stack: list[str | _Shown] = list(reversed(self.parts))
+        while stack:
+            p = stack.pop()
+            if isinstance(p, str):
+                out.append(p)
+            else:
+                stack.extend(reversed(p.parts))
+                if p.minus:
+                    out.append("-")
+        return "".join(out)
+
+
+class _Printer:
+    """Prints one right side. ``letters`` are those of the left side."""
+
+    def __init__(
+        self, value: Expr, letters: Iterable[str], ascii: bool, names: frozenset[str], defines_delta: bool, target: Tensor | None = None
+    ) -> None:
+        self.value, self.ascii, self.names = value, ascii, names
+        self.letters = frozenset(letters) if target is not None else value.free
+        self.target = target
+        self.delta = not defines_delta
+        self.order = list(postorder(value))
+        self.explicit = self._explicit()
+        self.dims = self._dims()
+
+    def text(self) -> str:
+        """The text of the right side."""
+        uses: dict[Expr, int] = {}
+        for n in self.order:
+            for c in n.children:
+                uses[c] = uses.get(c, 0) + 1
+        done: dict[Expr, _Shown] = {}
+        for n in self.order:
+            done[n] = self.shown(n, [done[c] for c in n.children])
+            for c in n.children:
+                uses[c] -= 1
+                if not uses[c]:
+                    del done[c]
+        return done[self.value].text()
+
+    # ------------------------------------------------------------------- what the whole equation says
+    def _explicit(self) -> dict[Expr, set[str]]:
+        """For every sum, the letters that must be written: read in place, they would have a second reading."""
+        told: set[str] = set(self.letters)
+        compared: set[str] = set()
+        for n in self.order:
+            match n:
+                case Tensor():
+                    told.update(i for s in n.subscripts for i in s.free)
+                case Reduce():
+                    told.update(n.indices)
+                case Bracket():
+                    if self._is_delta(n):
+                        told.update(n.free)
+                    else:
+                        compared.update(n.free)
+                case _:
+                    pass
+        self.indices = told | compared
+        need: dict[Expr, set[str]] = {self.value: compared - told} if compared - told else {}
+        for n in reversed(self.order):
+            here = need.get(n)
+            children = n.children
+            if len(children) > 1 and not isinstance(n, (Add, Tensor)):
+                seen: set[str] = set()
+                clash: set[str] = set()
+                for c in children:
+                    letters = c.binds | c.free if c.binds else c.free
+                    if seen and letters:
+                        clash |= seen & letters
+                    seen |= letters
+                bound = {i for c in children for i in c.binds}
+                clash &= bound
+                if clash:
+                    here = (here or set()) | clash
+            if here:
+                for c in children:
+                    both = here & c.binds
+                    if both:
+                        need.setdefault(c, set()).update(both)
+                        if isinstance(c, Sum):
+                            need[c] |= both
+        return need
+
+    def _dims(self) -> dict[Dim, str]:
+        """The letter by which a size is called, where ``dim(letter)`` reads back to the same size."""
+        dims = [n for n in self.order if isinstance(n, Dim)]
+        if not dims:
+            return {}
+        found: dict[Dim, str] = {}
+        scopes: dict[str, list[Sum | Reduce]] = {}
+        for n in self.order:
+            if isinstance(n, (Sum, Reduce)):
+                for i in n.indices:
+                    scopes.setdefault(i, []).append(n)
+        for i in sorted(self.letters):
+            d = axis_of(i, self.value)
+            if d is None and self.target is not None and i in (self.target.letters or ()):
+                axes = primal_axes(self.target)
+                d = Dim(*axes[(self.target.letters or ()).index(i)]) if axes is not None else None
+            if d is not None:
+                found.setdefault(d, i)
+        for i, where in scopes.items():
+            if i not in self.letters and len(where) == 1:
+                d = axis_of(i, where[0].children[0])
+                if d is not None:
+                    found.setdefault(d, i)
+        return found
+
+    def _is_delta(self, n: Bracket) -> bool:
+        return self.delta and n.relation == "=" and isinstance(n.left, Index) and isinstance(n.right, Index) and n.left is not n.right
+
+    # ------------------------------------------------------------------- nodes
+    def shown(self, n: Expr, below: list[_Shown]) -> _Shown:
+        """The text of a node whose children are shown."""
+        match n:
+            case Number():
+                return self._number(n.value)
+            case Index():
+                return _Shown(ATOM, (self._name(n.name),), (n.name,))
+            case Tensor():
+                return self._tensor(n, below)
+            case Add():
+                return self._add(below)
+            case Mul():
+                return self._mul(n.factors, below)
+            case Sum():
+                return self._sum(n, below[0])
+            case Call():
+                return self._call(n, below)
+            case Bracket():
+                return self._bracket(n, below)
+            case Reduce():
+                return self._reduce(n, below)
+            case Dim():
+                return _Shown(ATOM, (self._dim(n),))
+            case _:
+                raise TypeError(f"no text for {type(n).__name__}")
+
+    def left_side(self, target: Tensor) -> str:
+        """The text of a left side."""
+        return self._tensor(target, [self.shown(s, []) for s in target.subscripts], left=True).text()
+
+    def _number(self, v: Fraction) -> _Shown:
+        text = _digits(abs(v))
+        level = TERM if v < 0 or "/" in text else ATOM
+        if " " in text:
+            level = SUM if v >= 0 else TERM
+            text = f"({text})" if v < 0 else text
+        s = _Shown(level, (text,))
+        s.minus = v < 0
+        return s
+
+    def _add(self, below: list[_Shown]) -> _Shown:
+        parts: list[str | _Shown] = []
+        for k, t in enumerate(below):
+            bare = _bare(t)
+            if t.minus:
+                parts += [" - " if k else "-", bare]
+            else:
+                parts += [" + ", bare] if k else [bare]
+        return _Shown(SUM, parts, *_gathered(below))
+
+    def _mul(self, factors: Sequence[Expr], below: Sequence[_Shown]) -> _Shown:
+        parts: list[str | _Shown] = []
+        kept: list[_Shown] = []
+        under: list[bool] = []
+        minus = False
+        times = " * " if self.ascii else " · "
+        before: Expr | None = None
+        for k, (f, t) in enumerate(zip(factors, below, strict=True)):
+            if k == 0 and isinstance(f, Number):
+                minus = t.minus
+                if f.value == -1 and not _divides(factors[1]):
+                    continue
+                kept.append(_Shown(ATOM, (_wrap_sum(t),)))
+                under.append(False)
+                parts.append(kept[-1])
+                before = f
+                continue
+            if _divides(f):
+                if not kept:
+                    kept.append(_Shown(ATOM, ("1",)))
+                    under.append(False)
+                    parts.append("1")
+                d = t.factors[1]
+                kept.append(d)
+                under.append(True)
+                parts += [" / ", d]
+                before = f
+                continue
+            last = k == len(factors) - 1
+            g = t if t.level >= POWER or (last and t.level == TERM and isinstance(f, Sum) and self._written(t)) else self._grouped(t)
+            if kept or parts:
+                parts.append(times if under[-1] or self._runs_on(before, f, g) else " ")
+            kept.append(g)
+            under.append(False)
+            parts.append(g)
+            before = f
+        s = _Shown(TERM, parts, *_settled(kept, under if any(under) else None))
+        s.minus = minus
+        s.factors, s.under = kept, under if any(under) else None
+        return s
+
+    def _written(self, t: _Shown) -> bool:
+        """Whether a shown sum begins with Σ, so that nothing need hold it together at the end of a product."""
+        return not t.minus and t.factors[0] is t
+
+    def _runs_on(self, before: Expr | None, f: Expr, g: _Shown) -> bool:
+        """Whether two factors side by side would be read as something else."""
+        if isinstance(before, Tensor) and not before.subscripts:
+            if before.name == "δ":
+                return True
+            return before.name in SYMBOLS and g.parts[0] == "("
+        return isinstance(before, Call) and before.function == "pi" and g.parts[0] == "("
+
+    def _grouped(self, t: _Shown) -> _Shown:
+        """A text in parentheses, unless it holds together as a factor."""
+        if t.level >= POWER:
+            return t
+        s = _Shown(ATOM, ("(", "-" if t.minus else "", _bare(t), ")"), t.open, t.closed)
+        return s
+
+    def _sum(self, n: Sum, body: _Shown) -> _Shown:
+        need = self.explicit.get(n, ())
+        factors = body.factors
+        written = [i for i in n.indices if i in need or place(i, factors, body.under, ()) != "here"]
+        if not written:
+            return body if body.level == TERM else _as_term(body)
+        opened = tuple(i for i in dict.fromkeys(body.open) if i not in written)
+        closed = tuple(i for i in body.closed if i not in written and i not in opened)
+        if self.ascii:
+            return _Shown(ATOM, (self._indexed("sum", written), "(", "-" if body.minus else "", _bare(body), ")"), opened, closed)
+        inner = self._grouped(body) if body.level == SUM or body.minus else body
+        return _Shown(TERM, (self._indexed("Σ", written), " ", inner), opened, closed)
+
+    def _call(self, n: Call, below: list[_Shown]) -> _Shown:
+        if n.function == "power":
+            return self._power(n, below)
+        if n.function == "pi" and not n.args:
+            return _Shown(ATOM, ("pi" if self.ascii else "π",))
+        parts: list[str | _Shown] = [self._function(n.function), "("]
+        for k, t in enumerate(below):
+            parts += [", "] if k else []
+            parts += ["-", _bare(t)] if t.minus else [t]
+        return _Shown(ATOM, (*parts, ")"), *_gathered(below))
+
+    def _function(self, name: str) -> str:
+        stem = name.rstrip("′″‴")
+        primes = name[len(stem) :]
+        if stem == "sigmoid" and not self.ascii and "σ" not in self.names:
+            stem = "σ"
+        if not self.ascii:
+            return stem + primes
+        stem, _, label = stem.partition("^")
+        return self._name(stem) + ("^" + label if label else "") + primes.translate(_ASCII_PRIMES)
+
+    def _power(self, n: Call, below: list[_Shown]) -> _Shown:
+        base, exponent = n.args
+        b, x = below
+        if _divides(n):
+            assert isinstance(exponent, Number)
+            divisor = self._raised(base, b, Number(-exponent.value), x) if exponent.value != -1 else self._grouped(b)
+            one = _Shown(ATOM, ("1",))
+            s = _Shown(TERM, (one, " / ", divisor), *_settled((one, divisor), (False, True)))
+            s.factors, s.under = (one, divisor), (False, True)
+            return s
+        return self._raised(base, b, exponent, x)
+
+    def _raised(self, base: Expr, b: _Shown, exponent: Expr, x: _Shown) -> _Shown:
+        """``base^exponent``."""
+        tensor = isinstance(base, Tensor)
+        held = b if b.level == ATOM and not (tensor and base.name.startswith("∂")) else _Shown(ATOM, ("(", "-" if b.minus else "", _bare(b), ")"))
+        whole = isinstance(exponent, Number) and exponent.value.denominator == 1
+        if isinstance(exponent, Number):
+            text = _digits(abs(exponent.value))
+            if "/" in text and _finite(exponent.value):
+                text = _decimal(abs(exponent.value))
+            sign = "-" if exponent.value < 0 else ""
+            up: tuple[str | _Shown, ...] = (f"^({sign}{text})",) if "/" in text or " " in text else (f"^{sign}{text}",)
+            opened, closed = tuple(dict.fromkeys(b.open)), tuple(b.closed)
+        else:
+            opened, closed = _gathered((b, x))
+            inner = x.text() if x.size < 200 else ""
+            if isinstance(exponent, Tensor) and not exponent.subscripts and inner.isalnum():
+                up = (f"^{inner}",)
+            elif tensor and _LABEL_LIKE.fullmatch(inner):
+                up = ("^{", inner, "}")
+            else:
+                up = ("^(", "-" if x.minus else "", _bare(x), ")")
+        twice = whole and isinstance(exponent, Number) and exponent.value >= 2
+        s = _Shown(POWER, (held, *up), opened + opened if twice else opened, closed)
+        s.shaky = twice and (bool(b.closed) or len(set(b.open)) < len(b.open))
+        return s
+
+    def _bracket(self, n: Bracket, below: list[_Shown]) -> _Shown:
+        left, right = below
+        if self._is_delta(n):
+            letters = tuple(i.name for i in (n.left, n.right) if isinstance(i, Index))
+            return _Shown(ATOM, (self._indexed("delta" if self.ascii else "δ", letters),), letters)
+        opened, closed = _gathered(below)
+        relation = _ASCII_RELATIONS[n.relation] if self.ascii else n.relation
+        signs = ["-" if t.minus else "" for t in below]
+        opened += tuple(c for c in opened if c in left.open and c in right.open)
+        return _Shown(ATOM, ("[", signs[0], _bare(left), f" {relation} ", signs[1], _bare(right), "]"), opened, closed)
+
+    def _reduce(self, n: Reduce, below: list[_Shown]) -> _Shown:
+        body, at = below[0], below[1:]
+        given = tuple(i for t in at for i in t.open)
+        if n.op in MATRIX_OPS and isinstance(n.body, Tensor):
+            plain = Tensor(n.body.name, (Index(ROW), Index(COLUMN)))
+            if reduce(n.op, (ROW, COLUMN), plain, n.at) is n:
+                name = self._tensor_name(n.body.name, rank=0)
+                return _Shown(ATOM, (f"{n.op}({name})", self._subscripts(n.at, at) if n.at else ""), given)
+        opened = tuple(dict.fromkeys([*(i for i in dict.fromkeys(body.open) if i not in n.indices), *given]))
+        closed = tuple(i for i in body.closed if i not in n.indices and i not in opened)
+        parts: list[str | _Shown] = [self._indexed(n.op, n.indices), "(", "-" if body.minus else "", _bare(body), ")"]
+        own = tuple(Index(i) for i in n.indices)
+        if n.at and not (n.at == own and (n.op in NORMALISERS or n.op == "inv")):
+            parts.append("[" + ", ".join(self._subscript(s, t) for s, t in zip(n.at, at, strict=True)) + "]")
+        return _Shown(ATOM, parts, opened, closed)
+
+    def _dim(self, n: Dim) -> str:
+        letter = self.dims.get(n)
+        if letter is not None:
+            return f"dim({self._name(letter)})"
+        return f"dim({self._tensor_name(n.tensor, rank=0)}, {n.axis})"
+
+    # ------------------------------------------------------------------- tensors and their subscripts
+    def _tensor(self, n: Tensor, below: list[_Shown], left: bool = False) -> _Shown:
+        letters = tuple(i for t in below for i in t.open)
+        if n.name.startswith("∂"):
+            return _Shown(POWER, (self._derivative(n, below),), letters)
+        name = self._tensor_name(n.name, len(n.subscripts))
+        if not n.subscripts and not left and n.name in self.indices:
+            return _Shown(ATOM, (name + "[]",))
+        return _Shown(ATOM, (name, self._subscripts(n.subscripts, below)), letters)
+
+    def _derivative(self, n: Tensor, below: list[_Shown]) -> str:
+        """``∂y_i/∂x_k``: the name has one · for every subscript of each tensor in it."""
+        top, _, bottom = n.name.partition("/")
+        order = top[1:2] if top[1:2] in "²³⁴⁵⁶⁷⁸⁹" else ""
+        stems = [top[1 + len(order) :], *bottom.split("∂")[1:]]
+        shown: list[str] = []
+        at = 0
+        for stem in stems:
+            name = stem.rstrip("·")
+            k = len(stem) - len(name)
+            entry = self._subscripts(n.subscripts[at : at + k], below[at : at + k])
+            shown.append(("partial " if self.ascii else "∂") + self._tensor_name(name, k) + entry)
+            at += k
+        if self.ascii and order:
+            shown[0] = shown[0].replace("partial ", f"partial^{'⁰¹²³⁴⁵⁶⁷⁸⁹'.index(order)} ", 1)
+        elif order:
+            shown[0] = "∂" + order + shown[0][1:]
+        return shown[0] + "/" + (" " if self.ascii else "").join(shown[1:])
+
+    def _tensor_name(self, name: str, rank: int) -> str:
+        stem, caret, label = name.partition("^")
+        if caret:
+            label = "^" + label if rank else "^{" + label + "}"
+        adjoints = len(stem) - len(stem.lstrip("δ"))
+        if self.ascii and adjoints and len(stem) > adjoints:
+            return "delta " * adjoints + self._name(stem[adjoints:]) + self._ascii_label(label)
+        if self.ascii and stem == "δ":
+            return "delta" + label
+        return self._name(stem) + (self._ascii_label(label) if self.ascii else label)
+
+    def _ascii_label(self, label: str) -> str:
+        return label
+
+    def _name(self, name: str) -> str:
+        """A name, Greek letters as LaTeX commands on an ASCII terminal."""
+        if not self.ascii or name.isascii():
+            return name
+        words = ["\\" + _COMMAND[c] if c in _COMMAND else c for c in name]
+        if len(words) == 1:
+            return words[0]
+        spaced = "".join(w + " " if w[0] == "\\" else w for w in words).rstrip()
+        return "\\mathrm{" + spaced + "}"
+
+    def _subscripts(self, subscripts: Sequence[Expr], below: Sequence[_Shown]) -> str:
+        if not subscripts:
+            return ""
+        plain = [s.name for s in subscripts if isinstance(s, Index)]
+        if len(plain) == len(subscripts):
+            return self._indexed("", plain)
+        if len(subscripts) == 1 and isinstance(subscripts[0], Number) and subscripts[0].value in range(10):
+            return f"_{subscripts[0].value}"
+        return "[" + ", ".join(self._subscript(s, t) for s, t in zip(subscripts, below, strict=True)) + "]"
+
+    def _indexed(self, name: str, letters: Sequence[str]) -> str:
+        """``Σ_ij`` and the like: compact where every index is one letter."""
+        if all(len(i) == 1 for i in letters):
+            if self.ascii and not all(i.isascii() for i in letters):
+                return name + "_{" + " ".join(self._name(i) for i in letters) + "}"
+            return f"{name}_{''.join(letters)}"
+        return f"{name}[{', '.join(self._name(i) for i in letters)}]"
+
+    def _subscript(self, s: Expr, t: _Shown) -> str:
+        if isinstance(s, (Add, Mul)):
+            return self._affine(s)
+        return t.text()
+
+    def _affine(self, s: Expr) -> str:
+        """``2x+u-1``, with sizes in their long form."""
+        out = ""
+        for k, term in enumerate(s.terms if isinstance(s, Add) else (s,)):
+            factors = term.factors if isinstance(term, Mul) else (term,)
+            minus = isinstance(factors[0], Number) and factors[0].value < 0
+            text = ""
+            for f in factors:
+                if isinstance(f, Number):
+                    piece = "" if abs(f.value) == 1 and len(factors) > 1 else str(abs(f.value))
+                elif isinstance(f, Dim):
+                    piece = f"dim({self._tensor_name(f.tensor, rank=0)}, {f.axis})"
+                elif isinstance(f, (Add, Mul)):
+                    piece = f"({self._affine(f)})"
+                elif isinstance(f, Tensor):
+                    piece = self._tensor(f, [self.shown(c, []) for c in f.subscripts]).text()
+                else:
+                    piece = self._name(f.name) if isinstance(f, Index) else str(f)
+                tight = text.isdigit() and piece[:1].isalpha() and piece[:1] not in "eE"
+                text += piece if not text or tight else " " + piece
+            out += ("-" if minus else "+" if k else "") + text
+        return out
+
+
+# --------------------------------------------------------------------------- pieces
+def _bare(t: _Shown) -> _Shown:
+    """The text without its minus, which the caller has written."""
+    if not t.minus:
+        return t
+    s = _Shown(t.level, t.parts, t.open, t.closed)
+    return s
+
+
+def _as_term(t: _Shown) -> _Shown:
+    """A factor that stands for the sum of itself: no longer a factor, since in a product it is held together."""
+    s = _Shown(TERM, (t,), *_settled((t,), None))
+    s.factors = (t,)
+    return s
+
+
+def _divides(f: Expr) -> bool:
+    """Whether a factor is written under a /: a whole negative power."""
+    if isinstance(f, Call) and f.function == "power":
+        n = f.args[1]
+        return isinstance(n, Number) and n.value < 0 and n.value.denominator == 1
+    return False
+
+
+def _settled(factors: Sequence[_Shown], under: Sequence[bool] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The letters that a product has open and closes."""
+    letters = dict.fromkeys(i for f in factors for i in (*f.open, *f.closed))
+    lone = {i: place(i, factors, under, ()) == "lone" for i in letters}
+    return tuple(i for i in letters if lone[i]), tuple(i for i in letters if not lone[i])
+
+
+def _gathered(parts: Sequence[_Shown]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The letters that are open in some part, and those closed in some and open in none."""
+    opened = dict.fromkeys(i for p in parts for i in p.open)
+    return tuple(opened), tuple(dict.fromkeys(i for p in parts for i in p.closed if i not in opened))
+
+
+def _wrap_sum(t: _Shown) -> str:
+    text = _bare(t).text()
+    return f"({text})" if t.level == SUM else text
+
+
+def _finite(v: Fraction) -> bool:
+    d = v.denominator
+    for p in (2, 5):
+        while d % p == 0:
+            d //= p
+    return d == 1
+
+
+def _digits(v: Fraction) -> str:
+    """A number that is not negative: 3, 1/2, 0.02, 1e-5, 12/35."""
+    n, d = v.numerator, v.denominator
+    if n.bit_length() > 3 * MAX_DIGITS or d.bit_length() > 3 * MAX_DIGITS:
+        if d != 1:
+            return f"({_whole(n)}) / ({_whole(d)})"
+        return _whole(n)
+    if d == 1:
+        return _whole(n)
+    if d < 10 or not _finite(v):
+        return f"{n}/{d}"
+    text = _decimal(v)
+    return text if len(text) <= MAX_DIGITS else f"{n}/{d}"
+
+
+def _decimal(v: Fraction) -> str:
+    """A finite decimal, exactly."""
+    shift = 0
+    while v.denominator != 1:
+        v *= 10
+        shift += 1
+    digits = str(v.numerator)
+    if shift - len(digits) >= 4:
+        return f"{digits}e-{shift}" if len(digits) == 1 else f"{digits[0]}.{digits[1:]}e-{shift - len(digits) + 1}"
+    digits = digits.rjust(shift + 1, "0")
+    return f"{digits[:-shift]}.{digits[-shift:]}" if shift else digits
+
+
+def _whole(n: int) -> str:
+    """A whole number; one of more digits than may be written at once as a sum of parts."""
+    if n.bit_length() <= 3 * MAX_DIGITS:
+        text = str(n)
+        zeros = len(text) - len(text.rstrip("0"))
+        return f"{text[:-zeros]}e{zeros}" if zeros > 12 else text
+    step = 10**80
+    parts: list[str] = []
+    shift = 0
+    while n:
+        n, low = divmod(n, step)
+        if low:
+            parts.append(f"{low}e{shift}" if shift else str(low))
+        shift += 80
+    return " + ".join(reversed(parts))

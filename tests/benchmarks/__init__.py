@@ -1,0 +1,1 @@
+"""Timings, printed as a table by ``python -m tests.benchmarks``; nothing here is asserted by the tests."""

@@ -1,0 +1,101 @@
+"""``python -m tests.benchmarks [seconds]``: one table. ``seconds`` is the time that each pair is run (default 5)."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import tensorprop as tp
+from tests.benchmarks.clock import best, import_time, interleaved, seconds
+from tests.benchmarks.models import LABELS, Model, models
+
+
+def agreement(model: Model) -> float:
+    """The largest difference of loss and gradients from JAX's, relative to the largest entry of each."""
+    pairs = zip(jax.tree.leaves(model.ours()), jax.tree.leaves(model.theirs()), strict=True)
+    return max(float(jnp.max(jnp.abs(a - b)) / jnp.max(jnp.abs(b))) for a, b in pairs)
+
+
+def first_calls(model: Model) -> tuple[float, float]:
+    """Seconds from nothing to the first result: ours (deriving, tracing, compiling) and JAX's."""
+    ours, theirs = model.fresh()
+    mine = seconds(lambda: ours(model.params, **model.data))
+    other = seconds(lambda: theirs(model.params, model.data))
+    return mine, other
+
+
+def steps(budget: float) -> None:
+    head = ("training step", "ours ms", "JAX ms", "JAX / ours", "10–90 %", "first call s", "JAX's s", "difference")
+    print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
+    for m in models():
+        difference = agreement(m)
+        mine, other = first_calls(m)
+        r = interleaved(m.ours, m.theirs, budget)
+        cells = (
+            m.name,
+            f"{r.ours:.3f}",
+            f"{r.theirs:.3f}",
+            f"**{r.middle:.3f}**",
+            f"{r.low:.2f}–{r.high:.2f}",
+            f"{mine:.2f}",
+            f"{other:.2f}",
+            f"{difference:.0e}",
+        )
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def compilation() -> None:
+    rows: list[tuple[str, str]] = []
+
+    def timed(name: str, f: Callable[[], Any], per: int = 1, unit: str = "ms") -> None:
+        scale = {"ms": 1e3, "µs": 1e6}[unit]
+        rows.append((name, f"{scale * best(f) / per:.2f} {unit}"))
+
+    fresh = iter(range(10**6))
+
+    def thousand() -> str:
+        tag = next(fresh)  # new names each time, so that nothing is known already
+        return "\n".join(f"z{n}v{tag}_bj = a{n}_bi W{n}_ij + b{n}_j" for n in range(1000))
+
+    chain = ["h0_i = x_i"]
+    chain += [f"h{n}_i = tanh(h{n - 1}_j W{n}_ji + b{n}_i)" for n in range(1, 101)]
+    deep = tp.parse("; ".join([*chain, "E = h100_i y_i"]))
+    texts = iter([thousand() for _ in range(5)])
+    timed("parse, per equation (System of 1,000)", lambda: tp.parse(next(texts)), per=1000, unit="µs")
+    timed("derive the Hessian of x_i A_ij x_j", lambda: tp.derive("y = x_i A_ij x_j", wrt=("x_k", "x_l")))
+    timed("adjoint of the MLP, 9 equations", lambda: tp.adjoint(LABELS.format(f="tanh")))
+    timed("adjoint of a chain of 100 layers", lambda: tp.adjoint(deep))
+    shapes = {n: np.zeros((64,) * deep.rank(n), np.float32) for n in deep.inputs}
+    wrt = [n for n in deep.inputs if n not in ("x", "y")]
+    data = {n: shapes[n] for n in ("x", "y")}
+    params = {n: shapes[n] for n in wrt}
+    timed("derive and trace its gradient", lambda: jax.make_jaxpr(tp.value_and_grad(deep, wrt))(params, **data))
+    rows.append(("import tensorprop (fresh interpreter)", f"{1e3 * import_time('tensorprop'):.0f} ms"))
+    rows.append(("import jax, for comparison", f"{1e3 * import_time('jax'):.0f} ms"))
+    print("\n| before the first step | |\n|---|---|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+
+
+def main() -> None:
+    budget = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
+    device = jax.devices()[0]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    print(
+        f"{platform.machine()} ({platform.system()}), {cores} cores, {device.platform}; Python {platform.python_version()}, "
+        f"JAX {jax.__version__}, NumPy {np.__version__}, tensorprop {tp.__version__}; float32\n"
+    )
+    steps(budget)
+    compilation()
+
+
+main()

@@ -1,0 +1,88 @@
+"""The models that are timed: each as equations, and as the JAX code that one would write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import tensorprop as tp
+
+LAYERS = """
+    z1_bi = x_bp W1_pi + b1_i;  a1_bi = {f}(z1_bi)
+    z2_bj = a1_bi W2_ij + b2_j; a2_bj = {f}(z2_bj)
+    s_bc = a2_bj W3_jc + b3_c
+    L_bc = logsoftmax_c(s_bc)
+"""
+LABELS = LAYERS + "E = -Σ_bc [y_b = c] L_bc / dim(b)"
+SOFT = LAYERS + "E = -y_bc L_bc / dim(b)"
+SQUARES = "h_bj = tanh(x_bi W1_ij + b1_j); o_bk = h_bj W2_jk + b2_k; E = 1/2 (o_bk - y_bk)^2 / dim(b)"
+
+NAMES = ("W1", "b1", "W2", "b2", "W3", "b3")
+
+
+class Model(NamedTuple):
+    """A training step without its update, two ways: both take (params, data) and give (loss, gradients)."""
+
+    name: str
+    ours: Callable[[], Any]
+    theirs: Callable[[], Any]
+    fresh: Callable[[], tuple[Any, Any]]
+    params: dict[str, Any]
+    data: dict[str, Any]
+
+
+def _weights(sizes: tuple[int, ...], seed: int = 0) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    params: dict[str, Any] = {}
+    for k, (m, n) in enumerate(zip(sizes, sizes[1:], strict=False), 1):
+        params[f"W{k}"] = jnp.asarray(rng.normal(size=(m, n)) / np.sqrt(m), jnp.float32)
+        params[f"b{k}"] = jnp.zeros(n, jnp.float32)
+    return params
+
+
+def _mlp(activation: Callable[[Any], Any], labels: bool) -> Callable[[Any, Any], Any]:
+    def loss(p: Any, d: Any) -> Any:
+        a = activation(d["x"] @ p["W1"] + p["b1"])
+        a = activation(a @ p["W2"] + p["b2"])
+        logp = jax.nn.log_softmax(a @ p["W3"] + p["b3"])
+        if labels:
+            return -jnp.mean(jnp.take_along_axis(logp, d["y"][:, None], axis=1))
+        return -jnp.mean(jnp.sum(d["y"] * logp, axis=1))
+
+    return loss
+
+
+def _squares(p: Any, d: Any) -> Any:
+    h = jnp.tanh(d["x"] @ p["W1"] + p["b1"])
+    o = h @ p["W2"] + p["b2"]
+    return 0.5 * jnp.sum((o - d["y"]) ** 2) / o.shape[0]
+
+
+def _model(name: str, text: str, loss: Callable[[Any, Any], Any], params: dict[str, Any], data: dict[str, Any]) -> Model:
+    def fresh() -> tuple[Any, Any]:
+        return tp.value_and_grad(text, wrt=tuple(params)), jax.jit(jax.value_and_grad(loss))
+
+    ours, theirs = fresh()
+    return Model(name, lambda: ours(params, **data), lambda: theirs(params, data), fresh, params, data)
+
+
+def models() -> list[Model]:
+    """MLPs with softmax cross-entropy and squares; sizes and batches as their names say."""
+    rng = np.random.default_rng(1)
+    made: list[Model] = []
+    for sizes, batch in (((784, 512, 512, 10), 128), ((64, 128, 128, 10), 64)):
+        x = jnp.asarray(rng.normal(size=(batch, sizes[0])), jnp.float32)
+        hard = jnp.asarray(rng.integers(0, sizes[-1], batch), jnp.int32)
+        soft = jax.nn.softmax(jnp.asarray(rng.normal(size=(batch, sizes[-1])), jnp.float32))
+        name = f"MLP {'-'.join(map(str, sizes))}, batch {batch}"
+        for f, act in (("relu", jax.nn.relu), ("tanh", jnp.tanh)):
+            params = _weights(sizes)
+            made.append(_model(f"{name}, {f}, labels", LABELS.format(f=f), _mlp(act, True), params, {"x": x, "y": hard}))
+            made.append(_model(f"{name}, {f}, soft labels", SOFT.format(f=f), _mlp(act, False), params, {"x": x, "y": soft}))
+    x, y = (jnp.asarray(rng.normal(size=(256, n)), jnp.float32) for n in (256, 64))
+    made.append(_model("MLP 256-256-64, batch 256, tanh, squares", SQUARES, _squares, _weights((256, 256, 64)), {"x": x, "y": y}))
+    return made
