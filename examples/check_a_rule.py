@@ -17,7 +17,7 @@ class Dense(tp.Layer):
 class Slip(tp.Layer):
     """A softmax whose rule forgets that every output depends on every input."""
 
-    forward = "p_t = exp(s_t) / Σ_u exp(s_u)"
+    forward = "p_t = softmax_t(s_t)"
     backward = "δs_t = p_t (1 - p_t) δp_t"
 
 

@@ -15,7 +15,8 @@ from tensorprop.calculus.rewrite import Law, law
 from tensorprop.core.build import MAX_EXPONENT, add, mul, number, power, rename, substitute, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Sum, Tensor
-from tensorprop.core.walk import freshen
+from tensorprop.core.walk import freshen, witness
+from tensorprop.errors import UnknownRange
 
 __all__ = ["SIMPLIFY"]
 
@@ -137,7 +138,7 @@ def common_factor(e: Expr) -> Expr | None:
     if aligned is not None:
         bound, bodies = aligned
         taken = _take(bodies)
-        if taken is not None:
+        if taken is not None and _told(bound, bodies):
             return sum_over(bound, taken)
     return _take(list(e.terms)) if any(isinstance(t, Sum) for t in e.terms) else None
 
@@ -160,6 +161,17 @@ def _take(terms: list[Expr]) -> Expr | None:
             left[f] -= 1
             order.append(f)
     return mul(*order, inner) if common[first[0]] > 0 else mul(inner, *order)
+
+
+def _told(bound: tuple[str, ...], bodies: list[Expr]) -> bool:
+    """Whether a shared factor tells the range of every letter: two sums over i may run over different ranges."""
+    common = set(factors(bodies[0])).intersection(*(factors(b) for b in bodies[1:]))
+    try:
+        for i in bound:
+            witness(mul(*(f for f in factors(bodies[0]) if f in common)), i)
+    except UnknownRange:
+        return False
+    return True
 
 
 def _outer(t: Expr) -> list[Expr]:

@@ -3,7 +3,8 @@
 In: a System. Out: an equal System in which, for real numbers,
 
     exp(s_t) / Σ_u exp(s_u)   is   softmax_t(s_t)          log softmax_t(s_t)     is   logsoftmax_t(s_t)
-    log Σ_u exp(s_u)          is   logsumexp_u(s_u)         log(1 + exp(x))        is   softplus(x)
+    log Σ_u exp(s_u)          is   logsumexp_u(s_u)         s_t - logsumexp_u(s_u) is   logsoftmax_t(s_t)
+    log(1 + exp(x))           is   softplus(x)
     1 / (1 + exp(-x))         is   σ(x)                     log σ(x), log(1-σ(x))  is   logsigmoid(x), logsigmoid(-x)
 
 also where the parts have names of their own (``e_t = exp(s_t)``). Meant for what is computed, not for what is shown.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensorprop.core.build import MINUS_ONE, ONE, call, mul, negate, reduce, substitute
+from tensorprop.core.build import MINUS_ONE, ONE, add, call, mul, negate, reduce, substitute
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Reduce, Sum, Tensor
 from tensorprop.core.walk import transform
@@ -49,6 +50,8 @@ def stabilise(s: System | Equation | str) -> System:
 
 
 def _stable(e: Expr, look: Look) -> Expr:
+    if isinstance(e, Add):
+        return _difference(e.terms, look) or e
     if isinstance(e, Mul):
         return _quotient(e.factors, look) or e
     if isinstance(e, Call):
@@ -99,6 +102,22 @@ def _quotient(factors: tuple[Expr, ...], look: Look) -> Expr | None:
                 if found is not None:
                     at = [found[i] for i in total.indices]
                     return mul(*rest[:j], reduce("softmax", total.indices, b, at), *rest[j + 1 :])
+    return None
+
+
+def _difference(terms: tuple[Expr, ...], look: Look) -> Expr | None:
+    """A term s_t less log Σ_u exp(s_u), taken together."""
+    for k, less in enumerate(terms):
+        if not isinstance(less, Mul) or less.factors[0] is not MINUS_ONE or len(less.factors) != 2:
+            continue
+        total = look(less.factors[1])
+        if not isinstance(total, Reduce) or total.op != "logsumexp":
+            continue
+        for j, s in enumerate(terms):
+            found = match(total.body, s, total.indices)
+            if found is not None:
+                together = reduce("logsoftmax", total.indices, total.body, [found[i] for i in total.indices])
+                return add(*(together if n == j else t for n, t in enumerate(terms) if n != k))
     return None
 
 

@@ -178,7 +178,7 @@ class _Evaluation:
         letters, places, _ = _aligned(self.xp, [self.at(s, sizes) for s in e.subscripts])
         whole = [self.xp.rint(p).astype(int) for p in places]
         for axis, (s, p) in enumerate(zip(e.subscripts, whole, strict=True)):
-            if isinstance(s, Index) or isinstance(p, jax.core.Tracer) or not p.size:
+            if isinstance(s, Index) or isinstance(p, jax.Array) or not p.size:
                 continue
             if p.min() < 0 or p.max() >= array.shape[axis]:
                 raise OutOfRange(

@@ -194,7 +194,7 @@ def _is_equation(text: str) -> bool:
 
 def _paired(ours: dict[str, Equation], theirs: dict[str, Equation]) -> list[tuple[Equation, Equation]]:
     if len(ours) == 1 and len(theirs) == 1:
-        return [(*ours.values(), *theirs.values())]
+        return list(zip(ours.values(), theirs.values(), strict=True))
     if set(ours) != set(theirs):
         raise UsageError(
             f"the outputs do not correspond: {', '.join(ours)}, and {', '.join(theirs)}",

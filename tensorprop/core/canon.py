@@ -169,6 +169,8 @@ def _sum(indices: tuple[str, ...], p: Poly) -> Poly:
 
 def _power(p: Poly, n: Fraction) -> Poly:
     """A numeric power: of one product factor by factor, of a sum multiplied out while it is small."""
+    if n == 1:
+        return p
     if not p:
         return {} if n > 0 else _atom(power(ZERO, number(n)))
     if len(p) == 1:
@@ -296,7 +298,9 @@ def _tidy(bound: tuple[str, ...], factors: dict[Expr, Fraction]) -> Poly:
 
 def _compound(a: Expr, n: Fraction) -> bool:
     """Whether a factor can be read as a product of others; the base of a root or of a divisor stays whole."""
-    return n.denominator == 1 and (isinstance(a, Number) or (n > 0 and isinstance(a, (Mul, Sum))))
+    if isinstance(a, Sum):
+        return n.denominator == 1 and 1 <= n <= MAX_POWER
+    return n.denominator == 1 and (isinstance(a, Number) or (n > 0 and isinstance(a, Mul)))
 
 
 def _one_point(

@@ -155,7 +155,9 @@ class Letters:
                 open_ties.append(frozenset(group))
                 continue
             for letter in letters:
-                self._put(known, letter, told[0])
+                old = known.setdefault(letter, told[0])
+                if old[:2] != told[0][:2]:
+                    self._meet(letter, told[0], old)
         return Told(known, tuple(open_ties))
 
 

@@ -59,7 +59,7 @@ class Layer:
     # Dense
     z_j = a_i W_ij + b_j
     # backward
-    δa_i = δz_j W_ij    # derived
+    δa_i = W_ij δz_j    # derived
     δW_ij = a_i δz_j
     δb_j = δz_j    # derived
     """

@@ -16,8 +16,8 @@ class Softmax(Layer):
     Shapes: z (j), p (j); further axes in front are carried along.
     Reference: Bridle, Probabilistic interpretation of feedforward classification network outputs (1990).
 
-    >>> print(Softmax().rules)
-    δz_j = p_j (δp_j - Σ_k p_k δp_k)
+    >>> print(Softmax().system)
+    p_j = softmax_j(z_j)
     """
 
     forward = "p_j = softmax_j(z_j)"
@@ -32,8 +32,8 @@ class LogSoftmax(Layer):
     Shapes: z (j), l (j); further axes in front are carried along.
     Reference: Goodfellow, Bengio, Courville, Deep Learning (2016), section 6.2.2.3.
 
-    >>> print(LogSoftmax().rules)
-    δz_j = δl_j - exp(l_j) Σ_k δl_k
+    >>> print(LogSoftmax().system)
+    l_j = logsoftmax_j(z_j)
     """
 
     forward = "l_j = logsoftmax_j(z_j)"

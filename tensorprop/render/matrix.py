@@ -268,10 +268,17 @@ class _Conversion:
         return Dim(*self._ranges.find(d.tensor, d.axis))
 
     def _letter(self, tensor: str, axis: int) -> str:
+        """A letter that runs along this axis, or along one of the same size."""
+        kin = self._ranges.find(tensor, axis)
+        primal = tuple(zip(primal_axes(self._eq.target) or (), self._eq.letters, strict=False))
+        for (name, k), letter in primal:
+            if self._ranges.find(name, k) == kin:
+                return letter
         for t in (*tensors_of(self._eq.value), self._eq.target):
-            if t.name == tensor and isinstance(s := t.subscripts[axis], Index):
-                return s.name
-        return f"{tensor}{axis + 1}"
+            for k, s in enumerate(t.subscripts):
+                if isinstance(s, Index) and self._ranges.find(t.name, k) == kin:
+                    return s.name
+        return f"{tensor},{axis + 1}"
 
     def _name(self, t: Tensor) -> m.Name:
         slots: list[str | int | None] = []
@@ -798,6 +805,8 @@ def weight(t: Tree) -> float:
                 total += sum(level(f) < m.PRODUCT or isinstance(f, m.Product) for f in factors)
                 if isinstance(factors[0], m.Number) and factors[0].value == -1:
                     total -= 1
+                pairs = zip(factors, factors[1:], strict=False)
+                total -= 0.5 * any(_eleven(a, b) for a, b in pairs)
             case m.Hadamard(factors):
                 total += len(factors) - 1 + sum(level(f) < m.HADAMARD for f in factors)
             case m.Sum(terms):
@@ -819,6 +828,13 @@ def weight(t: Tree) -> float:
             case _:
                 total += 1
     return total
+
+
+def _eleven(a: Tree, b: Tree) -> bool:
+    """Whether two factors are 11ᵀ, whatever the two lengths."""
+    one = a.of if isinstance(a, m.Transpose) else a
+    other = b.of if isinstance(b, m.Transpose) else b
+    return isinstance(one, m.Ones) and isinstance(other, m.Ones) and a.kind == "column" and b.kind == "row"
 
 
 def _transposes(t: Tree) -> int:

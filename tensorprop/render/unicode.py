@@ -160,7 +160,7 @@ def _between(before: Tree, after: Tree, left: str, right: str) -> str:
     if isinstance(before, m.Number) and right[0].isdigit():
         return "·"
     if isinstance(before, m.Number):
-        return " " if _wide(after, right) and not isinstance(after, (m.Apply, m.Diag)) or "/" in left else ""
+        return " " if _wide(after, right) or "/" in left else ""
     if before.kind == "scalar" and not left.endswith(")"):
         return " "
     if before.kind == "scalar" and after.kind != "scalar":
@@ -231,8 +231,7 @@ def _(t: m.Power, style: Style) -> str:
 
 @show.register
 def _(t: m.ElementPower, style: Style) -> str:
-    exponent = show(t.exponent, style).replace("−", "-")
-    return f"{_at(t.base, ATOM, style)}^{{∘{exponent}}}"
+    return f"{_at(t.base, ATOM, style)}^{{∘{show(t.exponent, style)}}}"
 
 
 @show.register

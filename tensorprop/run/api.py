@@ -13,7 +13,6 @@ from typing import Any, Literal
 from tensorprop.calculus import adjoint, stabilise
 from tensorprop.core.equation import Equation, System, primal_axes
 from tensorprop.core.expr import Bracket, Expr, Tensor
-from tensorprop.core.walk import postorder
 from tensorprop.errors import MissingInput, NonNumericDtype, TensorpropError, UnknownName, UsageError, near
 from tensorprop.run.arrays import accept, look
 from tensorprop.run.extents import extents, supported
@@ -277,13 +276,15 @@ def _program(
 def _compared(s: System) -> frozenset[str]:
     """Inputs that stand in brackets only, such as labels: their dtype is not that of the computation."""
     values: set[str] = set()
-    for eq in s:
-        inner: set[Expr] = set()
-        for e in reversed(list(postorder(eq.value))):
-            if isinstance(e, Bracket):
-                inner.update(e.children)
-            elif isinstance(e, Tensor) and e not in inner:
-                values.add(e.name)
+    seen: set[Expr] = set()
+    stack = [eq.value for eq in s]
+    while stack:
+        e = stack.pop()
+        if isinstance(e, Tensor):
+            values.add(e.name)
+        elif e not in seen and not isinstance(e, Bracket):
+            seen.add(e)
+            stack.extend(e.children)
     return frozenset(s.inputs) - values
 
 

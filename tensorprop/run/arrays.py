@@ -15,7 +15,7 @@ from tensorprop.core.equation import System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Sum, Tensor
 from tensorprop.core.walk import postorder
 from tensorprop.errors import ComplexConvention, IntegerOverflowRisk, NonNumericDtype, RaggedInput, TensorpropError
-from tensorprop.run.extents import Extents, Key, entries, extents
+from tensorprop.run.extents import Extents, Key, brief, entries, extents
 from tensorprop.text import locate
 
 __all__ = ["Given", "accept", "look"]
@@ -185,7 +185,8 @@ def _refuse_overflow(sizes: Extents, given: Mapping[str, Given]) -> None:
             (node, _), reach, dtype = worst
             found = [e for e in postorder(node) if isinstance(e, Tensor) and e.name in narrow]
             raise IntegerOverflowRisk(
-                f"{dtype} may overflow: {node} can reach {_size(reach.value)}, and {dtype} ends at {np.iinfo(dtype).max}",
+                f"{dtype} may overflow: {brief(node)} can reach {_size(reach.value)}, "
+                f"and {dtype} ends at {np.iinfo(dtype).max}",
                 fix=f"cast {' and '.join(dict.fromkeys(e.name for e in found))} to int32 or float first",
                 about=(number[eq], found[0]),
             )

@@ -30,9 +30,9 @@ from tensorprop.errors import (
     Unsupported,
     near,
 )
-from tensorprop.text import locate
+from tensorprop.text import locate, show
 
-__all__ = ["Extents", "Key", "Visit", "entries", "extents", "supported"]
+__all__ = ["Extents", "Key", "Visit", "brief", "entries", "extents", "supported"]
 
 Key = tuple[Expr, tuple[int, ...]]
 """A node, and the sizes of its free letters in alphabetical order."""
@@ -225,36 +225,39 @@ class _Work:
 
     def _meet(self, letter: str, one: Place, other: Place) -> None:
         """Two axes under one letter have one size."""
+        if one.entry is other.entry and one.axis > other.axis:
+            one, other = other, one
         a, b = self.shapes[one.name][one.axis], self.shapes[other.name][other.axis]
         if a == b:
             return
-        if 1 in (a, b):
-            small, large = (one, other) if a == 1 else (other, one)
-            raise SizeOneBroadcast(
-                f"index {letter} is {a} on {_axis(one)} and {b} on {_axis(other)}; an axis of size 1 is not stretched",
-                known=self._known(letter, one, other),
-                fix=f"drop that axis of {small.name}, or sum {large.name} over {letter} first"
-                if small.name != large.name
-                else f"give the two axes of {small.name} different letters",
-                about=(self.now, other.entry, other.axis),
-            )
-        raise SizeMismatch(
-            f"index {letter} is {a} on {_axis(one)} and {b} on {_axis(other)}",
-            known=self._known(letter, one, other),
-            fix="pass arrays whose axes agree, or give the two axes different letters",
-            about=(self.now, other.entry, other.axis),
+        (i, _), (j, place) = self._written(letter, one), self._written(letter, other)
+        if i == j:
+            problem = f"index {i} is {a} on {_axis(one)} and {b} on {_axis(other)}"
+        else:  # a bracket, an entry outside a softmax, or a square matrix
+            problem = f"{i} is {a} on {_axis(one)} and {j} is {b} on {_axis(other)}, though both run over one range"
+        names = {p.entry if p.entry.name == p.name else p.name: self.shapes[p.name] for p in (one, other)}
+        known = "; ".join(f"{name} has shape {_shape(shape)}" for name, shape in names.items())
+        about = (self.now, other.entry, place)
+        if 1 not in (a, b):
+            fix = "pass arrays whose axes agree, or give the two axes different letters"
+            raise SizeMismatch(problem, known=known, fix=fix, about=about)
+        small, large = (one, other) if a == 1 else (other, one)
+        raise SizeOneBroadcast(
+            f"{problem}; an axis of size 1 is not stretched",
+            known=known,
+            fix=f"drop that axis of {small.name}, or sum {large.name} over {i if small is other else j} first"
+            if small.name != large.name
+            else f"pass an array {small.name} whose two axes agree, or give them different letters",
+            about=about,
         )
 
-    def _known(self, letter: str, one: Place, other: Place) -> str:
-        facts = [
-            f"{p.entry if p.entry.name == p.name else p.name} has shape {_shape(self.shapes[p.name])}"
-            for p in (one, other)
-        ]
-        for place in (one, other):
-            at = place.entry.subscripts[place.axis] if place.axis < len(place.entry.subscripts) else None
-            if isinstance(at, Index) and at.name != letter:
-                facts.append(f"{letter} and {at.name} run over one range: a bracket or a square matrix equates them")
-        return "; ".join(dict.fromkeys(facts))
+    def _written(self, letter: str, place: Place) -> tuple[str, int]:
+        """The letter that stands in the entry for this axis, and at which of its subscripts."""
+        if place.entry.name != place.name:  # a derivative, which has the axes of what it is derived by
+            letters = place.entry.letters or ()
+            return letter, letters.index(letter) if letter in letters else 0
+        at = place.entry.subscripts[place.axis]
+        return (at.name if isinstance(at, Index) else letter), place.axis
 
 
 def _inputs(system: System, given: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
@@ -306,6 +309,12 @@ def entries(system: System) -> dict[str, tuple[int, Tensor]]:
     return found
 
 
+def brief(e: Expr) -> str:
+    """The expression as people write it, its first 60 characters if there are more."""
+    text = show(e)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
 def _axis(place: Place) -> str:
     return f"axis {place.axis + 1} of {place.name}"
 
@@ -338,12 +347,12 @@ def _refusal(e: Expr) -> Unsupported | None:
             for s in e.subscripts:
                 if any(isinstance(t, Tensor) for t in postorder(s)):
                     return Unsupported(
-                        f"{e} looks its entry up in another tensor, which cannot be compiled yet",
+                        f"{brief(e)} looks its entry up in another tensor, which cannot be compiled yet",
                         fix="pick the entry by a sum over a bracket, Σ_v E_vd [v = t_b], or index the array beforehand",
                     )
                 if not isinstance(s, (Index, Number)):
                     return Unsupported(
-                        f"{e} has the shifted subscript {s}, which cannot be compiled yet",
+                        f"{brief(e)} has the shifted subscript {brief(s)}, which cannot be compiled yet",
                         fix="pass the shifted array as an input of its own; derivatives work as they are",
                     )
         case Reduce() if e.op in MATRIX_OPS:

@@ -543,7 +543,8 @@ class _Planner:
         names = {i: p.called(f.names[i]) for i in f.key[0].free}
         item = self.items[f.key]
         letters = item.expr.letters if isinstance(item.expr, Tensor) else None
-        return _Array(tuple(names[i] for i in letters or f.letters), item._replace(expr=rename(item.expr, names)), f.key[0])
+        axes = tuple(names[i] for i in letters or f.letters)
+        return _Array(axes, item._replace(expr=rename(item.expr, names)), f.key[0])
 
     def _contraction(self, v: Visit, p: _Product) -> _Item:
         """A sum over a product, two operands at a time."""

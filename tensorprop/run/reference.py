@@ -20,7 +20,7 @@ from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.errors import NonNumericDtype, OutOfRange, PlanTooLarge, TensorpropError, Unsupported
 from tensorprop.run.arrays import accept
-from tensorprop.run.extents import Extents, Key, Visit
+from tensorprop.run.extents import Extents, Key, Visit, brief
 from tensorprop.run.functions import NUMPY, NUMPY_REDUCE
 from tensorprop.text import locate
 
@@ -187,7 +187,7 @@ class _Evaluation:
         for e, part in zip(v.node.children if subscripts is None else subscripts, parts, strict=True):
             whole = part if part.dtype.kind in "iu" else np.rint(np.real(part)).astype(np.int64)
             if not np.array_equal(whole, part):
-                raise NonNumericDtype(f"the subscript {e} is not a whole number", about=v.node)
+                raise NonNumericDtype(f"the subscript {brief(e)} is not a whole number", about=v.node)
             found.append(self._aligned(e, whole, v))
         return found
 
@@ -200,7 +200,7 @@ def _pick(array: Array, plain: Sequence[str], subscripts: Sequence[Array], v: Vi
             wrong = s.min() if s.min() < 0 else s.max()
             name = f"axis {axis + 1} of {e.name}" if isinstance(e, Tensor) else f"axis {axis + 1} of the result"
             raise OutOfRange(
-                f"a subscript of {e} is {wrong}, outside {name}, which has size {size}",
+                f"a subscript of {brief(e)} is {wrong}, outside {name}, which has size {size}",
                 known=f"subscripts count from 0: 0 to {size - 1}",
                 about=e,
             )
@@ -226,7 +226,7 @@ def _affordable(v: Visit, dtype: np.dtype[Any]) -> None:
         need *= math.prod(v.bound.values())
     if need > _LIMIT:
         raise PlanTooLarge(
-            f"the reference would hold {need / 2**30:,.1f} GiB for {v.node}",
+            f"the reference would hold {need / 2**30:,.1f} GiB for {brief(v.node)}",
             known="it keeps every index of a product at once; its limit is 8 GiB",
             fix='compile with backend="jax", which chooses an order, or take smaller sizes',
             about=v.node,

@@ -19,7 +19,7 @@ from tensorprop.core.names import MATRIX_OPS, NORMALISERS
 from tensorprop.core.walk import postorder
 from tensorprop.text.scan import GREEK, LETTERS
 from tensorprop.text.syntax import COLUMN, MAX_DIGITS, ROW, SYMBOLS
-from tensorprop.text.terms import axis_of, place
+from tensorprop.text.terms import axis_of, gathered, place, settled
 
 __all__ = ["MAX_SHOWN", "show"]
 
@@ -70,21 +70,32 @@ def _equation(eq: Equation, ascii: bool, names: frozenset[str], defines_delta: b
 class _Shown:
     """A text in pieces, and what the rule of sums sees of it. ``factors`` are those of a product."""
 
-    __slots__ = ("closed", "factors", "level", "minus", "open", "parts", "shaky", "size", "under")
+    __slots__ = ("alt", "closed", "factors", "level", "minus", "open", "parts", "raised", "shaky", "size", "soft", "under")
 
-    def __init__(self, level: int, parts: Sequence[str | _Shown], open: tuple[str, ...] = (), closed: tuple[str, ...] = ()) -> None:
-        self.level, self.open, self.closed = level, open, closed
+    def __init__(
+        self, level: int, parts: Sequence[str | _Shown], open: tuple[str, ...] = (), closed: tuple[str, ...] = (), soft: tuple[str, ...] = ()
+    ) -> None:
+        self.level, self.open, self.closed, self.soft = level, open, closed, soft
         self.parts = tuple(parts)
         self.size = sum(len(p) if isinstance(p, str) else p.size for p in parts)
         if self.size > MAX_SHOWN:
             self.parts, self.size = ("…",), 1
         self.minus = False  # a minus goes in front of the text
-        self.shaky = False  # a power whose base sums inside, or has a letter twice
+        self.raised = False  # a whole power
+        self.shaky = False  # one whose base sums inside, or has a letter twice
+        self.alt: _Shown | None = None  # the same sum with its Σ, where this text leaves it out
         self.factors: Sequence[_Shown] = (self,)
         self.under: Sequence[bool] | None = None
 
     def doubt(self, letter: str, outer: Collection[str]) -> bool:
         return self.shaky
+
+    def first(self) -> str:
+        """The first character of the text."""
+        p: str | _Shown = self
+        while isinstance(p, _Shown):
+            p = "-" if p.minus else next(q for q in p.parts if q)
+        return p[0]
 
     def text(self) -> str:
         out: list[str] = ["-"] if self.minus else []
@@ -212,7 +223,7 @@ class _Printer:
             case Tensor():
                 return self._tensor(n, below)
             case Add():
-                return self._add(below)
+                return self._add(n, below)
             case Mul():
                 return self._mul(n.factors, below)
             case Sum():
@@ -242,15 +253,16 @@ class _Printer:
         s.minus = v < 0
         return s
 
-    def _add(self, below: list[_Shown]) -> _Shown:
+    def _add(self, n: Add, below: list[_Shown]) -> _Shown:
         parts: list[str | _Shown] = []
-        for k, t in enumerate(below):
+        terms = [_term(self._grouped(t) if t.level == SUM else t if n is self.value else _clear(t)) for t in below]
+        for k, t in enumerate(terms):
             bare = _bare(t)
             if t.minus:
                 parts += [" - " if k else "-", bare]
             else:
                 parts += [" + ", bare] if k else [bare]
-        return _Shown(SUM, parts, *_gathered(below))
+        return _Shown(SUM, parts, *gathered(terms))
 
     def _mul(self, factors: Sequence[Expr], below: Sequence[_Shown]) -> _Shown:
         parts: list[str | _Shown] = []
@@ -275,13 +287,19 @@ class _Printer:
                     under.append(False)
                     parts.append("1")
                 d = t.factors[1]
+                last = k == len(factors) - 1
+                if last and isinstance(f, Call) and isinstance(f.args[0], Sum) and t.alt is not None:
+                    d = t.alt
                 kept.append(d)
                 under.append(True)
                 parts += [" / ", d]
                 before = f
                 continue
-            last = k == len(factors) - 1
-            g = t if t.level >= POWER or (last and t.level == TERM and isinstance(f, Sum) and self._written(t)) else self._grouped(t)
+            g = t
+            if isinstance(f, Sum) and k == len(factors) - 1:
+                g = t.alt or t  # Σ takes what follows, so that at the end nothing need hold it together
+            elif t.level < POWER:
+                g = self._grouped(_clear(t))
             if kept or parts:
                 parts.append(times if under[-1] or self._runs_on(before, f, g) else " ")
             kept.append(g)
@@ -293,31 +311,33 @@ class _Printer:
         s.factors, s.under = kept, under if any(under) else None
         return s
 
-    def _written(self, t: _Shown) -> bool:
-        """Whether a shown sum begins with Σ, so that nothing need hold it together at the end of a product."""
-        return not t.minus and t.factors[0] is t
-
     def _runs_on(self, before: Expr | None, f: Expr, g: _Shown) -> bool:
         """Whether two factors side by side would be read as something else."""
         if isinstance(before, Tensor) and not before.subscripts:
-            if before.name == "δ":
-                return True
-            return before.name in SYMBOLS and g.parts[0] == "("
-        return isinstance(before, Call) and before.function == "pi" and g.parts[0] == "("
+            return before.name == "δ" or (before.name in SYMBOLS and g.first() == "(")
+        return False
 
     def _grouped(self, t: _Shown) -> _Shown:
         """A text in parentheses, unless it holds together as a factor."""
         if t.level >= POWER:
             return t
-        s = _Shown(ATOM, ("(", "-" if t.minus else "", _bare(t), ")"), t.open, t.closed)
-        return s
+        return _Shown(ATOM, ("(", "-" if t.minus else "", _bare(t), ")"), t.open, t.closed, t.soft)
 
     def _sum(self, n: Sum, body: _Shown) -> _Shown:
         need = self.explicit.get(n, ())
         factors = body.factors
         written = [i for i in n.indices if i in need or place(i, factors, body.under, ()) != "here"]
         if not written:
-            return body if body.level == TERM else _as_term(body)
+            s = _Shown(TERM, body.parts if body.level == TERM else (body,), *_settled(factors, body.under))
+            s.minus = body.minus if body.level == TERM else False
+            s.factors, s.under = factors, body.under
+            s.alt = self._written_sum(n.indices, body)
+            s.raised = any(f.raised and sum(i in g.open for g in factors) == 1 for f in factors for i in n.indices if i in f.open)
+            return s
+        return self._written_sum(written, body)
+
+    def _written_sum(self, written: Sequence[str], body: _Shown) -> _Shown:
+        """A sum with its Σ; it binds as a product does, and takes all that follows."""
         opened = tuple(i for i in dict.fromkeys(body.open) if i not in written)
         closed = tuple(i for i in body.closed if i not in written and i not in opened)
         if self.ascii:
@@ -330,11 +350,12 @@ class _Printer:
             return self._power(n, below)
         if n.function == "pi" and not n.args:
             return _Shown(ATOM, ("pi" if self.ascii else "π",))
+        below = [_term(_clear(t)) for t in below]
         parts: list[str | _Shown] = [self._function(n.function), "("]
         for k, t in enumerate(below):
             parts += [", "] if k else []
             parts += ["-", _bare(t)] if t.minus else [t]
-        return _Shown(ATOM, (*parts, ")"), *_gathered(below))
+        return _Shown(ATOM, (*parts, ")"), *gathered(below)[:2])
 
     def _function(self, name: str) -> str:
         stem = name.rstrip("′″‴")
@@ -351,17 +372,23 @@ class _Printer:
         b, x = below
         if _divides(n):
             assert isinstance(exponent, Number)
-            divisor = self._raised(base, b, Number(-exponent.value), x) if exponent.value != -1 else self._grouped(b)
+            divisor = self._raised(base, b, Number(-exponent.value), x) if exponent.value != -1 else self._grouped(_clear(b))
             one = _Shown(ATOM, ("1",))
-            s = _Shown(TERM, (one, " / ", divisor), *_settled((one, divisor), (False, True)))
-            s.factors, s.under = (one, divisor), (False, True)
+            written = (b.alt or b) if exponent.value == -1 and isinstance(base, Sum) else None
+            last = written or divisor  # nothing follows a quotient that stands alone
+            s = _Shown(TERM, (one, " / ", last), *_settled((one, last), (False, True)))
+            s.factors, s.under, s.alt = (one, divisor), (False, True), written
             return s
         return self._raised(base, b, exponent, x)
 
     def _raised(self, base: Expr, b: _Shown, exponent: Expr, x: _Shown) -> _Shown:
         """``base^exponent``."""
         tensor = isinstance(base, Tensor)
-        held = b if b.level == ATOM and not (tensor and base.name.startswith("∂")) else _Shown(ATOM, ("(", "-" if b.minus else "", _bare(b), ")"))
+        b, x = _clear(b), _term(_clear(x))
+        held = b
+        if b.level != ATOM:
+            b = _term(b)
+            held = _Shown(ATOM, ("(", "-" if b.minus else "", _bare(b), ")"))
         whole = isinstance(exponent, Number) and exponent.value.denominator == 1
         if isinstance(exponent, Number):
             text = _digits(abs(exponent.value))
@@ -369,9 +396,9 @@ class _Printer:
                 text = _decimal(abs(exponent.value))
             sign = "-" if exponent.value < 0 else ""
             up: tuple[str | _Shown, ...] = (f"^({sign}{text})",) if "/" in text or " " in text else (f"^{sign}{text}",)
-            opened, closed = tuple(dict.fromkeys(b.open)), tuple(b.closed)
+            opened, closed, soft = gathered((b,))
         else:
-            opened, closed = _gathered((b, x))
+            opened, closed, soft = gathered((b, x))
             inner = x.text() if x.size < 200 else ""
             if isinstance(exponent, Tensor) and not exponent.subscripts and inner.isalnum():
                 up = (f"^{inner}",)
@@ -380,24 +407,25 @@ class _Printer:
             else:
                 up = ("^(", "-" if x.minus else "", _bare(x), ")")
         twice = whole and isinstance(exponent, Number) and exponent.value >= 2
-        s = _Shown(POWER, (held, *up), opened + opened if twice else opened, closed)
+        s = _Shown(POWER, (held, *up), opened + opened if twice else opened, closed, soft if twice else ())
+        s.raised = twice
         s.shaky = twice and (bool(b.closed) or len(set(b.open)) < len(b.open))
         return s
 
     def _bracket(self, n: Bracket, below: list[_Shown]) -> _Shown:
-        left, right = below
+        left, right = below = [_term(_clear(t)) for t in below]
         if self._is_delta(n):
             letters = tuple(i.name for i in (n.left, n.right) if isinstance(i, Index))
             return _Shown(ATOM, (self._indexed("delta" if self.ascii else "δ", letters),), letters)
-        opened, closed = _gathered(below)
+        opened, closed, _ = gathered(below)
         relation = _ASCII_RELATIONS[n.relation] if self.ascii else n.relation
         signs = ["-" if t.minus else "" for t in below]
         opened += tuple(c for c in opened if c in left.open and c in right.open)
         return _Shown(ATOM, ("[", signs[0], _bare(left), f" {relation} ", signs[1], _bare(right), "]"), opened, closed)
 
     def _reduce(self, n: Reduce, below: list[_Shown]) -> _Shown:
-        body, at = below[0], below[1:]
-        given = tuple(i for t in at for i in t.open)
+        body, at = _term(_clear(below[0])), below[1:]
+        given = _occurrences(n.at)
         if n.op in MATRIX_OPS and isinstance(n.body, Tensor):
             plain = Tensor(n.body.name, (Index(ROW), Index(COLUMN)))
             if reduce(n.op, (ROW, COLUMN), plain, n.at) is n:
@@ -419,7 +447,7 @@ class _Printer:
 
     # ------------------------------------------------------------------- tensors and their subscripts
     def _tensor(self, n: Tensor, below: list[_Shown], left: bool = False) -> _Shown:
-        letters = tuple(i for t in below for i in t.open)
+        letters = _occurrences(n.subscripts)
         if n.name.startswith("∂"):
             return _Shown(POWER, (self._derivative(n, below),), letters)
         name = self._tensor_name(n.name, len(n.subscripts))
@@ -520,17 +548,34 @@ class _Printer:
 # --------------------------------------------------------------------------- pieces
 def _bare(t: _Shown) -> _Shown:
     """The text without its minus, which the caller has written."""
-    if not t.minus:
+    return _Shown(t.level, t.parts, t.open, t.closed, t.soft) if t.minus else t
+
+
+def _occurrences(subscripts: Sequence[Expr]) -> tuple[str, ...]:
+    """The letters of subscripts in reading order, as often as they are written."""
+    found: list[str] = []
+    stack = list(reversed(subscripts))
+    while stack:
+        s = stack.pop()
+        if isinstance(s, Index):
+            found.append(s.name)
+        else:
+            stack.extend(reversed(s.children))
+    return tuple(found)
+
+
+def _term(t: _Shown) -> _Shown:
+    """A factor as a term of its own: what it has twice, it closes."""
+    if len(set(t.open)) == len(t.open):
         return t
-    s = _Shown(t.level, t.parts, t.open, t.closed)
+    s = _Shown(t.level, t.parts, *_settled((t,), None))
+    s.minus, s.alt, s.raised = t.minus, t.alt, t.raised
     return s
 
 
-def _as_term(t: _Shown) -> _Shown:
-    """A factor that stands for the sum of itself: no longer a factor, since in a product it is held together."""
-    s = _Shown(TERM, (t,), *_settled((t,), None))
-    s.factors = (t,)
-    return s
+def _clear(t: _Shown) -> _Shown:
+    """A sum that only a power tells is easily overlooked inside something: there it gets its Σ."""
+    return t.alt if t.alt is not None and t.raised else t
 
 
 def _divides(f: Expr) -> bool:
@@ -541,17 +586,9 @@ def _divides(f: Expr) -> bool:
     return False
 
 
-def _settled(factors: Sequence[_Shown], under: Sequence[bool] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The letters that a product has open and closes."""
-    letters = dict.fromkeys(i for f in factors for i in (*f.open, *f.closed))
-    lone = {i: place(i, factors, under, ()) == "lone" for i in letters}
-    return tuple(i for i in letters if lone[i]), tuple(i for i in letters if not lone[i])
-
-
-def _gathered(parts: Sequence[_Shown]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The letters that are open in some part, and those closed in some and open in none."""
-    opened = dict.fromkeys(i for p in parts for i in p.open)
-    return tuple(opened), tuple(dict.fromkeys(i for p in parts for i in p.closed if i not in opened))
+def _settled(factors: Sequence[_Shown], under: Sequence[bool] | None) -> tuple[tuple[str, ...], ...]:
+    """What a product has open, closes, and closes by powers alone."""
+    return settled(dict.fromkeys(i for f in factors for i in (*f.open, *f.closed)), factors, under)
 
 
 def _wrap_sum(t: _Shown) -> str:

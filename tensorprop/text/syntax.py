@@ -514,9 +514,9 @@ class Reader:
                 return self.derivative()
             if following in ("(", "q") or self._labelled_function(p):
                 return self.function()
-            if name in KNOWN and (name not in SYMBOLS or self.kinds[p + 1] == "("):
+            if name in KNOWN and (name not in SYMBOLS or (self.kinds[p + 1] == "(" and KNOWN[name] != "pi")):
                 self._bare_function(p)
-            if name in ("π", "pi") and following not in ("s", "u", "[") and self.kinds[p + 1] != "^":
+            if name in ("π", "pi") and following not in ("s", "u", "[") and not self._labelled(p):
                 self.p = p + 1
                 return Leaf(self.starts[p], self.ends[p], "", Call("pi", ()))
             if name in ("δ", "delta") and self.kinds[p + 1] in ("T", "N") and self._is_tensor_name(p + 1):
@@ -543,6 +543,14 @@ class Reader:
             return True
         m = _LABEL.match(self.text, self.starts[p + 1])
         return m is not None and self.text.startswith(("(", "'", "′", "″"), m.end()) and self.kinds[p] == "N"
+
+    def _labelled(self, p: int) -> bool:
+        """Whether a raised layer label follows the name at ``p``, in one of its two spellings."""
+        m = _LABEL.match(self.text, self.starts[p + 1]) if self.kinds[p + 1] == "^" else None
+        return m is not None and (m[2] is not None or self._followed_by_subscript(m.end()))
+
+    def _followed_by_subscript(self, at: int) -> bool:
+        return bool(re.match("[_\\[ₐ-ₜᵢ-ᵪⱼ₀-₎]", self.text[at : at + 1]))
 
     def _bare_function(self, p: int) -> NoReturn:
         name = self.texts[p]
@@ -607,8 +615,7 @@ class Reader:
         m = _LABEL.match(self.text, self.starts[self.p])
         if m is None:
             return ""
-        following = self.text[m.end() : m.end() + 1]
-        if m[2] is None and following not in ("_", "[") and not re.match("[ₐ-ₜᵢ-ᵪⱼ₀-₎]", following or " "):
+        if m[2] is None and not self._followed_by_subscript(m.end()):
             if self.kinds[self.p + 1] == "(":
                 self._label_or_power(Leaf(self.starts[p], self.ends[p], "", Tensor(name, ())), m, p)
             return ""
@@ -1168,6 +1175,13 @@ class Reader:
         nested: list[str] = []
         while q < stop:
             k = kinds[q]
+            if k == "^":
+                m = _LABEL.match(self.text, self.starts[q])
+                if m is not None:  # a layer label, or a power that looks like one
+                    while q + 1 < stop and self.starts[q + 1] < m.end():
+                        q += 1
+                    q += 1
+                    continue
             at_once = q > 0 and self.starts[q] == self.ends[q - 1] and kinds[q - 1] in ("N", ")")
             if k == "T" and texts[q] not in _SPLIT:
                 indices.update(texts[q].partition("_")[2].strip("{}"))

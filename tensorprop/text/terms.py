@@ -8,7 +8,8 @@ The rule, for a letter that is not bound further out and a maximal product of fa
 * it stands open twice or more (a factor raised to a whole power n counts n times): summed around the whole product;
 * it stands open nowhere, and one factor closes it: summed inside that factor;
 * it stands open once and no factor closes it: alone, refused;
-* several factors close it, or one does and it stands open twice besides: two readings, refused;
+* several factors close it, or one does and it stands open twice besides: two readings, refused; but a power inside
+  parentheses, as in ``W_ij δ_j (1 - h_j^2)``, gives way to what stands open outside;
 * only a power, or only a divisor, makes two of it, and the sum could as well stand inside: refused.
 
 This file does not know how text is cut up. ``show`` asks the same rule, so that what it leaves out comes back.
@@ -16,7 +17,7 @@ This file does not know how text is cut up. ``show`` asks the same rule, so that
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, Protocol
 
 from tensorprop.core.build import add, bracket, call, mul, negate, power, reduce, sum_over
@@ -46,6 +47,14 @@ class Factor(Protocol):
     def open(self) -> Letters: ...
     @property
     def closed(self) -> Letters: ...
+    @property
+    def soft(self) -> Letters:
+        """Letters that are closed by powers alone, and not inside a function or a divisor."""
+        ...
+    @property
+    def raised(self) -> bool:
+        """Whether it is a whole power, which alone makes two of its base's open letters."""
+        ...
     def doubt(self, letter: str, outer: Collection[str]) -> bool:
         """Whether the factor, where it alone has the letter, has it twice in a way that can be read otherwise."""
         ...
@@ -53,18 +62,23 @@ class Factor(Protocol):
 
 def place(letter: str, factors: Sequence[Factor], under: Sequence[bool] | None, outer: Collection[str]) -> Place:
     """Where the sum over a letter that is not bound further out stands, by the rule above."""
-    times = holders = closers = 0
+    times = holders = closers = yielding = 0
     last = 0
     for k, f in enumerate(factors):
         n = f.open.count(letter)
         if n:
             times, holders, last = times + n, holders + 1, k
-        if letter in f.closed:
-            closers += 1
-    if closers > 1 or (closers and times > 1):
+        elif letter in f.closed:
+            if letter in f.soft and not (under is not None and under[k]):
+                yielding += 1
+            else:
+                closers += 1
+    if not times:
+        return "inside" if closers + yielding == 1 else "twice"
+    if closers > 1 or (closers and times + yielding > 1):
         return "twice"
-    if closers:
-        return "here" if times else "inside"
+    if closers or yielding:
+        return "here"
     if times == 1:
         return "lone"
     if holders == 1 and ((under is not None and under[last]) or factors[last].doubt(letter, outer)):
@@ -76,11 +90,16 @@ def place(letter: str, factors: Sequence[Factor], under: Sequence[bool] | None, 
 class Tree:
     """A piece of text and the letters in it."""
 
-    __slots__ = ("closed", "end", "open", "start")
+    __slots__ = ("closed", "end", "open", "soft", "start")
     start: int
     end: int
     open: Letters
     closed: Letters
+    soft: Letters
+
+    @property
+    def raised(self) -> bool:
+        return False
 
     def doubt(self, letter: str, outer: Collection[str]) -> bool:
         return False
@@ -93,7 +112,7 @@ class Leaf(Tree):
 
     def __init__(self, start: int, end: int, letters: Letters, node: Expr) -> None:
         self.start, self.end, self.open, self.node = start, end, letters, node
-        self.closed = ()
+        self.closed = self.soft = ()
 
 
 class Term(Tree):
@@ -106,15 +125,15 @@ class Term(Tree):
     ) -> None:
         self.start, self.end = start, end
         self.minus, self.factors, self.under, self.counts, self.plain = minus, factors, under, counts, plain
-        self.open = self.closed = ()
+        self.open = self.closed = self.soft = ()
 
     def settle(self) -> Term:
         """Fill in the letters, for a product that becomes part of something larger."""
-        opened: list[str] = []
-        closed: list[str] = []
-        for c in self.letters():
-            (opened if self.place(c, ()) == "lone" else closed).append(c)
-        self.open, self.closed = tuple(opened), tuple(closed)
+        if self.plain:
+            self.open = tuple(c for c, n in self.counts.items() if n == 1)
+            self.closed = tuple(c for c, n in self.counts.items() if n > 1)
+        else:
+            self.open, self.closed, self.soft = settled(self.letters(), self.factors, self.under)
         return self
 
     def letters(self) -> list[str]:
@@ -138,7 +157,7 @@ class Plus(Tree):
 
     def __init__(self, start: int, end: int, terms: list[Tree], nested: bool) -> None:
         self.start, self.end, self.terms = start, end, terms
-        self.open, self.closed = _gather(terms) if nested else ((), ())
+        self.open, self.closed, self.soft = gathered(terms) if nested else ((), (), ())
 
 
 class Power(Tree):
@@ -148,8 +167,14 @@ class Power(Tree):
 
     def __init__(self, start: int, end: int, base: Tree, exponent: Tree, times: int) -> None:
         self.start, self.end, self.base, self.exponent, self.times = start, end, base, exponent, times
-        opened, self.closed = _gather((base, exponent))
+        opened, self.closed, self.soft = gathered((base, exponent))
         self.open = opened + opened if times else opened
+        if not times:
+            self.soft = ()
+
+    @property
+    def raised(self) -> bool:
+        return bool(self.times)
 
     def doubt(self, letter: str, outer: Collection[str]) -> bool:
         return bool(self.times) and (self.base.open.count(letter) > 1 or any(c not in outer for c in self.base.closed))
@@ -162,7 +187,7 @@ class Apply(Tree):
 
     def __init__(self, start: int, end: int, function: str, args: list[Tree]) -> None:
         self.start, self.end, self.function, self.args = start, end, function, args
-        self.open, self.closed = _gather(args)
+        self.open, self.closed, self.soft = *gathered(args)[:2], ()
 
 
 class Relate(Tree):
@@ -172,7 +197,7 @@ class Relate(Tree):
 
     def __init__(self, start: int, end: int, relation: str, left: Tree, right: Tree) -> None:
         self.start, self.end, self.relation, self.left, self.right = start, end, relation, left, right
-        opened, self.closed = _gather((left, right))
+        opened, self.closed, self.soft = *gathered((left, right))[:2], ()
         self.open = opened + tuple(c for c in opened if c in left.open and c in right.open)
 
 
@@ -196,6 +221,7 @@ class Bind(Tree):
         opened = [c for c in dict.fromkeys(body.open) if c not in letters]
         self.open = tuple(dict.fromkeys([*opened, *outside]))
         self.closed = tuple(c for c in body.closed if c not in letters and c not in self.open)
+        self.soft = ()
 
 
 class Size(Tree):
@@ -205,20 +231,41 @@ class Size(Tree):
 
     def __init__(self, start: int, end: int, letter: str) -> None:
         self.start, self.end, self.letter = start, end, letter
-        self.open = self.closed = ()
+        self.open = self.closed = self.soft = ()
 
 
-def _gather(parts: Sequence[Tree]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The letters open in some part, and those closed in some and open in none."""
+def gathered(parts: Sequence[Factor]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The letters open in some part; those closed in some and open in none; of these, those closed by powers alone."""
     if len(parts) == 1:
         p = parts[0]
-        return tuple(dict.fromkeys(p.open)), tuple(p.closed)
+        return tuple(dict.fromkeys(p.open)), tuple(p.closed), tuple(p.soft)
     opened: dict[str, None] = {}
     closed: dict[str, None] = {}
     for p in parts:
         opened.update(dict.fromkeys(p.open))
         closed.update(dict.fromkeys(p.closed))
-    return tuple(opened), tuple(c for c in closed if c not in opened)
+    shut = tuple(c for c in closed if c not in opened)
+    return tuple(opened), shut, tuple(c for c in shut if all(c in p.soft for p in parts if c in p.closed))
+
+
+def settled(
+    letters: Iterable[str], factors: Sequence[Factor], under: Sequence[bool] | None
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The letters that a product leaves open, those that it closes, and those that it closes by powers alone."""
+    opened: list[str] = []
+    closed: list[str] = []
+    soft: list[str] = []
+    for c in letters:
+        where = place(c, factors, under, ())
+        if where == "lone":
+            opened.append(c)
+            continue
+        closed.append(c)
+        holders = [k for k, f in enumerate(factors) if c in f.open or c in f.closed]
+        f = factors[holders[0]]
+        if len(holders) == 1 and not (under is not None and under[holders[0]]) and (c in f.soft or f.raised):
+            soft.append(c)
+    return tuple(opened), tuple(closed), tuple(soft)
 
 
 # --------------------------------------------------------------------------- nodes

@@ -30,22 +30,18 @@ def seconds(f: Callable[[], Any]) -> float:
 
 
 def interleaved(ours: Callable[[], Any], theirs: Callable[[], Any], budget: float) -> Ratio:
-    """Both in turns for ``budget`` seconds, each first in every other round."""
-    for _ in range(5):
-        seconds(ours), seconds(theirs)
-    mine: list[float] = []
-    other: list[float] = []
+    """Rounds of ours, theirs, theirs, ours for ``budget`` seconds: whoever comes second finds the caches warm."""
+    for f in (ours, theirs) * 5:
+        seconds(f)
+    rounds: list[tuple[float, float]] = []
     end = time.perf_counter() + budget
-    while time.perf_counter() < end or len(mine) < 20:
-        if len(mine) % 2:
-            mine.append(seconds(ours))
-            other.append(seconds(theirs))
-        else:
-            other.append(seconds(theirs))
-            mine.append(seconds(ours))
-    ratios = [b / a for a, b in zip(mine, other, strict=True)]
+    while time.perf_counter() < end or len(rounds) < 20:
+        first, second, third, fourth = (seconds(f) for f in (ours, theirs, theirs, ours))
+        rounds.append(((first + fourth) / 2, (second + third) / 2))
+    ratios = [b / a for a, b in rounds]
     tenths = quantiles(ratios, n=10)
-    return Ratio(1e3 * median(mine), 1e3 * median(other), median(ratios), tenths[0], tenths[-1])
+    mine, other = (1e3 * median(r[k] for r in rounds) for k in (0, 1))
+    return Ratio(mine, other, median(ratios), tenths[0], tenths[-1])
 
 
 def best(f: Callable[[], Any], repeats: int = 5) -> float:

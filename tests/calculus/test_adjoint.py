@@ -157,6 +157,8 @@ def test_batch_makes_bound_letters_step_aside() -> None:
         ("y = log(1 - σ(x))", "y = logsigmoid(-x)"),
         ("y_b = log(Σ_i exp(x_bi))", "y_b = logsumexp_i(x_bi)"),
         ("y = log(1 + exp(x))", "y = softplus(x)"),
+        ("y_bc = s_bc - log(Σ_d exp(s_bd))", "y_bc = logsoftmax_c(s_bc)"),
+        ("y_bc = s_bc + 1 - logsumexp_d(s_bd)", "y_bc = logsoftmax_c(s_bc) + 1"),
         ("y = 1 / (1 + exp(-x))", "y = σ(x)"),
         ("y = exp(x) / (1 + exp(x))", "y = σ(x)"),
         ("y_i = log(softmax_i(x_i))", "y_i = logsoftmax_i(x_i)"),
@@ -194,6 +196,7 @@ def test_other_quotients_are_left_alone() -> None:
         ("y_i = Σ_j a_i b_j", "y_i = a_i Σ_j b_j"),
         ("y_k = Σ_i (a_i + [i = k]) b_i", "y_k = Σ_i a_i b_i + b_k"),
         ("y = a^-1 b a^-2", "y = a^-3 b"),
+        ("y = c Σ_i a_i + c Σ_i b_i", "y = c (Σ_i a_i + Σ_i b_i)"),  # the two i may have different ranges
     ],
 )
 def test_simplify(left: str, right: str) -> None:
