@@ -30,7 +30,7 @@ def derive(s: System | Equation | str, wrt: str | Iterable[str], of: str | None 
     ``of`` names the output where the System has several; intermediates are put into the formula.
 
     >>> print(derive("y = x_i A_ij x_j", wrt="x_k"))
-    ∂y/∂x_k = A_kj x_j + x_i A_ik
+    ∂y/∂x_k = (A_kj + A_jk) x_j
     >>> print(derive("y = x_i A_ij x_j", wrt=("x_k", "x_l")))
     ∂²y/∂x_k∂x_l = A_kl + A_lk
     """

@@ -18,9 +18,10 @@ from __future__ import annotations
 
 from tensorprop.calculus.functions import slope
 from tensorprop.calculus.reductions import pullback as pull_reduction
-from tensorprop.core.build import ZERO, add, bracket, fresh, mul, remake, substitute, sum_over
-from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Reduce, Sum, Tensor
-from tensorprop.core.walk import fold, postorder, witness
+from tensorprop.core.build import ZERO, add, bracket, fresh, mul, reduce, remake, substitute, sum_over
+from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Reduce, Sum, Tensor
+from tensorprop.core.walk import fold, postorder, tells, witness
+from tensorprop.errors import UnknownRange
 
 __all__ = ["entry", "pullback"]
 
@@ -41,10 +42,13 @@ def pullback(
 
     The free indices of an entry's cotangent are among the entry's own and the fixed ones.
     """
-    nodes = list(postorder(_apart(value, fixed) if fixed else value))
-    value = nodes[-1]
+    value = _apart(value, fixed) if fixed else value
+    if _untold(value):
+        value = _distinct(value)
+    nodes = list(postorder(value))
+    ranges = _Ranges(nodes, result)
     owed: dict[Expr, list[Expr]] = {}
-    _owe(owed, value, seed, scope, value)
+    _owe(owed, value, seed, scope, value, ranges)
     found: dict[Tensor, Expr] = {}
     for n in reversed(nodes):
         shares = owed.pop(n, None)
@@ -60,7 +64,7 @@ def pullback(
         if isinstance(n, (Sum, Reduce)):
             here, whole = here | frozenset(n.indices), n.body
         for child, share in _shares(n, g, result if n is value and result is not None else n):
-            _owe(owed, child, share, here - fixed, whole)
+            _owe(owed, child, share, here - fixed, whole, ranges)
     return {t: found[t] for t in nodes if isinstance(t, Tensor) and t in found}
 
 
@@ -104,7 +108,59 @@ def _varies(e: Expr) -> bool:
     return any(isinstance(n, Tensor) for n in postorder(e))
 
 
-def _owe(owed: dict[Expr, list[Expr]], part: Expr, g: Expr, scope: frozenset[str], whole: Expr) -> None:
+class _Ranges:
+    """What a letter of a right side runs over: told by the part at hand, or else by its binder or the left side."""
+
+    def __init__(self, nodes: list[Expr], result: Expr | None) -> None:
+        self.nodes = nodes
+        self.result = result
+
+    def of(self, letter: str, part: Expr) -> Dim:
+        """The size of the letter in ``part``, which has it free; where the part does not tell, letters are distinct."""
+        binders = [n.body for n in self.nodes if isinstance(n, (Sum, Reduce)) and letter in n.indices]
+        for place in (part, *binders, self.nodes[-1], *([self.result] if self.result is not None else [])):
+            if letter in place.free and tells(place, letter, by_ties=False):
+                return witness(place, letter)
+        raise UnknownRange(f"nothing tells the range of {letter}", about=part)
+
+
+def _untold(value: Expr) -> bool:
+    """Whether some part has a letter whose range only its surroundings tell, as ``tanh([k > m] p_m)`` has k."""
+
+    def rule(n: Expr, parts: tuple[tuple[frozenset[str], bool], ...]) -> tuple[frozenset[str], bool]:
+        told = frozenset[str]().union(*(p[0] for p in parts))
+        if isinstance(n, Tensor):
+            told = frozenset(s.name for s in n.subscripts if isinstance(s, Index)) | told
+        if isinstance(n, (Sum, Reduce)):
+            told = told - frozenset(n.indices) | (n.free - n.body.free)
+        lost = not isinstance(n, (Index, Bracket)) and not n.free <= told
+        return told, lost or any(p[1] for p in parts)
+
+    return fold(value, rule)[1]
+
+
+def _distinct(value: Expr) -> Expr:
+    """The same value with no letter bound by two binders, so that each letter has one range."""
+    taken: set[str] = set(value.free)
+
+    def rule(n: Expr, children: tuple[Expr, ...]) -> Expr:
+        e = remake(n, children)
+        if not isinstance(e, (Sum, Reduce)) or (isinstance(e, Reduce) and e.at):
+            return e
+        names: dict[str, Expr] = {}
+        for i in e.indices:
+            names[i] = Index(fresh(i, taken | e.body.free | e.body.binds) if i in taken else i)
+            taken.update(names[i].free)
+        letters = [j.name for j in names.values() if isinstance(j, Index)]
+        body = substitute(e.body, names)
+        return sum_over(letters, body) if isinstance(e, Sum) else reduce(e.op, letters, body)
+
+    return fold(value, rule)
+
+
+def _owe(
+    owed: dict[Expr, list[Expr]], part: Expr, g: Expr, scope: frozenset[str], whole: Expr, ranges: _Ranges
+) -> None:
     """Owe ``g`` to ``part``, added up over every index of the scope that the part lacks."""
     if g is ZERO or (not part.children and not isinstance(part, Tensor)):
         return
@@ -112,8 +168,10 @@ def _owe(owed: dict[Expr, list[Expr]], part: Expr, g: Expr, scope: frozenset[str
     if missing:
         seen = g.free & missing
         # Σ_j g = dim(j) g where g does not have j either
-        sizes = [witness(whole, j) for j in sorted(missing - seen)]
-        g = sum_over(sorted(seen), mul(*sizes, g))
+        sizes = [ranges.of(j, whole) for j in sorted(missing - seen)]
+        # a letter that only brackets have keeps its range by one more, which is always true: [j < dim(j)]
+        kept = [bracket("<", Index(j), ranges.of(j, whole)) for j in sorted(seen) if not tells(g, j)]
+        g = sum_over(sorted(seen), mul(*sizes, g, *kept))
     owed.setdefault(part, []).append(g)
 
 

@@ -12,10 +12,10 @@ from fractions import Fraction
 from math import gcd, lcm
 
 from tensorprop.calculus.rewrite import Law, law
-from tensorprop.core.build import MAX_EXPONENT, add, mul, number, power, rename, substitute, sum_over
+from tensorprop.core.build import MAX_EXPONENT, add, bracket, mul, number, power, rename, substitute, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Sum, Tensor
-from tensorprop.core.walk import freshen, witness
+from tensorprop.core.walk import freshen, tells, witness
 from tensorprop.errors import UnknownRange
 
 __all__ = ["SIMPLIFY"]
@@ -123,11 +123,15 @@ def collect(e: Expr) -> Expr | None:
         c, rest = split(t)
         k = _key(rest)
         ck, k = split(k)
+        if not ck:
+            continue
         total[k] = total.get(k, Fraction(0)) + c * ck
         first.setdefault(k, rest if ck == 1 else scale(1 / ck, rest))
     if len(total) == len(e.terms):
         return None
-    return add(*(scale(c, first[k]) for k, c in total.items() if c))
+    left = add(*(scale(c, first[k]) for k, c in total.items() if c))
+    # a letter that went with its terms keeps its range, by a bracket that is always true
+    return mul(left, *(bracket("<", Index(i), witness(e, i)) for i in sorted(e.free - left.free) if tells(e, i)))
 
 
 @law("a_i x_ij + a_i y_ij == a_i (x_ij + y_ij)", free="i j", because="a factor of every term is taken out")

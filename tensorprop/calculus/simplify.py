@@ -9,7 +9,7 @@ from typing import overload
 
 from tensorprop.calculus.rewrite import rewrite
 from tensorprop.calculus.rules import SIMPLIFY
-from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.equation import Equation, System, equation, primal_axes, system
 from tensorprop.core.expr import Expr
 from tensorprop.text.source import as_system
 
@@ -36,5 +36,12 @@ def simplify(x: Expr | Equation | System | str) -> Expr | Equation | System:
     if isinstance(x, Expr):
         return simplify_expr(x)
     if isinstance(x, Equation):
-        return equation(x.target, simplify_expr(x.value))
-    return system(equation(eq.target, simplify_expr(eq.value)) for eq in as_system(x))
+        return _simplified(x)
+    return system(map(_simplified, as_system(x)))
+
+
+def _simplified(eq: Equation) -> Equation:
+    value = simplify_expr(eq.value)
+    if value.free != eq.value.free and primal_axes(eq.target) is None:
+        return eq  # y_i = x_i - x_i tells the range of i, and y_i = 0 would not
+    return equation(eq.target, value)

@@ -53,10 +53,10 @@ _FUNCTIONS: dict[str, Function] = {
     "rsqrt": lambda xp, x: 1 / xp.sqrt(x),
     "reciprocal": lambda xp, x: 1 / x,
     "step": lambda xp, x: xp.where(x > 0, 1.0, 0.0),
-    "sigmoid": lambda xp, x: 1 / (1 + xp.exp(-x)),
+    "sigmoid": lambda xp, x: _sigmoid(xp, x),
     "softplus": lambda xp, x: xp.logaddexp(x, 0.0),
     "logsigmoid": lambda xp, x: -xp.logaddexp(-x, 0.0),
-    "silu": lambda xp, x: x / (1 + xp.exp(-x)),
+    "silu": lambda xp, x: x * _sigmoid(xp, x),
     "mish": lambda xp, x: x * xp.tanh(xp.logaddexp(x, 0.0)),
     "softsign": lambda xp, x: x / (1 + xp.abs(x)),
     "erf": lambda xp, x: special.erf(x) if xp is jnp else np.vectorize(math.erf, otypes=[float])(x),
@@ -67,13 +67,19 @@ _FUNCTIONS: dict[str, Function] = {
     "selu": lambda xp, x: (
         1.0507009873554804934 * xp.where(x > 0, x, 1.6732632423543772848 * xp.expm1(xp.where(x > 0, 0.0, x)))
     ),
-    "gelu": lambda xp, x: x * (1 + _FUNCTIONS["erf"](xp, x / math.sqrt(2))) / 2,
-    "gelu_tanh": lambda xp, x: x * (1 + xp.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2,
+    # 1 + erf and 1 + tanh would lose all digits far to the left
+    "gelu": lambda xp, x: x * _FUNCTIONS["erfc"](xp, -x / math.sqrt(2)) / 2,
+    "gelu_tanh": lambda xp, x: x * _sigmoid(xp, math.sqrt(8 / math.pi) * (x + 0.044715 * x**3)),
     "power": lambda xp, x, y: xp.power(x, y),
     "max": lambda xp, x, y: xp.maximum(x, y),
     "min": lambda xp, x, y: xp.minimum(x, y),
     "where": lambda xp, c, x, y: xp.where(c != 0, x, y),
 }
+
+
+def _sigmoid(xp: Any, x: Any) -> Any:
+    return jax.nn.sigmoid(x) if xp is jnp else 1 / (1 + np.exp(-x))
+
 
 # What an open function f stands for, another one for each sample: smooth, without symmetry. JAX gives f′, f″ …
 _STAND_INS: tuple[Function, ...] = (

@@ -87,12 +87,13 @@ class Report:
     """The verdicts on all backward rules of a layer or System.
 
     ``ok``: nothing was found wrong. ``proved``: what is more, every written rule equals the derived one for arrays of
-    all sizes. ``findings``: what is wrong. ``str(report)`` is a page to read.
+    all sizes, ``given`` what is said there. ``findings``: what is wrong. ``str(report)`` is a page to read.
     """
 
     name: str
     system: System
     verdicts: tuple[Verdict, ...]
+    given: tuple[str, ...] = ()
     how: str = ""
 
     @property
@@ -128,6 +129,9 @@ class Report:
                 if v.derived is not None and v.written:
                     lines.append(f"      derived: {show(v.derived, ascii=ascii)}")
         lines += ["", self._total()]
+        if self.given:
+            told = f"Given: {'; '.join(self.given)}."
+            lines.append(plain(told) if ascii else told)
         if self.how:
             lines.append(plain(self.how) if ascii else self.how)
         return "\n".join(lines)
@@ -154,6 +158,7 @@ class Report:
         return {
             "ok": self.ok,
             "proved": self.proved,
+            "given": list(self.given),
             "forward": [str(eq) for eq in self.system],
             "rules": [
                 {

@@ -64,7 +64,9 @@ def check(x: Layer | System | Equation | str) -> Report:
         if finding is not None and finding.kind == "undecided" and proved.get(name):
             finding = None
         verdicts.append(Verdict(rule, derived.get(name), name in written, proved.get(name, False), compared, finding))
-    return Report(layer.name, s, tuple(verdicts), samples.how)
+    given = [f"{left} = {right}" for left, right in layer.page.given]
+    given += [f"{name} holds whole numbers within range" for name in s.inputs if name in labels]
+    return Report(layer.name, s, tuple(verdicts), tuple(given), samples.how)
 
 
 def _definitions(layer: Layer, derived: Mapping[str, Equation]) -> dict[str, tuple[tuple[str, ...], Expr]]:

@@ -1,8 +1,9 @@
 """Smart constructors: the only way in which nodes are put together.
 
 They keep the invariants that every pass relies on: an Add has no Add right below it, a Mul no Mul (but for very long
-ones); a Mul has at most one Number, in front, and it is neither 0 nor 1; a Sum is not directly inside a Sum, and no letter is bound twice
-on a path. Nothing else is simplified, and what people wrote stays in the order in which they wrote it.
+ones); a Mul has at most one Number, in front, and it is neither 0 nor 1; a Sum is not directly inside a Sum, and no
+letter is bound twice on a path. Nothing else is simplified, and what people wrote stays in the order in which they
+wrote it.
 """
 
 from __future__ import annotations
@@ -178,6 +179,8 @@ def delta(i: str | Expr, j: str | Expr) -> Expr:
 def sum_over(indices: Iterable[str], body: Expr) -> Expr:
     """``Σ_indices body``, directly nested sums made one, its letters in the order in which the body has them."""
     bound = list(indices)
+    if body is ZERO:
+        return ZERO
     if isinstance(body, Sum):
         clash = frozenset(bound) & frozenset(body.indices)
         if clash:
@@ -293,7 +296,7 @@ def substitute(e: Expr, values: Mapping[str, Expr]) -> Expr:
 
     >>> from tensorprop.core.expr import Index
     >>> substitute(sum_over("j", mul(tensor("A", "i", "j"), tensor("x", "j"))), {"i": Index("j")})  # doctest: +ELLIPSIS
-    Sum(indices=('k',), ...
+    Sum(('k',), ...
     """
     keys = frozenset(values)
     if not (e.free & keys):

@@ -19,7 +19,7 @@ from fractions import Fraction
 from tensorprop.core.build import MAX_EXPONENT, ONE, ZERO, add, bracket, call, mul, number, power, reduce, sum_over
 from tensorprop.core.build import substitute as put
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.walk import postorder, witness
+from tensorprop.core.walk import fold, postorder, witness
 from tensorprop.errors import UnknownRange
 
 __all__ = ["canonical", "same"]
@@ -61,10 +61,7 @@ def canonical(e: Expr, axis: Callable[[Dim], Dim] | None = None) -> Expr:
 
 
 def _canonical(e: Expr, axis: Callable[[Dim], Dim] | None, done: Done) -> Expr:
-    for n in postorder(e):
-        if n not in done:
-            done[n] = _expr(_poly(n, [done[c] for c in n.children], axis, done))
-    return done[e]
+    return fold(e, lambda n, children: _expr(_poly(n, list(children), axis, done)), done)
 
 
 # --------------------------------------------------------------------------- polynomials
@@ -453,7 +450,8 @@ def _expr(p: Poly) -> Expr:
 
 
 def _raised(a: Expr, n: Fraction) -> Expr:
-    return power(a, number(n)) if abs(n) <= MAX_EXPONENT else Call("power", (a, number(n)))
+    tame = abs(n) <= MAX_EXPONENT and n.denominator <= 10**18
+    return power(a, number(n)) if tame else Call("power", (a, number(n)))
 
 
 def _read(e: Expr) -> Poly:

@@ -35,11 +35,13 @@ class Told(NamedTuple):
     """What an expression tells of its free letters.
 
     ``known``: a letter, and an axis that it indexes. ``ties``: letters that an equality bracket puts over one
-    range, none of which indexes an axis yet.
+    range, none of which indexes an axis yet. ``limits``: a letter i, and the axis whose size is n in a bracket
+    ``[i < n]``; it counts only where nothing else tells the letter's range.
     """
 
     known: dict[str, Place]
     ties: tuple[frozenset[str], ...]
+    limits: tuple[tuple[str, Place], ...] = ()
 
 
 _NOTHING = Told({}, ())
@@ -72,7 +74,8 @@ class Letters:
                 if primals(name)
             }
             told = self._join((told, Told(shape, ())))
-        return {letter: told.known.get(letter) for letter in eq.letters}
+        limits = dict(told.limits)
+        return {letter: told.known.get(letter) or limits.get(letter) for letter in eq.letters}
 
     # ----------------------------------------------------------------- one rule per kind of node
     def _rule(self, e: Expr, parts: tuple[Told, ...]) -> Told:
@@ -86,6 +89,8 @@ class Letters:
                 return self._settle(known, told.ties) if told.ties else Told(known, ())
             case Bracket(relation="=", left=Index(name=i), right=Index(name=j)):
                 return Told({}, (frozenset((i, j)),))
+            case Bracket(relation="<", left=Index(name=i), right=Dim(tensor=name, axis=axis)):
+                return Told({}, (), ((i, Place(name, axis, Tensor(name, ()))),))
             case Sum():
                 return self._bind(e, parts[0], ())
             case Reduce():
@@ -97,8 +102,10 @@ class Letters:
         """Take the bound letters out. Inside they bear private names, since ``softmax_u(s_u)`` has u outside too."""
         self.binders.append(e)
         if not outside and not body.ties and not (isinstance(e, Reduce) and e.op in MATRIX_OPS):
-            self.bound[e] = {i: body.known.get(i) for i in e.indices}
-            return Told({k: p for k, p in body.known.items() if k not in e.indices}, ())
+            limits = dict(body.limits)
+            self.bound[e] = {i: body.known.get(i) or limits.get(i) for i in e.indices}
+            known = {k: p for k, p in body.known.items() if k not in e.indices}
+            return Told(known, (), tuple(pair for pair in body.limits if pair[0] not in e.indices))
         private = {i: f" {i}" for i in e.indices}
         ties = [frozenset(private.get(i, i) for i in group) for group in body.ties]
         if isinstance(e, Reduce):
@@ -107,13 +114,16 @@ class Letters:
             for i, entry in zip(e.indices, e.at, strict=False):
                 if isinstance(entry, Index):
                     ties.append(frozenset((private[i], entry.name)))
-        inner = Told({private.get(k, k): p for k, p in body.known.items()}, tuple(ties))
+        limits = tuple((private.get(k, k), p) for k, p in body.limits)
+        inner = Told({private.get(k, k): p for k, p in body.known.items()}, tuple(ties), limits)
         told = self._join((inner, *outside))
         hidden = frozenset(private.values())
         same = {i: min(group - hidden) for group in told.ties if group - hidden for i in group}
-        self.bound[e] = {i: told.known.get(p) or same.get(p) for i, p in private.items()}
+        weak = dict(told.limits)
+        self.bound[e] = {i: told.known.get(p) or same.get(p) or weak.get(p) for i, p in private.items()}
         left = tuple(group - hidden for group in told.ties if len(group - hidden) > 1)
-        return Told({k: p for k, p in told.known.items() if k not in hidden}, left)
+        known = {k: p for k, p in told.known.items() if k not in hidden}
+        return Told(known, left, tuple(pair for pair in told.limits if pair[0] not in hidden))
 
     # ----------------------------------------------------------------- putting together
     def _put(self, known: dict[str, Place], letter: str, place: Place) -> None:
@@ -131,7 +141,9 @@ class Letters:
             for letter, place in part.known.items():
                 self._put(known, letter, place)
         ties = [group for part in useful for group in part.ties]
-        return self._settle(known, ties) if ties else Told(known, ())
+        limits = tuple(dict.fromkeys(pair for part in useful for pair in part.limits))
+        told = self._settle(known, ties) if ties else Told(known, ())
+        return told._replace(limits=limits) if limits else told
 
     def _settle(self, known: dict[str, Place], ties: Iterable[frozenset[str]]) -> Told:
         """Tied letters take the range of the one among them that has one."""

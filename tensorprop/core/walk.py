@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from tensorprop.core.build import fresh, reduce, remake, substitute, sum_over
-from tensorprop.core.expr import Dim, Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.expr import Bracket, Dim, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.errors import UnknownRange
 
-__all__ = ["dims_of", "fold", "freshen", "inline", "postorder", "tensors_of", "transform", "witness"]
+__all__ = ["dims_of", "fold", "freshen", "inline", "postorder", "tells", "tensors_of", "transform", "witness"]
 
 V = TypeVar("V")
 
@@ -34,9 +34,16 @@ def postorder(root: Expr) -> Iterator[Expr]:
 def fold(root: Expr, rule: Callable[[Expr, tuple[V, ...]], V], done: dict[Expr, V] | None = None) -> V:
     """``rule(node, values of its children)``, from the leaves up; ``done`` may be kept between calls."""
     done = {} if done is None else done
-    for n in postorder(root):
-        if n not in done:
+    stack: list[tuple[Expr, bool]] = [(root, False)]
+    while stack:
+        n, ready = stack.pop()
+        if n in done:
+            continue
+        if ready:
             done[n] = rule(n, tuple(done[c] for c in n.children))
+        else:
+            stack.append((n, True))
+            stack.extend((c, False) for c in reversed(n.children) if c not in done)
     return done[root]
 
 
@@ -93,7 +100,7 @@ def inline(e: Expr, definitions: Mapping[str, tuple[tuple[str, ...], Expr]]) -> 
 
 
 def witness(e: Expr, letter: str) -> Dim:
-    """The size of a free index, told by the first tensor axis that it runs along.
+    """The size of a free index, told by the first tensor axis that it runs along, or else by ``[i < dim(…)]``.
 
     >>> from tensorprop.core.build import mul, tensor
     >>> witness(mul(tensor("a", "b", "i"), tensor("W", "i", "j")), "i")
@@ -117,6 +124,25 @@ def witness(e: Expr, letter: str) -> Dim:
             stack.extend((n.body, v) for v in (same if i in n.indices else [*same, i]))
         else:
             stack.extend((c, i) for c in reversed(n.children))
+    for n in _brackets(e, letter):
+        if n.relation == "<" and isinstance(n.left, Index) and n.left.name == letter and isinstance(n.right, Dim):
+            return n.right
     raise UnknownRange(
         f"no tensor tells the range of {letter}", fix=f"let a tensor with the index {letter} stand there", about=e
     )
+
+
+def _brackets(e: Expr, letter: str) -> list[Bracket]:
+    """The brackets that compare a free letter."""
+    return [n for n in postorder(e) if isinstance(n, Bracket) and letter in n.free]
+
+
+def tells(e: Expr, letter: str, by_ties: bool = True) -> bool:
+    """Whether ``e`` says what the letter runs over: by a tensor's axis, by ``[i < dim(…)]``, or by ``[i = j]``."""
+    try:
+        witness(e, letter)
+    except UnknownRange:
+        return by_ties and any(
+            n.relation == "=" and isinstance(n.left, Index) and isinstance(n.right, Index) for n in _brackets(e, letter)
+        )
+    return True

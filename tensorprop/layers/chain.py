@@ -53,7 +53,7 @@ def chain(*layers: Layer | System | str, names: Sequence[str] | None = None, nam
     for n, link in enumerate(links):
         entry = _entry(link, n)
         page = _fitted(link, entry, last) if last is not None else link.page
-        called = tensors.of(n, page.system, entry, last)
+        called = tensors.of(n, page, entry, last)
         page = _lettered(page.rename(called), called.get(entry, entry), last, letters)
         pages.append(page)
         parameters += [called.get(p, p) for p in names_in(link.parameters)]
@@ -131,9 +131,8 @@ def _over(page: Page, like: str, entry: str) -> Page:
     def lifted(eq: Equation) -> Equation:
         target, value = rule(eq.target), transform(eq.value, rule)
         assert isinstance(target, Tensor)
-        if eq.name not in carried:  # what every example shares is owed the sum over them
-            output = forward[forward.outputs[0]].name
-            value = sum_over([letter], value) if letter in value.free else mul(Dim(output, 0), value)
+        if eq.name.startswith("δ") and eq.name not in carried:  # what every example shares is owed the sum over them
+            value = sum_over([letter], value) if letter in value.free else mul(Dim(forward.outputs[0], 0), value)
         return equation(target, value)
 
     return Page(forward, tuple(map(lifted, page.rules)), tuple(map(lifted, page.parts)), page.given)
@@ -159,12 +158,13 @@ class _Tensors:
             number += bool(self.parameters[n])
             self.labels.append(str(max(number, 1)))
 
-    def of(self, n: int, s: System, entry: str, last: Tensor | None) -> dict[str, str]:
+    def of(self, n: int, page: Page, entry: str, last: Tensor | None) -> dict[str, str]:
         """Old name → new name, for the layer number ``n``."""
+        s = page.system
         called = {entry: entry if last is None else last.name}
         self.taken.add(called[entry])
         keeps = set(s.outputs) if seed_of(s) is not None else set[str]()
-        for name in s.names:
+        for name in (*s.names, *(eq.name for eq in page.parts)):
             if name == entry:
                 continue
             plain = name in keeps or (name in s.inputs and name not in self.parameters[n])

@@ -18,6 +18,7 @@ from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import (
     CircularDefinition,
     DuplicateDefinition,
+    NameConflict,
     NotDifferentiable,
     RankMismatch,
     TensorpropError,
@@ -210,6 +211,10 @@ class Layer:
         for name in names:
             if name not in self.system.names:
                 raise UnknownName(f"no tensor {name} in {self.name}", known=f"known: {', '.join(self.system.names)}")
+        called = [names.get(name, name) for name in self.system.names]
+        for name in called:
+            if called.count(name) > 1:
+                raise NameConflict(f"two tensors of {self.name} would be called {name}", fix="choose another name")
         page = self.page.rename(names)
         return layer_of(
             page,
@@ -223,7 +228,8 @@ class Layer:
 
     def show(self, ascii: bool = False) -> str:
         """The page as text: forward equations, then backward rules; it can be read again."""
-        lines = [f"# {self.name}", show(self.system, ascii=ascii), "# backward"]
+        known = "".join(f", given {show(x, ascii=ascii)} = {show(y, ascii=ascii)}" for x, y in self.page.given)
+        lines = [f"# {self.name}", show(self.system, ascii=ascii), f"# backward{known}"]
         mine = {eq.name for eq in (*self.written, *self.page.parts)}
         for eq in self.rules:
             lines.append(show(eq, ascii=ascii) + ("" if eq.name in mine else "    # derived"))
@@ -316,9 +322,12 @@ class _Source:
     """Equations with the text that they come from, for the caret of an error."""
 
     def __init__(self, x: str | System, convention: str) -> None:
-        self.text = x if isinstance(x, str) else x.origin
+        self.text = x if isinstance(x, str) else getattr(x, "origin", None)
         self.convention = convention
-        self.equations = tuple(x) if isinstance(x, System) else tuple(equations(x, convention, None)[1])
+        if isinstance(x, str):
+            self.equations = tuple(equations(x, convention, None)[1])
+        else:
+            self.equations = tuple(as_system(x))
         self.said: dict[Expr, Expr] = {}
 
     def place(self, error: TensorpropError) -> TensorpropError:

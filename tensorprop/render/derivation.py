@@ -6,7 +6,7 @@ calculation is that of `derivation_steps`; here it gets its words. Sizes are not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -15,32 +15,50 @@ from tensorprop.calculus.adjoint import adjoint, adjoint_name
 from tensorprop.calculus.functions import FUNCTIONS
 from tensorprop.calculus.reductions import REDUCTIONS
 from tensorprop.calculus.rewrite import LAWS
-from tensorprop.core.build import mul, rename, substitute, sum_over
-from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Reduce, Sum, Tensor
-from tensorprop.core.walk import postorder, tensors_of
+from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.core.build import bracket, mul, rename
+from tensorprop.core.equation import Equation, System, equation
+from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import UsageError
 from tensorprop.render import derivation_page as page
 from tensorprop.render.derivation_attempt import Verdict, judge
 from tensorprop.render.derivation_index import LATEX, UNICODE, Notation
 from tensorprop.render.derivation_matrix import Shown, matrix
-from tensorprop.render.derivation_steps import Local, Passage, passage
+from tensorprop.render.derivation_steps import Local, Passage, axes_of, passage
 from tensorprop.render.layout import Convention
-from tensorprop.render.reasons import Reason, dimensions, patterns, reasons
+from tensorprop.render.reasons import Reason, dimensions, reasons
 from tensorprop.render.sentences import Math, Sentence, entry, join, letter, letters, listed, say, whole
+from tensorprop.text import parse_expression
 from tensorprop.text.source import as_system
 
 __all__ = ["Derivation", "Part", "Step", "explain"]
 
 _COUNT = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
-# The laws of differentiation, beside those of simplification (`calculus.rewrite.LAWS`).
-LAWS_OF_CHANGE: dict[str, str] = {
-    "chain_rule": "∂E/∂x_k = Σ_j ∂E/∂v_j ∂v_j/∂x_k",
-    "entry": "∂x_j/∂x_k = [j = k]",
-    "insertion": "Σ_j a_j (Σ_i b_ij) = Σ_ji a_j b_ij",
-    "bound_letters": "Σ_i a_i = Σ_k a_k,  a b = b a",
-    "matrix_product": "(A B)_ik = Σ_j A_ij B_jk",
+# The laws of differentiation and of matrices, beside those of simplification (`calculus.rewrite.LAWS`).
+LAWS_OF_CHANGE: dict[str, Math] = {
+    "chain_rule": Math(
+        "∂E/∂x_k = Σ_j ∂E/∂v_j ∂v_j/∂x_k",
+        r"\frac{\partial E}{\partial x_k} = \sum_j \frac{\partial E}{\partial v_j} \frac{\partial v_j}{\partial x_k}",
+    ),
+    "entry": Math("∂x_j/∂x_k = [j = k]", r"\frac{\partial x_j}{\partial x_k} = [j = k]"),
+    "insertion": Math(
+        "Σ_j a_j (Σ_i b_ij) = Σ_ji a_j b_ij", r"\sum_j a_j \left(\sum_i b_{ij}\right) = \sum_{ji} a_j b_{ij}"
+    ),
+    "bound_letters": Math("Σ_i a_i = Σ_k a_k, a b = b a", r"\sum_i a_i = \sum_k a_k, \; a b = b a"),
+    "matrix_product": Math("(A B)_ik = Σ_j A_ij B_jk", r"(A B)_{ik} = \sum_j A_{ij} B_{jk}"),
+    "outer_product": Math("(a bᵀ)_ij = a_i b_j", r"(a b^\top)_{ij} = a_i b_j"),
+    "hadamard": Math("(A ⊙ B)_ij = A_ij B_ij", r"(A \odot B)_{ij} = A_{ij} B_{ij}"),
+    "entries": Math(
+        "A = B where A_ij = B_ij for all i, j", r"A = B \text{ where } A_{ij} = B_{ij} \text{ for all } i, j"
+    ),
+}
+_BY_TOPIC = {
+    "product": "matrix_product",
+    "inner": "matrix_product",
+    "outer": "outer_product",
+    "elementwise": "hadamard",
 }
 
 
@@ -55,7 +73,7 @@ class Step:
     title: str
     equations: tuple[Equation, ...]
     law: str
-    statement: str
+    statement: Math
     reason: Sentence
     notes: tuple[Sentence, ...] = ()
     matrix: Shown | None = None
@@ -92,8 +110,8 @@ class Remark:
 class Derivation:
     """Numbered steps from the forward equations to each rule.
 
-    ``str`` is for a terminal; ``markdown``, ``latex`` (``tex(align=True)`` with align*), ``html`` for pages; ``as_dict``
-    for JSON. ``parts`` has one entry for every rule.
+    ``str`` is for a terminal; ``markdown``, ``latex`` (``tex(align=True)`` with align*) and ``html`` are for pages,
+    ``as_dict`` for JSON. ``parts`` has one entry for every rule.
     """
 
     system: System
@@ -116,22 +134,13 @@ class Derivation:
     @cached_property
     def axes(self) -> dict[tuple[str, int], str]:
         """A letter for every axis, so that sizes can be shown as ``|i|``."""
-        found: dict[tuple[str, int], str] = {}
-        for eq in self.system:
-            for t in (eq.target, *tensors_of(eq.value)):
-                for axis, s in enumerate(t.subscripts):
-                    if isinstance(s, Index):
-                        found.setdefault((t.name, axis), s.name)
-                        found.setdefault((adjoint_name(t.name), axis), s.name)
-        return found
+        return axes_of(self.system)
 
     def line(self, eq: Equation, written: str = "δz") -> Math:
         """An equation in index notation with every Σ."""
         if written == "δz":
             return Math(UNICODE.equation(eq, self.axes), LATEX.equation(eq, self.axes))
-        return Math(
-            Notation(False, written).equation(eq, self.axes), Notation(True, written).equation(eq, self.axes)
-        )
+        return Math(Notation(False, written).equation(eq, self.axes), Notation(True, written).equation(eq, self.axes))
 
     def __str__(self) -> str:
         return page.text(self)
@@ -219,21 +228,25 @@ class _Words:
         self._system = s
         self._rules = rules
         self._convention = convention
+        self._counted = False  # that a derivative may have more indices than a matrix, which is said once
+        self._told = False  # why the letters of x are fresh, which is said once
 
     def part(self, rule: Equation) -> Part:
         p = passage(self._system, self._rules, rule.name[1:])
         shown = matrix(rule, self._convention)
-        why = reasons(p, shown.tree)
+        why = reasons(p, shown, lambda eq: matrix(eq, self._convention))
         check = dimensions(p, shown.tree)
-        return Part(p, rule, shown, tuple(self._steps(p, shown)), why, check)
+        return Part(p, rule, shown, tuple(self._steps(p, shown, why)), why, check)
 
     # ----------------------------------------------------------------- steps
-    def _steps(self, p: Passage, shown: Shown) -> Iterator[Step]:
+    def _steps(self, p: Passage, shown: Shown, why: tuple[Reason, ...]) -> Iterator[Step]:
         yield self._chain(p)
         if not p.locals:
             return
         yield self._local(p)
-        bare = all(isinstance(t, Tensor) for t in (p.chain.value.terms if isinstance(p.chain.value, Add) else (p.chain.value,)))
+        bare = all(
+            isinstance(t, Tensor) for t in (p.chain.value.terms if isinstance(p.chain.value, Add) else (p.chain.value,))
+        )
         if not bare:
             yield Step(
                 "insert",
@@ -241,14 +254,16 @@ class _Words:
                 (p.inserted,),
                 "insertion",
                 LAWS_OF_CHANGE["insertion"],
-                say("The local derivative is put in; sums inside one another are one sum."),
+                say("The local derivative is put in; sums inside one another are one sum.")
+                if any(isinstance(local.rule.value, Sum) for local in p.locals)
+                else say("The local derivative is put in."),
             )
         for move, eq in p.moves:
             yield self._move(move.law.apply.__name__, eq, move.put)
         last = p.moves[-1][1] if p.moves else p.inserted
         yield self._rename(p, last)
         if shown.unicode:
-            yield self._matrix(shown)
+            yield self._matrix(shown, next((_BY_TOPIC[r.topic] for r in why if r.topic in _BY_TOPIC), "entries"))
 
     def _chain(self, p: Passage) -> Step:
         x = Tensor(p.name, tuple(map(Index, p.letters)))
@@ -277,7 +292,8 @@ class _Words:
                     y=entry(v),
                     j=letters(v.letters or ()),
                 )
-            if v.letters and p.letters:
+            if v.letters and p.letters and not self._told:
+                self._told = True
                 reason += say(
                     "{k} {verb} fresh: {x} is differentiated entry by entry, while {j} {runs} over all of {v}.",
                     k=letters(p.letters),
@@ -308,11 +324,18 @@ class _Words:
             notes.append(
                 say(
                     "{d} = {b}: an entry of {x} depends on itself and on no other entry.",
-                    d=Math(f"∂{UNICODE.show(x)}/∂{UNICODE.show(y)}", rf"\partial {LATEX.show(x)} / \partial {LATEX.show(y)}"),
+                    d=Math(
+                        f"∂{UNICODE.show(x)}/∂{UNICODE.show(y)}",
+                        rf"\partial {LATEX.show(x)} / \partial {LATEX.show(y)}",
+                    ),
                     b=Math(" ".join(a.unicode for a in pairs), " ".join(a.latex for a in pairs)),
                     x=whole(p.name),
                 )
             )
+        for local in p.locals:
+            if len(local.rule.letters) > 2 and local.forward.letters and not self._counted:
+                self._counted = True
+                notes.append(_too_many(local))
         several = "s" if len(lines) > 1 else ""
         return Step(
             "local",
@@ -331,7 +354,8 @@ class _Words:
 
     def _move(self, name: str, eq: Equation, put: tuple[tuple[str, Expr], ...]) -> Step:
         law = LAWS[name]
-        statement = law.text.replace(" == ", " = ")
+        left, right = (entry(parse_expression(side, free=law.free)) for side in law.sides)
+        statement = Math(f"{left.unicode} = {right.unicode}", f"{left.latex} = {right.latex}")
         if name == "one_point":
             seen = list(dict.fromkeys(put))
             told = listed([Math(f"{i} := {UNICODE.show(e)}", f"{i} := {LATEX.show(e)}") for i, e in seen])
@@ -361,27 +385,35 @@ class _Words:
         if pairs:
             parts.append(
                 say(
-                    "{told}, as the forward equation calls them.",
-                    told=listed([Math(f"{k} → {i}", rf"{k} \to {i}") for k, i in pairs]),
+                    "{old} {verb} called {new} again, as in the forward equation.",
+                    old=letters([k for k, _ in pairs]),
+                    new=letters([i for _, i in pairs]),
+                    verb="is" if len(pairs) == 1 else "are",
                 )
             )
         aim = rename(p.rule.value, dict(zip(p.rule.letters, p.letters, strict=True)))
         title = "Name the indices as in the forward equation"
         if _terms(aim) < _terms(last.value):
             title = "Take out what is common, name the indices"
-            parts.append(say("A factor without the summed index stands before its Σ, and a factor of every term before all."))
+            parts.append(
+                say("A factor without the summed index stands before its Σ, and a factor of every term before all.")
+            )
         elif aim is not last.value:
-            parts.append(say("Factors and terms may stand in any order, and a summed index may have any name."))
+            parts.append(
+                say("Factors are numbers and may stand in any order.")
+                if aim.binds == last.value.binds
+                else say("Factors are numbers and may stand in any order, and a summed index may have any name.")
+            )
         if not parts:
             parts.append(say("This is the rule."))
             title = "The rule"
         return Step("rename", title, (p.rule,), "bound_letters", LAWS_OF_CHANGE["bound_letters"], join(parts))
 
-    def _matrix(self, shown: Shown) -> Step:
-        text = say("The same numbers, written without indices; the reasons stand below.")
+    def _matrix(self, shown: Shown, law: str) -> Step:
+        text = say("The same numbers, written without indices.")
         if shown.carried:
-            text = say("For every {b} the same, written without the other indices.", b=letters(shown.carried))
-        return Step("matrix", "In vectors and matrices", (), "matrix_product", LAWS_OF_CHANGE["matrix_product"], text, (), shown)
+            text = say("The same numbers, for every {b} written without the other indices.", b=letters(shown.carried))
+        return Step("matrix", "In vectors and matrices", (), law, LAWS_OF_CHANGE[law], text, (), shown)
 
     # ----------------------------------------------------------------- remarks
     def remarks(self, parts: tuple[Part, ...]) -> Iterator[Remark]:
@@ -401,7 +433,8 @@ class _Words:
             yield Remark(
                 "The recursion",
                 say(
-                    "Put together, {rules} lead from one layer to the one before; this is the whole of backpropagation.",
+                    "Put together, {rules} lead from one layer to the one before; this is the whole of "
+                    "backpropagation.",
                     rules=listed([whole(name) for name in used]),
                 ),
                 (eq,),
@@ -437,14 +470,16 @@ class _Words:
                 for term, weight in weights[:1]:
                     assert isinstance(term, Sum) and isinstance(term.body, Mul)
                     others = [f for f in term.body.factors if f is not weight]
+                    b = entry(local.entries[0])
                     yield Remark(
                         "The bias as a weight",
                         say(
-                            "{b} is a weight like those in {W}, whose input is the constant 1 where {a} stands: {b} = 1 · {b}. "
-                            "Put 1 for {a} in the rule for {W}, and it is the rule for {b}.",
-                            b=entry(local.entries[0]),
+                            "{b} is a weight like those in {W}, whose input is the constant 1 where {a} stands: "
+                            "{same}. Put 1 for {a} in the rule for {W}, and it is the rule for {b}.",
+                            b=b,
                             W=whole(weight.name),
                             a=entry(mul(*others)),
+                            same=Math(f"{b.unicode} = 1 · {b.unicode}", rf"{b.latex} = 1 \cdot {b.latex}"),
                         ),
                         (self._rules[adjoint_name(weight.name)], part.rule),
                     )
@@ -452,8 +487,6 @@ class _Words:
 
 
 def _bracket(i: str, e: Expr) -> Expr:
-    from tensorprop.core.build import bracket
-
     return bracket("=", Index(i), e)
 
 
@@ -464,9 +497,6 @@ def _terms(e: Expr) -> int:
 
 def unfolded(value: Expr, rules: System, name: str) -> Expr:
     """``value`` with the rule for ``name`` put in."""
-    from tensorprop.calculus.simplify import simplify_expr
-    from tensorprop.core.walk import inline
-
     return simplify_expr(inline(value, {name: (rules[name].letters, rules[name].value)}))
 
 
@@ -475,7 +505,7 @@ def _notes(local: Local, p: Passage) -> Iterator[Sentence]:
     """The rules that lead from the forward equation to its local derivative, from the outside in."""
     inside: dict[Expr, bool] = {}
     for n in postorder(local.forward.value):
-        inside[n] = n in local.entries or (not isinstance(n, Tensor) and any(inside[c] for c in n.children))
+        inside[n] = n.name == p.name if isinstance(n, Tensor) else any(inside[c] for c in n.children)
     seen: set[Expr] = set()
     stack: list[Expr] = [local.forward.value]
     x = whole(p.name)
@@ -487,17 +517,17 @@ def _notes(local: Local, p: Passage) -> Iterator[Sentence]:
         stack.extend(reversed([c for c in n.children if inside[c]]))
         match n:
             case Add(terms):
-                rest = [t for t in terms if not inside[t]]
+                rest = [_bare(t) for t in terms if not inside[t]]
                 if rest:
                     yield say(
                         "{rest} {verb} not depend on {x}: the derivative is 0.",
-                        rest=listed([entry(t) for t in rest]),
+                        rest=listed([entry(t, p.axes) for t in rest]),
                         verb="does" if len(rest) == 1 else "do",
                         x=x,
                     )
             case Mul(parts):
                 mine = [f for f in parts if inside[f]]
-                rest = [f for f in parts if not inside[f]]
+                rest = [f for f in parts if not inside[f] and not isinstance(f, Number)]
                 if len(mine) > 1:
                     yield say(
                         "{n} factors depend on {x}: each is differentiated in turn, the others stay (product rule).",
@@ -505,22 +535,28 @@ def _notes(local: Local, p: Passage) -> Iterator[Sentence]:
                         x=x,
                     )
                 elif rest:
-                    yield say("{rest} {verb} as a factor.", rest=entry(mul(*rest)), verb="stays")
+                    yield say("{rest} {verb} as a factor.", rest=entry(mul(*rest), p.axes), verb="stays")
             case Call():
-                yield from _slope(n, local, [k for k, a in enumerate(n.args) if inside[a]])
+                yield from _slope(n, local, p, [k for k, a in enumerate(n.args) if inside[a]])
             case Reduce() if n.op in REDUCTIONS:
                 yield _reduction(n, local)
             case _:
                 pass
 
 
-def _slope(n: Call, local: Local, places: list[int]) -> Iterator[Sentence]:
+def _slope(n: Call, local: Local, p: Passage, places: list[int]) -> Iterator[Sentence]:
     """The row of the table of slopes that is used."""
     row = FUNCTIONS.get(n.function)
     if row is None:
         stem = n.function
         slope = Call(stem + "′", n.args)
-        yield say("{s} is the slope of {f} where {f} is taken.", s=entry(slope), f=entry(n))
+        f = Math(UNICODE.function(stem), LATEX.function(stem))
+        yield say(
+            "{f} is left open; {g} is the name of its slope, taken where {f} is taken: {s}.",
+            f=f,
+            g=Math(UNICODE.function(stem + "′"), LATEX.function(stem + "′")),
+            s=entry(slope, p.axes),
+        )
         return
     if n.function == "power":
         yield say("The slope of a power: {law}.", law=Math("(x^n)′ = n x^(n − 1)", "(x^n)' = n x^{n-1}"))
@@ -541,14 +577,29 @@ def _slope(n: Call, local: Local, places: list[int]) -> Iterator[Sentence]:
             yield say("From the table of slopes: {law} with the result {y}, here {v}.", law=law, y=letter("y"),
                       v=entry(local.forward.target))  # fmt: skip
         elif names_result:
-            yield say("From the table of slopes: {law} with the result {y}, here {v}.", law=law, y=letter("y"), v=entry(n))
+            yield say("From the table of slopes: {law} with the result {y}, here {v}.", law=law, y=letter("y"),
+                      v=entry(n, p.axes))  # fmt: skip
         else:
             yield say("From the table of slopes: {law}.", law=law)
 
 
-def _template(text: str) -> Expr:
-    from tensorprop.text import parse_expression
+def _too_many(local: Local) -> Sentence:
+    """Why vectors and matrices have no name for this derivative."""
+    n = len(local.rule.letters)
+    return say(
+        "{d} has {n} indices: it is no matrix, and vector notation has no name for it. Index notation needs none, and "
+        "most of it is zero: the brackets say where.",
+        d=entry(local.rule.target),
+        n=_COUNT[n] if n < len(_COUNT) else str(n),
+    )
 
+
+def _bare(e: Expr) -> Expr:
+    """An expression without the number in front."""
+    return mul(*e.factors[1:]) if isinstance(e, Mul) and isinstance(e.factors[0], Number) else e
+
+
+def _template(text: str) -> Expr:
     return parse_expression(text)
 
 
@@ -558,25 +609,19 @@ def _reduction(n: Reduce, local: Local) -> Sentence:
         "softmax": Math("∂y_v/∂x_u = y_v ([u = v] − y_u)", r"\partial y_v / \partial x_u = y_v ([u = v] - y_u)"),
         "logsoftmax": Math("∂y_v/∂x_u = [u = v] − exp(y_u)", r"\partial y_v / \partial x_u = [u = v] - \exp(y_u)"),
         "mean": Math("∂y/∂x_u = 1 / n", r"\partial y / \partial x_u = 1 / n"),
-        "var": Math("∂y/∂x_u = 2 (x_u − mean(x)) / n", r"\partial y / \partial x_u = 2 (x_u - \operatorname{mean}(x)) / n"),
+        "var": Math(
+            "∂y/∂x_u = 2 (x_u − mean(x)) / n", r"\partial y / \partial x_u = 2 (x_u - \operatorname{mean}(x)) / n"
+        ),
         "logsumexp": Math("∂y/∂x_u = exp(x_u − y)", r"\partial y / \partial x_u = \exp(x_u - y)"),
         "max": Math("∂y/∂x_u = [x_u = y] / Σ_v [x_v = y]", r"\partial y / \partial x_u = [x_u = y] / \sum_v [x_v = y]"),
         "min": Math("∂y/∂x_u = [x_u = y] / Σ_v [x_v = y]", r"\partial y / \partial x_u = [x_u = y] / \sum_v [x_v = y]"),
-        "prod": Math("∂y/∂x_u = the product of all others", r"\partial y / \partial x_u = \text{the product of all others}"),
+        "prod": Math(
+            "∂y/∂x_u = the product of all others", r"\partial y / \partial x_u = \text{the product of all others}"
+        ),
     }
     row = rows.get(n.op)
     if row is None:
         return say("{y} does not change with small changes of its arguments: the derivative is 0.", y=entry(n))
     run = letters(n.indices)
     extra = say(", with n the number of values of {u}", u=run) if n.op in ("mean", "var") else say("")
-    return join(
-        [say("The row of {op} along {u}: {row}", op=n.op, u=run, row=row), extra, say(".")], between=""
-    )
-
-
-def used_laws(d: Derivation) -> Mapping[str, str]:
-    """Every law that a derivation uses, with its statement."""
-    return {step.law: step.statement for part in d.parts for step in part.steps}
-
-
-_ = (Dim, substitute, sum_over, system, patterns)
+    return join([say("The row of {op} along {u}: {row}", op=n.op, u=run, row=row), extra, say(".")], between="")

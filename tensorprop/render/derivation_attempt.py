@@ -14,19 +14,32 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from tensorprop.calculus.functions import is_known, slope
 from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.core.build import ONE, add, bracket, call, mul, negate, number, power, rename, substitute, sum_over
+from tensorprop.core.build import (
+    ONE,
+    add,
+    bracket,
+    call,
+    fresh,
+    mul,
+    negate,
+    number,
+    power,
+    rename,
+    substitute,
+    sum_over,
+)
 from tensorprop.core.canon import same
 from tensorprop.core.equation import Equation, System, equation
 from tensorprop.core.expr import Call, Expr, Index, Sum, Tensor
 from tensorprop.core.names import FUNCTION_ALIASES
 from tensorprop.core.ranges import infer
-from tensorprop.core.walk import inline, postorder, tensors_of
+from tensorprop.core.walk import inline, postorder, tensors_of, transform
 from tensorprop.errors import (
     AmbiguousNotation,
     ParseError,
@@ -39,6 +52,7 @@ from tensorprop.errors import (
 )
 from tensorprop.render.derivation_index import LATEX, UNICODE
 from tensorprop.render.derivation_matrix import Shown, matrix
+from tensorprop.render.derivation_steps import axes_of
 from tensorprop.render.layout import Convention
 from tensorprop.render.reasons import patterns
 from tensorprop.render.sentences import Math, Sentence, entry, letter, letters, listed, say, whole
@@ -89,7 +103,7 @@ class _Typed:
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<number>\d+(?:\.\d+)?)
-    | (?P<name>(?:δ\s*|d(?=[A-Z]\b))?[A-Za-zα-γε-ωΑ-Ω][A-Za-z0-9]*(?:\^\([^()]*\))?|δ|𝟏)
+    | (?P<name>(?:δ|∂[A-Za-z]*\s*/\s*∂)?[A-Za-zα-γε-ωΑ-Ω][A-Za-z0-9]*(?:\^\([^()]*\))?|δ|𝟏)
     | (?P<turn>ᵀ|\^\{?(?:T|⊤|\\top)\}?|\.T\b)
     | (?P<prime>['′]+)
     | (?P<square>²|\^2)
@@ -117,7 +131,7 @@ def _tokens(text: str) -> list[_Token]:
         match = _TOKEN.match(text, at)
         assert match is not None
         kind = match.lastgroup or "bad"
-        token = _Token(kind, match[kind], match.span(kind))
+        token = _Token(kind, _spelled(match[kind]) if kind == "name" else match[kind], match.span(kind))
         if kind == "bad":
             raise UnexpectedChar(
                 f"{token.text!r} has no meaning in a formula of matrices",
@@ -130,11 +144,16 @@ def _tokens(text: str) -> list[_Token]:
     return found
 
 
+def _spelled(name: str) -> str:
+    """``∂E/∂z`` is δz."""
+    return f"δ{name.rpartition('∂')[2]}" if name.startswith("∂") else name
+
+
 class _Reader:
     """A recursive descent; ``name`` and ``function`` give what a name stands for."""
 
     def __init__(self, text: str, tensor: Callable[[str, _Token], _Typed], types: _Types) -> None:
-        self._text = text
+        self._text = text.rstrip()
         self._tokens = _tokens(text)
         self._at = 0
         self._depth = 0
@@ -166,7 +185,11 @@ class _Reader:
         value = self._entrywise()
         if lead in ("-", "−"):
             value = _Typed(
-                negate(value.entry), value.rows, value.columns, Math(f"−{value.math.unicode}", f"-{value.math.latex}"), True
+                negate(value.entry),
+                value.rows,
+                value.columns,
+                Math(f"−{value.math.unicode}", f"-{value.math.latex}"),
+                True,
             )
         while sign := self._sign("+", "-", "−"):
             value = self._types.plus(value, self._entrywise(), sign != "+")
@@ -192,7 +215,7 @@ class _Reader:
                 value = self._types.times(value, _Typed(power(under.entry, number(-1)), None, None, Math(
                     f"/ {under.math.unicode}", f"/ {under.math.latex}")))  # fmt: skip
                 continue
-            if token is None or token.kind not in ("name", "number") and token.text != "(":
+            if token is None or (token.kind not in ("name", "number") and token.text != "("):
                 return value
             value = self._types.times(value, self._factor())
 
@@ -209,7 +232,9 @@ class _Reader:
     def _atom(self) -> _Typed:
         token = self.peek()
         if token is None:
-            raise UnexpectedEnd("the formula ends where a name is needed", self._text, (len(self._text), len(self._text)))
+            raise UnexpectedEnd(
+                "the formula ends where a name is needed", self._text, (len(self._text), len(self._text))
+            )
         self._at += 1
         if token.kind == "number":
             return _Typed(number(token.text), None, None, Math(token.text, token.text))
@@ -301,7 +326,11 @@ class _Types:
 
     def ones(self) -> _Typed:
         i = self._new(_ANY)
-        return _Typed(ONE, None, i, Math("𝟏", r"\mathbf{1}")) if self._row else _Typed(ONE, i, None, Math("𝟏", r"\mathbf{1}"))
+        return (
+            _Typed(ONE, None, i, Math("𝟏", r"\mathbf{1}"))
+            if self._row
+            else _Typed(ONE, i, None, Math("𝟏", r"\mathbf{1}"))
+        )
 
     def apply(self, name: str, primes: int, value: _Typed) -> _Typed:
         if name == "diag" and not primes and (value.rows is None) != (value.columns is None):
@@ -335,7 +364,9 @@ class _Types:
             raise _Misfit(a, b, "product")
         if a.columns is None or b.rows is None:
             return _Typed(mul(a.entry, b.entry), a.rows, b.columns, math)
-        kept, gone = (a.columns, b.rows) if self.range[b.rows] == _ANY or self.range[a.columns] != _ANY else (b.rows, a.columns)
+        kept, gone = (
+            (a.columns, b.rows) if self.range[b.rows] == _ANY or self.range[a.columns] != _ANY else (b.rows, a.columns)
+        )
         one, other = (substitute(e, {gone: Index(kept)}) for e in (a.entry, b.entry))
         return _Typed(sum_over([kept], mul(one, other)), a.rows, b.columns, math)
 
@@ -348,7 +379,9 @@ class _Types:
 
     def plus(self, a: _Typed, b: _Typed, minus: bool) -> _Typed:
         sign = "−" if minus else "+"
-        math = Math(f"{a.math.unicode} {sign} {b.math.unicode}", f"{a.math.latex} {'-' if minus else '+'} {b.math.latex}")
+        math = Math(
+            f"{a.math.unicode} {sign} {b.math.unicode}", f"{a.math.latex} {'-' if minus else '+'} {b.math.latex}"
+        )
         if a.scalar != b.scalar:  # 1 − h²: the number serves every entry
             keep = b if a.scalar else a
             right = negate(b.entry) if minus else b.entry
@@ -406,7 +439,7 @@ def judge(attempt: str, s: System, rules: System, convention: Convention) -> Ver
     left, equals, right = attempt.partition("=")
     asked = _asked(left, s, rules) if equals else None
     body = right if equals else attempt
-    mentioned = {t.text.replace(" ", "") for t in _tokens(body) if t.kind == "name"}
+    mentioned = {t.text for t in _tokens(body) if t.kind == "name"}
     chosen = [c for c in _candidates(rules) if asked is None or c.name == asked]
     named = {m for m in mentioned if m.startswith("δ") and len(m) > 1}
     unknown = [m for m in sorted(named) if m[1:] not in s.names]
@@ -427,10 +460,7 @@ def _likeness(c: _Candidate, mentioned: set[str]) -> float:
 
 
 def _asked(left: str, s: System, rules: System) -> str:
-    name = left.strip().replace(" ", "")
-    derivative = re.fullmatch(r"∂\w*/∂(.+)", name)
-    if derivative:
-        name = f"δ{derivative[1]}"
+    name = _spelled(left.strip())
     if name == "δ":
         name = next(iter(rules)).name
     if not name.startswith("δ") and f"δ{name}" in rules:
@@ -464,6 +494,7 @@ class _Judge:
         self._system = s
         self._text = text
         self._types = _Types(s, convention)
+        self._axes = axes_of(s)
         self._shown = matrix(c.eq, convention)
         self._convention = convention
         reader = _Reader(body, self._name, self._types)
@@ -479,7 +510,6 @@ class _Judge:
         self.verdict = Verdict(formula, right, tuple(sentences), c.name)
 
     def _name(self, name: str, token: _Token) -> _Typed:
-        name = name.replace(" ", "")
         if name in ("𝟏", "ones"):
             return self._types.ones()
         if name == "δ":
@@ -501,8 +531,9 @@ class _Judge:
         both = Math(f"{a.math.unicode} {b.math.unicode}", f"{a.math.latex} {b.math.latex}")
         if misfit.sign == "product":
             yield say(
-                "{A} and {B} do not fit as neighbours. {A} is {sa} and {B} is {sb}; in {f} the product would sum over what "
-                "stands between them, the columns of {A} ({ca}) with the rows of {B} ({rb}), and these are not the same.",
+                "{A} and {B} do not fit as neighbours. {A} is {sa} and {B} is {sb}; in {f} the product would sum over "
+                "what stands between them, the columns of {A} ({ca}) with the rows of {B} ({rb}), and these are not "
+                "the same.",
                 A=a.math,
                 B=b.math,
                 sa=self._shape(a),
@@ -514,7 +545,8 @@ class _Judge:
         else:
             sign = Math(misfit.sign, r"\odot" if misfit.sign == "⊙" else misfit.sign.replace("−", "-"))
             yield say(
-                "{A} {sign} {B} does not fit: {A} is {sa} and {B} is {sb}, and {sign} needs the same indices on both sides.",
+                "{A} {sign} {B} does not fit: {A} is {sa} and {B} is {sb}, and {sign} needs the same indices on both "
+                "sides.",
                 A=a.math,
                 B=b.math,
                 sign=sign,
@@ -527,26 +559,28 @@ class _Judge:
         """What the rule is, and why no other order would do."""
         rule = self._rule
         yield say(
-            "The order is that of the scalar chain rule, and in index notation any order is right, since the factors are "
-            "numbers: {rule}.",
-            rule=_line(rule),
+            "In index notation the rule is {rule}. There the factors are numbers, and the order of the chain rule, or "
+            "any other, is right.",
+            rule=_line(rule, self._axes),
         )
         pattern = next(iter(patterns(rule.value, rule.letters)))
         if pattern.summed:
             j = pattern.summed
+            verb = "is" if len(pattern.kept) == 1 else "are"
             yield say(
                 "Matrices do not commute, because their order says which index is summed: the one that two neighbours "
-                "share. Here {j} is summed ({who}), and {left} left.",
+                "share. Here {j} is summed ({who}), and {left} {verb} left.",
+                verb=verb,
                 j=letters(j),
-                who=listed([entry(f) for f in pattern.factors if f.free & set(j)]),
-                left=_left(pattern.kept),
+                who=listed([entry(f, self._axes) for f in pattern.factors if f.free & set(j)]),
+                left=letters(pattern.kept) if pattern.kept else "nothing",
             )
         kept = [i for i in pattern.kept if len(pattern.having(i)) > 1]
         if kept:
             yield say(
                 "{i} is kept by {who} and not summed, so these meet entry by entry: ⊙, and no product of matrices.",
                 i=letters(kept),
-                who=listed([entry(f) for f in pattern.having(kept[0])]),
+                who=listed([entry(f, self._axes) for f in pattern.having(kept[0])]),
             )
         if self._shown.unicode:
             yield say("Right is {f}.", f=Math(self._shown.unicode, self._shown.latex))
@@ -559,7 +593,7 @@ class _Judge:
         return "1" if i is None else f"|{self._types.shown(i)}|"
 
     def _axis(self, i: str | None) -> Math | str:
-        return "there is one" if i is None else letter(self._types.shown(i))
+        return "there is only one" if i is None else letter(self._types.shown(i))
 
     # ----------------------------------------------------------------- what fits, and may be wrong
     def _compared(self, typed: _Typed) -> tuple[list[Sentence], bool]:
@@ -574,8 +608,8 @@ class _Judge:
         if len(own) == 2 and not self._equal(typed.entry, straight) and self._equal(typed.entry, crossed):
             return [
                 say(
-                    "The right numbers, transposed: {x} has the indices {i} in this order, and the formula gives them the "
-                    "other way round.",
+                    "The right numbers, transposed: {x} has the indices {i} in this order, and the formula gives them "
+                    "the other way round.",
                     x=entry(rule.target),
                     i=letters(rule.letters),
                 ),
@@ -583,23 +617,28 @@ class _Judge:
             ], False
         if found != axes and not all(a == b or _ANY in (a, b) for a, b in zip(found, axes, strict=True)):
             return [self._other_shape(typed), *self._instead()], False
-        said = _Said(simplify_expr(rename(typed.entry, straight)), rule)
+        said = _Said(simplify_expr(rename(typed.entry, straight)), rule, self._types, self._axes)
         if self._equal(typed.entry, straight):
             flat = len(own) == 1 and (typed.rows is None) != (self._convention.layout == "row")
             if flat:
                 return [
-                    say("The right numbers, lying down: the formula gives a row, and {x} is a column.", x=whole(rule.name)),
+                    say(
+                        "The right numbers, lying down: the formula gives a row, and {x} is a column.",
+                        x=whole(rule.name),
+                    ),
                     self._right(),
                 ], False
             return [
                 say("This is right: read entry by entry it says {f}, which is the rule.", f=said.line),
             ], True
         return [say("It fits, and is wrong. Read entry by entry it says {f}; the rule is {r}.", f=said.line,
-                    r=_line(rule)), *self._difference(said.value), self._right()], False  # fmt: skip
+                    r=_line(rule, self._axes)), *self._difference(said.value), self._right()], False  # fmt: skip
 
     def _right(self) -> Sentence:
         shown: Shown = self._shown
-        return say("Right is {f}.", f=Math(shown.unicode, shown.latex) if shown.unicode else _line(self._rule))
+        return say(
+            "Right is {f}.", f=Math(shown.unicode, shown.latex) if shown.unicode else _line(self._rule, self._axes)
+        )
 
     def _other_shape(self, typed: _Typed) -> Sentence:
         target = self._types.tensor(self._rule.name)
@@ -623,6 +662,12 @@ class _Judge:
     def _difference(self, value: Expr) -> Iterator[Sentence]:
         mine, theirs = _content(value), _content(self._rule.value)
         missing, extra = theirs - mine, mine - theirs
+        for f, at in _taken(value).items():
+            there = _taken(self._rule.value).get(f, at)
+            if there != at:
+                yield say("{f} is taken at {x}, and should be at {y}.", f=_called(f), x=listed([whole(n) for n in at]),
+                          y=listed([whole(n) for n in there]))  # fmt: skip
+                return
         if missing:
             yield say("What is missing: {m}.", m=listed([_called(n) for n in missing]))
         if extra:
@@ -647,30 +692,35 @@ class _Judge:
 class _Said:
     """What a formula says entry by entry, in the letters of the rule."""
 
-    def __init__(self, value: Expr, rule: Equation) -> None:
-        taken = set(rule.letters) | rule.value.binds
+    def __init__(self, value: Expr, rule: Equation, types: _Types, axes: Mapping[tuple[str, int], str]) -> None:
+        taken = set(rule.letters) | {i for i in value.binds if not i.startswith("·")}
         names: dict[str, str] = {}
 
         def rule_(e: Expr) -> Expr:
             if isinstance(e, Sum) and any(i.startswith("·") for i in e.indices):
                 new: dict[str, str] = {}
                 for i in e.indices:
-                    new[i] = names.setdefault(i, _free(taken)) if i.startswith("·") else i
+                    new[i] = names.setdefault(i, _free(types.shown(i), taken)) if i.startswith("·") else i
                 return sum_over(new.values(), rename(e.body, {a: b for a, b in new.items() if a != b}))
             return e
 
-        from tensorprop.core.walk import transform
-
         self.value = transform(value, rule_)
-        self.line = _line(equation(rule.target, self.value))
+        self.line = _line(equation(rule.target, self.value), axes)
 
 
-def _free(taken: set[str]) -> str:
-    from tensorprop.core.build import fresh
-
-    i = fresh("k", taken)
+def _free(like: str, taken: set[str]) -> str:
+    i = like if like not in taken and like != "?" else fresh("k", taken)
     taken.add(i)
     return i
+
+
+def _taken(e: Expr) -> dict[str, tuple[str, ...]]:
+    """At which tensors every function is taken."""
+    return {
+        n.function: tuple(dict.fromkeys(t.name for a in n.args for t in tensors_of(a)))
+        for n in postorder(e)
+        if isinstance(n, Call) and n.function != "power"
+    }
 
 
 def _summed_axis(value: Expr, t: Tensor) -> int | None:
@@ -680,8 +730,8 @@ def _summed_axis(value: Expr, t: Tensor) -> int | None:
     return hits[0] if len(hits) == 1 else None
 
 
-def _line(eq: Equation) -> Math:
-    return Math(UNICODE.equation(eq), LATEX.equation(eq))
+def _line(eq: Equation, axes: Mapping[tuple[str, int], str]) -> Math:
+    return Math(UNICODE.equation(eq, axes), LATEX.equation(eq, axes))
 
 
 def _called(name: str) -> Math:
@@ -690,12 +740,15 @@ def _called(name: str) -> Math:
     return whole(name) if not is_known(name) else Math(UNICODE.function(name), LATEX.function(name))
 
 
-def _left(kept: tuple[str, ...]) -> Math | Sentence | str:
-    if not kept:
-        return "nothing is"
-    return letters(kept).then(" is", r"\text{ is}") if len(kept) == 1 else letters(kept).then(" are", r"\text{ are}")
-
-
 def _texed(body: str) -> str:
-    table = {"⊙": r"\odot ", "*": r"\odot ", "ᵀ": r"^\top", "δ": r"\delta ", "′": "'", "−": "-", "@": " ", "𝟏": r"\mathbf{1}"}
+    table = {
+        "⊙": r"\odot ",
+        "*": r"\odot ",
+        "ᵀ": r"^\top",
+        "δ": r"\delta ",
+        "′": "'",
+        "−": "-",
+        "@": " ",
+        "𝟏": r"\mathbf{1}",
+    }
     return "".join(table.get(c, c) for c in body.strip().replace("^T", "ᵀ"))

@@ -128,7 +128,7 @@ class Notation:
 
     def _derivative(self, name: str, subscripts: tuple[str, ...]) -> str:
         above, _, below = name.partition("/")
-        parts, rest = [], list(subscripts)
+        parts, rest = list[str](), list(subscripts)
         for piece in [above, *(f"∂{p}" for p in below.split("∂")[1:])]:
             stem = piece[1:].rstrip("·")
             dots = len(piece) - 1 - len(stem)
@@ -198,7 +198,7 @@ class Notation:
             if tight < _PRODUCT and alone and factors and len(factors) > 1:
                 open_ = not self.tex
             out.append(self._parens(text) if open_ else text)
-        return (r" " if self.tex else " ").join(out)
+        return " ".join(out)
 
     def _sum(self, n: Expr, parts: tuple[Text, ...], axes: Mapping[tuple[str, int], str]) -> Text:
         assert isinstance(n, Sum)
@@ -210,7 +210,9 @@ class Notation:
         letters = tuple(self.letter(i) for i in indices)
         if self.tex:
             command = r"\sum" if sign == "Σ" else rf"\{sign}" if sign in _KNOWN_TO_TEX else rf"\operatorname{{{sign}}}"
-            return f"{command}_{{{''.join(_spaced(letters)) if all(len(i) == 1 for i in indices) else ','.join(letters)}}}"
+            return (
+                f"{command}_{{{''.join(_spaced(letters)) if all(len(i) == 1 for i in indices) else ','.join(letters)}}}"
+            )
         return f"{sign}_{''.join(letters)}" if all(len(i) == 1 for i in indices) else f"{sign}_{{{','.join(letters)}}}"
 
     def _reduce(self, n: Expr, parts: tuple[Text, ...], axes: Mapping[tuple[str, int], str]) -> Text:
@@ -221,7 +223,7 @@ class Notation:
             bare = {"inv": f"{head}^{{-1}}" if self.tex else f"{head}⁻¹"}.get(n.op)
             if bare is not None:
                 return (f"{{({bare})}}" if self.tex else f"({bare})") + self._subscript(at), _ATOM
-            return (rf"\log\det " if n.op == "logdet" else r"\det ") + head if self.tex else f"{n.op}({head})", _ATOM
+            return (r"\log\det " if n.op == "logdet" else r"\det ") + head if self.tex else f"{n.op}({head})", _ATOM
         entry = ""
         if at and at != tuple(self.letter(i) for i in n.indices):
             entry = f"[{', '.join(at)}]"
@@ -237,12 +239,17 @@ class Notation:
             return self.name(_SHOWN.get(n.function, n.function)), _ATOM
         if n.function == "square":
             return self._wrap(parts[0], _ATOM) + ("^{2}" if self.tex else "²"), _POWER
-        if n.function == "sqrt" and self.tex:
-            return rf"\sqrt{{{inside[0]}}}", _ATOM
+        if n.function == "sqrt":
+            return self._root(parts[0]), _ATOM
         if n.function == "abs":
             return (rf"\left|{inside[0]}\right|" if self.tex else f"|{inside[0]}|"), _ATOM
         name = _SHOWN.get(n.function, n.function)
         return self.function(name) + self._parens(", ".join(inside)), _ATOM
+
+    def _root(self, inside: Text) -> str:
+        if self.tex:
+            return rf"\sqrt{{{inside[0]}}}"
+        return "√" + (inside[0] if inside[1] == _ATOM and not inside[0].startswith("√") else f"({inside[0]})")
 
     def function(self, name: str) -> str:
         """A function's name: ``f′``, ``tanh``."""
@@ -251,14 +258,20 @@ class Notation:
         if not self.tex:
             return name
         base, label = _label(stem)
-        shown = latex_name(base) if len(base) == 1 else rf"\{base}" if base in _KNOWN_TO_TEX else rf"\operatorname{{{base}}}"
+        shown = (
+            latex_name(base)
+            if len(base) == 1
+            else rf"\{base}"
+            if base in _KNOWN_TO_TEX
+            else rf"\operatorname{{{base}}}"
+        )
         return shown.replace("_", r"\_") + (f"^{{({label})}}" if label else "") + "'" * primes
 
     def _power(self, n: Call, parts: tuple[Text, ...], axes: Mapping[tuple[str, int], str]) -> Text:
         base, exponent = parts[0], n.args[1]
         if isinstance(exponent, Number):
             if exponent.value == Fraction(1, 2):
-                return (rf"\sqrt{{{base[0]}}}" if self.tex else f"sqrt({base[0]})"), _ATOM
+                return self._root(base), _ATOM
             if exponent.value < 0:
                 under = power(n.args[0], number(-exponent.value))
                 shown = self.show(under, axes), _held(under)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorprop.core.equation import Equation
 from tensorprop.render.derivation_matrix import Shown
-from tensorprop.render.sentences import Math, Sentence, letters, say
+from tensorprop.render.sentences import Math, Sentence, letter, letters, listed, say, whole
 
 if TYPE_CHECKING:
     from tensorprop.render.derivation import Derivation, Part, Step
@@ -27,10 +27,11 @@ WIDTH = 100  # columns of a terminal that prose may take
 # --------------------------------------------------------------------------- blocks
 @dataclass(frozen=True)
 class Heading:
-    """A heading: 1 a rule, 2 a step."""
+    """A heading: 1 a rule, 2 a step, which has its law beside it."""
 
     level: int
     text: Sentence
+    step: Step | None = None
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,13 @@ Block = Heading | Words | Lines
 
 def blocks(d: Derivation) -> Iterator[Block]:
     """The whole derivation, format aside."""
-    yield Heading(1, say("Forward"))
+    if d.detail == "full":
+        yield Heading(1, say("Forward"))
     yield Lines(tuple((d.line(eq), _matrix(shown)) for eq, shown in d.forward))
     yield Words(_conventions(d))
+    told: set[str] = set()
     for n, part in enumerate(d.parts, 1):
-        yield from _part(d, n, part)
+        yield from _part(d, n, part, told)
     for remark in d.remarks:
         yield Heading(1, say(remark.title))
         yield Words(remark.text)
@@ -89,9 +92,8 @@ def _matrix(shown: Shown) -> Math | None:
         return None
     if shown.carried:
         own = letters(shown.carried)
-        return Math(
-            f"{shown.unicode}  (for every {own.unicode})", rf"{shown.latex} \quad \text{{(for every ${own.latex}$)}}"
-        )
+        each = r" \quad (\mathrm{for\ every}\ " + ", ".join(letter(i).latex for i in shown.carried) + ")"
+        return Math(f"{shown.unicode}  (for every {own.unicode})", shown.latex + each)
     return Math(shown.unicode, shown.latex)
 
 
@@ -99,51 +101,62 @@ def _conventions(d: Derivation) -> Sentence:
     error = Math(d.error, d.error)
     outputs = [name for name in d.system.outputs if name != d.error or d.system.rank(name)]
     example = d.parts[0].name if d.parts else "x"
-    adjoint = Math(f"δ{example} = ∂{d.error}/∂{example}", "")
-    from tensorprop.render.sentences import whole
-
-    adjoint = Math(adjoint.unicode, rf"\delta {whole(example).latex} = \partial {d.error} / \partial {whole(example).latex}")
+    x = whole(example)
+    adjoint = Math(
+        f"δ{x.unicode} = ∂{d.error}/∂{x.unicode}", rf"\delta {x.latex} = \partial {d.error} / \partial {x.latex}"
+    )
+    layout = say(d.convention.says(True, False).capitalize() + ".")
     if d.error in d.system.outputs:
         text = "{E} is the error. {adj}, entry by entry, and so for every tensor."
-        return say(text, E=error, adj=adjoint) + say(d.convention.says(True, False).capitalize() + ".")
+        return say(text, E=error, adj=adjoint) + layout
     given = [whole(f"δ{name}") for name in outputs]
-    from tensorprop.render.sentences import listed
-
     text = (
-        "{E} is an error, a number that depends on {outs} in a way that is not said here: {given} {verb} given. {adj}, entry "
-        "by entry, and so for every tensor."
+        "{E} is an error, a number that depends on {outs} in a way that is not said here: {given} {verb} given. {adj}, "
+        "entry by entry, and so for every tensor."
     )
-    return say(
-        text,
-        E=error,
-        outs=listed([whole(name) for name in outputs]),
-        given=listed(given),
-        verb="is" if len(given) == 1 else "are",
-        adj=adjoint,
-    ) + say(d.convention.says(True, False).capitalize() + ".")
+    return (
+        say(
+            text,
+            E=error,
+            outs=listed([whole(name) for name in outputs]),
+            given=listed(given),
+            verb="is" if len(given) == 1 else "are",
+            adj=adjoint,
+        )
+        + layout
+    )
 
 
-def _part(d: Derivation, n: int, part: Part) -> Iterator[Block]:
-    from tensorprop.render.sentences import whole
+_ONCE = frozenset({"order", "jacobian"})  # reasons that say the same of every rule
 
+
+def _part(d: Derivation, n: int, part: Part, told: set[str]) -> Iterator[Block]:
     yield Heading(1, say("{n}. The rule for {x}", n=str(n), x=whole(part.rule.name)))
     if d.detail == "short":
-        yield Lines(((d.line(part.passage.chain), None),))
         if part.passage.moves:
+            yield Lines(((d.line(part.passage.chain), None),))
             yield Lines(((d.line(part.passage.inserted), None),))
         yield Lines(((d.line(part.rule), _matrix(part.shown)),))
         for reason in part.reasons:
-            yield Words(reason.answer, lead=reason.question)
+            if reason.topic not in told:
+                yield Words(reason.answer, lead=reason.question)
+        told |= {reason.topic for reason in part.reasons} & _ONCE
+        yield from _no_matrix(part)
         return
     for k, step in enumerate(part.steps, 1):
-        yield Heading(2, say("{n}.{k} {title}", n=str(n), k=str(k), title=step.title))
+        yield Heading(2, say("{n}.{k} {title}", n=str(n), k=str(k), title=step.title), step)
         yield from _step(d, part, step)
     for reason in part.reasons:
         yield Words(reason.answer, lead=reason.question)
-    if not part.shown.unicode and part.shown.why:
-        yield Words(say(part.shown.why[:1].upper() + part.shown.why[1:] + "."), lead="Why no matrix form?")
+    yield from _no_matrix(part)
     if part.dimension is not None:
         yield Words(part.dimension, lead="Dimensions, as a consequence.")
+
+
+def _no_matrix(part: Part) -> Iterator[Block]:
+    why = part.shown.why
+    if not part.shown.unicode and why:
+        yield Words(say("{why}.", why=why[:1].upper() + why[1:]), lead="Why no matrix form?")
 
 
 def _step(d: Derivation, part: Part, step: Step) -> Iterator[Block]:
@@ -164,10 +177,12 @@ def text(d: Derivation) -> str:
     out: list[str] = []
     for b in blocks(d):
         match b:
-            case Heading(1, words):
-                out += ["", words.unicode, "─" * len(words.unicode)]
-            case Heading(_, words):
-                out += ["", f"  {words.unicode}"]
+            case Heading(_, words, step):
+                if step is None:
+                    out += ["", words.unicode, "─" * len(words.unicode)]
+                else:
+                    law = f"{step.law}: {step.statement.unicode}"
+                    out += ["", f"  {words.unicode.ljust(WIDTH - 4 - len(law))}  {law}"]
             case Lines(rows, deep):
                 indent = "          " if deep else "    "
                 wide = max(len(row[0].unicode) for row in rows)
@@ -179,33 +194,69 @@ def text(d: Derivation) -> str:
                     else:
                         out += [f"{indent}{one.unicode}", f"{indent}    {other.unicode}"]
             case Words(words, bullet, lead):
-                first = "      · " if bullet else "      " if not lead else "    "
-                told = f"{lead} {words.unicode}" if lead else words.unicode
-                rest = "        " if bullet else "      "
+                first = "      · " if bullet else "      "
+                told = f"{lead} {_unbroken(words)}" if lead else _unbroken(words)
+                rest = "        " if bullet or lead else "      "
                 out += textwrap.wrap(
-                    told, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+                    told,
+                    WIDTH,
+                    initial_indent=first,
+                    subsequent_indent=rest,
+                    break_long_words=False,
+                    break_on_hyphens=False,
                 )
-    return "\n".join(out).strip("\n")
+    return "\n".join(out).strip("\n").replace(_GLUE, " ")
+
+
+_GLUE = "\u00a0"  # a space at which no line is broken
+
+
+def _unbroken(s: Sentence) -> str:
+    """The sentence, its formulas not to be broken where they are short."""
+    parts = [(k, Math(m.unicode.replace(" ", _GLUE), m.latex) if len(m.unicode) < 40 else m) for k, m in s.places]
+    return Sentence(s.text, tuple(parts)).unicode
 
 
 # --------------------------------------------------------------------------- Markdown
 def markdown(d: Derivation, level: int = 2) -> str:
-    """Markdown with mathematics between dollars; headings begin at ``level``."""
+    """Markdown with mathematics between dollars; headings begin at ``level``, steps are paragraphs."""
     out: list[str] = []
+    step: Step | None = None
+    pending: list[str] = []  # a step's lines, which come after its first sentence
     for b in blocks(d):
         match b:
-            case Heading(n, words):
-                mark = "#" * (level + n - 1)
-                out += ["", f"{mark} {_md(words)}", ""]
+            case Heading(_, words, None):
+                out += ["", f"{'#' * level} {_md(words)}", ""]
+            case Heading(_, words, law):
+                out += ["", f"**{_md(words)}.**"]
+                step = law
+            case Lines(rows, _) if step is not None:
+                pending = [f"$${one.latex}$$" for one, _ in rows]
+            case Lines(rows, _) if len(rows) > 1 and any(other for _, other in rows):
+                out += ["", *_table(rows), ""]
             case Lines(rows, _):
                 for one, other in rows:
                     out += ["", f"$${_row(one, other)}$$", ""]
-            case Words(words, bullet, lead):
-                if bullet:
-                    out.append(f"- {_md(words)}")
-                else:
-                    out += ["", f"**{lead}** {_md(words)}" if lead else _md(words), ""]
+            case Words(words, False, "") if step is not None:
+                law = f"*({step.law.replace('_', ' ')}: ${step.statement.latex}$)*"
+                out[-1] += f" {_md(words)} {law}"
+                for line in pending:
+                    out += ["", line, ""]
+                step, pending = None, []
+            case Words(words, True, _):
+                out.append(f"- {_md(words)}")
+            case Words(words, _, lead):
+                out += ["", f"**{lead}** {_md(words)}" if lead else _md(words), ""]
     return _slim(out)
+
+
+def _table(rows: Sequence[tuple[Math, Math | None]]) -> list[str]:
+    """Entry by entry on the left, in vectors and matrices on the right; a bar in a cell would end it."""
+    out = ["| entry by entry | in vectors and matrices |", "|---|---|"]
+    for one, other in rows:
+        cells = (f"${m.latex}$".replace("|", r"\vert ") if m is not None else "" for m in (one, other))
+        out.append(f"| {' | '.join(cells)} |")
+    return out
 
 
 def _md(s: Sentence) -> str:
@@ -231,9 +282,11 @@ def latex(d: Derivation, align: bool = False) -> str:
     out: list[str] = []
     for b in blocks(d):
         match b:
-            case Heading(n, words):
-                command = r"\subsection*" if n == 1 else r"\paragraph"
+            case Heading(_, words, step):
+                command = r"\subsection*" if step is None else r"\paragraph"
                 out += ["", f"{command}{{{_tex(words)}}}"]
+                if step is not None:
+                    out += [rf"\hfill\texttt{{{_plain_tex(step.law)}}}: ${step.statement.latex}$", ""]
             case Lines(rows, _):
                 if align and len(rows) > 1:
                     body = " \\\\\n".join(f"  {_aligned(one, other)}" for one, other in rows)
@@ -256,9 +309,7 @@ def _aligned(one: Math, other: Math | None) -> str:
 
 
 def _tex(s: Sentence) -> str:
-    return "".join(
-        piece if k % 2 else _plain_tex(piece) for k, piece in enumerate(_dollars(s.latex))
-    )
+    return "".join(piece if k % 2 else _plain_tex(piece) for k, piece in enumerate(_dollars(s.latex)))
 
 
 def _dollars(text_: str) -> list[str]:
@@ -267,7 +318,18 @@ def _dollars(text_: str) -> list[str]:
     return [f"${p}$" if k % 2 else p for k, p in enumerate(pieces)]
 
 
-_TEX = {"&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "⊙": r"$\odot$", "δ": r"$\delta$", "′": "'", "Σ": r"$\Sigma$", "·": r"$\cdot$", "ᵀ": r"$^\top$"}
+_TEX = {
+    "&": r"\&",
+    "%": r"\%",
+    "#": r"\#",
+    "_": r"\_",
+    "⊙": r"$\odot$",
+    "δ": r"$\delta$",
+    "′": "'",
+    "Σ": r"$\Sigma$",
+    "·": r"$\cdot$",
+    "ᵀ": r"$^\top$",
+}
 
 
 def _plain_tex(words: str) -> str:
@@ -285,8 +347,11 @@ def html(d: Derivation) -> str:
             out.append("<ul>" if bullet else "</ul>")
             items = bullet
         match b:
-            case Heading(n, words):
+            case Heading(n, words, step):
                 out.append(f"<h{n + 2}>{_inline(words)}</h{n + 2}>")
+                if step is not None:
+                    law = rf"\({escaping.escape(step.statement.latex)}\)"
+                    out.append(f'<p class="law"><code>{escaping.escape(step.law)}</code>: {law}</p>')
             case Lines(rows, _):
                 out += [rf"<p>\[{escaping.escape(_row(one, other))}\]</p>" for one, other in rows]
             case Words(words, _, lead):
@@ -322,7 +387,7 @@ def as_dict(d: Derivation) -> dict[str, Any]:
                         "title": step.title,
                         "lines": [_both(d.line(eq)) for eq in step.equations],
                         "matrix": _shown(step.matrix) if step.matrix is not None else None,
-                        "law": {"name": step.law, "statement": step.statement},
+                        "law": {"name": step.law, "statement": step.statement.unicode},
                         "reason": step.reason.unicode,
                         "notes": [note.unicode for note in step.notes],
                     }
@@ -334,7 +399,8 @@ def as_dict(d: Derivation) -> dict[str, Any]:
             for n, p in enumerate(d.parts, 1)
         ],
         "remarks": [
-            {"title": r.title, "text": r.text.unicode, "lines": [_both(d.line(eq)) for eq in r.equations]} for r in d.remarks
+            {"title": r.title, "text": r.text.unicode, "lines": [_both(d.line(eq)) for eq in r.equations]}
+            for r in d.remarks
         ],
         "attempt": None
         if d.verdict is None
@@ -354,8 +420,3 @@ def _shown(s: Shown) -> dict[str, Any]:
     if not s.unicode:
         return {"unicode": None, "latex": None, "why": s.why}
     return {"unicode": s.unicode, "latex": s.latex, "for_every": list(s.carried)}
-
-
-def one_line(eq: Equation, shown: Shown) -> str:
-    """A rule and its form in matrices, in one line of plain text."""
-    return f"{eq}    {shown.unicode}" if shown.unicode else str(eq)

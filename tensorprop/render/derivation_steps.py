@@ -8,7 +8,7 @@ equal value. How they are worded or printed is not known here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeGuard
 
 from tensorprop.calculus.adjoint import adjoint_name
@@ -28,9 +28,9 @@ from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, remake, r
 from tensorprop.core.canon import same
 from tensorprop.core.equation import Equation, System, equation
 from tensorprop.core.expr import Add, Bracket, Expr, Index, Reduce, Sum, Tensor
-from tensorprop.core.walk import fold, freshen, postorder
+from tensorprop.core.walk import fold, freshen, postorder, tensors_of
 
-__all__ = ["Local", "Move", "Passage", "moves", "passage"]
+__all__ = ["Local", "Move", "Passage", "axes_of", "jacobian_name", "moves", "passage"]
 
 
 class Local(NamedTuple):
@@ -59,6 +59,7 @@ class Passage(NamedTuple):
     inserted: Equation
     moves: tuple[tuple[Move, Equation], ...]
     rule: Equation
+    axes: Mapping[tuple[str, int], str]  # a letter for every axis, for sizes that are shown
 
 
 def passage(s: System, rules: System, name: str) -> Passage:
@@ -68,7 +69,7 @@ def passage(s: System, rules: System, name: str) -> Passage:
     """
     rule = rules[adjoint_name(name)]
     uses = [eq for eq in s.ordered if name in eq.inputs and _matters(s, rules, eq)]
-    letters = _apart(rule.letters, uses, rule)
+    letters = _apart(rule.letters, uses, rule, s)
     target = Tensor(adjoint_name(name), tuple(map(Index, letters)))
     found = [(eq, local) for eq in uses if (local := _local(eq, name, letters)) is not None]
     chain: list[Expr] = []
@@ -87,7 +88,19 @@ def passage(s: System, rules: System, name: str) -> Passage:
     aim = rename(rule.value, dict(zip(rule.letters, letters, strict=True)))
     for move in moves(start.value, aim):
         path.append((move, equation(target, move.result)))
-    return Passage(name, letters, first, tuple(local for _, local in found), start, tuple(path), rule)
+    return Passage(name, letters, first, tuple(local for _, local in found), start, tuple(path), rule, axes_of(s))
+
+
+def axes_of(s: System) -> dict[tuple[str, int], str]:
+    """A letter for every axis of every tensor and its adjoint: the first that the equations have there."""
+    found: dict[tuple[str, int], str] = {}
+    for eq in s:
+        for t in (eq.target, *tensors_of(eq.value)):
+            for axis, i in enumerate(t.subscripts):
+                if isinstance(i, Index):
+                    found.setdefault((t.name, axis), i.name)
+                    found.setdefault((adjoint_name(t.name), axis), i.name)
+    return found
 
 
 def _matters(s: System, rules: System, eq: Equation) -> bool:
@@ -108,11 +121,18 @@ def _sum_of_terms(e: Expr) -> TypeGuard[Add]:
     return isinstance(e, Add)
 
 
-def _apart(like: Sequence[str], uses: Sequence[Equation], rule: Equation) -> tuple[str, ...]:
-    """Letters for x that no equation around it uses."""
+_FEW = 12  # letters in a System that are all avoided; the alphabet is finite
+
+
+def _apart(like: Sequence[str], uses: Sequence[Equation], rule: Equation, s: System) -> tuple[str, ...]:
+    """Letters for x that no equation around it uses; in a small System, that none uses."""
     taken = set(like) | rule.value.binds
+    everywhere = {i for eq in s for i in (*eq.letters, *eq.value.binds)}
+    taken |= everywhere if len(everywhere) <= _FEW else set()
     for eq in uses:
         taken |= {*eq.letters, *eq.value.free, *eq.value.binds}
+        for t in (eq.target, *tensors_of(eq.value)):
+            taken |= set(t.name.partition("^")[2])  # the k of W^(k)
     found: list[str] = []
     for i in like:
         found.append(fresh(i, taken))
@@ -229,4 +249,3 @@ def _solved(e: Expr) -> tuple[tuple[str, Expr], ...]:
                     if isinstance(i, Index) and i.name in e.indices and isinstance(other, Index) and other is not i:
                         return ((i.name, other),)
     return ()
-

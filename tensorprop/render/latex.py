@@ -101,7 +101,7 @@ def number(v: Fraction) -> str:
     sign, v = "-" if v < 0 else "", abs(v)
     if v.denominator == 1:
         return sign + str(v)
-    if v.denominator > 12:
+    if v.denominator > 12 or v.denominator == 10:
         text = figures(v)
         digits, mark, exponent = text.partition("e")
         if mark:
@@ -207,7 +207,7 @@ def _(t: m.Quotient, style: Style) -> str:
 @show.register
 def _(t: m.Power, style: Style) -> str:
     text = _at(t.base, ATOM, style)
-    if text.startswith("\\frac") or isinstance(t.base, m.Name) and "^" in text:
+    if text.startswith("\\frac") or (isinstance(t.base, m.Name) and "^" in text):
         text = f"({text})"
     return f"{text}^{{{show(t.exponent, style)}}}"
 

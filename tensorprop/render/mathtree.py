@@ -241,7 +241,8 @@ class Apply(Tree):
 
     @property
     def kind(self) -> Kind:
-        return next((a.kind for a in self.args if a.kind != "scalar"), "scalar")
+        kinds: list[Kind] = [a.kind for a in self.args if a.kind != "scalar"]
+        return kinds[0] if kinds else "scalar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +271,7 @@ class Along(Tree):
     def kind(self) -> Kind:
         if self.keeps:
             return self.of.kind
-        kinds: dict[str, Kind] = {"rows": "column", "columns": "row", "all": "scalar"}
-        return kinds[self.over]
+        return "column" if self.over == "rows" else "row" if self.over == "columns" else "scalar"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ sums, functions, brackets and reductions, and the choice of the carried indices.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import product
+from typing import Literal
 
 from tensorprop.core.build import number, power
 from tensorprop.core.equation import Equation, System, primal_axes, system
@@ -20,46 +20,30 @@ from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of, witness
 from tensorprop.errors import UnknownRange
 from tensorprop.render import mathtree as m
+from tensorprop.render.carry import prefixes, singles
 from tensorprop.render.layout import Convention
-from tensorprop.render.mathtree import Kind, Tree, coefficient, level, scaled
+from tensorprop.render.line import Line, NoMatrix, are, count, joined, shown
+from tensorprop.render.mathtree import Tree, level, scaled
+from tensorprop.render.orders import mode_product, special
 from tensorprop.render.products import (
     Form,
     Forms,
     Piece,
     closed,
-    diag_cost,
     keep,
     merge,
     outer_ones,
     search,
     times,
 )
+from tensorprop.render.sums import collected
+from tensorprop.render.weight import polished, transposes, weight
 
-__all__ = ["Line", "lines"]
+__all__ = ["Line", "NoMatrix", "lines"]
 
 _NOTHING: frozenset[str] = frozenset()
 _FEW = 3  # terms of a sum of which each is tried in two forms
 _DEEP = 200  # nodes on a path; what is nested deeper stays in index notation
-
-
-class NoMatrix(Exception):
-    """There is no matrix form, and why."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One equation as it is to be shown.
-
-    ``left`` and ``right`` are None where there is no matrix form; then ``why`` says so. ``carried``: indices for
-    every value of which the line holds. ``note``: how a result of higher order is to be read.
-    """
-
-    equation: Equation
-    left: Tree | None
-    right: Tree | None
-    carried: tuple[str, ...] = ()
-    why: str = ""
-    note: str = ""
 
 
 def lines(s: System, convention: Convention, carry: tuple[str, ...] | None = None) -> list[Line]:
@@ -75,20 +59,20 @@ def _line(eq: Equation, convention: Convention, carry: tuple[str, ...] | None) -
             return _matrix_line(eq, convention, tuple(i for i in eq.letters if i in carry))
         except NoMatrix as no:
             return Line(eq, None, None, why=str(no))
-    special = _special(eq, convention)
-    if special is not None:
-        return special
+    whole = special(eq)
+    if whole is not None:
+        return whole
     reason = ""
-    for carried in ((), *_prefixes(eq)):
+    for carried in ((), *prefixes(eq)):
         try:
             return _matrix_line(eq, convention, carried)
         except NoMatrix as no:
             reason = reason or str(no)
-    special = _mode_product(eq, convention)
-    if special is not None:
-        return special
+    whole = mode_product(eq)
+    if whole is not None:
+        return whole
     found: list[Line] = []
-    for carried in _singles(eq):
+    for carried in singles(eq):
         try:
             found.append(_matrix_line(eq, convention, carried))
         except NoMatrix:
@@ -104,66 +88,6 @@ def _matrix_line(eq: Equation, convention: Convention, carried: tuple[str, ...])
     work = _Conversion(eq, convention, frozenset(carried))
     left, sign = work.target()
     return Line(eq, left, polished(work.read(sign)), carried)
-
-
-# --------------------------------------------------------------------------- which indices are carried along
-def _carriable(eq: Equation) -> dict[str, list[Tensor]]:
-    """Indices of the left side that may be carried: no tensor has one twice, and each is shared, or cuts a slice."""
-    letters = dict[str, list[Tensor]]()
-    barred = set[str]()
-    for e in postorder(eq.value):
-        if isinstance(e, Tensor):
-            plain = [s.name for s in e.subscripts if isinstance(s, Index)]
-            for i in dict.fromkeys(plain):
-                letters.setdefault(i, []).append(e)
-                if plain.count(i) > 1:
-                    barred.add(i)
-        elif isinstance(e, Reduce):
-            barred.update(i for a in e.at for i in a.free)
-        elif isinstance(e, Bracket):
-            barred.update(s.name for s in (e.left, e.right) if isinstance(s, Index))
-    return {
-        i: where
-        for i in eq.letters
-        if i not in barred and (where := letters.get(i, [])) and (len(where) > 1 or len(where[0].subscripts) > 2)
-    }
-
-
-def _prefixes(eq: Equation) -> Iterator[tuple[str, ...]]:
-    """Sets of indices that lead in every tensor of order three or more, the smallest sets first."""
-    letters = _carriable(eq)
-    if len(eq.letters) < 2 and not any(len(t.subscripts) > 2 for where in letters.values() for t in where):
-        return
-    everything = list(tensors_of(eq.value))
-    for size in range(1, len(letters) + 1):
-        for chosen in combinations(letters, size):
-            cut = [
-                [isinstance(s, Index) and s.name in chosen for s in t.subscripts]
-                for t in everything
-                if len(t.subscripts) > 2
-            ]
-            leads = all(c == sorted(c, reverse=True) for c in cut)
-            if leads and _small(eq, everything, chosen):
-                yield chosen
-
-
-def _singles(eq: Equation) -> Iterator[tuple[str, ...]]:
-    """One index, wherever it stands."""
-    everything = list(tensors_of(eq.value))
-    for i in _carriable(eq):
-        if _small(eq, everything, (i,)):
-            yield (i,)
-
-
-def _small(eq: Equation, everything: list[Tensor], carried: tuple[str, ...]) -> bool:
-    """Whether matrices are left of the tensors, and not scalars only."""
-    if isinstance(eq.value, Tensor) and any(
-        isinstance(s, Index) and s.name in carried and eq.letters.index(s.name) != axis
-        for axis, s in enumerate(eq.value.subscripts)
-    ):
-        return False  # a bare permutation of axes is no formula
-    orders = [sum(not (isinstance(s, Index) and s.name in carried) for s in t.subscripts) for t in everything]
-    return len(eq.letters) - len(carried) <= 2 and max(orders, default=0) in (1, 2)
 
 
 # --------------------------------------------------------------------------- one equation
@@ -194,7 +118,7 @@ class _Conversion:
             case "matrix", [i, j]:
                 return tree, (i, j)
             case _:
-                raise NoMatrix(f"{_shown(t)} has {_count(len(rest), 'free index', 'free indices')}: a matrix has two")
+                raise NoMatrix(f"{joined(rest)} all stay, and a matrix has two indices")
 
     def read(self, sign: tuple[str | None, str | None]) -> Tree:
         """The right side, laid out as the left side is."""
@@ -289,7 +213,7 @@ class _Conversion:
                 case Number(value):
                     slots.append(int(value))
                 case _:
-                    raise NoMatrix(f"{_shown(t)} has a subscript that is computed")
+                    raise NoMatrix(f"{shown(t)} has a subscript that is computed")
         order, kind = self._convention.placed(t, tuple(k for k, s in enumerate(slots) if s is None))
         return m.Name(t.name, tuple(slots), order, kind)
 
@@ -320,19 +244,19 @@ class _Conversion:
         """Why a tensor of order three or more cannot be seen as a matrix."""
         kept = [i for i in dict.fromkeys(letters) if i in self._eq.letters]
         gone = [i for i in dict.fromkeys(letters) if i not in kept]
-        head = f"{_shown(t)} has {_count(len(letters), 'index', 'indices')} and a matrix two"
+        head = f"{shown(t)} has {count(len(letters), 'index', 'indices')} and a matrix two"
         if kept and gone:
-            return f"{head}: {_and(kept)} stay{'s' * (len(kept) == 1)} and {_and(gone)} {_is(gone)} summed"
+            return f"{head}: {joined(kept)} stay{'s' * (len(kept) == 1)} and {joined(gone)} {are(gone)} summed"
         if gone:
-            return f"{head}: {_and(gone)} {_is(gone)} summed, and each with another factor"
-        return f"{head}: {_and(kept)} all stay"
+            return f"{head}: {joined(gone)} {are(gone)} summed, and each with another factor"
+        return f"{head}: {joined(kept)} all stay"
 
     def _bracket(self, e: Bracket) -> Piece:
         place = self._where.get(e, 0)
         if isinstance(e.left, Index) and isinstance(e.right, Index) and e.relation == "=":
             i, j = e.left.name, e.right.name
             if {i, j} & self._carried:
-                raise NoMatrix(f"the bracket [{i} = {j}] is a unit vector of its own for every value of a carried index")
+                raise NoMatrix(f"the bracket [{i} = {j}] is another unit vector for every value of a carried index")
             one = Form(m.Identity(self._axis(i, e)), 1, place)
             return Piece(frozenset((i, j)), {(i, j): [one], (j, i): [one]})
         if any(isinstance(n, Index) for side in (e.left, e.right) for n in (side, *side.children)) and not all(
@@ -361,7 +285,7 @@ class _Conversion:
         if p.letters == letters:
             return p
         if len(letters) > 2:
-            raise NoMatrix(f"{_count(len(letters), 'free index', 'free indices')} stay: {_and(sorted(letters))}")
+            raise NoMatrix(f"{joined(sorted(letters))} all stay, and a matrix has two indices")
         forms: Forms = {}
         ones = {i: outer_ones(self._axis(i, e), self._rows, 1 << 30) for i in letters - p.letters}
         for sign in _signs(letters):
@@ -373,7 +297,7 @@ class _Conversion:
                     keep(forms, sign, _repeated(f, times(*parts)))
             elif r is not None and c is not None and r in p.letters:
                 for f in p.forms[r, None]:
-                    ends = isinstance(f.tree, m.Product) and isinstance(f.tree.factors[-1], m.Ones)
+                    ends = isinstance(f.tree, m.Product) and isinstance(_upright(f.tree.factors[-1]), m.Ones)
                     wide = times(f, ones[c][1])
                     keep(forms, sign, wide._replace(cost=wide.cost - 0.5 * ends))
             elif r is not None and c is not None:
@@ -404,7 +328,7 @@ class _Conversion:
         for i in summed - frozenset[str]().union(*(p.letters for p in pieces)):
             above.append(Form(m.Size(i, self._axis(i, e)), 1, 1 << 20))
         if len(kept) > 2 and not any(len(p.letters) > 2 for p in pieces):
-            raise NoMatrix(f"{_and(sorted(kept))} all stay, and a matrix has two indices")
+            raise NoMatrix(f"{joined(sorted(kept))} all stay, and a matrix has two indices")
         found = search(pieces, kept, lambda i: self._axis(i, e), self._rows)
         if found is None:
             raise NoMatrix(self._why_product(pieces, kept))
@@ -412,18 +336,19 @@ class _Conversion:
         if len(rest) == 2 and all(len(p.letters) == 1 for p in rest):
             rest = [merge(rest[0], rest[1], lambda i: self._axis(i, e), self._rows)]
         if len(rest) > 1:
-            raise NoMatrix(f"{_and(sorted(kept))} all stay, and a matrix has two indices")
+            raise NoMatrix(f"{joined(sorted(kept))} all stay, and a matrix has two indices")
         if ratio == 0:
             rest = []
         above += scalars
-        above.sort(key=lambda f: (isinstance(f.tree, m.Product), f.place))
+        above.sort(key=lambda f: (_length(f.tree), f.place))
         under = [self._get(d).forms[None, None][0] for d in below]
         forms: Forms = {}
         place = self._where.get(e, 0)
         for sign, held in (rest[0].forms if rest else {(None, None): [None]}).items():
             for body in held:
                 tree, cost = _assembled(ratio, above, body, under)
-                keep(forms, sign, Form(tree, cost, min([f.place for f in (*above, *((body,) if body else ()))], default=place)))
+                parts = [*above, body] if body else above
+                keep(forms, sign, Form(tree, cost, min([f.place for f in parts], default=place)))
         return Piece(rest[0].letters if rest else _NOTHING, forms)
 
     def _why_product(self, pieces: list[Piece], kept: frozenset[str]) -> str:
@@ -433,10 +358,11 @@ class _Conversion:
                 has[i] = has.get(i, 0) + 1
         many = sorted(i for i, n in has.items() if n > 2)
         if len(kept) > 2:
-            return f"{_and(sorted(kept))} all stay, and a matrix has two indices"
+            return f"{joined(sorted(kept))} all stay, and a matrix has two indices"
         if many:
-            return f"{_and(many)} joins more than two factors, and every order of multiplying needs three indices at once"
-        return "every order of multiplying needs an intermediate with three indices"
+            joins = "joins" if len(many) == 1 else "join"
+            return f"{joined(many)} {joins} more than two factors, and every order of multiplying needs three indices"
+        return "every order of multiplying needs three indices at once"
 
     # ----------------------------------------------------------------- functions
     def _call(self, e: Call) -> Piece:
@@ -480,7 +406,7 @@ class _Conversion:
         for sign in _signs(p.letters):
             f = p.forms[sign][0]
             tree = m.ElementPower(f.tree, exponent)
-            cost_here = f.cost + cost + (level(f.tree) < m.ATOM) + 0.05 * _transposes(tree)
+            cost_here = f.cost + cost + (level(f.tree) < m.ATOM) + 0.05 * transposes(tree)
             keep(forms, sign, Form(tree, cost_here, self._where.get(e, f.place)))
         return Piece(p.letters, closed(forms))
 
@@ -494,7 +420,7 @@ class _Conversion:
         for sign in _signs(letters):
             parts = [p.forms[sign if p.letters else (None, None)][0] for p in pieces]
             tree = build(tuple(f.tree for f in parts))
-            cost = sum(f.cost for f in parts) + extra + 0.05 * _transposes(tree)
+            cost = sum(f.cost for f in parts) + extra + 0.05 * transposes(tree)
             keep(forms, sign, Form(tree, cost, self._where.get(e, 0)))
         return Piece(letters, closed(forms))
 
@@ -530,16 +456,17 @@ class _Conversion:
                 (None, None) if over == "all" else (sign[0], None) if over == "rows" else (None, sign[1])
             )
             for f in p.forms[sign]:
-                keep(forms, after, Form(m.Along(e.op, f.tree, over, False), f.cost + 1.3, place))
+                cost = f.cost + 1.3 + 0.05 * transposes(f.tree)
+                keep(forms, after, Form(m.Along(e.op, f.tree, over, False), cost, place))
         return Piece(letters, closed(forms))
 
     def _whole_matrix(self, e: Reduce) -> Piece:
-        k, l = e.indices
+        r, c = e.indices
         p = self._get(e.body)
-        if p.letters != {k, l}:
+        if p.letters != frozenset((r, c)):
             raise NoMatrix(f"{e.op} of a matrix for every value of another index")
         place = self._where.get(e, 0)
-        f = p.forms[k, l][0]
+        f = p.forms[r, c][0]
         if e.op != "inv":
             return self._scalar(m.WholeMatrix(e.op, f.tree), f.cost + 1.3, e)
         match e.at:
@@ -553,6 +480,18 @@ class _Conversion:
 _TWO = m.Number(Fraction(2))
 
 
+
+def _upright(t: Tree) -> Tree:
+    return t.of if isinstance(t, m.Transpose) else t
+
+
+def _length(scalar: Tree) -> int:
+    """Scalars stand in this order: names, what is written as one thing, functions, products."""
+    if isinstance(scalar, (m.Name, m.Number, m.Size)):
+        return 0
+    return 1 if isinstance(scalar, (m.Power, m.Trace, m.Norm)) else 3 if isinstance(scalar, m.Product) else 2
+
+
 def _signs(letters: frozenset[str]) -> list[tuple[str | None, str | None]]:
     match sorted(letters):
         case []:
@@ -562,10 +501,10 @@ def _signs(letters: frozenset[str]) -> list[tuple[str | None, str | None]]:
         case [i, j]:
             return [(i, j), (j, i)]
         case more:
-            raise NoMatrix(f"{_count(len(more), 'free index', 'free indices')} stay: {_and(more)}")
+            raise NoMatrix(f"{joined(more)} all stay, and a matrix has two indices")
 
 
-def _over(sign: tuple[str | None, str | None], bound: set[str]) -> str:
+def _over(sign: tuple[str | None, str | None], bound: set[str]) -> Literal["rows", "columns", "all"]:
     r, c = sign
     rest = {i for i in (r, c) if i is not None} - bound
     return "all" if not rest else "rows" if c in bound else "columns"
@@ -583,7 +522,8 @@ def _repeated(f: Form, ones: Form) -> Form:
         top = tail if head == m.Number(Fraction(1)) else (*_scalar_factors(head), *tail)
         up = top[0] if len(top) == 1 else m.Product(top)
         return Form(m.Quotient(up, f.tree.denominator), f.cost + ones.cost, f.place)
-    return Form(m.Product((*_scalar_factors(f.tree), *tail)), f.cost + ones.cost + (level(f.tree) <= m.PRODUCT), f.place)
+    cost = f.cost + ones.cost + (level(f.tree) <= m.PRODUCT)
+    return Form(m.Product((*_scalar_factors(f.tree), *tail)), cost, f.place)
 
 
 def _scalar_factors(t: Tree) -> tuple[Tree, ...]:
@@ -631,7 +571,7 @@ def _assembled(ratio: Fraction, above: list[Form], body: Form | None, below: lis
     else:
         tail: tuple[Tree, ...] = ()
         if body is not None:
-            tail = body.tree.factors if isinstance(body.tree, m.Product) and body.tree.kind != "scalar" else (body.tree,)
+            tail = body.tree.factors if isinstance(body.tree, m.Product) else (body.tree,)
             cost += level(body.tree) < m.PRODUCT and bool(front or ratio != 1)
         everything = [*front, *tail]
         numbers = [t for t in everything if isinstance(t, m.Number)]
@@ -647,351 +587,6 @@ def _assembled(ratio: Fraction, above: list[Form], body: Form | None, below: lis
         under = [t for f in below for t in _scalar_factors(f.tree)]
         tree = m.Quotient(tree, under[0] if len(under) == 1 else m.Product(tuple(under)))
     return tree, cost
-
-
-# --------------------------------------------------------------------------- sums: common factors taken out
-@dataclass(frozen=True)
-class _Term:
-    """number · scalars · matrices / divisors."""
-
-    ratio: Fraction
-    scalars: tuple[Tree, ...]
-    rest: tuple[Tree, ...]
-    below: Tree | None
-
-    @staticmethod
-    def of(t: Tree) -> _Term:
-        """The parts of a term."""
-        match t:
-            case m.Quotient(numerator, denominator):
-                inner = _Term.of(numerator)
-                return _Term(inner.ratio, inner.scalars, inner.rest, denominator)
-            case m.Number(value):
-                return _Term(value, (), (), None)
-            case m.Product(factors):
-                ratio = Fraction(1)
-                if isinstance(factors[0], m.Number):
-                    ratio, factors = factors[0].value, factors[1:]
-                lead = 0
-                while lead < len(factors) and factors[lead].kind == "scalar":
-                    lead += 1
-                return _Term(ratio, factors[:lead], factors[lead:], None)
-            case m.Hadamard():
-                ratio = coefficient(t)
-                return _Term(ratio, (), (scaled(t, 1 / ratio),) if ratio else (t,), None)
-            case _ if t.kind == "scalar":
-                return _Term(Fraction(1), (t,), (), None)
-            case _:
-                return _Term(Fraction(1), (), (t,), None)
-
-    def tree(self) -> Tree:
-        """The term put together again."""
-        if not self.scalars and len(self.rest) == 1:
-            t = scaled(self.rest[0], self.ratio)
-        else:
-            factors = (*self.scalars, *self.rest)
-            t = m.Number(self.ratio) if not factors else scaled(_joined(factors), self.ratio)
-        return t if self.below is None else m.Quotient(t, self.below)
-
-
-def _joined(factors: tuple[Tree, ...]) -> Tree:
-    return factors[0] if len(factors) == 1 else m.Product(factors)
-
-
-def collected(trees: list[Tree]) -> list[Tree]:
-    """Terms with their common factors taken out, as long as that makes them shorter.
-
-    ``Ax + Aᵀx`` is ``(A + Aᵀ)x``.
-    """
-    trees = list(trees)
-    while len(trees) > 1:
-        best: tuple[float, int, int, Tree] | None = None
-        for i, j in combinations(range(len(trees)), 2):
-            both = weight(m.Sum((trees[i], trees[j])))
-            for t in _together(trees[i], trees[j]):
-                gain = both - weight(t)
-                if gain > -0.01 and (best is None or gain > best[0]):
-                    best = (gain, i, j, t)
-        if best is None:
-            break
-        _, i, j, t = best
-        trees[i] = t
-        del trees[j]
-    return trees
-
-
-def _together(a: Tree, b: Tree) -> Iterator[Tree]:
-    """The sum of two terms as one product, every way there is."""
-    s, t = _Term.of(a), _Term.of(b)
-    if s.below != t.below:
-        return
-    below = s.below
-    ratio = Fraction(1)
-    if s.ratio == t.ratio and s.ratio != 1:
-        ratio = s.ratio
-    elif s.ratio == -t.ratio and abs(s.ratio) != 1:
-        ratio = abs(s.ratio)
-    scalars = tuple(x for x in s.scalars if x in t.scalars)
-    left = _Term(s.ratio / ratio, _without(s.scalars, scalars), s.rest, None)
-    right = _Term(t.ratio / ratio, _without(t.scalars, scalars), t.rest, None)
-    if below is not None or ((ratio != 1 or scalars) and (s.rest or t.rest or scalars)):
-        body = _sum(left, right)
-        yield _Term(ratio, (*scalars, *((body,) if body.kind == "scalar" else ())), (body,) if body.kind != "scalar" else (), below).tree()
-    first = 0
-    while first < min(len(s.rest), len(t.rest)) - 0 and s.rest[first] == t.rest[first]:
-        first += 1
-    last = 0
-    while last < min(len(s.rest), len(t.rest)) and s.rest[-1 - last] == t.rest[-1 - last]:
-        last += 1
-    for head, tail in ((first, 0), (0, last)):
-        if not (head or tail):
-            continue
-        x = s.rest[head : len(s.rest) - tail]
-        y = t.rest[head : len(t.rest) - tail]
-        if bool(x) != bool(y):
-            continue
-        body = _sum(_Term(left.ratio, left.scalars, x, None), _Term(right.ratio, right.scalars, y, None))
-        if body.kind == "scalar":
-            yield _Term(ratio, (*scalars, body), (*s.rest[:head], *s.rest[len(s.rest) - tail :]), below).tree()
-        else:
-            outer = (*s.rest[:head], body, *s.rest[len(s.rest) - tail :])
-            yield _Term(ratio, scalars, outer, below).tree()
-    if len(s.rest) == len(t.rest) == 1 and isinstance(s.rest[0], m.Hadamard) and isinstance(t.rest[0], m.Hadamard):
-        one, two = s.rest[0].factors, t.rest[0].factors
-        common = tuple(x for x in one if x in two)
-        x, y = _without(one, common), _without(two, common)
-        if common and x and y:
-            body = _sum(
-                _Term(left.ratio, left.scalars, (_entrywise(x),), None),
-                _Term(right.ratio, right.scalars, (_entrywise(y),), None),
-            )
-            yield _Term(ratio, scalars, (m.Hadamard((*common, body)),), below).tree()
-
-
-def _entrywise(factors: tuple[Tree, ...]) -> Tree:
-    return factors[0] if len(factors) == 1 else m.Hadamard(factors)
-
-
-def _sum(a: _Term, b: _Term) -> Tree:
-    x, y = a.tree(), b.tree()
-    terms = (*(x.terms if isinstance(x, m.Sum) else (x,)), *(y.terms if isinstance(y, m.Sum) else (y,)))
-    return m.Sum(terms)
-
-
-def _without(whole: tuple[Tree, ...], part: tuple[Tree, ...]) -> tuple[Tree, ...]:
-    left = list(part)
-    out: list[Tree] = []
-    for x in whole:
-        if x in left:
-            left.remove(x)
-        else:
-            out.append(x)
-    return tuple(out)
-
-
-def weight(t: Tree) -> float:
-    """How many symbols a formula has: names, signs, and pairs of parentheses.
-
-    A function's name counts with its parentheses as one and a bit; juxtaposition counts nothing.
-    """
-    total = 0.0
-    for n in t.walk():
-        match n:
-            case m.Name(slots=slots):
-                total += 1 + 0.25 * any(s is not None for s in slots)
-            case m.Number() | m.Ones() | m.Identity() | m.Size():
-                total += 1
-            case m.Product(factors):
-                total += sum(level(f) < m.PRODUCT or isinstance(f, m.Product) for f in factors)
-                if isinstance(factors[0], m.Number) and factors[0].value == -1:
-                    total -= 1
-                pairs = zip(factors, factors[1:], strict=False)
-                total -= 0.5 * any(_eleven(a, b) for a, b in pairs)
-            case m.Hadamard(factors):
-                total += len(factors) - 1 + sum(level(f) < m.HADAMARD for f in factors)
-            case m.Sum(terms):
-                total += len(terms) - 1
-            case m.Transpose(of):
-                total += 1 if level(of) >= m.POSTFIX else 2.5
-            case m.Diag(of):
-                total += diag_cost(of)
-            case m.Diagonal():
-                total += 2
-            case m.Trace():
-                total += 1.5
-            case m.Apply() | m.Along() | m.WholeMatrix():
-                total += 1.3 + 0.05 * _transposes(n)
-            case m.Power(base, _) | m.ElementPower(base, _) | m.MatrixPower(base, _):
-                total += (level(base) < m.ATOM) + 0.05 * _transposes(base)
-            case m.Inverse(base):
-                total += 1 + (level(base) < m.ATOM)
-            case _:
-                total += 1
-    return total
-
-
-def _eleven(a: Tree, b: Tree) -> bool:
-    """Whether two factors are 11ᵀ, whatever the two lengths."""
-    one = a.of if isinstance(a, m.Transpose) else a
-    other = b.of if isinstance(b, m.Transpose) else b
-    return isinstance(one, m.Ones) and isinstance(other, m.Ones) and a.kind == "column" and b.kind == "row"
-
-
-def _transposes(t: Tree) -> int:
-    """How many parts are transposed; inside a function it reads better outside."""
-    return sum(isinstance(n, m.Transpose) for n in t.walk())
-
-
-def polished(t: Tree) -> Tree:
-    """The last touch: AA is written A²."""
-    match t:
-        case m.Product(factors):
-            out: list[Tree] = []
-            for f in map(polished, factors):
-                before = out[-1] if out else None
-                base, n = (before.base, before.exponent) if isinstance(before, m.MatrixPower) else (before, 1)
-                if f.kind == "matrix" and base == f:
-                    out[-1] = m.MatrixPower(f, n + 1)
-                else:
-                    out.append(f)
-            return _joined(tuple(out))
-        case m.Hadamard(factors):
-            return m.Hadamard(tuple(map(polished, factors)))
-        case m.Sum(terms):
-            return m.Sum(tuple(map(polished, terms)))
-        case m.Quotient(a, b):
-            return m.Quotient(polished(a), polished(b))
-        case m.Power(a, b):
-            return m.Power(polished(a), b)
-        case m.ElementPower(a, b):
-            return m.ElementPower(polished(a), b)
-        case m.Apply(function, args):
-            return m.Apply(function, tuple(map(polished, args)))
-        case m.Indicator(relation, a, b):
-            return m.Indicator(relation, polished(a), polished(b))
-        case m.Along(op, of, over, keeps):
-            return m.Along(op, polished(of), over, keeps)
-        case m.WholeMatrix(function, of):
-            return m.WholeMatrix(function, polished(of))
-        case m.Transpose(of):
-            return m.Transpose(polished(of))
-        case m.Trace(of):
-            return m.Trace(polished(of))
-        case m.Diagonal(of):
-            return m.Diagonal(polished(of))
-        case m.Diag(of):
-            return m.Diag(polished(of))
-        case m.Norm(of):
-            return m.Norm(polished(of))
-        case m.Inverse(of):
-            return m.Inverse(polished(of))
-        case _:
-            return t
-
-
-# --------------------------------------------------------------------------- results of higher order
-def _plain_factors(eq: Equation) -> list[tuple[Tensor, tuple[str, ...]]] | None:
-    """The tensors of a bare product, None if the right side is anything else."""
-    e = eq.value.body if isinstance(eq.value, Sum) else eq.value
-    factors = e.factors if isinstance(e, Mul) else (e,)
-    out: list[tuple[Tensor, tuple[str, ...]]] = []
-    for f in factors:
-        if not isinstance(f, Tensor) or f.letters is None:
-            return None
-        out.append((f, f.letters))
-    return out
-
-
-def _whole(t: Tensor) -> m.Name:
-    n = len(t.subscripts)
-    kinds: list[Kind] = ["scalar", "column", "matrix"]
-    return m.Name(t.name, (None,) * n, tuple(range(n)), kinds[n] if n < 3 else "tensor")
-
-
-def _special(eq: Equation, convention: Convention) -> Line | None:
-    """⊙ of tensors of any order; Kronecker, Khatri–Rao and outer products of two matrices."""
-    factors = _plain_factors(eq)
-    out = eq.letters
-    if factors is None or len(out) < 3 or len(factors) < 2:
-        return None
-    left = _whole(eq.target)
-    if all(letters == out for _, letters in factors):
-        return Line(eq, left, m.Hadamard(tuple(_whole(t) for t, _ in factors)))
-    if len(factors) != 2 or isinstance(eq.value, Sum) or any(len(letters) != 2 for _, letters in factors):
-        return None
-    (a, (i, j)), (b, (k, l)) = factors
-    one, two = _whole(a), _whole(b)
-    if len({i, j, k, l}) == 4:
-        for x, y, (i, j), (k, l) in ((one, two, (i, j), (k, l)), (two, one, (k, l), (i, j))):
-            if out == (i, k, j, l):
-                return Line(eq, left, m.Kronecker(x, y), note=f" (reshaped to ({i}{k}),({j}{l}))")
-            if out == (i, j, k, l):
-                return Line(eq, left, m.Outer(x, y), note=" (tensor outer product)")
-    elif j == l and i != k and i != j != k:
-        for x, y, i, k in ((one, two, i, k), (two, one, k, i)):
-            if out == (i, k, j):
-                return Line(eq, left, m.KhatriRao(x, y), note=f", column-wise Khatri–Rao (reshaped to ({i}{k}),{j})")
-    return None
-
-
-def _mode_product(eq: Equation, convention: Convention) -> Line | None:
-    """One tensor, each of some axes run through a matrix: ``T ×₁ U ×₃ V``."""
-    factors = _plain_factors(eq)
-    if factors is None or len(factors) < 2:
-        return None
-    large = [(t, letters) for t, letters in factors if len(letters) == len(eq.letters) and len(letters) > 2]
-    if len(large) != 1:
-        return None
-    ((tensor, axes),) = large
-    tree: Tree = _whole(tensor)
-    now = list(axes)
-    if len(set(axes)) < len(axes):
-        return None
-    for t, letters in factors:
-        if t is tensor and letters == axes:
-            continue
-        if len(letters) != 2:
-            return None
-        inner = [i for i in letters if i in axes and i not in eq.letters]
-        outer = [i for i in letters if i in eq.letters and i not in axes]
-        if len(inner) != 1 or len(outer) != 1 or inner[0] not in now:
-            return None
-        mode = now.index(inner[0])
-        now[mode] = outer[0]
-        matrix: Tree = _whole(t) if letters == (outer[0], inner[0]) else m.Transpose(_whole(t))
-        tree = m.ModeProduct(tree, mode + 1, matrix)
-    if tuple(now) != eq.letters:
-        return None
-    modes: list[tuple[int, Tree]] = []
-    while isinstance(tree, m.ModeProduct):
-        modes.append((tree.mode, tree.matrix))
-        tree = tree.tensor
-    for mode, matrix in sorted(modes, key=lambda pair: pair[0]):
-        tree = m.ModeProduct(tree, mode, matrix)
-    return Line(eq, _whole(eq.target), tree)
-
-
-# --------------------------------------------------------------------------- words
-def _shown(t: Tensor) -> str:
-    letters = t.letters
-    if letters is None:
-        return t.name
-    return t.name + ("_" + "".join(letters) if all(len(i) == 1 for i in letters) else f"[{', '.join(letters)}]")
-
-
-_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
-
-def _count(n: int, one: str, more: str) -> str:
-    return f"{_WORDS[n] if n < len(_WORDS) else n} {one if n == 1 else more}"
-
-
-def _and(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def _is(words: list[str]) -> str:
-    return "is" if len(words) == 1 else "are"
 
 
 def _depth(e: Expr) -> int:

@@ -34,7 +34,20 @@ from tensorprop.render.mathtree import (
     level,
 )
 
-__all__ = ["Form", "Forms", "Piece", "closed", "diag_cost", "hadamard", "keep", "merge", "outer_ones", "search", "times", "turn"]
+__all__ = [
+    "Form",
+    "Forms",
+    "Piece",
+    "closed",
+    "diag_cost",
+    "hadamard",
+    "keep",
+    "merge",
+    "outer_ones",
+    "search",
+    "times",
+    "turn",
+]
 
 Sign: TypeAlias = tuple[str | None, str | None]
 """Row index and column index: (i, None) is a column, (None, i) a row, (i, j) a matrix."""
@@ -182,7 +195,7 @@ def keep(forms: Forms, sign: Sign, new: Form) -> None:
     """Remember a form if it is the cheapest, or the cheapest of its kind beside a cheaper one."""
     held = forms.setdefault(sign, [])
     for n, old in enumerate(held):
-        if type(old.tree) is type(new.tree):
+        if _shape(old.tree) is _shape(new.tree):
             if new.cost < old.cost:
                 held[n] = new
                 held.sort(key=_cost)
@@ -190,6 +203,15 @@ def keep(forms: Forms, sign: Sign, new: Form) -> None:
     held.append(new)
     held.sort(key=_cost)
     del held[2:]
+
+
+def _shape(t: Tree) -> type[Tree]:
+    """The kind of a form, whatever scalars stand around it."""
+    if isinstance(t, Quotient):
+        return _shape(t.numerator)
+    if isinstance(t, Product) and len(rest := [f for f in t.factors if f.kind != "scalar"]) == 1:
+        return type(rest[0])
+    return type(t)
 
 
 def _cost(f: Form) -> float:
@@ -309,7 +331,9 @@ class _Search:
                 yield (i, j), times(f, _diag(g))
             for f, g in _pairs(b.forms[j, None], a.forms[j, i]):
                 yield (j, i), times(_diag(f), g)
-                yield (j, i), hadamard(g, times(f, self._ones(i, f.place)[1]))
+                wide = times(f, self._ones(i, f.place)[1])
+                ends = isinstance(f.tree, Product) and isinstance(_upright(f.tree.factors[-1]), Ones)
+                yield (j, i), hadamard(g, _tagged(wide, -0.5 * ends))
 
     def _matrices(
         self, a: Piece, b: Piece, shared: frozenset[str], gone: frozenset[str]

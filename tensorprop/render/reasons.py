@@ -14,16 +14,23 @@ one factor, or in several:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
+from tensorprop.calculus.adjoint import adjoint_name
 from tensorprop.calculus.rules import factors
-from tensorprop.core.equation import Equation
-from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
+from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.core.build import mul
+from tensorprop.core.canon import canonical
+from tensorprop.core.equation import Equation, equation
+from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.walk import postorder
 from tensorprop.render import mathtree as m
+from tensorprop.render.derivation_index import LATEX, UNICODE
+from tensorprop.render.derivation_matrix import Shown
 from tensorprop.render.derivation_steps import Local, Passage
-from tensorprop.render.sentences import Math, Sentence, entry, join, letter, letters, listed, say, whole
+from tensorprop.render.sentences import Math, Sentence, entry, join, letter, letters, listed, say, turned, whole
 
 __all__ = ["Pattern", "Reason", "dimensions", "patterns", "reasons"]
 
@@ -43,13 +50,15 @@ _QUESTIONS = {
     "inner": "Why an inner product?",
     "transpose": "Why the transpose, or none?",
     "order": "Why that order?",
+    "jacobian": "And the matrix of derivatives?",
     "sum": "Why a sum?",
     "broadcast": "Why the same for all?",
     "alone": "Why δ alone?",
     "mean": "Why the 1/n?",
     "softmax": "Why is something subtracted?",
-    "twice": "Why two terms?",
-    "scale": "Why ⊙ with a shorter one?",
+    "twice": "Why several terms?",
+    "scale": "Why does one factor serve many?",
+    "diagonal": "Why a diagonal?",
     "bracket": "Why a bracket?",
 }
 
@@ -84,47 +93,58 @@ def patterns(value: Expr, left: Iterable[str]) -> list[Pattern]:
     return found
 
 
-def reasons(p: Passage, tree: m.Tree | None) -> tuple[Reason, ...]:
-    """The reasons for a rule, each question once, in the order in which a reader meets them."""
+def reasons(p: Passage, shown: Shown, form: Callable[[Equation], Shown]) -> tuple[Reason, ...]:
+    """The reasons for a rule, each question once, in the order in which a reader meets them.
+
+    ``shown`` is the rule in matrices, ``form`` gives that of any other equation.
+    """
     made: dict[str, Reason] = {}
     pats = patterns(p.rule.value, p.rule.letters)
-    for topic, answer in _all(p, pats, tree):
+    for topic, answer in _all(p, pats, shown.tree, form):
         if topic not in made:
             made[topic] = Reason(topic, _QUESTIONS[topic], answer)
     return tuple(made.values())
 
 
-def _all(p: Passage, pats: list[Pattern], tree: m.Tree | None) -> Iterator[tuple[str, Sentence]]:
+Form = Callable[[Equation], Shown]
+
+
+def _all(p: Passage, pats: list[Pattern], tree: m.Tree | None, form: Form) -> Iterator[tuple[str, Sentence]]:
     several = len(pats) > 1
     yield from _alone(p)
     yield from _twice(p)
     for local in p.locals:
         yield from _normaliser(p, local)
-    for pat in pats:
-        lead = say("In {term}: ", term=entry(pat.whole)) if several else say("")
-        for topic, answer in _pattern(p, pat):
-            yield topic, (lead + answer if several else answer)
     yield from _sums(p, pats)
+    for pat in pats:
+        lead = say("The term {term}:", term=entry(pat.whole, p.axes)) if several else say("")
+        for topic, answer in _pattern(p, pat, form):
+            if tree is None and topic in ("product", "inner", "outer"):
+                continue  # there is no such product in what is shown
+            yield topic, (lead + answer if several else answer)
     if tree is not None:
         yield from _layout(p, tree)
+        if tree.kind == "column":
+            yield from _jacobian(p, form)
     yield from _mean(p)
     yield from _left_over(p)
 
 
 # --------------------------------------------------------------------------- one product
-def _pattern(p: Passage, pat: Pattern) -> Iterator[tuple[str, Sentence]]:
+def _pattern(p: Passage, pat: Pattern, form: Form) -> Iterator[tuple[str, Sentence]]:
     if len(pat.factors) < 2:
         return
     by_hand = [f for f in pat.factors]
     for j in pat.summed:
         hits = pat.having(j)
         if len(hits) == 2:
-            yield from _contraction(pat, j, hits)
+            yield from _contraction(p, pat, j, hits)
         elif len(hits) > 2:
             yield (
                 "product",
                 say(
-                    "{j} is summed, and stands in {n} factors at once: they are multiplied entry by entry before the sum.",
+                    "{j} is summed, and stands in {n} factors at once: they are multiplied entry by entry before the "
+                    "sum.",
                     j=letter(j),
                     n=str(len(hits)),
                 ),
@@ -133,16 +153,16 @@ def _pattern(p: Passage, pat: Pattern) -> Iterator[tuple[str, Sentence]]:
         return
     shared = [i for i in pat.kept if all(i in f.free for f in by_hand)]
     if len(shared) == len(pat.kept) and shared:
-        yield "elementwise", _elementwise(p, pat)
+        yield "elementwise", _elementwise(p, pat, form)
     elif not any(len(pat.having(i)) > 1 for i in pat.kept):
         owners = [(f, [i for i in pat.kept if i in f.free]) for f in by_hand]
-        told = listed([_name(f) for f, _ in owners])
+        told = listed([_name(f, p) for f, _ in owners])
         parts = listed([letter(i) for _, own in owners for i in own])
         yield (
             "outer",
             say(
-                "{parts} stand in different factors, {told}, and all are left: nothing is summed, and every entry of the "
-                "one meets every entry of the other. That is an outer product.",
+                "{parts} stand in different factors, {told}, and all are left: nothing is summed, and every entry of "
+                "the one meets every entry of the other. That is an outer product.",
                 parts=parts,
                 told=told,
             ),
@@ -154,14 +174,14 @@ def _pattern(p: Passage, pat: Pattern) -> Iterator[tuple[str, Sentence]]:
             "scale",
             say(
                 "Nothing is summed, so it is a product entry by entry. {f} has no {gone}: the same value serves "
-                "every {gone}.",
-                f=_name(short[0]),
+                "every {gone}. To scale whole rows or columns is to multiply with a diagonal matrix.",
+                f=_name(short[0], p),
                 gone=letters(short[1]),
             ),
         )
 
 
-def _elementwise(p: Passage, pat: Pattern) -> Sentence:
+def _elementwise(p: Passage, pat: Pattern, form: Form) -> Sentence:
     first = say(
         "{i} {verb} kept by every factor, so nothing is summed: elementwise, ⊙.",
         i=letters(pat.kept),
@@ -171,15 +191,22 @@ def _elementwise(p: Passage, pat: Pattern) -> Sentence:
     if diagonal is None:
         return first
     local, slope = diagonal
-    return join(
-        [
-            first,
-            say(
-                "As a matrix, {d} is zero off the diagonal and has {s} on it: a diag(u), and diag(u) v = u ⊙ v.",
-                d=entry(local.rule.target),
-                s=entry(slope),
-            ),
-        ]
+    d = Tensor(local.rule.name.replace("·", ""), ())
+    if len(p.letters) == 1:
+        u = form(equation(Tensor("u", local.forward.target.subscripts), slope))
+        if u.unicode:
+            return first + say(
+                "As a matrix, {d} is {u}: zero off the diagonal. And {law}.",
+                d=entry(d),
+                u=Math(f"diag({u.right})", rf"\operatorname{{diag}}({u.latex.partition(' = ')[2]})"),
+                law=Math("diag(u) v = u ⊙ v", r"\operatorname{diag}(u) v = u \odot v"),
+            )
+    return first + say(
+        "{d} is zero unless {same}, and then {s}: a diagonal matrix in disguise, and {law}.",
+        d=entry(local.rule.target),
+        same=listed([Math(f"{i} = {k}", f"{i} = {k}") for i, k in zip(local.forward.letters, p.letters, strict=True)]),
+        s=entry(slope),
+        law=Math("diag(u) v = u ⊙ v", r"\operatorname{diag}(u) v = u \odot v"),
     )
 
 
@@ -195,47 +222,82 @@ def _diagonal(p: Passage) -> tuple[Local, Expr] | None:
     pairs = {(f.left.name, f.right.name) for f in brackets if isinstance(f.left, Index) and isinstance(f.right, Index)}
     if {k for _, k in pairs} != set(p.letters) or {j for j, _ in pairs} != set(local.forward.letters):
         return None
-    rest = [f for f in factors(value) if f not in brackets]
-    from tensorprop.core.build import mul
-
-    return local, mul(*rest)
+    return local, mul(*(f for f in factors(value) if f not in brackets))
 
 
-def _contraction(pat: Pattern, j: str, hits: list[Expr]) -> Iterator[tuple[str, Sentence]]:
+def _contraction(p: Passage, pat: Pattern, j: str, hits: list[Expr]) -> Iterator[tuple[str, Sentence]]:
     one, other = hits
     kept = [[i for i in pat.kept if i in f.free] for f in hits]
     common = [i for i in kept[0] if i in kept[1]]
     own = [[i for i in k if i not in common] for k in kept]
     every = (
-        say(" {c} {verb} kept by both: the same for every {c}.", c=letters(common), verb="is" if len(common) == 1 else "are")
-        if common
-        else say("")
-    )
-    facts: dict[str, Math | str] = {"j": letter(j), "A": _name(one), "B": _name(other)}
-    if not own[0] and not own[1]:
-        yield (
-            "inner",
-            say("{j} is summed, and stands once in each of two factors, {A} and {B}; neither has an index of its own "
-                "left. That is an inner product.", **facts) + every,
-        )  # fmt: skip
-    else:
-        left = [i for k in own for i in k]
-        yield (
-            "product",
-            say(
-                "{j} is summed, and stands once in each of two factors, {A} and {B}; {left} {verb} left. That is what a "
-                "matrix product does.",
-                **facts,
-                left=letters(left),
-                verb="is" if len(left) == 1 else "are",
-            )
-            + every,
+        say(
+            "{c} {verb} kept by both: the same for every {c}.",
+            c=letters(common),
+            verb="is" if len(common) == 1 else "are",
         )
+        if common
+        else None
+    )
+    facts: dict[str, Math | str] = {"j": letter(j), "A": _name(one, p), "B": _name(other, p)}
+    if not own[0] and not own[1]:
+        text = (
+            "{j} is summed, and stands once in each of two factors, {A} and {B}; neither has an index of its own left. "
+            "That is an inner product"
+        )
+        if common:
+            text += (
+                ", one for every {c}. Matrices have no sign for that: one multiplies entry by entry and adds along "
+                "{j}, or takes the diagonal of a product."
+            )
+            facts["c"] = letters(common)
+        yield "inner", say(text if common else text + ".", **facts)
+    else:
+        left = [i for i in pat.kept if i in (*own[0], *own[1])]
+        text = (
+            "{j} is summed, and stands once in each of two factors, {A} and {B}; {left} {verb} left. That is what a "
+            "matrix product does."
+        )
+        verb = "is" if len(left) == 1 else "are"
+        yield "product", _with(say(text, **facts, left=letters(left), verb=verb), every)
 
 
-def _name(e: Expr) -> Math:
+def _with(one: Sentence, other: Sentence | None) -> Sentence:
+    return one if other is None else one + other
+
+
+def _jacobian(p: Passage, form: Form) -> Iterator[tuple[str, Sentence]]:
+    """Of a column by a column, the derivative is a matrix, and the rule is that matrix times δ."""
+    if len(p.locals) != 1 or len(p.letters) != 1 or len(p.locals[0].forward.letters) != 1 or _diagonal(p) is not None:
+        return
+    (local,) = p.locals
+    (j,), (k,) = local.forward.letters, p.letters
+    value = simplify_expr(local.rule.value)
+    ways = [e for e in (value, canonical(value)) if e.free == value.free]  # as it stands, and multiplied out
+    above, below = (
+        min((form(equation(Tensor("J", (Index(a), Index(b))), e)) for e in ways), key=lambda f: len(f.unicode) or 999)
+        for a, b in ((k, j), (j, k))
+    )
+    if not above.unicode or not below.unicode:
+        return
+    d = Tensor(local.rule.name.replace("·", ""), ())
+    yield (
+        "jacobian",
+        say(
+            "It is {D}, with the index of {x} for the rows and that of {v} for the columns (denominator layout). With "
+            "the index of {v} first (numerator layout) it is {N}, and all formulas are transposed. Both say {both}.",
+            D=Math(f"{UNICODE.show(d)} = {above.right}", f"{LATEX.show(d)} = {above.latex.partition(' = ')[2]}"),
+            N=Math(below.right, below.latex.partition(" = ")[2]),
+            x=whole(p.name),
+            v=whole(local.forward.name),
+            both=entry(local.rule.target).then(f" = {UNICODE.show(value)}", f" = {LATEX.show(value)}"),
+        ),
+    )
+
+
+def _name(e: Expr, p: Passage) -> Math:
     """A factor as the sentence calls it: a tensor by its name, anything else by its entry."""
-    return whole(e.name) if isinstance(e, Tensor) else entry(e)
+    return whole(e.name) if isinstance(e, Tensor) else entry(e, p.axes)
 
 
 # --------------------------------------------------------------------------- sums and copies
@@ -250,20 +312,23 @@ def _sums(p: Passage, pats: list[Pattern]) -> Iterator[tuple[str, Sentence]]:
                 pattern = next(q for q in pats if summed[0] in q.summed)
                 alone = all(len(pattern.having(j)) == 1 for j in summed)
                 text = (
-                    "{x} has no index {j}: one and the same {x} enters {v} for every {j}, and what all of them owe it is "
-                    "added up."
+                    "{x} has no index {none}: one and the same {x} enters {v} for every {j}, and what all of them owe it "
+                    "is added up."
                 )
                 if alone:
                     text += " Forward it is copied along {j} (a broadcast); backward a copy becomes a sum."
-                yield "sum", say(text, x=entry(t), v=entry(local.forward.target), j=letters(summed))
-            gone = [back[k] for s, k in zip(t.subscripts, p.letters, strict=True) if not s.free & set(local.forward.letters)]
+                none = listed([letter(j) for j in summed], "or")
+                yield "sum", say(text, x=entry(t), v=entry(local.forward.target), j=letters(summed), none=none)
+            gone = [
+                back[k] for s, k in zip(t.subscripts, p.letters, strict=True) if not s.free & set(local.forward.letters)
+            ]
             free = [i for i in gone if not any(i in q.kept for q in pats)]
             if free:
                 yield (
                     "broadcast",
                     say(
-                        "Forward, {x} is summed over {i}, and every one of them counts with the same weight; so each is "
-                        "owed the same. Backward a sum becomes a copy (a broadcast).",
+                        "Forward, {x} is summed over {i}, and every one of them counts with the same weight; so each "
+                        "is owed the same. Backward a sum becomes a copy (a broadcast).",
                         x=entry(t),
                         i=letters(free),
                     ),
@@ -274,6 +339,8 @@ def _alone(p: Passage) -> Iterator[tuple[str, Sentence]]:
     rule = p.rule
     if isinstance(rule.value, Tensor) and rule.value.letters == rule.letters and len(p.locals) == 1:
         local = p.locals[0]
+        if rule.value.name != adjoint_name(local.forward.name):
+            return
         yield (
             "alone",
             say(
@@ -309,8 +376,8 @@ def _normaliser(p: Passage, local: Local) -> Iterator[tuple[str, Sentence]]:
     if value.op == "softmax":
         text = (
             "All {y} with the same denominator depend on every {x}: a larger {x} makes one entry larger and all others "
-            "smaller, since they add up to 1. The bracket gives {y} times its own δ; the second part is the mean of all "
-            "δ, weighted with {y}: one number{each}, subtracted from each."
+            "smaller, since they add up to 1. The bracket gives {y} times its own δ; the second part is the mean of "
+            "all δ, weighted with {y}: one number{each}, subtracted from each."
         )
     else:
         text = (
@@ -333,12 +400,21 @@ def _normaliser(p: Passage, local: Local) -> Iterator[tuple[str, Sentence]]:
 def _mean(p: Passage) -> Iterator[tuple[str, Sentence]]:
     for local in p.locals:
         for n in postorder(local.forward.value):
-            if isinstance(n, Reduce) and n.op in ("mean", "var") and any(t in set(postorder(n.body)) for t in local.entries):
-                text = (
-                    "A mean over {u} is a sum divided by how many there are: each of them has the weight 1/n with n = |{u}|, "
-                    "and is owed that share."
+            if (
+                isinstance(n, Reduce)
+                and n.op in ("mean", "var")
+                and any(t in set(postorder(n.body)) for t in local.entries)
+            ):
+                yield (
+                    "mean",
+                    say(
+                        "A mean over {u} is a sum divided by how many there are, {n}: each has the weight {w}, and is "
+                        "owed that share.",
+                        u=letters(n.indices),
+                        n=letter("n"),
+                        w=Math("1/n", "1/n"),
+                    ),
                 )
-                yield "mean", say(text.replace("|{u}|", "the number of values of {u}"), u=letters(n.indices))
                 return
 
 
@@ -369,6 +445,17 @@ class _Laid(NamedTuple):
 def _layout(p: Passage, tree: m.Tree) -> Iterator[tuple[str, Sentence]]:
     for left, right in _pairs(p.rule, tree):
         yield from _pair(left, right)
+    for node in tree.walk():
+        if isinstance(node, m.Diagonal) and isinstance(node.of, m.Product):
+            (i, *_) = p.rule.letters
+            yield (
+                "diagonal",
+                say(
+                    "{i} is kept by both factors, while a matrix product lets each have an index of its own. Only the "
+                    "entries where both are {i} are wanted: the diagonal.",
+                    i=letter(i),
+                ),
+            )
 
 
 def _pairs(rule: Equation, tree: m.Tree) -> Iterator[tuple[_Laid, _Laid]]:
@@ -381,13 +468,21 @@ def _pairs(rule: Equation, tree: m.Tree) -> Iterator[tuple[_Laid, _Laid]]:
     for node in tree.walk():
         if isinstance(node, m.Product):
             laid = [_laid(f, known) for f in node.factors if f.kind != "scalar"]
-            for left, right in zip(laid, laid[1:], strict=False):
-                if left is not None and right is not None:
+            for left, right in pairwise(laid):
+                if left is not None and right is not None and _fits(left, right, rule):
                     yield left, right
 
 
+def _fits(left: _Laid, right: _Laid, rule: Equation) -> bool:
+    """Whether a product's outer indices are those of the rule, each its own: not so inside a trace or a diagonal."""
+    outer = [i for laid, k in ((left, 0), (right, -1)) if laid.kind == "matrix" for i in [laid.letters[k]]]
+    if left.kind == "column":
+        outer = [left.letters[0], right.letters[-1]]
+    return len(set(outer)) == len(outer) and set(outer) <= set(rule.letters)
+
+
 def _laid(t: m.Tree, known: dict[str, tuple[str, ...] | None]) -> _Laid | None:
-    turned = isinstance(t, m.Transpose)
+    flipped = isinstance(t, m.Transpose)
     inner = t.of if isinstance(t, m.Transpose) else t
     if not isinstance(inner, m.Name):
         return None
@@ -396,9 +491,9 @@ def _laid(t: m.Tree, known: dict[str, tuple[str, ...] | None]) -> _Laid | None:
         return None
     own = tuple(names[axis] for axis in inner.order)
     math = whole(inner.tensor)
-    if turned:
-        own, math = own[::-1], Math(f"{math.unicode}ᵀ", f"{math.latex}^\\top")
-    return _Laid(math, inner.tensor, own, turned, t.kind)
+    if flipped:
+        own, math = own[::-1], turned(math)
+    return _Laid(math, inner.tensor, own, flipped, t.kind)
 
 
 def _pair(left: _Laid, right: _Laid) -> Iterator[tuple[str, Sentence]]:
@@ -414,7 +509,10 @@ def _pair(left: _Laid, right: _Laid) -> Iterator[tuple[str, Sentence]]:
             "transpose",
             join(
                 [
-                    say("In a matrix product the summed index stands last in the left factor and first in the right one."),
+                    say(
+                        "In a matrix product the summed index stands last in the left factor and first in the right "
+                        "one."
+                    ),
                     _stands(left, j, "last", "left"),
                     _stands(right, j, "first", "right"),
                 ]
@@ -426,24 +524,26 @@ def _pair(left: _Laid, right: _Laid) -> Iterator[tuple[str, Sentence]]:
         other = "first" if which == "second" else "second"
         vector = "a matrix times a column" if kinds[1] == "column" else "a row times a matrix"
         plain = whole(matrix.name)
-        turned = Math(f"{plain.unicode}ᵀ", f"{plain.latex}^\\top")
         if matrix.turned:
             text = (
-                "The sum runs over {W}'s {other} index, {j}; {vector} sums over the {which} index of the matrix. So {W} "
-                "is turned: {f}."
+                "The sum runs over {W}'s {other} index, {j}; {vector} sums over the {which} index of the matrix. So "
+                "{W} is turned: {f}."
             )
         else:
             text = (
-                "The sum runs over {W}'s {which} index, {j}, and {vector} sums over the {which} index of the matrix: {f}. "
-                "For {T} it would be the {other} one."
+                "The sum runs over {W}'s {which} index, {j}, and {vector} sums over the {which} index of the matrix: "
+                "{f}. For {T} it would be the {other} one."
             )
-        yield "transpose", say(text, W=plain, T=turned, j=letter(j), f=both, which=which, other=other, vector=vector)
+        yield (
+            "transpose",
+            say(text, W=plain, T=turned(plain), j=letter(j), f=both, which=which, other=other, vector=vector),
+        )
         out = letters([matrix.letters[0] if which == "second" else matrix.letters[1]])
     yield (
         "order",
         say(
-            "In index notation the factors commute. Written as matrices the order is forced by which index is summed and "
-            "which is left: {j} must stand between the two, {out} outside: {f}.",
+            "In index notation the factors commute. Written as matrices the order is forced by which index is summed "
+            "and which is left: {j} must stand between the two, {out} outside: {f}.",
             j=letter(j),
             out=out,
             f=both,
@@ -484,14 +584,15 @@ def dimensions(p: Passage, tree: m.Tree | None) -> Sentence | None:
             x=whole(p.name),
         )
         j = left.letters[-1] if left.kind != "column" else None
-        matrix = left if left.kind == "matrix" else right if right.kind == "matrix" else None
+        matrices = sorted((x for x in (left, right) if x.kind == "matrix"), key=lambda x: not x.turned)
+        matrix = matrices[0] if matrices else None
         if j is None or matrix is None:
             return told
         other = next((i for i in matrix.letters if i != j), None)
         if other is None:
             return told
         plain = whole(matrix.name)
-        flipped = plain if matrix.turned else Math(f"{plain.unicode}ᵀ", f"{plain.latex}^\\top")
+        flipped = plain if matrix.turned else turned(plain)
         return told + say(
             "It is no argument: where {i} and {j} run over equally many values, {T} in place of {W} has the same shape "
             "and is wrong. The index says which.",
@@ -513,8 +614,3 @@ def _times(rows: str | None, columns: str | None) -> Math:
     one, other = (letter(i) if i else Math("1", "1") for i in (rows, columns))
     bar = [Math(f"|{x.unicode}|", f"|{x.latex}|") if x.unicode != "1" else x for x in (one, other)]
     return Math(f"{bar[0].unicode} × {bar[1].unicode}", rf"{bar[0].latex} \times {bar[1].latex}")
-
-
-def is_size(e: Expr) -> bool:
-    """Whether an expression is a number or made of sizes only."""
-    return all(isinstance(n, (Number, Dim, Call)) or not n.children for n in postorder(e)) and not e.free

@@ -6,14 +6,14 @@ text, or of LaTeX with ``$…$``. What the mathematics means is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from tensorprop.core.expr import Expr, Index
 from tensorprop.render.derivation_index import LATEX, UNICODE
 
-__all__ = ["Math", "Sentence", "entry", "join", "letter", "letters", "listed", "say", "whole"]
+__all__ = ["Math", "Sentence", "entry", "join", "letter", "letters", "listed", "say", "turned", "whole"]
 
 
 class Math(NamedTuple):
@@ -37,14 +37,20 @@ def letters(names: Sequence[str]) -> Math:
     return listed([letter(i) for i in names])
 
 
-def entry(e: Expr) -> Math:
-    """An expression in index notation."""
-    return Math(UNICODE.show(e), LATEX.show(e))
+def entry(e: Expr, axes: Mapping[tuple[str, int], str] | None = None) -> Math:
+    """An expression in index notation; ``axes`` has the letters with which sizes are shown."""
+    return Math(UNICODE.show(e, axes), LATEX.show(e, axes))
 
 
 def whole(name: str) -> Math:
     """A tensor without its indices."""
     return Math(UNICODE.name(name), LATEX.name(name))
+
+
+def turned(m: Math) -> Math:
+    """The transpose; a layer label and ⊤ share one superscript."""
+    label = m.latex.endswith(")}") and "^{(" in m.latex
+    return Math(f"{m.unicode}ᵀ", m.latex[:-1] + r"\top}" if label else m.latex + r"^\top")
 
 
 def listed(parts: Sequence[Math], last: str = "and") -> Math:

@@ -12,7 +12,7 @@ from tensorprop.render.mathtree import ATOM, HADAMARD, POSTFIX, PRODUCT, Tree, c
 from tensorprop.render.names import Adjoint, Derivative, Plain, Style, spelled
 from tensorprop.render.unicode import along, figures
 
-__all__ = ["name", "show"]
+__all__ = ["base_name", "function", "name", "show"]
 
 _BUILT_IN = frozenset("exp log sin cos tan sinh cosh tanh arcsin arccos arctan max min det tr".split())
 _RELATIONS = {"=": "=", "≠": "!=", "<": "<", "≤": "<=", ">": ">", "≥": ">="}
@@ -87,7 +87,7 @@ def _(t: m.Number, style: Style) -> str:
     if v.denominator == 1:
         return str(v)
     text = figures(v)
-    if v.denominator > 12 and "/" not in text:
+    if (v.denominator > 12 or v.denominator == 10) and "/" not in text:
         digits, mark, exponent = text.partition("e")
         return f"{digits} dot 10^({int(exponent)})" if mark else text
     return f"{'-' if v < 0 else ''}{abs(v.numerator)}/{v.denominator}"
@@ -187,7 +187,7 @@ def _(t: m.Inverse, style: Style) -> str:
     return _at(t.of, ATOM, style) + "^(-1)"
 
 
-def _function(called: str) -> str:
+def function(called: str) -> str:
     if called in ("sigmoid", "pi"):
         return {"sigmoid": "σ", "pi": "π"}[called]
     stem = called.rstrip("′″‴")
@@ -198,11 +198,11 @@ def _function(called: str) -> str:
 @show.register
 def _(t: m.Apply, style: Style) -> str:
     if not t.args:
-        return _function(t.function)
+        return function(t.function)
     inner = ", ".join(show(a, style) for a in t.args)
     if t.function in ("sqrt", "abs"):
         return f"{t.function}({inner})"
-    return f"{_function(t.function)}({inner})"
+    return f"{function(t.function)}({inner})"
 
 
 @show.register

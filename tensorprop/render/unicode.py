@@ -32,20 +32,6 @@ def _at(t: Tree, least: int, style: Style) -> str:
     return f"({text})" if level(t) < least else text
 
 
-def _bare(text: str) -> bool:
-    return text.startswith("(") and text.endswith(")") and _closes(text) == len(text) - 1
-
-
-def _closes(text: str) -> int:
-    """Where the parenthesis closes that the text begins with."""
-    depth = 0
-    for n, c in enumerate(text):
-        depth += (c == "(") - (c == ")")
-        if depth == 0:
-            return n
-    return -1
-
-
 # --------------------------------------------------------------------------- leaves
 def name(tensor: str, style: Style) -> str:
     """A tensor's name, its adjoint decorated as the style says."""
@@ -88,7 +74,7 @@ def labels(t: m.Name, style: Style) -> str:
 def _(t: m.Number, style: Style) -> str:
     v = t.value
     text = str(v)
-    if v.denominator > 12:
+    if v.denominator > 12 or v.denominator == 10:
         return figures(v).replace("-", "−", v < 0)
     return _VULGAR.get(text) or (f"−{_VULGAR[text[1:]]}" if text[1:] in _VULGAR else text.replace("-", "−"))
 
@@ -126,7 +112,7 @@ def _(t: m.Transpose, style: Style) -> str:
     if isinstance(t.of, m.Inverse):
         return _at(t.of.of, ATOM, style) + "⁻ᵀ"
     text = show(t.of, style)
-    if level(t.of) < POSTFIX or "/" in text and isinstance(t.of, m.Name):
+    if level(t.of) < POSTFIX or ("/" in text and isinstance(t.of, m.Name)):
         return f"({text})ᵀ"
     return text + "ᵀ"
 
@@ -266,7 +252,7 @@ def _(t: m.Indicator, style: Style) -> str:
 
 def along(t: m.Along) -> str:
     """How an operation on rows or columns is called: ``softmax`` of rows, ``colsoftmax``, ``rowmax``, ``max``."""
-    if t.over == "all" or t.keeps and t.over == "rows":
+    if t.over == "all" or (t.keeps and t.over == "rows"):
         return t.op
     return _ALONG[t.over] + t.op
 

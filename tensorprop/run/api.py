@@ -13,7 +13,15 @@ from typing import Any, Literal
 from tensorprop.calculus import adjoint, stabilise
 from tensorprop.core.equation import Equation, System, primal_axes
 from tensorprop.core.expr import Bracket, Expr, Tensor
-from tensorprop.errors import MissingInput, NonNumericDtype, TensorpropError, UnknownName, UsageError, near
+from tensorprop.errors import (
+    MissingInput,
+    NonNumericDtype,
+    NumberTooLarge,
+    TensorpropError,
+    UnknownName,
+    UsageError,
+    near,
+)
 from tensorprop.run.arrays import accept, look
 from tensorprop.run.extents import extents, supported
 from tensorprop.run.lower import lower
@@ -51,13 +59,11 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     whole = as_system(s)
     names = _outputs(whole, outputs)
     needed = whole.only(names)
-    if backend == "numpy":
-        return Compiled(whole, needed, names, _reference(needed, names), traced=False)
-    if backend != "jax":
+    if backend not in ("jax", "numpy"):
         raise UsageError(f'no backend "{backend}"', fix='backend="jax" or backend="numpy"')
-    supported(needed)
-    program = _program(needed, stabilise(needed), names)
-    return Compiled(whole, needed, names, program, traced=jit)
+    if backend == "jax":
+        supported(needed)
+    return Compiled(whole, needed, names, backend, jit)
 
 
 def value_and_grad(
@@ -105,17 +111,16 @@ class Compiled:
     ``system`` holds the equations that it computes, ``traces`` counts the sets of shapes that it has met.
     """
 
-    def __init__(
-        self, whole: System, needed: System, names: tuple[str, ...], program: Callable[[Arrays], Any], traced: bool
-    ) -> None:
+    def __init__(self, whole: System, needed: System, names: tuple[str, ...], backend: str, jit: bool) -> None:
         self.system = needed
         self.inputs = needed.inputs
         self.outputs = names
+        self.traces = 0
         self._spare = _spare(whole, needed)
         self._single = len(names) == 1
-        self.traces = 0
-        self._program = program
-        self._run = _jit(self._all) if traced else self._all
+        self._mend = backend == "jax"
+        self._program = _program(needed, stabilise(needed), names) if self._mend else _reference(needed, names)
+        self._run = _jit(self._all, "compiled") if self._mend and jit else self._all
 
     def _all(self, arrays: Arrays) -> Any:
         self.traces += 1
@@ -126,8 +131,11 @@ class Compiled:
             raise UsageError("arrays are passed by name", fix=f"f({', '.join(f'{n}=…' for n in self.inputs)})")
         try:
             out = self._run(arrays)
-        except (TypeError, ValueError) as cause:
-            out = self._run(_mended(self.system, arrays, self._spare, cause))
+        except (TypeError, ValueError, OverflowError):
+            if not self._mend:
+                raise
+            accept(self.system, {n: a for n, a in arrays.items() if n not in self._spare})
+            out = self._run(_concrete(arrays))
         return out[0] if self._single else dict(zip(self.outputs, out, strict=True))
 
     def __repr__(self) -> str:
@@ -161,7 +169,7 @@ class Gradient:
         self.traces = 0
         self._spare = _spare(whole, needed) - frozenset(wrt)
         self._program = _program(needed, self.system, (error, *self._deltas, *aux), derivative=True)
-        self._run = _jit(self._both)
+        self._run = _jit(self._both, "value_and_grad")
 
     def _both(self, params: Arrays, data: Arrays) -> Any:
         self.traces += 1
@@ -176,10 +184,11 @@ class Gradient:
     def __call__(self, params: Arrays, /, **data: Any) -> Any:
         try:
             return self._run(params, data)
-        except (TypeError, ValueError) as cause:
+        except (TypeError, ValueError, OverflowError):
             arrays = _joined(params, data, self.wrt, self.inputs)
-            mended = _mended(self._needed, arrays, self._spare, cause, keep=self.wrt)
-            return self._run({n: mended[n] for n in params}, {n: mended[n] for n in data})
+            idle = self._spare.union(self.wrt).difference(self._needed.inputs)
+            accept(self._needed, {n: a for n, a in arrays.items() if n not in idle})
+            return self._run(_concrete(params), _concrete(data))
 
     def __repr__(self) -> str:
         gives = ", ".join((self._error, *self._deltas))
@@ -292,16 +301,21 @@ def _reference(needed: System, names: tuple[str, ...]) -> Callable[[Arrays], tup
     def program(arrays: Arrays) -> tuple[Array, ...]:
         from tensorprop.run.reference import evaluate
 
-        found = evaluate(needed, arrays)
+        try:
+            found = evaluate(needed, arrays)
+        except OverflowError:
+            raise NumberTooLarge("a number is outside the range of floating point") from None
+        except (TypeError, ValueError) as cause:
+            raise NonNumericDtype(f"an input is no array for NumPy: {cause}", fix="pass arrays of numbers") from None
         return tuple(found[n] for n in names)
 
     return program
 
 
-def _jit(program: Callable[..., Any]) -> Callable[..., Any]:
+def _jit(program: Callable[..., Any], name: str) -> Callable[..., Any]:
     from tensorprop.run.jax import jit
 
-    return jit(program)
+    return jit(program, name)
 
 
 def _joined(params: object, data: Arrays, wrt: tuple[str, ...], inputs: tuple[str, ...]) -> dict[str, Any]:
@@ -346,15 +360,16 @@ def _as_dtype(g: Array, like: Array) -> Array:
     return as_dtype(g, like)
 
 
-def _mended(
-    needed: System, arrays: Arrays, spare: frozenset[str], cause: Exception, keep: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    """After JAX refused: the user's error in our words, or arrays made of what is like one (a list, a data frame)."""
+def _concrete(arrays: Arrays) -> dict[str, Any]:
+    """After JAX refused what may be arrays all the same: arrays of lists, data frames and the like."""
     from tensorprop.run.jax import concrete
 
-    used = {n: a for n, a in arrays.items() if n not in spare and (n not in keep or n in needed.inputs)}
-    accept(needed, used)
-    mended = {n: concrete(a) for n, a in arrays.items()}
-    if all(mended[n] is arrays[n] for n in arrays):
-        raise cause
-    return mended
+    made: dict[str, Any] = {}
+    for name, value in arrays.items():
+        try:
+            made[name] = concrete(value)
+        except OverflowError:
+            raise NumberTooLarge(f"{name} holds a whole number that no dtype of JAX holds", fix="pass floats") from None
+        except (TypeError, ValueError) as cause:
+            raise NonNumericDtype(f"{name} is no array for JAX: {cause}", fix="pass an array of numbers") from None
+    return made

@@ -75,7 +75,8 @@ class JaxOperations:
 
     def constant(self, function: str, *args: float) -> float:
         """A function of numbers, worked out in double precision while the program is made."""
-        return float(NUMPY[function](*map(float, args)))
+        with np.errstate(all="ignore"):
+            return float(NUMPY[function](*map(float, args)))
 
     def compare(self, relation: str, a: Array, b: Array) -> Array:
         return _RELATIONS[relation](a, b)
@@ -129,9 +130,14 @@ class Listed(TypeError):
     """A list came in where JAX wants an array; raised while tracing, so that it is turned into one outside."""
 
 
-def jit(program: Callable[..., Any]) -> Callable[..., Any]:
+def jit(program: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The program compiled for each set of shapes, and part of the whole where an outer ``jit`` traces it."""
-    return jax.jit(program, inline=True)
+
+    def traced(*args: Any) -> Any:
+        return program(*args)
+
+    traced.__name__ = traced.__qualname__ = name
+    return jax.jit(traced, inline=True)
 
 
 def array(value: object) -> Array:
@@ -148,11 +154,17 @@ def common_dtype(arrays: Iterable[Array]) -> Any:
     return jnp.result_type(*real) if real else None
 
 
-def concrete(value: object) -> object:
-    """Anything like an array as one; arrays and numbers as they are."""
-    if isinstance(value, (int, float, complex, np.ndarray, np.generic, jax.Array)):
+def concrete(value: object) -> Array:
+    """Anything like an array as one; a number stays one. Errors: TypeError, ValueError, OverflowError."""
+    if isinstance(value, (int, float, complex)):
+        jnp.asarray(value)
         return value
-    return jnp.asarray(value) if isinstance(value, (list, tuple)) else jnp.asarray(np.asarray(value))
+    if not isinstance(value, (list, tuple, jax.Array)):
+        value = np.asarray(value)
+        wide = {"f": np.float64, "c": np.complex128}.get(value.dtype.kind)
+        if wide is not None and value.dtype.itemsize > np.dtype(wide).itemsize:
+            value = value.astype(wide)
+    return jnp.asarray(value)
 
 
 def as_dtype(a: Array, like: Array) -> Array:

@@ -12,26 +12,32 @@ import math
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import combinations
 from typing import Any, NamedTuple, Protocol
 
 from tensorprop.core.build import power
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import NORMALISERS
-from tensorprop.errors import Unsupported
+from tensorprop.errors import NumberTooLarge, Unsupported
 from tensorprop.run.extents import Extents
 from tensorprop.run.plan import contraction_path
 
 __all__ = ["Operations", "lower"]
+
+_LOOK_AGAIN = 8  # operands up to which each step asks anew what has been made before
+_MEMORY_BOUND = 8  # what a multiplication outside a matrix product costs, in those inside one
 
 Array = Any
 Sizes = Mapping[str, int]
 _Axes = tuple[int, ...]
 
 
-
 class Operations(Protocol):
-    """What a program is made of. Operands of the elementwise ones have the same rank, or are numbers."""
+    """What a program is made of. Operands of the elementwise ones have the same rank, or are Python's numbers.
+
+    Arrays tell their ``shape``. Axes are counted from 0. ``where`` is zero where the mask is false.
+    """
 
     def multiply(self, a: Array, b: Array) -> Array: ...
     def divide(self, a: Array, b: Array) -> Array: ...
@@ -90,7 +96,14 @@ def lower(
     """
     run = _Run(system.only(outputs), arrays, ops, sizes)
     for eq in run.system.ordered:
-        run.equation(eq)
+        try:
+            run.equation(eq)
+        except OverflowError:
+            raise NumberTooLarge(
+                "a number here is outside the range of floating point",
+                fix="divide it among the factors, or work with its logarithm",
+                about=eq.target,
+            ) from None
     return {name: run.arrays[name] for name in outputs}
 
 
@@ -105,6 +118,7 @@ class _Run:
         self.values: dict[_Key, Value] = {}
         self.uses = Counter(c for n in _nodes(system) for c in n.children)
         self.uses.update(eq.value for eq in system)
+        self.products: dict[_Pattern, _Made] = {}
         self.place: dict[str, int] = {}
 
     def equation(self, eq: Equation) -> None:
@@ -112,12 +126,7 @@ class _Run:
         sizes = self.extents.letters(eq)
         self.place = {letter: k for k, letter in enumerate(eq.letters)}
         value = self.value(eq.value, sizes)
-        shape = tuple(sizes[i] for i in eq.letters)
-        if value.number:
-            self.arrays[eq.name] = self.ops.full(shape, float(value.array))
-            return
-        array = self.align(Value(self.plain(value), value.axes), eq.letters)
-        self.arrays[eq.name] = array if len(value.axes) == len(shape) else self.ops.broadcast(array, shape)
+        self.arrays[eq.name] = self.spread(Value(self.plain(value), value.axes), eq.letters, sizes)
 
     # ----------------------------------------------------------------- nodes, each once
     def value(self, node: Expr, sizes: Sizes) -> Value:
@@ -200,7 +209,7 @@ class _Run:
         left = yield Wish(e.left, sizes)
         right = yield Wish(e.right, sizes)
         if left.number and right.number:
-            return Value(_compare(e.relation, left.array, right.array), (), truth=True)
+            return Value(Fraction(_compare(e.relation, left.array, right.array)), ())
         frame = self.frame((left, right))
         return Value(self.ops.compare(e.relation, *(self.align(v, frame) for v in (left, right))), frame, truth=True)
 
@@ -227,12 +236,8 @@ class _Run:
         """``max_u`` and the like drop their indices, ``softmax_u`` keeps them as ``at`` names them."""
         inner = {**sizes, **self.extents.bound(e, sizes)}
         body = yield Wish(e.body, inner)
-        array, axes = self.plain(body), body.axes
-        absent = tuple(i for i in e.indices if i not in axes)
-        if absent:
-            frame = (*axes, *absent)
-            array = self.ops.broadcast(self.align(Value(array, axes), frame), tuple(inner[i] for i in frame))
-            axes = frame
+        axes = (*body.axes, *(i for i in e.indices if i not in body.axes))
+        array = self.spread(Value(self.plain(body), body.axes), axes, inner)
         out = self.ops.reduce(e.op, array, tuple(axes.index(i) for i in e.indices))
         if e.op not in NORMALISERS:
             return Value(out, tuple(i for i in axes if i not in e.indices))
@@ -375,19 +380,50 @@ class _Run:
         return result
 
     def paired(self, p: _Product, operands: list[Value]) -> Value:
-        """The operands contracted two at a time."""
-        if p.bound:
-            path = contraction_path([v.axes for v in operands], p.free, p.sizes)
-        else:
-            path = [(0, 1), *((0, n) for n in reversed(range(1, len(operands) - 1)))][: len(operands) - 1]
-        for first, second in path:
+        """The operands contracted two at a time; without a sum, from left to right."""
+        if not p.bound:
+            total = operands[0]
+            for v in operands[1:]:
+                total = self.pair(total, v, frozenset((*total.axes, *v.axes)))
+            return total
+        path: list[tuple[int, int]] = []
+        while len(operands) > 1:
+            if len(operands) <= _LOOK_AGAIN or not path:
+                path = self.path(p, operands)
+            (first, second), *path = path
             left, right = operands[first], operands[second]
             operands = [v for k, v in enumerate(operands) if k not in (first, second)]
             operands.append(self.pair(left, right, p.free.union(*(v.axes for v in operands))))
         return operands[0]
 
+    def path(self, p: _Product, operands: Sequence[Value]) -> list[tuple[int, int]]:
+        """Which pairs to contract, in order. A pair whose product is there already costs nothing, and may lead."""
+        axes = [v.axes for v in operands]
+        best = contraction_path(axes, p.free, p.sizes)
+        cost = p.work(axes, best)
+        for pair in combinations(range(len(operands)), 2) if 2 < len(operands) <= _LOOK_AGAIN else ():
+            left, right = (operands[k] for k in pair)
+            rest = [v.axes for k, v in enumerate(operands) if k not in pair]
+            keep = p.free.union(*rest)
+            if _pattern(left, right, keep)[0] in self.products:
+                rest.append(tuple(i for i in dict.fromkeys((*left.axes, *right.axes)) if i in keep))
+                after = contraction_path(rest, p.free, p.sizes)
+                if p.work(rest, after) < cost:
+                    best, cost = [pair, *after], p.work(rest, after)
+        return best
+
     def pair(self, left: Value, right: Value, keep: frozenset[str]) -> Value:
-        """A product of two: a matrix product where a side has a letter of its own, else entry by entry."""
+        """A product of two arrays, made once however its indices are called."""
+        key, letters = _pattern(left, right, keep)
+        known = self.products.get(key)
+        if known is None:
+            made = self.product_of_two(left, right, keep)
+            axes = tuple(map(letters.index, made.axes))
+            known = self.products[key] = _Made(made.array, axes, (left.array, right.array))
+        return Value(known.array, tuple(letters[k] for k in known.axes))
+
+    def product_of_two(self, left: Value, right: Value, keep: frozenset[str]) -> Value:
+        """A matrix product where a side has a letter of its own, else entry by entry, and then summed."""
         batch = [i for i in left.axes if i in right.axes and i in keep]
         summed = [i for i in left.axes if i in right.axes and i not in keep]
         own = [i for i in left.axes if i not in right.axes], [i for i in right.axes if i not in left.axes]
@@ -395,7 +431,7 @@ class _Run:
             frame = self.frame((left, right))
             product = self.ops.multiply(self.align(left, frame), self.align(right, frame))
             return self.summed(Value(product, frame), summed)
-        if all(own) and self.place.get(own[1][0], len(self.place)) < self.place.get(own[0][0], -1):
+        if all(own) and self.swapped(left, right, own):
             left, right, own = right, left, own[::-1]
         array = self.ops.dot(
             left.array,
@@ -404,6 +440,17 @@ class _Run:
             (tuple(map(left.axes.index, batch)), tuple(map(right.axes.index, batch))),
         )
         return Value(array, (*batch, *own[0], *own[1]))
+
+    def swapped(self, left: Value, right: Value, own: tuple[list[str], list[str]]) -> bool:
+        """Whether the right operand's indices are the rows: as the left side has them, else the larger ones."""
+        here, there = (min((self.place[i] for i in letters if i in self.place), default=None) for letters in own)
+        if here is not None and there is not None:
+            return there < here
+        rows, columns = (
+            math.prod(v.array.shape[v.axes.index(i)] for i in letters)
+            for v, letters in zip((left, right), own, strict=True)
+        )
+        return columns > rows
 
     # ----------------------------------------------------------------- small steps
     def plain(self, v: Value) -> Array:
@@ -437,6 +484,14 @@ class _Run:
         if len(present) < len(frame):
             array = self.ops.expand(array, tuple(k for k, i in enumerate(frame) if i not in v.axes))
         return array
+
+    def spread(self, v: Value, axes: tuple[str, ...], sizes: Sizes) -> Array:
+        """The array over all these axes, in this order, repeated along those that it lacks."""
+        shape = tuple(sizes[i] for i in axes)
+        if v.number:
+            return self.ops.full(shape, float(v.array))
+        array = self.align(v, axes)
+        return array if len(v.axes) == len(axes) else self.ops.broadcast(array, shape)
 
     def joined(self, a: Value, b: Value, minus: bool) -> Value:
         """``a + b`` or ``a - b``."""
@@ -479,10 +534,11 @@ class _Run:
             known = groups.get(key)
             if known is None:
                 groups[key] = v
-            else:
+            elif v.truth:
                 frame = self.frame((known, v))
-                join = self.ops.both if v.truth else self.ops.multiply
-                groups[key] = Value(join(self.align(known, frame), self.align(v, frame)), frame, v.truth)
+                groups[key] = Value(self.ops.both(self.align(known, frame), self.align(v, frame)), frame, truth=True)
+            else:
+                groups[key] = self.pair(known, v, key)
         return list(groups.values())
 
 
@@ -534,11 +590,44 @@ class _Product:
         """The number of entries of an array over these letters."""
         return math.prod(self.sizes[i] for i in letters)
 
+    def work(self, operands: Sequence[tuple[str, ...]], path: Iterable[tuple[int, int]]) -> int:
+        """Multiplications that an order takes; outside matrix products one costs several, for memory is slower."""
+        axes, total = [frozenset(o) for o in operands], 0
+        for pair in path:
+            left, right = (axes[k] for k in pair)
+            axes = [a for k, a in enumerate(axes) if k not in pair]
+            keep = self.free.union(*axes)
+            matrix = left - right and right - left and not (left & right) <= keep
+            total += self.size(left | right) * (1 if matrix else _MEMORY_BOUND)
+            axes.append((left | right) & keep)
+        return total
+
     def smallest(self, values: Sequence[Value], letters: Iterable[str]) -> int | None:
         """The place of the smallest array that has all these letters."""
         need = frozenset(letters)
         fit = [k for k, v in enumerate(values) if need.issubset(v.axes)]
         return min(fit, key=lambda k: self.size(values[k].axes), default=None)
+
+
+_Pattern = tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+
+class _Made(NamedTuple):
+    """A product of two arrays (which are kept, so that nothing else takes their identity), its axes by number."""
+
+    array: Array
+    axes: tuple[int, ...]
+    of: tuple[Array, Array]
+
+
+def _pattern(left: Value, right: Value, keep: frozenset[str]) -> tuple[_Pattern, list[str]]:
+    """What a product of two arrays is, whatever its indices are called; and these in the order of their numbers."""
+    if id(left.array) > id(right.array):
+        left, right = right, left
+    number = {i: k for k, i in enumerate(dict.fromkeys((*left.axes, *right.axes)))}
+    first, second = (tuple(number[i] for i in v.axes) for v in (left, right))
+    kept = tuple(k for i, k in number.items() if i in keep)
+    return (id(left.array), id(right.array), first, second, kept), list(number)
 
 
 def _negative(e: Expr) -> bool:
@@ -567,9 +656,9 @@ def _nodes(system: System) -> Iterator[Expr]:
 
 def _python(c: Any) -> int | float:
     """A Python number, which takes the dtype of the array that it meets."""
-    if isinstance(c, Fraction):
-        return c.numerator if c.denominator == 1 and abs(c) < 2**31 else float(c)
-    return c
+    if isinstance(c, float):
+        return c
+    return int(c) if c.denominator == 1 and abs(c) < 2**31 else float(c)
 
 
 def _over(c: Any, d: Any) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.pattern import Patterns
 from tensorprop.errors import NonNumericDtype, OutOfRange, PlanTooLarge, TensorpropError, Unsupported
 from tensorprop.run.arrays import accept
 from tensorprop.run.extents import Extents, Key, Visit, brief
@@ -65,10 +66,11 @@ def evaluate(system: System, arrays: Mapping[str, object], dtype: Any = np.float
     values = {name: _array(arrays[name], work) for name in system.inputs}
     made: dict[str, Array] = {}
     number = {eq: n for n, eq in enumerate(system.equations)}
+    twins = _Twins()
     with np.errstate(all="ignore"):
         for eq in system.ordered:
             try:
-                made[eq.name] = values[eq.name] = _Evaluation(sizes, values, work).equation(eq)
+                made[eq.name] = values[eq.name] = _Evaluation(sizes, values, work, twins).equation(eq)
             except TensorpropError as error:
                 if isinstance(error.about, Expr):
                     error.about = (number[eq], error.about)
@@ -81,10 +83,39 @@ def _array(value: object, dtype: np.dtype[Any]) -> Array:
     return array if array.dtype.kind in "iu" else array.astype(dtype)
 
 
+class _Twins:
+    """Arrays of nodes that differ only in the names of their letters: made once, so that they have the same digits.
+
+    ``[x_u = max_v x_v]`` relies on it, where x is worked out anew under another letter.
+    """
+
+    def __init__(self) -> None:
+        self._patterns = Patterns()
+        self._made: dict[object, tuple[tuple[str, ...], Array]] = {}
+
+    def find(self, v: Visit) -> tuple[object, tuple[str, ...], Array | None]:
+        """The key of a node, its letters, and its array over them in alphabetical order, if a twin has it."""
+        number, letters = self._patterns.of(v.node)
+        # what is bound has its sizes from the tensors inside, or from the brackets, which are part of the visit
+        key = (number, tuple(v.sizes[i] for i in letters), tuple(sorted(v.bound.values())))
+        found = self._made.get(key)
+        if found is None:
+            return key, letters, None
+        first, array = found
+        called = dict(zip(first, letters, strict=True))
+        names = [called[i] for i in sorted(first)]
+        return key, letters, np.transpose(array, [names.index(i) for i in sorted(letters)])
+
+    def keep(self, key: object, letters: tuple[str, ...], array: Array) -> None:
+        """Remember an array over ``letters`` in alphabetical order."""
+        self._made[key] = (letters, array)
+
+
 class _Evaluation:
     """One equation: every node once for each set of sizes that it has there."""
 
-    def __init__(self, extents: Extents, values: Mapping[str, Array], dtype: np.dtype[Any]) -> None:
+    def __init__(self, extents: Extents, values: Mapping[str, Array], dtype: np.dtype[Any], twins: _Twins) -> None:
+        self.twins = twins
         self.extents = extents
         self.values = values
         self.dtype = dtype
@@ -94,8 +125,11 @@ class _Evaluation:
         done: dict[Key, Array] = {}
         for visit in self.extents.visits(eq):
             _affordable(visit, self.dtype)
-            array = self._node(visit, [done[k] for k in visit.children])
-            done[visit.key] = np.broadcast_to(array, visit.shape)
+            key, letters, array = self.twins.find(visit)
+            if array is None:
+                array = np.broadcast_to(self._node(visit, [done[k] for k in visit.children]), visit.shape)
+                self.twins.keep(key, letters, array)
+            done[visit.key] = array
         sizes = self.extents.letters(eq)
         root = next(reversed(done))
         full = _spread(done[root], self.extents.free(eq.value), sizes)

@@ -8,7 +8,8 @@ since libraries differ in what they make of it. The arrays, their sizes and type
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from tensorprop.core.build import mul, sum_over
 from tensorprop.core.equation import System, equation, system
@@ -24,13 +25,13 @@ from tensorprop.errors import (
     RankMismatch,
     RepeatedOutputIndex,
     SpecTooLong,
-    TensorpropError,
     UnbalancedBracket,
     UnexpectedChar,
     UsageError,
 )
+from tensorprop.text.cursor import MAX_OPERANDS
 from tensorprop.text.scan import LETTERS, MAX_CHARACTERS, NAME, refuse_character
-from tensorprop.text.syntax import BINDERS, KNOWN, MAX_OPERANDS, SYMBOLS
+from tensorprop.text.words import BINDERS, KNOWN, SYMBOLS
 
 __all__ = ["operand_spans", "parse_einsum"]
 
@@ -65,7 +66,9 @@ def parse_einsum(
     that no operand has), OperandCount, RankMismatch, UnexpectedChar, ConfusableChar, ControlChar.
     """
     if not isinstance(spec, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise UsageError(f"an einsum spec is a string, not {type(spec).__name__}", fix='write it in quotes: "ij,jk->ik"')
+        raise UsageError(
+            f"an einsum spec is a string, not {type(spec).__name__}", fix='write it in quotes: "ij,jk->ik"'
+        )
     places, output = _split(spec)
     called = _called(names, spec, places)
     given = _ranks(ranks, shapes, called, spec, places)
@@ -89,7 +92,11 @@ def parse_einsum(
             )
         if i not in known:
             raise FreeIndexMismatch(
-                f'output index "{i}" is in no operand', spec, at, known=f"operands have: {' '.join(sorted(known)) or 'none'}", fix=f"delete {i}, or give an operand the index"
+                f'output index "{i}" is in no operand',
+                spec,
+                at,
+                known=f"operands have: {' '.join(sorted(known)) or 'none'}",
+                fix=f"delete {i}, or give an operand the index",
             )
     index = {i: Index(i) for i in known}
     ranks_seen: dict[str, int] = {}
@@ -97,7 +104,10 @@ def parse_einsum(
     for k, (name, letters) in enumerate(zip(called, operands, strict=True)):
         if ranks_seen.setdefault(name, len(letters)) != len(letters):
             raise RankMismatch(
-                f"{name} has {ranks_seen[name]} axes in one place and {len(letters)} in another", spec, places[k], fix="one name, one number of axes"
+                f"{name} has {ranks_seen[name]} axes in one place and {len(letters)} in another",
+                spec,
+                places[k],
+                fix="one name, one number of axes",
             )
         factors.append(Tensor(name, tuple(index[i] for i in letters)))
     result = out if out is not None else next(n for n in ("Y", *_NAMES[::-1], "Y1") if n not in called)
@@ -120,7 +130,10 @@ def operand_spans(spec: str) -> tuple[list[tuple[int, int]], tuple[int, int]]:
 def _split(spec: str) -> tuple[list[tuple[int, int]], tuple[int, int]]:
     """The spans of the operands and of the output."""
     if len(spec) > MAX_CHARACTERS:
-        raise SpecTooLong(f"the spec has {len(spec):,} characters; the limit is {MAX_CHARACTERS:,}", fix="contract a part of the operands first")
+        raise SpecTooLong(
+            f"the spec has {len(spec):,} characters; the limit is {MAX_CHARACTERS:,}",
+            fix="contract a part of the operands first",
+        )
     if not spec.strip():
         raise EmptySpec("the spec is empty", spec, (0, 0), fix='write the indices of each operand, for example "i->i"')
     _characters(spec)
@@ -138,7 +151,9 @@ def _split(spec: str) -> tuple[list[tuple[int, int]], tuple[int, int]]:
         _dots(spec, place)
     comma = spec.find(",", output[0])
     if comma >= 0:
-        raise UnexpectedChar("an einsum has one output", spec, (comma, comma + 1), fix="read each output from a spec of its own")
+        raise UnexpectedChar(
+            "an einsum has one output", spec, (comma, comma + 1), fix="read each output from a spec of its own"
+        )
     return places, output
 
 
@@ -156,22 +171,37 @@ def _characters(spec: str) -> None:
                 raise UnbalancedBracket(f'"{c}" is never closed', spec, span, fix="an einsum spec has no brackets")
             inner = spec[k + 1 : end]
             raise UnexpectedChar(
-                f'grouping "{spec[k : end + 1]}" is not einsum notation', spec, span, fix=f'reshape the operand first, or name the axes separately: "{inner}"'
+                f'grouping "{spec[k : end + 1]}" is not einsum notation',
+                spec,
+                span,
+                fix=f'reshape the operand first, or name the axes separately: "{inner}"',
             )
         if c in ")]}":
             raise UnbalancedBracket(f'"{c}" closes nothing', spec, span, fix="an einsum spec has no brackets")
         if c.isdigit() and c.isascii():
-            raise UnexpectedChar(f'"{c}" is no index', spec, span, fix="an index is one letter; an axis of size 1 has one too")
+            raise UnexpectedChar(
+                f'"{c}" is no index', spec, span, fix="an index is one letter; an axis of size 1 has one too"
+            )
         if c in "*;|&/+_":
-            raise UnexpectedChar(f'"{c}" is not einsum notation', spec, span, fix="operands are separated by commas, and the output follows ->")
+            raise UnexpectedChar(
+                f'"{c}" is not einsum notation',
+                spec,
+                span,
+                fix="operands are separated by commas, and the output follows ->",
+            )
         refuse_character(spec, k)
 
 
-def _refuse_arrow(spec: str, at: int) -> None:
+def _refuse_arrow(spec: str, at: int) -> NoReturn:
     end = at + 2 if spec.startswith("=>", at) else at + 1
     fixed = spec[:at].rstrip("-") + "->" + spec[end:]
     if spec[at] == "=" and end == at + 1:
-        raise BadArrow('"=" is no arrow', spec, (at, end), fix='write the output after "->"; index notation such as y_i = A_ij x_j is read by parse')
+        raise BadArrow(
+            '"=" is no arrow',
+            spec,
+            (at, end),
+            fix='write the output after "->"; index notation such as y_i = A_ij x_j is read by parse',
+        )
     raise BadArrow(f'the arrow is "->", not "{spec[at:end]}"', spec, (at, end), fix=f'"{fixed}"')
 
 
@@ -234,7 +264,12 @@ def _dots(spec: str, place: tuple[int, int]) -> None:
     for n, (a, b) in enumerate(runs):
         span = (place[0] + a, place[0] + b)
         if piece[a:b] != "...":
-            raise InvalidEllipsis(f'"{piece[a:b]}" is not an ellipsis', spec, span, fix='write three dots "..."; they may stand once in each term')
+            raise InvalidEllipsis(
+                f'"{piece[a:b]}" is not an ellipsis',
+                spec,
+                span,
+                fix='write three dots "..."; they may stand once in each term',
+            )
         if n:
             raise InvalidEllipsis("two ellipses in one term", spec, span, fix='"..." may stand once in each term')
 
@@ -278,7 +313,7 @@ def _called(names: str | Sequence[str] | None, spec: str, places: list[tuple[int
         _check_name(name)
     if len(called) != len(places):
         raise OperandCount(
-            f"{len(places)} operand{'' if len(places) == 1 else 's'} in the spec, {len(called)} name{'' if len(called) == 1 else 's'}",
+            f"{_counted(len(places), 'operand')} in the spec, {_counted(len(called), 'name')}",
             spec,
             places[len(called)] if len(called) < len(places) else places[-1],
             known=f"names: {', '.join(called)}",
@@ -288,8 +323,15 @@ def _called(names: str | Sequence[str] | None, spec: str, places: list[tuple[int
 
 
 def _check_name(name: object) -> None:
-    if not isinstance(name, str) or not re.fullmatch(rf"{NAME}(?:\^\([^()]*\))?", name) or (name in KNOWN and name not in SYMBOLS) or name in BINDERS:
-        raise UsageError(f"{name!r} is not a tensor's name", fix='a name is letters and digits, such as W or x0: names="a W"')
+    if (
+        not isinstance(name, str)
+        or not re.fullmatch(rf"{NAME}(?:\^\([^()]*\))?", name)
+        or (name in KNOWN and name not in SYMBOLS)
+        or name in BINDERS
+    ):
+        raise UsageError(
+            f"{name!r} is not a tensor's name", fix='a name is letters and digits, such as W or x0: names="a W"'
+        )
 
 
 def _ranks(
@@ -311,12 +353,22 @@ def _ranks(
     else:
         return None
     if len(given) != len(places):
-        raise OperandCount(f"{len(places)} operands in the spec, {len(given)} ranks", spec, places[-1], fix="give one for each operand, in order")
+        raise OperandCount(
+            f"{len(places)} operands in the spec, {len(given)} ranks",
+            spec,
+            places[-1],
+            fix="give one for each operand, in order",
+        )
     return given
 
 
 def _expand(
-    spec: str, places: list[tuple[int, int]], output: tuple[int, int], operands: list[list[str]], wanted: list[str], given: list[int] | None
+    spec: str,
+    places: list[tuple[int, int]],
+    output: tuple[int, int],
+    operands: list[list[str]],
+    wanted: list[str],
+    given: list[int] | None,
 ) -> None:
     """Letters in the place of every ellipsis, aligned at the right as einsum does."""
     if given is None:
@@ -338,7 +390,10 @@ def _expand(
     depth = max(depths, default=0)
     free = [c for c in _ELLIPSIS + _ELLIPSIS.upper() if c not in used]
     if depth > len(free):
-        raise UsageError("no letters are left for the axes of the ellipsis", fix="write the equation in index notation with long index names")
+        raise UsageError(
+            "no letters are left for the axes of the ellipsis",
+            fix="write the equation in index notation with long index names",
+        )
     axes = free[:depth]
     for letters, n in zip(operands, depths, strict=True):
         if "..." in letters:
@@ -348,14 +403,23 @@ def _expand(
         at = wanted.index("...")
         wanted[at : at + 1] = axes
     elif depth:
-        raise InvalidEllipsis("an operand has an ellipsis, the output has none", spec, output, fix='write "..." in the output, or letters for the axes that are summed')
+        raise InvalidEllipsis(
+            "an operand has an ellipsis, the output has none",
+            spec,
+            output,
+            fix='write "..." in the output, or letters for the axes that are summed',
+        )
 
 
-def _refuse_rank(spec: str, place: tuple[int, int], k: int, written: int, rank: int) -> None:
-    error: TensorpropError = RankMismatch(
-        f"{written} {'index' if written == 1 else 'indices'} for operand {k + 1}, which has {rank} {'axis' if rank == 1 else 'axes'}",
+def _refuse_rank(spec: str, place: tuple[int, int], k: int, written: int, rank: int) -> NoReturn:
+    raise RankMismatch(
+        f"{written} {'index' if written == 1 else 'indices'} for operand {k + 1}, which has "
+        f"{rank} {'axis' if rank == 1 else 'axes'}",
         spec,
         place,
         fix="write one index for each axis",
     )
-    raise error
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"

@@ -7,6 +7,7 @@ the span of that node's first occurrence. The text is read once more for it, so 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Index, Mul, Sum, Tensor
@@ -52,13 +53,14 @@ def locate(error: TensorpropError, system: System) -> TensorpropError:
 
 
 def _about(about: object) -> tuple[int | None, object]:
-    match about:
-        case (int() | None as number, Tensor() as t, int() as axis):
-            return number, (t, axis)
-        case (int() | None as number, what):
-            return number, what
-        case _:
-            return None, about
+    """The number of the equation, if it is known, and what is meant in it."""
+    if not isinstance(about, tuple):
+        return None, about
+    parts = cast("tuple[object, ...]", about)
+    if len(parts) > 1 and (parts[0] is None or isinstance(parts[0], int)):
+        number = parts[0] if isinstance(parts[0], int) else None
+        return number, parts[1] if len(parts) == 2 else parts[1:]
+    return None, parts
 
 
 def _read(system: System) -> Iterator[tuple[str, list[Spans]]]:

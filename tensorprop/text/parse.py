@@ -7,13 +7,20 @@ when the equations are put together is given its place in the text as well. Noth
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 from tensorprop.core.equation import Equation, System, equation, primal_axes, system
 from tensorprop.core.expr import Dim, Expr, Tensor
-from tensorprop.errors import EmptySpec, FreeIndexMismatch, NameConflict, ParseError, TensorpropError, UnexpectedChar, UsageError
+from tensorprop.errors import (
+    EmptySpec,
+    FreeIndexMismatch,
+    NameConflict,
+    TensorpropError,
+    UsageError,
+)
+from tensorprop.text.elaborate import Builder
 from tensorprop.text.scan import scan
 from tensorprop.text.syntax import Reader
-from tensorprop.text.terms import Builder
 
 __all__ = ["Spans", "equations", "parse", "parse_expression"]
 
@@ -110,10 +117,10 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
             value = builder.rest_sized(value, _primal_sizes(target))
         if value.free != left and (primal_axes(target) is None or value.free - left):
             _mismatch(text, target, span, value)
-        try:
-            found.append(equation(target, value))
-        except TensorpropError as e:
-            raise e.at(text, span) from None
+        if value.binds.isdisjoint(left):
+            found.append(Equation(target, value))
+        else:
+            found.append(equation(target, value))  # a hidden letter, as in det(X), steps aside
     if not found:
         raise EmptySpec("there is no equation", text, (0, 0), fix="write one, such as z_j = a_i W_ij + b_j")
     return reader, found
@@ -121,7 +128,9 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
 
 def _check(text: object, convention: str) -> None:
     if not isinstance(text, str):
-        raise UsageError(f"index notation is a string, not {type(text).__name__}", fix='write it in quotes: parse("z_j = a_i W_ij")')
+        raise UsageError(
+            f"index notation is a string, not {type(text).__name__}", fix='write it in quotes: parse("z_j = a_i W_ij")'
+        )
     if convention not in CONVENTIONS:
         raise UsageError(f'no convention "{convention}"', known="conventions: " + ", ".join(CONVENTIONS))
 
@@ -130,7 +139,9 @@ def _mismatch(text: str, target: Tensor, span: tuple[int, int], value: Expr) -> 
     letters = target.letters or ()
     missing = [c for c in letters if c not in value.free]
     if not missing:
-        raise FreeIndexMismatch(f"{', '.join(sorted(value.free - target.free))} is neither summed nor on the left", text, span)
+        raise FreeIndexMismatch(
+            f"{', '.join(sorted(value.free - target.free))} is neither summed nor on the left", text, span
+        )
     c = missing[0]
     from_end = text.rfind(c, *span)
     has = " ".join(sorted(value.free)) or "none"
@@ -163,13 +174,14 @@ def _scalar_targets(reader: Reader) -> frozenset[str]:
 def _no_conflict(reader: Reader) -> None:
     """A name is a tensor or a function, not both."""
     for name, span in reader.called.items():
-        other = reader.names.get("δ" if name == "delta" else name)
-        if other is not None:
+        at = reader.names.get("δ" if name == "delta" else name)
+        if at is not None:
+            other = (reader.starts[at], reader.ends[at])
             raise NameConflict(
                 f"{name} is used as a function and as a tensor",
                 reader.text,
                 max(span, other),
-                fix=f"give one of them another name; a product with a parenthesis is written with a space: {name} (x + y)",
+                fix=f"give one of them another name; a product is written with a space: {name} (x + y)",
             )
 
 
@@ -177,9 +189,9 @@ def _placed(e: TensorpropError, text: str, convention: str) -> TensorpropError:
     """The error of a whole System with the place that it speaks of."""
     if e.text is not None or not isinstance(e.about, tuple):
         return e
+    number, node, *_ = cast("tuple[object, ...]", e.about)  # pyright: ignore[reportUnknownMemberType]
     spans: list[Spans] = []
     equations(text, convention, spans)
-    number, node = e.about[0], e.about[1]
     if isinstance(number, int) and number < len(spans):
         span = spans[number].get(node)
         if span is not None:

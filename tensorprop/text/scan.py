@@ -31,7 +31,11 @@ LETTERS = "A-Za-zΓΔΘΛΞΠΦΨΩα-νξπ-ω"  # no Σ, which is a sign, and 
 NAME = f"[{LETTERS}][{LETTERS}0-9]*"
 
 GREEK = {
-    **dict(zip("alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu".split(), "αβγδεζηθικλμ", strict=True)),
+    **dict(
+        zip(
+            "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu".split(), "αβγδεζηθικλμ", strict=True
+        )
+    ),
     **dict(zip("nu xi pi rho sigma tau upsilon varphi chi psi omega".split(), "νξπρστυφχψω", strict=True)),
     **dict(zip("Gamma Delta Theta Lambda Xi Pi Phi Psi Omega".split(), "ΓΔΘΛΞΠΦΨΩ", strict=True)),
     "varsigma": "ς",
@@ -45,9 +49,34 @@ _LOW = dict(zip("ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩ
 _HIGH = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵏᵐ", "0123456789+-nkm", strict=True))
 
 _SIGNS = {
-    **{c: c for c in ("+", "-", "*", "/", "^", "(", ")", "[", "]", "{", "}", ",", "=", "|", "<", ">", "≤", "≥", "≠", "∂", "√")},
+    **{
+        c: c
+        for c in (
+            "+",
+            "-",
+            "*",
+            "/",
+            "^",
+            "(",
+            ")",
+            "[",
+            "]",
+            "{",
+            "}",
+            ",",
+            "=",
+            "|",
+            "<",
+            ">",
+            "≤",
+            "≥",
+            "≠",
+            "∂",
+            "√",
+        )
+    },
     **dict.fromkeys("·⊙×⋅∗", "*"),
-    "−": "-",  # noqa: RUF001
+    "−": "-",
     ">=": "≥",
     "<=": "≤",
     "!=": "≠",
@@ -69,7 +98,9 @@ _SPACES = frozenset((",", ";", ":", "!", " ", "\n", "quad", "qquad", "displaysty
 _SIZES = frozenset(
     "left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr".split(),
 )
-_FONTS = frozenset("mathrm mathbf mathit mathsf mathtt mathcal mathbb boldsymbol bm text textrm textbf operatorname".split())
+_FONTS = frozenset(
+    "mathrm mathbf mathit mathsf mathtt mathcal mathbb boldsymbol bm text textrm textbf operatorname".split()
+)
 _NAMES = frozenset("exp log ln sin cos tan sinh cosh tanh arcsin arccos arctan max min det dim".split())
 
 _TOKEN = re.compile(
@@ -87,6 +118,7 @@ _TOKEN = re.compile(
     | (?P<c>\#[^\n]*)
     | (?P<l>\\(?:[A-Za-z]+|.|$))
     | (?P<bad>.)
+    | (?P<e>\Z)
     )""",
     re.VERBOSE | re.DOTALL,
 )
@@ -144,11 +176,13 @@ def scan(text: str) -> Tokens:
             resume = end
             if kind == "_{" or kind == "{":
                 depth += 1
-        elif kind == "c":
+        elif kind == "c" or kind == "e":
             continue
         elif kind == "x":
             raise ForbiddenName(
-                'names may not start with "__"' if not _joined(ends, start) else "a name has one underscore, before its indices",
+                'names may not start with "__"'
+                if not _joined(ends, start)
+                else "a name has one underscore, before its indices",
                 text,
                 (start, end),
                 fix="nothing here is evaluated as Python; use letters, digits and Greek letters",
@@ -202,7 +236,9 @@ def _latex(text: str, command: str, start: int, end: int) -> tuple[str, str, int
     if word in _FONTS:
         m = _GROUP.match(text, end + 1 if text.startswith("*", end) else end)
         if m is None:
-            raise UnbalancedBracket(f"{command} needs a name in braces", text, (start, end), fix=f"write {command}{{name}}")
+            raise UnbalancedBracket(
+                f"{command} needs a name in braces", text, (start, end), fix=f"write {command}{{name}}"
+            )
         name = re.sub(r"\\([A-Za-z]+)", lambda g: GREEK.get(g[1], g[0]), m[1])
         name = re.sub(r"[\s\\,_]", "", name) if name != "log_softmax" else name
         if not re.fullmatch(NAME, name):
@@ -219,24 +255,42 @@ def _latex(text: str, command: str, start: int, end: int) -> tuple[str, str, int
 
 def refuse_transpose(text: str, start: int, end: int) -> NoReturn:
     """Index notation has no transpose."""
-    raise UnexpectedChar("index notation has no transpose", text, (start, end), fix="swap the indices: the transpose of A_ij is A_ji")
+    raise UnexpectedChar(
+        "index notation has no transpose", text, (start, end), fix="swap the indices: the transpose of A_ij is A_ji"
+    )
 
 
 def _refuse_sign(text: str, sign: str, start: int, end: int) -> NoReturn:
     problem, fix = {
         "==": ('"==" is not an equation sign here', 'write one "="'),
         "**": ('"**" is not in the notation', 'write "^": "a_i ^ 2"; the exponent is a number or a scalar'),
-        "->": ('"->" belongs to an einsum spec', "read a spec such as ij,jk->ik with parse_einsum, or write C_ik = A_ij B_jk"),
+        "->": (
+            '"->" belongs to an einsum spec',
+            "read a spec such as ij,jk->ik with parse_einsum, or write C_ik = A_ij B_jk",
+        ),
         "<-": ('"<-" is not in the notation', 'write "="'),
     }[sign]
     raise UnexpectedChar(problem, text, (start, end), fix=fix)
 
 
 # --------------------------------------------------------------------------- characters that are refused
-_CYRILLIC = dict(zip("аеорсухіјѕһԁԛԝӏАВЕКМНОРСТУХІЈЅԌԚԜѵѡ", "aeopcyxijshdqwlABEKMHOPCTYXIJSGQWvw", strict=True))  # noqa: RUF001
-_GREEK = dict(zip("οΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "oABEZHIKMNOPTYX", strict=True))  # noqa: RUF001
-_OTHER = {"ı": "i", "ȷ": "j", "ɡ": "g", "ɑ": "a", "օ": "o", "ս": "u", "հ": "h", "ց": "g", "ո": "n", "µ": "μ", "∆": "Δ", "Ω": "Ω"}  # noqa: RUF001
-_DASHES = "‐‑‒–—―﹣－"  # noqa: RUF001
+_CYRILLIC = dict(zip("аеорсухіјѕһԁԛԝӏАВЕКМНОРСТУХІЈЅԌԚԜѵѡ", "aeopcyxijshdqwlABEKMHOPCTYXIJSGQWvw", strict=True))
+_GREEK = dict(zip("οΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "oABEZHIKMNOPTYX", strict=True))
+_OTHER = {
+    "ı": "i",
+    "ȷ": "j",
+    "ɡ": "g",
+    "ɑ": "a",
+    "օ": "o",
+    "ս": "u",
+    "հ": "h",
+    "ց": "g",
+    "ո": "n",
+    "µ": "μ",
+    "∆": "Δ",
+    "Ω": "Ω",
+}
+_DASHES = "‐‑‒–—―﹣－"
 
 
 def lookalike(c: str) -> str | None:
@@ -254,20 +308,29 @@ def refuse_character(text: str, at: int, kind: type[TensorpropError] = Unexpecte
     c, span = text[at], (at, at + 1)
     code = f"U+{ord(c):04X}"
     if c == "\ufffd":
-        raise UnexpectedChar(f"{code}, the sign of a decoding error", text, span, fix="check the encoding of the file (expected UTF-8)")
+        raise UnexpectedChar(
+            f"{code}, the sign of a decoding error", text, span, fix="check the encoding of the file (expected UTF-8)"
+        )
     if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
         name = unicodedata.name(c, "NUL" if c == "\0" else "control character")
-        raise ControlChar(f"{code} ({name}) in the text", text, span, fix=f"delete the character at column {_column(text, at)}")
+        raise ControlChar(
+            f"{code} ({name}) in the text", text, span, fix=f"delete the character at column {_column(text, at)}"
+        )
+    if c in "ᵀ⊤":
+        refuse_transpose(text, at, at + 1)
     like = lookalike(c)
     if like is not None and c.isalpha():
         script = unicodedata.name(c, "another script").split()[0].capitalize()
-        raise ConfusableChar(f'"{c}" ({code}, {script}) looks like "{like}" but is another character', text, span, fix=f'replace it by "{like}"')
+        raise ConfusableChar(
+            f'"{c}" ({code}, {script}) looks like "{like}" but is another character',
+            text,
+            span,
+            fix=f'replace it by "{like}"',
+        )
     if c in _DASHES:
         raise UnexpectedChar(f'"{c}" ({code}) is not a minus sign', text, span, fix='write "-"')
-    if c in "ᵀ⊤":
-        refuse_transpose(text, at, at + 1)
     fixes = {
-        "’": "write ' or ′ for a slope",  # noqa: RUF001
+        "’": "write ' or ′ for a slope",
         "⊗": "write the product; the indices tell that it is an outer one: a_i b_j",
         "&": "leave it out",
         "$": "leave it out",

@@ -17,9 +17,11 @@ from tensorprop.core.equation import Equation, System, primal_axes
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import MATRIX_OPS, NORMALISERS
 from tensorprop.core.walk import postorder
+from tensorprop.text.cursor import MAX_DIGITS
+from tensorprop.text.elaborate import axis_of
 from tensorprop.text.scan import GREEK, LETTERS
-from tensorprop.text.syntax import COLUMN, MAX_DIGITS, ROW, SYMBOLS
-from tensorprop.text.terms import axis_of, gathered, place, settled
+from tensorprop.text.terms import gathered, places, settled
+from tensorprop.text.words import COLUMN, ROW, SYMBOLS
 
 __all__ = ["MAX_SHOWN", "show"]
 
@@ -70,10 +72,28 @@ def _equation(eq: Equation, ascii: bool, names: frozenset[str], defines_delta: b
 class _Shown:
     """A text in pieces, and what the rule of sums sees of it. ``factors`` are those of a product."""
 
-    __slots__ = ("alt", "closed", "factors", "level", "minus", "open", "parts", "raised", "shaky", "size", "soft", "under")
+    __slots__ = (
+        "alt",
+        "closed",
+        "factors",
+        "level",
+        "minus",
+        "open",
+        "parts",
+        "raised",
+        "shaky",
+        "size",
+        "soft",
+        "under",
+    )
 
     def __init__(
-        self, level: int, parts: Sequence[str | _Shown], open: tuple[str, ...] = (), closed: tuple[str, ...] = (), soft: tuple[str, ...] = ()
+        self,
+        level: int,
+        parts: Sequence[str | _Shown],
+        open: tuple[str, ...] = (),
+        closed: tuple[str, ...] = (),
+        soft: tuple[str, ...] = (),
     ) -> None:
         self.level, self.open, self.closed, self.soft = level, open, closed, soft
         self.parts = tuple(parts)
@@ -115,7 +135,13 @@ class _Printer:
     """Prints one right side. ``letters`` are those of the left side."""
 
     def __init__(
-        self, value: Expr, letters: Iterable[str], ascii: bool, names: frozenset[str], defines_delta: bool, target: Tensor | None = None
+        self,
+        value: Expr,
+        letters: Iterable[str],
+        ascii: bool,
+        names: frozenset[str],
+        defines_delta: bool,
+        target: Tensor | None = None,
     ) -> None:
         self.value, self.ascii, self.names = value, ascii, names
         self.letters = frozenset(letters) if target is not None else value.free
@@ -210,7 +236,13 @@ class _Printer:
         return found
 
     def _is_delta(self, n: Bracket) -> bool:
-        return self.delta and n.relation == "=" and isinstance(n.left, Index) and isinstance(n.right, Index) and n.left is not n.right
+        return (
+            self.delta
+            and n.relation == "="
+            and isinstance(n.left, Index)
+            and isinstance(n.right, Index)
+            and n.left is not n.right
+        )
 
     # ------------------------------------------------------------------- nodes
     def shown(self, n: Expr, below: list[_Shown]) -> _Shown:
@@ -306,7 +338,7 @@ class _Printer:
             under.append(False)
             parts.append(g)
             before = f
-        s = _Shown(TERM, parts, *_settled(kept, under if any(under) else None))
+        s = _Shown(TERM, parts, *settled(kept, under if any(under) else None))
         s.minus = minus
         s.factors, s.under = kept, under if any(under) else None
         return s
@@ -326,22 +358,28 @@ class _Printer:
     def _sum(self, n: Sum, body: _Shown) -> _Shown:
         need = self.explicit.get(n, ())
         factors = body.factors
-        written = [i for i in n.indices if i in need or place(i, factors, body.under, ()) != "here"]
+        where = places(factors, body.under, ())
+        written = [i for i in n.indices if i in need or where.get(i) != "here"]
         if not written:
-            s = _Shown(TERM, body.parts if body.level == TERM else (body,), *_settled(factors, body.under))
+            s = _Shown(TERM, body.parts if body.level == TERM else (body,), *settled(factors, body.under))
             s.minus = body.minus if body.level == TERM else False
             s.factors, s.under = factors, body.under
             s.alt = self._written_sum(n.indices, body)
-            s.raised = any(f.raised and sum(i in g.open for g in factors) == 1 for f in factors for i in n.indices if i in f.open)
+            s.raised = any(
+                f.raised and sum(i in g.open for g in factors) == 1 for f in factors for i in n.indices if i in f.open
+            )
             return s
         return self._written_sum(written, body)
 
     def _written_sum(self, written: Sequence[str], body: _Shown) -> _Shown:
         """A sum with its Σ; it binds as a product does, and takes all that follows."""
+        body = _term(body)
         opened = tuple(i for i in dict.fromkeys(body.open) if i not in written)
         closed = tuple(i for i in body.closed if i not in written and i not in opened)
         if self.ascii:
-            return _Shown(ATOM, (self._indexed("sum", written), "(", "-" if body.minus else "", _bare(body), ")"), opened, closed)
+            return _Shown(
+                ATOM, (self._indexed("sum", written), "(", "-" if body.minus else "", _bare(body), ")"), opened, closed
+            )
         inner = self._grouped(body) if body.level == SUM or body.minus else body
         return _Shown(TERM, (self._indexed("Σ", written), " ", inner), opened, closed)
 
@@ -372,11 +410,13 @@ class _Printer:
         b, x = below
         if _divides(n):
             assert isinstance(exponent, Number)
-            divisor = self._raised(base, b, Number(-exponent.value), x) if exponent.value != -1 else self._grouped(_clear(b))
+            divisor = (
+                self._raised(base, b, Number(-exponent.value), x) if exponent.value != -1 else self._grouped(_clear(b))
+            )
             one = _Shown(ATOM, ("1",))
             written = (b.alt or b) if exponent.value == -1 and isinstance(base, Sum) else None
             last = written or divisor  # nothing follows a quotient that stands alone
-            s = _Shown(TERM, (one, " / ", last), *_settled((one, last), (False, True)))
+            s = _Shown(TERM, (one, " / ", last), *settled((one, last), (False, True)))
             s.factors, s.under, s.alt = (one, divisor), (False, True), written
             return s
         return self._raised(base, b, exponent, x)
@@ -400,8 +440,10 @@ class _Printer:
         else:
             opened, closed, soft = gathered((b, x))
             inner = x.text() if x.size < 200 else ""
-            if isinstance(exponent, Tensor) and not exponent.subscripts and inner.isalnum():
+            if isinstance(exponent, Tensor) and not exponent.subscripts and inner.isalnum() and inner != "T":
                 up = (f"^{inner}",)
+            elif tensor and inner == "T":
+                held, up = _Shown(ATOM, ("(", held, ")")), ("^T",)
             elif tensor and _LABEL_LIKE.fullmatch(inner):
                 up = ("^{", inner, "}")
             else:
@@ -479,7 +521,7 @@ class _Printer:
         if caret:
             label = "^" + label if rank else "^{" + label + "}"
         adjoints = len(stem) - len(stem.lstrip("δ"))
-        if self.ascii and adjoints and len(stem) > adjoints:
+        if self.ascii and adjoints and stem[adjoints : adjoints + 1].isalpha():
             return "delta " * adjoints + self._name(stem[adjoints:]) + self._ascii_label(label)
         if self.ascii and stem == "δ":
             return "delta" + label
@@ -568,7 +610,7 @@ def _term(t: _Shown) -> _Shown:
     """A factor as a term of its own: what it has twice, it closes."""
     if len(set(t.open)) == len(t.open):
         return t
-    s = _Shown(t.level, t.parts, *_settled((t,), None))
+    s = _Shown(t.level, t.parts, *settled((t,), None))
     s.minus, s.alt, s.raised = t.minus, t.alt, t.raised
     return s
 
@@ -584,11 +626,6 @@ def _divides(f: Expr) -> bool:
         n = f.args[1]
         return isinstance(n, Number) and n.value < 0 and n.value.denominator == 1
     return False
-
-
-def _settled(factors: Sequence[_Shown], under: Sequence[bool] | None) -> tuple[tuple[str, ...], ...]:
-    """What a product has open, closes, and closes by powers alone."""
-    return settled(dict.fromkeys(i for f in factors for i in (*f.open, *f.closed)), factors, under)
 
 
 def _wrap_sum(t: _Shown) -> str:

@@ -91,8 +91,9 @@ def main() -> None:
     device = jax.devices()[0]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(
-        f"{platform.machine()} ({platform.system()}), {cores} cores, {device.platform}; Python {platform.python_version()}, "
-        f"JAX {jax.__version__}, NumPy {np.__version__}, tensorprop {tp.__version__}; float32\n"
+        f"{platform.machine()} ({platform.system()}), {cores} cores, {device.platform}; "
+        f"Python {platform.python_version()}, JAX {jax.__version__}, NumPy {np.__version__}, "
+        f"tensorprop {tp.__version__}; float32\n"
     )
     steps(budget)
     compilation()

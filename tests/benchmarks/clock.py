@@ -1,4 +1,4 @@
-"""How things are timed: two functions in turns in one process, medians of the ratios of neighbours, with their spread."""
+"""How things are timed: two functions in turns in one process, the medians of their ratios, with their spread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import jax
 
 
 class Ratio(NamedTuple):
-    """Milliseconds of both, and theirs over ours: the median of neighbouring pairs, and its 10th and 90th percentile."""
+    """Milliseconds of both, and theirs over ours: the median over rounds, the 10th and the 90th percentile."""
 
     ours: float
     theirs: float
@@ -57,5 +57,5 @@ def best(f: Callable[[], Any], repeats: int = 5) -> float:
 def import_time(module: str, repeats: int = 9) -> float:
     """The median over fresh interpreters of what importing a module takes, in seconds."""
     code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(repeats)]
-    return median(float(r.stdout) for r in runs)
+    command = [sys.executable, "-c", code]
+    return median(float(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(repeats))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -38,7 +39,7 @@ class Model(NamedTuple):
 def _weights(sizes: tuple[int, ...], seed: int = 0) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     params: dict[str, Any] = {}
-    for k, (m, n) in enumerate(zip(sizes, sizes[1:], strict=False), 1):
+    for k, (m, n) in enumerate(pairwise(sizes), 1):
         params[f"W{k}"] = jnp.asarray(rng.normal(size=(m, n)) / np.sqrt(m), jnp.float32)
         params[f"b{k}"] = jnp.zeros(n, jnp.float32)
     return params
@@ -62,7 +63,7 @@ def _squares(p: Any, d: Any) -> Any:
     return 0.5 * jnp.sum((o - d["y"]) ** 2) / o.shape[0]
 
 
-def _model(name: str, text: str, loss: Callable[[Any, Any], Any], params: dict[str, Any], data: dict[str, Any]) -> Model:
+def _model(name: str, text: str, loss: Callable[[Any, Any], Any], params: Any, data: Any) -> Model:
     def fresh() -> tuple[Any, Any]:
         return tp.value_and_grad(text, wrt=tuple(params)), jax.jit(jax.value_and_grad(loss))
 
@@ -80,9 +81,10 @@ def models() -> list[Model]:
         soft = jax.nn.softmax(jnp.asarray(rng.normal(size=(batch, sizes[-1])), jnp.float32))
         name = f"MLP {'-'.join(map(str, sizes))}, batch {batch}"
         for f, act in (("relu", jax.nn.relu), ("tanh", jnp.tanh)):
-            params = _weights(sizes)
-            made.append(_model(f"{name}, {f}, labels", LABELS.format(f=f), _mlp(act, True), params, {"x": x, "y": hard}))
-            made.append(_model(f"{name}, {f}, soft labels", SOFT.format(f=f), _mlp(act, False), params, {"x": x, "y": soft}))
+            p = _weights(sizes)
+            made.append(_model(f"{name}, {f}, labels", LABELS.format(f=f), _mlp(act, True), p, {"x": x, "y": hard}))
+            made.append(_model(f"{name}, {f}, soft labels", SOFT.format(f=f), _mlp(act, False), p, {"x": x, "y": soft}))
     x, y = (jnp.asarray(rng.normal(size=(256, n)), jnp.float32) for n in (256, 64))
-    made.append(_model("MLP 256-256-64, batch 256, tanh, squares", SQUARES, _squares, _weights((256, 256, 64)), {"x": x, "y": y}))
+    name = "MLP 256-256-64, batch 256, tanh, squares"
+    made.append(_model(name, SQUARES, _squares, _weights((256, 256, 64)), {"x": x, "y": y}))
     return made

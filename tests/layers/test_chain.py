@@ -7,7 +7,17 @@ import pytest
 
 import tensorprop as tp
 from tensorprop.errors import RankMismatch, UsageError
-from tensorprop.layers import Dense, Gelu, LabelCrossEntropy, MeanSquaredError, Relu, Softmax, SoftmaxCrossEntropy, Tanh
+from tensorprop.layers import (
+    Dense,
+    Gelu,
+    LabelCrossEntropy,
+    MeanSquaredError,
+    Relu,
+    Selu,
+    Softmax,
+    SoftmaxCrossEntropy,
+    Tanh,
+)
 
 
 def test_a_network_is_one_line_for_every_intermediate() -> None:
@@ -63,6 +73,12 @@ def test_names_never_meet() -> None:
     net = tp.chain(Dense(), Tanh(), Tanh(), Tanh(), Dense())
     assert len(net.system) == 5 and len(set(net.system.names)) == len(net.system.names)
     assert tp.check(net).ok
+
+
+def test_parts_of_rules_have_names_of_their_own() -> None:
+    net = tp.chain(Dense(), Gelu(), Dense(), Selu(), Gelu(), LabelCrossEntropy())
+    assert tp.check(net).proved
+    assert len({eq.name for eq in net.rules}) == len(net.rules)
 
 
 def test_a_deep_chain_stays_one_line_a_tensor() -> None:

@@ -8,6 +8,7 @@ import tensorprop as tp
 from tensorprop.errors import (
     AmbiguousNotation,
     CircularDefinition,
+    NameConflict,
     TensorpropError,
     UnknownName,
     UsageError,
@@ -60,6 +61,10 @@ def test_rename() -> None:
     assert layer.parameters == ("U", "b")
     with pytest.raises(UnknownName):
         Affine().rename(q="x")
+    with pytest.raises(NameConflict):
+        Affine().rename(a="b")
+    swapped = Affine().rename(a="z", z="a")
+    assert str(next(iter(swapped.rules))) == "δz_i = W_ij δa_j"
 
 
 def test_wrong_text_is_refused_when_the_class_is_made() -> None:

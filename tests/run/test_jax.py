@@ -18,6 +18,7 @@ from tensorprop.errors import (
     ComplexConvention,
     MissingInput,
     NonNumericDtype,
+    NumberTooLarge,
     RaggedInput,
     RankMismatch,
     SizeMismatch,
@@ -183,7 +184,8 @@ def test_under_jit_vmap_scan_and_grad(x64: None) -> None:
 
 def test_inlined_under_an_outer_jit() -> None:
     params, data = mlp(np.float32)
-    names = Counter(e.primitive.name for e in jax.make_jaxpr(lambda p: value_and_grad(MLP, WEIGHTS)(p, **data))(params).eqns)
+    program = jax.make_jaxpr(lambda p: value_and_grad(MLP, WEIGHTS)(p, **data))(params)
+    names = Counter(e.primitive.name for e in program.eqns)
     assert names["dot_general"] == 5  # z, s, δh, δW, δV: nothing hidden in an inner function
 
 
@@ -223,6 +225,16 @@ def test_common_parts_are_computed_once() -> None:
     x = np.ones(3, np.float32)
     once = primitives(compile("a_i = exp(x_i) + exp(x_i)^2; b_i = tanh(exp(x_i)); c_i = tanh(exp(x_i)) x_i"), x=x)
     assert (once["exp"], once["tanh"]) == (1, 1)
+
+
+def test_gradients_share_what_the_value_has_made() -> None:
+    shapes = {"x": (6, 3), "W": (5, 3, 4), "u": (6, 4), "y": (6, 5)}
+    arrays = {n: np.ones(shape, np.float32) for n, shape in shapes.items()}
+    g = value_and_grad("z_bk = x_bi W_kij u_bj; E = z_bk y_bk", ("x", "W", "u"))
+    assert primitives(g, arrays)["dot_general"] <= 5  # two for z, and one for each gradient
+    lowrank = value_and_grad("z_bj = x_bi U_ik V_kj; E = z_bj z_bj", ("U", "V"))
+    shapes = {"x": (6, 9), "U": (9, 2), "V": (2, 7)}
+    assert primitives(lowrank, {n: np.ones(shape, np.float32) for n, shape in shapes.items()})["dot_general"] == 5
 
 
 @pytest.mark.parametrize("text, shapes, dots", [
@@ -270,7 +282,8 @@ def test_a_bracket_is_zero_beside_anything() -> None:
     assert compile("y_i = [x_i > 0] log(x_i)")(x=x).tolist() == pytest.approx([0, 0, 1])
     assert float(compile("s = Σ_i [x_i > 0] log(x_i) log(x_i)")(x=x)) == pytest.approx(1)
     assert float(compile("s = Σ_i [x_i > 0] log(x_i) / x_i")(x=x)) == pytest.approx(1 / np.e)
-    assert compile("y_j = Σ_i [x_i > 0] log(x_i) A_ij")(x=x, A=np.ones((3, 2), np.float32)).tolist() == pytest.approx([1, 1])
+    A = np.ones((3, 2), np.float32)
+    assert compile("y_j = Σ_i [x_i > 0] log(x_i) A_ij")(x=x, A=A).tolist() == pytest.approx([1, 1])
 
 
 # --------------------------------------------------------------------------- the callables
@@ -325,6 +338,9 @@ GOOD = {"a": np.ones((5, 2)), "W": np.ones((2, 3)), "b": np.ones(3)}
     ({"W": np.array([["x"] * 3] * 2)},    NonNumericDtype,  ("W",)),
     ({"W": np.array([[object()] * 3] * 2)}, NonNumericDtype, ("W",)),
     ({"W": {"kernel": np.ones((2, 3))}},  NonNumericDtype,  ("W",)),
+    ({"W": np.ma.masked_array(np.ones((2, 3)), mask=np.eye(2, 3))}, NonNumericDtype, ("W",)),
+    ({"W": [[10**400] * 3] * 2},          NumberTooLarge,   ("W",)),
+    ({"W": jax.ShapeDtypeStruct((2, 3), np.float32)}, NonNumericDtype, ("W",)),
     ({"w": np.ones(3)},                   UnknownName,      ("w", "a, W, b")),
     ({"z": np.ones(3)},                   UnknownName,      ("z",)),
     ({"W": ...},                          MissingInput,     ("W",)),
@@ -354,6 +370,7 @@ def test_the_place_is_shown() -> None:
     (lambda: compile(F)(np.ones(2)), UsageError),
     (lambda: compile("y_x = a[x + u] k_u", outputs="y"), Unsupported),
     (lambda: compile("y_i = f(x_i)"), Unsupported),
+    (lambda: compile("y_i = 10^200 10^200 x_i")(x=np.ones(2)), NumberTooLarge),
     (lambda: value_and_grad(F, "W"), UsageError),
     (lambda: value_and_grad("E = x_i x_i; F = x_i y_i", "x"), UsageError),
     (lambda: value_and_grad("E = x_i x_i", "w"), UnknownName),

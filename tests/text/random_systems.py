@@ -8,12 +8,24 @@ from random import Random
 from tensorprop.core.build import add, bracket, call, delta, divide, mul, number, power, reduce, sum_over, tensor
 from tensorprop.core.equation import System, equation, system
 from tensorprop.core.expr import Dim, Expr, Index
-from tensorprop.text.syntax import COLUMN, ROW
+from tensorprop.text.words import COLUMN, ROW
 
 LETTERS = ("i", "j", "k", "l", "m", "in", "out", "β")
 NAMES = ("a", "W", "x0", "h", "α", "μx", "W^(k)", "b^(k+1)", "δz", "δW^(2)", "∂y·/∂x·", "∂²E/∂x·∂z·", "t")
 FUNCTIONS = ("exp", "tanh", "sigmoid", "sqrt", "relu", "leaky_relu", "f", "f′", "g″", "f^(k)", "sigmoid′")
-NUMBERS = (2, 3, -1, -2, Fraction(1, 2), Fraction(-3, 7), Fraction(1, 50), Fraction(1, 10**7), 10**14, Fraction(22, 7), 10**120 + 3)
+NUMBERS = (
+    2,
+    3,
+    -1,
+    -2,
+    Fraction(1, 2),
+    Fraction(-3, 7),
+    Fraction(1, 50),
+    Fraction(1, 10**7),
+    10**14,
+    Fraction(22, 7),
+    10**120 + 3,
+)
 RANKS = {"∂y·/∂x·": 2, "∂²E/∂x·∂z·": 2}
 
 
@@ -69,7 +81,11 @@ class Maker:
         if kind < 0.84 and len(scope) > 1:
             return delta(*r.sample(scope, 2))
         if kind < 0.9:
-            return bracket(r.choice("=≠<≤>≥"), Index(r.choice(scope)), r.choice((number(1), add(Index(r.choice(scope)), number(2)), self.tensor([r.choice(scope)]))))
+            return bracket(
+                r.choice("=≠<≤>≥"),
+                Index(r.choice(scope)),
+                r.choice((number(1), add(Index(r.choice(scope)), number(2)), self.tensor([r.choice(scope)]))),
+            )
         if kind < 0.94:
             name = self.bare_name(2)
             op = r.choice(("inv", "det", "logdet"))
@@ -82,7 +98,16 @@ class Maker:
     def subscript(self, scope: tuple[str, ...]) -> Expr:
         r = self.r
         i = Index(r.choice(scope))
-        return r.choice((i, i, number(r.randint(0, 12)), add(mul(number(2), i), Index(r.choice(scope)), number(-1)), add(i, number(1)), tensor("t", i) if self.ranks.setdefault("t", 1) == 1 else i))
+        return r.choice(
+            (
+                i,
+                i,
+                number(r.randint(0, 12)),
+                add(mul(number(2), i), Index(r.choice(scope)), number(-1)),
+                add(i, number(1)),
+                tensor("t", i) if self.ranks.setdefault("t", 1) == 1 else i,
+            )
+        )
 
     def expression(self, scope: tuple[str, ...], depth: int) -> Expr:
         r = self.r
@@ -110,13 +135,29 @@ class Maker:
             u = r.choice(free)
             op = r.choice(("max", "mean", "logsumexp", "softmax", "argmin", "logsoftmax"))
             body = mul(self.expression((*scope, u), depth - 1), self.tensor([u]))
-            at = [Index(r.choice(scope))] if scope and op.endswith("softmax") else [number(0)] if op.endswith("softmax") else []
+            at = (
+                [Index(r.choice(scope))]
+                if scope and op.endswith("softmax")
+                else [number(0)]
+                if op.endswith("softmax")
+                else []
+            )
             return reduce(op, (u,), body, at)
         if kind < 0.9:
             return call(r.choice(FUNCTIONS), sub())
         if kind < 0.93:
             return call(r.choice(("max", "min")), sub(), sub())
-        exponent = r.choice((number(2), number(3), number(-2), number(Fraction(1, 2)), number(Fraction(-1, 3)), tensor("n0"), add(tensor("n0"), number(1))))
+        exponent = r.choice(
+            (
+                number(2),
+                number(3),
+                number(-2),
+                number(Fraction(1, 2)),
+                number(Fraction(-1, 3)),
+                tensor("n0"),
+                add(tensor("n0"), number(1)),
+            )
+        )
         self.ranks["n0"] = 0
         return power(sub(), exponent)
 

@@ -1,0 +1,389 @@
+"""`formula`: equations as formulas in vectors and matrices, each computed and compared before it is shown.
+
+In: text, an Equation, a System, a layer or an einsum spec. Out: a Formula whose every line gave, on random arrays with
+different sizes, what the index notation gives. The search is `render`'s, the reference `run`'s; here they meet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import product
+from typing import Any, Literal
+
+import numpy as np
+
+from tensorprop.core.build import add, call, mul, number
+from tensorprop.core.equation import Equation, System, equation, primal_axes, system
+from tensorprop.core.expr import Call, Dim, Expr, Index, Reduce, Tensor
+from tensorprop.core.names import FUNCTION_ARITY, MATRIX_OPS
+from tensorprop.core.ranges import infer
+from tensorprop.core.walk import postorder, transform
+from tensorprop.errors import TensorpropError, UsageError
+from tensorprop.render import mathtree as m
+from tensorprop.render.formula import Formula, render
+from tensorprop.render.layout import Convention
+from tensorprop.render.mathtree import Tree
+from tensorprop.render.matrix import Line
+from tensorprop.run.functions import NUMPY, NUMPY_REDUCE
+from tensorprop.run.reference import evaluate
+from tensorprop.text import parse, parse_einsum
+
+__all__ = ["WrongFormula", "formula"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class WrongFormula(TensorpropError):
+    """A formula that does not compute what its equation says: a mistake in this library, never shown as a result."""
+
+
+def formula(
+    x: object,
+    layout: Literal["column", "row"] = "column",
+    *,
+    names: str | Mapping[str, str] | None = None,
+    samples: Literal["rows", "columns"] = "rows",
+    batch: str = "b",
+    derivative: Literal["denominator", "numerator"] = "denominator",
+    adjoint: str = "δz",
+    bold: bool = False,
+    carry: str | tuple[str, ...] | None = None,
+) -> Formula:
+    """The formula in vectors and matrices of an equation, a System, a derived rule, a layer or an einsum spec.
+
+    layout:      vectors are ``"column"``s or ``"row"``s.
+    names:       for an einsum spec the operands' names, ``"A B"``; else other names to show, ``{"a": "A"}``.
+    samples:     the examples of a batch are ``"rows"`` or ``"columns"`` of a matrix; ``batch`` is their letter.
+    derivative:  ``"denominator"``: a gradient has the shape of its variable; ``"numerator"``: that shape transposed.
+    adjoint:     how the adjoint of z looks: ``"δz"``, ``"∂E/∂z"``, ``"z̄"``.
+    bold:        vectors and matrices in bold type, where the output has it.
+    carry:       indices that the formula holds for every value of; by default chosen only where needed.
+
+    The result is a Formula: ``str`` is Unicode, ``.latex``, ``.typst``, ``.numpy``, ``.jax`` the same otherwise;
+    ``.kind`` is "matrix", "batched" (for every b: …) or "index" (no matrix form; ``.why`` says why).
+
+    Errors: whatever is wrong with the text; UsageError for an unknown option.
+
+    >>> print(formula("δW_ij = a_bi δz_bj"))
+    δW = aᵀ δz
+    >>> print(formula("ij,jk->ik", names="A B"))
+    AB
+    >>> print(formula("S_bqk = Q_bqd K_bkd / sqrt(c)"))
+    S = QKᵀ/√c  (for every b)
+    >>> formula("i,j,k->ijk").why
+    'i, j and k all stay, and a matrix has two indices'
+    """
+    _one_of("layout", layout, "column", "row")
+    _one_of("samples", samples, "rows", "columns")
+    _one_of("derivative", derivative, "denominator", "numerator")
+    if adjoint not in ("δ", "δz", "z̄", "bar") and not (adjoint.startswith("∂") and "/" in adjoint):
+        raise UsageError(f"no way to write an adjoint as {adjoint!r}", fix='adjoint is "δz", "∂E/∂z" or "z̄"')
+    spec = isinstance(x, str) and "=" not in x and "->" in x
+    shown: dict[str, str] = {}
+    if spec:
+        if isinstance(names, Mapping):
+            raise UsageError("an einsum spec takes the names of its operands", fix='names="A B"')
+        s = _of_spec(str(x), names)
+    else:
+        if isinstance(names, str):
+            raise UsageError("names for equations are pairs", fix='names={"a": "A"}')
+        s, shown = _system(x), dict(names or {})
+    convention = Convention(layout, samples, derivative, adjoint, batch, bold, shown)
+    chosen = None if carry is None else tuple(carry.split()) if isinstance(carry, str) else tuple(carry)
+    found = render(s, convention, chosen, bare=spec)
+    for line in found.lines:
+        _verify(line)
+    return found
+
+
+def _one_of(option: str, value: str, *known: str) -> None:
+    if value not in known:
+        raise UsageError(f"{option}={value!r}", fix=f"{option} is {' or '.join(map(repr, known))}")
+
+
+def _of_spec(spec: str, names: str | None) -> System:
+    called = names.split() if names is not None else None
+    taken = set(called or "ABCDEFGHIJKLMNOPQRSTUVW")
+    out = next(n for n in ("Y", "Z", "R", *(f"Y{n}" for n in range(len(taken) + 1))) if n not in taken)
+    return parse_einsum(spec, names=called, out=out)
+
+
+def _system(x: object) -> System:
+    match x:
+        case str():
+            return parse(x)
+        case System():
+            return x
+        case Equation():
+            return system([x])
+        case _:
+            forward, rules = getattr(x, "system", None), getattr(x, "rules", None)
+            if isinstance(forward, System) and isinstance(rules, System):
+                return forward + rules
+            raise UsageError(
+                f"no formula of a {type(x).__name__}", fix="give equations as text, an Equation, a System or a layer"
+            )
+
+
+# --------------------------------------------------------------------------- the check
+def _verify(line: Line) -> None:
+    """Raise WrongFormula if the tree and the equation give different numbers."""
+    if line.right is not None:
+        _agree(line)
+
+
+@lru_cache(maxsize=4096)
+def _agree(line: Line) -> None:
+    eq, opened = _closed(line.equation)
+    plain, inverses = _without_inverses(eq)
+    if plain is None:
+        return
+    for seed in range(3):
+        arrays = _arrays(system([eq]), seed)
+        given = dict(arrays)
+        for name, (inner, op) in inverses.items():
+            matrix = evaluate(system([inner]), {k: given[k] for k in system([inner]).inputs})[inner.name]
+            given[name] = np.linalg.inv(matrix) if op == "inv" else np.asarray(_whole(op, matrix))
+        s = system([plain])
+        with np.errstate(all="ignore"):
+            want = np.asarray(evaluate(s, {k: given[k] for k in s.inputs})[plain.name])
+            got = _stacked(line, arrays, opened, want.shape)
+        finite = np.isfinite(want)
+        scale = float(np.max(np.abs(want[finite]), initial=0.0))
+        close = np.isclose(got, want, rtol=1e-7, atol=1e-9 * max(scale, 1e-3), equal_nan=True)
+        if got.shape != want.shape or not bool(np.all(close)):
+            raise WrongFormula(
+                f"the formula for {line.equation.name} is not what its equation says",
+                known=f"{line.equation} gives {want.ravel()[:4]}\n{_text(line)} gives {got.ravel()[:4]}",
+                fix="please report it: nothing was shown",
+            )
+        if bool(np.all(finite)):
+            return
+
+
+def _text(line: Line) -> str:
+    return str(Formula((line,), Convention()))
+
+
+_STAND_INS = ("tanh", "sigmoid", "softplus", "cos", "arctan", "exp", "sin", "erf")
+
+
+def _closed(eq: Equation) -> tuple[Equation, dict[str, str]]:
+    """The equation with known functions for those left open."""
+    opened: dict[str, str] = {}
+
+    def rule(e: Expr) -> Expr:
+        if isinstance(e, Call) and e.function not in FUNCTION_ARITY:
+            known = opened.setdefault(e.function, _STAND_INS[len(opened) % len(_STAND_INS)])
+            return call(known, add(*(mul(number(n + 1), a) for n, a in enumerate(e.args))))
+        return e
+
+    return equation(eq.target, transform(eq.value, rule)), opened
+
+
+def _without_inverses(eq: Equation) -> tuple[Equation | None, dict[str, tuple[Equation, str]]]:
+    """inv, det and logdet replaced by tensors that are computed beforehand."""
+    made: dict[str, tuple[Equation, str]] = {}
+    nested = False
+
+    def rule(e: Expr) -> Expr:
+        nonlocal nested
+        if isinstance(e, Reduce) and e.op in MATRIX_OPS:
+            name = f"inverse{len(made)}"
+            nested = nested or any(isinstance(n, Tensor) and n.name in made for n in postorder(e.body))
+            target = Tensor(name + "of", tuple(Index(i) for i in e.indices))
+            made[name] = (equation(target, e.body), e.op)
+            return Tensor(name, e.at)
+        return e
+
+    value = transform(eq.value, rule)
+    if nested:
+        return None, {}
+    return Equation(eq.target, value) if made else eq, made
+
+
+def _arrays(s: System, seed: int) -> dict[str, Array]:
+    """Random inputs; axes that no index joins have different sizes."""
+    ranges = infer(s)
+    sizes = {axis: n + 2 for n, axes in enumerate(ranges.classes()) for axis in axes}
+    rng = np.random.default_rng(seed)
+    out: dict[str, Array] = {}
+    for name in s.inputs:
+        rank = _rank(s, name)
+        shape = tuple(sizes.get((name, k), 2) for k in range(rank))
+        draw = rng.normal(size=shape) if seed == 1 else rng.uniform(0.2, 0.9, size=shape)
+        out[name] = draw + (2.0 * np.eye(*shape) if len(shape) == 2 and shape[0] == shape[1] and seed == 0 else 0.0)
+    return out
+
+
+def _rank(s: System, name: str) -> int:
+    """The number of axes, also of a tensor that only a derivative names."""
+    try:
+        return s.rank(name)
+    except TensorpropError:
+        axes = [k for eq in s for n, k in primal_axes(eq.target) or () if n == name]
+        return max(axes, default=-1) + 1
+
+
+def _stacked(line: Line, arrays: Mapping[str, Array], opened: Mapping[str, str], shape: tuple[int, ...]) -> Array:
+    """The formula's value, once for every value of the carried indices, on the axes of the left side."""
+    assert line.right is not None and isinstance(line.left, m.Name)
+    target = line.left
+    if target.kind == "tensor":
+        return np.asarray(_Interpreter(arrays, {}, opened).value(line.right))
+    extents = dict(zip(line.equation.letters, shape, strict=True))
+    out = np.empty(shape)
+    for point in product(*(range(extents[i]) for i in line.carried)):
+        at = dict(zip(line.carried, point, strict=True))
+        v = np.asarray(_Interpreter(arrays, at, opened).value(line.right))
+        match target.kind:
+            case "column" | "row":
+                need = (v.size, 1) if target.kind == "column" else (1, v.size)
+                if v.shape != need:
+                    return np.empty(0)
+                v = v.ravel()
+            case "matrix":
+                v = v.T if target.order[0] > target.order[1] else v
+            case _:
+                v = v.reshape(())
+        where = tuple(at[s] if isinstance(s, str) else slice(None) for s in target.slots)
+        if out[where].shape != v.shape:
+            return np.empty(0)
+        out[where] = v
+    return out
+
+
+class _Interpreter:
+    """Computes a math tree: columns are n × 1, rows 1 × n, so that every operation is checked by its shape."""
+
+    def __init__(self, arrays: Mapping[str, Array], at: Mapping[str, int], opened: Mapping[str, str]) -> None:
+        self._arrays = arrays
+        self._at = at
+        self._opened = opened
+
+    def _size(self, d: Dim) -> int:
+        return self._arrays[d.tensor].shape[d.axis]
+
+    def value(self, t: Tree) -> Any:
+        """The value of a part."""
+        match t:
+            case m.Name():
+                return self._name(t)
+            case m.Number(v):
+                return float(v)
+            case m.Size(_, axis):
+                return float(self._size(axis))
+            case m.Ones(axis, of):
+                n = self._size(axis)
+                return np.ones((n, 1) if of == "column" else (1, n))
+            case m.Identity(axis):
+                return np.eye(self._size(axis))
+            case m.Transpose(of):
+                return np.transpose(self.value(of))
+            case m.Product(factors):
+                return self._product(factors, t.kind)
+            case m.Hadamard(factors) | m.Sum(factors):
+                parts = [self.value(f) for f in factors]
+                if len({np.shape(p) for p in parts}) > 1:
+                    raise ValueError("parts of different shapes")
+                return math.prod(parts[1:], start=parts[0]) if isinstance(t, m.Hadamard) else sum(parts[1:], parts[0])
+            case m.Quotient(above, below):
+                return self.value(above) / np.float64(self.value(below))
+            case m.Power(base, exponent) | m.ElementPower(base, exponent):
+                return np.power(np.asarray(self.value(base), dtype=float), self.value(exponent))
+            case m.MatrixPower(base, n):
+                return np.linalg.matrix_power(self.value(base), n)
+            case m.Apply(function, args):
+                return self._apply(function, [self.value(a) for a in args])
+            case m.Indicator(relation, left, right):
+                return _compare(relation, self.value(left), self.value(right))
+            case m.Along(op, of, over, keeps):
+                return self._along(op, self.value(of), over, keeps)
+            case m.Trace(of):
+                return float(np.trace(_square(self.value(of))))
+            case m.Diagonal(of):
+                return np.diag(_square(self.value(of)))[:, None]
+            case m.Diag(of):
+                return np.diag(np.ravel(self.value(of)))
+            case m.Norm(of):
+                return float(np.linalg.norm(self.value(of)))
+            case m.Inverse(of):
+                return np.linalg.inv(self.value(of))
+            case m.WholeMatrix(function, of):
+                return _whole(function, self.value(of))
+            case m.Kronecker(left, right):
+                return np.einsum("ij,kl->ikjl", self.value(left), self.value(right))
+            case m.KhatriRao(left, right):
+                return np.einsum("ij,kj->ikj", self.value(left), self.value(right))
+            case m.Outer(left, right):
+                return np.multiply.outer(self.value(left), self.value(right))
+            case m.ModeProduct(tensor, mode, matrix):
+                axes = ([mode - 1], [1])
+                return np.moveaxis(np.tensordot(self.value(tensor), self.value(matrix), axes), -1, mode - 1)
+            case _:
+                raise TypeError(f"no way to compute {type(t).__name__}")
+
+    def _name(self, t: m.Name) -> Any:
+        where = tuple(slice(None) if s is None else self._at[s] if isinstance(s, str) else s for s in t.slots)
+        v = self._arrays[t.tensor][where]
+        match t.kind:
+            case "scalar":
+                return float(v)
+            case "column":
+                return v[:, None]
+            case "row":
+                return v[None, :]
+            case "matrix":
+                return v.T if t.order[0] > t.order[1] else v
+            case _:
+                return v
+
+    def _product(self, factors: tuple[Tree, ...], kind: str) -> Any:
+        scale, out = 1.0, None
+        for f in factors:
+            v = self.value(f)
+            if f.kind == "scalar":
+                scale = scale * v
+            else:
+                out = v if out is None else out @ v
+        if out is None:
+            return scale
+        return scale * (float(out.reshape(())) if kind == "scalar" else out)
+
+    def _apply(self, function: str, args: list[Any]) -> Any:
+        if function in self._opened:
+            args = [sum((n + 1) * a for n, a in enumerate(args))]
+            function = self._opened[function]
+        return NUMPY[function](*args)
+
+    def _along(self, op: str, v: Any, over: str, keeps: bool) -> Any:
+        axes = (0, 1) if over == "all" else (1,) if over == "rows" else (0,)
+        found = NUMPY_REDUCE[op](v, axes if op not in ("argmax", "argmin") or over != "all" else _long_axis(v))
+        if keeps:
+            return found
+        if over == "all":
+            return float(np.ravel(found)[0])
+        return found[:, None] if over == "rows" else found[None, :]
+
+
+def _long_axis(v: Array) -> tuple[int, ...]:
+    return (0,) if v.shape[1] == 1 else (1,)
+
+
+def _square(v: Array) -> Array:
+    if v.shape[0] != v.shape[1]:
+        raise ValueError("a trace or a diagonal of a matrix that is not square")
+    return v
+
+
+def _compare(relation: str, a: Any, b: Any) -> Any:
+    compare = {
+        "=": np.equal, "≠": np.not_equal, "<": np.less, "≤": np.less_equal, ">": np.greater, "≥": np.greater_equal,
+    }[relation]  # fmt: skip
+    return compare(a, b).astype(float)
+
+
+def _whole(op: str, matrix: Array) -> float:
+    return float(np.linalg.det(matrix)) if op == "det" else float(np.linalg.slogdet(matrix)[1])

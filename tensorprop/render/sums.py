@@ -1,0 +1,171 @@
+"""Sums of terms: common factors are taken out as long as that makes them shorter.
+
+In: the terms of a sum as math trees. Out: fewer terms: ``(A + Aᵀ)x`` for ``Ax + Aᵀx``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+
+from tensorprop.render import mathtree as m
+from tensorprop.render.mathtree import Tree, coefficient, scaled
+from tensorprop.render.products import Form, turn
+from tensorprop.render.weight import weight
+
+__all__ = ["collected"]
+
+
+@dataclass(frozen=True)
+class _Term:
+    """number · scalars · matrices / divisors."""
+
+    ratio: Fraction
+    scalars: tuple[Tree, ...]
+    rest: tuple[Tree, ...]
+    below: Tree | None
+
+    @staticmethod
+    def of(t: Tree) -> _Term:
+        """The parts of a term."""
+        match t:
+            case m.Quotient(numerator, denominator):
+                inner = _Term.of(numerator)
+                return _Term(inner.ratio, inner.scalars, inner.rest, denominator)
+            case m.Number(value):
+                return _Term(value, (), (), None)
+            case m.Product(factors):
+                ratio = Fraction(1)
+                if isinstance(factors[0], m.Number):
+                    ratio, factors = factors[0].value, factors[1:]
+                lead = 0
+                while lead < len(factors) and factors[lead].kind == "scalar":
+                    lead += 1
+                return _Term(ratio, factors[:lead], factors[lead:], None)
+            case m.Hadamard():
+                ratio = coefficient(t)
+                return _Term(ratio, (), (scaled(t, 1 / ratio),) if ratio else (t,), None)
+            case _ if t.kind == "scalar":
+                return _Term(Fraction(1), (t,), (), None)
+            case _:
+                return _Term(Fraction(1), (), (t,), None)
+
+    @property
+    def scalar_product(self) -> bool:
+        """Whether it is a row times something times a column."""
+        return len(self.rest) > 1 and self.rest[0].kind == "row" and self.rest[-1].kind == "column"
+
+    def tree(self) -> Tree:
+        """The term put together again."""
+        if not self.scalars and len(self.rest) == 1:
+            t = scaled(self.rest[0], self.ratio)
+        else:
+            factors = (*self.scalars, *self.rest)
+            t = m.Number(self.ratio) if not factors else scaled(_joined(factors), self.ratio)
+        return t if self.below is None else m.Quotient(t, self.below)
+
+
+def _joined(factors: tuple[Tree, ...]) -> Tree:
+    return factors[0] if len(factors) == 1 else m.Product(factors)
+
+
+def collected(trees: list[Tree]) -> list[Tree]:
+    """Terms with their common factors taken out, as long as that makes them shorter.
+
+    ``Ax + Aᵀx`` is ``(A + Aᵀ)x``.
+    """
+    trees = list(trees)
+    while len(trees) > 1:
+        best: tuple[float, int, int, Tree] | None = None
+        for i, j in combinations(range(len(trees)), 2):
+            both = weight(m.Sum((trees[i], trees[j])))
+            for t in _together(trees[i], trees[j]):
+                gain = both - weight(t)
+                if gain > -0.01 and (best is None or gain > best[0]):
+                    best = (gain, i, j, t)
+        if best is None:
+            break
+        _, i, j, t = best
+        trees[i] = t
+        del trees[j]
+    return trees
+
+
+def _together(a: Tree, b: Tree) -> Iterator[Tree]:
+    """The sum of two terms as one product, every way there is."""
+    s, t = _Term.of(a), _Term.of(b)
+    yield from _joined_terms(s, t)
+    if s.scalar_product and t.scalar_product:  # a number is its own transpose: bᵀBx is xᵀBᵀb
+        flipped = tuple(turn(Form(f, 0)).tree for f in reversed(t.rest))
+        yield from _joined_terms(s, _Term(t.ratio, t.scalars, flipped, t.below))
+
+
+def _joined_terms(s: _Term, t: _Term) -> Iterator[Tree]:
+    if s.below != t.below:
+        return
+    below = s.below
+    ratio = Fraction(1)
+    if s.ratio == t.ratio and s.ratio != 1:
+        ratio = s.ratio
+    elif s.ratio == -t.ratio and abs(s.ratio) != 1:
+        ratio = abs(s.ratio)
+    scalars = tuple(x for x in s.scalars if x in t.scalars)
+    left = _Term(s.ratio / ratio, _without(s.scalars, scalars), s.rest, None)
+    right = _Term(t.ratio / ratio, _without(t.scalars, scalars), t.rest, None)
+    if below is not None or ((ratio != 1 or scalars) and (s.rest or t.rest or scalars)):
+        body = _sum(left, right)
+        scalar = body.kind == "scalar"
+        yield _Term(ratio, (*scalars, body) if scalar else scalars, () if scalar else (body,), below).tree()
+    first = 0
+    while first < min(len(s.rest), len(t.rest)) and s.rest[first] == t.rest[first]:
+        first += 1
+    last = 0
+    while last < min(len(s.rest), len(t.rest)) and s.rest[-1 - last] == t.rest[-1 - last]:
+        last += 1
+    for head, tail in ((first, 0), (0, last)):
+        if not (head or tail):
+            continue
+        x = s.rest[head : len(s.rest) - tail]
+        y = t.rest[head : len(t.rest) - tail]
+        if bool(x) != bool(y):
+            continue
+        body = _sum(_Term(left.ratio, left.scalars, x, None), _Term(right.ratio, right.scalars, y, None))
+        if body.kind == "scalar":
+            yield _Term(ratio, (*scalars, body), (*s.rest[:head], *s.rest[len(s.rest) - tail :]), below).tree()
+        else:
+            outer = (*s.rest[:head], body, *s.rest[len(s.rest) - tail :])
+            yield _Term(ratio, scalars, outer, below).tree()
+    if len(s.rest) == len(t.rest) == 1 and isinstance(s.rest[0], m.Hadamard) and isinstance(t.rest[0], m.Hadamard):
+        one, two = s.rest[0].factors, t.rest[0].factors
+        common = tuple(x for x in one if x in two)
+        x, y = _without(one, common), _without(two, common)
+        if common and x and y:
+            body = _sum(
+                _Term(left.ratio, left.scalars, (_entrywise(x),), None),
+                _Term(right.ratio, right.scalars, (_entrywise(y),), None),
+            )
+            yield _Term(ratio, scalars, (m.Hadamard((*common, body)),), below).tree()
+
+
+def _entrywise(factors: tuple[Tree, ...]) -> Tree:
+    return factors[0] if len(factors) == 1 else m.Hadamard(factors)
+
+
+def _sum(a: _Term, b: _Term) -> Tree:
+    x, y = a.tree(), b.tree()
+    terms = [*(x.terms if isinstance(x, m.Sum) else (x,)), *(y.terms if isinstance(y, m.Sum) else (y,))]
+    terms = collected(terms)
+    return terms[0] if len(terms) == 1 else m.Sum(tuple(terms))
+
+
+def _without(whole: tuple[Tree, ...], part: tuple[Tree, ...]) -> tuple[Tree, ...]:
+    left = list(part)
+    out: list[Tree] = []
+    for x in whole:
+        if x in left:
+            left.remove(x)
+        else:
+            out.append(x)
+    return tuple(out)
