@@ -33,15 +33,11 @@ def shapes(s: System, square: bool = False, first: int = 3) -> dict[str, tuple[i
     sizes: dict[tuple[str, int], int] = {}
     found: dict[str, tuple[int, ...]] = {}
     for name in s.inputs:
-        axes = [ranges.find(name, k) for k in range(_rank(s, name))]
+        axes = [ranges.find(name, k) for k in range(s.rank(name))]
         for axis in axes:
             sizes.setdefault(axis, first if square else first + len(sizes))
         found[name] = tuple(sizes[axis] for axis in axes)
     return found
-
-
-def _rank(s: System, name: str) -> int:
-    return s.rank(name)
 
 
 def arrays(

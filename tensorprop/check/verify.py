@@ -17,7 +17,7 @@ from tensorprop.check.symbolic import Laws, proves
 from tensorprop.core.build import ONE
 from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.expr import Expr
-from tensorprop.errors import NotDifferentiable, SizeMismatch, TensorpropError
+from tensorprop.errors import NotDifferentiable, SizeMismatch, TensorpropError, Unsupported
 from tensorprop.layers.layer import Layer, as_layer, counts, seed_of
 
 __all__ = ["check"]
@@ -86,7 +86,6 @@ class _Samples:
         self.layer = layer
         self.why = ""
         self.drawn: list[tuple[dict[str, tuple[int, ...]], int, dict[str, np.ndarray]]] = []
-        self.finite = True
         oracle = Oracle(layer.system, labels)
         try:
             for square in (False, True):
@@ -99,15 +98,13 @@ class _Samples:
 
     def _draw(self, oracle: Oracle, sizes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:
         s = self.layer.system
-        found: dict[str, np.ndarray] = {}
         for kind in KINDS:
             given = arrays(s, sizes, seed, kind, self.layer.page.given)
             values, adjoints = oracle(given, self._seeds(given, seed), seed)
             found = {**values, **{f"δ{name}": a for name, a in adjoints.items()}}
             if all(np.isfinite(a).all() for a in found.values()):
                 return found
-        self.finite = False
-        return found
+        raise Unsupported("the values are not finite for any numbers that were tried")
 
     def _seeds(self, given: Arrays, seed: int) -> dict[str, np.ndarray]:
         """The adjoints of the outputs: 1 for a number at the end, else random."""

@@ -55,8 +55,9 @@ def canonical(e: Expr, axis: Callable[[Dim], Dim] | None = None) -> Expr:
     """
     if axis is not None:
         return _canonical(e, axis, {})
+    global _cache
     if len(_cache) > _CACHED:
-        _cache.clear()
+        _cache = {}  # a new one: a call further out may still be filling the old one
     return _canonical(e, None, _cache)
 
 

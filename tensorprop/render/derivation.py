@@ -624,4 +624,7 @@ def _reduction(n: Reduce, local: Local) -> Sentence:
         return say("{y} does not change with small changes of its arguments: the derivative is 0.", y=entry(n))
     run = letters(n.indices)
     extra = say(", with n the number of values of {u}", u=run) if n.op in ("mean", "var") else say("")
-    return join([say("The row of {op} along {u}: {row}", op=n.op, u=run, row=row), extra, say(".")], between="")
+    return join(
+        [say("From the table of reductions, {op} along {u}: {row}", op=n.op, u=run, row=row), extra, say(".")],
+        between="",
+    )

@@ -6,7 +6,6 @@ say the same. Nothing is derived or worded here beyond headings.
 
 from __future__ import annotations
 
-import html as escaping
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -350,12 +349,12 @@ def html(d: Derivation) -> str:
             case Heading(n, words, step):
                 out.append(f"<h{n + 2}>{_inline(words)}</h{n + 2}>")
                 if step is not None:
-                    law = rf"\({escaping.escape(step.statement.latex)}\)"
-                    out.append(f'<p class="law"><code>{escaping.escape(step.law)}</code>: {law}</p>')
+                    law = rf"\({_escaped(step.statement.latex)}\)"
+                    out.append(f'<p class="law"><code>{_escaped(step.law)}</code>: {law}</p>')
             case Lines(rows, _):
-                out += [rf"<p>\[{escaping.escape(_row(one, other))}\]</p>" for one, other in rows]
+                out += [rf"<p>\[{_escaped(_row(one, other))}\]</p>" for one, other in rows]
             case Words(words, _, lead):
-                told = f"<strong>{escaping.escape(lead)}</strong> {_inline(words)}" if lead else _inline(words)
+                told = f"<strong>{_escaped(lead)}</strong> {_inline(words)}" if lead else _inline(words)
                 out.append(f"<li>{told}</li>" if bullet else f"<p>{told}</p>")
     if items:
         out.append("</ul>")
@@ -365,7 +364,13 @@ def html(d: Derivation) -> str:
 
 def _inline(s: Sentence) -> str:
     pieces = s.latex.split("$")
-    return "".join(rf"\({escaping.escape(p)}\)" if k % 2 else escaping.escape(p) for k, p in enumerate(pieces))
+    return "".join(rf"\({_escaped(p)}\)" if k % 2 else _escaped(p) for k, p in enumerate(pieces))
+
+
+def _escaped(words: str) -> str:
+    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;")):
+        words = words.replace(sign, entity)
+    return words
 
 
 # --------------------------------------------------------------------------- data

@@ -100,6 +100,10 @@ class _Conversion:
         self._carried = carried
         self._rows = convention.layout == "row"
         self._ranges = infer(system([eq]))
+        self._known = {  # for every class of axes one whose size is known: not the left side's own
+            self._ranges.find(*axes[0]): next((Dim(*a) for a in axes if a[0] != eq.name), Dim(*axes[0]))
+            for axes in self._ranges.classes()
+        }
         self._where = {e: n for n, e in enumerate(postorder(eq.value))}
         self._done: dict[Expr, Piece | NoMatrix] = {}
 
@@ -189,7 +193,7 @@ class _Conversion:
                     d = witness(self._eq.value, letter)
                 except UnknownRange:
                     raise NoMatrix(f"nothing tells how far {letter} runs") from None
-        return Dim(*self._ranges.find(d.tensor, d.axis))
+        return self._known.get(self._ranges.find(d.tensor, d.axis), d)
 
     def _letter(self, tensor: str, axis: int) -> str:
         """A letter that runs along this axis, or along one of the same size."""

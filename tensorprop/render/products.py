@@ -78,6 +78,7 @@ Axis: TypeAlias = Callable[[str], Dim]
 _DIAG, _TRACE, _SUMMED, _NESTED, _LOPSIDED = 2.0, 1.5, 0.2, 0.8, 2.5
 _BACKWARD, _TRANSPOSED_LAST = 0.01, 0.02  # ties: the order as it was written, and tr(AᵀB) rather than tr(BAᵀ)
 _MANY = 3  # more factors with the same indices than this are put together by ⊙ beforehand
+_LARGE = 6  # of more factors than this vectors along one index become one, matrices two
 
 
 # --------------------------------------------------------------------------- operations, with their price
@@ -427,7 +428,8 @@ class _Search:
             groups.setdefault(p.letters, []).append(p)
         out: list[Piece] = []
         for letters, group in groups.items():
-            while len(group) > _MANY and len(letters) <= 2:
+            most = _MANY if len(pieces) <= _LARGE else max(1, len(letters))
+            while len(group) > most and len(letters) <= 2:
                 a, b = group[:2]
                 forms: Forms = {}
                 for sign in a.forms:

@@ -19,9 +19,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from tensorprop.calculus.adjoint import adjoint_name
-from tensorprop.calculus.rules import factors
+from tensorprop.calculus.rules import factors, split
 from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.core.build import mul
+from tensorprop.core.build import add, mul
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, equation
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Reduce, Sum, Tensor
@@ -123,7 +123,7 @@ def _all(p: Passage, pats: list[Pattern], tree: m.Tree | None, form: Form) -> It
                 continue  # there is no such product in what is shown
             yield topic, (lead + answer if several else answer)
     if tree is not None:
-        yield from _layout(p, tree)
+        yield from _layout(p, tree, form)
         if tree.kind == "column":
             yield from _jacobian(p, form)
     yield from _mean(p)
@@ -273,7 +273,7 @@ def _jacobian(p: Passage, form: Form) -> Iterator[tuple[str, Sentence]]:
     (local,) = p.locals
     (j,), (k,) = local.forward.letters, p.letters
     value = simplify_expr(local.rule.value)
-    ways = [e for e in (value, canonical(value)) if e.free == value.free]  # as it stands, and multiplied out
+    ways = [e for e in (value, _positive_first(canonical(value))) if e.free == value.free]  # as it is, multiplied out
     above, below = (
         min((form(equation(Tensor("J", (Index(a), Index(b))), e)) for e in ways), key=lambda f: len(f.unicode) or 999)
         for a, b in ((k, j), (j, k))
@@ -281,6 +281,10 @@ def _jacobian(p: Passage, form: Form) -> Iterator[tuple[str, Sentence]]:
     if not above.unicode or not below.unicode:
         return
     d = Tensor(local.rule.name.replace("·", ""), ())
+    if above.right == below.right:
+        matrix = Math(f"{UNICODE.show(d)} = {above.right}", f"{LATEX.show(d)} = {above.latex.partition(' = ')[2]}")
+        yield "jacobian", say("It is {D}, which is symmetric: here all layouts agree.", D=matrix)
+        return
     yield (
         "jacobian",
         say(
@@ -293,6 +297,11 @@ def _jacobian(p: Passage, form: Form) -> Iterator[tuple[str, Sentence]]:
             both=entry(local.rule.target).then(f" = {UNICODE.show(value)}", f" = {LATEX.show(value)}"),
         ),
     )
+
+
+def _positive_first(e: Expr) -> Expr:
+    """``a - b`` for ``-b + a``."""
+    return add(*sorted(e.terms, key=lambda t: split(t)[0] < 0)) if isinstance(e, Add) else e
 
 
 def _name(e: Expr, p: Passage) -> Math:
@@ -312,8 +321,8 @@ def _sums(p: Passage, pats: list[Pattern]) -> Iterator[tuple[str, Sentence]]:
                 pattern = next(q for q in pats if summed[0] in q.summed)
                 alone = all(len(pattern.having(j)) == 1 for j in summed)
                 text = (
-                    "{x} has no index {none}: one and the same {x} enters {v} for every {j}, and what all of them owe it "
-                    "is added up."
+                    "{x} has no index {none}: one and the same {x} enters {v} for every {j}, and what all of them owe "
+                    "it is added up."
                 )
                 if alone:
                     text += " Forward it is copied along {j} (a broadcast); backward a copy becomes a sum."
@@ -442,9 +451,11 @@ class _Laid(NamedTuple):
     kind: str
 
 
-def _layout(p: Passage, tree: m.Tree) -> Iterator[tuple[str, Sentence]]:
+def _layout(p: Passage, tree: m.Tree, form: Form) -> Iterator[tuple[str, Sentence]]:
     for left, right in _pairs(p.rule, tree):
-        yield from _pair(left, right)
+        for topic, answer in _pair(left, right):
+            flip = _exchanged(p, left, right, form) if topic == "transpose" else None
+            yield topic, _with(answer, flip)
     for node in tree.walk():
         if isinstance(node, m.Diagonal) and isinstance(node.of, m.Product):
             (i, *_) = p.rule.letters
@@ -549,6 +560,50 @@ def _pair(left: _Laid, right: _Laid) -> Iterator[tuple[str, Sentence]]:
             f=both,
         ),
     )
+
+
+def _exchanged(p: Passage, left: _Laid, right: _Laid, form: Form) -> Sentence | None:
+    """Forward one index of W is summed and the other kept, backward the other way round."""
+    if len(p.locals) != 1:
+        return None
+    (local,) = p.locals
+    for n in postorder(local.forward.value):
+        if not isinstance(n, Sum):
+            continue
+        inside = [t for t in postorder(n.body) if isinstance(t, Tensor)]
+        if not any(t in local.entries for t in inside):
+            continue
+        for t in inside:
+            if t.name not in (left.name, right.name) or t.name == p.name or t.letters is None or len(t.letters) < 2:
+                continue
+            gone = [i for i in t.letters if i in n.indices]
+            kept = [j for j in t.letters if j in local.forward.letters and j not in p.rule.letters]
+            if len(gone) != 1 or len(kept) != 1 or gone[0] not in p.rule.letters:
+                continue
+            before, now = (
+                _turned(t.name, form(local.forward).tree),
+                left.turned if t.name == left.name else right.turned,
+            )
+            if before is None:
+                return None
+            text = "Forward {i} is summed and {j} is left; backward it is the other way round, "
+            if before == now:
+                text += "and {W} stands on the other side of the product."
+            else:
+                text += "so {W} is transposed in one of the two formulas and not in the other."
+            return say(text, i=letter(gone[0]), j=letter(kept[0]), W=whole(t.name))
+    return None
+
+
+def _turned(name: str, tree: m.Tree | None) -> bool | None:
+    """Whether a formula has a tensor transposed; None where it is not there once."""
+    if tree is None:
+        return None
+    names = [n for n in tree.walk() if isinstance(n, m.Name) and n.tensor == name]
+    flipped = [
+        n for n in tree.walk() if isinstance(n, m.Transpose) and isinstance(n.of, m.Name) and n.of.tensor == name
+    ]
+    return bool(flipped) if len(names) == 1 else None
 
 
 def _stands(laid: _Laid, j: str, where: str, side: str) -> Sentence:

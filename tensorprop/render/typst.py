@@ -89,7 +89,10 @@ def _(t: m.Number, style: Style) -> str:
     text = figures(v)
     if (v.denominator > 12 or v.denominator == 10) and "/" not in text:
         digits, mark, exponent = text.partition("e")
-        return f"{digits} dot 10^({int(exponent)})" if mark else text
+        if mark:
+            head = digits.removesuffix("1") if digits in ("1", "-1") else f"{digits} dot "
+            return f"{head}10^({int(exponent)})"
+        return text
     return f"{'-' if v < 0 else ''}{abs(v.numerator)}/{v.denominator}"
 
 

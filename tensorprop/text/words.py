@@ -401,7 +401,7 @@ class Words(Subscripts):
         letters: list[str] = []
         spans: list[tuple[int, int]] = []
         self.p = p + 1
-        if self.kinds[p] == "T":
+        if self.kinds[p] == "T" and name not in _SPLIT:
             token = self.texts[p]
             run = token.partition("_")[2]
             at = self.starts[p] + len(token.partition("_")[0]) + 1 + (run[0] == "{")

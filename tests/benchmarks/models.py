@@ -22,7 +22,17 @@ LABELS = LAYERS + "E = -Σ_bc [y_b = c] L_bc / dim(b)"
 SOFT = LAYERS + "E = -y_bc L_bc / dim(b)"
 SQUARES = "h_bj = tanh(x_bi W1_ij + b1_j); o_bk = h_bj W2_jk + b2_k; E = 1/2 (o_bk - y_bk)^2 / dim(b)"
 
-NAMES = ("W1", "b1", "W2", "b2", "W3", "b3")
+ATTENTION = """
+    S_bhtu = Q_bthd K_buhd / sqrt(dim(d)); P_bhtu = softmax_u(S_bhtu)
+    O_bthd = P_bhtu V_buhd; E = O_bthd G_bthd
+"""
+NORM = """
+    m_b = mean_i x_bi; v_b = var_i x_bi
+    n_bi = (x_bi - m_b) rsqrt(v_b + 1e-5) g_i + c_i; E = n_bi y_bi
+"""
+LOW_RANK = "z_bj = x_bi U_ik V_kj; E = 1/2 (z_bj - y_bj)^2"
+BILINEAR = "z_bk = x_bi W_kij u_bj; E = z_bk y_bk"
+FACTORS = "E = Σ_mn 1/2 (T_mn - U_mk V_nk)^2"
 
 
 class Model(NamedTuple):
@@ -63,6 +73,29 @@ def _squares(p: Any, d: Any) -> Any:
     return 0.5 * jnp.sum((o - d["y"]) ** 2) / o.shape[0]
 
 
+def _attention(p: Any, d: Any) -> Any:
+    scores = jnp.einsum("bthd,buhd->bhtu", p["Q"], p["K"]) / np.sqrt(p["Q"].shape[-1])
+    return jnp.sum(jnp.einsum("bhtu,buhd->bthd", jax.nn.softmax(scores), p["V"]) * d["G"])
+
+
+def _norm(p: Any, d: Any) -> Any:
+    x = p["x"]
+    n = (x - x.mean(1, keepdims=True)) * jax.lax.rsqrt(x.var(1, keepdims=True) + 1e-5)
+    return jnp.sum((n * p["g"] + p["c"]) * d["y"])
+
+
+def _low_rank(p: Any, d: Any) -> Any:
+    return 0.5 * jnp.sum((d["x"] @ p["U"] @ p["V"] - d["y"]) ** 2)
+
+
+def _bilinear(p: Any, d: Any) -> Any:
+    return jnp.sum(jnp.einsum("bi,kij,bj->bk", p["x"], p["W"], p["u"]) * d["y"])
+
+
+def _factors(p: Any, d: Any) -> Any:
+    return 0.5 * jnp.sum((d["T"] - p["U"] @ p["V"].T) ** 2)
+
+
 def _model(name: str, text: str, loss: Callable[[Any, Any], Any], params: Any, data: Any) -> Model:
     def fresh() -> tuple[Any, Any]:
         return tp.value_and_grad(text, wrt=tuple(params)), jax.jit(jax.value_and_grad(loss))
@@ -72,7 +105,7 @@ def _model(name: str, text: str, loss: Callable[[Any, Any], Any], params: Any, d
 
 
 def models() -> list[Model]:
-    """MLPs with softmax cross-entropy and squares; sizes and batches as their names say."""
+    """MLPs with softmax cross-entropy and squares, and single layers; sizes and batches as their names say."""
     rng = np.random.default_rng(1)
     made: list[Model] = []
     for sizes, batch in (((784, 512, 512, 10), 128), ((64, 128, 128, 10), 64)):
@@ -87,4 +120,19 @@ def models() -> list[Model]:
     x, y = (jnp.asarray(rng.normal(size=(256, n)), jnp.float32) for n in (256, 64))
     name = "MLP 256-256-64, batch 256, tanh, squares"
     made.append(_model(name, SQUARES, _squares, _weights((256, 256, 64)), {"x": x, "y": y}))
+
+    def normal(**shapes: tuple[int, ...]) -> dict[str, Any]:
+        return {n: jnp.asarray(rng.normal(size=shape), jnp.float32) for n, shape in shapes.items()}
+
+    heads = (4, 128, 4, 32)
+    p, d = normal(Q=heads, K=heads, V=heads), normal(G=heads)
+    made.append(_model("attention, batch 4, 4 heads, T 128, d 32", ATTENTION, _attention, p, d))
+    p, d = normal(x=(2048, 256), g=(256,), c=(256,)), normal(y=(2048, 256))
+    made.append(_model("layer norm, 2048 rows of 256", NORM, _norm, p, d))
+    p, d = normal(U=(512, 8), V=(8, 512)), normal(x=(256, 512), y=(256, 512))
+    made.append(_model("low rank 512-8-512, batch 256", LOW_RANK, _low_rank, p, d))
+    p, d = normal(x=(64, 64), W=(32, 64, 64), u=(64, 64)), normal(y=(64, 32))
+    made.append(_model("bilinear 64 × 64 → 32, batch 64", BILINEAR, _bilinear, p, d))
+    p, d = normal(U=(400, 8), V=(400, 8)), normal(T=(400, 400))
+    made.append(_model("matrix factorisation 400 × 400, rank 8", FACTORS, _factors, p, d))
     return made

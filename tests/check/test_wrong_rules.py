@@ -167,6 +167,25 @@ def test_derived_rules_agree_with_jax(system: str) -> None:
     assert report.verdicts and all(v.samples == 6 for v in report.verdicts)
 
 
+def test_what_cannot_be_compared_is_not_called_right() -> None:
+    report = tp.check("y_i = log(-x_i^2)")
+    assert not report.ok and not report.proved
+    (finding,) = report.findings
+    assert finding.kind == "undecided" and "finite" in finding.note
+    assert "neither proved nor compared" in str(report)
+
+
+def test_a_proof_needs_no_numbers() -> None:
+    report = tp.check("y_i = log(-x_i^2); δx_i = 2 δy_i / x_i")
+    assert report.ok and report.proved and not report.how
+
+
+def test_inputs_of_logarithms_and_roots_are_drawn_where_they_are_real() -> None:
+    report = tp.check("y_i = log(1 - x_i) + sqrt(x_i) + arcsin(x_i); δx_i = δy_i (1 / (x_i - 1) + 1 / (2 sqrt(x_i)))")
+    (finding,) = report.findings
+    assert finding.kind == "value" and finding.expected is not None and finding.got is not None
+
+
 def test_x64_stays_as_it_was() -> None:
     import jax
 

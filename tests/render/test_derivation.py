@@ -126,6 +126,16 @@ def test_the_sentence_on_the_transpose_says_which_index() -> None:
     assert "a row times a matrix" in said and "So W is turned: δz Wᵀ" in said
 
 
+def test_the_change_of_parts_is_told_as_it_is() -> None:
+    """Forward and backward differ by a transpose, or the matrix changes sides."""
+
+    def said(name: str) -> str:
+        return next(r.answer.unicode for r in explain(ATTENTION, name).part(name).reasons if r.topic == "transpose")
+
+    assert said("Q").endswith("so K is transposed in one of the two formulas and not in the other.")
+    assert said("K").endswith("and Q stands on the other side of the product.")
+
+
 def test_dimensions_are_told_as_a_consequence() -> None:
     told = explain(LAYER, "a").part("a").dimension
     assert told is not None
@@ -310,7 +320,9 @@ def test_wrong_attempts_are_told_why(text: str, attempt: str, words: list[str]) 
         assert word in str(verdict), str(verdict)
 
 
-@pytest.mark.parametrize("attempt", ["", "δz =", "δz = (W δh", "δz = W ) δh", "δz = W ? δh", "= W", "δz = ⊙ W", "(" * 99, "W" * 3000])
+@pytest.mark.parametrize(
+    "attempt", ["", "δz =", "δz = (W δh", "δz = W ) δh", "δz = W ? δh", "= W", "δz = ⊙ W", "(" * 99, "W" * 3000]
+)
 def test_what_is_no_formula_is_refused(attempt: str) -> None:
     with pytest.raises((ParseError, UnknownName)):
         explain(LAYER, attempt=attempt)

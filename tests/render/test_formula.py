@@ -207,6 +207,13 @@ def test_layer_norm():
     assert found[:3] == ["m = rowmean(x)", "c = x − m1ᵀ", "v = rowmean(c^{∘2})"]
 
 
+def test_a_rule_may_repeat_what_it_is_given():
+    """δx_ij = δs_i: only x tells how far j runs."""
+    rule = tp.adjoint("s_i = Σ_j x_ij; E = s_i k_i", wrt="x")["δx"]
+    assert str(formula(rule)) == "δx = δs 1ᵀ"
+    assert formula(rule).numpy == "δx = np.outer(δs, np.ones(x.shape[1]))"
+
+
 def test_jacobians_follow_the_layout():
     rule = tp.derive("y_i = A_ij x_j", "x_k")
     assert str(formula(rule)) == "∂y/∂x = Aᵀ"
@@ -320,3 +327,10 @@ def _seconds(s: System) -> float:
     start = time.perf_counter()
     assert render(s, Convention()).kind == "matrix"
     return time.perf_counter() - start
+
+
+def test_the_page_about_formulas_is_true():
+    import doctest
+
+    page = Path(__file__).parents[2] / "docs" / "formulas.md"
+    assert doctest.testfile(str(page), module_relative=False, encoding="utf-8").failed == 0
