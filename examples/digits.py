@@ -38,7 +38,7 @@ scores = tp.compile(MODEL, outputs="s")
 print(f"The rules that it uses, derived from the five equations:\n\n{gradient.rules}\n")
 
 random = np.random.default_rng(0)
-params = {n: jnp.asarray(random.normal(0, 0.15, s) if len(s) == 2 else np.zeros(s), "float32") for n, s in SHAPES.items()}
+params = {n: jnp.asarray(random.normal(0, 0.15 * (len(s) == 2), s), "float32") for n, s in SHAPES.items()}
 optimiser = optax.adam(optax.cosine_decay_schedule(3e-3, epochs * (len(x) // batch)))
 state = optimiser.init(params)
 

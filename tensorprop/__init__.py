@@ -6,8 +6,8 @@ nor JAX: every public name is fetched from where it lives when it is first used.
 >>> import tensorprop as tp
 >>> print(tp.adjoint("z_j = a_i W_ij; h_j = tanh(z_j); E = h_j y_j", wrt="W"))
 δh_j = y_j
-δz_j = δh_j (1 - h_j²)
-δW_ij = δz_j a_i
+δz_j = (1 - h_j^2) δh_j
+δW_ij = a_i δz_j
 """
 
 from __future__ import annotations

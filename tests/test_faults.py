@@ -59,10 +59,10 @@ def missing_broadcast_sum(patch: pytest.MonkeyPatch) -> None:
     def at_zero(indices: list[str], body: Expr) -> Expr:
         return build.substitute(body, {i: build.ZERO for i in indices})
 
-    def owe(owed: Any, part: Expr, g: Expr, scope: frozenset[str], whole: Expr, ranges: Any) -> None:
+    def owe(*args: Any) -> None:
         with pytest.MonkeyPatch.context() as inner:
             inner.setattr(pullback_module, "sum_over", at_zero)
-            right(owed, part, g, scope, whole, ranges)
+            right(*args)
 
     right = pullback_module._owe
     patch.setattr(pullback_module, "_owe", owe)

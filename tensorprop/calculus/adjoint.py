@@ -12,8 +12,9 @@ from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.core.build import ONE, ZERO, add, fresh
 from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Bracket, Expr, Index, Tensor
-from tensorprop.core.walk import freshen, postorder
+from tensorprop.core.expr import Bracket, Dim, Expr, Index, Tensor
+from tensorprop.core.ranges import Ranges, infer
+from tensorprop.core.walk import dims_of, freshen, postorder, tells, transform, witness
 from tensorprop.errors import UnknownName, UsageError, near
 from tensorprop.text.source import as_system
 
@@ -44,6 +45,7 @@ def adjoint(s: System | Equation | str, wrt: str | Iterable[str] | None = None, 
     """
     s = as_system(s)
     names, whole = _variables(s, wrt), s
+    ranges = infer(s)
     if of is not None:
         if not s.defines(of):
             raise _unknown(s, of)
@@ -62,7 +64,7 @@ def adjoint(s: System | Equation | str, wrt: str | Iterable[str] | None = None, 
         if eq.name in outputs:
             seed: Expr = ONE if scalar else Tensor(adjoint_name(eq.name), eq.target.subscripts)
         else:
-            rule = _rule(s, eq.name, shares.pop(eq.name, []))
+            rule = _rule(s, eq.name, shares.pop(eq.name, []), ranges)
             rules.append(rule)
             if rule.value is ZERO:
                 continue
@@ -71,7 +73,7 @@ def adjoint(s: System | Equation | str, wrt: str | Iterable[str] | None = None, 
             for t, g in pullback(eq.value, seed, result=eq.target, scope=frozenset(eq.letters)).items():
                 if t.name in active:
                     shares.setdefault(t.name, []).append((t, g))
-    rules += [_rule(whole, name, shares.get(name, [])) for name in names if not s.defines(name)]
+    rules += [_rule(whole, name, shares.get(name, []), ranges) for name in names if not s.defines(name)]
     wanted = {adjoint_name(n) for n in names}
     result = system(rules)
     return result if all(r.name in wanted or _used(result, r.name) for r in rules) else result.only(wanted)
@@ -118,12 +120,25 @@ def _unknown(s: System, name: str) -> UnknownName:
     )
 
 
-def _rule(s: System, name: str, shares: list[tuple[Tensor, Expr]]) -> Equation:
+def _rule(s: System, name: str, shares: list[tuple[Tensor, Expr]], ranges: Ranges) -> Equation:
     """``δname_K = …``: the contributions put together, in the letters of the first plain use."""
     letters = _letters(s, name, [t for t, _ in shares])
     terms = [entry(t, freshen(g, frozenset(letters) - t.free), letters) for t, g in shares]
     target = Tensor(adjoint_name(name), tuple(Index(i) for i in letters))
-    return equation(target, simplify_expr(freshen(add(*terms), frozenset(letters))))
+    value = _own_sizes(freshen(add(*terms), frozenset(letters)), name, letters, ranges)
+    return equation(target, simplify_expr(value))
+
+
+def _own_sizes(value: Expr, name: str, letters: tuple[str, ...], ranges: Ranges) -> Expr:
+    """The value with the sizes of its own letters told by its own tensors, so that they read ``dim(i)``."""
+    told = {ranges.find(name, axis): i for axis, i in reversed(list(enumerate(letters)))}
+
+    def rule(n: Expr) -> Expr:
+        if isinstance(n, Dim) and (i := told.get(ranges.find(n.tensor, n.axis))) and tells(value, i, by_ties=False):
+            return witness(value, i)
+        return n
+
+    return transform(value, rule) if any(dims_of(value)) else value
 
 
 def _letters(s: System, name: str, uses: list[Tensor]) -> tuple[str, ...]:

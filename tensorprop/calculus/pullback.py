@@ -47,6 +47,7 @@ def pullback(
         value = _distinct(value)
     nodes = list(postorder(value))
     ranges = _Ranges(nodes, result)
+    varies = _varying(nodes)
     owed: dict[Expr, list[Expr]] = {}
     _owe(owed, value, seed, scope, value, ranges)
     found: dict[Tensor, Expr] = {}
@@ -63,24 +64,24 @@ def pullback(
         here, whole = n.free, n
         if isinstance(n, (Sum, Reduce)):
             here, whole = here | frozenset(n.indices), n.body
-        for child, share in _shares(n, g, result if n is value and result is not None else n):
+        for child, share in _shares(n, g, result if n is value and result is not None else n, varies):
             _owe(owed, child, share, here - fixed, whole, ranges)
     return {t: found[t] for t in nodes if isinstance(t, Tensor) and t in found}
 
 
-def _shares(n: Expr, g: Expr, result: Expr) -> list[tuple[Expr, Expr]]:
+def _shares(n: Expr, g: Expr, result: Expr, varies: set[Expr]) -> list[tuple[Expr, Expr]]:
     """What a node owes to each of its children, as the table above has it."""
     match n:
         case Add(terms):
-            return [(t, g) for t in terms]
+            return [(t, g) for t in terms if t in varies]
         case Mul(factors):
-            return [(f, mul(*factors[:k], *factors[k + 1 :], g)) for k, f in enumerate(factors)]
+            return [(f, mul(*factors[:k], *factors[k + 1 :], g)) for k, f in enumerate(factors) if f in varies]
         case Sum(_, body):
             return [(body, g)]
         case Call(function, args):
-            return [(a, mul(slope(function, k, args, result), g)) for k, a in enumerate(args) if _varies(a)]
+            return [(a, mul(slope(function, k, args, result), g)) for k, a in enumerate(args) if a in varies]
         case Reduce():
-            return [(n.body, pull_reduction(n, None if result is n else result, g))] if _varies(n.body) else []
+            return [(n.body, pull_reduction(n, None if result is n else result, g))] if n.body in varies else []
         case _:
             return []  # numbers, brackets, sizes and indices are constant
 
@@ -103,9 +104,13 @@ def _apart(value: Expr, fixed: frozenset[str]) -> Expr:
     return fold(value, rule)
 
 
-def _varies(e: Expr) -> bool:
-    """Whether a tensor entry occurs in ``e`` outside brackets; spares constants the work of a slope."""
-    return any(isinstance(n, Tensor) for n in postorder(e))
+def _varying(nodes: list[Expr]) -> set[Expr]:
+    """The nodes that depend smoothly on a tensor entry: not through a bracket, nor through a subscript."""
+    found: set[Expr] = set()
+    for n in nodes:
+        if isinstance(n, Tensor) or (not isinstance(n, Bracket) and any(c in found for c in n.children)):
+            found.add(n)
+    return found
 
 
 class _Ranges:

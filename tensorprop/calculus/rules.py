@@ -12,9 +12,9 @@ from fractions import Fraction
 from math import gcd, lcm
 
 from tensorprop.calculus.rewrite import Law, law
-from tensorprop.core.build import MAX_EXPONENT, add, bracket, mul, number, power, rename, substitute, sum_over
+from tensorprop.core.build import MAX_EXPONENT, add, bracket, mul, number, power, reduce, rename, substitute, sum_over
 from tensorprop.core.canon import canonical
-from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Sum, Tensor
+from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.walk import freshen, tells, witness
 from tensorprop.errors import UnknownRange
 
@@ -113,15 +113,29 @@ def _key(e: Expr) -> Expr:
     return canonical(e)
 
 
+def _sketch(t: Expr) -> tuple[object, ...]:
+    """What like terms have in common at a glance: how much they sum over, and the heads of their factors."""
+    body = t.body if isinstance(t, Sum) else t
+    heads: list[str] = []
+    for f in factors(body):
+        if not isinstance(f, Number):
+            name = f.name if isinstance(f, Tensor) else f.function if isinstance(f, Call) else ""
+            heads.append(f"{type(f).__name__} {name}")
+    return len(t.indices) if isinstance(t, Sum) else 0, *sorted(heads)
+
+
 @law("2 a_i b_i + 3 b_i a_i == 5 a_i b_i", free="i", because="like terms are collected")
 def collect(e: Expr) -> Expr | None:
     if not isinstance(e, Add):
+        return None
+    alike = Counter(map(_sketch, e.terms))
+    if len(alike) == len(e.terms):
         return None
     total: dict[Expr, Fraction] = {}
     first: dict[Expr, Expr] = {}
     for t in e.terms:
         c, rest = split(t)
-        k = _key(rest)
+        k = _key(rest) if alike[_sketch(t)] > 1 else rest
         ck, k = split(k)
         if not ck:
             continue
@@ -314,6 +328,15 @@ def narrow_sum(e: Expr) -> Expr | None:
     return mul(*outside, sum_over(e.indices, mul(*inside)))
 
 
+@law("exp(logsoftmax_u(x_u)) == softmax_u(x_u)", free="u", because="the exponential undoes the logarithm")
+def exp_of_log(e: Expr) -> Expr | None:
+    match e:
+        case Call("exp", (Reduce("logsoftmax", indices, body, at),)):
+            return reduce("softmax", indices, body, at)
+        case _:
+            return None
+
+
 SIMPLIFY: tuple[Law, ...] = (
     one_point,
     bracket_once,
@@ -324,4 +347,5 @@ SIMPLIFY: tuple[Law, ...] = (
     merge_powers,
     widen_sum,
     narrow_sum,
+    exp_of_log,
 )

@@ -298,7 +298,7 @@ def substitute(e: Expr, values: Mapping[str, Expr]) -> Expr:
     >>> substitute(sum_over("j", mul(tensor("A", "i", "j"), tensor("x", "j"))), {"i": Index("j")})  # doctest: +ELLIPSIS
     Sum(('k',), ...
     """
-    keys = frozenset(values)
+    keys = frozenset(k for k, v in values.items() if not (isinstance(v, Index) and v.name == k))
     if not (e.free & keys):
         return e
     incoming: frozenset[str] = frozenset[str]().union(*(values[k].free for k in e.free & keys))

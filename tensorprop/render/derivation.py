@@ -25,7 +25,7 @@ from tensorprop.render import derivation_page as page
 from tensorprop.render.derivation_attempt import Verdict, judge
 from tensorprop.render.derivation_index import LATEX, UNICODE, Notation
 from tensorprop.render.derivation_matrix import Shown, matrix
-from tensorprop.render.derivation_steps import Local, Passage, axes_of, passage
+from tensorprop.render.derivation_steps import Local, Passage, axes_of, one_axis, passage
 from tensorprop.render.layout import Convention
 from tensorprop.render.reasons import Reason, dimensions, reasons
 from tensorprop.render.sentences import Math, Sentence, entry, join, letter, letters, listed, say, whole
@@ -228,11 +228,12 @@ class _Words:
         self._system = s
         self._rules = rules
         self._convention = convention
+        self._axis = one_axis(s)
         self._counted = False  # that a derivative may have more indices than a matrix, which is said once
         self._told = False  # why the letters of x are fresh, which is said once
 
     def part(self, rule: Equation) -> Part:
-        p = passage(self._system, self._rules, rule.name[1:])
+        p = passage(self._system, self._rules, rule.name[1:], self._axis)
         shown = matrix(rule, self._convention)
         why = reasons(p, shown, lambda eq: matrix(eq, self._convention))
         check = dimensions(p, shown.tree)
@@ -418,6 +419,7 @@ class _Words:
     # ----------------------------------------------------------------- remarks
     def remarks(self, parts: tuple[Part, ...]) -> Iterator[Remark]:
         yield from self._recursion(parts)
+        yield from self._to_the_end(parts)
         yield from self._biases(parts)
 
     def _recursion(self, parts: tuple[Part, ...]) -> Iterator[Remark]:
@@ -440,6 +442,24 @@ class _Words:
                 (eq,),
                 (matrix(eq, self._convention),),
             )
+
+    def _to_the_end(self, parts: tuple[Part, ...]) -> Iterator[Remark]:
+        """The first rule that speaks of a δ whose own rule speaks of none: a loss and what stands before it."""
+        for part in parts:
+            inner = {t.name for t in tensors_of(part.rule.value) if t.name.startswith("δ")}
+            if len(inner) != 1 or not inner <= {r.name for r in self._rules}:
+                continue
+            (name,) = inner
+            if any(t.name.startswith("δ") for t in tensors_of(self._rules[name].value)):
+                continue
+            eq = equation(part.rule.target, unfolded(part.rule.value, self._rules, name))
+            yield Remark(
+                "Put together",
+                say("With {d} put in, the rule for {x} needs no other δ.", d=whole(name), x=whole(part.rule.name)),
+                (eq,),
+                (matrix(eq, self._convention),),
+            )
+            return
 
     def _put_together(self, rule: Equation, stem: str) -> tuple[Equation, list[str]] | None:
         value, used = rule.value, [rule.name]

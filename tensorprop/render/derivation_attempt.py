@@ -144,6 +144,19 @@ def _tokens(text: str) -> list[_Token]:
     return found
 
 
+# What people paste from a page, and what they type without Greek letters.
+_LATEX = {
+    "\\odot": "⊙",
+    "\\circ": "⊙",
+    "\\delta ": "δ",
+    "\\delta": "δ",
+    "delta ": "δ",
+    "\\partial ": "∂",
+    "\\,": " ",
+    "\\mathbf{1}": "𝟏",
+}
+
+
 def _spelled(name: str) -> str:
     """``∂E/∂z`` is δz."""
     return f"δ{name.rpartition('∂')[2]}" if name.startswith("∂") else name
@@ -436,6 +449,8 @@ def judge(attempt: str, s: System, rules: System, convention: Convention) -> Ver
 
     Errors: ParseError for what is no formula, UnknownName for a name that is not in the equations.
     """
+    for command, sign in _LATEX.items():
+        attempt = attempt.replace(command, sign)
     left, equals, right = attempt.partition("=")
     asked = _asked(left, s, rules) if equals else None
     body = right if equals else attempt

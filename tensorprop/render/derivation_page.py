@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tensorprop.core.equation import Equation
@@ -97,33 +98,29 @@ def _matrix(shown: Shown) -> Math | None:
 
 
 def _conventions(d: Derivation) -> Sentence:
+    """What E is, what δ is, what is given, and how vectors lie; shorter where the derivation is."""
     error = Math(d.error, d.error)
-    outputs = [name for name in d.system.outputs if name != d.error or d.system.rank(name)]
-    example = d.parts[0].name if d.parts else "x"
-    x = whole(example)
+    layout = say("{says}.", says=d.convention.says(True, False).capitalize())
+    x = whole(d.parts[0].name if d.parts else "x")
     adjoint = Math(
         f"δ{x.unicode} = ∂{d.error}/∂{x.unicode}", rf"\delta {x.latex} = \partial {d.error} / \partial {x.latex}"
     )
-    layout = say(d.convention.says(True, False).capitalize() + ".")
-    if d.error in d.system.outputs:
-        text = "{E} is the error. {adj}, entry by entry, and so for every tensor."
-        return say(text, E=error, adj=adjoint) + layout
-    given = [whole(f"δ{name}") for name in outputs]
+    outputs = [name for name in d.system.outputs if name != d.error or d.system.rank(name)]
+    given = listed([whole(f"δ{name}") for name in outputs]) if outputs else None
+    told = listed([whole(name) for name in outputs]) if outputs else None
+    verb = "is" if len(outputs) == 1 else "are"
+    if d.detail == "short":
+        first = say("{adj} for the error {E}, and so for every tensor.", adj=adjoint, E=error)
+        if given is not None:
+            first = first + say("{given} {verb} given.", given=given, verb=verb)
+        return first + layout if d.convention.layout == "row" else first
+    if given is None or told is None:
+        return say("{E} is the error. {adj}, entry by entry, and so for every tensor.", E=error, adj=adjoint) + layout
     text = (
         "{E} is an error, a number that depends on {outs} in a way that is not said here: {given} {verb} given. {adj}, "
         "entry by entry, and so for every tensor."
     )
-    return (
-        say(
-            text,
-            E=error,
-            outs=listed([whole(name) for name in outputs]),
-            given=listed(given),
-            verb="is" if len(given) == 1 else "are",
-            adj=adjoint,
-        )
-        + layout
-    )
+    return say(text, E=error, outs=told, given=given, verb=verb, adj=adjoint) + layout
 
 
 _ONCE = frozenset({"order", "jacobian"})  # reasons that say the same of every rule
@@ -187,11 +184,11 @@ def text(d: Derivation) -> str:
                 wide = max(len(row[0].unicode) for row in rows)
                 for one, other in rows:
                     if other is None:
-                        out.append(f"{indent}{one.unicode}")
+                        out += _broken(one.unicode, indent)
                     elif wide <= 56:
                         out.append(f"{indent}{one.unicode.ljust(wide)}    {other.unicode}")
                     else:
-                        out += [f"{indent}{one.unicode}", f"{indent}    {other.unicode}"]
+                        out += [*_broken(one.unicode, indent), *_broken(other.unicode, f"{indent}    ")]
             case Words(words, bullet, lead):
                 first = "      · " if bullet else "      "
                 told = f"{lead} {_unbroken(words)}" if lead else _unbroken(words)
@@ -205,6 +202,26 @@ def text(d: Derivation) -> str:
                     break_on_hyphens=False,
                 )
     return "\n".join(out).strip("\n").replace(_GLUE, " ")
+
+
+def _broken(line: str, indent: str) -> list[str]:
+    """A long equation, its further terms under the first one."""
+    if len(indent) + len(line) <= WIDTH:
+        return [indent + line]
+    start = line.find(" = ") + 3
+    cuts, depth = [0], 0
+    for k, c in enumerate(line):
+        depth += (c in "([") - (c in ")]")
+        if depth == 0 and k > start and line[k : k + 3] in (" + ", " − "):
+            cuts.append(k + 1)
+    out: list[str] = []
+    for one, end in pairwise([*cuts, len(line)]):
+        piece = line[one:end].rstrip()
+        if out and len(out[-1]) + 1 + len(piece) <= WIDTH:
+            out[-1] += f" {piece}"
+        else:
+            out.append((indent if not out else indent + " " * start) + piece)
+    return out
 
 
 _GLUE = "\u00a0"  # a space at which no line is broken

@@ -8,7 +8,7 @@ equal value. How they are worded or printed is not known here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeGuard
 
 from tensorprop.calculus.adjoint import adjoint_name
@@ -25,12 +25,13 @@ from tensorprop.calculus.rules import (
     one_point,
 )
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, remake, rename, substitute, sum_over
-from tensorprop.core.canon import same
+from tensorprop.core.canon import canonical, same
 from tensorprop.core.equation import Equation, System, equation
-from tensorprop.core.expr import Add, Bracket, Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.ranges import infer
 from tensorprop.core.walk import fold, freshen, postorder, tensors_of
 
-__all__ = ["Local", "Move", "Passage", "axes_of", "jacobian_name", "moves", "passage"]
+__all__ = ["Local", "Move", "Passage", "axes_of", "jacobian_name", "moves", "one_axis", "passage"]
 
 
 class Local(NamedTuple):
@@ -62,11 +63,27 @@ class Passage(NamedTuple):
     axes: Mapping[tuple[str, int], str]  # a letter for every axis, for sizes that are shown
 
 
-def passage(s: System, rules: System, name: str) -> Passage:
+Axis = Callable[[Dim], Dim]
+
+
+def one_axis(s: System) -> Axis:
+    """For every size, one axis that stands for all that are as long: ``dim(δy, 1)`` and ``dim(x, 1)`` are the same."""
+    ranges = infer(s)
+
+    def axis(d: Dim) -> Dim:
+        stem = d.tensor[1:] if d.tensor.startswith("δ") and len(d.tensor) > 1 else d.tensor
+        return Dim(*ranges.find(stem, d.axis))
+
+    return axis
+
+
+def passage(s: System, rules: System, name: str, axis: Axis | None = None) -> Passage:
     """How ``rules["δname"]`` comes about.
 
-    ``s`` are the forward equations on the way to the error; ``rules`` what `adjoint` gives for them.
+    ``s`` are the forward equations on the way to the error; ``rules`` what `adjoint` gives for them; ``axis`` is
+    ``one_axis(s)``, for whoever has it already.
     """
+    axis = one_axis(s) if axis is None else axis
     rule = rules[adjoint_name(name)]
     uses = [eq for eq in s.ordered if name in eq.inputs and _matters(s, rules, eq)]
     letters = _apart(rule.letters, uses, rule, s)
@@ -86,7 +103,7 @@ def passage(s: System, rules: System, name: str) -> Passage:
     start = equation(target, add(*inserted))
     path: list[tuple[Move, Equation]] = []
     aim = rename(rule.value, dict(zip(rule.letters, letters, strict=True)))
-    for move in moves(start.value, aim):
+    for move in moves(start.value, aim, axis):
         path.append((move, equation(target, move.result)))
     return Passage(name, letters, first, tuple(local for _, local in found), start, tuple(path), rule, axes_of(s))
 
@@ -190,7 +207,7 @@ def _called(g: Expr, eq: Equation) -> Expr:
 _LIMIT = 400  # laws applied in one passage; every one leaves less to do
 
 
-def moves(e: Expr, aim: Expr) -> Iterator[Move]:
+def moves(e: Expr, aim: Expr, axis: Axis | None = None) -> Iterator[Move]:
     """The laws that lead from ``e`` towards ``aim``: brackets first, then like terms and common factors.
 
     Laws that only move a Σ are left to the last line, in which the reader sees no step.
@@ -199,7 +216,7 @@ def moves(e: Expr, aim: Expr) -> Iterator[Move]:
     for laws in ((one_point, bracket_once, meet_bracket), (collect, common_factor, common_number, merge_powers)):
         open_: Move | None = None
         while spent < _LIMIT:
-            if _looks(e, aim):
+            if _looks(e, aim, axis):
                 break
             hit = _first(e, laws)
             if hit is None:
@@ -216,9 +233,9 @@ def moves(e: Expr, aim: Expr) -> Iterator[Move]:
             yield open_
 
 
-def _looks(e: Expr, aim: Expr) -> bool:
+def _looks(e: Expr, aim: Expr, axis: Axis | None) -> bool:
     """Whether two expressions differ in the order of factors and in bound letters only."""
-    return e is aim or (_parts(e) == _parts(aim) and same(e, aim))
+    return e is aim or (_parts(e) == _parts(aim) and canonical(e, axis) is canonical(aim, axis))
 
 
 def _parts(e: Expr) -> Counter[str]:

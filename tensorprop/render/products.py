@@ -78,6 +78,7 @@ Axis: TypeAlias = Callable[[str], Dim]
 _DIAG, _TRACE, _SUMMED, _NESTED, _LOPSIDED = 2.0, 1.5, 0.2, 0.8, 2.5
 _BACKWARD, _TRANSPOSED_LAST = 0.01, 0.02  # ties: the order as it was written, and tr(AᵀB) rather than tr(BAᵀ)
 _MANY = 3  # more factors with the same indices than this are put together by ⊙ beforehand
+_WIDE, _PATIENCE = 8, 300_000  # with more factors than this not every subset is tried; pairs of subsets at most
 _LARGE = 6  # of more factors than this vectors along one index become one, matrices two
 
 
@@ -401,25 +402,53 @@ class _Search:
             if len(p.letters) > 2:
                 return None
             best[1 << k] = self.summed(p, outside(1 << k))
-        subsets: list[list[int]] = [[] for _ in range(n + 1)]
-        for s in range(1, whole + 1):
-            subsets[s.bit_count()].append(s)
+        if n > _WIDE:
+            self._joined(best, n, outside)
+            return best.get(whole)
         for size in range(2, n + 1):
-            for s in subsets[size]:
+            for s in (s for s in range(3, whole + 1) if s.bit_count() == size):
                 stays = outside(s)
                 if len(stays) > 2:
                     continue
-                forms: Forms = {}
+                halves: list[tuple[int, int]] = []
                 low = s & -s
                 sub = (s - 1) & s
                 while sub:
                     if sub & low and sub in best and s ^ sub in best:
-                        for sign, f in self.merged(best[sub], best[s ^ sub], stays):
-                            keep(forms, sign, f)
+                        halves.append((sub, s ^ sub))
                     sub = (sub - 1) & s
-                if forms:
-                    best[s] = Piece(stays, closed(forms))
+                self._put(best, s, halves, stays)
         return best.get(whole)
+
+    def _put(self, best: dict[int, Piece], s: int, halves: list[tuple[int, int]], stays: frozenset[str]) -> None:
+        """The cheapest forms of a subset, from its parts."""
+        forms: Forms = {}
+        for a, b in halves:
+            for sign, f in self.merged(best[a], best[b], stays):
+                keep(forms, sign, f)
+        if forms:
+            best[s] = Piece(stays, closed(forms))
+
+    def _joined(self, best: dict[int, Piece], n: int, outside: Callable[[int], frozenset[str]]) -> None:
+        """Many factors: not every subset, but those that come from joining two that share an index."""
+        by_size: list[list[int]] = [[], list(best), *([] for _ in range(n))]
+        tried = 0
+        for size in range(2, n + 1):
+            halves: dict[int, list[tuple[int, int]]] = {}
+            for k in range(1, size // 2 + 1):
+                for a in by_size[k]:
+                    for b in by_size[size - k]:
+                        tried += 1
+                        if a & b == 0 and (2 * k < size or a < b) and best[a].letters & best[b].letters:
+                            halves.setdefault(a | b, []).append((a, b))
+                if tried > _PATIENCE:
+                    return
+            for s, pairs in halves.items():
+                stays = outside(s)
+                if len(stays) <= 2:
+                    self._put(best, s, pairs, stays)
+                    if s in best:
+                        by_size[size].append(s)
 
     def _grouped(self, pieces: list[Piece]) -> list[Piece]:
         """Many factors with the same indices are put together first, so that the search stays small."""

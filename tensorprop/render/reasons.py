@@ -385,8 +385,8 @@ def _normaliser(p: Passage, local: Local) -> Iterator[tuple[str, Sentence]]:
     if value.op == "softmax":
         text = (
             "All {y} with the same denominator depend on every {x}: a larger {x} makes one entry larger and all others "
-            "smaller, since they add up to 1. The bracket gives {y} times its own δ; the second part is the mean of "
-            "all δ, weighted with {y}: one number{each}, subtracted from each."
+            "smaller, since they add up to 1. The bracket gives {y} times its own δ; the second part is an inner "
+            "product, the mean of all δ weighted with {y}: one number{each}, subtracted from each."
         )
     else:
         text = (

@@ -67,7 +67,8 @@ class Cursor(ABC):
         for k, kind in enumerate(self.kinds):
             if start and kind in ("T", "N"):
                 name = self.texts[k].partition("_")[0]
-                if name in ("δ", "delta") and (kind == "T" or self.kinds[k + 1] in ("s", "u", "[", "^")):
+                after = self.kinds[k + 1]
+                if name in ("δ", "delta") and (after != "^" if kind == "T" else after in ("s", "u", "[")):
                     return True
             start = kind == ";"
         return False
@@ -177,7 +178,8 @@ class Cursor(ABC):
         """The number at ``p``, exactly as it is written."""
         token = self.texts[p]
         mantissa, _, exponent = token.lower().partition("e")
-        if len(mantissa) > MAX_DIGITS + 1 or len(exponent) > 6 or (exponent and abs(int(exponent)) > MAX_POWER_OF_TEN):
+        digits = len(mantissa.replace(".", ""))
+        if digits > MAX_DIGITS or len(exponent) > 6 or (exponent and abs(int(exponent)) > MAX_POWER_OF_TEN):
             self.fail(
                 NumberTooLarge,
                 f"a number of more than {MAX_DIGITS} digits, or beyond 1e{MAX_POWER_OF_TEN}",

@@ -53,7 +53,7 @@ def parse_einsum(
 
     ``names`` call the operands, in one string or in a sequence; by default A, B, C …; ``out`` calls the result, by
     default Y. An ellipsis stands for axes whose number the spec does not tell: it needs ``ranks`` (axes per operand)
-    or ``shapes``.
+    or ``shapes``. A place without an index is a scalar, where the operands are named.
 
     >>> print(parse_einsum("bi,ij->bj", names="a W"))
     Y_bj = a_bi W_ij
@@ -70,6 +70,10 @@ def parse_einsum(
             f"an einsum spec is a string, not {type(spec).__name__}", fix='write it in quotes: "ij,jk->ik"'
         )
     places, output = _split(spec)
+    told = (
+        names.replace(",", " ").split() if isinstance(names, str) else names if names is not None else shapes or ranks
+    )
+    _refuse_empty(spec, places, None if told is None else len(told))
     called = _called(names, spec, places)
     given = _ranks(ranks, shapes, called, spec, places)
     operands = [_letters(spec, place) for place in places]
@@ -144,7 +148,6 @@ def _split(spec: str) -> tuple[list[tuple[int, int]], tuple[int, int]]:
         places.append(_trimmed(spec, start, start + len(piece)))
         start += len(piece) + 1
     output = _trimmed(spec, arrow + 2, len(spec))
-    _operands(spec, places, arrow)
     if len(places) > MAX_OPERANDS:
         raise SpecTooLong(f"{len(places):,} operands; the limit is {MAX_OPERANDS:,}", spec, places[MAX_OPERANDS])
     for place in (*places, output):
@@ -239,23 +242,25 @@ def _implicit(spec: str) -> str:
     return ("..." if "..." in spec else "") + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
 
 
-def _operands(spec: str, places: list[tuple[int, int]], arrow: int) -> None:
-    """A comma needs an operand on both sides; two commas around nothing would be a scalar, written nowhere."""
-    if len(places) == 1:
+def _refuse_empty(spec: str, places: list[tuple[int, int]], operands: int | None) -> None:
+    """A place with no index is a scalar, where as many operands are told; else a comma too many."""
+    empty = [k for k, (start, end) in enumerate(places) if start == end]
+    if len(places) == 1 or not empty or operands == len(places):
         return
-    for k, (start, end) in enumerate(places):
-        if start == end:
-            last = k == len(places) - 1
-            commas = [i for i, c in enumerate(spec[:arrow]) if c == ","]
-            at = commas[k - 1] if last else commas[k]
-            where = "trailing" if last else "leading" if k == 0 else "doubled"
-            filled = sum(1 for a, b in places if a != b)
-            raise EmptyOperand(
-                f"{where} comma: {len(places)} places but {filled} operand{'' if filled == 1 else 's'}",
-                spec,
-                (at, at + 1),
-                fix="delete the comma; a scalar factor needs no place in a spec, multiply by it in index notation",
-            )
+    k = empty[0]
+    last = k == len(places) - 1
+    commas = [i for i, c in enumerate(spec) if c == ","]
+    at = commas[k - 1] if last else commas[k]
+    where = "trailing" if last else "leading" if k == 0 else "doubled"
+    filled = _counted(len(places) - len(empty) if operands is None else operands, "operand")
+    raise EmptyOperand(
+        f"{where} comma: {len(places)} places but {filled}",
+        spec,
+        (at, at + 1),
+        fix='delete the comma, or name every operand if one is a scalar: names="'
+        + " ".join(_NAMES[: len(places)])
+        + '"',
+    )
 
 
 def _dots(spec: str, place: tuple[int, int]) -> None:
@@ -308,7 +313,7 @@ def _where(spec: str, place: tuple[int, int], letter: str, skip: int) -> tuple[i
 def _called(names: str | Sequence[str] | None, spec: str, places: list[tuple[int, int]]) -> list[str]:
     if names is None:
         return [_NAMES[k] if k < len(_NAMES) else f"A{k}" for k in range(len(places))]
-    called = re.split(r"[\s,]+", names.strip()) if isinstance(names, str) else list(names)
+    called = names.replace(",", " ").split() if isinstance(names, str) else list(names)
     for name in called:
         _check_name(name)
     if len(called) != len(places):

@@ -325,7 +325,7 @@ class Subscripts(Cursor):
                 elif (
                     bare
                     and "[" not in nested
-                    and kinds[q - 1] != "|"
+                    and texts[q - 1] not in ("|", "∂", "δ", "delta", "partial")
                     and not (kinds[q - 1] == "(" and texts[q - 2] == "dim")
                 ):
                     scalars.add(texts[q])

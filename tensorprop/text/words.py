@@ -54,8 +54,8 @@ BINDERS: dict[str, str] = {
 KNOWN: dict[str, str] = {**{f: f for f in FUNCTION_ARITY}, **FUNCTION_ALIASES}
 SYMBOLS = frozenset(("σ", "sigma", "π", "pi", "√"))  # functions whose bare or subscripted name is an ordinary tensor
 _SPLIT = frozenset(n for n in (*KNOWN, *REDUCTION_ALIASES) if "_" in n)  # names that have an underscore
-_WORDS = frozenset((*KNOWN, *BINDERS, "dim", "partial", "delta"))
-_RESERVED = _WORDS - SYMBOLS - {"delta"}
+_WORDS = frozenset((*KNOWN, *BINDERS, "dim", "partial", "delta")) - SYMBOLS
+_RESERVED = _WORDS - {"delta"}
 _SPELLED_OUT = {  # what matrix notation needs a word for, and indices say
     **dict.fromkeys(("trace", "tr"), "a trace repeats an index: X_ii"),
     **dict.fromkeys(("transpose",), "a transpose swaps the indices: X_ji"),

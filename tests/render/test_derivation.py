@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from tensorprop.check.derivation import explain
+from tensorprop.core.canon import same
 from tensorprop.errors import ParseError, UnknownName, UsageError
 from tensorprop.layers import Dense, LogSoftmax, Softmax, chain
 from tensorprop.render.derivation import Derivation
+from tensorprop.text import parse_expression
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "derivations"
 LAYER = "z_j = a_i W_ij + b_j; h_j = f(z_j)"
@@ -143,6 +145,12 @@ def test_dimensions_are_told_as_a_consequence() -> None:
     assert explain("y_bi = g_i x_bi", "g").part("g").dimension is None
 
 
+def test_a_loss_is_put_together_with_what_stands_before_it() -> None:
+    (remark,) = explain("q_bj = logsoftmax_j(z_bj); E = -y_bj q_bj", "z").remarks
+    assert remark.title == "Put together"
+    assert same(remark.equations[0].value, parse_expression("exp(q_bj) Σ_k y_bk - y_bj", free="bj"))
+
+
 def test_remarks() -> None:
     titles = [r.title for r in explain(LAYER).remarks]
     assert titles == ["The bias as a weight"]
@@ -254,6 +262,12 @@ def test_terminal_lines_of_prose_are_short(recorded: Derivation) -> None:
         assert len(line) <= 100 or " = " in line, line
 
 
+def test_long_lines_are_broken_between_terms() -> None:
+    lines = str(explain(NORM, "x")).split("\n")
+    first = next(n for n, line in enumerate(lines) if "δx_cj = Σ_bi δm_b [b = c]" in line)
+    assert lines[first + 1].strip().startswith("+ Σ_bi δy_bi")
+
+
 def test_layer_norm_is_explained_in_200_ms() -> None:
     explain(NORM)  # tables are read once
     best = min(_seconds() for _ in range(3))
@@ -276,6 +290,8 @@ def _seconds() -> float:
         (LAYER, "δz = diag(f′(z)) δh"),
         (LAYER, "δz = f'(z) * δh"),
         (LAYER, "δb = δz"),
+        (LAYER, r"\delta W = a \, \delta z^\top"),
+        (LAYER, "delta a = W delta z"),
         (BEFORE, "δz = (W δ) ⊙ f′(z)"),
         (BEFORE, "δz = f'(z) * (W @ δy)"),
         (BEFORE, "δa = W δy"),

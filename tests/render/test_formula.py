@@ -244,8 +244,9 @@ def test_other_names_and_bold():
 
 
 def test_the_convention_is_one_line():
-    said = formula("δW_ij = a_bi δz_bj").convention
-    assert said == "vectors are columns; samples are rows; a gradient has the shape of its variable (denominator layout)"
+    vectors, samples, gradient = formula("δW_ij = a_bi δz_bj").convention.split("; ")
+    assert (vectors, samples) == ("vectors are columns", "samples are rows")
+    assert gradient == "a gradient has the shape of its variable (denominator layout)"
     assert "numerator" in formula("δW_ij = a_i δz_j", derivative="numerator").convention
     assert "rows" in formula("y_i = x_i", "row").convention
 
@@ -321,6 +322,23 @@ def test_eight_factors_are_quick(text):
     s = parse(text)
     best = min(_seconds(s) for _ in range(3))
     assert best < 0.15  # 50 ms on an idle machine; the margin is for busy ones
+
+
+def test_long_chains():
+    letters = "abcdefghijklmnopq"
+    text = " ".join(f"{chr(65 + n)}_{letters[n]}{letters[n + 1]}" for n in range(14))
+    assert str(formula(f"out_ao = {text}")) == "out = ABCDEFGHIJKLMN"
+    many = " ".join(f"x{n}_i" for n in range(40))
+    assert str(formula(f"out = {many}")).startswith("out = 1ᵀ(x0 ⊙ x1 ⊙")
+
+
+def test_too_many_factors_fall_back():
+    """A clique of vectors and matrices over many letters: index notation, and no long wait."""
+    letters = "abcdefgh"
+    text = " ".join(f"{a.upper()}{b}_{a}{b}" for a in letters for b in letters if a < b)
+    found = formula(f"out = {text}")
+    assert found.kind == "index"
+    assert found.why
 
 
 def _seconds(s: System) -> float:

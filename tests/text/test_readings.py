@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from tensorprop.core.build import add, bracket, call, delta, divide, mul, negate, number, power, reduce, sum_over, tensor
+from tensorprop.core.build import (
+    add,
+    bracket,
+    call,
+    delta,
+    divide,
+    mul,
+    negate,
+    number,
+    power,
+    reduce,
+    sum_over,
+    tensor,
+)
 from tensorprop.core.equation import System, equation, system
 from tensorprop.core.expr import Dim, Index
 from tensorprop.text import parse, parse_expression
