@@ -22,6 +22,8 @@ from tensorprop.errors import TensorpropError
 if TYPE_CHECKING:
     from tensorprop.calculus import adjoint, batch, derive, simplify
     from tensorprop.check import check, equivalent
+    from tensorprop.check.derivation import explain
+    from tensorprop.check.formula import formula
     from tensorprop.layers import Dense, Layer, chain
     from tensorprop.run import compile, plan, value_and_grad
     from tensorprop.text import parse, parse_einsum, show
@@ -38,6 +40,8 @@ __all__ = [
     "compile",
     "derive",
     "equivalent",
+    "explain",
+    "formula",
     "parse",
     "parse_einsum",
     "plan",
@@ -55,6 +59,8 @@ _HOMES = {
     "tensorprop.layers": ("Dense", "Layer", "chain"),
     "tensorprop.run": ("compile", "plan", "value_and_grad"),
     "tensorprop.check": ("check", "equivalent"),
+    "tensorprop.check.derivation": ("explain",),
+    "tensorprop.check.formula": ("formula",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

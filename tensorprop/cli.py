@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 import tensorprop
+from tensorprop.cli_explain import register
 from tensorprop.errors import MissingInput, TensorpropError
 
 __all__ = ["main"]
@@ -252,6 +253,8 @@ def plan(text: str, convention: str, as_json: bool, sizes: tuple[str, ...], wrt:
         return
     _write(plain(str(p)) if _ascii() else str(p))
 
+
+register(main, _equations, _write, _ascii, _fail)
 
 if __name__ == "__main__":
     main()

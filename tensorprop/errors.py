@@ -117,7 +117,7 @@ def near(name: str, known: Sequence[str]) -> list[str]:
     """The known names that ``name`` was probably meant to be, best first.
 
     >>> near("gelux", ["exp", "gelu", "relu"])
-    ['gelu', 'relu']
+    ['gelu']
     """
     from difflib import get_close_matches
 

@@ -29,6 +29,7 @@ from tensorprop.core.walk import postorder
 from tensorprop.errors import MissingInput, PlanTooLarge, SizeMismatch, TensorpropError, UnknownName, UsageError, near
 from tensorprop.run.extents import Extents, Key, Visit, extents
 from tensorprop.text import locate, show
+from tensorprop.text.source import as_system
 
 __all__ = ["Plan", "Step", "contraction_path", "plan"]
 
@@ -174,7 +175,7 @@ class Plan:
 
 
 def plan(
-    system: System,
+    s: System | Equation | str,
     sizes: Mapping[str, int] | None = None,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     outputs: Iterable[str] | None = None,
@@ -197,6 +198,7 @@ def plan(
     Errors: MissingInput (the letters that still need a size), UnknownName, SizeMismatch, PlanTooLarge (a result larger
     than ``memory_limit``, which is in bytes or such as "2GB").
     """
+    system = as_system(s)
     try:
         limit = _bytes(memory_limit)
         wanted = tuple(system.outputs if outputs is None else (outputs,) if isinstance(outputs, str) else outputs)
