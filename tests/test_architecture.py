@@ -21,7 +21,9 @@ ROOMS: dict[str, frozenset[str]] = {
     "render": frozenset({"errors", "core", "text", "calculus"}),
     "run": frozenset({"errors", "core", "text", "calculus"}),
     "check": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run"}),
-    "cli": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run", "check", "cli_explain", "__init__"}),
+    "cli": frozenset(
+        {"errors", "core", "text", "calculus", "layers", "render", "run", "check", "cli_explain", "__init__"}
+    ),
     "cli_explain": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run", "check"}),
     "__init__": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run", "check"}),
     "__main__": frozenset({"cli"}),

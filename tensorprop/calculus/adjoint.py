@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.core.build import ONE, ZERO, add, fresh
-from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.equation import Equation, System, equation, system, unrolled
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Tensor
 from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.walk import dims_of, freshen, postorder, tells, transform, witness
@@ -43,7 +43,7 @@ def adjoint(s: System | Equation | str, wrt: str | Iterable[str] | None = None, 
     δW_ij = a_bi δz_bj
     δb_j = Σ_b δz_bj
     """
-    s = as_system(s)
+    s = unrolled(as_system(s), "differentiate")
     names, whole = _variables(s, wrt), s
     ranges = infer(s)
     if of is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.equation import Equation, System, equation, system, unrolled
 from tensorprop.core.expr import Dim, Expr, Index, Tensor
 from tensorprop.core.walk import freshen, transform
 from tensorprop.errors import NameConflict, UnknownName, UsageError, near
@@ -27,7 +27,7 @@ def batch(s: System | Equation | str, index: str, over: str | Iterable[str]) -> 
     z_nj = a_ni W_ij + b_j
     E_n = 1/2 (z_nj - y_nj)^2
     """
-    s = as_system(s)
+    s = unrolled(as_system(s), "batch")
     if not index.isalnum():
         raise UsageError(f"{index!r} is not an index", fix='give one letter, such as "b", or a name such as "batch"')
     names = (over,) if isinstance(over, str) else tuple(over)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.core.build import ONE, add, fresh
-from tensorprop.core.equation import Equation, System, equation
+from tensorprop.core.equation import Equation, System, equation, unrolled
 from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.walk import freshen, inline
 from tensorprop.errors import IndexMismatch, RankMismatch, UnknownName, UsageError, near
@@ -34,7 +34,7 @@ def derive(s: System | Equation | str, wrt: str | Iterable[str], of: str | None 
     >>> print(derive("y = x_i A_ij x_j", wrt=("x_k", "x_l")))
     ∂²y/∂x_k∂x_l = A_kl + A_lk
     """
-    s = as_system(s)
+    s = unrolled(as_system(s), "differentiate")
     name = _output(s, of)
     letters, value = s[name].letters, expanded(s, name)
     variables = (wrt,) if isinstance(wrt, str) else tuple(wrt)

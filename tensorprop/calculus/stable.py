@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensorprop.core.build import MINUS_ONE, ONE, add, call, mul, negate, reduce, substitute
-from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.equation import Equation, System, equation, system, unrolled
 from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Reduce, Sum, Tensor
 from tensorprop.core.walk import transform
 from tensorprop.text.source import as_system
@@ -31,7 +31,7 @@ def stabilise(s: System | Equation | str) -> System:
     >>> print(stabilise("e_i = exp(x_i); p_i = e_i / Σ_j e_j; L = -t_i log(p_i)")["L"])
     L = -t_i logsoftmax_i(x_i)
     """
-    s = as_system(s)
+    s = unrolled(as_system(s), "compile")
     defined: dict[str, tuple[tuple[str, ...], Expr]] = {}
 
     def look(e: Expr) -> Expr:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tensorprop.core.build import add, call, mul, number
-from tensorprop.core.equation import Equation, System, equation, primal_axes, system
+from tensorprop.core.equation import Equation, System, equation, primal_axes, system, unrolled
 from tensorprop.core.expr import Call, Dim, Expr, Index, Reduce, Tensor
 from tensorprop.core.names import FUNCTION_ARITY, MATRIX_OPS
 from tensorprop.core.ranges import infer
@@ -89,7 +89,7 @@ def formula(
     else:
         if isinstance(names, str):
             raise UsageError("names for equations are pairs", fix='names={"a": "A"}')
-        s, shown = _system(x), dict(names or {})
+        s, shown = unrolled(_system(x), "turn into matrices"), dict(names or {})
     convention = Convention(layout, samples, derivative, adjoint, batch, bold, shown)
     chosen = None if carry is None else tuple(carry.split()) if isinstance(carry, str) else tuple(carry)
     found = render(s, convention, chosen, bare=spec)

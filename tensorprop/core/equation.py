@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from tensorprop.core.build import rename, sum_over
-from tensorprop.core.expr import Call, Dim, Expr, Interned, Tensor, node
+from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Interned, Number, Tensor, node
 from tensorprop.core.walk import freshen, postorder
 from tensorprop.errors import (
     CircularDefinition,
@@ -17,15 +17,19 @@ from tensorprop.errors import (
     RankMismatch,
     RepeatedOutputIndex,
     UnknownName,
+    Unsupported,
     UsageError,
 )
 
-__all__ = ["Equation", "System", "equation", "primal_axes", "system"]
+__all__ = ["Equation", "System", "equation", "primal_axes", "system", "unrolled"]
 
 
 @node
 class Equation(Interned):
-    """``target = value`` for every value of the target's indices, all of them plain letters."""
+    """``target = value`` for every value of the target's indices, which are plain letters.
+
+    Where a recurrence starts, a subscript on the left is a number: ``h_{-1,j} = g_j``.
+    """
 
     target: Tensor
     value: Expr
@@ -38,9 +42,14 @@ class Equation(Interned):
     @property
     def letters(self) -> tuple[str, ...]:
         """The indices of the left side."""
-        found = self.target.letters
-        assert found is not None
-        return found
+        return tuple(s.name for s in self.target.subscripts if isinstance(s, Index))
+
+    @property
+    def place(self) -> tuple[Expr | None, ...] | None:
+        """Where the equation holds, if not everywhere: a number for every axis that has one on the left."""
+        if all(isinstance(s, Index) for s in self.target.subscripts):
+            return None
+        return tuple(s if isinstance(s, Number) else None for s in self.target.subscripts)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -59,8 +68,9 @@ def equation(target: Tensor, value: Expr) -> Equation:
 
     Errors: RepeatedOutputIndex, FreeIndexMismatch (an index on the right that is neither summed nor on the left).
     """
-    letters = target.letters
-    if letters is None or len(set(letters)) != len(letters):
+    letters = [s.name for s in target.subscripts if isinstance(s, Index)]
+    plain = all(isinstance(s, (Index, Number)) for s in target.subscripts)
+    if not plain or len(set(letters)) != len(letters):
         raise RepeatedOutputIndex(
             f"the left side {target} needs different plain indices",
             fix="give every axis its own letter and put a bracket on the right: D_ij = a_i [i = j]",
@@ -76,13 +86,15 @@ def equation(target: Tensor, value: Expr) -> Equation:
 class System(Interned):
     """Equations, each name defined once.
 
-    ``origin`` is the text that the System was last read from, if any; it plays no part in equality.
+    ``origin`` is the text that the System was last read from, if any; it plays no part in equality. ``recurrent``:
+    some tensor is defined by its own past, as in ``h_tj = tanh(x_tj + h_{t-1,k} W_kj); h_{-1,j} = g_j``.
     """
 
-    __slots__ = ("_functions", "_inputs", "_order", "_outputs", "_ranks", "_where", "equations", "origin")
+    __slots__ = ("_functions", "_inputs", "_order", "_outputs", "_ranks", "_where", "equations", "origin", "recurrent")
     _fields = ("equations",)
     equations: tuple[Equation, ...]
     origin: str | None
+    recurrent: bool
     _where: dict[str, int]
     _ranks: dict[str, int]
     _order: tuple[Equation, ...]
@@ -93,8 +105,12 @@ class System(Interned):
     def _made(self) -> None:
         put = object.__setattr__
         where: dict[str, int] = {}
+        starts: set[tuple[str, object]] = set()
         for n, eq in enumerate(self.equations):
-            if eq.name in where:
+            if eq.place is not None and (eq.name, eq.place) not in starts:
+                starts.add((eq.name, eq.place))
+                continue
+            if eq.name in where or eq.place is not None:
                 raise DuplicateDefinition(
                     f"{eq.name} is defined twice",
                     fix=f"add the two right sides in one equation, or give the second another name than {eq.name}",
@@ -123,12 +139,29 @@ class System(Interned):
                 elif isinstance(e, Call):
                     functions[e.function] = None
             uses.append(names)
-            used.update(names)
+            used.update((name, None) for name in names if name != eq.name)
         put(self, "_where", where)
         put(self, "_ranks", ranks)
-        put(self, "_order", _ordered(self.equations, uses, where))
+        for n, eq in enumerate(self.equations):
+            if eq.place is not None and eq.name not in where:
+                raise RepeatedOutputIndex(
+                    f"{eq.target} is one entry, and no equation gives the others",
+                    fix="write plain indices on the left, and a bracket such as [i = 0] on the right",
+                    about=(n, eq.target),
+                )
+        recurrent, order = bool(starts), self.equations
+        try:
+            order = _ordered(self.equations, uses, where)
+        except CircularDefinition:
+            recurrent = True
+        if recurrent:
+            now = [_present(eq, names) for eq, names in zip(self.equations, uses, strict=True)]
+            order = _ordered(self.equations, now, where)
+            used = {name: None for names in now for name in names}
+        put(self, "_order", order)
+        put(self, "recurrent", recurrent)
         put(self, "_functions", tuple(functions))
-        put(self, "_outputs", tuple(eq.name for eq in self.equations if eq.name not in used))
+        put(self, "_outputs", tuple(dict.fromkeys(eq.name for eq in self.equations if eq.name not in used)))
         given = [name for names in uses for name in names if name not in where]
         shapes = [p for eq in self.equations for p in _shape_names(eq) if p not in where]
         put(self, "_inputs", tuple(dict.fromkeys(given + shapes)))
@@ -210,6 +243,46 @@ class System(Interned):
 def system(equations: Iterable[Equation]) -> System:
     """A System of these equations."""
     return System(tuple(equations))
+
+
+def _present(eq: Equation, names: dict[str, None]) -> dict[str, None]:
+    """The names that an equation reads at the same place as it writes: ``h_{t-1}`` on the way to h_t is past."""
+    place = {s.name: k for k, s in enumerate(eq.target.subscripts) if isinstance(s, Index)}
+    now: dict[str, None] = {}
+    for e in postorder(eq.value):
+        if isinstance(e, Dim):
+            now[e.tensor] = None
+        if isinstance(e, Tensor) and not any(
+            _shift(s) is not None and place.get(_shift(s) or "") == k for k, s in enumerate(e.subscripts)
+        ):
+            now[e.name] = None
+    return {name: None for name in names if name in now}
+
+
+def _shift(s: Expr) -> str | None:
+    """The letter t of ``t - 1``, ``t - 2`` …"""
+    match s:
+        case Add((Index(name), Number(n))) if n < 0:
+            return name
+        case _:
+            return None
+
+
+def unrolled(s: System, verb: str) -> System:
+    """The System, if no tensor of it is defined by its own past.
+
+    Errors: Unsupported.
+    """
+    if s.recurrent:
+        for n, eq in enumerate(s.equations):
+            past = _present(eq, dict.fromkeys(eq.inputs)).keys() != dict.fromkeys(eq.inputs).keys()
+            if past or eq.place is not None:
+                raise Unsupported(
+                    f"{eq.name} is defined by a recurrence, which this version reads and writes but cannot {verb}",
+                    fix=f"write the steps out: {eq.name}1 = …; {eq.name}2 = …",
+                    about=(n, eq.target),
+                )
+    return s
 
 
 def summed(target: Tensor, value: Expr) -> Equation:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from tensorprop.core.equation import Equation, System, primal_axes
+from tensorprop.core.equation import Equation, System, primal_axes, unrolled
 from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import FUNCTION_ARITY, MATRIX_OPS, NORMALISERS, REDUCTION_OPS
 from tensorprop.core.ranges import Letters, Place
@@ -128,7 +128,7 @@ def extents(system: System, shapes: Mapping[str, tuple[int, ...]]) -> Extents:
     longer one: nothing is stretched), OutOfRange (``W_{0,j}`` where W has no row), UnknownRange.
     """
     try:
-        return _Work(system, shapes).extents
+        return _Work(unrolled(system, "compute"), shapes).extents
     except TensorpropError as error:
         raise locate(error, system) from None
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from tensorprop.core.equation import Equation, System, equation, primal_axes, system
-from tensorprop.core.expr import Dim, Expr, Tensor
+from tensorprop.core.expr import Dim, Expr, Index, Tensor
 from tensorprop.errors import (
     EmptySpec,
     FreeIndexMismatch,
@@ -115,7 +115,9 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
         value = builder.right_side(tree, left, target.name)
         if builder.sizes:
             value = builder.rest_sized(value, _primal_sizes(target))
-        if value.free != left and (primal_axes(target) is None or value.free - left):
+        # a derivative has the axes of what it is of, and the start of a recurrence those of the whole
+        told = primal_axes(target) is not None or target.letters is None
+        if value.free != left and (not told or value.free - left):
             _mismatch(text, target, span, value)
         if value.binds.isdisjoint(left):
             found.append(Equation(target, value))
@@ -136,7 +138,7 @@ def _check(text: object, convention: str) -> None:
 
 
 def _mismatch(text: str, target: Tensor, span: tuple[int, int], value: Expr) -> None:
-    letters = target.letters or ()
+    letters = [s.name for s in target.subscripts if isinstance(s, Index)]
     missing = [c for c in letters if c not in value.free]
     if not missing:
         raise FreeIndexMismatch(

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import NoReturn
 
 from tensorprop.core.build import mul, number
-from tensorprop.core.expr import Index, Tensor
+from tensorprop.core.expr import Index, Number, Tensor
 from tensorprop.errors import (
     AmbiguousNotation,
     LimitExceeded,
@@ -77,13 +77,13 @@ class Reader(Words):
                 "write the tensor's name and indices: y_i = …",
             )
         node = tree.node
-        letters = node.letters
-        if letters is None:
+        letters = tuple(s.name for s in node.subscripts if isinstance(s, Index))
+        if any(not isinstance(s, (Index, Number)) for s in node.subscripts):
             self.fail(
                 RepeatedOutputIndex,
-                "an axis of the left side has a letter of its own",
+                "an axis of the left side has a letter of its own, or one place for the start of a recurrence",
                 span,
-                "write plain indices on the left, and a bracket such as [i = 0] on the right",
+                "write plain indices on the left, and shift those on the right: h_tj = … h_{t-1,j} …; h_{-1,j} = …",
             )
         if len(set(letters)) != len(letters):
             self._repeated(node, letters, span)

@@ -8,6 +8,7 @@ import pickle
 
 import pytest
 
+from tensorprop.calculus import adjoint, batch, derive, stabilise
 from tensorprop.core.build import (
     ONE,
     ZERO,
@@ -37,6 +38,7 @@ from tensorprop.errors import (
     UnknownName,
     UnknownRange,
 )
+from tensorprop.text import parse, show
 
 a, W, x = tensor("a", "i"), tensor("W", "i", "j"), tensor("x")
 
@@ -222,3 +224,25 @@ def test_unknown_names_are_told() -> None:
     with pytest.raises(UnknownName) as e:
         system([_step(0)])["q"]
     assert "x1" in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "outputs"),
+    [
+        ("h_tj = tanh(x_ti U_ij + h_{t-1,k} W_kj); h_{-1,j} = g_j", ("h",)),
+        ("h_tj = tanh(c_tj); c_tj = f_tj c_{t-1,j}; f_tj = σ(h_{t-1,k} B_kj); c_{-1,j} = 0; h_{-1,j} = 0", ("h",)),
+    ],
+)
+def test_recurrences_are_read_and_written_and_refused_elsewhere(text: str, outputs: tuple[str, ...]) -> None:
+    s = parse(text)
+    assert s.recurrent and parse(show(s)) is s and parse(show(s, ascii=True)) is s
+    assert s.outputs == outputs
+    for verb in (adjoint, stabilise, lambda s: derive(s, "U"), lambda s: batch(s, "n", over="x")):
+        with pytest.raises(Unsupported, match="recurrence"):
+            verb(s)
+
+
+@pytest.mark.parametrize("text", ["h_t = h_{t+1}", "h_t = h_t + x_t", "a_t = b_t; b_t = a_t", "h_tj = h_{j-1,t}"])
+def test_what_is_no_recurrence_is_a_circle(text: str) -> None:
+    with pytest.raises(CircularDefinition):
+        parse(text)
