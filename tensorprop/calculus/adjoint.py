@@ -14,7 +14,7 @@ from tensorprop.core.build import ONE, ZERO, add, fresh
 from tensorprop.core.equation import Equation, System, equation, system, unrolled
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Tensor
 from tensorprop.core.ranges import Ranges, infer
-from tensorprop.core.walk import dims_of, freshen, postorder, tells, transform, witness
+from tensorprop.core.walk import dims_of, freshen, tells, transform, witness
 from tensorprop.errors import UnknownName, UsageError, near
 from tensorprop.text.source import as_system
 
@@ -86,8 +86,8 @@ def _used(s: System, name: str) -> bool:
 def _variables(s: System, wrt: str | Iterable[str] | None) -> tuple[str, ...]:
     """The names asked for, checked; by default every input that occurs as a value."""
     if wrt is None:
-        smooth = {n.name for eq in s for n in postorder(eq.value) if isinstance(n, Tensor)}
-        return tuple(n for n in s.inputs if n in smooth and not _only_counts(s, n))
+        smooth = _smooth(s)
+        return tuple(n for n in s.inputs if n in smooth)
     names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
     if not names:
         raise UsageError("wrt names no variable", fix=f"name some of {', '.join(s.inputs)}")
@@ -97,18 +97,21 @@ def _variables(s: System, wrt: str | Iterable[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _only_counts(s: System, name: str) -> bool:
-    """Whether a tensor stands only where integers do: in brackets and in subscripts."""
+def _smooth(s: System) -> set[str]:
+    """The tensors that stand as values somewhere, and not only where integers do: in brackets and in subscripts."""
+    found: set[str] = set()
     for eq in s:
-        counted: set[Expr] = set()
-        for n in postorder(eq.value):
-            if isinstance(n, (Bracket, Tensor)):
-                counted.update(c for c in n.children if isinstance(c, Tensor))
-        parents = {c for n in postorder(eq.value) if not isinstance(n, (Bracket, Tensor)) for c in n.children}
-        for n in postorder(eq.value):
-            if isinstance(n, Tensor) and n.name == name and (n in parents or n is eq.value or n not in counted):
-                return False
-    return True
+        stack, seen = [eq.value], set[Expr]()
+        while stack:
+            n = stack.pop()
+            if n in seen:
+                continue
+            seen.add(n)
+            if isinstance(n, Tensor):
+                found.add(n.name)
+            elif not isinstance(n, Bracket):
+                stack.extend(n.children)
+    return found
 
 
 def _unknown(s: System, name: str) -> UnknownName:

@@ -37,6 +37,7 @@ from tensorprop.errors import (
     RankMismatch,
     UnknownName,
     UnknownRange,
+    Unsupported,
 )
 from tensorprop.text import parse, show
 
