@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.build import ONE, ZERO, add, fresh
 from tensorprop.core.equation import Equation, System, equation, system, unrolled
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Tensor
@@ -129,7 +130,7 @@ def _rule(s: System, name: str, shares: list[tuple[Tensor, Expr]], ranges: Range
     terms = [entry(t, freshen(g, frozenset(letters) - t.free), letters) for t, g in shares]
     target = Tensor(adjoint_name(name), tuple(Index(i) for i in letters))
     value = _own_sizes(freshen(add(*terms), frozenset(letters)), name, letters, ranges)
-    return equation(target, simplify_expr(value))
+    return equation(target, stable_expr(simplify_expr(value)))
 
 
 def _own_sizes(value: Expr, name: str, letters: tuple[str, ...], ranges: Ranges) -> Expr:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.build import ONE, add, fresh
 from tensorprop.core.equation import Equation, System, equation, unrolled
 from tensorprop.core.expr import Expr, Index, Tensor
@@ -27,7 +28,8 @@ def derive(s: System | Equation | str, wrt: str | Iterable[str], of: str | None 
 
     The axes of the result are the function's indices, then each variable's. ``wrt`` is ``"x_k"``, or bare ``"x"``
     (letters are then chosen), or several for higher and mixed derivatives, differentiated from left to right.
-    ``of`` names the output where the System has several; intermediates are put into the formula.
+    ``of`` names the output where the System has several; intermediates are put into the formula, and what that
+    makes of softmaxes and logarithms is written in its stable form.
 
     >>> print(derive("y = x_i A_ij x_j", wrt="x_k"))
     ∂y/∂x_k = (A_kj + A_jk) x_j
@@ -36,7 +38,7 @@ def derive(s: System | Equation | str, wrt: str | Iterable[str], of: str | None 
     """
     s = unrolled(as_system(s), "differentiate")
     name = _output(s, of)
-    letters, value = s[name].letters, expanded(s, name)
+    letters, value = s[name].letters, stable_expr(expanded(s, name))
     variables = (wrt,) if isinstance(wrt, str) else tuple(wrt)
     if not variables:
         raise UsageError("wrt names no variable", fix=f"name one of {', '.join(s.inputs)}")

@@ -206,7 +206,10 @@ def _without(t: Expr, common: Counter[Expr]) -> Expr:
             left[f] -= 1
         else:
             kept.append(f)
-    return sum_over(t.indices, mul(*kept)) if isinstance(t, Sum) else mul(*kept)
+    if not isinstance(t, Sum):
+        return mul(*kept)
+    c, rest = split(mul(*kept))
+    return mul(number(c), sum_over(t.indices, rest))
 
 
 def _aligned(terms: tuple[Expr, ...]) -> tuple[tuple[str, ...], list[Expr]] | None:
@@ -288,8 +291,11 @@ def merge_powers(e: Expr) -> Expr | None:
 
 @law("a_k (W_ij x_j) == a_k W_ij x_j", free="i k", because="a factor without the index may stand inside the sum")
 def widen_sum(e: Expr) -> Expr | None:
-    """Where every bound letter stands twice, the sum is understood: nothing needs a Σ or brackets."""
-    if not isinstance(e, Mul):
+    """Where every bound letter stands twice, the sum is understood: nothing needs a Σ or brackets.
+
+    A number alone stays before its Σ: ``p_t (g_t - Σ_u p_u g_u)`` says more than ``p_t (g_t - p_u g_u)``.
+    """
+    if not isinstance(e, Mul) or sum(not isinstance(f, Number) for f in e.factors) < 2:
         return None
     for k, f in enumerate(e.factors):
         if isinstance(f, Sum) and _understood(f):
@@ -323,7 +329,7 @@ def narrow_sum(e: Expr) -> Expr | None:
     bound = frozenset(e.indices)
     outside = [f for f in e.body.factors if not (f.free & bound)]
     inside = [f for f in e.body.factors if f.free & bound]
-    if not inside or not [f for f in outside if not isinstance(f, Number)]:
+    if not inside or not outside:
         return None
     return mul(*outside, sum_over(e.indices, mul(*inside)))
 

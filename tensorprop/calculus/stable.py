@@ -20,7 +20,7 @@ from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Reduce, Sum, Tenso
 from tensorprop.core.walk import transform
 from tensorprop.text.source import as_system
 
-__all__ = ["match", "stabilise"]
+__all__ = ["match", "stabilise", "stable_expr"]
 
 Look = Callable[[Expr], Expr]
 
@@ -47,6 +47,11 @@ def stabilise(s: System | Equation | str) -> System:
         new[eq.name] = eq if value is eq.value else equation(eq.target, value)
         defined[eq.name] = (eq.letters, new[eq.name].value)
     return system(new[eq.name] for eq in s)
+
+
+def stable_expr(e: Expr) -> Expr:
+    """The same for one expression, in which every name stands for itself."""
+    return transform(e, lambda n: _stable(n, lambda same: same))
 
 
 def _stable(e: Expr, look: Look) -> Expr:

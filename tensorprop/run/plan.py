@@ -113,6 +113,11 @@ class Plan:
         object.__setattr__(self, "peak", max((s.held for s in self.steps), default=0))
 
     @property
+    def order(self) -> tuple[str, ...]:
+        """What is done, step by step: ``("Σ_i a_bi W_ij", "#1_bj + b_j")``."""
+        return tuple(s.by for s in self.steps)
+
+    @property
     def largest(self) -> Step | None:
         """The step with the largest result."""
         return max(self.steps, key=lambda s: s.size, default=None)
