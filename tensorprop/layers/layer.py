@@ -452,14 +452,16 @@ def layer_of(page: Page, name: str, parameters: str | Iterable[str] = (), takes:
     return made
 
 
-def as_layer(x: Layer | System | Equation | str, convention: str = "strict") -> Layer:
-    """The Layer that is meant; in a text or a System, equations for a δ are its backward rules.
+def as_layer(x: Layer | type[Layer] | System | Equation | str, convention: str = "strict") -> Layer:
+    """The Layer that is meant, also by its class; in a text or a System, equations for a δ are its backward rules.
 
     >>> as_layer("z_j = a_i W_ij; δa_i = W_ij δz_j").written[0].name
     'δa'
     """
     if isinstance(x, Layer):
         return x
+    if isinstance(x, type) and issubclass(x, Layer):
+        return x()
     if isinstance(x, str):
         return layer_of(read(x, convention=convention), "Layer")
     return layer_of(read(as_system(x)), "Layer")

@@ -53,7 +53,8 @@ def parse_einsum(
 
     ``names`` call the operands, in one string or in a sequence; by default A, B, C …; ``out`` calls the result, by
     default Y. An ellipsis stands for axes whose number the spec does not tell: it needs ``ranks`` (axes per operand)
-    or ``shapes``. A place without an index is a scalar, where the operands are named.
+    or ``shapes``. A place without an index is a scalar: in front always, after others where the operands are named, or
+    their ranks or shapes told.
 
     >>> print(parse_einsum("bi,ij->bj", names="a W"))
     Y_bj = a_bi W_ij
@@ -61,6 +62,8 @@ def parse_einsum(
     t = A_ii
     >>> print(parse_einsum("...i,ij->...j", names="x W", ranks=(3, 2)))
     Y_opj = x_opi W_ij
+    >>> print(parse_einsum(",i->i", names="c x"))
+    Y_i = c x_i
 
     Errors: EmptySpec, BadArrow, EmptyOperand, InvalidEllipsis, RepeatedOutputIndex, FreeIndexMismatch (an output index
     that no operand has), OperandCount, RankMismatch, UnexpectedChar, ConfusableChar, ControlChar.
@@ -243,11 +246,12 @@ def _implicit(spec: str) -> str:
 
 
 def _refuse_empty(spec: str, places: list[tuple[int, int]], operands: int | None) -> None:
-    """A place with no index is a scalar, where as many operands are told; else a comma too many."""
+    """A place with no index is a scalar in front, or where as many operands are told; else a comma too many."""
     empty = [k for k, (start, end) in enumerate(places) if start == end]
-    if len(places) == 1 or not empty or operands == len(places):
+    slips = empty if operands is not None else [k for k in empty if any(a < b for a, b in places[:k])]
+    if len(places) == 1 or not slips or operands == len(places):
         return
-    k = empty[0]
+    k = slips[0]
     last = k == len(places) - 1
     commas = [i for i, c in enumerate(spec) if c == ","]
     at = commas[k - 1] if last else commas[k]

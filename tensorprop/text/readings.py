@@ -19,6 +19,9 @@ def alone(text: str, letter: str, letters: list[str], term: Term, holder: Tree, 
     """An index that stands once in a term and not on the left."""
     spot = _innermost(holder, letter)
     around = [sigma(letters) + _slice(text, term)]
+    k = next((k for k, f in enumerate(term.factors) if letter in f.open), 0)
+    if term.under is not None and term.under[k] and spot is not term.factors[k]:
+        around.append(_edited(text, term, _divisor(term, k, letter)))
     if spot is not holder and spot is not term:
         around.append(_edited(text, term, _inserted(spot, letter)))
     also = f", and so do {', '.join(letters[1:])}" if len(letters) > 1 else ""
@@ -96,6 +99,14 @@ def _inserted(spot: Tree, letter: str) -> list[tuple[int, int, str]]:
     if isinstance(spot, Plus):
         return [(spot.start, spot.start, sigma([letter]) + "("), (spot.end, spot.end, ")")]
     return [(spot.start, spot.start, sigma([letter]))]
+
+
+def _divisor(term: Term, k: int, letter: str) -> list[tuple[int, int, str]]:
+    """The edits that put a sum around a divisor, which is all that a sum after the last / can take."""
+    f = term.factors[k]
+    if k == len(term.factors) - 1:
+        return [(f.start, f.start, sigma([letter]))]
+    return [(f.start, f.start, "(" + sigma([letter])), (f.end, f.end, ")")]
 
 
 def _renamed(text: str, t: Tree, old: str, new: str) -> list[tuple[int, int, str]]:

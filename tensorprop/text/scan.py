@@ -95,6 +95,7 @@ _COMMANDS = {
     "prime": "q",
 }
 _SPACES = frozenset((",", ";", ":", "!", " ", "\n", "quad", "qquad", "displaystyle", "textstyle", "limits", "nolimits"))
+_LIMITS = frozenset(("limits", "nolimits"))
 _SIZES = frozenset(
     "left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr".split(),
 )
@@ -122,6 +123,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
+_DIGITS = re.compile(r"\s*([0-9])\s*([0-9])")
 _GROUP = re.compile(r"\s*\{([^{}]*)\}")
 _CONTINUES = frozenset((*_SIGNS, "frac")) - {")", "]", "}", "|"}  # a line that ends in one of these goes on
 
@@ -171,8 +173,19 @@ def scan(text: str) -> Tokens:
             if found is None:
                 if m[group][1:] in _SIZES:
                     pending = start
+                elif m[group][1:] in _LIMITS and _joined(ends, start):
+                    ends[-1] = end  # what stands under a sum follows it at once
                 continue
             kind, token, end = found
+            digits = _DIGITS.match(text, end) if kind == "frac" else None
+            if digits is not None:  # \frac12
+                braced = ("{", "n", "}")
+                kinds += ("frac", *braced, *braced)
+                texts += ("frac", "{", digits[1], "}", "{", digits[2], "}")
+                starts += (start, *[digits.start(1)] * 3, *[digits.start(2)] * 3)
+                ends += (end, *[digits.end(1)] * 3, *[digits.end(2)] * 3)
+                resume, pending = digits.end(), -1
+                continue
             resume = end
             if kind == "_{" or kind == "{":
                 depth += 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
+from typing import Any
 
 from tensorprop.core.build import reduce
 from tensorprop.core.equation import Equation, System, primal_axes
@@ -35,8 +36,10 @@ _COMMAND = {letter: word for word, letter in reversed(GREEK.items())}
 _LABEL_LIKE = re.compile(rf"[{LETTERS}0-9][{LETTERS}0-9+\-, ]*")
 
 
-def show(x: Expr | Equation | System, ascii: bool = False) -> str:
-    """The text of an expression, an Equation or a System, one equation a line; ``parse(show(s)) is s``.
+def show(x: Any, ascii: bool = False) -> str:
+    """The text of an expression, an Equation, a System or a layer, one equation a line; ``parse(show(s)) is s``.
+
+    A text is read first, and comes out as this library writes it.
 
     ``ascii=True`` writes it with the characters of an ASCII terminal; that parses to the same object too.
 
@@ -56,8 +59,12 @@ def show(x: Expr | Equation | System, ascii: bool = False) -> str:
             return "\n".join(_equation(eq, ascii, names, defines_delta) for eq in x.equations)
         case Equation():
             return _equation(x, ascii, frozenset(x.inputs), x.name == "δ")
-        case _:
+        case Expr():
             return _Printer(x, (), ascii, _names(x), False).text()
+        case _:
+            from tensorprop.text.source import as_system  # it needs the parser, which no printer does
+
+            return show(as_system(x), ascii)
 
 
 def _names(e: Expr) -> frozenset[str]:
@@ -440,6 +447,8 @@ class _Printer:
         else:
             opened, closed, soft = gathered((b, x))
             inner = x.text() if x.size < 200 else ""
+            if isinstance(base, Tensor) and base.name == "e" and not base.subscripts:  # e^x is refused
+                held = _Shown(ATOM, ("(", held, ")"))
             if isinstance(exponent, Tensor) and not exponent.subscripts and inner.isalnum() and inner != "T":
                 up = (f"^{inner}",)
             elif tensor and inner == "T":

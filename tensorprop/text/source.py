@@ -19,6 +19,8 @@ def as_system(x: Any) -> System:
         return parse(x)
     if isinstance(x, Equation):
         return system([x])
+    if isinstance(x, type) and hasattr(x, "forward"):  # the class of a layer
+        x = x()
     inner = getattr(x, "system", None)
     if isinstance(inner, System):
         return inner

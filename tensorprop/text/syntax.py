@@ -22,7 +22,7 @@ from tensorprop.errors import (
     UnexpectedEnd,
 )
 from tensorprop.text.cursor import MAX_DIGITS, MAX_OPERANDS, RELATIONS
-from tensorprop.text.scan import raised
+from tensorprop.text.scan import LETTERS, raised
 from tensorprop.text.subscripts import LABEL
 from tensorprop.text.terms import Apply, Leaf, Plus, Power, Relate, Term, Tree
 from tensorprop.text.words import AFTER, STARTS, Words
@@ -270,6 +270,7 @@ class Reader(Words):
                 exponent = self.exponent(p)
                 if isinstance(base, Leaf) and isinstance(base.node, Tensor) and self.starts[first] == base.start:
                     self._no_transpose(base, exponent, p)
+                    self._no_exponential(base, exponent, first)
                 base = self._power(base, exponent, first)
             else:
                 return base
@@ -283,6 +284,18 @@ class Reader(Words):
                 "a transpose, or the power T?",
                 (self.starts[p], self.ends[self.p - 1]),
                 f"index notation has no transpose, swap the indices: A_ji; the power is `({shown})^T`",
+            )
+
+    def _no_exponential(self, base: Leaf, exponent: Tree, first: int) -> None:
+        """``e^{x_i}``, by which people mean the exponential function."""
+        digits = isinstance(exponent, Leaf) and isinstance(exponent.node, Number)
+        shown = self.text[exponent.start : exponent.end]
+        if base.node is Tensor("e", ()) and not digits and re.search(f"[{LETTERS}]", shown):
+            self.fail(
+                AmbiguousNotation,
+                "the exponential function, or a power of the tensor e?",
+                (self.starts[first], self.ends[self.p - 1]),
+                f"write `exp({shown})`, or `(e)^({shown})` for the power",
             )
 
     def _raised(self, base: Tree, run: str, first: int, p: int) -> Tree:

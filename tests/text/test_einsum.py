@@ -53,6 +53,14 @@ def test_the_output_has_the_name_that_it_is_given() -> None:
 def test_a_place_without_an_index_is_a_scalar_where_it_is_named() -> None:
     assert show(parse_einsum(",i->i", names="a x")) == "Y_i = a x_i"
     assert show(parse_einsum("i,,j->ij", ranks=(1, 0, 1))) == "Y_ij = A_i B C_j"
+    assert show(parse_einsum("ij,->ij", names="A c")) == "Y_ij = A_ij c"
+
+
+@pytest.mark.parametrize(
+    "spec, shown", [(",i->i", "Y_i = A B_i"), (",,i->", "Y = Σ_i A B C_i"), (",->", "Y = A B"), ("->", "Y = A")]
+)
+def test_a_scalar_in_front_needs_no_name(spec: str, shown: str) -> None:
+    assert show(parse_einsum(spec)) == shown
 
 
 @pytest.mark.parametrize(
@@ -88,7 +96,8 @@ def test_an_ellipsis_is_written_out_where_ranks_are_told(spec: str, kwargs: dict
         ("ij->i->", {}, "BadArrow", (5, 7), "one arrow"),
         ("ij,->ij", {}, "EmptyOperand", (2, 3), "trailing"),
         ("ij,->ij", {"names": "A"}, "EmptyOperand", (2, 3), "1 operand"),
-        (",ij->ij", {}, "EmptyOperand", (0, 1), "leading"),
+        (",ij->ij", {"names": "A"}, "EmptyOperand", (0, 1), "leading"),
+        (",ij,->ij", {}, "EmptyOperand", (3, 4), "trailing"),
         ("ij,,jk->ik", {}, "EmptyOperand", (3, 4), "doubled"),
         ("i..,j->ij", {}, "InvalidEllipsis", (1, 3), "three dots"),
         ("....i->i", {}, "InvalidEllipsis", (0, 4), "three dots"),
