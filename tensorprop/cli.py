@@ -8,6 +8,7 @@ it runs.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
@@ -50,9 +51,10 @@ def _argument(text: str) -> str:
 
 
 def _text(equations: Sequence[str], files: Sequence[str]) -> str:
-    """The equations, in the order arguments, files, standard input."""
-    parts = [_argument(e) for e in equations if e != "-"]
-    for name in files:
+    """The equations, in the order arguments, files, standard input. An argument that names a file is read."""
+    named = [e for e in equations if "=" not in e and "->" not in e and e != "-" and os.path.isfile(e)]
+    parts = [_argument(e) for e in equations if e != "-" and e not in named]
+    for name in (*named, *files):
         if name == "-":
             continue
         try:

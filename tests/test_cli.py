@@ -194,3 +194,10 @@ def test_a_closed_pipe_is_no_crash() -> None:
     text = "\n".join(f"y{n}_i = A_ij x{n}_j" for n in range(5000))
     done = subprocess.run(["sh", "-c", command], input=text.encode(), capture_output=True, check=False)
     assert b"Traceback" not in done.stderr and b"BrokenPipe" not in done.stderr
+
+
+def test_an_argument_that_names_a_file_is_read(tmp_path: Path) -> None:
+    page = tmp_path / "layer.tp"
+    page.write_text("z_j = a_i W_ij", encoding="utf-8")
+    result = CliRunner().invoke(main, ["parse", str(page)])
+    assert (result.exit_code, result.output) == (0, "z_j = a_i W_ij\n")

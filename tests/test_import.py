@@ -32,6 +32,11 @@ def test_parsing_and_deriving_load_nothing_heavy() -> None:
     assert heavy_after(SYMBOLIC) == set()
 
 
+def test_formulas_and_derivations_load_no_jax() -> None:
+    code = "import tensorprop as tp; str(tp.formula('ij,jk->ik')), str(tp.explain('z_j = a_i W_ij', wrt='a'))"
+    assert heavy_after(code) == {"numpy"}
+
+
 def test_the_check_can_fail() -> None:
     assert heavy_after("import numpy") == {"numpy"}
     assert {"jax", "numpy"} <= heavy_after("import tensorprop as tp; tp.compile('y_i = exp(x_i)')")

@@ -28,7 +28,7 @@ from functools import cache
 from tensorprop.core.build import bracket, fresh, mul, reduce, remake, rename, sum_over
 from tensorprop.core.expr import Bracket, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.names import MATRIX_OPS
-from tensorprop.core.walk import fold, freshen, witness
+from tensorprop.core.walk import fold, freshen, tells, witness
 from tensorprop.errors import NotDifferentiable
 from tensorprop.text import parse_expression
 
@@ -152,7 +152,14 @@ def _instance(text: str, node: Reduce, given: Mapping[str, Expr], at: tuple[Expr
                 pairs = zip(letters[run], letters[second], strict=True)
                 return mul(*(bracket(relation, Index(i), Index(j)) for i, j in pairs))
             case Sum(indices=(run,)):
-                return sum_over(letters[run], *children)
+                # a letter that only brackets have keeps the range of u by one more, which is always true
+                pairs = zip(node.indices, letters[run], strict=True)
+                kept = [
+                    bracket("<", Index(j), witness(node.body, i))
+                    for i, j in pairs
+                    if j in children[0].free and not tells(children[0], j) and tells(node.body, i, by_ties=False)
+                ]
+                return sum_over(letters[run], mul(*children, *kept))
             case Reduce(op=op, indices=(run,)):
                 return reduce(op, letters[run], children[0])
             case _:

@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import islice
 from math import gcd, lcm
 
 from tensorprop.calculus.rewrite import Law, law
 from tensorprop.core.build import MAX_EXPONENT, add, bracket, mul, number, power, reduce, rename, substitute, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.walk import freshen, tells, witness
+from tensorprop.core.walk import freshen, postorder, tells, witness
 from tensorprop.errors import UnknownRange
 
 __all__ = ["SIMPLIFY"]
+
+_LONG = 200  # nodes; like terms are looked for in shorter ones
 
 
 def factors(e: Expr) -> tuple[Expr, ...]:
@@ -108,9 +111,16 @@ def meet_bracket(e: Expr) -> Expr | None:
 
 
 # --------------------------------------------------------------------------- collecting
-def _key(e: Expr) -> Expr:
-    """A form in which like terms are the same object: factors sorted, bound letters called after their places."""
-    return canonical(e)
+def _key(e: Expr) -> object:
+    """A form in which like terms are the same object: factors sorted, bound letters called after their places.
+
+    A long term is like another only where it has the same factors over the same letters: to multiply out what is
+    hundreds of nodes large would cost more than it could show.
+    """
+    if sum(1 for _ in islice(postorder(e), _LONG)) < _LONG:
+        return canonical(e)
+    body = e.body if isinstance(e, Sum) else e
+    return e.indices if isinstance(e, Sum) else (), frozenset(Counter(factors(body)).items())
 
 
 def _sketch(t: Expr) -> tuple[object, ...]:
@@ -131,12 +141,12 @@ def collect(e: Expr) -> Expr | None:
     alike = Counter(map(_sketch, e.terms))
     if len(alike) == len(e.terms):
         return None
-    total: dict[Expr, Fraction] = {}
-    first: dict[Expr, Expr] = {}
+    total: dict[object, Fraction] = {}
+    first: dict[object, Expr] = {}
     for t in e.terms:
         c, rest = split(t)
         k = _key(rest) if alike[_sketch(t)] > 1 else rest
-        ck, k = split(k)
+        ck, k = split(k) if isinstance(k, Expr) else (Fraction(1), k)
         if not ck:
             continue
         total[k] = total.get(k, Fraction(0)) + c * ck

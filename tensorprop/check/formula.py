@@ -7,7 +7,8 @@ different sizes, what the index notation gives. The search is `render`'s, the re
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import product
 from typing import Any, Literal
@@ -16,7 +17,7 @@ import numpy as np
 
 from tensorprop.core.build import add, call, mul, number
 from tensorprop.core.equation import Equation, System, equation, primal_axes, system, unrolled
-from tensorprop.core.expr import Call, Dim, Expr, Index, Reduce, Tensor
+from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Reduce, Tensor
 from tensorprop.core.names import FUNCTION_ARITY, MATRIX_OPS
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, transform
@@ -43,7 +44,7 @@ def formula(
     x: object,
     layout: Literal["column", "row"] = "column",
     *,
-    names: str | Mapping[str, str] | None = None,
+    names: str | Sequence[str] | Mapping[str, str] | None = None,
     samples: Literal["rows", "columns"] = "rows",
     batch: str = "b",
     derivative: Literal["denominator", "numerator"] = "denominator",
@@ -80,15 +81,18 @@ def formula(
     _one_of("derivative", derivative, "denominator", "numerator")
     if adjoint not in ("δ", "δz", "z̄", "bar") and not (adjoint.startswith("∂") and "/" in adjoint):
         raise UsageError(f"no way to write an adjoint as {adjoint!r}", fix='adjoint is "δz", "∂E/∂z" or "z̄"')
-    spec = isinstance(x, str) and "=" not in x and "->" in x
+    spec = isinstance(x, str) and "=" not in x and ("->" in x or "→" in x or _SPEC.fullmatch(x) is not None)
     shown: dict[str, str] = {}
     if spec:
         if isinstance(names, Mapping):
             raise UsageError("an einsum spec takes the names of its operands", fix='names="A B"')
         s = _of_spec(str(x), names)
     else:
-        if isinstance(names, str):
+        if names is not None and not isinstance(names, Mapping):
             raise UsageError("names for equations are pairs", fix='names={"a": "A"}')
+        for name in (names or {}).values():
+            if not isinstance(name, str) or not _SHOWN.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise UsageError(f"{name!r} is not a name", fix="a name is letters and digits, such as W or W^(k)")
         s, shown = unrolled(_system(x), "turn into matrices"), dict(names or {})
     convention = Convention(layout, samples, derivative, adjoint, batch, bold, shown)
     chosen = None if carry is None else tuple(carry.split()) if isinstance(carry, str) else tuple(carry)
@@ -98,13 +102,20 @@ def formula(
     return found
 
 
+# What can only be an einsum spec without its arrow, which `parse_einsum` asks for.
+_SPEC = re.compile(r"[A-Za-z.\s]*,[A-Za-z.,\s]*|[a-z]{1,8}")
+
+
+_SHOWN = re.compile(r"[^\W\d_]\w*[′″']*(?:\^\([\w+−-]*\))?")
+
+
 def _one_of(option: str, value: str, *known: str) -> None:
     if value not in known:
         raise UsageError(f"{option}={value!r}", fix=f"{option} is {' or '.join(map(repr, known))}")
 
 
-def _of_spec(spec: str, names: str | None) -> System:
-    called = names.split() if names is not None else None
+def _of_spec(spec: str, names: str | Sequence[str] | None) -> System:
+    called = names.replace(",", " ").split() if isinstance(names, str) else None if names is None else list(names)
     taken = set(called or "ABCDEFGHIJKLMNOPQRSTUVW")
     out = next(n for n in ("Y", "Z", "R", *(f"Y{n}" for n in range(len(taken) + 1))) if n not in taken)
     return parse_einsum(spec, names=called, out=out)
@@ -118,6 +129,8 @@ def _system(x: object) -> System:
             return x
         case Equation():
             return system([x])
+        case type() if hasattr(x, "forward"):
+            return _system(x())
         case _:
             forward, rules = getattr(x, "system", None), getattr(x, "rules", None)
             if isinstance(forward, System) and isinstance(rules, System):
@@ -140,8 +153,9 @@ def _agree(line: Line) -> None:
     plain, inverses = _without_inverses(eq)
     if plain is None:
         return
-    for seed in range(3):
-        arrays = _arrays(system([eq]), seed)
+    ties = _asks_for_ties(eq)
+    for seed in range(3 if not ties else _PATIENCE):
+        arrays = _arrays(system([eq]), seed, ties)
         given = dict(arrays)
         for name, (inner, op) in inverses.items():
             matrix = evaluate(system([inner]), {k: given[k] for k in system([inner]).inputs})[inner.name]
@@ -153,14 +167,33 @@ def _agree(line: Line) -> None:
         finite = np.isfinite(want)
         scale = float(np.max(np.abs(want[finite]), initial=0.0))
         close = np.isclose(got, want, rtol=1e-7, atol=1e-9 * max(scale, 1e-3), equal_nan=True)
+        undefined = ties and got.shape == want.shape and bool(np.any(finite & np.isnan(got)))
+        if undefined:  # 0/0 in matrices where a bracket is 0 and asks for nothing more; the next draw may have none
+            close |= np.isnan(got)
         if got.shape != want.shape or not bool(np.all(close)):
             raise WrongFormula(
                 f"the formula for {line.equation.name} is not what its equation says",
                 known=f"{line.equation} gives {want.ravel()[:4]}\n{_text(line)} gives {got.ravel()[:4]}",
                 fix="please report it: nothing was shown",
             )
-        if bool(np.all(finite)) and want.size and len(infer(system([eq])).classes()) <= _FEW:
+        if undefined:
+            continue
+        if bool(np.all(finite)) and want.size and (ties or len(infer(system([eq])).classes()) <= _FEW):
             return
+
+
+_PATIENCE = 20  # draws until every bracket that asks whether two entries are equal is met
+
+
+def _asks_for_ties(eq: Equation) -> bool:
+    """Whether entries are compared with ``=``, as in the rule for a maximum: random numbers would never be equal."""
+    return any(
+        isinstance(e, Bracket)
+        and e.relation in "=≠"
+        and not isinstance(e.left, Index)
+        and not isinstance(e.right, Index)
+        for e in postorder(eq.value)
+    )
 
 
 def _text(line: Line) -> str:
@@ -205,8 +238,8 @@ def _without_inverses(eq: Equation) -> tuple[Equation | None, dict[str, tuple[Eq
     return Equation(eq.target, value) if made else eq, made
 
 
-def _arrays(s: System, seed: int) -> dict[str, Array]:
-    """Random inputs; axes that no index joins have different sizes."""
+def _arrays(s: System, seed: int, ties: bool = False) -> dict[str, Array]:
+    """Random inputs; axes that no index joins have different sizes. ``ties``: many entries are equal."""
     ranges = infer(s)
     rng = np.random.default_rng(seed)
     classes = ranges.classes()
@@ -217,7 +250,10 @@ def _arrays(s: System, seed: int) -> dict[str, Array]:
     for name in s.inputs:
         rank = _rank(s, name)
         shape = tuple(sizes.get((name, k), 2) for k in range(rank))
-        draw = rng.normal(size=shape) if seed == 1 else rng.uniform(0.2, 0.9, size=shape)
+        if ties:
+            draw = rng.integers(1, 3, size=shape) / 2.0
+        else:
+            draw = rng.normal(size=shape) if seed == 1 else rng.uniform(0.2, 0.9, size=shape)
         out[name] = draw + (2.0 * np.eye(*shape) if len(shape) == 2 and shape[0] == shape[1] and seed == 0 else 0.0)
     return out
 
@@ -307,8 +343,9 @@ class _Interpreter:
                 return self._along(op, self.value(of), over, keeps)
             case m.Trace(of):
                 return float(np.trace(_square(self.value(of))))
-            case m.Diagonal(of):
-                return np.diag(_square(self.value(of)))[:, None]
+            case m.Diagonal(of, lies):
+                entries = np.diag(_square(self.value(of)))
+                return entries[None, :] if lies == "row" else entries[:, None]
             case m.Diag(of):
                 return np.diag(np.ravel(self.value(of)))
             case m.Norm(of):

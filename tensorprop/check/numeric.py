@@ -282,6 +282,7 @@ class _Evaluation:
         """How far a letter that is free in ``body`` runs."""
         found = self._along(letter, body)
         found = self._beside(letter, body, sizes) if found is None else found
+        found = self._below(letter, body) if found is None else found
         if found is None:
             raise UnknownRange(f"no tensor tells the range of {letter}", about=body)
         return found
@@ -317,6 +318,16 @@ class _Evaluation:
                     found = sizes.get(partner, self._along(partner, body))
                     if found is not None:
                         return found
+                case _:
+                    pass
+        return None
+
+    def _below(self, letter: str, body: Expr) -> int | None:
+        """As far as a bracket ``[letter < dim(x, 0)]`` says."""
+        for n in postorder(body):
+            match n:
+                case Bracket("<", Index(name), Dim(tensor, axis)) if name == letter:
+                    return int(self.arrays[tensor].shape[axis])
                 case _:
                     pass
         return None

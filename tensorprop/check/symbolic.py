@@ -69,9 +69,10 @@ class Laws:
         factors = n.body.factors if isinstance(n.body, Mul) else (n.body,)
         for f in factors:
             others = [g for g in factors if g is not f]
-            elsewhere = frozenset[str]().union(*(g.free for g in others))
+            elsewhere = frozenset[str]().union(*(g.free for g in others if not _limits(g, n.indices)))
             for letters, total in self._adds_up(f, frozenset(n.indices) - elsewhere):
                 left = tuple(i for i in n.indices if i not in letters)
+                others = [g for g in others if not _limits(g, letters)]
                 return sum_over(left, mul(total, *others))
         return n
 
@@ -90,6 +91,15 @@ class Laws:
                             yield letters, ONE
             case _:
                 pass
+
+
+def _limits(f: Expr, letters: Iterable[str]) -> bool:
+    """Whether ``f`` says the range of a letter and nothing else: ``[c < dim(s, 1)]``."""
+    match f:
+        case Bracket("<", Index(name), Dim()) | Bracket(">", Dim(), Index(name)):
+            return name in letters
+        case _:
+            return False
 
 
 def _exponential(n: Expr) -> Expr:

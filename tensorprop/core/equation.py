@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from tensorprop.core.build import rename, sum_over
-from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Interned, Number, Tensor, node
+from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Interned, Number, Tensor, node
 from tensorprop.core.walk import freshen, postorder
 from tensorprop.errors import (
     CircularDefinition,
@@ -320,10 +320,21 @@ def _shape_names(eq: Equation) -> list[str]:
     if axes is None:
         return []
     told: set[str] = set()
+    ties: list[set[str]] = []
     for e in postorder(eq.value):
         if isinstance(e, Tensor):
             told.update(e.letters or ())
-    return [name for (name, _), i in zip(axes, eq.letters, strict=True) if i not in told]
+        elif isinstance(e, Bracket) and e.relation == "=" and isinstance(e.left, Index) and isinstance(e.right, Index):
+            ties.append({e.left.name, e.right.name})
+    needed: list[str] = []
+    for (name, _), i in reversed(list(zip(axes, eq.letters, strict=True))):  # the variable before the function
+        alike = {i}
+        for _ in ties:
+            alike.update(*(t for t in ties if t <= frozenset(eq.letters) and t & alike))
+        if alike.isdisjoint(told):
+            needed.append(name)
+            told.add(i)
+    return needed[::-1]
 
 
 def _names_in(value: Expr) -> dict[str, None]:

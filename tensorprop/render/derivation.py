@@ -42,6 +42,7 @@ LAWS_OF_CHANGE: dict[str, Math] = {
         "∂E/∂x_k = Σ_j ∂E/∂v_j ∂v_j/∂x_k",
         r"\frac{\partial E}{\partial x_k} = \sum_j \frac{\partial E}{\partial v_j} \frac{\partial v_j}{\partial x_k}",
     ),
+    "definition": Math("δx_k = ∂E/∂x_k", r"\delta x_k = \frac{\partial E}{\partial x_k}"),
     "entry": Math("∂x_j/∂x_k = [j = k]", r"\frac{\partial x_j}{\partial x_k} = [j = k]"),
     "insertion": Math(
         "Σ_j a_j (Σ_i b_ij) = Σ_ji a_j b_ij", r"\sum_j a_j \left(\sum_i b_{ij}\right) = \sum_{ji} a_j b_{ij}"
@@ -281,8 +282,21 @@ class _Words:
         through = [local.forward.target for local in p.locals]
         if n == 1:
             (v,) = through
+            if isinstance(p.chain.value, Tensor):
+                return Step(
+                    "chain",
+                    "Definition",
+                    (p.chain,),
+                    "definition",
+                    LAWS_OF_CHANGE["definition"],
+                    say("{x} enters the error {v} itself: there is nothing in between.", x=entry(x), v=entry(v)),
+                )
             if not v.letters:
-                reason = say("{x} enters {v} itself: this is the definition.", x=entry(x), v=entry(v))
+                reason = say(
+                    "{x} reaches the error through {v} only, which is one number: there is nothing to sum over.",
+                    x=whole(p.name),
+                    v=entry(v),
+                )
             else:
                 reason = say(
                     "{x} reaches the error through {v} only. A change of {e} may change {y} for every {j}; what all of "
@@ -393,9 +407,9 @@ class _Words:
                 )
             )
         aim = rename(p.rule.value, dict(zip(p.rule.letters, p.letters, strict=True)))
-        title = "Name the indices as in the forward equation"
+        title = "Name the indices as in the forward equation" if pairs else "Put the factors in order"
         if _terms(aim) < _terms(last.value):
-            title = "Take out what is common, name the indices"
+            title = "Take out what is common" + ", name the indices" * bool(pairs)
             parts.append(
                 say("A factor without the summed index stands before its Σ, and a factor of every term before all.")
             )

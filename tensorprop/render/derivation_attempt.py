@@ -16,6 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NamedTuple
 
 from tensorprop.calculus.functions import is_known, slope
@@ -36,7 +37,7 @@ from tensorprop.core.build import (
 )
 from tensorprop.core.canon import same
 from tensorprop.core.equation import Equation, System, equation
-from tensorprop.core.expr import Call, Expr, Index, Sum, Tensor
+from tensorprop.core.expr import Call, Expr, Index, Mul, Number, Sum, Tensor
 from tensorprop.core.names import FUNCTION_ALIASES
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import inline, postorder, tensors_of, transform
@@ -45,6 +46,7 @@ from tensorprop.errors import (
     ParseError,
     RankMismatch,
     SpecTooLong,
+    TensorpropError,
     UnexpectedChar,
     UnexpectedEnd,
     UnknownName,
@@ -508,6 +510,7 @@ class _Judge:
         self._rule = c.eq
         self._system = s
         self._text = text
+        self._body = body
         self._types = _Types(s, convention)
         self._axes = axes_of(s)
         self._shown = matrix(c.eq, convention)
@@ -568,7 +571,31 @@ class _Judge:
                 sa=self._shape(a),
                 sb=self._shape(b),
             )
+        yield from self._one_turn()
         yield from self._instead()
+
+    def _one_turn(self) -> Iterator[Sentence]:
+        """Whether one transpose more, or one fewer, makes the formula the rule."""
+        tokens = _tokens(self._body)
+        for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+            known = token.text.removeprefix("δ") in self._system.names
+            if token.kind != "name" or not known or self._system.rank(token.text.removeprefix("δ")) != 2:
+                continue
+            turned_ = after is not None and after.kind == "turn"
+            at, end = after.span if after is not None and turned_ else (token.span[1],) * 2
+            other = _Judge.__new__(_Judge)
+            other.__dict__.update(self.__dict__, _types=_Types(self._system, self._convention))
+            try:
+                typed = _Reader(
+                    self._body[:at] + ("" if turned_ else "ᵀ") + self._body[end:], other._name, other._types
+                )
+                right = other._compared(typed.formula())[1]
+            except (_Misfit, TensorpropError):
+                continue
+            if right:
+                text = "{W} is transposed, and should not be." if turned_ else "{W} should be transposed, and is not."
+                yield say(text, W=whole(token.text))
+                return
 
     def _instead(self) -> Iterator[Sentence]:
         """What the rule is, and why no other order would do."""
@@ -689,6 +716,15 @@ class _Judge:
             yield say("What should not be there: {m}.", m=listed([_called(n) for n in extra]))
         if missing or extra:
             return
+        front, wanted = _coefficient(value), _coefficient(self._rule.value)
+        if front and front != wanted and same(mul(number(wanted / front), value), self._rule.value):
+            if front == -wanted:
+                yield say("The sign is wrong.")
+            else:
+                yield say(
+                    "The number in front is {a}, and should be {b}.", a=entry(number(front)), b=entry(number(wanted))
+                )
+            return
         for t in dict.fromkeys(tensors_of(self._rule.value)):
             there = next((u for u in tensors_of(value) if u.name == t.name), None)
             if there is None or len(t.subscripts) != 2:
@@ -736,6 +772,18 @@ def _taken(e: Expr) -> dict[str, tuple[str, ...]]:
         for n in postorder(e)
         if isinstance(n, Call) and n.function != "power"
     }
+
+
+def _coefficient(e: Expr) -> Fraction:
+    """The number in front."""
+    body = e.body if isinstance(e, Sum) else e
+    found = Fraction(1)
+    for f in body.factors if isinstance(body, Mul) else (body,):
+        if isinstance(f, Number):
+            found *= f.value
+        elif isinstance(f, Sum):
+            found *= _coefficient(f)
+    return found
 
 
 def _summed_axis(value: Expr, t: Tensor) -> int | None:

@@ -266,11 +266,16 @@ def markdown(d: Derivation, level: int = 2) -> str:
     return _slim(out)
 
 
+def _barless(latex: str) -> str:
+    r"""``|`` and ``\|`` by name."""
+    return latex.replace(r"\|", r"\Vert ").replace("|", r"\vert ")
+
+
 def _table(rows: Sequence[tuple[Math, Math | None]]) -> list[str]:
     """Entry by entry on the left, in vectors and matrices on the right; a bar in a cell would end it."""
     out = ["| entry by entry | in vectors and matrices |", "|---|---|"]
     for one, other in rows:
-        cells = (f"${m.latex}$".replace("|", r"\vert ") if m is not None else "" for m in (one, other))
+        cells = (f"${_barless(m.latex)}$" if m is not None else "" for m in (one, other))
         out.append(f"| {' | '.join(cells)} |")
     return out
 

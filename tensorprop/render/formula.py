@@ -75,13 +75,19 @@ class Formula:
     def latex(self) -> str:
         """LaTeX for math mode, without environments."""
         suffix = r" \quad (\mathrm{{for\ every}}\ {})"
-        return self._joined(latex.show, lambda eq, s: index.written(eq, "latex", s), suffix, r", \quad ")
+        return self._joined(
+            latex.show, lambda eq, s: index.written(eq, "latex", s), suffix, r", \quad ", noted=_latex_note
+        )
 
     @property
     def typst(self) -> str:
         """Typst's math notation."""
         return self._joined(
-            typst.show, lambda eq, s: index.written(eq, "typst", s), ' quad "(for every {})"', ", quad "
+            typst.show,
+            lambda eq, s: index.written(eq, "typst", s),
+            ' quad "(for every {})"',
+            ", quad ",
+            noted=lambda note: f' quad "{note.strip(" ,")}"' if note else "",
         )
 
     @property
@@ -108,6 +114,7 @@ class Formula:
         suffix: str,
         comma: str,
         terminal: bool = False,
+        noted: Callable[[str], str] = str,
     ) -> str:
         style = self._style()
         shown: list[str] = []
@@ -115,7 +122,7 @@ class Formula:
             if line.right is None or line.left is None:
                 shown.append(fallback(line.equation, style))
                 continue
-            right = show(line.right, style) + (line.note if terminal else "")
+            right = show(line.right, style) + (line.note if terminal else noted(line.note))
             shown.append(right if self.bare else f"{show(line.left, style)} = {right}")
         carried = {line.carried for line in self.lines}
         if len(carried) == 1:
@@ -138,6 +145,12 @@ class Formula:
                 text = numpy.code(line.right, dialect, line.carried, target)
             out.append(text if self.bare else f"{numpy.identifier(line.equation.name)} = {text}")
         return "\n".join(out)
+
+
+def _latex_note(note: str) -> str:
+    """How a result of higher order is to be read, upright."""
+    words = note.strip(" ,").replace("–", "-").replace(" ", r"\ ")
+    return rf" \quad \mathrm{{{words}}}" if words else ""
 
 
 def render(s: System, convention: Convention, carry: tuple[str, ...] | None = None, bare: bool = False) -> Formula:

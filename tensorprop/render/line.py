@@ -42,8 +42,6 @@ def shown(t: Tensor) -> str:
     return t.name + ("_" + "".join(letters) if all(len(i) == 1 for i in letters) else f"[{', '.join(letters)}]")
 
 
-
-
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -60,5 +58,3 @@ def joined(words: list[str]) -> str:
 def are(words: list[str]) -> str:
     """``is`` or ``are``."""
     return "is" if len(words) == 1 else "are"
-
-

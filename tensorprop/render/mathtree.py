@@ -283,13 +283,14 @@ class Trace(Tree):
 
 @dataclass(frozen=True, slots=True)
 class Diagonal(Tree):
-    """``diag(A)``: the column of a matrix's diagonal."""
+    """``diag(A)``: the vector of a matrix's diagonal, a column or a row as vectors are."""
 
     of: Tree
+    lies: Kind = "column"
 
     @property
     def kind(self) -> Kind:
-        return "column"
+        return self.lies
 
 
 @dataclass(frozen=True, slots=True)

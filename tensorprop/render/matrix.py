@@ -238,7 +238,9 @@ class _Conversion:
             case "row", [i]:
                 return Piece(frozenset(letters), closed({(None, i): [Form(name, cost, place)]}))
             case "matrix", [i, j] if i == j:
-                return Piece(frozenset(letters), closed({(i, None): [Form(m.Diagonal(name), cost + 2, place)]}))
+                lies: m.Kind = "row" if self._rows else "column"
+                sign = (None, i) if self._rows else (i, None)
+                return Piece(frozenset(letters), closed({sign: [Form(m.Diagonal(name, lies), cost + 2, place)]}))
             case "matrix", [i, j]:
                 return Piece(frozenset(letters), closed({(i, j): [Form(name, cost, place)]}))
             case _:
@@ -252,7 +254,15 @@ class _Conversion:
         if kept and gone:
             return f"{head}: {joined(kept)} stay{'s' * (len(kept) == 1)} and {joined(gone)} {are(gone)} summed"
         if gone:
-            return f"{head}: {joined(gone)} {are(gone)} summed, and each with another factor"
+            body = self._eq.value.body if isinstance(self._eq.value, Sum) else self._eq.value
+            others = [o for o in tensors_of(self._eq.value) if o is not t]
+            if isinstance(body, Mul) and body.factors.count(t) > 1:
+                others.append(t)
+            if not any(set(o.letters or ()) & set(gone) for o in others):
+                return f"{head}: {joined(gone)} {are(gone)} summed in {shown(t)} alone"
+            if any(set(gone) <= set(o.letters or ()) for o in others):
+                return f"{head}: {joined(gone)} {are(gone)} summed, all with one other factor of as many indices"
+            return f"{head}: {joined(gone)} {are(gone)} summed, and with different factors"
         return f"{head}: {joined(kept)} all stay"
 
     def _bracket(self, e: Bracket) -> Piece:
@@ -267,9 +277,7 @@ class _Conversion:
             isinstance(side, (Tensor, Number, Call, Dim)) for side in (e.left, e.right)
         ):
             raise NoMatrix(f"the bracket {e} compares indices, not entries")
-        return self._elementwise(
-            e, (e.left, e.right), lambda trees: m.Indicator(e.relation, *trees), extra=1.0
-        )
+        return self._elementwise(e, (e.left, e.right), lambda trees: m.Indicator(e.relation, *trees), extra=1.0)
 
     # ----------------------------------------------------------------- sums of terms
     def _add(self, e: Expr, terms: tuple[Expr, ...]) -> Piece:
@@ -456,9 +464,7 @@ class _Conversion:
         letters = p.letters - set(bound)
         for sign in _signs(p.letters):
             over = _over(sign, set(bound))
-            after = (
-                (None, None) if over == "all" else (sign[0], None) if over == "rows" else (None, sign[1])
-            )
+            after = (None, None) if over == "all" else (sign[0], None) if over == "rows" else (None, sign[1])
             for f in p.forms[sign]:
                 cost = f.cost + 1.3 + 0.05 * transposes(f.tree)
                 keep(forms, after, Form(m.Along(e.op, f.tree, over, False), cost, place))
@@ -482,7 +488,6 @@ class _Conversion:
 
 
 _TWO = m.Number(Fraction(2))
-
 
 
 def _upright(t: Tree) -> Tree:

@@ -22,8 +22,14 @@ _SUM, _TIMES, _SIGN, _POWER, _ATOM = range(5)
 
 # Functions that are not called as here; what stands in no table is called by its own name with the prefix.
 _NUMPY = {
-    "sigmoid": "scipy.special.expit({})", "erf": "scipy.special.erf({})", "erfc": "scipy.special.erfc({})",
+    "sigmoid": "1 / (1 + np.exp(-({})))", "erf": "scipy.special.erf({})", "erfc": "scipy.special.erfc({})",
     "softplus": "np.logaddexp({}, 0)", "logsigmoid": "-np.logaddexp(-({}), 0)", "relu": "np.maximum({}, 0)",
+    "leaky_relu": "np.maximum({0}, 0.01 * ({0}))", "elu": "(np.maximum({0}, 0) + np.expm1(np.minimum({0}, 0)))",
+    "selu": "1.0507009873554805 * (np.maximum({0}, 0) + 1.6732632423543772 * np.expm1(np.minimum({0}, 0)))",
+    "silu": "({0}) / (1 + np.exp(-({0})))", "mish": "({0}) * np.tanh(np.logaddexp({0}, 0))",
+    "gelu": "0.5 * ({0}) * scipy.special.erfc(-({0}) / np.sqrt(2))",
+    "gelu_tanh": "0.5 * ({0}) * (1 + np.tanh(np.sqrt(2 / np.pi) * (({0}) + 0.044715 * ({0})**3)))",
+    "softsign": "({0}) / (1 + np.abs({0}))",
     "step": "np.heaviside({}, 0)", "rsqrt": "1 / np.sqrt({})", "max": "np.maximum({})", "min": "np.minimum({})",
     "where": "np.where({})", "abs": "np.abs({})",
 }  # fmt: skip
@@ -41,9 +47,10 @@ _SHARED = frozenset(
     "arcsinh arccosh arctanh".split()
 )
 _ALONG_NUMPY = {
-    "softmax": "scipy.special.softmax", "logsoftmax": "scipy.special.log_softmax",
-    "logsumexp": "scipy.special.logsumexp",
-}  # fmt: skip
+    "softmax": "np.exp({0} - np.logaddexp.reduce({1}{2}, keepdims=True))",
+    "logsoftmax": "({0} - np.logaddexp.reduce({1}{2}, keepdims=True))",
+    "logsumexp": "np.logaddexp.reduce({1}{2})",
+}
 _ALONG_JAX = {"softmax": "jax.nn.softmax", "logsoftmax": "jax.nn.log_softmax", "logsumexp": "jax.nn.logsumexp"}
 
 
@@ -290,9 +297,11 @@ def _(t: m.Indicator, d: Dialect) -> tuple[str, int]:
 @_code.register
 def _(t: m.Along, d: Dialect) -> tuple[str, int]:
     axis = "" if t.over == "all" else f", axis={1 if t.over == 'rows' else 0}"
-    if t.over == "all" and t.op == "softmax" and d.prefix == "jnp":
-        axis = ", axis=None"
     head = d.reductions.get(t.op, f"{d.prefix}.{t.op}")
+    if t.over == "all" and t.op in d.reductions:
+        axis = ", axis=None"
+    if "{" in head:
+        return head.format(_at(t.of, _TIMES, d), _code(t.of, d)[0], axis), _ATOM
     return f"{head}({_code(t.of, d)[0]}{axis})", _ATOM
 
 

@@ -77,6 +77,7 @@ Axis: TypeAlias = Callable[[str], Dim]
 # What reading costs, in symbols. A name, an operation sign and a pair of parentheses cost 1 each.
 _DIAG, _TRACE, _SUMMED, _NESTED, _LOPSIDED = 2.0, 1.5, 0.2, 0.8, 2.5
 _BACKWARD, _TRANSPOSED_LAST = 0.01, 0.02  # ties: the order as it was written, and tr(AᵀB) rather than tr(BAᵀ)
+_SCALED = 0.05  # a tie, too: A(u ⊙ v) rather than A diag(u) v
 _MANY = 3  # more factors with the same indices than this are put together by ⊙ beforehand
 _WIDE, _PATIENCE = 8, 300_000  # with more factors than this not every subset is tried; pairs of subsets at most
 _LARGE = 6  # of more factors than this vectors along one index become one, matrices two
@@ -307,8 +308,10 @@ class _Search:
                 for f, g in _pairs(x.forms[None, i], y.forms[i, None]):
                     if _normed(f.tree, g.tree):
                         yield (None, None), Form(Power(Norm(_upright(g.tree)), _TWO), min(f.cost, g.cost) + 1, f.place)
-                    lopsided = isinstance(g.tree, Hadamard) or isinstance(_upright(f.tree), Hadamard)
-                    yield (None, None), _tagged(times(f, g), _LOPSIDED * lopsided)
+                    one, other = f.tree, g.tree
+                    lopsided = isinstance(other, Hadamard) and not isinstance(one, Product)
+                    lopsided |= isinstance(_upright(one), Hadamard) and not isinstance(other, Product)
+                    yield (None, None), _tagged(times(f, g), _LOPSIDED * lopsided + _SCALED * _ends_in_diag(one, -1))
             for f, g in _pairs(a.forms[i, None], b.forms[i, None]):
                 h = hadamard(f, g)
                 if len(h.tree.children) > 2:
@@ -325,9 +328,9 @@ class _Search:
         (i,) = a.letters - shared
         if gone:
             for f, g in _pairs(a.forms[i, j], b.forms[j, None]):
-                yield (i, None), times(f, g)
+                yield (i, None), _tagged(times(f, g), _SCALED * _ends_in_diag(f.tree, -1))
             for f, g in _pairs(b.forms[None, j], a.forms[j, i]):
-                yield (None, i), times(f, g)
+                yield (None, i), _tagged(times(f, g), _SCALED * _ends_in_diag(g.tree, 0))
         else:
             for f, g in _pairs(a.forms[i, j], b.forms[j, None]):
                 yield (i, j), times(f, _diag(g))
@@ -359,7 +362,9 @@ class _Search:
             for x, y in ((a, b), (b, a)):
                 for f, g in _pairs(x.forms[i, j], y.forms[j, i]):
                     p = times(f, g)
-                    yield (i, None), Form(Diagonal(p.tree), p.cost + _DIAG + _inside(p), p.place)
+                    lies = "row" if self._rows else "column"
+                    vector = Form(Diagonal(p.tree, lies), p.cost + _DIAG + _inside(p), p.place)
+                    yield ((None, i) if self._rows else (i, None)), vector
             for f, g in _pairs(a.forms[i, j], b.forms[i, j]):
                 h = hadamard(f, g)
                 yield (i, None), _tagged(times(h, self._ones(j, h.place)[0]), _SUMMED)
@@ -492,6 +497,10 @@ def _pairs(a: list[Form], b: list[Form]) -> Iterator[tuple[Form, Form]]:
     return ((f, g) for f in a for g in b)
 
 
+def _ends_in_diag(t: Tree, end: int) -> bool:
+    return isinstance(t.factors[end] if isinstance(t, Product) else t, Diag)
+
+
 def _ends_transposed(t: Tree) -> bool:
     return isinstance(t, Product) and isinstance(t.factors[-1], Transpose) and not isinstance(t.factors[0], Transpose)
 
@@ -543,4 +552,3 @@ def _components(pieces: Sequence[Piece]) -> list[list[Piece]]:
         out = [*apart, (letters, members)]
     out.sort(key=lambda part: min(part[1]))
     return [[pieces[n] for n in sorted(members)] for _, members in out]
-

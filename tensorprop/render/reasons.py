@@ -149,6 +149,8 @@ def _pattern(p: Passage, pat: Pattern, form: Form) -> Iterator[tuple[str, Senten
                     n=str(len(hits)),
                 ),
             )
+        for f in hits:
+            yield from _turned_term(f, j)
     if pat.summed:
         return
     shared = [i for i in pat.kept if all(i in f.free for f in by_hand)]
@@ -179,6 +181,28 @@ def _pattern(p: Passage, pat: Pattern, form: Form) -> Iterator[tuple[str, Senten
                 gone=letters(short[1]),
             ),
         )
+
+
+def _turned_term(f: Expr, j: str) -> Iterator[tuple[str, Sentence]]:
+    """Of ``A_ij + A_ji`` the one is A and the other Aᵀ."""
+    terms = [t for t in f.terms if isinstance(t, Tensor) and t.letters] if isinstance(f, Add) else []
+    for n, one in enumerate(terms):
+        for other in terms[n + 1 :]:
+            a, b = one.letters or (), other.letters or ()
+            if one.name == other.name and len(a) == 2 and a == b[::-1] and a != b:
+                last, first = (one, other) if a[1] == j else (other, one)
+                yield (
+                    "transpose",
+                    say(
+                        "{j}, which is summed, is {A}'s second index in {last} and its first in {first}. Matrices are "
+                        "added place by place, so one of the two is turned.",
+                        j=letter(j),
+                        A=whole(one.name),
+                        last=entry(last),
+                        first=entry(first),
+                    ),
+                )
+                return
 
 
 def _elementwise(p: Passage, pat: Pattern, form: Form) -> Sentence:

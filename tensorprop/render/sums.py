@@ -71,26 +71,49 @@ def _joined(factors: tuple[Tree, ...]) -> Tree:
     return factors[0] if len(factors) == 1 else m.Product(factors)
 
 
-def collected(trees: list[Tree]) -> list[Tree]:
+_MANY = 40  # terms; a longer sum is left as it is written
+
+
+def collected(trees: list[Tree], apart: int = 0) -> list[Tree]:
     """Terms with their common factors taken out, as long as that makes them shorter.
 
-    ``Ax + Aᵀx`` is ``(A + Aᵀ)x``.
+    ``Ax + Aᵀx`` is ``(A + Aᵀ)x``. The first ``apart`` terms, and those after them, are known to have nothing in common
+    among themselves.
     """
-    trees = list(trees)
-    while len(trees) > 1:
+    terms = dict(enumerate(trees))
+    if len(terms) > _MANY:
+        return list(trees)
+    gains: dict[tuple[int, int], tuple[float, Tree] | None] = {
+        pair: None
+        for group in (range(apart), range(apart, len(trees)) if apart else ())
+        for pair in combinations(group, 2)
+    }
+    while len(terms) > 1:
         best: tuple[float, int, int, Tree] | None = None
-        for i, j in combinations(range(len(trees)), 2):
-            both = weight(m.Sum((trees[i], trees[j])))
-            for t in _together(trees[i], trees[j]):
-                gain = both - weight(t)
-                if gain > -0.01 and (best is None or gain > best[0]):
-                    best = (gain, i, j, t)
+        for i, j in combinations(terms, 2):
+            if (i, j) not in gains:
+                gains[i, j] = _gain(terms[i], terms[j])
+            found = gains[i, j]
+            if found is not None and (best is None or found[0] > best[0]):
+                best = (found[0], i, j, found[1])
         if best is None:
             break
         _, i, j, t = best
-        trees[i] = t
-        del trees[j]
-    return trees
+        terms[i] = t
+        del terms[j]
+        gains = {pair: found for pair, found in gains.items() if i not in pair and j not in pair}
+    return list(terms.values())
+
+
+def _gain(a: Tree, b: Tree) -> tuple[float, Tree] | None:
+    """The shortest way to write two terms as one, and how many symbols it saves; None where it saves none."""
+    best: tuple[float, Tree] | None = None
+    both = weight(m.Sum((a, b)))
+    for t in _together(a, b):
+        gain = both - weight(t)
+        if gain > -0.01 and (best is None or gain > best[0]):
+            best = (gain, t)
+    return best
 
 
 def _together(a: Tree, b: Tree) -> Iterator[Tree]:
@@ -155,8 +178,8 @@ def _entrywise(factors: tuple[Tree, ...]) -> Tree:
 
 def _sum(a: _Term, b: _Term) -> Tree:
     x, y = a.tree(), b.tree()
-    terms = [*(x.terms if isinstance(x, m.Sum) else (x,)), *(y.terms if isinstance(y, m.Sum) else (y,))]
-    terms = collected(terms)
+    first = x.terms if isinstance(x, m.Sum) else (x,)
+    terms = collected([*first, *(y.terms if isinstance(y, m.Sum) else (y,))], len(first))
     return terms[0] if len(terms) == 1 else m.Sum(tuple(terms))
 
 

@@ -105,8 +105,8 @@ def polished(t: Tree) -> Tree:
             return m.Transpose(polished(of))
         case m.Trace(of):
             return m.Trace(polished(of))
-        case m.Diagonal(of):
-            return m.Diagonal(polished(of))
+        case m.Diagonal(of, lies):
+            return m.Diagonal(polished(of), lies)
         case m.Diag(of):
             return m.Diag(polished(of))
         case m.Norm(of):

@@ -12,10 +12,18 @@ if TYPE_CHECKING:
     from tensorprop.run.extents import extents
     from tensorprop.run.plan import plan
     from tensorprop.run.reference import evaluate
+    from tensorprop.run.rules import jax_function
 
-__all__ = ["compile", "evaluate", "extents", "plan", "value_and_grad"]
+__all__ = ["compile", "evaluate", "extents", "jax_function", "plan", "value_and_grad"]
 
-_HOME = {"compile": "api", "evaluate": "reference", "extents": "extents", "plan": "plan", "value_and_grad": "api"}
+_HOME = {
+    "compile": "api",
+    "evaluate": "reference",
+    "extents": "extents",
+    "jax_function": "rules",
+    "plan": "plan",
+    "value_and_grad": "api",
+}
 
 
 def __getattr__(name: str) -> object:

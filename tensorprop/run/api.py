@@ -17,6 +17,7 @@ from tensorprop.errors import (
     MissingInput,
     NonNumericDtype,
     NumberTooLarge,
+    OutOfRange,
     TensorpropError,
     UnknownName,
     UsageError,
@@ -135,7 +136,7 @@ class Compiled:
             if not self._mend:
                 raise
             accept(self.system, {n: a for n, a in arrays.items() if n not in self._spare})
-            out = self._run(_concrete(arrays))
+            out = self._run(concrete_all(arrays))
         return out[0] if self._single else dict(zip(self.outputs, out, strict=True))
 
     def __repr__(self) -> str:
@@ -188,7 +189,7 @@ class Gradient:
             arrays = _joined(params, data, self.wrt, self.inputs)
             idle = self._spare.union(self.wrt).difference(self._needed.inputs)
             accept(self._needed, {n: a for n, a in arrays.items() if n not in idle})
-            return self._run(_concrete(params), _concrete(data))
+            return self._run(concrete_all(params), concrete_all(data))
 
     def __repr__(self) -> str:
         gives = ", ".join((self._error, *self._deltas))
@@ -262,7 +263,7 @@ def _program(
 ) -> Callable[[Arrays], tuple[Array, ...]]:
     """The arrays by name in, the outputs' arrays out; ``needed`` is what the user wrote, and errors quote it."""
 
-    compared = _compared(system)
+    compared = compared(system)
 
     def program(arrays: Arrays) -> tuple[Array, ...]:
         from tensorprop.run.jax import JaxOperations, array, common_dtype
@@ -282,7 +283,7 @@ def _program(
     return program
 
 
-def _compared(s: System) -> frozenset[str]:
+def compared(s: System) -> frozenset[str]:
     """Inputs that stand in brackets only, such as labels: their dtype is not that of the computation."""
     values: set[str] = set()
     seen: set[Expr] = set()
@@ -299,10 +300,14 @@ def _compared(s: System) -> frozenset[str]:
 
 def _reference(needed: System, names: tuple[str, ...]) -> Callable[[Arrays], tuple[Array, ...]]:
     def program(arrays: Arrays) -> tuple[Array, ...]:
+        from numpy.linalg import LinAlgError
+
         from tensorprop.run.reference import evaluate
 
         try:
             found = evaluate(needed, arrays)
+        except LinAlgError:
+            raise OutOfRange("a matrix has no inverse", fix="pass a matrix that is not singular") from None
         except OverflowError:
             raise NumberTooLarge("a number is outside the range of floating point") from None
         except (TypeError, ValueError) as cause:
@@ -360,7 +365,7 @@ def _as_dtype(g: Array, like: Array) -> Array:
     return as_dtype(g, like)
 
 
-def _concrete(arrays: Arrays) -> dict[str, Any]:
+def concrete_all(arrays: Arrays) -> dict[str, Any]:
     """After JAX refused what may be arrays all the same: arrays of lists, data frames and the like."""
     from tensorprop.run.jax import concrete
 

@@ -19,7 +19,7 @@ from jax import lax
 from tensorprop.run.functions import NUMPY
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE
 
-__all__ = ["JaxOperations", "array", "as_dtype", "common_dtype", "concrete", "jit"]
+__all__ = ["JaxOperations", "array", "as_dtype", "common_dtype", "concrete", "jit", "raw"]
 
 Array = Any
 _Axes = tuple[int, ...]
@@ -142,10 +142,15 @@ def jit(program: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 def array(value: object) -> Array:
     """An input as an array; truth values count as the integers 0 and 1."""
+    found = raw(value)
+    return found.astype(jnp.int32) if found.dtype == jnp.bool_ else found
+
+
+def raw(value: object) -> Array:
+    """An input as an array with the dtype that it has."""
     if isinstance(value, (list, tuple)):
         raise Listed("lists are passed as arrays")
-    found = jnp.asarray(value)
-    return found.astype(jnp.int32) if found.dtype == jnp.bool_ else found
+    return jnp.asarray(value)
 
 
 def common_dtype(arrays: Iterable[Array]) -> Any:

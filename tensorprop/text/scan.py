@@ -123,7 +123,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
-_DIGITS = re.compile(r"\s*([0-9])\s*([0-9])")
+_DIGITS = re.compile(r"\s*([0-9])\s*([0-9])(?![0-9.eE])")
 _GROUP = re.compile(r"\s*\{([^{}]*)\}")
 _CONTINUES = frozenset((*_SIGNS, "frac")) - {")", "]", "}", "|"}  # a line that ends in one of these goes on
 

@@ -206,3 +206,17 @@ def test_simplify(left: str, right: str) -> None:
     assert show(simplify(left)) == show(simplify(parse(right)))
     assert same(next(iter(simplify(left))).value, next(iter(parse(right))).value)
     assert simplify(simplify(left)) is simplify(left)
+
+
+@pytest.mark.parametrize(
+    ("forward", "wrt", "inputs"),
+    [
+        ("y_i = A_ij x_j", "A", {"A", "x"}),
+        ("Y_ij = A_ik B_kj", ("A", "B"), {"A", "B"}),
+        ("y = X_ii", "X", {"X"}),
+        ("y_i = a_i x_i", "x", {"a"}),
+        ("Y_ij = X_ij + b_j", "b", {"Y", "b"}),  # nothing else tells i
+    ],
+)
+def test_a_derivative_asks_for_no_more_than_it_needs(forward: str, wrt: object, inputs: set[str]) -> None:
+    assert set(system([derive(forward, wrt)]).inputs) == inputs

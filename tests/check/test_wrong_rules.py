@@ -41,6 +41,7 @@ TWICE = "y_i = W_ij x_j + V_ij x_j"
         (TWICE, "δx_j = δy_i V_ij + δy_i W_ij"),
         ("y_i = x_i / s; s = x_j x_j", "δx_i = δy_i / s + 2 x_i δs"),
         ("y_i = x_i / s; s = x_j x_j", "δs = -x_i δy_i / s^2"),
+        ("E = -logsoftmax_c(s_bc) [y_b = c]", "δs_bc = softmax_c(s_bc) - [y_b = c]"),
     ],
 )
 def test_right_rules_are_proved(forward: str, rule: str) -> None:
@@ -155,6 +156,8 @@ def test_rules_of_nothing_are_refused_with_a_caret(rule: str, words: str) -> Non
         "y_b = logsumexp_c(s_bc)",
         "y_b = max_c(s_bc)",
         "E = -Σ_bc log(p_bc) [t_b = c]",
+        "E = -logsoftmax_c(s_bc) [t_b = c]",
+        "E = -log(softmax_c(s_bc)) [t_b = c]",
         "D_ij = a_i [i = j]",
         "t = A_ii",
         "y_i = where(x_i, a_i, c_i) + max(a_i, c_i) + a_i^c_i",

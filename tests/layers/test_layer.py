@@ -180,3 +180,16 @@ def test_a_circle_that_is_no_shorthand_stays_one() -> None:
     with pytest.raises(CircularDefinition) as caught:
         tp.Layer("x_i = y_i; y_i = x_i")
     assert "→" in str(caught.value) and "^" in str(caught.value)
+
+
+def test_a_class_of_layers_serves_as_a_layer() -> None:
+    class Dense(tp.Layer):
+        forward = "z_j = a_i W_ij + b_j"
+        backward = "δW_ij = a_i δz_j"
+
+    assert tp.check(Dense).proved
+    assert tp.adjoint(Dense) is tp.adjoint(Dense())
+    assert tp.show(Dense) == tp.show(Dense()) == "z_j = a_i W_ij + b_j"
+    for other in (tp.Layer, int):
+        with pytest.raises(UsageError):
+            tp.adjoint(other)  # pyright: ignore[reportArgumentType]

@@ -69,6 +69,28 @@ def test_every_step_has_a_law_a_reason_and_a_line() -> None:
                 assert step.equations or step.matrix
 
 
+def test_the_error_itself_has_a_definition_and_no_chain() -> None:
+    first = explain("E = 1/2 (h_i - y_i)^2", "h").part("h").steps[0]
+    assert (first.title, first.law) == ("Definition", "definition")
+    s = explain("s = w_i x_i; y_j = s v_j", "w").part("w").steps[0]
+    assert s.title == "Chain rule" and "one number: there is nothing to sum over" in s.reason.unicode
+
+
+def test_a_step_names_indices_only_where_some_are_named_anew() -> None:
+    titles = [step.title for step in explain("y_i = s x_i^2", "s").part("s").steps]
+    assert not any("Name the indices" in title for title in titles)
+
+
+def test_a_norm_in_a_table_of_a_page_stays_a_norm() -> None:
+    r"""A bar would end the cell, and ``\\vert`` is a line break and a word."""
+    page = explain("z_bj = a_bi W_ij; E = 1/2 (z_bj - y_bj)^2", "W").markdown
+    assert r"\Vert  z - y \Vert ^{2}" in page and r"\\vert" not in page
+
+
+def test_the_rule_of_a_maximum_is_explained() -> None:
+    assert "δA = diag(δm ⊘ [A = m1ᵀ] 1) [A = m1ᵀ]" in str(explain("m_i = max_j(A_ij)"))
+
+
 def test_the_learners_three_lines_stand_beside_the_vectors() -> None:
     shown = str(explain(LAYER))
     _, table = shown.split("All rules")
@@ -99,7 +121,8 @@ def test_the_learners_three_lines_stand_beside_the_vectors() -> None:
         ("y_bi = g_i x_bi", "x", {"scale"}),
         ("y_bi = g_i x_bi", "g", {"sum", "inner", "diagonal"}),
         ("y_b = x_i A_bi", "x", {"sum", "product", "transpose", "order", "jacobian"}),
-        ("G_ij = X_ki X_kj", "X", {"twice", "sum", "product"}),
+        ("G_ij = X_ki X_kj", "X", {"twice", "sum", "product", "transpose"}),
+        ("y = x_i A_ij x_j", "x", {"twice", "product", "transpose"}),
         ("y = Σ_i X_ii", "X", {"bracket"}),
     ],
 )
@@ -317,6 +340,10 @@ def test_right_attempts_are_confirmed(text: str, attempt: str) -> None:
         (BEFORE, "δ W f′(z)", ["δy and W do not fit", "j is summed", "⊙, and no product", "f′(z) ⊙ W δy"]),
         (BEFORE, "δz = W δ f′(z)", ["W δy and f′(z) do not fit", "⊙"]),
         (BEFORE, "δa = Wᵀ δy", ["Wᵀ and δy do not fit", "columns of Wᵀ (i)", "Right is δa = W δy"]),
+        (BEFORE, "δa = Wᵀ δy", ["W is transposed, and should not be."]),
+        (BATCH, "δa = δz W", ["W should be transposed, and is not."]),
+        (LAYER, "δa = -W δz", ["The sign is wrong."]),
+        (LAYER, "δa = 2 W δz", ["The number in front is 2, and should be 1."]),
         (LAYER, "δW = δz aᵀ", ["transposed", "Right is δW = a δzᵀ"]),
         (LAYER, "δW = a δz", ["a and δz do not fit", "there is only one"]),
         (LAYER, "δa = δzᵀ Wᵀ", ["lying down", "Right is δa = W δz"]),

@@ -14,7 +14,7 @@ import tensorprop as tp
 from tensorprop.check.formula import WrongFormula, formula
 from tensorprop.core.build import mul, sum_over, tensor
 from tensorprop.core.equation import System, equation, system
-from tensorprop.errors import UsageError
+from tensorprop.errors import BadArrow, UsageError
 from tensorprop.render.formula import Formula, render
 from tensorprop.render.layout import Convention
 from tensorprop.text import parse
@@ -139,6 +139,10 @@ def test_printed_numpy_code_computes_the_einsum(case):
         ("z_i = max(x_i, 0)", "z = max(x, 0)"),
         ("y = lam x_i x_i", "y = lam ‖x‖²"),
         ("s_ij = 2 x_i y_j A_ij", "s = 2xyᵀ ⊙ A"),
+        ("y_i = A_ij u_j v_j", "y = A(u ⊙ v)"),
+        ("y = x_i A_ij u_j v_j", "y = xᵀA(u ⊙ v)"),
+        ("d_i = W_ij f′(z_j) e_j", "d = W(f′(z) ⊙ e)"),
+        ("D_ij = d_i [A_ij = y_i] / Σ_k [A_ik = y_i]", "D = diag(d ⊘ [A = y1ᵀ] 1) [A = y1ᵀ]"),
         ("d = x_i B_ij b_j + b_i B_ij x_j", "d = xᵀ(B + Bᵀ)b"),
         ("y = a x_i B_ij x_j + c x_i x_i", "y = a xᵀBx + c ‖x‖²"),
     ],
@@ -251,6 +255,56 @@ def test_the_convention_is_one_line():
     assert "rows" in formula("y_i = x_i", "row").convention
 
 
+@pytest.mark.parametrize(
+    "equation, column, row",
+    [
+        ("y_i = A_ii", "y = diag(A)", "y = diag(A)"),
+        ("Y_ij = A_ii B_jj", "Y = diag(A) diag(B)ᵀ", "Y = diag(A)ᵀ diag(B)"),
+        ("y = A_ii x_i", "y = diag(A)ᵀ x", "y = diag(A) xᵀ"),
+        ("s_b = x_bi y_bi", "s = diag(xyᵀ)", "s = diag(xyᵀ)"),
+        ("y_i = A_ij B_ij c_j", "y = (A ⊙ B)c", "y = c(A ⊙ B)ᵀ"),
+        ("y_ij = P_ij (d_ij - Σ_k P_ik d_ik)", "y = P ⊙ (d − (P ⊙ d)11ᵀ)", "y = P ⊙ (d − (P ⊙ d)1ᵀ1)"),
+    ],
+)
+def test_a_diagonal_lies_as_vectors_do(equation, column, row):
+    """Rows in place of columns: every vector is transposed, diag(A) like any other, and nothing else changes."""
+    assert (str(formula(equation)), str(formula(equation, "row"))) == (column, row)
+
+
+@pytest.mark.parametrize("op", ["max", "min"])
+def test_the_rule_of_a_maximum_is_checked_where_entries_are_equal(op):
+    rule = tp.adjoint(f"m_i = {op}_j(A_ij)", wrt="A")["δA"]
+    assert str(formula(rule)) == "δA = diag(δm ⊘ [A = m1ᵀ] 1) [A = m1ᵀ]"
+
+
+def test_a_wrong_formula_with_an_equality_is_refused():
+    """Random numbers would never be equal, and both sides 0: the entries that are compared are drawn equal."""
+    from dataclasses import replace
+
+    from tensorprop.check.formula import _verify
+
+    (line,) = formula("y_ij = A_ij [B_ij = C_ij]").lines
+    (other,) = formula("y_ij = B_ij [B_ij = C_ij]").lines
+    with pytest.raises(WrongFormula):
+        _verify(replace(line, right=other.right))
+
+
+@pytest.mark.parametrize("spec", ["ij,jk", "ji", "ij,j", "bi,ij→bj"])
+def test_a_spec_without_its_arrow_is_told_so(spec):
+    with pytest.raises(BadArrow):
+        formula(spec, names="A B" if "," in spec else "A")
+    with pytest.raises(BadArrow):
+        formula(spec)
+
+
+@pytest.mark.parametrize(
+    "spec, names, text",
+    [(",i->i", "c x", "c x"), ("ij,->ij", "A c", "c A"), (",,ij,jk->ik", "a b A B", "a b AB"), (",->", "a b", "a b")],
+)
+def test_scalars_in_a_spec(spec, names, text):
+    assert str(formula(spec, names=names)) == text
+
+
 def test_an_index_can_be_carried_at_will():
     assert str(formula("s_b = x_bi y_bi")) == "s = diag(xyᵀ)"
     assert str(formula("s_b = x_bi y_bi", carry="b")) == "s = xᵀy  (for every b)"
@@ -265,6 +319,10 @@ def test_an_index_can_be_carried_at_will():
         ("y_i = x_j [i ≥ j]", "indices"),
         ("T_kij = S_ijk", "k, i and j all stay"),
         ("q_t = p[t, y_t]", "computed"),
+        ("y = T_ijk x_i v_j w_k", "with different factors"),
+        ("y = S_ijk T_ijk", "all with one other factor"),
+        ("y = S_ijk S_ijk", "all with one other factor"),
+        ("y = T_ijij", "in T_ijij alone"),
     ],
 )
 def test_what_has_no_matrix_form_says_why(equation, word):
@@ -352,3 +410,53 @@ def test_the_page_about_formulas_is_true():
 
     page = Path(__file__).parents[2] / "docs" / "formulas.md"
     assert doctest.testfile(str(page), module_relative=False, encoding="utf-8").failed == 0
+
+
+# --------------------------------------------------------------------------- code
+ELEMENTWISE = (
+    "exp log1p sigmoid softplus logsigmoid relu leaky_relu elu selu silu mish gelu gelu_tanh softsign tanh erf step "
+    "rsqrt abs sign"
+).split()
+
+
+@pytest.mark.parametrize("text", [f"y_i = {f}(x_i - 2 w_i)^2 / w_i" for f in ELEMENTWISE] + [
+    "y_ij = softmax_j(A_ij + 1)", "y_ij = softmax_i(2 A_ij)", "y_i = logsoftmax_i(x_i - w_i)",
+    "y_i = logsumexp_j(A_ij)",
+    "y = logsumexp_ij(A_ij) B_kk", "y_ij = σ(A_ij) ^ 2 B_ij", "y_j = 2 - logsoftmax_j(x_j)", "y_i = max_j(A_ij)",
+])  # fmt: skip
+def test_the_code_runs_and_gives_the_numbers(text):
+    """NumPy alone is enough, but for erf."""
+    special = pytest.importorskip("scipy.special")
+    from tensorprop.run.reference import evaluate
+
+    rng = np.random.default_rng(0)
+    s = parse(text)
+    shapes = {"A": (3, 4), "B": (3, 4) if "B_ij" in text else (3, 3)}
+    arrays = {name: rng.uniform(0.5, 2, shapes.get(name, 4 if "_j = " in text else 3)) for name in s.inputs}
+    if "rsqrt" in text or "log1p" in text:
+        arrays["x"] += 2 * arrays["w"]
+    scipy = type("scipy", (), {"special": special})
+    names: dict[str, object] = {"np": np, "__builtins__": {}, **arrays}
+    if "erf" in text or "gelu" in text:
+        names["scipy"] = scipy
+    got = eval(formula(s).numpy.partition(" = ")[2], names)
+    np.testing.assert_allclose(got, evaluate(s, arrays)["y"], rtol=1e-12)
+
+
+def test_a_long_sum_is_quick():
+    text = " + ".join(f"A{n}_ij x_j" for n in range(40))
+    start = time.perf_counter()
+    assert str(formula(f"y_i = {text}")).endswith("A39)x")
+    assert str(formula(f"y_i = {text} + B_ij x_j")).endswith("+ Bx")
+    assert time.perf_counter() - start < 4
+
+
+@pytest.mark.parametrize("names", ["X Y", "X, Y", ["X", "Y"], ("X", "Y")])
+def test_names_of_operands_in_a_string_or_a_sequence(names):
+    assert str(formula("ij,jk->ik", names=names)) == "XY"
+
+
+@pytest.mark.parametrize("name", ["<script>", "a b", "$x$", "", "1x", r"\input{x}"])
+def test_what_is_no_name_is_not_shown(name):
+    with pytest.raises(UsageError):
+        formula("y_i = x_i", names={"x": name})

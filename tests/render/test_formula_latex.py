@@ -87,3 +87,19 @@ def test_latex_of_a_formula():
 def test_typst_of_a_formula():
     assert formula("δW_ij = a_bi δz_bj").typst == "δ W = a^(top) δ z"
     assert formula("n_bi = c_bi / s_b").typst == 'n = op("diag")(s)^(-1) c'
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("K_ikjl = A_ij B_kl", r"\mathrm{(reshaped\ to\ (ik),(jl))}"),
+        ("K_ijkl = A_ij B_kl", r"\mathrm{(tensor\ outer\ product)}"),
+        ("K_ijr = A_ir B_jr", r"\mathrm{column-wise\ Khatri-Rao\ (reshaped\ to\ (ij),r)}"),
+        ("y_i = A_ij x_j", ""),
+    ],
+)
+def test_how_a_result_of_higher_order_is_read_is_on_the_page_too(text, words):
+    latex = formula(text).latex
+    assert latex.endswith(words)
+    assert "merror" not in to_mathml(latex)
+    MathTextParser("agg").parse(f"${latex}$")

@@ -19,6 +19,7 @@ from tensorprop.errors import (
     MissingInput,
     NonNumericDtype,
     NumberTooLarge,
+    OutOfRange,
     RaggedInput,
     RankMismatch,
     SizeMismatch,
@@ -268,6 +269,22 @@ def test_softmax_is_stable_however_it_is_written(text: str) -> None:
     assert np.asarray(grads["s"]) == pytest.approx(np.asarray(want), abs=1e-6)
 
 
+@pytest.mark.parametrize("text", [
+    "E = -log(softmax_c(s_bc)) [y_b = c]",
+    "E = -logsoftmax_c(s_bc) [y_b = c]",
+    "p_bc = softmax_c(s_bc); E = -log(p_bc) [y_b = c]",
+    "p_bc = exp(s_bc) / Σ_d exp(s_bd); E = -log(p_bc) [y_b = c]",
+    "p_bc = softmax_c(s_bc); l_b = -log(p_bc) [y_b = c]; E = Σ_b l_b",
+])  # fmt: skip
+def test_cross_entropy_of_whole_number_labels(text: str) -> None:
+    """Only brackets have the class that the gradient sums over: its range is that of the scores."""
+    s = np.array([[1e3, 0.0, -1e3], [1.0, 2.0, 3.0]], np.float32)
+    E, grads = value_and_grad(text, "s")({"s": s}, y=np.array([1, 2]))
+    want = np.asarray(jax.nn.softmax(s)) - np.eye(3)[[1, 2]]
+    assert float(E) == pytest.approx(1000.4076, rel=1e-6)
+    assert np.asarray(grads["s"]) == pytest.approx(want, abs=1e-6)
+
+
 def test_logistic_functions_are_stable_by_hand() -> None:
     x = np.array([-1e4, -50.0, 0.0, 50.0, 1e4], np.float32)
     text = "a_i = log(1 + exp(x_i)); b_i = log(1 / (1 + exp(-x_i))); c_i = log(1 - σ(x_i))"
@@ -354,6 +371,11 @@ def test_bad_arrays(change: dict[str, Any], error: type[TensorpropError], words:
     loss = value_and_grad(F + "; E = z_bj z_bj", "b")
     with pytest.raises(error):
         loss({"b": arrays.pop("b")}, **arrays)
+
+
+def test_a_singular_matrix_is_called_so() -> None:
+    with pytest.raises(OutOfRange, match="no inverse"):
+        compile("Y_ij = inv(X)_ij", backend="numpy")(X=np.ones((2, 2)))
 
 
 def test_the_place_is_shown() -> None:

@@ -61,6 +61,11 @@ def test_bytes_and_memory() -> None:
     assert p.bytes == 8 * 140
 
 
+def test_order_is_what_is_done_step_by_step() -> None:
+    p = plan("z_bj = a_bi W_ij + b_j", {"b": 2, "i": 3, "j": 4})
+    assert p.order == ("Σ_i a_bi W_ij", "#1_bj + b_j")
+
+
 def test_memory_is_given_back_after_the_last_use() -> None:
     p = plan(parse("\n".join(f"z{n + 1}_i = tanh(z{n}_i)" for n in range(50))), {"i": 100})
     assert p.peak == 3 * 400

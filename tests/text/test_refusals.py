@@ -123,6 +123,7 @@ REFUSED = [
     ("y_t = exp(s_t) / exp(«s_u»)", "AmbiguousSum", ["`Σ_u exp(s_t) / exp(s_u)`", "`exp(s_t) / exp(Σ_u s_u)`"]),
     ("y_t = exp(s_t) / exp(«s_u»)", "AmbiguousSum", ["`exp(s_t) / Σ_u exp(s_u)`"]),
     ("y_t = exp(s_t) / exp(«s_u») · x_t", "AmbiguousSum", ["`exp(s_t) / (Σ_u exp(s_u)) · x_t`"]),
+    (r"y = \frac«123» a", "UnexpectedChar", [r"\frac{a}{b}"]),
     ("y_t = «e^{s_t}»", "AmbiguousNotation", ["`exp(s_t)`", "`(e)^(s_t)`"]),
     ("y = «e^-x»", "AmbiguousNotation", ["`exp(-x)`"]),
     ("y = 2 («a_i» + b)", "AmbiguousSum", ["`Σ_i 2 (a_i + b)`", "`2 (Σ_i a_i + b)`"]),

@@ -12,6 +12,7 @@ from tensorprop.core.build import add, call, divide, mul, number, power, reduce,
 from tensorprop.core.equation import equation, system
 from tensorprop.core.expr import Dim, Expr, Index
 from tensorprop.core.walk import postorder
+from tensorprop.errors import UsageError
 from tensorprop.text import parse, parse_expression, show
 from tensorprop.text.show import MAX_SHOWN
 from tests.text.random_systems import Maker, random_system
@@ -218,6 +219,18 @@ def test_what_is_exponentially_long_is_abbreviated() -> None:
     short = _tower(10, lambda e: add(call("tanh", e), call("sin", e)))
     assert "…" not in show(short)
     assert parse_expression(show(short), free="i") is short
+
+
+def test_a_power_of_a_tensor_called_e_comes_back() -> None:
+    s = parse("y_t = (e)^(s_t) + (e)^x + e^2 + e^-0.5")
+    assert show(s) == "y_t = (e)^(s_t) + (e)^x + e^2 + e^-0.5"
+    assert parse(show(s)) is s and parse(show(s, ascii=True)) is s
+
+
+def test_text_and_layers_are_shown() -> None:
+    assert show("y_i=W_ij*x_j") == "y_i = W_ij x_j"
+    with pytest.raises(UsageError):
+        show(5)
 
 
 def test_a_bound_letter_that_only_brackets_have_is_written() -> None:

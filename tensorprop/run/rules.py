@@ -1,0 +1,378 @@
+"""A layer as a JAX function that differentiates by the layer's own rules: ``jax_function``.
+
+In: forward equations and backward rules. Out: a function of arrays that ``jax.grad`` differentiates by these rules, or
+``jax.jvp`` by the derived tangents. What is decided here is which equations are worked out on the way forward, what is
+kept, and which on the way back; how JAX is told of it is in ``run.jax_rule``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from inspect import Parameter, Signature
+from keyword import iskeyword
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from tensorprop.calculus import adjoint, stabilise
+from tensorprop.calculus.tangent import tangent_name, tangents
+from tensorprop.core.build import ONE, ZERO
+from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.expr import Dim, Expr, Tensor
+from tensorprop.core.walk import tensors_of, transform
+from tensorprop.errors import TensorpropError, UnknownName, UsageError, near
+from tensorprop.run.api import compared, concrete_all
+from tensorprop.run.arrays import accept
+from tensorprop.run.extents import Extents, extents, supported
+from tensorprop.run.lower import lower
+from tensorprop.text import locate, show
+from tensorprop.text.source import as_system
+
+__all__ = ["JaxFunction", "jax_function"]
+
+Array = Any
+Arrays = Mapping[str, Any]
+Shapes = dict[str, tuple[int, ...]]
+
+
+@runtime_checkable
+class Ruled(Protocol):
+    """What a layer has: forward equations, and backward rules for what they are smooth in."""
+
+    @property
+    def system(self) -> System: ...
+    @property
+    def rules(self) -> System: ...
+
+
+def jax_function(
+    layer: Ruled | System | Equation | str,
+    save: str | Iterable[str] | None = None,
+    wrt: str | Iterable[str] | None = None,
+    forward: bool = False,
+) -> JaxFunction:
+    """The layer as a plain JAX function, in which its backward rules are what ``jax.grad`` uses.
+
+    ``fn(a=…, W=…)`` or ``fn(a, W)``, in the order of ``System.inputs``, gives the array of the output, or a dict of them
+    by name. Rules that somebody wrote are used as they were written, the others are derived. Nothing is proved here:
+    `check` does that. The function works under ``jit``, ``vmap``, ``scan``, ``checkpoint``; second derivatives
+    (``jax.hessian``, gradients of gradients) are JAX's derivatives of the rules.
+
+    save:     tensors to keep on the way forward, ``"p"`` or ``("p", "r")``. What else the rules need is worked out
+              again from the inputs (and what is kept). By default the intermediates and outputs that the rules name.
+    wrt:      the inputs to differentiate by; the others are constants, as under ``jax.lax.stop_gradient``. By default
+              all that have a rule. Whole numbers and truth values have no derivative.
+    forward:  True gives the variant for ``jax.jvp``, ``jax.linearize`` and ``jax.jacfwd``: the derived tangent
+              equations take the place of the rules, and ``jax.grad`` transposes them. JAX has no function that
+              takes a reverse rule and can be differentiated forwards as well.
+
+    Errors: UnknownName, UsageError, NotDifferentiable, Unsupported here, and those of `compile` at the call;
+    UsageError at the call if the reverse variant is differentiated forwards.
+
+    >>> import jax, jax.numpy as jnp
+    >>> f = jax_function("a_j = tanh(z_j); δz_j = δa_j (1 - a_j^2)")
+    >>> f.saved
+    ('a',)
+    >>> jax.grad(lambda z: f(z).sum())(jnp.zeros(2)).tolist()
+    [1.0, 1.0]
+    """
+    whole, rules, variables = _read(layer, _names(wrt) if wrt is not None else None, derive=not forward)
+    supported(whole)
+    if forward:
+        if save is not None:
+            raise UsageError(
+                "save belongs to the reverse rule", fix="forward=True differentiates forwards: leave save out"
+            )
+        return JaxFunction(whole, tangents(stabilise(whole), variables), variables, None, forward=True)
+    supported(rules)
+    return JaxFunction(whole, rules, variables, None if save is None else _kept(whole, save), forward=False)
+
+
+class JaxFunction:
+    """What `jax_function` gives: ``fn(**arrays)`` or ``fn(*arrays)``.
+
+    ``system`` holds the forward equations, ``rules`` those of its derivative, ``wrt`` the inputs that have one,
+    ``saved`` the tensors that the way back is given if it is asked for all of them.
+    """
+
+    def __init__(
+        self, whole: System, rules: System, wrt: tuple[str, ...], save: frozenset[str] | None, forward: bool
+    ) -> None:
+        self.system = whole
+        self.rules = rules
+        self.inputs = whole.inputs
+        self.outputs = whole.outputs
+        self.wrt = wrt
+        self.forward = forward
+        self._ready = stabilise(whole)
+        self._way_back = _Backward(self._ready, rules, save)
+        self.saved = () if forward else self._way_back.of(wrt).saved
+        self._compared = compared(whole)
+        self._single = len(self.outputs) == 1
+        self.__name__ = self.__qualname__ = "_".join(self.outputs)
+        self.__doc__ = show(whole)
+        if all(n.isidentifier() and not iskeyword(n) for n in self.inputs):
+            self.__signature__ = Signature([Parameter(n, Parameter.POSITIONAL_OR_KEYWORD) for n in self.inputs])
+        self._run = self._installed()
+
+    def _installed(self) -> Callable[[Arrays], Any]:
+        from tensorprop.run.jax import jit
+        from tensorprop.run.jax_rule import forward_rule, reverse_rule
+
+        if self.forward:
+            rule = forward_rule(self._value, self._push, self.outputs)
+        else:
+            rule = reverse_rule(self._value, self._save, self._pull, self.outputs, self._way_back.again(self.wrt))
+        return jit(lambda arrays: rule(_arrays(arrays)), self.__name__)
+
+    def __call__(self, /, *positional: Any, **named: Any) -> Any:
+        arrays = self._bound(positional, named)
+        try:
+            out = self._run(arrays)
+        except (TypeError, ValueError, OverflowError) as error:
+            from tensorprop.run.jax_rule import is_forward_refusal
+
+            if isinstance(error, TypeError) and is_forward_refusal(error):
+                raise UsageError(
+                    "this function is differentiated by its reverse rules, and JAX was asked to go forwards",
+                    fix="take jax_function(…, forward=True) for jax.jvp, jax.linearize and jax.jacfwd; "
+                    "for jax.grad, jax.vjp, jax.jacrev and jax.hessian this one",
+                ) from error
+            accept(self.system, arrays)
+            out = self._run(concrete_all(arrays))
+        return out[0] if self._single else dict(zip(self.outputs, out, strict=True))
+
+    def _bound(self, positional: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+        if len(positional) > len(self.inputs):
+            raise UsageError(
+                f"{len(positional)} arrays for {len(self.inputs)} inputs", known=f"inputs: {', '.join(self.inputs)}"
+            )
+        arrays = dict(zip(self.inputs, positional, strict=False))
+        twice = [n for n in arrays if n in named]
+        if twice:
+            raise UsageError(f"{', '.join(twice)}: given by place and again by name", fix="pass it once")
+        return {**arrays, **named}
+
+    # ----------------------------------------------------------------- what JAX calls while it traces
+    def _value(self, arrays: Arrays) -> tuple[Array, ...]:
+        return self._worked(arrays, self.outputs)[0]
+
+    def _worked(
+        self, arrays: Arrays, names: tuple[str, ...], derivative: bool = False
+    ) -> tuple[tuple[Array, ...], Shapes]:
+        """The named tensors of the forward equations, and the shapes of all."""
+        given, sizes = accept(self.system, arrays, derivative)
+        if self._ready is not self.system:
+            sizes = extents(self._ready, {n: g.shape for n, g in given.items()})
+        out = _lowered(self._ready, arrays, names, sizes, self._compared)
+        return out, {**sizes.shapes, **{n: g.shape for n, g in given.items()}}
+
+    def _save(self, arrays: Arrays, wanted: tuple[str, ...]) -> tuple[tuple[Array, ...], dict[str, Array], Any]:
+        plan = self._way_back.of(tuple(n for n in wanted if n in self.wrt))
+        made = tuple(n for n in plan.saved if n not in arrays and n not in self.outputs)
+        out, shapes = self._worked(arrays, (*self.outputs, *made), derivative=True)
+        found = {**arrays, **dict(zip((*self.outputs, *made), out, strict=True))}
+        return out[: len(self.outputs)], {n: found[n] for n in plan.saved}, tuple(sorted(shapes.items()))
+
+    def _pull(self, kept: Any, cotangents: dict[str, Array]) -> dict[str, Array]:
+        shapes: Shapes = dict(kept.note)
+        wanted = tuple(n for n in kept.wanted if n in self.wrt)
+        plan = self._way_back.of(wanted, tuple(n for n in self.outputs if n not in cotangents))
+        arrays = {**kept.arrays, **{f"δ{n}": c for n, c in cotangents.items()}}
+        sizes = extents(plan.system, {n: shapes[n.removeprefix("δ")] for n in plan.system.inputs})
+        out = _lowered(plan.system, arrays, plan.gradients, sizes, self._compared)
+        found = {n[1:]: g for n, g in zip(plan.gradients, out, strict=True)}
+        if self._way_back.seeded:
+            (seed,) = cotangents.values()
+            found = {n: g * seed.astype(g.dtype) for n, g in found.items()}
+        return found
+
+    def _push(self, arrays: Arrays, moved: dict[str, Array]) -> tuple[tuple[Array, ...], dict[str, Array]]:
+        s = self._ready
+        still = [n for n in self.wrt if n not in moved]
+        rules = _without(self.rules, {tangent_name(n, s.rank(n)) for n in still}, ())
+        names = tuple(n for n in self.outputs if tangent_name(n, s.rank(n)) in rules)
+        targets = tuple(tangent_name(n, s.rank(n)) for n in names)
+        whole = (s + rules).only((*self.outputs, *targets))
+        given, _ = accept(self.system, arrays, derivative=True)
+        shapes = {n: g.shape for n, g in given.items()}
+        ready = {**arrays, **{tangent_name(n, s.rank(n)): t for n, t in moved.items()}}
+        shapes |= {tangent_name(n, s.rank(n)): shapes[n] for n in moved}
+        sizes = extents(whole, {n: shapes[n] for n in whole.inputs})
+        out = _lowered(whole, ready, (*self.outputs, *targets), sizes, self._compared)
+        count = len(self.outputs)
+        return out[:count], dict(zip(names, out[count:], strict=True))
+
+    def __repr__(self) -> str:
+        way = "tangents" if self.forward else "rules"
+        head = f"<JAX function: {', '.join(self.inputs)} → {', '.join(self.outputs)}>"
+        return f"{head}\n{show(self.system)}\n# {way}\n{show(self.rules)}"
+
+
+# --------------------------------------------------------------------------- the way back
+class Plan(NamedTuple):
+    """Equations to work out, the δ that are wanted of them, and what they need of the way forward."""
+
+    system: System
+    gradients: tuple[str, ...]
+    saved: tuple[str, ...]
+
+
+class _Backward:
+    """Rules joined with the forward equations of what was not kept, for the gradients that are wanted."""
+
+    def __init__(self, forward: System, rules: System, save: frozenset[str] | None) -> None:
+        self.forward = forward
+        self.rules = rules
+        self.kept = frozenset(eq.name for eq in forward) if save is None else save
+        outputs = forward.outputs
+        self.seeded = len(outputs) == 1 and forward.rank(outputs[0]) == 0
+        self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], Plan] = {}
+
+    def of(self, wanted: tuple[str, ...], idle: tuple[str, ...] = ()) -> Plan:
+        """What to do for the gradients of ``wanted``, where no cotangent comes from the outputs ``idle``."""
+        key = wanted, idle
+        if key not in self._plans:
+            self._plans[key] = self._plan(wanted, idle)
+        return self._plans[key]
+
+    def _plan(self, wanted: tuple[str, ...], idle: tuple[str, ...]) -> Plan:
+        names = tuple(f"δ{n}" for n in wanted)
+        rules = _without(self.rules, {f"δ{n}" for n in idle}, names)
+        again = [eq for eq in self.forward if eq.name not in self.kept]
+        gradients = tuple(n for n in names if n in rules)
+        whole = stabilise(system([*again, *rules]).only(gradients))
+        read = {t.name for eq in whole for t in tensors_of(eq.value)}
+        saved = tuple(n for n in whole.inputs if n in read and n[:1] != "δ")
+        return Plan(whole, gradients, saved)
+
+    def again(self, wanted: tuple[str, ...]) -> bool:
+        """Whether part of the forward equations is worked out a second time."""
+        return any(eq.name in self.forward for eq in self.of(wanted).system)
+
+
+def _without(rules: System, zero: set[str], wanted: Iterable[str]) -> System:
+    """The rules where these tensors are zero; what is zero then is left out, and so is what nothing needs."""
+    if not zero:
+        return rules
+    gone, left = set(zero), list[Equation]()
+
+    def rule(n: Expr) -> Expr:
+        return ZERO if isinstance(n, Tensor) and n.name in gone else n
+
+    for eq in rules.ordered:
+        value = transform(eq.value, rule)
+        if value is ZERO:
+            gone.add(eq.name)
+        else:
+            left.append(equation(eq.target, value))
+    return system(left)
+
+
+# --------------------------------------------------------------------------- reading
+def _read(
+    layer: Ruled | System | Equation | str, wrt: tuple[str, ...] | None, derive: bool
+) -> tuple[System, System, tuple[str, ...]]:
+    """The forward equations, the rules of what is differentiated by, and its names."""
+    if isinstance(layer, (System, Equation, str)):
+        forward, written = _sorted(as_system(layer))
+        rules = _merged(forward, written, wrt) if derive else system(())
+    elif isinstance(layer, type) and hasattr(layer, "rules"):
+        return _read(layer(), wrt, derive)
+    elif isinstance(layer, Ruled):  # pyright: ignore[reportUnnecessaryIsInstance]
+        forward, rules = layer.system, layer.rules if derive else system(())
+    else:
+        raise UsageError(f"{layer!r:.40} is no layer", fix="pass a Layer, a System or text")
+    if not derive:
+        ruled = tuple(eq.name[1:] for eq in adjoint(forward) if eq.name[1:] in forward.inputs)
+    else:
+        rules = system(equation(eq.target, transform(eq.value, _sized)) for eq in rules)
+        ruled = tuple(n for n in forward.inputs if f"δ{n}" in rules)
+    for name in wrt or ():
+        if name not in ruled:
+            close = near(name, ruled)
+            raise UnknownName(
+                f"no input {name} that there is a rule for",
+                known=f"inputs with a rule: {', '.join(ruled) or 'none'}",
+                fix=f"did you mean {close[0]}?" if close else None,
+            )
+    variables = ruled if wrt is None else tuple(dict.fromkeys(wrt))
+    return forward, rules, variables
+
+
+def _sized(n: Expr) -> Expr:
+    """δz is as large as z."""
+    return Dim(n.tensor[1:], n.axis) if isinstance(n, Dim) and n.tensor[:1] == "δ" else n
+
+
+def _sorted(s: System) -> tuple[System, tuple[Equation, ...]]:
+    """Forward equations, and backward ones: those for a δ, and those that need one."""
+    back = {eq.name for eq in s if eq.name[:1] == "δ"}
+    grown = True
+    while grown:
+        more = {eq.name for eq in s if eq.name not in back and any(n[:1] == "δ" or n in back for n in eq.inputs)}
+        back |= more
+        grown = bool(more)
+    forward = [eq for eq in s if eq.name not in back]
+    if not forward:
+        raise UsageError("there is no forward equation", fix="write one, such as z_j = a_i W_ij + b_j")
+    return system(forward), tuple(eq for eq in s if eq.name in back)
+
+
+def _merged(forward: System, written: tuple[Equation, ...], wrt: tuple[str, ...] | None) -> System:
+    """The written rules, and the derived ones where none is written; δE = 1 where E is the one number at the end."""
+    outputs = forward.outputs
+    seed = f"δ{outputs[0]}" if len(outputs) == 1 and not forward.rank(outputs[0]) else None
+    for eq in written:
+        tensor = eq.name[1:]
+        if eq.name[:1] == "δ" and (tensor not in forward.names or forward.rank(tensor) != len(eq.letters)):
+            raise UnknownName(
+                f"{eq.target} is the adjoint of no tensor here", known=f"known: {', '.join(forward.names)}"
+            )
+
+    def seeded(n: Expr) -> Expr:
+        return ONE if isinstance(n, Tensor) and n.name == seed else n
+
+    mine = {eq.name: equation(eq.target, transform(eq.value, seeded)) for eq in written if eq.name != seed}
+    needed = [name[1:] for name in mine if name[:1] == "δ"]
+    smooth = [eq.name[1:] for eq in adjoint(forward)] if wrt is None else [n for n in wrt if n in forward.names]
+    found = {eq.name: eq for eq in adjoint(forward, wrt=dict.fromkeys([*smooth, *needed]))} if smooth or needed else {}
+    rules = system({**found, **mine}.values())
+    return rules.only([f"δ{n}" for n in forward.inputs if f"δ{n}" in rules])
+
+
+def _names(x: str | Iterable[str]) -> tuple[str, ...]:
+    return tuple(x.replace(",", " ").split()) if isinstance(x, str) else tuple(dict.fromkeys(x))
+
+
+def _kept(s: System, save: str | Iterable[str]) -> frozenset[str]:
+    """The tensors that are to be kept, checked; inputs need no keeping."""
+    names = _names(save)
+    for name in names:
+        if name not in s.names:
+            close = near(name, s.names)
+            raise UnknownName(
+                f"no tensor {name} to save",
+                known=f"the forward equations have {', '.join(s.names)}",
+                fix=f"did you mean {close[0]}?" if close else None,
+            )
+    return frozenset(names)
+
+
+# --------------------------------------------------------------------------- arrays
+def _arrays(given: Arrays) -> Arrays:
+    from tensorprop.run.jax import raw
+
+    return {n: raw(a) for n, a in given.items()}
+
+
+def _lowered(
+    s: System, arrays: Arrays, names: tuple[str, ...], sizes: Extents, labels: frozenset[str]
+) -> tuple[Array, ...]:
+    """The named tensors of a System whose sizes are known."""
+    from tensorprop.run.jax import JaxOperations, array, common_dtype
+
+    ready = {n: array(arrays[n]) for n in s.inputs if n in arrays}
+    try:
+        out = lower(s, ready, names, JaxOperations(common_dtype(a for n, a in ready.items() if n not in labels)), sizes)
+    except TensorpropError as error:
+        raise locate(error, s) from None
+    return tuple(out[n] for n in names)
