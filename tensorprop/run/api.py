@@ -263,7 +263,7 @@ def _program(
 ) -> Callable[[Arrays], tuple[Array, ...]]:
     """The arrays by name in, the outputs' arrays out; ``needed`` is what the user wrote, and errors quote it."""
 
-    compared = compared(system)
+    labels = compared(system)
 
     def program(arrays: Arrays) -> tuple[Array, ...]:
         from tensorprop.run.jax import JaxOperations, array, common_dtype
@@ -273,7 +273,7 @@ def _program(
         if system is not needed:
             sizes = extents(system, {n: (idle.get(n) or given[n]).shape for n in system.inputs})
         ready = {n: array(arrays[n]) for n in system.inputs}
-        dtype = common_dtype(a for n, a in ready.items() if n not in compared)
+        dtype = common_dtype(a for n, a in ready.items() if n not in labels)
         try:
             out = lower(system, ready, names, JaxOperations(dtype), sizes)
         except TensorpropError as error:
