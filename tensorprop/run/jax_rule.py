@@ -49,8 +49,8 @@ def reverse_rule(
     """``value``, with the gradients that ``pull`` gives under ``jax.grad`` and ``jax.vjp``.
 
     ``save(arrays, wanted)`` gives the outputs, the arrays to keep, and a note; ``pull(kept, cotangents)`` the gradients
-    of the ``wanted`` inputs by name, where cotangents of outputs that are zero are missing, and gradients that are zero may
-    be. ``barrier``: the compiler may not keep on its own what ``pull`` works out again.
+    of the ``wanted`` inputs by name, where cotangents of outputs that are zero are missing, and gradients that are zero
+    may be. ``barrier``: the compiler may not keep on its own what ``pull`` works out again.
     """
 
     @jax.custom_vjp

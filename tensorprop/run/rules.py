@@ -51,9 +51,9 @@ def jax_function(
 ) -> JaxFunction:
     """The layer as a plain JAX function, in which its backward rules are what ``jax.grad`` uses.
 
-    ``fn(a=…, W=…)`` or ``fn(a, W)``, in the order of ``System.inputs``, gives the array of the output, or a dict of them
-    by name. Rules that somebody wrote are used as they were written, the others are derived. Nothing is proved here:
-    `check` does that. The function works under ``jit``, ``vmap``, ``scan``, ``checkpoint``; second derivatives
+    ``fn(a=…, W=…)`` or ``fn(a, W)``, in the order of ``System.inputs``, gives the array of the output, or a dict of
+    them by name. Rules that somebody wrote are used as they were written, the others are derived. Nothing is proved
+    here: `check` does that. The function works under ``jit``, ``vmap``, ``scan``, ``checkpoint``; second derivatives
     (``jax.hessian``, gradients of gradients) are JAX's derivatives of the rules.
 
     save:     tensors to keep on the way forward, ``"p"`` or ``("p", "r")``. What else the rules need is worked out
