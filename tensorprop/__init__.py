@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tensorprop.check.derivation import explain
     from tensorprop.check.formula import formula
     from tensorprop.layers import Dense, Layer, chain
-    from tensorprop.run import compile, plan, value_and_grad
+    from tensorprop.run import compile, jax_function, plan, value_and_grad
     from tensorprop.text import parse, parse_einsum, show
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "equivalent",
     "explain",
     "formula",
+    "jax_function",
     "parse",
     "parse_einsum",
     "plan",
@@ -57,7 +58,7 @@ _HOMES = {
     "tensorprop.text": ("parse", "parse_einsum", "show"),
     "tensorprop.calculus": ("adjoint", "batch", "derive", "simplify"),
     "tensorprop.layers": ("Dense", "Layer", "chain"),
-    "tensorprop.run": ("compile", "plan", "value_and_grad"),
+    "tensorprop.run": ("compile", "jax_function", "plan", "value_and_grad"),
     "tensorprop.check": ("check", "equivalent"),
     "tensorprop.check.derivation": ("explain",),
     "tensorprop.check.formula": ("formula",),
