@@ -21,11 +21,11 @@ from tensorprop.errors import TensorpropError
 
 if TYPE_CHECKING:
     from tensorprop.calculus import adjoint, batch, derive, simplify
-    from tensorprop.check import check, equivalent
+    from tensorprop.check import assert_rule, check, equivalent
     from tensorprop.check.derivation import explain
     from tensorprop.check.formula import formula
     from tensorprop.layers import Dense, Layer, chain
-    from tensorprop.run import compile, jax_function, plan, value_and_grad
+    from tensorprop.run import compile, from_jax, jax_function, plan, value_and_grad
     from tensorprop.text import parse, parse_einsum, show
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "TensorpropError",
     "__version__",
     "adjoint",
+    "assert_rule",
     "batch",
     "chain",
     "check",
@@ -42,6 +43,7 @@ __all__ = [
     "equivalent",
     "explain",
     "formula",
+    "from_jax",
     "jax_function",
     "parse",
     "parse_einsum",
@@ -58,8 +60,8 @@ _HOMES = {
     "tensorprop.text": ("parse", "parse_einsum", "show"),
     "tensorprop.calculus": ("adjoint", "batch", "derive", "simplify"),
     "tensorprop.layers": ("Dense", "Layer", "chain"),
-    "tensorprop.run": ("compile", "jax_function", "plan", "value_and_grad"),
-    "tensorprop.check": ("check", "equivalent"),
+    "tensorprop.run": ("compile", "from_jax", "jax_function", "plan", "value_and_grad"),
+    "tensorprop.check": ("assert_rule", "check", "equivalent"),
     "tensorprop.check.derivation": ("explain",),
     "tensorprop.check.formula": ("formula",),
 }

@@ -9,13 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tensorprop.check.function import assert_rule, check_function
     from tensorprop.check.report import Finding, Report, Verdict
     from tensorprop.check.symbolic import equivalent
     from tensorprop.check.verify import check
 
-__all__ = ["Finding", "Report", "Verdict", "check", "equivalent"]
+__all__ = ["Finding", "Report", "Verdict", "assert_rule", "check", "check_function", "equivalent"]
 
-_HOME = {"Finding": "report", "Report": "report", "Verdict": "report", "check": "verify", "equivalent": "symbolic"}
+_HOME = {
+    "Finding": "report",
+    "Report": "report",
+    "Verdict": "report",
+    "assert_rule": "function",
+    "check": "verify",
+    "check_function": "function",
+    "equivalent": "symbolic",
+}
 
 
 def __getattr__(name: str) -> object:

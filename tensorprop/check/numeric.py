@@ -123,8 +123,9 @@ class Weighed(NamedTuple):
 class _Evaluation:
     """One equation's right side over given arrays; ``xp`` is NumPy, or jax.numpy where JAX differentiates."""
 
-    def __init__(self, xp: Any, arrays: Arrays, sample: int, weighing: bool) -> None:
+    def __init__(self, xp: Any, arrays: Arrays, sample: int, weighing: bool, scales: Arrays | None = None) -> None:
         self.xp = xp
+        self.scales = None if not scales else _Evaluation(xp, {**arrays, **scales}, sample, False)
         self.arrays = arrays
         self.sample = sample
         self.weighing = weighing
@@ -171,6 +172,10 @@ class _Evaluation:
         return Weighed(letters, value, self.xp.abs(value), 1)
 
     def _entry(self, e: Tensor, sizes: Mapping[str, int]) -> Weighed:
+        found = self._picked_from(e, sizes)
+        return found if self.scales is None else found._replace(scale=abs(self.scales._picked_from(e, sizes).value))
+
+    def _picked_from(self, e: Tensor, sizes: Mapping[str, int]) -> Weighed:
         array = self.arrays[e.name]
         for axis, s in enumerate(e.subscripts):
             if isinstance(s, Index) and sizes[s.name] != array.shape[axis]:
@@ -384,9 +389,11 @@ def _aligned(
     return letters, [spread(p, p.value) for p in parts], [spread(p, p.scale) for p in parts]
 
 
-def _right_side(xp: Any, eq: Equation, arrays: Arrays, sample: int, weighing: bool) -> Weighed:
+def _right_side(
+    xp: Any, eq: Equation, arrays: Arrays, sample: int, weighing: bool, scales: Arrays | None = None
+) -> Weighed:
     """The value of one equation, its axes in the order of the left side."""
-    evaluation = _Evaluation(xp, arrays, sample, weighing)
+    evaluation = _Evaluation(xp, arrays, sample, weighing, scales)
     sizes: dict[str, int] = {}
     primal = primal_axes(eq.target)
     for axis, letter in enumerate(eq.letters):
@@ -461,16 +468,19 @@ class Oracle:
         return values, {**by_input, **by_nudge}
 
 
-def weigh(eq: Equation, given: Mapping[str, np.ndarray], sample: int = 0) -> Weighed:
+def weigh(
+    eq: Equation, given: Mapping[str, np.ndarray], sample: int = 0, scales: Mapping[str, np.ndarray] | None = None
+) -> Weighed:
     """One equation's value in float64, with the Σ|terms| of every entry and the number of terms at most.
 
     Σ|terms| is the same right side with absolute values throughout; behind a function the argument's share counts
     with the function's slope there. It bounds from above what reordering the additions may change, per unit of eps.
+    ``scales`` are those of tensors that were added up themselves.
 
     Errors: SizeMismatch, OutOfRange, UnknownRange, Unsupported.
     """
     with double_precision(), np.errstate(all="ignore"):
-        return _right_side(np, eq, _doubles(given), sample, weighing=True)
+        return _right_side(np, eq, _doubles(given), sample, True, None if scales is None else _doubles(scales))
 
 
 def first_wrong(got: Weighed, expected: Weighed | np.ndarray) -> tuple[int, ...] | None:

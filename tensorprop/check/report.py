@@ -1,28 +1,171 @@
 """What a check found, as data and as a page to read.
 
-In: rules, and for each what is known of it. Out: `Report`. Nothing is computed here.
+In: rules, and for each what is known of it. Out: `Report`. Nothing is computed here; two lines that differ are shown
+with the places marked.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from typing import Any
 
 from tensorprop.core.equation import Equation, System
+from tensorprop.core.expr import Expr
 from tensorprop.text import show
 
-__all__ = ["Finding", "Report", "Verdict", "plain"]
+__all__ = ["Counterexample", "Diagnosis", "Finding", "Report", "Verdict", "marked", "plain"]
+
+_NUMBERS_SHOWN = 10  # numbers of a counterexample that are written out
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """The smallest sizes for which a rule is wrong, the entry, both values, and the arrays that show it."""
+
+    sizes: Mapping[str, int]
+    entry: tuple[int, ...]
+    expected: float
+    got: float
+    arrays: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def where(self) -> str:
+        """The sizes, and the numbers where they are few."""
+        sizes = ", ".join(f"{i} = {n}" for i, n in self.sizes.items())
+        if sum(_entries(a) for a in self.arrays.values()) > _NUMBERS_SHOWN:
+            return sizes
+        numbers = ", ".join(f"{name} = {_short(a)}" for name, a in self.arrays.items())
+        return "; ".join(part for part in (sizes, numbers) if part)
+
+
+def _entries(a: Any) -> int:
+    return sum(map(_entries, a)) if isinstance(a, list) else 1
+
+
+def _short(a: Any) -> str:
+    return f"[{', '.join(map(_short, a))}]" if isinstance(a, list) else f"{a:.4g}"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with a rule.
+
+    ``kind`` names the slip, ``words`` say it, ``kinds`` are all slips where there are two. ``written`` is the equation
+    in which it is (the rule, or a part that it names), ``corrected`` what belongs there, ``texts`` the same as the
+    user spelled it. ``proved``: the correction is proved for arrays of all sizes. ``counterexample`` is the
+    smallest one. Where nothing near is right, ``kind`` is ``"unknown"``, ``corrected`` the derived rule, and
+    ``difference`` what the written rule has too much.
+    """
+
+    kind: str
+    words: str
+    kinds: tuple[str, ...] = ()
+    written: Equation | None = None
+    corrected: Equation | None = None
+    texts: tuple[str, str] | None = None
+    proved: bool = False
+    counterexample: Counterexample | None = None
+    difference: Expr | None = None
+
+    def lines(self, derived: str = "", ascii: bool = False) -> list[str]:
+        """The slip in words, what was written and what belongs there, with the places marked that differ.
+
+        ``derived`` is the derived rule as it is shown: where the correction is the same, it is called that.
+        """
+        out = [self.words if self.proved or self.kind == "unknown" else f"likely: {self.words}"]
+        if self.kind != "unknown" and self.written is not None and self.corrected is not None:
+            one, other = self.texts or (show(self.written, ascii=ascii), show(self.corrected, ascii=ascii))
+            if ascii:
+                one, other = plain(one), plain(other)
+            below, above = marked(one, other)
+            out += [f"written: {one}", f"         {below}"]
+            out += [f"{'derived' if other == derived else 'correct'}: {other}", f"         {above}"]
+        if self.difference is not None and self.corrected is not None:
+            out.append(f"written - derived: {show(self.difference, ascii=ascii)}")
+        return out
+
+    def as_dict(self) -> dict[str, Any]:
+        """The diagnosis as plain data."""
+        c = self.counterexample
+        return {
+            "kind": self.kind,
+            "kinds": list(self.kinds),
+            "words": self.words,
+            "written": None if self.written is None else str(self.written),
+            "corrected": None if self.corrected is None else str(self.corrected),
+            "proved": self.proved,
+            "difference": None if self.difference is None else str(self.difference),
+            "counterexample": None
+            if c is None
+            else {
+                "sizes": dict(c.sizes),
+                "entry": list(c.entry),
+                "expected": c.expected,
+                "got": c.got,
+                "arrays": dict(c.arrays),
+            },
+        }
+
+
+_TOKEN = re.compile(r"_\{[^}]*\}|_\w+|\^\([^)]*\)|[^\W_]+|\s+|.", re.DOTALL)
+
+
+def marked(one: str, other: str) -> tuple[str, str]:
+    """Carets under what differs between two lines; where only one has something more, the place of it in the other.
+
+    >>> print("\\n".join(["δa_i = W_ji δz_j", *marked("δa_i = W_ji δz_j", "δa_i = W_ij δz_j")]))
+    δa_i = W_ji δz_j
+             ^^
+             ^^
+    """
+    mine, theirs = _tokens(one), _tokens(other)
+    matcher = SequenceMatcher(None, [t for t, _ in mine], [t for t, _ in theirs], autojunk=False)
+    changes = [c for c in matcher.get_opcodes() if c[0] != "equal"]
+    return (
+        _under(one, mine, [(a, b) for _, a, b, _, _ in changes]),
+        _under(other, theirs, [(a, b) for _, _, _, a, b in changes]),
+    )
+
+
+def _tokens(text: str) -> list[tuple[str, int]]:
+    return [(m.group(), m.start()) for m in _TOKEN.finditer(text) if not m.group().isspace()]
+
+
+def _span(text: str, tokens: list[tuple[str, int]], a: int, b: int) -> tuple[int, int]:
+    if a == b:  # nothing stands here, and something should
+        place = tokens[a][1] if a < len(tokens) else len(text) + 1
+        return (place, place + 1) if a == len(tokens) else (max(0, place - 1), place)
+    start = tokens[a][1]
+    return start + (tokens[a][0][0] == "_" and b - a == 1), tokens[b - 1][1] + len(tokens[b - 1][0])
+
+
+def _under(text: str, tokens: list[tuple[str, int]], changes: list[tuple[int, int]]) -> str:
+    """Carets under changed tokens; under the gap where something is missing, if nothing else is marked."""
+    shown = [c for c in changes if c[0] < c[1]] or changes[:1]
+    places = {k for a, b in (_span(text, tokens, *c) for c in shown) for k in range(a, b)}
+    end = max(places, default=-1) + 1
+    return "".join(("^" if k in places else " ") * _columns(text[k : k + 1]) for k in range(end))
+
+
+def _columns(c: str) -> int:
+    if not c:
+        return 1
+    return 0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
 
 
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong with a rule.
 
-    ``kind``: ``"value"`` (an entry differs), ``"size"`` (an index runs along axes of different lengths),
-    ``"undecided"`` (neither proved nor evaluated). ``entry`` is the first wrong entry of the adjoint of ``tensor``,
-    in reading order; ``expected`` is what ``jax.vjp`` gives, ``got`` what the rule gives, for arrays of these
-    ``sizes`` drawn with this ``seed``. ``note`` says more, in words.
+    ``kind``: ``"value"`` (an entry differs), ``"size"`` (an index runs along axes of different lengths), ``"proof"``
+    (refuted exactly, though equal on every sample), ``"undecided"`` (neither proved nor evaluated). ``entry`` is the
+    first wrong entry of the adjoint of ``tensor``, in reading order; ``expected`` is what ``jax.vjp`` gives, ``got``
+    what the rule gives, for arrays of these ``sizes`` drawn with this ``seed``. ``note`` says more, in words;
+    ``diagnosis`` what the slip is.
     """
 
     kind: str
@@ -33,19 +176,28 @@ class Finding:
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     seed: int | None = None
     note: str = ""
+    diagnosis: Diagnosis | None = None
 
     def lines(self) -> list[str]:
-        """The finding in words, a line each."""
+        """The finding in words, a line each: the smallest counterexample where one is known."""
         out: list[str] = []
-        if self.entry is not None:
-            where = f"δ{self.tensor}[{', '.join(map(str, self.entry))}]" if self.entry else f"δ{self.tensor}"
+        small = None if self.diagnosis is None else self.diagnosis.counterexample
+        if small is not None:
+            out.append(self._wrong(small.entry, small.expected, small.got, small.where))
+        elif self.entry is not None:
             sizes = ", ".join(f"{i} = {n}" for i, n in self.sizes.items())
             places = "; ".join(part for part in (sizes, f"seed {self.seed}") if part)
-            expected, got = _apart(self.expected or 0.0, self.got or 0.0)
-            out.append(f"first wrong entry: {where} should be {expected}, the rule gives {got}  ({places})")
+            out.append(self._wrong(self.entry, self.expected or 0.0, self.got or 0.0, places))
         if self.note:
             out += self.note.split("\n")
         return out
+
+    def _wrong(self, entry: tuple[int, ...], expected: float, got: float, where: str) -> str:
+        place = f"δ{self.tensor}[{', '.join(map(str, entry))}]" if entry else f"δ{self.tensor}"
+        right, wrong = _apart(expected, got)
+        return f"first wrong entry: {place} should be {right}, the rule gives {wrong}" + (
+            f"  ({where})" if where else ""
+        )
 
 
 def _apart(a: float, b: float) -> tuple[str, str]:
@@ -62,7 +214,8 @@ class Verdict:
     """What is known of one rule.
 
     ``derived`` is the rule as the calculus finds it; ``written`` says whether somebody wrote ``rule``; ``proved``,
-    whether both have one canonical form; ``samples``, on how many random samples every entry agreed with JAX.
+    whether both are equal for arrays of all sizes, and ``how`` that was shown; ``samples``, on how many random samples
+    every entry agreed with JAX.
     """
 
     rule: Equation
@@ -71,6 +224,7 @@ class Verdict:
     proved: bool
     samples: int
     finding: Finding | None = None
+    how: str = ""
 
     @property
     def words(self) -> str:
@@ -125,16 +279,29 @@ class Report:
         for v, rule in zip(self.verdicts, rules, strict=True):
             lines.append(f"  {rule.ljust(width)}  {v.words}")
             if v.finding is not None:
-                lines += [f"      {plain(line) if ascii else line}" for line in v.finding.lines()]
-                if v.derived is not None and v.written:
-                    lines.append(f"      derived: {show(v.derived, ascii=ascii)}")
+                lines += [f"      {line}".rstrip() for line in self._finding(v, v.finding, ascii)]
         lines += ["", self._total()]
+        for v in self.verdicts:
+            if v.proved and v.finding is None and "random" in v.how:
+                told = f"{v.rule.name}: {v.how}."
+                lines.append(plain(told) if ascii else told)
         if self.given:
             told = f"Given: {'; '.join(self.given)}."
             lines.append(plain(told) if ascii else told)
         if self.how:
             lines.append(plain(self.how) if ascii else self.how)
         return "\n".join(lines)
+
+    def _finding(self, v: Verdict, finding: Finding, ascii: bool) -> list[str]:
+        """What is wrong, the likely slip first, then an entry, then the derived rule."""
+        told = [plain(line) if ascii else line for line in finding.lines()]
+        derived = show(v.derived, ascii=ascii) if v.derived is not None and v.written else ""
+        slip = [] if finding.diagnosis is None else finding.diagnosis.lines(derived, ascii)
+        if ascii and slip:
+            slip[0] = plain(slip[0])
+        if derived and not any(line.startswith("derived:") for line in slip):
+            told.append(f"derived: {derived}")
+        return [*slip, *told]
 
     def _total(self) -> str:
         written = [v for v in self.verdicts if v.written]
@@ -167,6 +334,7 @@ class Report:
                     "derived": None if v.derived is None else str(v.derived),
                     "written": v.written,
                     "proved": v.proved,
+                    "how": v.how,
                     "samples": v.samples,
                 }
                 for v in self.verdicts
@@ -181,6 +349,7 @@ class Report:
                     "sizes": dict(f.sizes),
                     "seed": f.seed,
                     "note": f.note,
+                    "diagnosis": None if f.diagnosis is None else f.diagnosis.as_dict(),
                 }
                 for f in self.findings
             ],

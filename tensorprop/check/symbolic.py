@@ -1,31 +1,38 @@
-"""Are two right sides equal for arrays of all sizes? Proved by canonical form, refuted by numbers, or left open.
+"""Are two right sides equal for arrays of all sizes? Proved, refuted with a counterexample, or left open.
 
-In: expressions, Systems or text. Out: True, False or None. A canonical form is one object, so that two expressions
-are equal if theirs is the same; the converse is not claimed.
+In: expressions, Systems or text. Out: a `Decision`. Three judges, the cheapest first: canonical forms, which are one
+object where two expressions are equal as sums of products; the same after the laws of functions (``check.laws``); exact
+evaluation at random points of finite fields (``check.identity``). Then numbers, which can refute, and prove nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass, field
 from typing import Any
 
+from tensorprop.check.identity import Tested, identical
+from tensorprop.check.laws import settled, unfolded
 from tensorprop.check.sample import KINDS, arrays, shapes
 from tensorprop.core.build import ONE, add, call, mul, power, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Sum, Tensor
+from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.walk import freshen, inline, postorder, transform
-from tensorprop.errors import OutOfRange, RankMismatch, UnknownRange, Unsupported, UsageError
+from tensorprop.errors import RankMismatch, TensorpropError, UsageError
 from tensorprop.text import parse_expression
 from tensorprop.text.source import as_system
 
-__all__ = ["Laws", "equivalent", "proves"]
+__all__ = ["Counterexample", "Decision", "Laws", "decide", "equivalent", "proves"]
 
 Definitions = Mapping[str, tuple[tuple[str, ...], Expr]]
 
 _ROUNDS = 24  # times that names which only one side has are put in, before everything is
 _NODES = 4_000  # nodes of an expression beyond which nothing more is put in
+_LONG = 400  # terms up to which an expression is multiplied out
 
 
 class Laws:
@@ -38,16 +45,31 @@ class Laws:
     def __init__(
         self, s: System, given: Iterable[tuple[Expr, Expr]] = (), labels: frozenset[str] = frozenset()
     ) -> None:
+        self._system = s
         self._ranges: Ranges = infer(s)
-        self._labels = labels
-        self._sums: dict[str, tuple[frozenset[int], Number]] = {}
-        for left, right in given:
+        self.labels = labels
+        self.given = tuple(given)
+        self.sums: dict[str, tuple[frozenset[int], Number]] = {}
+        for left, right in self.given:
             match left, right:
                 case Sum(indices, Tensor(name=name) as t), Number():
                     axes = frozenset(k for k, i in enumerate(t.letters or ()) if i in indices)
-                    self._sums[name] = axes, right
+                    self.sums[name] = axes, right
                 case _:
                     pass
+
+    def knowing(self, definitions: Definitions) -> Laws:
+        """The same laws, with the axes of parts that a rule names for itself."""
+        parts = {name: body for name, body in definitions.items() if name not in self._system.names}
+        if not parts:
+            return self
+        laws = copy(self)
+        try:
+            own = [equation(Tensor(name, tuple(map(Index, letters))), e) for name, (letters, e) in parts.items()]
+            laws._ranges = infer(system([*self._system, *own]))
+        except TensorpropError:
+            return self
+        return laws
 
     def axis(self, d: Dim) -> Dim:
         """One axis that stands for all of the same length; δz is as long as z."""
@@ -61,6 +83,10 @@ class Laws:
             if new is e:
                 return e
             e = new
+
+    def form(self, e: Expr) -> Expr:
+        """The canonical form of an expression after the laws of functions."""
+        return settled(unfolded(e), self.normal)
 
     def _known(self, n: Expr) -> Expr:
         """A sum in which one factor alone has an index over which it adds up to a number that is known."""
@@ -78,14 +104,14 @@ class Laws:
 
     def _adds_up(self, f: Expr, over: frozenset[str]) -> Iterable[tuple[frozenset[str], Number]]:
         match f:
-            case Tensor(name) if name in self._sums and f.letters is not None:
-                axes, total = self._sums[name]
+            case Tensor(name) if name in self.sums and f.letters is not None:
+                axes, total = self.sums[name]
                 letters = frozenset(f.letters[k] for k in axes)
                 if letters <= over:
                     yield letters, total
             case Bracket("=", left, right):
                 for label, i in ((left, right), (right, left)):
-                    if isinstance(label, Tensor) and label.name in self._labels and isinstance(i, Index):
+                    if isinstance(label, Tensor) and label.name in self.labels and isinstance(i, Index):
                         letters = frozenset((i.name,))
                         if letters <= over - label.free:
                             yield letters, ONE
@@ -119,33 +145,162 @@ def _exponential(n: Expr) -> Expr:
     return mul(*out, call("exp", add(*kept)) if kept else ONE) if out else n
 
 
-def proves(one: Equation, other: Equation, definitions: Definitions, laws: Laws) -> bool:
-    """Whether the two right sides have one canonical form, definitions put in as far as that needs.
+# --------------------------------------------------------------------------- decisions
+@dataclass(frozen=True)
+class Counterexample:
+    """One entry at which two sides differ, for arrays of these ``sizes`` drawn with this ``seed``."""
 
-    Names that only one side has are put in first; then, if that does not do, everything.
+    entry: tuple[int, ...]
+    left: float
+    right: float
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether two sides are equal: ``status`` is "proved", "refuted" or "open", and ``how`` says by what.
+
+    ``probability`` bounds the chance that the status is wrong: 0 for a canonical form, next to nothing for identity
+    testing. ``samples``: on how many random samples both were equal where nothing was decided.
     """
-    a, b = one.value, freshen(other.rename(dict(zip(other.letters, one.letters, strict=True))).value, one.value.free)
+
+    status: str
+    how: str
+    probability: float = 0.0
+    counterexample: Counterexample | None = None
+    samples: int = 0
+
+    @property
+    def proved(self) -> bool:
+        """Whether both are equal for all arrays."""
+        return self.status == "proved"
+
+    def __str__(self) -> str:
+        return f"{self.status}: {self.how}" if self.how else self.status
+
+
+def decide(
+    one: Equation,
+    other: Equation,
+    definitions: Definitions | None = None,
+    laws: Laws | None = None,
+    numbers: bool = True,
+) -> Decision:
+    """Whether the right sides of two equations are equal, the indices of their left sides matched by place.
+
+    Names that only one side has are put in first, by their ``definitions``; then, if that does not do, everything.
+    Random ``numbers`` are tried where a proof is not at hand: they find the counterexample. Without them, a difference
+    that is one of polynomials, roots and exponentials is still refuted; another one is left open.
+
+    >>> from tensorprop.text import parse
+    >>> left, = parse("δz_i = δh_i / cosh(z_i)^2")
+    >>> right, = parse("δz_i = δh_i (1 - h_i^2)")
+    >>> h, = parse("h_i = tanh(z_i)")
+    >>> decide(left, right, {"h": (h.letters, h.value)}).status
+    'proved'
+    """
+    definitions = definitions or {}
+    laws = (laws or Laws(system([one]))).knowing(definitions)
+    if len(one.letters) != len(other.letters):
+        return Decision("refuted", "the left sides have different numbers of indices")
+    other = other.rename(dict(zip(other.letters, one.letters, strict=True)))
+    stages = list(_stages(one.value, freshen(other.value, one.value.free), definitions))
+    for a, b in stages:
+        if max(_terms(a), _terms(b)) <= _LONG and laws.normal(a) is laws.normal(b):
+            return Decision("proved", "one canonical form")
+    # a name that only one side has is put in before anything is evaluated
+    stages = [s for k, s in enumerate(stages) if k == len(stages) - 1 or not _names(s[0]) ^ _names(s[1])]
+    tested = Tested(None)
+    for a, b in stages:
+        tested = _tested(unfolded(a), unfolded(b), one, laws, flips=False)
+        if tested.equal:
+            return Decision("proved", _told(tested), tested.error)
+    found = Decision("open", tested.why)
+    a, b = stages[-1]
+    if not (_names(a) | _names(b)) & definitions.keys():  # else they may be equal, and seem to differ
+        if numbers:
+            found = _by_numbers(equation(one.target, a), equation(one.target, b), laws)
+        if found.status == "open" and tested.equal is False and tested.exact and tested.whole:
+            found = Decision("refuted", "they differ at a random point modulo a prime", samples=found.samples)
+        if found.status == "refuted":
+            return found
+    for a, b in [] if tested.whole else stages:
+        if max(_terms(a), _terms(b)) > _LONG:
+            break
+        a, b = laws.form(a), laws.form(b)
+        if a is b:
+            return Decision("proved", "one canonical form, by the laws of functions")
+        tested = _tested(a, b, one, laws)
+        if tested.equal:
+            return Decision("proved", _told(tested), tested.error)
+    return found
+
+
+def _tested(a: Expr, b: Expr, one: Equation, laws: Laws, flips: bool = True) -> Tested:
+    return identical(a, b, one.target, laws.axis, laws.labels, laws.sums, flips=flips)
+
+
+def _told(tested: Tested) -> str:
+    chance = f", an error has a chance below 2^{math.ceil(math.log2(tested.error))}" if 0 < tested.error < 1 else ""
+    return f"equal at {tested.points} random points modulo primes above 2^61{chance}"
+
+
+def proves(one: Equation, other: Equation, definitions: Definitions, laws: Laws) -> bool:
+    """Whether the two right sides are equal for all arrays, definitions put in as far as that needs."""
+    return decide(one, other, definitions, laws, numbers=False).proved
+
+
+def _stages(a: Expr, b: Expr, definitions: Definitions) -> Iterator[tuple[Expr, Expr]]:
+    """Both sides with more and more definitions put in: names that only one of them has, values, then everything."""
+    yield a, b
     for _ in range(_ROUNDS):
-        if laws.normal(a) is laws.normal(b):
-            return True
-        mine, theirs = _names(a), _names(b)
-        odd = {name: definitions[name] for name in mine ^ theirs if name in definitions}
+        odd = {name: definitions[name] for name in _names(a) ^ _names(b) if name in definitions}
         if not odd:
             break
         a, b = inline(a, odd), inline(b, odd)
         if max(_count(a), _count(b)) > _NODES:
-            return False
-    for _ in range(_ROUNDS):
-        if not (_names(a) | _names(b)) & definitions.keys():
-            break
-        a, b = inline(a, definitions), inline(b, definitions)
-        if max(_count(a), _count(b)) > _NODES:
-            return False
-    return laws.normal(a) is laws.normal(b)
+            return
+        yield a, b
+    forward = {name: body for name, body in definitions.items() if not name.startswith("δ")}
+    for known in (forward, definitions):
+        before = a, b
+        for _ in range(_ROUNDS):
+            if not (_names(a) | _names(b)) & known.keys():
+                break
+            a, b = inline(a, known), inline(b, known)
+            if max(_count(a), _count(b)) > _NODES:
+                return
+        if (a, b) != before:
+            yield a, b
 
 
 def _names(e: Expr) -> set[str]:
     return {n.name for n in postorder(e) if isinstance(n, Tensor)}
+
+
+def _terms(e: Expr) -> int:
+    """About how many terms there are, here and in the arguments of functions, when all is multiplied out."""
+    done: dict[Expr, int] = {}
+    for n in postorder(e):
+        below = [done[c] for c in n.children]
+        match n:
+            case Add():
+                done[n] = sum(below)
+            case Mul():
+                done[n] = math.prod(below)
+            case Sum():
+                done[n] = below[0]
+            case Call("power", (_, Number(value))) if value.denominator == 1 and value > 0:
+                done[n] = below[0] ** int(min(value, 8))
+            case Reduce(op="softmax" | "logsoftmax" | "mean"):
+                done[n] = 2 * below[0]
+            case Reduce(op="var"):
+                done[n] = 9 * below[0]
+            case _:
+                done[n] = 1
+        done[n] = min(done[n], _LONG + 1)
+    return sum(done.values())
 
 
 def _count(e: Expr) -> int:
@@ -156,9 +311,9 @@ def _count(e: Expr) -> int:
 def equivalent(x: Any, y: Any) -> bool | None:
     """Whether two expressions, equations or Systems give the same numbers for all arrays.
 
-    True where their canonical forms agree, False where random samples differ by more than rounding, None where
-    neither is so. Right sides alone (``"a_i b_i"``) are compared over their free indices by name, equations and
-    Systems output by output, the indices of a left side by their places.
+    True where that is proved, False where a sample differs by more than rounding, None where neither is so. Right sides
+    alone (``"a_i b_i"``) are compared over their free indices by name, equations and Systems output by output, the
+    indices of a left side by their places.
 
     Errors: UsageError where the outputs do not correspond.
 
@@ -171,13 +326,10 @@ def equivalent(x: Any, y: Any) -> bool | None:
     pairs = _paired(ours, theirs)
     if any(len(a.letters) != len(b.letters) for a, b in pairs):
         return False
-    pairs = [(a, b.rename(dict(zip(b.letters, a.letters, strict=True)))) for a, b in pairs]
-    if all(proves(a, b, {}, Laws(system([a]))) for a, b in pairs):
-        return True
-    try:
-        return _refuted(pairs)
-    except RankMismatch:  # one name with two numbers of axes: no arrays fit both
+    decisions = [decide(a, b) for a, b in pairs]
+    if any(d.status == "refuted" for d in decisions):
         return False
+    return True if all(d.proved for d in decisions) else None
 
 
 def _equations(x: Any) -> dict[str, Equation]:
@@ -213,22 +365,32 @@ def _paired(ours: dict[str, Equation], theirs: dict[str, Equation]) -> list[tupl
     return [(ours[name], theirs[name]) for name in ours]
 
 
-def _refuted(pairs: list[tuple[Equation, Equation]]) -> bool | None:
-    """False where a sample tells two right sides apart, else None."""
+def _by_numbers(a: Equation, b: Equation, laws: Laws) -> Decision:
+    """Refuted where a sample tells two right sides apart, else open."""
     from tensorprop.check.numeric import first_wrong, weigh  # it imports JAX, which a proof does without
 
-    for a, b in pairs:
-        both = system([equation(a.target, add(a.value, b.value))])  # so that shapes are drawn that fit the two
+    samples = 0
+    both = system([equation(a.target, add(a.value, b.value))])  # so that shapes are drawn that fit the two
+    inputs = set(both.inputs)
+    try:
         for sample in range(3):
             for kind in KINDS:
-                given = arrays(both, shapes(both, first=sample + 2), sample, kind)
-                try:
-                    one = weigh(a, given, sample)
-                    other = weigh(equation(a.target, b.value), given, sample)
-                except (Unsupported, UnknownRange, OutOfRange):
-                    return None
+                drawn = shapes(both, first=sample + 2)
+                given = arrays(both, drawn, sample, kind, [pair for pair in laws.given if _names(pair[0]) <= inputs])
+                one, other = weigh(a, given, sample), weigh(b, given, sample)
                 if one.finite and other.finite:
-                    if first_wrong(one, other) is not None:
-                        return False
+                    entry = first_wrong(one, other)
+                    if entry is not None:
+                        left, right = float(one.value[entry]), float(other.value[entry])
+                        return Decision(
+                            "refuted",
+                            "they differ on a random sample",
+                            counterexample=Counterexample(entry, left, right, drawn, sample),
+                        )
+                    samples += 1
                     break
-    return None
+    except RankMismatch as error:  # one name with two numbers of axes: no arrays fit both
+        return Decision("refuted", error.problem)
+    except TensorpropError as error:
+        return Decision("open", f"not compared: {error.problem}")
+    return Decision("open", f"equal on {samples} samples, not proved", samples=samples)

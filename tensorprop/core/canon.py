@@ -6,23 +6,24 @@ canonical(b)`` proves a = b for all arrays; the converse is not claimed (product
 elementwise functions are unknowns with no laws but those of powers).
 
 Naming bound letters is the isomorphism of graphs: letters are told apart by colours that are refined until they are
-stable, and ties are broken by trying each, up to a limit.
+stable, and ties are broken by trying each, up to a limit. A binder around other binders has names with one % more than
+those, so that no letter is captured.
 """
 
 from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 from tensorprop.core.build import MAX_EXPONENT, ONE, ZERO, add, bracket, call, mul, number, power, reduce, sum_over
 from tensorprop.core.build import substitute as put
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.walk import fold, postorder, witness
+from tensorprop.core.walk import dims_of, fold, postorder, witness
 from tensorprop.errors import UnknownRange
 
-__all__ = ["canonical", "same"]
+__all__ = ["canonical", "leading", "meaning", "same"]
 
 MAX_TERMS = 400  # products of sums are multiplied out up to this many terms
 MAX_POWER = 8  # whole powers of sums are multiplied out up to this exponent
@@ -54,11 +55,26 @@ def canonical(e: Expr, axis: Callable[[Dim], Dim] | None = None) -> Expr:
     True
     """
     if axis is not None:
-        return _canonical(e, axis, {})
+        e = _canonical(e, axis, {})
+        # a size that took the place of a sum was not seen by ``axis``
+        return e if all(axis(d) is d for d in dims_of(e)) else _canonical(e, axis, {})
     global _cache
     if len(_cache) > _CACHED:
         _cache = {}  # a new one: a call further out may still be filling the old one
     return _canonical(e, None, _cache)
+
+
+def leading(e: Expr) -> Fraction:
+    """The number before the first term of a canonical expression; that of ``-e`` is its negative.
+
+    >>> from tensorprop.core.build import tensor
+    >>> leading(canonical(mul(number(-2), tensor("x", "i"))))
+    Fraction(-2, 1)
+    """
+    first = e.terms[0] if isinstance(e, Add) else e
+    body = first.body if isinstance(first, Sum) else first
+    head = body.factors[0] if isinstance(body, Mul) else body
+    return head.value if isinstance(head, Number) else Fraction(1)
 
 
 def _canonical(e: Expr, axis: Callable[[Dim], Dim] | None, done: Done) -> Expr:
@@ -84,7 +100,7 @@ def _poly(n: Expr, children: list[Expr], axis: Callable[[Dim], Dim] | None, done
         case Mul():
             return _times([_read(c) for c in children])
         case Sum():
-            return _sum(n.indices, _read(children[0]))
+            return _sum(n.indices, _read(children[0]), n.body)
         case Reduce():
             return _reduction(n, children, axis, done)
         case Call():
@@ -141,8 +157,9 @@ def _times(polys: list[Poly]) -> Poly:
 
 def _join(s: Term, t: Term) -> tuple[tuple[str, ...], dict[Expr, Fraction]]:
     """The product of two terms, bound letters kept apart."""
-    bound = {i: f"%{k}" for k, i in enumerate(s[0])}
-    bound2 = {i: f"%{k + len(s[0])}" for k, i in enumerate(t[0])}
+    fresh = _letters([a for a, _ in (*s[1], *t[1])], (*s[0], *t[0]))
+    bound = dict(zip(s[0], fresh, strict=False))
+    bound2 = dict(zip(t[0], fresh[len(s[0]) :], strict=True))
     factors: dict[Expr, Fraction] = {}
     for names, part in ((bound, s[1]), (bound2, t[1])):
         values = {old: Index(new) for old, new in names.items() if old != new}
@@ -152,17 +169,53 @@ def _join(s: Term, t: Term) -> tuple[tuple[str, ...], dict[Expr, Fraction]]:
     return (*bound.values(), *bound2.values()), factors
 
 
-def _sum(indices: tuple[str, ...], p: Poly) -> Poly:
+def _letters(atoms: Iterable[Expr], bound: Sequence[str]) -> list[str]:
+    """Names for letters bound around these atoms: one % more than any binder in them has, and none that is free."""
+    depth, taken = 1, set[str]()
+    for a in atoms:
+        taken |= a.free
+        for i in a.binds:
+            depth = max(depth, 1 + len(i) - len(i.lstrip("%")))
+    names = (name for k in itertools.count() if (name := f"{'%' * depth}{k}") in bound or name not in taken)
+    return list(itertools.islice(names, len(bound)))
+
+
+def _sum(indices: tuple[str, ...], p: Poly, whole: Expr) -> Poly:
+    """The sum over some letters; where a term lacks one, its size stands for it, as ``whole`` tells it."""
     parts: list[Poly] = []
     for (bound, factors), c in p.items():
-        names = {i: f"%{len(bound) + k}" for k, i in enumerate(indices)}
-        values = {i: Index(new) for i, new in names.items()}
         named: dict[Expr, Fraction] = {}
-        for atom, n in factors:
-            a = canonical(put(atom, values)) if not values.keys().isdisjoint(atom.free) else atom
+        kept: list[str] = []
+        for i in indices:
+            size = None if any(i in a.free for a, _ in factors) else _size(whole, i)
+            if size is None:
+                kept.append(i)
+            else:
+                named[size] = named.get(size, Fraction(0)) + 1
+        letters = (*bound, *kept)
+        fresh = _letters([a for a, _ in factors], letters)
+        names = dict(zip(letters, fresh, strict=True))
+        for a, n in _called(factors, names):
             named[a] = named.get(a, Fraction(0)) + n
-        parts.append({t: k * c for t, k in _tidy((*bound, *names.values()), named).items()})
+        parts.append({t: k * c for t, k in _tidy(tuple(fresh), named).items()})
     return _plus(parts)
+
+
+def _size(e: Expr, letter: str) -> Dim | None:
+    """How far a letter runs, where ``e`` tells it."""
+    try:
+        return witness(e, letter)
+    except UnknownRange:
+        return next((d for f in postorder(e) if (d := _limit(f, letter)) is not None), None)
+
+
+def _limit(f: Expr, letter: str) -> Dim | None:
+    """n, where ``f`` is ``[i < n]`` and says of a letter no more than its range."""
+    match f:
+        case Bracket("<", Index(name), Dim() as d) | Bracket(">", Dim() as d, Index(name)) if name == letter:
+            return d
+        case _:
+            return None
 
 
 def _power(p: Poly, n: Fraction) -> Poly:
@@ -247,15 +300,16 @@ def _exponential(p: Poly) -> Poly:
 def _reduction(n: Reduce, children: list[Expr], axis: Callable[[Dim], Dim] | None, done: Done) -> Poly:
     """Means and normalisers by what they mean; other reductions are unknowns over a canonical body."""
     body, at = children[0], tuple(children[1:])
-    meaning = _meaning(n, body, at)
-    if meaning is not None:
-        return _read(_canonical(meaning, axis, done))
-    names = {i: f"%{k}" for k, i in enumerate(n.indices)}
+    simpler = meaning(n, body, at)
+    if simpler is not None:
+        return _read(_canonical(simpler, axis, done))
+    names = dict(zip(n.indices, _letters([body], n.indices), strict=True))
     inner = canonical(put(body, {i: Index(new) for i, new in names.items()}))
     return _atom(Reduce(n.op, tuple(names.values()), inner, at))
 
 
-def _meaning(n: Reduce, body: Expr, at: tuple[Expr, ...]) -> Expr | None:
+def meaning(n: Reduce, body: Expr, at: tuple[Expr, ...]) -> Expr | None:
+    """Means and normalisers over another body, at another entry, by sums, exponentials and logarithms; else None."""
     try:
         match n.op:
             case "mean":
@@ -290,7 +344,14 @@ def _tidy(bound: tuple[str, ...], factors: dict[Expr, Fraction]) -> Poly:
     items = {a: n for a, n in factors.items() if n}
     if any(_compound(a, n) for a, n in items.items()):
         parts = _times([_power(_read(a), n) if _compound(a, n) else _atom(a, n) for a, n in items.items()])
-        return _sum(bound, parts) if bound else parts
+        return _sum(bound, parts, mul(*items)) if bound else parts
+    for i in bound:
+        users = [a for a in items if i in a.free]
+        size = _limit(users[0], i) if len(users) == 1 else None
+        if size is not None:  # Σ_i [i < n] = n
+            del items[users[0]]
+            items[size] = items.get(size, Fraction(0)) + 1
+            bound = tuple(j for j in bound if j != i)
     return {_named(bound, tuple(items.items())): Fraction(1)}
 
 
@@ -342,9 +403,10 @@ def _named(bound: tuple[str, ...], factors: tuple[tuple[Expr, Fraction], ...]) -
     if not bound:
         return (), tuple(sorted(factors, key=_factor_order))
     colours = _refine({i: 0 for i in bound}, factors)
+    fresh = _letters([a for a, _ in factors], bound)
     best: Term | None = None
     for order in itertools.islice(_orders(colours, factors), MAX_BRANCHES):
-        names = {i: f"%{k}" for k, i in enumerate(order)}
+        names = dict(zip(order, fresh, strict=True))
         candidate = (tuple(names.values()), tuple(sorted(_called(factors, names), key=_factor_order)))
         if best is None or _term_order(candidate) < _term_order(best):
             best = candidate

@@ -282,7 +282,7 @@ def _read(
     else:
         raise UsageError(f"{layer!r:.40} is no layer", fix="pass a Layer, a System or text")
     if not derive:
-        ruled = tuple(eq.name[1:] for eq in adjoint(forward) if eq.name[1:] in forward.inputs)
+        ruled = tuple(n for n in forward.inputs if wrt is not None or f"δ{n}" in adjoint(forward))
     else:
         rules = system(equation(eq.target, transform(eq.value, _sized)) for eq in rules)
         ruled = tuple(n for n in forward.inputs if f"δ{n}" in rules)

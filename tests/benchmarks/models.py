@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import tensorprop as tp
+from tensorprop.run import jax_function
 
 LAYERS = """
     z1_bi = x_bp W1_pi + b1_i;  a1_bi = {f}(z1_bi)
@@ -29,6 +30,16 @@ ATTENTION = """
 NORM = """
     m_b = mean_i x_bi; v_b = var_i x_bi
     n_bi = (x_bi - m_b) rsqrt(v_b + 1e-5) g_i + c_i; E = n_bi y_bi
+"""
+NORM_LAYER = """
+    m_b = mean_i x_bi; d_bi = x_bi - m_b; r_b = rsqrt(mean_i(d_bi^2) + 1e-5); n_bi = d_bi r_b
+    y_bi = n_bi g_i + c_i
+"""
+NORM_RULE = """
+    s_bi  = δy_bi g_i
+    δx_bi = r_b (s_bi - mean_k(s_bk) - n_bi mean_k(s_bk n_bk))
+    δg_i  = Σ_b δy_bi n_bi
+    δc_i  = Σ_b δy_bi
 """
 LOW_RANK = "z_bj = x_bi U_ik V_kj; E = 1/2 (z_bj - y_bj)^2"
 BILINEAR = "z_bk = x_bi W_kij u_bj; E = z_bk y_bk"
@@ -84,6 +95,36 @@ def _norm(p: Any, d: Any) -> Any:
     return jnp.sum((n * p["g"] + p["c"]) * d["y"])
 
 
+def _norm_forward(x: Any, g: Any, c: Any) -> Any:
+    d = x - x.mean(1, keepdims=True)
+    r = jax.lax.rsqrt(jnp.mean(d * d, 1, keepdims=True) + 1e-5)
+    n = d * r
+    return n * g + c, (n, r, g)
+
+
+def _norm_backward(kept: Any, dy: Any) -> Any:
+    n, r, g = kept
+    s = dy * g
+    dx = r * (s - s.mean(1, keepdims=True) - n * (s * n).mean(1, keepdims=True))
+    return dx, (dy * n).sum(0), dy.sum(0)
+
+
+def _installed(params: dict[str, Any], data: dict[str, Any]) -> Model:
+    """The three-term rule of layer norm, as a page of equations and with ``jax.custom_vjp`` by hand."""
+
+    def fresh() -> tuple[Any, Any]:
+        layer = jax_function(tp.Layer(NORM_LAYER, NORM_RULE))
+        norm = jax.custom_vjp(lambda x, g, c: _norm_forward(x, g, c)[0])
+        norm.defvjp(_norm_forward, _norm_backward)
+        ours = jax.value_and_grad(lambda p, d: jnp.sum(layer(**p) * d["w"]))
+        theirs = jax.value_and_grad(lambda p, d: jnp.sum(norm(**p) * d["w"]))
+        return jax.jit(lambda p, **d: ours(p, d)), jax.jit(theirs)
+
+    ours, theirs = fresh()
+    name = "layer norm with its three-term rule, 2048 rows of 256, against jax.custom_vjp by hand"
+    return Model(name, lambda: ours(params, **data), lambda: theirs(params, data), fresh, params, data)
+
+
 def _low_rank(p: Any, d: Any) -> Any:
     return 0.5 * jnp.sum((d["x"] @ p["U"] @ p["V"] - d["y"]) ** 2)
 
@@ -129,6 +170,7 @@ def models() -> list[Model]:
     made.append(_model("attention, batch 4, 4 heads, T 128, d 32", ATTENTION, _attention, p, d))
     p, d = normal(x=(2048, 256), g=(256,), c=(256,)), normal(y=(2048, 256))
     made.append(_model("layer norm, 2048 rows of 256", NORM, _norm, p, d))
+    made.append(_installed(normal(x=(2048, 256), g=(256,), c=(256,)), normal(w=(2048, 256))))
     p, d = normal(U=(512, 8), V=(8, 512)), normal(x=(256, 512), y=(256, 512))
     made.append(_model("low rank 512-8-512, batch 256", LOW_RANK, _low_rank, p, d))
     p, d = normal(x=(64, 64), W=(32, 64, 64), u=(64, 64)), normal(y=(64, 32))

@@ -14,6 +14,7 @@ from tensorprop.errors import MissingInput, SizeMismatch, TensorpropError, Unkno
 from tensorprop.layers import Dense, LabelCrossEntropy, Layer, Softmax, SoftmaxCrossEntropy, Tanh, chain
 from tensorprop.run.rules import JaxFunction, jax_function
 from tests.run.test_jax import near
+from tests.strategies import case_number
 
 NORM = """
     m_b = mean_i x_bi; c_bi = x_bi - m_b; v_b = mean_i c_bi^2; r_b = rsqrt(v_b + 1e-5)
@@ -118,8 +119,7 @@ def test_value_and_gradient(name: str, forward: bool, x64: None) -> None:
     near(ours(**dict(zip(ours.inputs, args, strict=True))), theirs(*args))
 
 
-@pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("forward", [False, True])
+@pytest.mark.parametrize("name, forward", [*((name, False) for name in CASES), ("norm", True), ("attention", True)])
 def test_under_jit_vmap_scan_and_checkpoint(name: str, forward: bool, x64: None) -> None:
     ours, theirs, args = case(name, forward)
     k = smooth(ours)
@@ -154,8 +154,9 @@ def test_vmap_over_one_argument_only(x64: None) -> None:
 
 
 # --------------------------------------------------------------------------- higher orders
-@pytest.mark.parametrize("name", ["softmax", "norm", "attention", "derived", "dense"])
-@pytest.mark.parametrize("forward", [False, True])
+@pytest.mark.parametrize(
+    "name, forward", [("softmax", False), ("norm", False), ("attention", False), ("dense", False), ("norm", True)]
+)
 def test_second_derivatives(name: str, forward: bool, x64: None) -> None:
     ours, theirs, args = case(name, forward)
 
@@ -171,7 +172,7 @@ def test_second_derivatives(name: str, forward: bool, x64: None) -> None:
     near(*(jax.jvp(jax.grad(at(f)), (x,), (x,))[1] for f in (ours, theirs)), terms=10**6)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["softmax", "attention", "norm", "model"])
 def test_forward_mode(name: str, x64: None) -> None:
     ours, theirs, args = case(name, forward=True)
     moved = [jnp.cos(a) for a in args]
@@ -179,9 +180,8 @@ def test_forward_mode(name: str, x64: None) -> None:
     near(jax.jit(lambda p, t: jax.jvp(ours, p, t))(args, moved), jax.jvp(theirs, args, moved))
     one = [jnp.cos(args[0]), *(jnp.zeros_like(a) for a in args[1:])]
     near(jax.linearize(lambda a: ours(a, *args[1:]), args[0])[1](one[0]), jax.jvp(theirs, args, one)[1])
-    k = tuple(range(len(args)))
-    near(jax.jacfwd(ours, k)(*args), jax.jacfwd(theirs, k)(*args))
-    near(jax.jacrev(ours, k)(*args), jax.jacrev(theirs, k)(*args))
+    near(jax.jacfwd(ours)(*args), jax.jacfwd(theirs)(*args))
+    near(jax.jacrev(ours)(*args), jax.jacrev(theirs)(*args))
     doubled = [jnp.stack([a, a]) for a in args]
     pushed = jax.vmap(lambda p, t: jax.jvp(ours, p, t))(doubled, [jnp.stack([t, 2 * t]) for t in moved])
     near(pushed[1][1], 2 * jax.jvp(theirs, args, moved)[1])
@@ -438,3 +438,29 @@ def test_in_a_flax_nnx_module() -> None:
         return loss
 
     learns([float(step(net)) for _ in range(80)])
+
+
+# --------------------------------------------------------------------------- random Systems
+@pytest.mark.parametrize("start", range(81_000, 81_024, 8))
+def test_tangents_and_adjoints_are_transposed(start: int, x64: None) -> None:
+    """``Σ seeds · (J t) = Σ (Jᵀ seeds) · t`` for every random System, J t by tangents and Jᵀ seeds by adjoints."""
+    for number in range(start, start + 8):
+        found = case_number(number)
+        reverse = jax_function(found.system, wrt=found.wrt)
+        ahead = jax_function(found.system, wrt=found.wrt, forward=True)
+        arrays = {n: jnp.asarray(a) for n, a in found.arrays.items()}
+        fixed = {n: a for n, a in arrays.items() if n not in found.wrt}
+        moved = {n: arrays[n] for n in found.wrt}
+        towards = {n: jnp.cos(7 * a + 1) for n, a in moved.items()}
+
+        def outputs(f: JaxFunction, moved: Any, fixed: Any = fixed) -> dict[str, Any]:
+            out = f(**fixed, **moved)
+            return out if isinstance(out, dict) else {f.outputs[0]: out}
+
+        out, pushed = jax.jvp(lambda m, f=ahead: outputs(f, m), (moved,), (towards,))
+        seeds = {n: jnp.asarray(found.seeds.get(n, np.zeros(o.shape))) for n, o in out.items()}
+        (pulled,) = jax.vjp(lambda m, f=reverse: outputs(f, m), moved)[1](seeds)
+        terms = [(s, pushed[n]) for n, s in seeds.items()], [(pulled[n], t) for n, t in towards.items()]
+        sides = [sum(float(jnp.sum(a * b)) for a, b in side) for side in terms]
+        size = max(sum(float(jnp.sum(jnp.abs(a * b))) for a, b in side) for side in terms)
+        assert abs(sides[0] - sides[1]) <= 1e-10 * max(size, 1e-3), f"case {number}\n{found.system}"

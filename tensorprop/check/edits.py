@@ -1,0 +1,439 @@
+"""The slips that a hand makes: every expression that is one small edit away from a given one.
+
+In: an expression, the letters of its left side, and what is known of the names around it. Out: edits, each with its
+kind, what stood there and what stands there now. Which of them explains a fault is not known here, nor any number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+
+from tensorprop.calculus.functions import FUNCTIONS, slope
+from tensorprop.core.build import (
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    add,
+    bracket,
+    call,
+    fresh,
+    mul,
+    negate,
+    number,
+    power,
+    reduce,
+    remake,
+    rename,
+    substitute,
+    sum_over,
+)
+from tensorprop.core.equation import Equation, System
+from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.ranges import infer
+from tensorprop.core.walk import postorder, transform
+from tensorprop.errors import TensorpropError
+
+__all__ = ["Edit", "Names", "edits", "terms_of"]
+
+_PLACES = 250  # places of an expression that are edited
+_FACTORS = 5  # factors of a product of which every selection is tried
+_TERMS = 64  # terms that a product of sums is multiplied out to
+_PRIMES = "′″‴"
+_FAMILY = ("exp", "log", "sin", "cos", "tanh", "sigmoid", "sqrt", "relu", "abs", "sign", "square", "step")
+_NUMBERS = tuple(Fraction(n) for n in ("1", "2", "3", "4", "1/2"))
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit: at one place ``new`` stands where ``old`` did, and the whole is now ``value``.
+
+    ``kind`` names the edit as it is done; ``cost`` says how far-fetched it is. ``steps`` are the nodes around the
+    place, from the inside out, before and after, by which the edit is found in a text. ``detail`` is a letter or name.
+    """
+
+    kind: str
+    old: Expr
+    new: Expr
+    value: Expr
+    cost: float
+    steps: tuple[tuple[Expr, Expr], ...] = ()
+    detail: str = ""
+
+
+class Names:
+    """The tensors that a rule may use: how many axes each has, and over what these run."""
+
+    def __init__(self, forward: System, rules: Iterable[Equation], later: Iterable[str]) -> None:
+        """``later``: the tensors whose adjoints a rule may use."""
+        ranges = infer(forward)
+        self.axes: dict[str, tuple[object, ...]] = {}
+        later = frozenset(later)
+        for name in forward.names:
+            found = tuple(ranges.find(name, k) for k in range(forward.rank(name)))
+            self.axes[name] = found
+            if name in later:
+                self.axes[f"δ{name}"] = found
+        self.defined: Mapping[str, Equation] = {eq.name: eq for eq in forward}
+        entries: dict[Tensor, None] = {}
+        functions: dict[str, None] = {}
+        for eq in (*forward, *rules):
+            for n in (eq.target, *postorder(eq.value)):
+                if isinstance(n, Tensor) and n.letters is not None:
+                    entries[n] = None
+                elif isinstance(n, Call) and len(n.args) == 1:
+                    functions[n.function] = None
+        self.entries = tuple(entries)
+        self.functions = tuple(dict.fromkeys((*functions, *_FAMILY)))
+
+    def like(self, name: str) -> Iterator[tuple[str, bool]]:
+        """Other names with as many axes, and whether these run over the same ranges."""
+        mine = self.axes.get(name)
+        if mine is not None:
+            for other, axes in self.axes.items():
+                if other != name and len(axes) == len(mine):
+                    yield other, axes == mine
+
+
+class _Place:
+    """A node where it stands: the node around it, the letters that may stand there, whether it is an argument."""
+
+    __slots__ = ("argument", "node", "number", "parent", "scope")
+
+    def __init__(self, node: Expr, parent: _Place | None, number: int, scope: frozenset[str], argument: bool) -> None:
+        self.node = node
+        self.parent = parent
+        self.number = number
+        self.scope = scope
+        self.argument = argument
+
+    def put(self, new: Expr) -> tuple[Expr, tuple[tuple[Expr, Expr], ...]]:
+        """The whole with ``new`` here, and the nodes around, before and after."""
+        steps = [(self.node, new)]
+        here: _Place = self
+        while here.parent is not None:
+            around = here.parent.node
+            children = list(around.children)
+            children[here.number] = new
+            if isinstance(around, Sum) and not frozenset(around.indices) <= new.free:
+                new = sum_over((i for i in around.indices if i in new.free), new)  # what was summed is gone
+            else:
+                new = remake(around, tuple(children))
+            here = here.parent
+            steps.append((here.node, new))
+        return new, tuple(steps)
+
+
+def _places(value: Expr, letters: frozenset[str]) -> list[_Place]:
+    """Every place, in reading order, those outside first."""
+    found: list[_Place] = []
+    stack = [_Place(value, None, 0, letters, False)]
+    while stack and len(found) < _PLACES:
+        p = stack.pop()
+        found.append(p)
+        n = p.node
+        inner = p.scope | frozenset(n.indices) if isinstance(n, (Sum, Reduce)) else p.scope
+        argument = p.argument or (isinstance(n, Call) and n.function != "power")
+        for k, c in reversed(list(enumerate(n.children))):
+            outside = isinstance(n, Reduce) and k > 0
+            stack.append(_Place(c, p, k, p.scope if outside else inner, argument))
+    return found
+
+
+def edits(value: Expr, letters: Iterable[str], names: Names) -> Iterator[Edit]:
+    """Every expression one edit away, in reading order of the places; each has the same free letters or fewer."""
+    free = frozenset(letters)
+    seen: set[tuple[str, Expr]] = set()
+    for place in _places(value, free):
+        for kind, old, new, here, cost, detail in _at(place, names):
+            try:
+                whole, steps = place.put(here)
+            except TensorpropError:
+                continue
+            if whole is not value and whole.free <= free and (kind, whole) not in seen:
+                seen.add((kind, whole))
+                yield Edit(kind, old, new, whole, cost, steps, detail)
+    for e in _everywhere(value, names):
+        if e.value is not value and e.value.free <= free and (e.kind, e.value) not in seen:
+            seen.add((e.kind, e.value))
+            yield e
+
+
+# --------------------------------------------------------------------------- what can go wrong at one place
+# kind, what stood, what stands now, what the place holds now (often the same), cost, a letter or a name
+_Change = tuple[str, Expr, Expr, Expr, float, str]
+
+
+def _at(p: _Place, names: Names) -> Iterator[_Change]:
+    n = p.node
+    match n:
+        case Tensor():
+            yield from _entry(n, p, names)
+        case Index(name) if p.parent is not None and isinstance(p.parent.node, (Bracket, Tensor, Add, Mul)):
+            for i in sorted(p.scope - {name}):
+                yield "index", n, Index(i), Index(i), 4, i
+        case Number():
+            yield from _number(n, p)
+        case Add():
+            yield from _terms(n)
+        case Mul():
+            yield from _factors(n, p)
+        case Sum():
+            yield from _sum(n, p)
+        case Reduce():
+            yield from _reduction(n)
+        case Call():
+            yield from _call(n, p, names)
+        case Bracket():
+            for relation in "=≠<≤>≥":
+                if relation != n.relation:
+                    new = bracket(relation, n.left, n.right)
+                    yield "relation", n, new, new, 4, ""
+        case _:
+            pass
+    if isinstance(n, (Call, Mul, Add, Reduce)) and not _whole_number(p):
+        for i in sorted(n.free):
+            for j in sorted(p.scope - {i}):
+                new = rename(n, {i: j})
+                yield "index", n, new, new, 4.5, j
+    if isinstance(n, (Tensor, Mul, Call)) and not _whole_number(p):
+        yield from _summed(n, p)
+
+
+def _whole_number(p: _Place) -> bool:
+    """Whether the place is a subscript, a bracket's side or an exponent."""
+    return p.parent is not None and (
+        isinstance(p.parent.node, (Tensor, Bracket))
+        or (isinstance(p.parent.node, Call) and p.parent.node.function == "power" and p.number == 1)
+    )
+
+
+def _entry(t: Tensor, p: _Place, names: Names) -> Iterator[_Change]:
+    """Two indices exchanged; another tensor; the square of it; its function's slope."""
+    for a, b in combinations(range(len(t.subscripts)), 2):
+        places = list(t.subscripts)
+        places[a], places[b] = places[b], places[a]
+        new = Tensor(t.name, tuple(places))
+        yield "transposed", t, new, new, 1, t.name
+    for other, fits in names.like(t.name):
+        new = Tensor(other, t.subscripts)
+        yield "argument" if p.argument else "tensor", t, new, new, (3.3 if p.argument else 4) if fits else 5, other
+    if _whole_number(p):
+        return
+    yield "power", t, power(t, number(2)), power(t, number(2)), 3.9, ""
+    eq = names.defined.get(t.name)
+    if eq is not None and isinstance(eq.value, Call) and len(eq.value.args) == 1 and eq.place is None:
+        there = dict(zip(eq.letters, t.subscripts, strict=True))
+        args = tuple(substitute(a, there) for a in eq.value.args)
+        yield from _slope(t, eq.value.function, args, t, eq.value.function)
+
+
+def _slope(n: Expr, function: str, args: tuple[Expr, ...], result: Expr, name: str) -> Iterator[_Change]:
+    try:
+        new = slope(function, 0, args, result)
+    except TensorpropError:
+        return
+    yield "slope", n, new, new, 3.5, name
+
+
+def _number(n: Number, p: _Place) -> Iterator[_Change]:
+    if p.parent is not None and isinstance(p.parent.node, (Tensor, Bracket)):
+        steps = (Fraction(1), Fraction(-1))
+        values = [n.value + s for s in steps]
+    else:
+        near = (n.value + 1, n.value - 1, -n.value, n.value * 2, n.value / 2)
+        values = [*near, *([1 / n.value] if n.value else []), *_NUMBERS]
+    power_of = p.parent is not None and isinstance(p.parent.node, Call) and p.parent.node.function == "power"
+    for v in dict.fromkeys(values):
+        new = Number(v)
+        yield "power" if power_of else "number", n, new, new, 4.5, ""
+
+
+def _terms(n: Add) -> Iterator[_Change]:
+    for k, t in enumerate(n.terms):
+        rest = add(*n.terms[:k], *n.terms[k + 1 :])
+        yield "term dropped", t, ZERO, rest, 5 if isinstance(rest, Number) else 3, ""
+        yield "sign", t, negate(t), add(*n.terms[:k], negate(t), *n.terms[k + 1 :]), 2.5, ""
+
+
+def _factors(n: Mul, p: _Place) -> Iterator[_Change]:
+    for k, f in enumerate(n.factors):
+        if not isinstance(f, Number):
+            yield "factor dropped", f, ONE, mul(*n.factors[:k], *n.factors[k + 1 :]), 3.5, ""
+    some = [k for k, f in enumerate(n.factors) if not isinstance(f, Number)]
+    if 2 < len(some) <= _FACTORS:
+        for pair in combinations(some, 2):
+            both = mul(*(n.factors[k] for k in pair))
+            yield "factor dropped", both, ONE, mul(*(f for k, f in enumerate(n.factors) if k not in pair)), 5.5, ""
+    if p.parent is not None and isinstance(p.parent.node, Add):
+        return
+    yield "sign", n, negate(n), negate(n), 3, ""
+
+
+def _sum(n: Sum, p: _Place) -> Iterator[_Change]:
+    """The sum forgotten: its letter is another one that is about, or the one value 0; or it is not a sum at all."""
+    for i in n.indices:
+        others = tuple(j for j in n.indices if j != i)
+        for j in sorted(p.scope):
+            new = sum_over(others, rename(n.body, {i: j}))
+            yield "sum dropped", n, new, new, 2, i
+        new = sum_over(others, substitute(n.body, {i: ZERO}))
+        yield "sum dropped", n, new, new, 2.5, i
+    for op in ("mean", "max", "prod"):
+        new = reduce(op, n.indices, n.body)
+        yield "reduction", n, new, new, 3.5, op
+    # a factor slides out of the sum, its letter that of the surroundings
+    if isinstance(n.body, Mul):
+        for f in n.body.factors:
+            rest = mul(*(g for g in n.body.factors if g is not f))
+            for i in sorted(f.free & frozenset(n.indices)):
+                for j in sorted(p.scope):
+                    if i in rest.free:
+                        moved = rename(f, {i: j})
+                        if moved.free.isdisjoint(n.indices):
+                            yield "index", f, moved, mul(moved, sum_over(n.indices, rest)), 4, j
+
+
+def _summed(n: Expr, p: _Place) -> Iterator[_Change]:
+    """A sum over a letter of the surroundings, which is another letter then."""
+    parts: list[tuple[Expr, tuple[Expr, ...]]] = [(n, ())]
+    if isinstance(n, Mul):
+        some = [f for f in n.factors if not isinstance(f, Number)]
+        if 2 < len(some) <= _FACTORS:
+            for size in range(2, len(some)):
+                for chosen in combinations(range(len(some)), size):
+                    rest = tuple(f for k, f in enumerate(some) if k not in chosen)
+                    number_of = tuple(f for f in n.factors if isinstance(f, Number))
+                    parts.append((mul(*(some[k] for k in chosen)), number_of + rest))
+    if isinstance(n, Tensor) and p.parent is not None and isinstance(p.parent.node, Call):
+        return
+    for e, rest in parts:
+        for i in sorted(e.free):
+            k = fresh(i, p.scope | n.free | n.binds)
+            new = sum_over((k,), rename(e, {i: k}))
+            yield "sum added", e, new, mul(*rest, new), 3.8 if isinstance(e, Tensor) else 2, k
+
+
+def _reduction(n: Reduce) -> Iterator[_Change]:
+    if not n.at:
+        new = sum_over(n.indices, n.body)
+        yield "reduction", n, new, new, 3.5, "Σ"
+        for op in ("mean", "max", "min"):
+            if op != n.op:
+                new = reduce(op, n.indices, n.body)
+                yield "reduction", n, new, new, 4, op
+    for op in ("softmax", "logsoftmax"):
+        if n.at and op != n.op:
+            new = reduce(op, n.indices, n.body, n.at)
+            yield "function", n, new, new, 5, op
+
+
+def _call(n: Call, p: _Place, names: Names) -> Iterator[_Change]:
+    if n.function == "power":
+        base, exponent = n.args
+        for e in (number(1), number(2), MINUS_ONE, number(-2), number("1/2"), number("-1/2"), number(3)):
+            if e is not exponent:
+                new = power(base, e)
+                yield "power", n, new, new, 4.2, ""
+        return
+    if len(n.args) != 1:
+        for k in range(1, len(n.args)):
+            args = list(n.args)
+            args[k - 1], args[k] = args[k], args[k - 1]
+            new = call(n.function, *args)
+            yield "argument", n, new, new, 5, ""
+        return
+    stem = n.function.rstrip(_PRIMES)
+    if stem not in FUNCTIONS:
+        for name in (stem, *(stem + prime for prime in _PRIMES[:2])):
+            if name != n.function:
+                new = call(name, *n.args)
+                yield "slope", n, new, new, 2, name
+    else:
+        yield from _slope(n, n.function, n.args, n, n.function)
+        for name in names.functions:
+            if name != n.function and name in FUNCTIONS:
+                new = call(name, *n.args)
+                yield "function", n, new, new, 5, name
+    new = call(n.function, negate(n.args[0]))
+    yield "sign", n, new, new, 4, ""
+    yield "power", n, power(n, number(2)), power(n, number(2)), 5, ""
+    for t in names.entries:
+        if t.free == n.free and t is not n.args[0]:
+            new = call(n.function, t)
+            yield "argument", n.args[0], t, new, 3.8, ""
+
+
+# --------------------------------------------------------------------------- what goes wrong everywhere at once
+def _everywhere(value: Expr, names: Names) -> Iterator[Edit]:
+    """One name, or one transposition, wherever a tensor stands more than once."""
+    entries: dict[str, list[_Place]] = {}
+    for p in _places(value, value.free):
+        if isinstance(p.node, Tensor):
+            entries.setdefault(p.node.name, []).append(p)
+    for name, places in entries.items():
+        t = places[0].node
+        if len(places) < 2 or not isinstance(t, Tensor):
+            continue
+        for a, b in combinations(range(len(t.subscripts)), 2):
+            yield _throughout(value, "transposed", name, t, _swapped(a, b), 1.5, name)
+        kind = "argument" if all(p.argument for p in places) else "tensor"
+        for other, fits in names.like(name):
+            yield _throughout(value, kind, name, t, _called(other), 4.2 if fits else 5.5, other)
+
+
+def _swapped(a: int, b: int) -> Callable[[Tensor], Expr]:
+    def change(t: Tensor) -> Expr:
+        places = list(t.subscripts)
+        places[a], places[b] = places[b], places[a]
+        return Tensor(t.name, tuple(places))
+
+    return change
+
+
+def _called(name: str) -> Callable[[Tensor], Expr]:
+    return lambda t: Tensor(name, t.subscripts)
+
+
+def _throughout(
+    value: Expr, kind: str, name: str, t: Tensor, change: Callable[[Tensor], Expr], cost: float, detail: str
+) -> Edit:
+    whole = transform(value, lambda n: change(n) if isinstance(n, Tensor) and n.name == name else n)
+    return Edit(kind, t, change(t), whole, cost, ((value, whole),), detail)
+
+
+# --------------------------------------------------------------------------- terms
+def terms_of(e: Expr) -> list[Expr]:
+    """The terms of an expression, products of sums multiplied out, letters as they are.
+
+    >>> from tensorprop.text import parse_expression
+    >>> [str(t) for t in terms_of(parse_expression("p_t (a_t - Σ_u p_u a_u)", free="t"))]
+    ['p_t a_t', '-p_t Σ_u p_u a_u']
+    """
+    done: dict[Expr, list[Expr]] = {}
+    for n in postorder(e):
+        match n:
+            case Add(parts):
+                done[n] = [u for t in parts for u in done[t]]
+            case Mul(factors):
+                found: list[Expr] = [ONE]
+                for f in factors:
+                    more = done[f] if len(found) * len(done[f]) <= _TERMS else [f]
+                    found = [mul(a, b) for a in found for b in more]
+                done[n] = found
+            case Sum(indices, body):
+                done[n] = [_over(indices, t) for t in done[body]]
+            case Call("power", (base, Number(value))) if value == 2 and len(done[base]) ** 2 <= _TERMS:
+                done[n] = [mul(a, b) for a in done[base] for b in done[base]]
+            case _:
+                done[n] = [n]
+    return done[e]
+
+
+def _over(indices: tuple[str, ...], t: Expr) -> Expr:
+    """``Σ t``, the number in front of the sum."""
+    if isinstance(t, Mul) and isinstance(t.factors[0], Number):
+        return mul(t.factors[0], sum_over(indices, mul(*t.factors[1:])))
+    return sum_over(indices, t)

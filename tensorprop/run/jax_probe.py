@@ -1,0 +1,63 @@
+"""Somebody's JAX function called and differentiated once, as it stands.
+
+In: a function of arrays that gives a tuple of arrays, and NumPy arrays. Out: NumPy arrays in float64. Which values are
+right is not known here; with which precision JAX computes is what its configuration says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+__all__ = ["Probe", "dtype_of", "eps"]
+
+Array = Any
+
+
+def eps(dtype: Any) -> float:
+    """The distance from 1 to the next number of this dtype; of whole numbers 0."""
+    return float(jnp.finfo(dtype).eps) if jnp.issubdtype(dtype, jnp.inexact) else 0.0
+
+
+class Probe:
+    """``fn(*arrays)`` and its VJP by the inputs at ``places``; ``values`` are the outputs, ``dtypes`` theirs."""
+
+    def __init__(self, fn: Callable[..., tuple[Array, ...]], arrays: Sequence[np.ndarray], dtype: Any) -> None:
+        # whole numbers stay what they are
+        self.arrays = [jnp.asarray(a, dtype if a.dtype.kind == "f" else jnp.int32) for a in arrays]
+        self.fn = fn
+        with jax.default_matmul_precision("highest"):
+            self.out = tuple(jnp.asarray(y) for y in fn(*self.arrays))
+        self.values = [np.asarray(y, np.float64) for y in self.out]
+        self.dtypes = [y.dtype for y in self.out]
+
+    def pull(self, places: Sequence[int], seeds: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The gradients of Σ seeds · outputs by these inputs, through the function's own rules."""
+
+        def moved(*some: Array) -> tuple[Array, ...]:
+            arrays = list(self.arrays)
+            for k, a in zip(places, some, strict=True):
+                arrays[k] = a
+            return tuple(jnp.asarray(y) for y in self.fn(*arrays))
+
+        with jax.default_matmul_precision("highest"):
+            _, pull = jax.vjp(moved, *(self.arrays[k] for k in places))
+            return [np.asarray(g, np.float64) for g in pull(tuple(map(_seed, seeds, self.out)))]
+
+
+def _seed(seed: np.ndarray, out: Array) -> Array:
+    if jnp.issubdtype(out.dtype, jnp.inexact):
+        return jnp.asarray(seed, out.dtype)
+    return np.zeros(out.shape, jax.dtypes.float0)
+
+
+def dtype_of(dtype: Any) -> np.dtype[Any]:
+    """A dtype by its name, also those that only JAX knows.
+
+    Errors: TypeError.
+    """
+    return np.dtype(jnp.dtype(dtype))

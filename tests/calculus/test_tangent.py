@@ -1,0 +1,28 @@
+"""The chain rule forwards: a table; that it is the transpose of the adjoints is tested with arrays, in tests/run."""
+
+from __future__ import annotations
+
+import pytest
+
+from tensorprop.calculus.tangent import tangents
+from tensorprop.text import parse
+
+
+@pytest.mark.parametrize(
+    "forward, wrt, expected",
+    [
+        ("z_j = a_i W_ij + b_j", "a", "∂z_j/∂ε = W_ij ∂a_i/∂ε"),
+        ("z_j = a_i W_ij + b_j", "b", "∂z_j/∂ε = ∂b_j/∂ε"),
+        ("h_j = tanh(z_j)", "z", "∂h_j/∂ε = (1 - h_j^2) ∂z_j/∂ε"),
+        ("p_bj = softmax_j(z_bj)", "z", "∂p_bj/∂ε = p_bj (∂z_bj/∂ε - Σ_k p_bk ∂z_bk/∂ε)"),
+        ("y_ij = x_i + c_j", "x", "∂y_ij/∂ε = ∂x_i/∂ε"),
+        ("y_ij = x_ii [i ≤ j]", "x", "∂y_ij/∂ε = [i ≤ j] ∂x_ii/∂ε"),
+        ("E = x_i x_i", "x", "∂E/∂ε = 2 x_i ∂x_i/∂ε"),
+        ("u_i = 2 x_i; v_i = c_i; E = u_i v_i", "x", "∂u_i/∂ε = 2 ∂x_i/∂ε; ∂E/∂ε = v_i ∂u_i/∂ε"),
+        ("y_b = [x_b > 0] c_b", "x", ""),
+    ],
+)
+def test_tangents(forward: str, wrt: str, expected: str) -> None:
+    found = tangents(forward, (wrt,))
+    assert "; ".join(map(str, found)) == expected
+    assert not expected or parse(expected) is found
