@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import doctest
 import io
 import re
 from pathlib import Path
@@ -23,21 +24,26 @@ def test_the_first_two_bash_blocks_are_one_line_each() -> None:
     assert "examples/digits.py" in bash[0] and "pytest" in bash[1]
 
 
-def test_the_examples_print_what_is_shown() -> None:
-    """Every ``python`` block is run in order; a ``text`` block after it is its output."""
-    rng = np.random.default_rng(0)
-    names = {"W": rng.normal(size=(3, 4)), "b": np.zeros(4), "a": rng.normal(size=(2, 3)), "y": np.zeros((2, 4))}
-    space: dict[str, object] = {**names, "__name__": "readme"}
+def run(page: str, space: dict[str, object]) -> int:
+    """Every ``python`` block is run in order; a ``text`` block after it is its output. How many were compared."""
+    blocks = re.findall(r"```(\w*)\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
     compared = 0
-    for (kind, body), (after, shown) in zip(BLOCKS, [*BLOCKS[1:], ("", "")], strict=True):
-        if kind == "python":
+    for (kind, body), (after, shown) in zip(blocks, [*blocks[1:], ("", "")], strict=True):
+        if kind == "python" and ">>>" not in body:
             out = io.StringIO()
             with contextlib.redirect_stdout(out):
-                exec(compile(body, "README.md", "exec"), space)
+                exec(compile(body, page, "exec"), space)
             if after == "text":
                 assert out.getvalue() == shown
                 compared += 1
-    assert compared >= 4
+    return compared
+
+
+def test_the_examples_print_what_is_shown() -> None:
+    rng = np.random.default_rng(0)
+    names = {"W": rng.normal(size=(3, 4)), "b": np.zeros(4), "a": rng.normal(size=(2, 3)), "y": np.zeros((2, 4))}
+    assert run("README.md", {**names, "__name__": "readme"}) >= 6
+    assert run("docs/from_jax.md", {"__name__": "page"}) >= 1
 
 
 def test_the_refusal_is_what_is_shown() -> None:
@@ -48,6 +54,14 @@ def test_the_refusal_is_what_is_shown() -> None:
 
 
 PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in sorted((ROOT / "docs").glob("*.md")))]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if ">>> " in (ROOT / p).read_text(encoding="utf-8")])
+def test_sessions_go_as_they_are_shown(page: str) -> None:
+    if page != "README.md":  # whose one session is compared above
+        flags = doctest.IGNORE_EXCEPTION_DETAIL  # JAX appends notes to what passes through it
+        found = doctest.testfile(str(ROOT / page), module_relative=False, encoding="utf-8", optionflags=flags)
+        assert found.attempted and not found.failed
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -405,13 +405,6 @@ def _seconds(s: System) -> float:
     return time.perf_counter() - start
 
 
-def test_the_page_about_formulas_is_true():
-    import doctest
-
-    page = Path(__file__).parents[2] / "docs" / "formulas.md"
-    assert doctest.testfile(str(page), module_relative=False, encoding="utf-8").failed == 0
-
-
 # --------------------------------------------------------------------------- code
 ELEMENTWISE = (
     "exp log1p sigmoid softplus logsigmoid relu leaky_relu elu selu silu mish gelu gelu_tanh softsign tanh erf step "
