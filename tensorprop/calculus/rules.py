@@ -242,6 +242,15 @@ def _aligned(terms: tuple[Expr, ...]) -> tuple[tuple[str, ...], list[Expr]] | No
     return (letter,), bodies
 
 
+@law("-a_i + b_i + c_i == b_i - a_i + c_i", free="i", because="what is added is written before what is taken away")
+def add_first(e: Expr) -> Expr | None:
+    """Only the first place matters: the others keep their order."""
+    if not isinstance(e, Add) or split(e.terms[0])[0] > 0:
+        return None
+    k = next((k for k, t in enumerate(e.terms) if split(t)[0] > 0), None)
+    return add(e.terms[k], *e.terms[:k], *e.terms[k + 1 :]) if k is not None else None
+
+
 @law("(2 a_i + 4 b_i) c_i == 2 (a_i + 2 b_i) c_i", free="i", because="a number of every term is taken out")
 def common_number(e: Expr) -> Expr | None:
     """Inside a product only: a sum that stands alone keeps its numbers."""
@@ -270,33 +279,83 @@ def _content(e: Add) -> Fraction:
 # --------------------------------------------------------------------------- products
 @law("x_i^2 x_i^3 == x_i^5", free="i", because="powers of one base are put together")
 def merge_powers(e: Expr) -> Expr | None:
+    """``x x`` stays as it was written; ``x / x`` is 1, where others tell how far its letters run."""
+    if isinstance(e, Add):
+        new = add(*(_merged(t) for t in e.terms))
+    elif isinstance(e, Mul):
+        new = _merged(e)
+    else:
+        return None
+    return new if new is not e and new.free == e.free else None
+
+
+def _merged(e: Expr) -> Expr:
+    if not isinstance(e, Mul):
+        return e
+    out: list[tuple[Expr, Fraction, Expr]] = []
+    for f in e.factors:
+        base, n = _power(f)
+        k = next((k for k, (b, m, _) in enumerate(out) if b is base and _merge(b, m, n)), None)
+        if k is None:
+            out.append((base, n, f))
+            continue
+        n += out[k][1]
+        out[k] = base, n, power(base, number(n))
+    return mul(*(f for _, _, f in out)) if len(out) < len(e.factors) else e
+
+
+def _power(f: Expr) -> tuple[Expr, Fraction]:
+    """Base and exponent of a factor."""
+    if isinstance(f, Call) and f.function == "power" and isinstance(f.args[1], Number):
+        return f.args[0], f.args[1].value
+    return f, Fraction(1)
+
+
+def _merge(base: Expr, m: Fraction, n: Fraction) -> bool:
+    """Whether ``x^m x^n`` is shorter as one power: not ``x x``, and not ``√x x``, which is as long."""
+    if abs(m + n) > MAX_EXPONENT or isinstance(base, Number):
+        return False
+    return m * n < 0 or isinstance(base, Dim) or (m.denominator == n.denominator == 1 and (m, n) != (1, 1))
+
+
+@law("1 / (a_i / b_i) == b_i / a_i", free="i", because="one over a quotient turns it over")
+def turn_over(e: Expr) -> Expr | None:
+    base, n = _power(e)
+    if n.denominator != 1 or n > 0 or not isinstance(base, Mul):
+        return None
+    parts = [_power(f) for f in base.factors]
+    if all(m > 0 and not isinstance(b, Number) for b, m in parts):
+        return None
+    if any(isinstance(b, Number) and not b.value for b, _ in parts) or any(abs(m * n) > MAX_EXPONENT for _, m in parts):
+        return None
+    return _divided(mul(*(power(b, number(m * n)) for b, m in parts)))
+
+
+@law("x_i (a_i / x_i + b_i) == a_i + x_i b_i", free="i", because="what is divided out again is put into the brackets")
+def divide_out(e: Expr) -> Expr | None:
     if not isinstance(e, Mul):
         return None
-    where: dict[Expr, int] = {}
-    out: list[Expr] = []
-    exponent: list[Fraction] = []
-    changed = False
-    for f in e.factors:
-        base, n = f, Fraction(1)
-        if (
-            isinstance(f, Call)
-            and f.function == "power"
-            and isinstance(f.args[1], Number)
-            and f.args[1].value.denominator == 1
-        ):
-            base, n = f.args[0], f.args[1].value
-        k = where.get(base)
-        alike = k is not None and abs(n + exponent[k]) <= MAX_EXPONENT
-        if k is not None and alike and (isinstance(base, Dim) or (n * exponent[k] > 0 and (n, exponent[k]) != (1, 1))):
-            exponent[k] += n
-            changed = True
-            out[k] = power(base, number(exponent[k]))
+    for k, f in enumerate(e.factors):
+        if not isinstance(f, Add):
             continue
-        if k is None:
-            where[base] = len(out)
-        out.append(f)
-        exponent.append(n)
-    return mul(*out) if changed else None
+        below = {b for t in f.terms for b, n in map(_power, factors(t)) if n < 0}
+        for j, g in enumerate(e.factors):
+            if j != k and not isinstance(g, Number) and _power(g)[1] > 0 and _power(g)[0] in below:
+                inner = add(*(_merged(mul(g, freshen(t, g.free | g.binds))) for t in f.terms))
+                new = mul(*(inner if n == k else h for n, h in enumerate(e.factors) if n != j))
+                return new if new.free == e.free else None
+    return None
+
+
+@law("1 / x_i a_i == a_i / x_i", free="i", because="what divides is written last")
+def divide_last(e: Expr) -> Expr | None:
+    new = _divided(e)
+    return new if new is not e else None
+
+
+def _divided(e: Expr) -> Expr:
+    """A product with what divides at its end."""
+    return mul(*sorted(factors(e), key=lambda f: _power(f)[1] < 0))
 
 
 @law("a_k (W_ij x_j) == a_k W_ij x_j", free="i k", because="a factor without the index may stand inside the sum")
@@ -360,7 +419,11 @@ SIMPLIFY: tuple[Law, ...] = (
     collect,
     common_factor,
     common_number,
+    add_first,
     merge_powers,
+    turn_over,
+    divide_out,
+    divide_last,
     widen_sum,
     narrow_sum,
     exp_of_log,

@@ -32,6 +32,10 @@ def lines(s: object) -> list[str]:
         ("S_tu = q_td k_ud; P_tu = softmax_u(S_tu); O_td = P_tu v_ud", ("q", "k", "v"),
          ["δP_tu = v_ud δO_td", "δS_tu = P_tu (δP_tu - Σ_v P_tv δP_tv)", "δq_td = k_ud δS_tu",
           "δk_ud = q_td δS_tu", "δv_ud = P_tu δO_td"]),
+        ("E = Σ_i y_i log(y_i / p_i)", "y p".split(), ["δy_i = log(y_i / p_i) + 1", "δp_i = -y_i / p_i"]),
+        ("E = -Σ_c y_c log(softmax_c(z_c))", "z", ["δz_c = softmax_c(z_c) Σ_d y_d - y_c"]),
+        ("y_i = sqrt(x_i)^2", "x", ["δx_i = δy_i"]),
+        ("y_i = x_i / sqrt(x_j x_j)", "x", ["δx_i = δy_i / sqrt(x_j x_j) - x_i x_k δy_k / sqrt(x_j x_j)^3"]),
         ("h_i = x_i W_ij x_j; E = h_i h_i", "x", None),
     ],
 )  # fmt: skip
