@@ -351,6 +351,13 @@ def _axes(n: int) -> str:
     return "no axes" if n == 0 else "1 axis" if n == 1 else f"{n} axes"
 
 
+def _renamed(name: str) -> str:
+    """What to call a second tensor; of two layers' δ, as textbooks have them."""
+    if name == "δ":
+        return "δ^(k) where the other is δ^(k+1), or write this as the backward rule of a Layer"
+    return name + "2"
+
+
 def _ordered(
     equations: tuple[Equation, ...], uses: list[dict[str, None]], where: Mapping[str, int]
 ) -> tuple[Equation, ...]:
@@ -375,7 +382,7 @@ def _ordered(
                         "these tensors are defined by one another: " + " → ".join([*ring, ring[0]])
                         if len(ring) > 1
                         else f"{ring[0]} is defined by itself",
-                        fix="give the new value a name of its own, such as " + ring[0] + "2",
+                        fix="give the new value a name of its own, such as " + _renamed(ring[0]),
                         about=(n, equations[n].target),
                     )
                 state[m] = 1
