@@ -34,7 +34,7 @@ print(report, "\n")
 assert report.proved
 
 # 2. Installed: jax.grad takes these rules. Only q, k, v and o are kept for the way back, nothing of T × T entries.
-attend = tp.jax_function(Attention(), save=("q", "k", "v", "o"))
+attend = tp.jax_function(Attention, save=("q", "k", "v", "o"))
 draw = np.random.default_rng(0)
 q, k, v = (jnp.asarray(draw.normal(size=(4, 16, 8)), jnp.float32) for _ in range(3))
 

@@ -197,6 +197,12 @@ def entry(t: Tensor, g: Expr, letters: tuple[str, ...], fixed: frozenset[str] = 
             names[s.name] = Index(k)
         else:
             kept.append((s, Index(k)))
-    left = t.free - fixed - frozenset(names)
+    left: list[str] = []
+    taken = t.free | g.free | g.binds | frozenset(letters)
+    for i in sorted(t.free - fixed - frozenset(names)):
+        # a letter that is added up is none of the entry's own, in x[t+1] neither
+        left.append(fresh(i, taken) if i in letters else i)
+        names[i] = Index(left[-1])
+        taken |= {left[-1]}
     body = mul(*(bracket("=", substitute(s, names), k) for s, k in kept), substitute(g, names))
-    return sum_over(sorted(left), body) if left else body
+    return sum_over(left, body) if left else body

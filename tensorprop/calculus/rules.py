@@ -251,6 +251,16 @@ def add_first(e: Expr) -> Expr | None:
     return add(e.terms[k], *e.terms[:k], *e.terms[k + 1 :]) if k is not None else None
 
 
+@law("-(a_i - b_i) == b_i - a_i", free="i", because="a difference is turned round")
+def turn_round(e: Expr) -> Expr | None:
+    match e:
+        case Mul((Number(c), Add(terms))) if c == -1 and any(split(t)[0] < 0 for t in terms):
+            turned = [scale(-a, r) for a, r in map(split, terms)]
+            return add(*sorted(turned, key=lambda t: split(t)[0] < 0))
+        case _:
+            return None
+
+
 @law("(2 a_i + 4 b_i) c_i == 2 (a_i + 2 b_i) c_i", free="i", because="a number of every term is taken out")
 def common_number(e: Expr) -> Expr | None:
     """Inside a product only: a sum that stands alone keeps its numbers."""
@@ -286,7 +296,15 @@ def merge_powers(e: Expr) -> Expr | None:
         new = _merged(e)
     else:
         return None
-    return new if new is not e and new.free == e.free else None
+    return _ranged(new, e) if new is not e else None
+
+
+def _ranged(new: Expr, e: Expr) -> Expr | None:
+    """What took the place of ``e``; a letter of which only brackets are left keeps its range by one that is true."""
+    if new.free != e.free:
+        return None
+    lost = [i for i in sorted(e.free) if tells(e, i) and not tells(new, i)]
+    return mul(new, *(bracket("<", Index(i), witness(e, i)) for i in lost))
 
 
 def _merged(e: Expr) -> Expr:
@@ -343,7 +361,7 @@ def divide_out(e: Expr) -> Expr | None:
             if j != k and not isinstance(g, Number) and _power(g)[1] > 0 and _power(g)[0] in below:
                 inner = add(*(_merged(mul(g, freshen(t, g.free | g.binds))) for t in f.terms))
                 new = mul(*(inner if n == k else h for n, h in enumerate(e.factors) if n != j))
-                return new if new.free == e.free else None
+                return _ranged(new, e)
     return None
 
 
@@ -420,6 +438,7 @@ SIMPLIFY: tuple[Law, ...] = (
     common_factor,
     common_number,
     add_first,
+    turn_round,
     merge_powers,
     turn_over,
     divide_out,

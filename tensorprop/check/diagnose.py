@@ -23,7 +23,7 @@ from tensorprop.calculus import adjoint
 from tensorprop.calculus.functions import slope
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.check.edits import Edit, Names, edits, terms_of
-from tensorprop.check.numeric import _Evaluation, double_precision, evaluate
+from tensorprop.check.numeric import Evaluation, double_precision, evaluate
 from tensorprop.check.report import Counterexample, Diagnosis
 from tensorprop.check.sample import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.symbolic import Laws, proves
@@ -47,9 +47,9 @@ from tensorprop.core.canon import canonical, same
 from tensorprop.core.equation import Equation, System, equation, primal_axes, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.ranges import infer
-from tensorprop.core.walk import fold, freshen, inline, postorder, tensors_of
+from tensorprop.core.walk import fold, freshen, inline, postorder, tensors_of, transform
 from tensorprop.errors import NotDifferentiable, TensorpropError
-from tensorprop.layers.layer import counts, seed_of
+from tensorprop.layers.layer import counts, letters_of, seed_of
 from tensorprop.text import show
 from tensorprop.text.parse import equations
 
@@ -61,7 +61,13 @@ Given = tuple[tuple[Expr, Expr], ...]
 _EXACT = 1e-11  # two values that differ by less, measured by the largest entry, are one
 _EDITS = 4_000  # edits of one rule that are tried
 _SECONDS = 4.0  # after which nothing farther off is looked for
+_FAR = 3.3  # explanations that are farther off wait for factors put in, and for other forms of the derived rule
+_DEEP = 12  # δ that are put into one another
+_LONG = 250  # nodes of a derived rule in which others are put
 _PROOFS = 40  # edits that pass the numbers and are taken to the proof
+
+
+_NO_RULES = system(())
 
 
 # --------------------------------------------------------------------------- numbers
@@ -74,7 +80,7 @@ class _Sample:
         self.letters = target.letters or ()
         axes = primal_axes(target) or []
         self.sizes = {i: self.arrays[name].shape[k] for i, (name, k) in zip(self.letters, axes, strict=True)}
-        self.evaluation = _Evaluation(np, self.arrays, seed, weighing=False)
+        self.evaluation = Evaluation(np, self.arrays, seed, weighing=False)
 
     def value(self, e: Expr) -> np.ndarray | None:
         """The value over the letters of the left side, flat; None where it has none."""
@@ -103,13 +109,14 @@ def _ratio(a: np.ndarray | None, b: np.ndarray | None) -> float | None:
     if a is None or b is None or a.shape != b.shape or not a.size:
         return None
     k = int(np.abs(b).argmax())
-    if b[k] == 0 or a[k] == 0:
+    if b[k] == 0 or a[k] == 0 or float(b @ b) == 0:  # squares may underflow
         return None
-    c = float(a @ b) / float(b @ b)
+    with np.errstate(all="ignore"):
+        c = float(a @ b) / float(b @ b)
     return c if _close(a, c * b) else None
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _drawn(forward: System, given: Given) -> tuple[tuple[dict[str, np.ndarray], int], ...]:
     """True values and adjoints of all tensors: sizes all 3, twice, all 2, and all different."""
     found: list[tuple[dict[str, np.ndarray], int]] = []
@@ -196,9 +203,11 @@ class _Search:
         parts: System,
         others: Mapping[str, Equation],
         rivals: Mapping[str, Equation],
+        backward: System = _NO_RULES,
     ) -> None:
         self.derived = derived
         self.forward = forward
+        self.backward = backward
         self.hand = hand
         self.parts = parts
         self.ranges = infer(forward)
@@ -211,7 +220,39 @@ class _Search:
         self.tensor = derived.name.removeprefix("δ")
         rules = [eq for eq in (derived, hand, *parts) if eq is not None]
         self.names = Names(forward, rules, _later(forward, self.tensor))
+        self.runs = dict(zip(derived.letters, self.names.axes.get(self.tensor, ()), strict=False))
+        self.forms = list(dict.fromkeys((derived.value, self._fused())))
+        self.plain: dict[str, tuple[tuple[str, ...], Expr]] = {  # h_j = tanh(z_j): two names of one thing
+            eq.name: (eq.letters, eq.value)
+            for eq in forward
+            if isinstance(eq.value, Call) and len(eq.value.args) == 1 and isinstance(eq.value.args[0], Tensor)
+        }
         self.until = monotonic() + _SECONDS
+
+    def _fused(self) -> Expr:
+        """The derived rule with the δ put in that the hand rule does without: as one writes it in one line."""
+        value = self.derived.value
+        if self.hand is None:
+            return value
+        kept = {t.name for t in tensors_of(self.whole(self.hand.value))}
+        rules = {eq.name: (eq.letters, eq.value) for eq in self.backward if eq.name not in kept}
+        if (last := seed_of(self.forward)) is not None:
+            rules[last] = ((), ONE)
+        for _ in range(_DEEP):
+            here = {t.name for t in tensors_of(value)} & rules.keys()
+            if not here:
+                break
+            value = inline(value, {name: rules[name] for name in here})
+            if sum(1 for _ in postorder(value)) > _LONG:
+                return self.derived.value
+        value = simplify_expr(freshen(value, frozenset(self.letters)))
+        return value if value.free <= frozenset(self.letters) else self.derived.value
+
+    def whole(self, e: Expr) -> Expr:
+        """An expression with the parts put in that it names."""
+        for eq in reversed(self.parts.ordered):
+            e = inline(e, {eq.name: (eq.letters, eq.value)})
+        return freshen(e, frozenset(self.letters)) if len(self.parts) else e
 
     # ----- comparisons
     def repairs(self, e: Expr) -> bool:
@@ -225,37 +266,134 @@ class _Search:
     # ----- everything
     def run(self) -> Iterator[_Found]:
         """Explanations, the likeliest first, each equal on all samples."""
-        pool = [*self.as_a_whole(), *self.by_terms()]
         mine = list(self.edited())
-        theirs = list(islice(edits(self.derived.value, self.letters, self.names), _EDITS))
-        apart = add(*terms_of(self.derived.value))
-        if apart is not self.derived.value and isinstance(apart, Add) and len(apart.terms) <= 8:
-            theirs += [replace(e, cost=e.cost + 0.5) for e in islice(edits(apart, self.letters, self.names), _EDITS)]
-        pool += self.single(mine, theirs)
-        yield from sorted(map(self._weighed, pool), key=lambda f: f.cost)
+        theirs = list(self._edits_of(self.derived.value))
+        near = [*self.as_a_whole(), *self.by_terms(self.derived.value), *self.single(mine, theirs)]
+        near = sorted(map(self._weighed, near), key=lambda f: f.cost)
+        yield from (f for f in near if f.cost < _FAR)
+        added = list(self.edited(adding=True))
+        others = [pair for form in self.forms[1:] for pair in self._edits_of(form)]
+        far = [*(f for form in self.forms[1:] for f in self.by_terms(form)), *self.single(added, others)]
+        far = [*(f for f in near if f.cost >= _FAR), *map(self._weighed, far)]
+        yield from sorted(far, key=lambda f: f.cost)
         if monotonic() < self.until:
-            yield from sorted(self.double(mine, theirs), key=lambda f: f.cost)
+            yield from sorted(self.double([*mine, *added], [*theirs, *others]), key=lambda f: f.cost)
+
+    def _edits_of(self, form: Expr) -> Iterator[tuple[Edit, Expr]]:
+        """Edits of the derived rule in one of its forms, and of its terms; each with that form."""
+        far = 0.0 if form is self.derived.value else 0.7
+        apart = add(*terms_of(form))
+        for e in islice(edits(form, self.letters, self.names, self.runs), _EDITS):
+            yield replace(e, cost=e.cost + far), form
+        if apart is not form and isinstance(apart, Add) and len(apart.terms) <= 8:
+            for e in islice(edits(apart, self.letters, self.names, self.runs), _EDITS):
+                yield replace(e, cost=e.cost + far + 0.5), form
+
+    def supposing(self, given: Given) -> Iterator[tuple[_Found, Given]]:
+        """The rule is right where entries of an input add up to 1, which nobody has said: ``Σ_c y_bc = 1``."""
+        if self.hand is None:
+            return
+        used = {t.name for e in (self.hand.value, *self.forms) for t in tensors_of(e)}
+        labels = counts(self.forward)
+        for name in self.forward.inputs:
+            if name not in used or name in labels or any(t.name == name for left, _ in given for t in tensors_of(left)):
+                continue
+            try:
+                letters = letters_of(self.forward, name)
+            except TensorpropError:
+                continue
+            for i in letters:
+                more = (*given, (sum_over((i,), Tensor(name, tuple(map(Index, letters)))), ONE))
+                if self._right_under(more):
+                    left = f"Σ_{_letters((i,))} {Tensor(name, tuple(map(Index, letters)))}"
+                    words = f'this is right only where {left} = 1, which is not given: say given="{left} = 1"'
+                    right = None if self.forms[-1] is self.derived.value else self.forms[-1]
+                    yield _Found(3.4, ("given",), (words,), right, (self.hand.value, self.derived.value)), more
+
+    def _right_under(self, given: Given) -> bool:
+        """Whether the rule is right on samples for which something more is given."""
+        assert self.hand is not None
+        shown = 0
+        for square, first, seed in ((True, 3, 0), (False, 2, 1), (True, 2, 2)):
+            truth = _truth(self.forward, self.backward, shapes(self.forward, square, first), seed, given)
+            if truth is None:
+                continue
+            try:
+                more = evaluate(self.parts, {n: truth[n] for n in self.parts.inputs}, seed) if len(self.parts) else {}
+            except (TensorpropError, KeyError):
+                return False
+            sample = _Sample({**truth, **more}, seed, self.hand.target)
+            wanted = sample.value(self.derived.value)
+            if wanted is None or not _close(sample.value(self.hand.value), wanted):
+                return False
+            shown += bool(wanted.any())
+        return shown > 1
+
+    # ----- how sizes are written
+    def sized(self, eq: Equation) -> Equation:
+        """The same equation, each size named by an axis that reads ``dim(b)`` there, if there is one."""
+        for d in {n for n in postorder(eq.value) if isinstance(n, Dim)}:
+            here = self._axis(d)
+            others = [
+                other
+                for t in (*tensors_of(eq.value), eq.target)
+                for k in range(len(t.subscripts))
+                if t.name.removeprefix("δ") in self.forward.names
+                and self._axis(other := Dim(t.name.removeprefix("δ"), k)) is here
+            ]
+            tries = [eq]
+            for other in dict.fromkeys(others):
+                tries.append(equation(eq.target, _resized(eq.value, d, other)))
+            eq = min(tries, key=lambda e: len(show(e)))
+        return eq
+
+    def exactly(self) -> Iterator[_Found]:
+        """Slips that no sample shows: an edit makes the same canonical form of both."""
+        if self.hand is None:
+            return
+        wanted, got = ({self._form(f) for f in forms} for forms in (self.forms, [self.hand.value]))
+        found: list[_Found] = []
+        for e, whole, part in (*self.edited(), *self.edited(adding=True)):
+            if self._form(whole) in wanted:
+                kind, words = self._said(e, repair=True)
+                found.append(_Found(e.cost, (kind,), (words,), e.value, self._same(whole), e, part))
+            if monotonic() > self.until:
+                break
+        for form in self.forms:
+            for e, _ in self._edits_of(form):
+                if self._form(e.value) in got:
+                    kind, words = self._said(e, repair=False)
+                    right = None if form is self.derived.value else form
+                    found.append(_Found(e.cost + 0.1, (kind,), (words,), right, self._same(e.value, hand=True), e))
+                if monotonic() > self.until:
+                    break
+        yield from sorted(found, key=lambda f: f.cost)
+
+    def _form(self, e: Expr) -> Expr:
+        return canonical(inline(self.whole(e), self.plain), self._axis)
 
     def _weighed(self, f: _Found) -> _Found:
         """An explanation that needs more than algebra is farther off: ``Σ_k p_k = 1`` makes many things equal."""
         if f.proof is None or f.cost < 1:
             return f
-        one, other = (canonical(e, self._axis) for e in f.proof)
-        return f if one is other else f._replace(cost=f.cost + 2.5)
+        one, other = map(self._form, f.proof)
+        if one is other:
+            return f
+        return f._replace(cost=f.cost + (2.5 if self.hand is None or f.proof[0] is not self.hand.value else 3.5))
 
     def _axis(self, d: Dim) -> Dim:
         """One axis for all that are equally long."""
         name = d.tensor.removeprefix("δ")
         return Dim(*self.ranges.find(name, d.axis)) if name in self.forward.names else d
 
-    def edited(self) -> Iterator[tuple[Edit, Expr, Equation | None]]:
+    def edited(self, adding: bool = False) -> Iterator[tuple[Edit, Expr, Equation | None]]:
         """Edits of the hand rule and of its parts: the edit, the rule with it, and the part."""
         if self.hand is None:
             return
-        for e in islice(edits(self.hand.value, self.letters, self.names), _EDITS):
+        for e in islice(edits(self.hand.value, self.letters, self.names, self.runs, adding), _EDITS):
             yield e, e.value, None
         for part in self.parts:
-            for e in islice(edits(part.value, part.letters, self.names), _EDITS // 4):
+            for e in islice(edits(part.value, part.letters, self.names, None, adding), _EDITS // 4):
                 changed = {eq.name: (eq.letters, eq.value) for eq in self.parts} | {part.name: (part.letters, e.value)}
                 whole = self.hand.value
                 for eq in reversed(self.parts.ordered):
@@ -276,15 +414,17 @@ class _Search:
             if order == tuple(range(rank)):
                 continue
             turned = self._turned(self.derived, order)
-            if turned is not None and self.spoils(turned):
-                a, b = next((self.letters[k], self.letters[n]) for k, n in enumerate(order) if k != n)
-                yield _Found(
-                    1,
-                    ("transposed",),
-                    (f"the whole is transposed: {a} and {b} are exchanged in {self.derived.name}",),
-                    None,
-                    self._same(turned, hand=True),
-                )
+            if turned is None:
+                continue
+            a, b = next((self.letters[k], self.letters[n]) for k, n in enumerate(order) if k != n)
+            words = f"the whole is transposed: {a} and {b} are exchanged in {self.derived.name}"
+            if self.spoils(turned):
+                yield _Found(1, ("transposed",), (words,), None, self._same(turned, hand=True))
+            elif (c := _simple(_ratio(self.got[0], self.samples[0].value(turned)))) is not None:
+                scaled = mul(Number(c), turned)
+                if self.spoils(scaled):
+                    kind, more = self._multiple(c, ())
+                    yield _Found(3, ("transposed", kind), (words, more), None, self._same(scaled, hand=True))
         mine = set() if self.hand is None else {t.name for t in tensors_of(self.hand.value)}
         for name, eq in self.others.items():
             if name == self.derived.name or len(eq.letters) != rank or name in mine:
@@ -344,7 +484,7 @@ class _Search:
     def _scaled(self, back: Expr) -> Expr | None:
         """The hand rule times a constant: by an edit where one does it, so that what was written stays."""
         assert self.hand is not None
-        for e in edits(self.hand.value, self.letters, self.names):
+        for e in edits(self.hand.value, self.letters, self.names, self.runs):
             if e.kind in ("number", "reduction", "factor dropped", "power") and self.repairs(e.value):
                 return e.value
         return _times(back, self.hand.value)
@@ -426,9 +566,9 @@ class _Search:
         return show(d)
 
     # ----- term by term
-    def by_terms(self) -> Iterator[_Found]:
+    def by_terms(self, form: Expr) -> Iterator[_Found]:
         """``hand = Σ_k c_k t_k`` over the terms t_k of the derived rule: c = 0, -1 or another number is a slip."""
-        terms = terms_of(self.derived.value)
+        terms = terms_of(form)
         if not 2 <= len(terms) <= 8:
             return
         rows = [
@@ -444,23 +584,32 @@ class _Search:
         if rank < len(terms) or not _close(matrix @ found, target):
             return
         cs = [_rational(float(c), 1e-9) for c in found]
-        slips = [(k, c) for k, c in enumerate(cs) if c != 1]
-        if any(c is None for c in cs) or not slips or len(slips) == len(terms) or len(slips) > 2:
+        slips = [(k, c) for k, c in enumerate(cs) if c is not None and c != 1]
+        alike = len({c for _, c in slips}) == 1 and slips[0][1] != 0
+        if None in cs or not slips or (len(slips) > 2 and not alike) or (len(slips) == len(terms) and alike):
             return
-        kinds: list[str] = []
-        words: list[str] = []
-        corrected: Expr | None = None if self.hand is None else self.hand.value
-        for k, c in slips:
-            assert c is not None
-            kind, said = self._term(terms[k], c)
-            kinds.append(kind)
-            words.append(said)
-            corrected = add(corrected, terms[k]) if corrected is not None and c == 0 else None
+        if all(c == 0 for c in cs):
+            return
         spoilt = add(*(mul(Number(c), t) for c, t in zip(cs, terms, strict=True) if c is not None))
-        if self.spoils(spoilt):
-            near = isinstance(self.derived.value, Add) or kinds[0] == "second path"
-            cost = (2.6 if near else 4.3) + 2.4 * (len(slips) - 1)
-            yield _Found(cost, tuple(kinds), tuple(words), corrected, self._same(spoilt, hand=True))
+        if not self.spoils(spoilt):
+            return
+        told = [self._term(terms[k], c) for k, c in slips]
+        if alike and len(slips) > 1:
+            c = slips[0][1]
+            which = " and ".join(_signed(terms[k]) for k, _ in slips)
+            told = (
+                [("sign", f"the signs of {which} are wrong")]
+                if c == -1
+                else [("factor", f"the terms {which} are {_multiplied(c)}")]
+            )
+        corrected: Expr | None = None if form is self.derived.value else form
+        if self.hand is not None and all(c == 0 for _, c in slips):
+            corrected = add(self.hand.value, *(terms[k] for k, _ in slips))
+        near = isinstance(self.derived.value, Add) or told[0][0] == "second path"
+        slight = 0.0 if slips[0][1] in (0, -1) else 1.1  # a term that stands there twice is one too many
+        cost = (2.6 if near else 4.3) + slight + 2.4 * (len(told) - 1) + (0.0 if form is self.derived.value else 0.7)
+        kinds, words = zip(*told, strict=True)
+        yield _Found(cost, tuple(kinds), tuple(words), corrected, self._same(spoilt, hand=True))
 
     def _term(self, t: Expr, c: Fraction) -> tuple[str, str]:
         if c == 0:
@@ -487,9 +636,12 @@ class _Search:
         )
 
     # ----- one edit, two edits
-    def single(self, mine: list[tuple[Edit, Expr, Equation | None]], theirs: list[Edit]) -> Iterator[_Found]:
+    def single(
+        self, mine: list[tuple[Edit, Expr, Equation | None]], theirs: list[tuple[Edit, Expr]]
+    ) -> Iterator[_Found]:
         """What is one edit away, or one edit and a constant."""
         first = self.samples[0]
+        spoken = set() if self.hand is None else _functions(self.whole(self.hand.value))
         wanted, got = self.wanted[0], self.got[0]
         for e, whole, part in mine:
             value = first.value(whole)
@@ -511,40 +663,41 @@ class _Search:
                         self._same(scaled),
                         None,
                     )
-        for e in theirs:
+        for e, form in theirs:
+            right = None if form is self.derived.value else form
+            strange = 0.0 if self.hand is None or _functions(e.new) <= spoken else 3.0  # nobody wrote that function
             value = first.value(e.value)
             if _close(value, got):
                 if self.spoils(e.value):
                     kind, words = self._said(e, repair=False)
-                    yield _Found(e.cost + 0.1, (kind,), (words,), None, self._same(e.value, hand=True), e)
+                    cost = e.cost + strange + 0.1
+                    yield _Found(cost, (kind,), (words,), right, self._same(e.value, hand=True), e)
             elif (c := _simple(_ratio(got, value))) is not None:
                 scaled = mul(Number(c), e.value)
                 if self.spoils(scaled):
                     kind, words = self._said(e, repair=False)
                     more, also = self._multiple(c, ())
-                    yield _Found(
-                        e.cost + (1.6 if c == -1 else 2.6),
-                        (kind, more),
-                        (words, also),
-                        None,
-                        self._same(scaled, hand=True),
-                    )
+                    cost = e.cost + strange + (1.6 if c == -1 else 2.6)
+                    yield _Found(cost, (kind, more), (words, also), right, self._same(scaled, hand=True))
 
-    def double(self, mine: list[tuple[Edit, Expr, Equation | None]], theirs: list[Edit]) -> Iterator[_Found]:
+    def double(
+        self, mine: list[tuple[Edit, Expr, Equation | None]], theirs: list[tuple[Edit, Expr]]
+    ) -> Iterator[_Found]:
         """What is one edit from the hand rule and one from the derived rule: it meets half way."""
         first = self.samples[0]
-        table: dict[int, list[tuple[Edit, np.ndarray]]] = {}
-        for e in theirs:
+        table: dict[int, list[tuple[Edit, np.ndarray, Expr | None]]] = {}
+        for e, form in theirs:
             value = first.value(e.value)
             if value is not None and value.any():
-                table.setdefault(_hash(value), []).append((e, value))
+                right = None if form is self.derived.value else form
+                table.setdefault(_hash(value), []).append((e, value, right))
         tried = 0
         for one, whole, part in mine:
             value = first.value(whole)
             if part is not None or value is None or not value.any():
                 continue
             near = (_hash(value) + step for step in (-1, 0, 1))
-            for other, theirs_value in [pair for key in near for pair in table.get(key, ())]:
+            for other, theirs_value, right in [pair for key in near for pair in table.get(key, ())]:
                 if one.cost + other.cost > 9 or not _close(value, theirs_value):
                     continue
                 tried += 1
@@ -553,10 +706,10 @@ class _Search:
                 if one.kind == other.kind == "factor dropped" and one.old is not other.old:
                     kind = "tensor" if isinstance(one.old, Tensor) and isinstance(other.old, Tensor) else "function"
                     words = (f"{_shown(one.old)} stands where {_shown(other.old)} belongs",)
-                    yield _Found(6, (kind,), words, None, (whole, other.value))
+                    yield _Found(6, (kind,), words, right, (whole, other.value))
                     continue
                 kinds, words = zip(self._said(one, repair=True), self._said(other, repair=False), strict=True)
-                yield _Found(one.cost + other.cost + 2, tuple(kinds), tuple(words), None, (whole, other.value))
+                yield _Found(one.cost + other.cost + 2, tuple(kinds), tuple(words), right, (whole, other.value))
 
     def _same(self, e: Expr, hand: bool = False) -> tuple[Expr, Expr] | None:
         """What a proof has to show equal."""
@@ -574,9 +727,21 @@ class _Search:
                 if repair:
                     return "extra term", f"the term {_signed(e.old)} is one too many"
                 return self._missing(e.old)
-            case "factor dropped":
-                if repair:
-                    return "extra factor", f"the factor {_shown(e.old)} is one too many"
+            case "factor dropped" | "factor added":
+                factor = e.old if e.kind == "factor dropped" else e.new
+                extra = (e.kind == "factor dropped") == repair
+                if _is_size(factor):
+                    back = power(factor, MINUS_ONE)
+                    if isinstance(factor, Dim):  # a size where one over it was divided by, or the other way
+                        return "mean", f"{_shown(factor)} is {'one too many' if extra else 'missing'}"
+                    return (
+                        "mean",
+                        f"1/{_shown(back)} is one too many" if extra else f"the mean's 1/{_shown(back)} is missing",
+                    )
+                if extra:
+                    return "extra factor", f"the factor {_shown(factor)} is one too many"
+                if e.kind == "factor added":
+                    return "missing factor", f"the factor {_shown(factor)} is missing"
                 slope_of = self._slope_of(e.old)
                 of = f", the slope of {slope_of}," if slope_of else ""
                 return "missing factor", f"the factor {_shown(e.old)}{of} is missing"
@@ -597,6 +762,14 @@ class _Search:
                 return "slope", self._slope(e, wrong, right)
             case "argument":
                 return "argument", self._argument(e, wrong, right)
+            case "index" if isinstance(wrong, Index):
+                one, other = next((pair for pair in e.steps if not isinstance(pair[0], Index)), (wrong, right))
+                one, other = (one, other) if repair else (other, one)
+                if one is ONE:  # [i = i]
+                    return "missing factor", f"the factor {_shown(other)} is missing"
+                return "index", f"{_shown(one)} stands where {_shown(other)} belongs"
+            case "sideways":
+                return "index", f"the sum runs over the wrong index: {stands}"
             case "tensor":
                 return "tensor", stands
             case "reduction":
@@ -659,6 +832,8 @@ def _bare(t: Expr) -> tuple[Expr, int]:
         return Number(abs(t.value)), -1 if t.value < 0 else 1
     if isinstance(t, Mul) and isinstance(t.factors[0], Number) and t.factors[0].value < 0:
         return negate(t), -1
+    if isinstance(t, Sum) and (inside := _bare(t.body))[1] < 0:
+        return sum_over(t.indices, inside[0]), -1
     return t, 1
 
 
@@ -669,6 +844,21 @@ def _sign(right: Expr) -> str:
     return f"the sign of {_shown(bare)} is wrong: {here} belongs there, not {there}"
 
 
+def _resized(e: Expr, old: Dim, new: Dim) -> Expr:
+    return transform(e, lambda n: new if n is old else n)
+
+
+def _is_size(e: Expr) -> bool:
+    """The size of an axis, or one over it."""
+    return isinstance(e, Dim) or (isinstance(e, Call) and e.args[1:] == (MINUS_ONE,) and isinstance(e.args[0], Dim))
+
+
+def _functions(e: Expr) -> set[str]:
+    """The functions in an expression, powers apart; a reduction that is made of one counts as that."""
+    found = {n.function for n in postorder(e) if isinstance(n, Call) and n.function != "power"}
+    return found | {n.op for n in postorder(e) if isinstance(n, Reduce)}
+
+
 def _times_over(n: int) -> str:
     return "twice" if n == 2 else f"{n} times"
 
@@ -676,7 +866,7 @@ def _times_over(n: int) -> str:
 def _times(c: Expr, e: Expr) -> Expr:
     """``c e``, the number where people write it."""
     if isinstance(e, Sum):
-        return sum_over(e.indices, mul(c, e.body))
+        return min(mul(c, e), sum_over(e.indices, mul(c, e.body)), key=lambda x: len(show(x)))
     return add(*(mul(c, t) for t in e.terms)) if isinstance(e, Add) and c is MINUS_ONE else mul(c, e)
 
 
@@ -751,13 +941,15 @@ def diagnose(
     rivals: Mapping[str, Equation] | None = None,
     source: str | None = None,
     seen: tuple[Arrays, int] | None = None,
+    refuted: bool = False,
 ) -> Diagnosis | None:
     """What is wrong with a hand rule; None where it equals the derived rule on every sample.
 
     ``parts``: equations that the hand rule names for itself. ``given``: what is known of the inputs. ``others``: the
     derived rules of the other tensors, ``rivals`` the hand-written ones, by name (``"δW"``): gradients that are handed
     to the wrong parameter are found by them. ``source``: the text in which the rule was written. ``seen``: values and
-    adjoints of all tensors, and their seed, on which the rule was found wrong, if they are special.
+    adjoints of all tensors, and their seed, on which the rule was found wrong, if they are special. ``refuted``: the
+    rule is known to be wrong, though perhaps by less than any sample shows here.
 
     >>> from tensorprop.text import parse
     >>> s = parse("z_j = a_i W_ij; δa_i = W_ij δz_j; δa2_i = W_ji δz_j")
@@ -780,19 +972,28 @@ def diagnose(
         return _apart(hand, derived, None)
     got = [s.value(hand.value) for s in samples]
     known = others if others is not None else {eq.name: eq for eq in backward}
-    search = _Search(derived, forward, samples, got, hand, pieces, known, rivals or {})
+    search = _Search(derived, forward, samples, got, hand, pieces, known, rivals or {}, backward)
     if search.wanted[0] is None:
         return _apart(hand, derived, None)
-    if all(w is None or _close(g, w) for g, w in zip(got, search.wanted, strict=True)):
-        return None
-    small = smallest(hand, derived, forward, parts=pieces, given=given, backward=backward)
+    alike = all(w is None or _close(g, w) for g, w in zip(got, search.wanted, strict=True))
     definitions = {**forward.definitions(), **pieces.definitions(), **backward.definitions()}
     if (last := seed_of(forward)) is not None:
         definitions[last] = ((), ONE)
-    laws = Laws(system([*forward, *(eq for eq in backward if eq.name not in forward)]), given, counts(forward))
+    rules = system([*forward, *(eq for eq in backward if eq.name not in forward)])
+    laws = Laws(rules, given, counts(forward))
+    if alike and (not refuted or proves(hand, derived, definitions, laws)):
+        return None
+    small = smallest(hand, derived, forward, parts=pieces, given=given, backward=backward)
     best: _Found | None = None
     proved = False
-    for found in islice(search.run(), _PROOFS) if got[0] is not None else ():
+    for found in islice(search.exactly() if alike else search.run(), _PROOFS) if got[0] is not None else ():
+        if found.cost > 3.4 and not alike:
+            supposed = search.supposing(given) if best is None and seen is None else ()
+            under = ((f, Laws(rules, more, counts(forward))) for f, more in supposed)
+            best = next((f for f, known in under if proves(hand, derived, definitions, known)), best)
+            if best is not None and best.kinds == ("given",):
+                proved = True
+                break
         if found.proof is None:
             best = best or found
             continue
@@ -804,19 +1005,21 @@ def diagnose(
         if monotonic() > search.until:
             break
     if best is None:
-        return _apart(hand, derived, small)
-    before, after = hand, derived
+        return _apart(search.sized(hand), search.sized(derived), small, search)
+    before, raw = hand, derived
     if best.part is not None and best.edit is not None:
-        before, after = best.part, equation(best.part.target, best.edit.value)
+        before, raw = best.part, equation(best.part.target, best.edit.value)
     elif best.corrected is not None and best.corrected is not derived.value:
-        after = equation(hand.target, best.corrected)
+        raw = equation(hand.target, best.corrected)
+    after = search.sized(raw)
+    edited = best.edit is not None and raw.value is best.edit.value
     return Diagnosis(
         best.kinds[0],
         search.said(best),
         best.kinds,
         before,
         after,
-        _in_their_text(source, before, after, best.edit),
+        _in_their_text(source, before, after, best.edit) if edited else None,
         proved,
         small,
         None,
@@ -850,17 +1053,15 @@ def diagnose_values(
     return Diagnosis(best.kinds[0], search.said(best), best.kinds, None, derived, None, False, None, None)
 
 
-def _apart(hand: Equation, derived: Equation, small: Counterexample | None) -> Diagnosis:
-    """Nothing is near: the difference of the two, simplified."""
-    rest = min(
-        (
-            simplify_expr(e)
-            for e in (subtract(hand.value, derived.value), add(*terms_of(subtract(hand.value, derived.value))))
-        ),
-        key=lambda e: len(show(e)),
-    )
+def _apart(hand: Equation, derived: Equation, small: Counterexample | None, search: _Search | None = None) -> Diagnosis:
+    """Nothing is near: the difference of the two, simplified, in whichever form of the derived rule it is shortest."""
+    forms = [derived.value] if search is None else [derived.value, *search.forms]
+    written = [hand.value] if search is None else [hand.value, search.whole(hand.value)]
+    apart = (subtract(one, form) for one in written for form in forms)
+    rests = [equation(hand.target, simplify_expr(e)) for d in apart for e in (d, add(*terms_of(d)))]
+    rest = min(rests if search is None else map(search.sized, rests), key=lambda e: len(show(e)))
     words = "no single slip explains it"
-    return Diagnosis("unknown", words, ("unknown",), hand, derived, None, False, small, rest)
+    return Diagnosis("unknown", words, ("unknown",), hand, derived, None, False, small, rest.value)
 
 
 def smallest(
@@ -930,9 +1131,9 @@ def _differs(hand: Equation, derived: Equation, parts: System, truth: dict[str, 
     axes = tuple(sample.sizes[i] for i in sample.letters)
     entry = tuple(int(k) for k in np.unravel_index(place, axes)) if axes else ()
     named = dict.fromkeys(t.name for eq in (hand, derived) for t in tensors_of(eq.value) if t.name in truth)
-    numbers = {name: np.asarray(truth[name]).tolist() for name in named}
+    numbers = {name: (np.asarray(truth[name]) + 0.0).tolist() for name in named}  # -0.0 + 0.0 is 0.0
     known = letter_sizes([hand], {n: a.shape for n, a in truth.items()})
-    return Counterexample(known, entry, float(wanted[place]), float(got[place]), numbers)
+    return Counterexample(known, entry, float(wanted[place]) + 0.0, float(got[place]) + 0.0, numbers)
 
 
 # --------------------------------------------------------------------------- in the user's own words
@@ -990,7 +1191,7 @@ def _alike(derived: Equation, hand: Equation) -> Equation:
 
 def _in_their_text(source: str | None, before: Equation, after: Equation, edit: Edit | None) -> tuple[str, str] | None:
     """The line as it was written and as it should be, in the user's own spelling, where the edit can be put there."""
-    if source is None or edit is None or after.value is not edit.value:
+    if source is None or edit is None:
         return None
     spans: list[dict[object, tuple[int, int]]] = []
     try:

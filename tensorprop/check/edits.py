@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, islice, product
 
 from tensorprop.calculus.functions import FUNCTIONS, slope
 from tensorprop.core.build import (
@@ -31,7 +31,7 @@ from tensorprop.core.build import (
     sum_over,
 )
 from tensorprop.core.equation import Equation, System
-from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import TensorpropError
@@ -41,6 +41,7 @@ __all__ = ["Edit", "Names", "edits", "terms_of"]
 _PLACES = 250  # places of an expression that are edited
 _FACTORS = 5  # factors of a product of which every selection is tried
 _TERMS = 64  # terms that a product of sums is multiplied out to
+_LETTERED = 200  # entries that could stand at one place
 _PRIMES = "′″‴"
 _FAMILY = ("exp", "log", "sin", "cos", "tanh", "sigmoid", "sqrt", "relu", "abs", "sign", "square", "step")
 _NUMBERS = tuple(Fraction(n) for n in ("1", "2", "3", "4", "1/2"))
@@ -87,6 +88,27 @@ class Names:
                     functions[n.function] = None
         self.entries = tuple(entries)
         self.functions = tuple(dict.fromkeys((*functions, *_FAMILY)))
+
+    def runs(self, value: Expr) -> dict[str, object]:
+        """The range of every letter, by the first axis that it indexes."""
+        found: dict[str, object] = {}
+        for n in postorder(value):
+            if isinstance(n, Tensor):
+                axes = self.axes.get(n.name) or self.axes.get(n.name.removeprefix("δ")) or ()
+                for i, axis in zip(n.subscripts, axes, strict=False):
+                    if isinstance(i, Index):
+                        found.setdefault(i.name, axis)
+        return found
+
+    def fitting(self, scope: Iterable[str], runs: Mapping[str, object]) -> list[Tensor]:
+        """Every entry of every tensor, in letters that are about and run over the right ranges."""
+        letters = sorted(scope)
+        every = (
+            Tensor(name, tuple(map(Index, some)))
+            for name, axes in self.axes.items()
+            for some in product(*([i for i in letters if runs.get(i) == axis] for axis in axes))
+        )
+        return list(islice(every, _LETTERED))
 
     def like(self, name: str) -> Iterator[tuple[str, bool]]:
         """Other names with as many axes, and whether these run over the same ranges."""
@@ -142,23 +164,49 @@ def _places(value: Expr, letters: frozenset[str]) -> list[_Place]:
     return found
 
 
-def edits(value: Expr, letters: Iterable[str], names: Names) -> Iterator[Edit]:
-    """Every expression one edit away, in reading order of the places; each has the same free letters or fewer."""
+def edits(
+    value: Expr,
+    letters: Iterable[str],
+    names: Names,
+    runs: Mapping[str, object] | None = None,
+    adding: bool = False,
+) -> Iterator[Edit]:
+    """Every expression one edit away, in reading order of the places; each has the same free letters or fewer.
+
+    ``runs``: the ranges of the letters on the left side. ``adding``: factors are put in, and nothing else is done.
+    """
     free = frozenset(letters)
+    about = _About(names, {**names.runs(value), **(runs or {})})
     seen: set[tuple[str, Expr]] = set()
-    for place in _places(value, free):
-        for kind, old, new, here, cost, detail in _at(place, names):
-            try:
-                whole, steps = place.put(here)
-            except TensorpropError:
-                continue
-            if whole is not value and whole.free <= free and (kind, whole) not in seen:
-                seen.add((kind, whole))
-                yield Edit(kind, old, new, whole, cost, steps, detail)
-    for e in _everywhere(value, names):
+    places = _places(value, free)
+    what = _added if adding else _at
+    changes = ((p, change) for p in places for change in what(p, about))
+    for place, (kind, old, new, here, cost, detail) in changes:
+        try:
+            whole, steps = place.put(here)
+        except TensorpropError:
+            continue
+        if whole is not value and whole.free <= free and (kind, whole) not in seen:
+            seen.add((kind, whole))
+            yield Edit(kind, old, new, whole, cost, steps, detail)
+    for e in () if adding else _everywhere(value, names):
         if e.value is not value and e.value.free <= free and (e.kind, e.value) not in seen:
             seen.add((e.kind, e.value))
             yield e
+
+
+class _About:
+    """What is known around an expression: names, and the entries that fit where certain letters are about."""
+
+    def __init__(self, names: Names, runs: Mapping[str, object]) -> None:
+        self.names = names
+        self.runs = runs
+        self._fitting: dict[frozenset[str], list[Tensor]] = {}
+
+    def fitting(self, scope: frozenset[str]) -> list[Tensor]:
+        if scope not in self._fitting:
+            self._fitting[scope] = self.names.fitting(scope, self.runs)
+        return self._fitting[scope]
 
 
 # --------------------------------------------------------------------------- what can go wrong at one place
@@ -166,11 +214,11 @@ def edits(value: Expr, letters: Iterable[str], names: Names) -> Iterator[Edit]:
 _Change = tuple[str, Expr, Expr, Expr, float, str]
 
 
-def _at(p: _Place, names: Names) -> Iterator[_Change]:
-    n = p.node
+def _at(p: _Place, about: _About) -> Iterator[_Change]:
+    n, names = p.node, about.names
     match n:
         case Tensor():
-            yield from _entry(n, p, names)
+            yield from _entry(n, p, about)
         case Index(name) if p.parent is not None and isinstance(p.parent.node, (Bracket, Tensor, Add, Mul)):
             for i in sorted(p.scope - {name}):
                 yield "index", n, Index(i), Index(i), 4, i
@@ -184,10 +232,12 @@ def _at(p: _Place, names: Names) -> Iterator[_Change]:
             yield from _sum(n, p)
         case Reduce():
             yield from _reduction(n)
+            if not n.at:
+                yield from _sideways(n, p)
         case Call():
             yield from _call(n, p, names)
         case Bracket():
-            for relation in "=≠<≤>≥":
+            for relation in "<≤>≥=≠":
                 if relation != n.relation:
                     new = bracket(relation, n.left, n.right)
                     yield "relation", n, new, new, 4, ""
@@ -210,8 +260,9 @@ def _whole_number(p: _Place) -> bool:
     )
 
 
-def _entry(t: Tensor, p: _Place, names: Names) -> Iterator[_Change]:
-    """Two indices exchanged; another tensor; the square of it; its function's slope."""
+def _entry(t: Tensor, p: _Place, about: _About) -> Iterator[_Change]:
+    """Two indices exchanged; another tensor, perhaps in other letters; the square of it; its function's slope."""
+    names = about.names
     for a, b in combinations(range(len(t.subscripts)), 2):
         places = list(t.subscripts)
         places[a], places[b] = places[b], places[a]
@@ -222,6 +273,9 @@ def _entry(t: Tensor, p: _Place, names: Names) -> Iterator[_Change]:
         yield "argument" if p.argument else "tensor", t, new, new, (3.3 if p.argument else 4) if fits else 5, other
     if _whole_number(p):
         return
+    for new in about.fitting(p.scope):
+        if new.name != t.name and new.subscripts != t.subscripts:
+            yield "argument" if p.argument else "tensor", t, new, new, 4.3 if p.argument else 5.2, new.name
     yield "power", t, power(t, number(2)), power(t, number(2)), 3.9, ""
     eq = names.defined.get(t.name)
     if eq is not None and isinstance(eq.value, Call) and len(eq.value.args) == 1 and eq.place is None:
@@ -255,7 +309,8 @@ def _terms(n: Add) -> Iterator[_Change]:
     for k, t in enumerate(n.terms):
         rest = add(*n.terms[:k], *n.terms[k + 1 :])
         yield "term dropped", t, ZERO, rest, 5 if isinstance(rest, Number) else 3, ""
-        yield "sign", t, negate(t), add(*n.terms[:k], negate(t), *n.terms[k + 1 :]), 2.5, ""
+        turned = sum_over(t.indices, negate(t.body)) if isinstance(t, Sum) else negate(t)
+        yield "sign", t, turned, add(*n.terms[:k], turned, *n.terms[k + 1 :]), 2.5, ""
 
 
 def _factors(n: Mul, p: _Place) -> Iterator[_Change]:
@@ -267,9 +322,25 @@ def _factors(n: Mul, p: _Place) -> Iterator[_Change]:
         for pair in combinations(some, 2):
             both = mul(*(n.factors[k] for k in pair))
             yield "factor dropped", both, ONE, mul(*(f for k, f in enumerate(n.factors) if k not in pair)), 5.5, ""
+    yield from _crossed(n, p)
     if p.parent is not None and isinstance(p.parent.node, Add):
         return
     yield "sign", n, negate(n), negate(n), 3, ""
+
+
+def _crossed(n: Mul, p: _Place) -> Iterator[_Change]:
+    """Two letters exchanged between two entries of a product: ``y_j y_j g_i`` for ``y_i y_j g_j``."""
+    entries = [k for k, f in enumerate(n.factors) if isinstance(f, Tensor)]
+    for a, b in combinations(entries, 2) if len(entries) <= _FACTORS else ():
+        one, other = n.factors[a], n.factors[b]
+        for i in sorted(one.free):
+            for j in sorted(other.free - {i}):
+                turned = {i: j, j: i}
+                new = rename(one, turned), rename(other, turned)
+                if new != (one, other) and new != (other, one):
+                    factors = list(n.factors)
+                    factors[a], factors[b] = new
+                    yield "index", mul(one, other), mul(*new), mul(*factors), 4.3, j
 
 
 def _sum(n: Sum, p: _Place) -> Iterator[_Change]:
@@ -284,6 +355,7 @@ def _sum(n: Sum, p: _Place) -> Iterator[_Change]:
     for op in ("mean", "max", "prod"):
         new = reduce(op, n.indices, n.body)
         yield "reduction", n, new, new, 3.5, op
+    yield from _sideways(n, p)
     # a factor slides out of the sum, its letter that of the surroundings
     if isinstance(n.body, Mul):
         for f in n.body.factors:
@@ -294,6 +366,15 @@ def _sum(n: Sum, p: _Place) -> Iterator[_Change]:
                         moved = rename(f, {i: j})
                         if moved.free.isdisjoint(n.indices):
                             yield "index", f, moved, mul(moved, sum_over(n.indices, rest)), 4, j
+
+
+def _sideways(n: Sum | Reduce, p: _Place) -> Iterator[_Change]:
+    """The sum along another axis: ``Σ_w a_wu`` for ``Σ_w a_tw``, or ``Σ_w a_wt`` for it."""
+    for i in n.indices:
+        for j in sorted(n.body.free & p.scope):
+            for k in sorted((p.scope - n.body.free) | {j}):
+                new = remake(n, (rename(n.body, {i: k, j: i}), *n.children[1:]))
+                yield "sideways", n, new, new, 2.2, i
 
 
 def _summed(n: Expr, p: _Place) -> Iterator[_Change]:
@@ -310,10 +391,21 @@ def _summed(n: Expr, p: _Place) -> Iterator[_Change]:
     if isinstance(n, Tensor) and p.parent is not None and isinstance(p.parent.node, Call):
         return
     for e, rest in parts:
-        for i in sorted(e.free):
+        for i in sorted(_indexing(e)):
             k = fresh(i, p.scope | n.free | n.binds)
             new = sum_over((k,), rename(e, {i: k}))
             yield "sum added", e, new, mul(*rest, new), 3.8 if isinstance(e, Tensor) else 2, k
+
+
+def _indexing(e: Expr) -> frozenset[str]:
+    """The letters that a tensor has outside brackets: over others nobody sums."""
+    return (
+        frozenset()
+        if isinstance(e, Bracket)
+        else e.free
+        if isinstance(e, Tensor)
+        else e.free & frozenset(i for c in e.children for i in _indexing(c))
+    )
 
 
 def _reduction(n: Reduce) -> Iterator[_Change]:
@@ -333,10 +425,10 @@ def _reduction(n: Reduce) -> Iterator[_Change]:
 def _call(n: Call, p: _Place, names: Names) -> Iterator[_Change]:
     if n.function == "power":
         base, exponent = n.args
-        for e in (number(1), number(2), MINUS_ONE, number(-2), number("1/2"), number("-1/2"), number(3)):
-            if e is not exponent:
-                new = power(base, e)
-                yield "power", n, new, new, 4.2, ""
+        root = call("sqrt", base)
+        others = [power(base, e) for e in map(number, (1, 2, -1, -2, 3)) if e is not exponent]
+        for new in (*others, root, power(root, MINUS_ONE)):
+            yield "power", n, new, new, 4.2, ""
         return
     if len(n.args) != 1:
         for k in range(1, len(n.args)):
@@ -357,13 +449,42 @@ def _call(n: Call, p: _Place, names: Names) -> Iterator[_Change]:
             if name != n.function and name in FUNCTIONS:
                 new = call(name, *n.args)
                 yield "function", n, new, new, 5, name
+    yield "function", n, n.args[0], n.args[0], 4.4, ""
     new = call(n.function, negate(n.args[0]))
-    yield "sign", n, new, new, 4, ""
+    yield "sign", n.args[0], negate(n.args[0]), new, 3.7, ""
     yield "power", n, power(n, number(2)), power(n, number(2)), 5, ""
     for t in names.entries:
         if t.free == n.free and t is not n.args[0]:
             new = call(n.function, t)
             yield "argument", n.args[0], t, new, 3.8, ""
+
+
+def _added(p: _Place, about: _About) -> Iterator[_Change]:
+    """A factor put in: an entry, a size or one over it, 2 or a half."""
+    n = p.node
+    around = None if p.parent is None else p.parent.node
+    if isinstance(n, (Sum, Index, Dim)) or isinstance(around, Mul) or _whole_number(p):
+        return
+    if isinstance(n, Number) and not isinstance(around, Add):
+        return
+    if isinstance(around, Reduce) and p.number > 0:
+        return
+    there = n.factors if isinstance(n, Mul) else (n,)
+    for t in about.fitting(p.scope):
+        if any(t in (f, *f.children) for f in there):  # that is a power
+            continue
+        yield "factor added", ONE, t, mul(n, t), 3.6, ""
+    sizes: dict[object, Dim] = {}
+    for name, axes in about.names.axes.items():
+        for k, axis in enumerate(axes):
+            sizes.setdefault(axis, Dim(name.removeprefix("δ"), k))
+    for d in sizes.values():
+        for factor in (power(d, MINUS_ONE), d):
+            yield "factor added", ONE, factor, mul(n, factor), 3.7, ""
+    if isinstance(around, Add):
+        for c in ("2", "1/2"):
+            new = mul(number(c), n)
+            yield "number", n, new, new, 4, ""
 
 
 # --------------------------------------------------------------------------- what goes wrong everywhere at once

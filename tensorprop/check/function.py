@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import permutations
-from typing import Any
+from itertools import permutations, product
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,15 +22,17 @@ from tensorprop.calculus import adjoint
 from tensorprop.check.numeric import Oracle, double_precision, weigh
 from tensorprop.check.report import Diagnosis, Finding, Report, Verdict
 from tensorprop.check.sample import KINDS, arrays, letter_sizes, shapes
-from tensorprop.core.equation import Equation, System, system
-from tensorprop.core.expr import Index, Reduce, Sum
+from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.expr import Call, Index, Reduce, Sum
+from tensorprop.core.names import FUNCTION_ARITY
 from tensorprop.core.ranges import infer
-from tensorprop.core.walk import postorder, tensors_of
+from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import TensorpropError, UnknownName, Unsupported, UsageError, near
 from tensorprop.layers.layer import Layer, as_layer, counts, names_in, seed_of
 from tensorprop.run import compile as compiled
 from tensorprop.run import extents
-from tensorprop.run.jax_probe import Probe, dtype_of, eps
+from tensorprop.run.jax_probe import Probe, dtype_of, eps, is_real
+from tensorprop.text import locate
 
 __all__ = ["OPTIONS", "FunctionReport", "assert_rule", "check_function"]
 
@@ -40,6 +42,7 @@ Function = Callable[..., Any]
 OPTIONS = ("args", "wrt", "sizes", "dtype", "seeds")
 SEEDS = (0, 1, 2)
 GRID = 5_000_000  # entries up to which an equation is evaluated naively
+LARGEST = 100_000_000  # entries of an array that is drawn
 DIAGNOSED = 2  # wrong gradients for which a slip is looked for
 
 
@@ -75,12 +78,14 @@ def check_function(
     """
     layer = as_layer(against)
     s = layer.system
-    names = _variables(s, wrt)
+    _closed(s)
+    dtype, seeds = _dtype(dtype), _seeds(seeds)
+    names = _variables(s, _names("wrt", wrt))
     rules = {eq.name: eq for eq in adjoint(s, wrt=names)} if names else {}
-    bound = _bound(fn, s, names_in(args) if args is not None else None)
+    bound = _bound(fn, s, _names("args", args))
     spec = _Spec(s)
     trials = [
-        _Trial(spec, layer, shape, seed, dtype_of(dtype), first)
+        _Trial(spec, layer, shape, seed, dtype, first)
         for shape in _shapes(s, sizes)
         for seed, first in (*((seed, 0) for seed in seeds), (seeds[0], 1))
     ]
@@ -174,19 +179,73 @@ def _apart(a: float, b: float) -> tuple[str, str]:
 def _how(trials: Sequence[_Trial], seeds: Sequence[int]) -> str:
     told = dict.fromkeys(", ".join(f"{i} = {n}" for i, n in t.letters.items()) for t in trials)
     where = "; ".join(t for t in told if t)
+    gives = max((t.gives for t in trials), key=eps)
     return (
         f"Every entry of values and VJP was compared, the function called in {trials[0].dtype}, "
-        "the equations in float64, " + (f"for sizes {where}, " if where else "")
+        "the equations in float64, "
+        + (f"for sizes {where}, " if where else "")
         + f"normally distributed numbers (seeds {', '.join(map(str, seeds))}) and positive ones."
+        + (f" It gives {gives}, and was held to the rounding of that." if gives != trials[0].dtype else "")
     )
 
 
+# --------------------------------------------------------------------------- options
+def _closed(s: System) -> None:
+    """Every function is known: one that is left open is whatever it is called with, and nothing can be compared."""
+    for n, eq in enumerate(s.equations):
+        for e in postorder(eq.value):
+            if isinstance(e, Call) and e.function not in FUNCTION_ARITY:
+                problem = f"{e.function} is open: nothing says which function it is"
+                raise locate(Unsupported(problem, fix="write a known one in its place, such as tanh", about=(n, e)), s)
+
+
+def _dtype(x: Any) -> np.dtype[Any]:
+    try:
+        found = dtype_of(x)
+    except TypeError:
+        found = None
+    if found is None or not is_real(found):
+        raise UsageError(
+            f"dtype is one of real numbers, not {x!r:.40}", fix='write dtype="float64", "float32" or "bfloat16"'
+        )
+    return found
+
+
+def _seeds(x: Any) -> tuple[int, ...]:
+    found = tuple(cast("Iterable[Any]", x)) if isinstance(x, Iterable) else (x,)
+    if not found or not all(isinstance(n, (int, np.integer)) and n >= 0 for n in found):
+        raise UsageError(f"seeds are whole numbers from 0, not {x!r:.40}", fix="write seeds=(0, 1, 2)")
+    return tuple(map(int, found))
+
+
+def _names(option: str, x: Any) -> tuple[str, ...] | None:
+    if x is None or isinstance(x, str):
+        return None if x is None else names_in(x)
+    found = tuple(cast("Iterable[Any]", x)) if isinstance(x, Iterable) else (x,)
+    for name in found:
+        if not isinstance(name, str):
+            raise UsageError(
+                f"{option} names inputs; {name!r:.40} is no name", fix=f'write {option}="a b" or {option}=("a", "b")'
+            )
+    return found
+
+
+def _sizes(x: Any) -> dict[str, int]:
+    if not isinstance(x, Mapping):
+        raise UsageError(f"sizes are those of letters, not {x!r:.40}", fix='write sizes={"b": 1000, "i": 64}')
+    found = cast("Mapping[Any, Any]", x)
+    for letter, n in found.items():
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise UsageError(f"{n!r:.40} is no size of {letter}", fix="a size is a whole number from 1")
+    return {letter: int(n) for letter, n in found.items()}
+
+
 # --------------------------------------------------------------------------- how the function is called
-def _variables(s: System, wrt: str | Iterable[str] | None) -> tuple[str, ...]:
+def _variables(s: System, wrt: tuple[str, ...] | None) -> tuple[str, ...]:
     smooth = [eq.name[1:] for eq in adjoint(s)]
     labels = counts(s)
     known = tuple(n for n in s.inputs if n in smooth and n not in labels)
-    for name in names_in(wrt) if wrt is not None else ():
+    for name in wrt or ():
         if name not in known:
             close = near(name, known)
             raise UnknownName(
@@ -194,7 +253,7 @@ def _variables(s: System, wrt: str | Iterable[str] | None) -> tuple[str, ...]:
                 known=f"smooth inputs: {', '.join(known) or 'none'}",
                 fix=f"did you mean {close[0]}?" if close else None,
             )
-    return known if wrt is None else names_in(wrt)
+    return known if wrt is None else wrt
 
 
 def _bound(fn: Function, s: System, args: tuple[str, ...] | None) -> Callable[..., tuple[Any, ...]]:
@@ -247,29 +306,44 @@ def _by_name(fn: Function, names: tuple[str, ...]) -> bool:
 def _outputs(out: Any, s: System) -> tuple[Any, ...]:
     """What the function gave, as a tuple in the order of the outputs."""
     names = s.outputs
-    if isinstance(out, Mapping):
-        missing = [n for n in names if n not in out]
+    fields = getattr(out, "_fields", ())  # of a named tuple
+    if isinstance(out, Mapping) or (fields and set(names) <= set(fields)):
+        by_name = cast("Mapping[str, Any]", out if isinstance(out, Mapping) else out._asdict())
+        missing = [n for n in names if n not in by_name]
         if missing:
             raise UsageError(
-                f"the function gives no {', '.join(missing)}", known=f"it gives {', '.join(map(str, out)) or 'nothing'}"
+                f"the function gives no {', '.join(missing)}",
+                known=f"it gives {', '.join(map(str, by_name)) or 'nothing'}",
             )
-        return tuple(out[n] for n in names)
-    given = tuple(out) if isinstance(out, (tuple, list)) else (out,)
+        given = tuple(by_name[n] for n in names)
+    else:
+        given = tuple(cast("Iterable[Any]", out)) if isinstance(out, (tuple, list)) else (out,)
     if len(given) != len(names):
         raise UsageError(
-            f"the function gives {len(given)} arrays, the equations have {len(names)} outputs: {', '.join(names)}",
+            f"the function gives {len(given)} {'array' if len(given) == 1 else 'arrays'}, "
+            f"the equations have {len(names)} {'output' if len(names) == 1 else 'outputs'}: {', '.join(names)}",
             fix="return a tuple in this order, or a dict by name",
         )
+    for name, y in zip(names, given, strict=True):
+        dtype = getattr(y, "dtype", None)
+        if y is None or isinstance(y, (str, bytes, complex, Mapping)) or (dtype is not None and dtype.kind in "cOUSMm"):
+            raise UsageError(
+                f"what the function gives for {name} is "
+                + (f"of dtype {dtype}" if dtype is not None else f"a {type(y).__name__}")
+                + ", not an array of real numbers",
+                fix="return arrays, and nothing besides: wrap the function in a lambda that picks them",
+            )
     return given
 
 
 # --------------------------------------------------------------------------- arrays, and what should come out
 def _shapes(s: System, sizes: Mapping[str, int] | None) -> list[dict[str, tuple[int, ...]]]:
     """The shapes of all inputs that are tried."""
-    if not sizes:
+    if sizes is None:
         return [shapes(s), shapes(s, True), shapes(s, False, 7)]
+    sizes = _sizes(sizes)
     ranges = infer(s)
-    told: dict[object, int] = {}
+    told: dict[object, str] = {}
     letters: set[str] = set()
     for eq in s:
         for t in (eq.target, *tensors_of(eq.value)):
@@ -277,12 +351,30 @@ def _shapes(s: System, sizes: Mapping[str, int] | None) -> list[dict[str, tuple[
                 if isinstance(place, Index):
                     letters.add(place.name)
                     if place.name in sizes:
-                        told.setdefault(ranges.find(t.name, k), sizes[place.name])
+                        first = told.setdefault(ranges.find(t.name, k), place.name)
+                        if sizes[first] != sizes[place.name]:
+                            raise UsageError(
+                                f"{first} = {sizes[first]} and {place.name} = {sizes[place.name]}, "
+                                "but they run over one range",
+                                known=f"axis {k + 1} of {t.name} has both letters",
+                                fix=f"leave {place.name} out of sizes",
+                            )
     for letter in sizes:
         if letter not in letters:
             raise UnknownName(f"no index {letter} in the equations", known=f"indices: {', '.join(sorted(letters))}")
-    usual = shapes(s)
-    return [{n: tuple(told.get(ranges.find(n, k), d) for k, d in enumerate(shape)) for n, shape in usual.items()}]
+
+    def size(name: str, k: int, usual: int) -> int:
+        letter = told.get(ranges.find(name, k))
+        return usual if letter is None else sizes[letter]
+
+    found = {n: tuple(size(n, k, d) for k, d in enumerate(shape)) for n, shape in shapes(s).items()}
+    made = extents(s, found).shapes
+    large = max((*found, *made), key=lambda n: math.prod({**found, **made}[n]))
+    if math.prod({**found, **made}[large]) > LARGEST:
+        raise UsageError(
+            f"{large} would have {math.prod({**found, **made}[large]):,} entries", fix=f"choose at most {LARGEST:,}"
+        )
+    return [found]
 
 
 class _Spec:
@@ -333,6 +425,7 @@ class _Trial:
         self.got: dict[str, np.ndarray] = {}
         self.tolerance: dict[str, np.ndarray] = {}
         self.refused = self.unpulled = ""
+        self.gives = dtype  # the narrowest dtype of its outputs
         with double_precision(), np.errstate(all="ignore"):
             for kind in KINDS[first:]:
                 drawn = arrays(self.s, shape, seed, kind, layer.page.given)
@@ -371,7 +464,8 @@ class _Trial:
                 self.refused = _brief(error)
                 return
             self.got |= dict(zip(s.outputs, probe.values, strict=True))
-            self._weigh([*s, *rules], max([eps(self.dtype), *map(eps, probe.dtypes)]))
+            self.gives = max([self.dtype, *probe.dtypes], key=eps)
+            self._weigh([*s, *rules], eps(self.gives))
             if not names or any(self.got[n].shape != self.truth[n].shape for n in s.outputs):
                 return
             try:
@@ -485,6 +579,8 @@ def _where(t: _Trial) -> str:
 
 def _by_rounding(name: str, fit: Sequence[_Trial]) -> Diagnosis | None:
     """A narrower dtype inside the function, where its rounding would explain the differences."""
+    if 2 * sum(len(t.wrong(name)) for t in fit) < sum(np.count_nonzero(t.truth[name]) for t in fit):
+        return None  # it would touch most entries
     for wide, narrow in (("float64", "float32"), ("float32", "bfloat16")):
         wider = eps(narrow) / eps(wide)
         if all(
@@ -513,9 +609,9 @@ def _slip(
         found = _searched(rule, (apart or some)[0], s)
         if found is not None:
             return found
-    worst = max(fit, key=lambda t: len(t.wrong(name)) / max(1, t.truth[name].size))
+    worst = max(fit, key=lambda t: t.truth[name].size * bool(len(t.wrong(name))))
     few, entries = len(worst.wrong(name)), worst.truth[name].size
-    if entries >= 4 and few <= max(1, entries // 8):
+    if entries >= 4 and all(len(t.wrong(name)) <= max(1, t.truth[name].size // 8) for t in fit):
         words = f"{few} of {entries} entries {'is' if few == 1 else 'are'} wrong, the others agree{_where(worst)}"
         return Diagnosis("entries", words, ("entries",))
     return None
@@ -560,7 +656,7 @@ def _ratio(name: str, t: _Trial) -> float | None:
 
 
 def _multiple(ratios: Sequence[float | None], sizes: Sequence[Mapping[str, int]]) -> tuple[str, str] | None:
-    """One number, or one number times a size, for all trials."""
+    """One number, or one number times a size or its root, for all trials."""
     known = [(r, n) for r, n in zip(ratios, sizes, strict=True) if r is not None]
     if not known or len(known) < len(ratios):
         return None
@@ -569,22 +665,27 @@ def _multiple(ratios: Sequence[float | None], sizes: Sequence[Mapping[str, int]]
         return "sign", "it is negated"
     if c is not None:
         return "factor", f"it is {c} times what it should be"
-    for letter in dict.fromkeys(i for n in sizes for i in n):
-        if len({n[letter] for n in sizes}) == 1:
-            continue  # a size cannot be told from a number
-        under = _constant([r * n[letter] for r, n in known])
-        over = _constant([r / n[letter] for r, n in known])
+    letters = [i for i in dict.fromkeys(i for n in sizes for i in n) if len({n[i] for n in sizes}) > 1]
+    for (p, kind), i in product(((1.0, "mean"), (0.5, "factor")), letters):  # one size cannot be told from a number
+        size = f"dim({i})" if kind == "mean" else f"sqrt(dim({i}))"
+        under, over = (_constant([_rounded(r * n[i] ** q) for r, n in known]) for q in (p, -p))
         if under is not None:
-            return "mean", f"it is divided by dim({letter}){'' if under == '1' else f', and {under} times as large'}"
+            return kind, f"it is divided by {size}{'' if under == '1' else f', and {under} times as large'}"
         if over is not None:
-            return "mean", f"it is dim({letter}) times {'' if over == '1' else f'{over} times '}what it should be"
+            return kind, f"it is {size} times {'' if over == '1' else f'{over} times '}what it should be"
     return None
+
+
+def _rounded(r: float) -> float:
+    """A ratio to as many digits as rounding leaves it in a narrow dtype."""
+    return 1.0 if abs(r - 1) < 1e-3 else r
 
 
 def _constant(values: Sequence[float]) -> str | None:
     """The one number that these are, as short as it may be written."""
     c = values[0]
-    if any(abs(v - c) > 1e-3 * min(abs(c), abs(c - 1) or abs(c)) for v in values):
+    from_one = abs(c - 1) if abs(c - 1) > 1e-9 else 1.0  # 1.000001 is told from 1, what rounding leaves is not
+    if any(abs(v - c) > 1e-3 * min(abs(c), from_one) for v in values):
         return None
     q = Fraction(c).limit_denominator(16)
     return str(q) if q and abs(float(q) - c) <= 1e-12 * abs(c) else f"{c:.{6 if abs(c - 1) > 1e-4 else 12}g}"
@@ -600,7 +701,12 @@ def _searched(rule: Equation, t: _Trial, s: System) -> Diagnosis | None:
         truth |= {n: a / scale for n, a in truth.items() if n.startswith("δ")}
         got = got / scale
     truth |= {f"δ{n}": a for n, a in t.seeds.items()} if seed is None else {seed: np.ones(())}
-    try:
-        return diagnose_values(got, rule, s, truth, seed=t.seed)
-    except TensorpropError:
-        return None
+    unfolded = equation(rule.target, inline(rule.value, s.definitions()))  # a slope that its function's value tells
+    for form in dict.fromkeys((rule, unfolded)):
+        try:
+            found = diagnose_values(got, form, s, truth, seed=t.seed)
+        except (TensorpropError, ArithmeticError):  # numbers whose squares vanish: no diagnosis, but the finding stands
+            continue
+        if found is not None:
+            return found
+    return None

@@ -16,12 +16,16 @@ added up, quotients use inverses, all in whole numbers of Python, and no digit i
 - Any other function is an unknown for each value of its argument.
 - Brackets of indices are exact. A comparison of numbers is an unknown too, ``[x > 0] + [x = 0] + [x < 0] = 1``: any
   residues first, which is a proof at ties as well; then 0 and 1.
-- The size of an axis, where it stands as a number, is an unknown: what is proved holds for all sizes.
+- The size of an axis, where it stands as a number, is an unknown, so that what is proved holds for all sizes. A sum
+  over it counts each entry w_i times, for unknown weights that add up to the size: what is true of all sizes is true
+  where entries are repeated, hence of all whole weights, hence of any. Where an index is compared, or moved, entries
+  are not alike, and the weights are 1.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -49,6 +53,8 @@ SIGNS = 96  # where a root may be that of a square
 _DRAWN = 64  # times that a point is drawn again because a root is not there
 _ENTRIES = 60_000  # of one table
 _WORK = 600_000  # entries of all tables of a point
+_RIVALS = 3  # classes whose sizes are compared with one another
+_SMALL_RANGE = 2  # values that labels take anyway, and one that they may have more at another point
 _LEVELS = 10  # of exponentials in exponentials
 _SMALL = 8 * 3 * 5 * 7 * 11 * 13  # numbers whose primes are squares in all fields; no small root is missing
 
@@ -98,12 +104,12 @@ def identical(
         return Tested(None, why=str(error))
     found = Tested(None)
     for kind in ("formal", "flips") if setting.compares and flips else ("formal",):
-        found = _points(setting, kind, FLIPS if kind == "flips" else POINTS, seed)
+        found = _points(setting, kind, FLIPS if kind == "flips" else setting.points, seed)
         if found.equal is not False:
             break
-    if found.equal is False and setting.measured:
+    if found.equal is False and not setting.measured <= setting.weighted:
         # Σ_i 1 may have come about unseen, where the size as an unknown says nothing
-        setting.measured = False
+        setting.measured = setting.weighted = frozenset()
         if _points(setting, "flips" if setting.compares and flips else "formal", POINTS, seed).equal is not False:
             return Tested(None, why="equal for some sizes")
     return found
@@ -119,8 +125,8 @@ def _points(setting: _Setting, kind: str, points: int, seed: int) -> Tested:
         for attempt in range(_DRAWN):
             # sizes are others at each point; where roots are missing again and again, fewer of them have to be there
             try:
-                largest = setting.sizes(k if k < POINTS and attempt < _DRAWN // 2 else None)
-                agreed = setting.agree(largest, kind, (seed, kind, k, attempt))
+                largest = setting.sizes(k if k < setting.points and attempt < _DRAWN // 2 else None)
+                agreed = setting.agree(largest, kind, (seed, kind, k, attempt), k)
                 break
             except _NoRoot as error:
                 doubtful.discard(error.node)
@@ -131,9 +137,9 @@ def _points(setting: _Setting, kind: str, points: int, seed: int) -> Tested:
         for (name, at), n in largest.items():
             sizes[f"dim({name}, {at})"] = max(n, sizes.get(f"dim({name}, {at})", 0))
         if not agreed:
-            return Tested(False, k + 1, 0.0, sizes, setting.unknowns == 0 and not setting.compares, setting.whole)
+            return Tested(False, k + 1, 0.0, sizes, setting.exact, setting.whole)
     error = setting.error(kind, k, len(doubtful))
-    return Tested(True, k, error, sizes, setting.unknowns == 0, setting.whole)
+    return Tested(True, k, error, sizes, setting.exact, setting.whole)
 
 
 class _Unknown(Exception):
@@ -246,14 +252,24 @@ class _Setting:
         self.unknowns = sum(_is_unknown(n) for n, _ in self.order)
         self.circle = any(isinstance(n, Call) and n.function in ("sin", "cos") for n, _ in self.order)
         self.degree = _degree(self.both)
-        self.need = self._need()
-        adding = [n for n, _ in self.order if isinstance(n, Sum)]
-        self.measured = any(isinstance(n, Dim) for n, _ in self.order) or any(
-            all(i not in f.free or any(_limits(f, i)) for f in _factors(n.body)) for n in adding for i in n.indices
-        )
-        """Whether sizes stand as numbers, and are unknowns."""
-        self.whole = not self.compares and not self.measured and not any(_wants_laws(n) for n, _ in self.order)
+        self.classes = self._classes()
+        self.rivals = self._compared_sizes()
         self.picks = self._picks()
+        self.points = max(POINTS, math.factorial(len(self.rivals)))
+        self.need = self._need()
+        self.measured = self._measured()
+        """The classes whose sizes stand as numbers, and are unknowns."""
+        self.weighted = self.measured - self._told_apart()
+        """Those of them of which a sum may count its entries several times."""
+        self.whole = (
+            not self.compares
+            and self.measured <= self.weighted
+            and not any(_wants_laws(n) or _may_be_a_square(n) for n, _ in self.order)
+        )
+        self.moved = self._moved()
+        ranged = frozenset[Axis]().union(*self.classes.values())
+        self.exact = self.unknowns == 0 and self.whole and not any(k in ranged for k, _ in self.moved)
+        """Whether a difference is one of numbers: no function is unknown, no sign of a root, no place outside."""
 
     # ----------------------------------------------------------------- ranges
     def find(self, at: Axis) -> Axis:
@@ -342,6 +358,7 @@ class _Setting:
     def _need(self) -> dict[Axis, int]:
         """How many letters one term has over each class: fewer values would not tell its factors apart."""
         done: dict[Expr, dict[Axis, int]] = {}
+        inside: dict[Axis, int] = {}
         for n in postorder(self.both):
             below = [done[c] for c in n.children]
             total: dict[Axis, int] = {}
@@ -354,8 +371,14 @@ class _Setting:
                         k = self.range(n, i)
                         total[k] = total.get(k, 0) + 1
             if isinstance(n, Call) and n.function == "power" and isinstance(n.args[1], Number):
-                times = min(8, int(np.ceil(abs(float(n.args[1].value)))))
+                times = math.ceil(abs(n.args[1].value))
                 total = {k: count * max(1, times) for k, count in total.items()}
+            elif isinstance(n, Call):  # one factor: its arguments are told apart on their own
+                for i in n.free:
+                    for k in self.classes.get(i, ()):
+                        total[k] = total.get(k, 0) + 1
+                inside = {k: max(inside.get(k, 0), total.get(k, 0)) for k in {*inside, *total}}
+                total = {}
             done[n] = total
         need = dict(done[self.both])
         for at in self.free.values():
@@ -364,21 +387,127 @@ class _Setting:
         for n in postorder(self.both):
             if isinstance(n, Dim):
                 need.setdefault(self.find((n.tensor, n.axis)), 1)
+        need = {k: max(need.get(k, 0), inside.get(k, 0)) for k in {*need, *inside}}
+        edges = self._edges()
+        for k, n in edges.items():
+            need[k] = need.get(k, 1) + n
+        for t in tensors_of(self.both):  # a label takes every value that matters
+            if t.name in self.labels and t.subscripts:
+                most = max((need.get(k, 1) for k in self.picks.get(t.name, ()) if edges.get(k)), default=0)
+                most = max(most, self.reach(t.name) if not self.picks.get(t.name) else 0)
+                for k in self.classes.get(min(t.free, default=""), ()) if most > _SMALL_RANGE else ():
+                    need[k] = max(need.get(k, 1), most + _SMALL_RANGE)
         return need
+
+    def _edges(self) -> dict[Axis, int]:
+        """How much longer a class has to be for the whole numbers with which its indices are compared, or at which
+        it is read: ``[i ≠ 7]``, ``[i ≥ j + 2]``, ``x_3``."""
+        found: dict[Axis, int] = {}
+        for n in postorder(self.both):
+            if isinstance(n, Bracket) and self.of_indices(n):
+                constant = sum(_constant(side) for side in n.children)
+                steepest = max(_steepest(side) for side in n.children)
+                places = {k for t in tensors_of(n) for k in self.picks.get(t.name, ())}
+                for k in {k for i in n.free for k in self.classes.get(i, ())} | places:
+                    found[k] = found.get(k, 0) + constant + (steepest - 1) * (constant + 2)
+            elif isinstance(n, Tensor):
+                for axis, s in enumerate(n.subscripts):
+                    if isinstance(s, Number):
+                        k = self.find((n.name, axis))
+                        found[k] = max(found.get(k, 0), math.ceil(abs(s.value)))
+        return found
 
     def sizes(self, point: int | None) -> dict[Axis, int]:
         """A size for every class, others at each point and different ones for any two classes at one; as small as
         they may be where ``point`` is None, and where the tables would be large."""
-        found = {k: max(n, 1) for k, n in self.need.items()}
+        least = {k: max(n, 1) + (k in self.weighted) for k, n in self.need.items()}
+        for place, k in enumerate(self._order_of_rivals(point or 0)):
+            least[k] += place * max(least.values())
+        more = dict.fromkeys(least, 0)
         if point is not None:
-            for r, k in enumerate(sorted(found)):
-                found[k] += (point * (1 + r // 3) + r) % 3
-        while found and self._work(found) > _WORK:
-            k = max(found, key=lambda k: (found[k], k))
-            if found[k] <= 2:
+            more = {k: (point * (1 + r // 3) + r) % 3 for r, k in enumerate(sorted(least))}
+        while True:
+            found = self._reached({k: n + more[k] for k, n in least.items()})
+            if self._work(found) <= _WORK:
+                return found
+            k = max(more, key=lambda k: (more[k], k), default=None)
+            if k is None or not more[k]:
                 raise _Unknown("the tables are too large")
-            found[k] -= 1
-        return found
+            more[k] -= 1
+
+    def _compared_sizes(self) -> list[Axis]:
+        """Classes of which a bracket compares the sizes: that of x and w in ``Σ_t [t < dim(w, 0)] x_t``."""
+        found: set[Axis] = set()
+        for n in postorder(self.both):
+            if isinstance(n, Bracket) and self.of_indices(n):
+                sizes = {self.find((d.tensor, d.axis)) for d in postorder(n) if isinstance(d, Dim)}
+                ranges = {k for i in n.free for k in self.classes.get(i, ())}
+                if sizes and len(sizes | ranges) > 1:
+                    found |= sizes | ranges
+        if len(found) > _RIVALS:
+            raise _Unknown("too many sizes are compared with one another")
+        return sorted(found)
+
+    def _order_of_rivals(self, point: int) -> tuple[Axis, ...]:
+        """Those classes, the shortest first: in every order, at one point or another."""
+        orders = list(itertools.permutations(self.rivals))
+        return orders[point % len(orders)]
+
+    def _reached(self, sizes: dict[Axis, int]) -> dict[Axis, int]:
+        """The sizes, those of axes that are read at ``x + u`` large enough for it."""
+        far = self.domains(sizes)
+        for k, last in self.moved:
+            if not any(k in self.classes.get(i, ()) for i in last.free):  # a recurrence is never long enough
+                sizes[k] = max(sizes.get(k, 1), 1 + _largest(last, far))
+        return sizes
+
+    # ----------------------------------------------------------------- sizes as unknowns
+    def _classes(self) -> dict[str, frozenset[Axis]]:
+        """The classes over which a letter runs, free or bound anywhere."""
+        found: dict[str, set[Axis]] = {i: {self.find(at)} for i, at in self.free.items()}
+        for n in postorder(self.both):
+            if isinstance(n, (Sum, Reduce)):
+                for i in n.indices:
+                    if i in n.body.free:
+                        found.setdefault(i, set()).add(self.range(n, i))
+        return {i: frozenset(classes) for i, classes in found.items()}
+
+    def _measured(self) -> frozenset[Axis]:
+        sizes = {self.find((n.tensor, n.axis)) for n, _ in self.order if isinstance(n, Dim)}
+        for n, _ in self.order:
+            if isinstance(n, Sum):
+                counted = [i for i in n.indices if all(i not in f.free or any(_limits(f, i)) for f in _factors(n.body))]
+                sizes |= {self.range(n, i) for i in counted}
+        return frozenset(sizes)
+
+    def _told_apart(self) -> frozenset[Axis]:
+        """Classes whose entries are not alike: an index of theirs is compared, moved or picked."""
+        found: set[Axis] = set()
+        for n in postorder(self.both):
+            letters: Iterable[str] = ()
+            if isinstance(n, Bracket) and self.of_indices(n):
+                if not any(True for i in n.free for _ in _limits(n, i)):
+                    letters = n.free
+                    found |= {self.find((d.tensor, d.axis)) for d in n.children if isinstance(d, Dim)}
+            elif isinstance(n, Tensor):
+                for axis, s in enumerate(n.subscripts):
+                    if not isinstance(s, Index):
+                        found.add(self.find((n.name, axis)))
+                        letters = (*letters, *s.free)
+            elif isinstance(n, Reduce) and n.op not in ("max", "min"):
+                letters = n.indices
+            found |= {k for i in letters for k in self.classes.get(i, ())}
+        return frozenset(found)
+
+    def _moved(self) -> list[tuple[Axis, Expr]]:
+        """Axes that are read at something other than an index, a number or a label, and at what."""
+        return [
+            (self.find((n.name, axis)), s)
+            for n in postorder(self.both)
+            if isinstance(n, Tensor)
+            for axis, s in enumerate(n.subscripts)
+            if isinstance(s, (Add, Mul)) and not any(True for _ in tensors_of(s))
+        ]
 
     def domains(self, sizes: Mapping[Axis, int]) -> dict[str, int]:
         """How far every letter runs at most, free or bound anywhere."""
@@ -403,14 +532,23 @@ class _Setting:
         return work
 
     def _picks(self) -> dict[str, list[Axis]]:
-        """The axes from which a label picks."""
+        """The axes from which a label picks, and those over which an index runs that it is compared with."""
         found: dict[str, list[Axis]] = {}
         for n in postorder(self.both):
             if isinstance(n, Tensor):
                 for k, s in enumerate(n.subscripts):
                     for t in _top_tensors(s):
                         found.setdefault(t.name, []).append(self.find((n.name, k)))
+            elif isinstance(n, Bracket):
+                for label, i in (n.children, n.children[::-1]):
+                    if isinstance(label, Tensor) and label.name in self.labels and isinstance(i, Index):
+                        found.setdefault(label.name, []).extend(self.classes.get(i.name, ()))
         return found
+
+    def reach(self, label: str) -> int:
+        """How many values a label has at least that picks from no axis: some more than it is compared with."""
+        brackets = [n for n, _ in self.order if isinstance(n, Bracket) and any(t.name == label for t in tensors_of(n))]
+        return 2 + sum(_constant(side) for n in brackets for side in n.children)
 
     def roots(self) -> set[Expr | None]:
         """Roots of what depends on tensors. One whose base is a square at every point may be that of a square, such as
@@ -434,9 +572,9 @@ class _Setting:
         return once**points
 
     # ----------------------------------------------------------------- values
-    def agree(self, sizes: Mapping[Axis, int], kind: str, seed: object) -> bool:
+    def agree(self, sizes: Mapping[Axis, int], kind: str, seed: object, number: int) -> bool:
         """Whether all entries agree at one random point."""
-        point = _Point(self, sizes, kind, seed)
+        point = _Point(self, sizes, kind, seed, number)
         done: dict[tuple[Expr, int], Table] = {}
         for n, level in self.order:
             letters, x = point.value(n, level, [done[c] for c in self.children(n, level)])
@@ -449,12 +587,13 @@ class _Setting:
 class _Point:
     """One random point: residues for all that is unknown."""
 
-    def __init__(self, setting: _Setting, sizes: Mapping[Axis, int], kind: str, seed: object) -> None:
+    def __init__(self, setting: _Setting, sizes: Mapping[Axis, int], kind: str, seed: object, number: int) -> None:
         self.setting = setting
         self.sizes = sizes
         self.far = setting.domains(sizes)
         self.kind = kind
         self.seed = repr(seed)
+        self.in_turn = number % 2 == 1
         self.fields = _fields(_hash(seed) % 4, setting.circle)
         self.entries: dict[tuple[object, ...], int] = {}
 
@@ -528,27 +667,41 @@ class _Point:
 
     def measure(self, k: Axis, level: int) -> int:
         """The size of a class as a number: an unknown, and positive."""
-        if not self.setting.measured:
+        if k not in self.setting.measured:
             return self.sizes[k]
         return pow(self.draw("size", k, level), 4, self.fields[level].p)
+
+    def weights(self, k: Axis, level: int) -> list[int]:
+        """How many times a sum over a class counts each of its entries: unknowns that add up to the size."""
+        if k not in self.setting.weighted:
+            return [1] * self.sizes[k]
+        p = self.fields[level].p
+        found = [self.draw("weight", k, level, i) % p for i in range(self.sizes[k] - 1)]
+        return [*found, (self.measure(k, level) - sum(found)) % p]
 
     def _entry(self, t: Tensor, at: tuple[int, ...], level: int, p: int) -> int:
         if t.name in self.setting.labels:
             picks = [self.sizes[k] for k in self.setting.picks.get(t.name, ()) if k in self.sizes]
-            value = self.draw("label", t.name, at) % min(picks, default=max(2, min(self.far.values(), default=2)))
+            reach = min(picks) if picks else self.setting.reach(t.name)
+            # at every other point one value after the other, so that none is left out
+            value = (self.draw("label", t.name) + sum(at) if self.in_turn else self.draw("label", t.name, at)) % reach
             return value if level == _WHOLE else value % p
         if level == _WHOLE:
             raise _Unknown(f"{t.name} stands in a subscript")
         known = self.setting.sums.get(t.name)
         if known is not None:
             axes, total = known
-            last = {k: self.sizes.get(self.setting.find((t.name, k)), 1) - 1 for k in axes}
-            if all(at[k] == n for k, n in last.items()):
+            class_of = {k: self.setting.find((t.name, k)) for k in axes}
+            times = {k: self.weights(c, level) if c in self.sizes else [1] for k, c in class_of.items()}
+            if all(at[k] == len(w) - 1 for k, w in times.items()):
                 rest = 0
-                for row in itertools.product(*(range(last[k] + 1) if k in axes else (at[k],) for k in range(len(at)))):
+                rows = (range(len(times[k])) if k in axes else (at[k],) for k in range(len(at)))
+                for row in itertools.product(*rows):
                     if row != at:
-                        rest += self.draw("entry", level, t.name, row)
-                return (self._quotient(total.value, p) - rest) % p
+                        often = math.prod(w[row[k]] for k, w in times.items())
+                        rest += often * self.draw("entry", level, t.name, row)
+                once = math.prod(w[at[k]] for k, w in times.items())
+                return (self._quotient(total.value, p) - rest) * pow(once, -1, p) % p
         return self.draw("entry", level, t.name, at) % p
 
     # ----------------------------------------------------------------- brackets
@@ -610,7 +763,11 @@ class _Point:
             if p and all(i not in f.free or any(_limits(f, i)) for f in _factors(n.body)):  # Σ_i 1 is the size itself
                 x = np.take(x, 0, axis=k) * self.measure(at, level)
             else:
-                x = np.take(x, range(self.sizes[at]), axis=k).sum(axis=k)
+                x = np.take(x, range(self.sizes[at]), axis=k)
+                if p and at in self.setting.weighted:
+                    shape = [-1 if a == k else 1 for a in range(x.ndim)]
+                    x = x * np.array(self.weights(at, level), dtype=object).reshape(shape)
+                x = x.sum(axis=k)
             x = np.asarray(x, dtype=object)
             letters = letters[:k] + letters[k + 1 :]
         return letters, x % p if p else x
@@ -746,16 +903,63 @@ def _top_tensors(e: Expr) -> Iterable[Tensor]:
 
 
 def _is_unknown(n: Expr) -> bool:
-    known = {"exp", "sigmoid", "sin", "cos", "power"}
-    return (isinstance(n, Call) and n.function not in known) or (isinstance(n, Reduce) and n.op != "prod")
+    return (isinstance(n, Call) and n.function not in _NUMERIC) or (isinstance(n, Reduce) and n.op != "prod")
+
+
+def _may_be_a_square(n: Expr) -> bool:
+    """Whether ``n`` is an even root of what may be the square of something that is positive, and no square here."""
+    match n:
+        case Call("power", (base, Number(value))) if value.denominator % 2 == 0:
+            return any(isinstance(m, (Add, Sum)) or (isinstance(m, Call) and m.args) for m in postorder(base))
+        case _:
+            return False
+
+
+def _constant(e: Expr) -> int:
+    """A bound on the number that stands in an affine form: 3 in ``2 i - 3``."""
+    return sum(math.ceil(abs(n.value)) for n in postorder(e) if isinstance(n, Number))
+
+
+def _steepest(e: Expr) -> int:
+    """A bound on the numbers before the letters of an affine form: 2 in ``2 i - j``."""
+    found = [abs(f.value) for n in postorder(e) if isinstance(n, Mul) for f in n.factors if isinstance(f, Number)]
+    return max(1, math.ceil(max(found, default=1)))
+
+
+def _largest(e: Expr, far: Mapping[str, int]) -> int:
+    """The largest value of an affine form, each letter running from 0 to its range."""
+    total = Fraction(0)
+    for t in e.terms if isinstance(e, Add) else (e,):
+        factor, letters = Fraction(1), 1
+        for f in _factors(t):
+            match f:
+                case Number(value):
+                    factor *= value
+                case Index(name):
+                    letters *= far.get(name, 1) - 1
+                case _:
+                    return 0
+        if t.free:
+            total += max(Fraction(0), factor * letters)
+        else:
+            total += factor
+    return math.ceil(total)
 
 
 def _wants_laws(n: Expr) -> bool:
+    """Whether a law may be at hand that is not one of numbers here: of functions of functions, of π, of reductions."""
     if isinstance(n, Reduce):
         return n.op != "prod"
     if not isinstance(n, Call):
         return False
-    return n.function == "log" or (n.function == "power" and not isinstance(n.args[1], Number))
+    if n.function == "log" or (n.function == "power" and not isinstance(n.args[1], Number)):
+        return True
+    return n.function != "power" and any(
+        isinstance(m, Call) and m.function not in _NUMERIC for a in n.args for m in postorder(a)
+    )
+
+
+_NUMERIC = frozenset("exp sigmoid sin cos power".split())
 
 
 def _degree(e: Expr) -> int:
@@ -769,8 +973,8 @@ def _degree(e: Expr) -> int:
                 done[n] = max((u - d for u, d in below), default=0) + over, over
             case Mul():
                 done[n] = sum(u for u, _ in below), over
-            case Sum() | Reduce():
-                done[n] = below[0][0] * 16, below[0][1] * 16
+            case Sum() | Reduce():  # and a weight besides
+                done[n] = (below[0][0] + 1) * 16, below[0][1] * 16
             case Call("power", (_, Number(value))):
                 times = int(np.ceil(abs(float(value))))
                 u, d = below[0]

@@ -28,6 +28,7 @@ from tensorprop.core.build import (
     negate,
     number,
     power,
+    reduce,
     subtract,
     sum_over,
 )
@@ -36,7 +37,7 @@ from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Numb
 from tensorprop.core.walk import inline, postorder, transform
 from tensorprop.text import parse_expression
 
-__all__ = ["ODD", "RELATIONS", "UNFOLDED", "Law", "settled", "unfolded"]
+__all__ = ["COMPOSED", "ODD", "RELATIONS", "UNFOLDED", "Law", "settled", "unfolded"]
 
 
 class Law(NamedTuple):
@@ -121,6 +122,9 @@ RELATIONS: tuple[Law, ...] = (
     Law("1 + tan(x)² == 1 / cos(x)²"),
     Law("sin(x + w) == sin(x) cos(w) + cos(x) sin(w)"),
     Law("cos(2 x) == 1 - 2 sin(x)²"),
+    Law("sin(x + π) == -sin(x)"),
+    Law("sin(π / 2 - x) == cos(x)"),
+    Law("cos(x + 2 π) == cos(x)"),
     Law("sinh(2 x) == 2 sinh(x) cosh(x)"),
     Law("σ(x) == 1 / (1 + exp(-x))"),
     Law("σ(x) == exp(x) / (1 + exp(x))"),
@@ -133,6 +137,11 @@ RELATIONS: tuple[Law, ...] = (
     Law("exp(-softplus(x)) == σ(-x)"),
     Law("tanh(softplus(x)) == ((1 + exp(x))² - 1) / ((1 + exp(x))² + 1)"),
     Law("log(exp(x)) == x"),
+    Law("log(4) == 2 log(2)"),
+    Law("log(2 + 2 x²) == log(2) + log(1 + x²)"),
+    Law("exp(w log(x)) == x^w", "x > 0"),
+    Law("exp(x)^w == exp(w x)"),
+    Law("x^w log(x + [x = 0]) == x^w log(x)", "x > 0"),
     Law("log(1 / x) == -log(x)", "x > 0"),
     Law("log(sqrt(x)) == 1/2 log(x)", "x > 0"),
     Law("exp(log(x)) == x", "x > 0"),
@@ -169,10 +178,42 @@ RELATIONS: tuple[Law, ...] = (
     Law("[tanh(x) > 0] == [x > 0]"),
     Law("[relu(x) > 0] == [x > 0]"),
     Law("[x exp(w) > 0] == [x > 0]"),
+    Law("[exp(x) > 1] == [x > 0]"),
+    Law("[exp(x) > exp(w)] == [x > w]"),
+    Law("[x w > 0] == [x > 0] [w > 0] + [x < 0] [w < 0]"),
+    Law("sign(x w) == sign(x) sign(w)"),
+    Law("abs(x w) == abs(x) abs(w)"),
+    Law("relu(x w - 1) [x w = 1] == 0"),
+    Law("max(exp(x), exp(w)) == exp(max(x, w))"),
+    Law("max(x, max(w, c)) == max(max(c, x), w)"),
     Law("sign(softsign(x)) == sign(x)"),
     Law("abs(softsign(x)) == 1 - 1 / (1 + abs(x))"),
 )
 """What follows: each is proved by the laws above, by the canonical form, and by identity testing."""
+
+COMPOSED: tuple[Law, ...] = (
+    Law("sin(arcsin(x)) == x", "|x| < 1"),
+    Law("cos(arccos(x)) == x", "|x| < 1"),
+    Law("sin(arccos(x)) == sqrt(1 - x²)", "|x| < 1"),
+    Law("cos(arcsin(x)) == sqrt(1 - x²)", "|x| < 1"),
+    Law("sin(arctan(x)) == x rsqrt(1 + x²)"),
+    Law("cos(arctan(x)) == rsqrt(1 + x²)"),
+    Law("exp(arcsinh(x)) == x + sqrt(1 + x²)"),
+    Law("exp(arccosh(x)) == x + sqrt(x - 1) sqrt(x + 1)", "x > 1"),
+    Law("exp(arctanh(x)) == sqrt(1 + x) rsqrt(1 - x)", "|x| < 1"),
+)
+"""A function of the inverse of another one."""
+
+
+@cache
+def _composed() -> dict[tuple[str, str], Expr]:
+    found: dict[tuple[str, str], Expr] = {}
+    for law in COMPOSED:
+        left, right = map(parse_expression, law.sides)
+        assert isinstance(left, Call) and isinstance(left.args[0], Call)
+        found[left.function, left.args[0].function] = right
+    return found
+
 
 ODD = frozenset("softsign erf sin sinh tan tanh arcsin arctan arcsinh arctanh".split())
 """Functions with f(-x) = -f(x)."""
@@ -272,21 +313,31 @@ _ROUNDS = 12
 def _settle(n: Expr, normal: Callable[[Expr], Expr]) -> Expr:
     if isinstance(n, Call):
         cases = [(k, case) for k, a in enumerate(n.args) if (case := _case(a)) is not None]
-        if cases and not _is_whole_power(n) and not cases[0][1].binds:
+        if cases and not _is_whole_power(n):
             k, case = cases[0]
             return _split(case, lambda e: call(n.function, *n.args[:k], e, *n.args[k + 1 :]), n.args[k])
     match n:
         case Bracket():
             return _comparison(n, normal)
         case Mul():
-            return _on_a_line(n, normal) or _at_a_tie(n)
+            return _on_a_line(n, normal) or _at_a_tie(n, normal)
+        case Sum():
+            return _modulo_a_tie(n, normal)
+        case Reduce("max" | "min", indices, body):
+            return _extremum(n.op, indices, body, normal)
         case Call("log", (x,)):
             return _logarithm(x)
+        case Call("sin" | "cos" as name, (x,)) if (turned := _quarter_turns(name, x, normal)) is not None:
+            return turned
+        case Call(f, (Call(g, (x,)),)) if (f, g) in _composed():
+            return inline(_composed()[f, g], {"x": ((), x)})
         case Call("sigmoid", (x,)):
             return _logistic(x)
         case Call("power", (x, Add(terms) as w)) if any(isinstance(t, Number) for t in terms):
             c = next(t for t in terms if isinstance(t, Number))
             return mul(power(x, c), call("power", x, subtract(w, c)))  # x^{w + 2} = x² x^w
+        case Call("power", (x, w)) if not isinstance(w, Number):
+            return _symbolic_power(x, w)
         case Call("power", (x, Number(w))) if w.denominator % 2 == 0:
             return _root(x, w)
         case Call(name, (x,)) if name in ODD or name == "cos":
@@ -314,18 +365,7 @@ def _comparison(b: Bracket, normal: Callable[[Expr], Expr]) -> Expr:
     case = _case(d)
     if case is not None:
         return _split(case, lambda e: Bracket(b.relation, e, ZERO), d)
-    c = leading(d)
-    if c != 1:
-        d = normal(mul(number(1 / c), d))
-    relation = b.relation if c > 0 else {"<": ">", ">": "<", "≤": "≥", "≥": "≤"}.get(b.relation, b.relation)
-    positive = [f for f in d.factors if _positive(f)] if isinstance(d, Mul) else []
-    if isinstance(d, Mul) and positive:
-        d = mul(*(f for f in d.factors if f not in positive))
-        if isinstance(d, Number):
-            return bracket(relation, d, ZERO)
-    if _positive(d):
-        return ONE if relation in ">≥≠" else ZERO
-    more, tie = Bracket(">", d, ZERO), canonical(Bracket("=", d, ZERO))
+    more, tie = _sign(d, normal)
     return {
         ">": more,
         "=": tie,
@@ -333,7 +373,134 @@ def _comparison(b: Bracket, normal: Callable[[Expr], Expr]) -> Expr:
         "≥": add(more, tie),
         "<": subtract(subtract(ONE, more), tie),
         "≤": subtract(ONE, more),
-    }[relation]
+    }[b.relation]
+
+
+Sign = tuple[Expr, Expr]
+"""``[d > 0]`` and ``[d = 0]``."""
+
+
+def _sign(d: Expr, normal: Callable[[Expr], Expr]) -> Sign:
+    """When a canonical expression is positive, and when it is 0, by brackets of simpler ones."""
+    if isinstance(d, Number):
+        return bracket(">", d, ZERO), bracket("=", d, ZERO)
+    c = leading(d)
+    if c != 1:
+        more, tie = _sign(normal(mul(number(1 / c), d)), normal)
+        return (more, tie) if c > 0 else (subtract(subtract(ONE, more), tie), tie)
+    if _positive(d):
+        return ONE, ZERO
+    if isinstance(d, (Mul, Call, Sum)):
+        _, powers, core = _monomial(d)
+        core = normal(core)
+        factors = [power(f, number(n)) for f, n in powers.items()] + ([core] if core is not ONE else [])
+        parts = [f for f in factors if not _positive(f)]
+        if len(parts) == 1 and parts[0] is not core:
+            return _sign_of_factor(parts[0], normal)
+        if 1 < len(parts) <= _FACTORS:
+            return _sign_of_product([_sign_of_factor(f, normal) for f in parts])
+        d = mul(*parts)
+    if isinstance(d, Add) and (simpler := _without_functions(d, normal)) is not None:
+        return simpler
+    more, tie = _opaque(d)
+    return (subtract(ONE, tie), tie) if _positive(d, or_zero=True) else (more, tie)
+
+
+_FACTORS = 3  # factors up to which the sign of a product is that of each
+
+
+def _opaque(d: Expr) -> Sign:
+    return Bracket(">", d, ZERO), canonical(Bracket("=", d, ZERO))
+
+
+def _sign_of_factor(f: Expr, normal: Callable[[Expr], Expr]) -> Sign:
+    """The sign of x^n by that of x."""
+    match f:
+        case Call("power", (base, Number(n))):
+            more, tie = _sign(base, normal)
+            odd = n.denominator % 2 and n.numerator % 2
+            return (more, tie) if odd else (subtract(ONE, tie), tie)  # a root is real where its base is not negative
+        case Call():
+            return _sign_of_one(f, normal)
+        case _:
+            return _sign(f, normal) if isinstance(f, Add) else _opaque(f)
+
+
+def _sign_of_product(signs: list[Sign]) -> Sign:
+    """sign(x w) = sign(x) sign(w)."""
+    sign = mul(*(add(mul(number(2), more), tie, MINUS_ONE) for more, tie in signs))
+    there = mul(*(subtract(ONE, tie) for _, tie in signs))
+    return mul(number(Fraction(1, 2)), add(there, sign)), subtract(ONE, there)
+
+
+_RISING = frozenset("sigmoid exp log erf arctan arcsin arcsinh arctanh".split())
+
+
+def _sign_of_one(f: Call, normal: Callable[[Expr], Expr]) -> Sign:
+    """``log(x) > 0`` where x > 1, and the sign of erf(x) is that of x."""
+    if f.function == "log":
+        return _sign(normal(subtract(f.args[0], ONE)), normal)
+    if f.function in _SIGNED and f.function in _RISING:
+        return _sign(f.args[0], normal)
+    return _opaque(f)
+
+
+def _without_functions(d: Add, normal: Callable[[Expr], Expr]) -> Sign | None:
+    """``exp(x) > c exp(w)`` where x > w + log(c); σ(x) > c where x > log(c / (1 - c)); f(x) > f(w) where f rises."""
+    if len(d.terms) != 2:
+        return None
+    one, other = d.terms
+    ratio = normal(negate(divide(other, one)))  # d = one (1 - ratio)
+    head = leading(ratio)
+    parts = [f for f in (ratio.factors if isinstance(ratio, Mul) else (ratio,)) if not isinstance(f, Number)]
+    if all(_is_exponential(f) for f in parts):
+        if head < 0:
+            return _sign(one, normal)
+        below = normal(negate(add(call("log", number(head)), *(_exponent(f) for f in parts))))
+        return _sign_of_product([_sign(one, normal), _sign(below, normal)])
+    for (c, f), (k, g) in itertools.permutations([_scaled(one), _scaled(other)]):
+        if not (isinstance(f, Call) and f.function in _RISING and len(f.args) == 1):
+            continue
+        x = f.args[0]
+        if isinstance(g, Call) and g.function == f.function and c == -k:
+            inner = subtract(x, g.args[0])
+        elif g is ONE and f.function == "sigmoid":
+            at = -k / c
+            if not 0 < at < 1:
+                return (ZERO, ZERO) if (c > 0) == (at >= 1) else (ONE, ZERO)
+            inner = subtract(x, call("log", number(at / (1 - at))))
+        else:
+            continue
+        return _sign(normal(inner if c > 0 else negate(inner)), normal)
+    return None
+
+
+def _scaled(t: Expr) -> tuple[Fraction, Expr]:
+    """A term as a number and the rest."""
+    if isinstance(t, Number):
+        return t.value, ONE
+    if isinstance(t, Mul) and isinstance(t.factors[0], Number):
+        return t.factors[0].value, mul(*t.factors[1:])
+    return Fraction(1), t
+
+
+def _is_exponential(f: Expr) -> bool:
+    match f:
+        case Call("exp") | Call("power", (Call("exp"), Number())):
+            return True
+        case _:
+            return False
+
+
+def _exponent(f: Expr) -> Expr:
+    """n x of exp(x)^n."""
+    match f:
+        case Call("exp", (x,)):
+            return x
+        case Call("power", (Call("exp", (x,)), n)):
+            return mul(n, x)
+        case _:
+            return call("log", f)
 
 
 def _case(e: Expr) -> Bracket | None:
@@ -394,22 +561,101 @@ def _on_a_line(n: Mul, normal: Callable[[Expr], Expr]) -> Expr | None:
     return None
 
 
-def _at_a_tie(n: Mul) -> Expr:
-    """``x [x = w] = w [x = w]``: beside ``[d = 0]`` an entry that d is solved for is put away."""
+def _at_a_tie(n: Mul, normal: Callable[[Expr], Expr]) -> Expr:
+    """``x [x = w] = w [x = w]``: beside ``[d = 0]`` an entry that d is solved for is put away, and with it the product
+    where it is no number, such as ``[x = 0] / x``."""
     for b in n.factors:
         if not (isinstance(b, Bracket) and b.relation == "=" and ZERO in (b.left, b.right)) or is_about_indices(b):
             continue
         d = b.left if b.right is ZERO else b.right
-        found = _solved(d)
-        if found is None:
-            continue
-        entry, value = found
         others = [f for f in n.factors if f is not b]
+        if any(_is_no_number(f, lambda e, d=d: e is d or _scaled(e)[1] is _scaled(d)[1]) for f in others):
+            return ZERO
+        found = _solved(d)
+        if found is None and not isinstance(d, Sum):
+            continue
+        entry, value = found or (d, ZERO)
         if any(entry.free & f.binds for f in others):  # a letter of the same name further in is another one
             continue
         if any(entry in postorder(f) for f in others):
-            return mul(*(put_for(f, entry, value) for f in others), b)
-    return n
+            others = [put_for(f, entry, value) for f in others]
+            if any(_is_no_number(f, lambda e: normal(e) is ZERO) for f in others):
+                return ZERO
+            return mul(*others, b)
+    return _modulo_a_tie(n, normal)
+
+
+def _is_no_number(f: Expr, vanishes: Callable[[Expr], bool]) -> bool:
+    """Whether ``f`` is 1/x or log(x), to any power, for an x that vanishes."""
+    match f:
+        case Call("power", (Call("log", (x,)), Number())) | Call("log", (x,)):
+            return vanishes(x)
+        case Call("power", (x, Number(n))) if n < 0:
+            return vanishes(x)
+        case _:
+            return False
+
+
+def _modulo_a_tie(e: Sum | Mul, normal: Callable[[Expr], Expr]) -> Expr:
+    """``x w [x w = 1] = [x w = 1]``: beside ``[d = 0]`` the largest monomial of d is put away."""
+    letters, body = (e.indices, e.body) if isinstance(e, Sum) else ((), e)
+    factors = body.factors if isinstance(body, Mul) else ()
+    for b in factors:
+        if not (isinstance(b, Bracket) and b.relation == "=" and ZERO in (b.left, b.right)) or is_about_indices(b):
+            continue
+        d = b.left if b.right is ZERO else b.right
+        if not isinstance(d, Add):
+            continue
+        monomials = [_monomial(t) for t in d.terms]
+        k = max(range(len(monomials)), key=lambda k: monomials[k].degree)
+        if not monomials[k].degree:
+            continue
+        inner = [i for i in letters if i not in b.free]
+        whole = _monomial(sum_over(inner, mul(*(f for f in factors if f is not b))))
+        rest = _quotient(whole, monomials[k], normal)
+        if rest is not None:
+            others = add(*(t for t in d.terms if t is not d.terms[k]))
+            product = mul(number(-1 / monomials[k].number), rest, others, b)
+            return sum_over([i for i in letters if i in b.free], product)
+    return e
+
+
+class _Monomial(NamedTuple):
+    """A term as a number, powers of what has none of its bound letters, and the sum of the rest."""
+
+    number: Fraction
+    powers: dict[Expr, Fraction]
+    core: Expr
+
+    @property
+    def degree(self) -> Fraction:
+        return sum(self.powers.values(), Fraction(self.core is not ONE))
+
+
+def _monomial(t: Expr) -> _Monomial:
+    letters, body = (t.indices, t.body) if isinstance(t, Sum) else ((), t)
+    c, powers, core = Fraction(1), dict[Expr, Fraction](), list[Expr]()
+    for f in body.factors if isinstance(body, Mul) else (body,):
+        if isinstance(f, Number):
+            c *= f.value
+        elif not f.free.isdisjoint(letters):
+            core.append(f)
+        elif isinstance(f, Call) and f.function == "power" and isinstance(f.args[1], Number):
+            powers[f.args[0]] = f.args[1].value
+        else:
+            powers[f] = Fraction(1)
+    return _Monomial(c, powers, sum_over(letters, mul(*core)) if core else ONE)
+
+
+def _quotient(whole: _Monomial, part: _Monomial, normal: Callable[[Expr], Expr]) -> Expr | None:
+    """``whole / (part / its number)``, where that is a monomial."""
+    if any(m.denominator != 1 or m < 0 or whole.powers.get(a, Fraction(0)) < m for a, m in part.powers.items()):
+        return None
+    if part.core is not ONE and (whole.core is ONE or normal(part.core) is not normal(whole.core)):
+        return None
+    left = {a: m - part.powers.get(a, Fraction(0)) for a, m in whole.powers.items()}
+    core = whole.core if part.core is ONE else ONE
+    return mul(number(whole.number), core, *(power(a, number(m)) for a, m in left.items()))
 
 
 def _solved(d: Expr) -> tuple[Tensor, Expr] | None:
@@ -452,12 +698,14 @@ def _root(x: Expr, n: Fraction) -> Expr:
 
 def _log_term(t: Expr) -> bool:
     parts = t.factors if isinstance(t, Mul) else (t,)
-    logs = [f for f in parts if isinstance(f, Call) and f.function == "log"]
+    logs = [f for f in parts if isinstance(f, Call) and f.function in ("log", "arcsinh", "arccosh", "arctanh")]
     return len(logs) == 1 and all(isinstance(f, Number) for f in parts if f is not logs[0])
 
 
 def _logarithm(x: Expr) -> Expr:
     """``log(exp(a) b^n c) = a + n log b + log c``: where the left side is real, so is the right."""
+    if isinstance(x, Number):
+        return _log_of_number(x.value)
     if isinstance(x, Add):
         if ONE in x.terms and len(x.terms) == 2:
             match x.terms[1 - x.terms.index(ONE)]:
@@ -465,17 +713,15 @@ def _logarithm(x: Expr) -> Expr:
                     return negate(call("log", add(ONE, call("exp", y))))
                 case _:
                     pass
-        taken = _common_exponentials(x)
-        if taken is None:
+        taken = _common_factors(x)
+        if taken is ONE:
             return call("log", x)
         return add(call("log", divide(x, taken)), call("log", taken))
     if isinstance(x, Sum):
-        parts = x.body.factors if isinstance(x.body, Mul) else (x.body,)
-        common = [f for f in parts if f.free.isdisjoint(x.indices) and _positive(f)]
-        if not common:
+        groups = _groups(x)
+        if sum(not _positive(g, or_zero=True) for g in groups) > 1 or len(groups) == 1:
             return call("log", x)
-        left = sum_over(x.indices, mul(*(f for f in parts if f not in common)))
-        return add(call("log", mul(*common)), call("log", left))
+        return add(*(call("log", g) for g in groups))
     out: list[Expr] = []
     kept: list[Expr] = []
     for f in x.factors if isinstance(x, Mul) else (x,):
@@ -486,7 +732,7 @@ def _logarithm(x: Expr) -> Expr:
             out.append(mul(n, add(base.args[0], negate(call("log", add(ONE, call("exp", base.args[0])))))))
         elif isinstance(n, Number) and n is not ONE and (n.value.denominator % 2 == 0 or _positive(base)):
             out.append(mul(n, call("log", base)))
-        elif isinstance(x, Mul) and _positive(f):
+        elif isinstance(x, Mul) and _positive(f, or_zero=True):
             out.append(call("log", f))
         else:
             kept.append(f)
@@ -499,8 +745,45 @@ def _logarithm(x: Expr) -> Expr:
     return add(*out, call("log", mul(*kept))) if kept else add(*out)
 
 
-def _common_exponentials(x: Add) -> Expr | None:
-    """Exponentials with the least power in which the terms have them: ``1 + exp(x)^-1`` has ``exp(x)^-1``."""
+def _log_of_number(value: Fraction) -> Expr:
+    """``log(12) = 2 log(2) + log(3)``; a factor that is too long to be found stays whole."""
+    if value <= 0 or value == 1 or max(value.numerator, value.denominator) > 1 << 4096:
+        return call("log", number(value)) if value != 1 else ZERO
+    out: list[Expr] = []
+    for n, sign in ((value.numerator, 1), (value.denominator, -1)):
+        for q in (2, 3, *range(5, _TRIED, 2)):
+            times = 0
+            while n % q == 0:
+                n, times = n // q, times + 1
+            if times:
+                out.append(mul(number(sign * times), call("log", number(q))))
+        if n > 1:
+            out.append(mul(number(sign), call("log", number(n))))
+    return add(*out)
+
+
+_TRIED = 200  # divisors that are tried
+
+
+def _groups(x: Sum) -> list[Expr]:
+    """``Σ_ij f_i g_j h`` as Σ_i f_i, Σ_j g_j and h."""
+    factors = list(x.body.factors) if isinstance(x.body, Mul) else [x.body]
+    groups: list[tuple[frozenset[str], list[Expr]]] = []
+    for f in factors:
+        letters, together = f.free & frozenset(x.indices), [f]
+        apart: list[tuple[frozenset[str], list[Expr]]] = []
+        for known, members in groups:
+            if letters.isdisjoint(known) and (letters or known):
+                apart.append((known, members))
+            else:
+                letters, together = letters | known, [*members, *together]
+        groups = [*apart, (letters, together)]
+    return [sum_over([i for i in x.indices if i in letters], mul(*members)) for letters, members in groups]
+
+
+def _common_factors(x: Add) -> Expr:
+    """What is positive, with the least power in which the terms have it: ``2 exp(x) + 2 exp(w) exp(x)`` has 2 exp(x),
+    ``1 + exp(x)^-1`` has ``exp(x)^-1``. The first term is left without a number."""
     least: dict[Expr, Fraction] = {}
     counts: dict[Expr, int] = {}
     for t in x.terms:
@@ -508,31 +791,108 @@ def _common_exponentials(x: Add) -> Expr | None:
             base, n = f, Fraction(1)
             if isinstance(f, Call) and f.function == "power" and isinstance(f.args[1], Number):
                 base, n = f.args[0], f.args[1].value
-            if isinstance(base, Call) and base.function == "exp":
+            if not isinstance(base, Number) and _positive(base):
                 least[base] = min(least.get(base, n), n)
                 counts[base] = counts.get(base, 0) + 1
     found = {b: n if counts[b] == len(x.terms) else min(n, Fraction(0)) for b, n in least.items()}
-    taken = [power(b, number(n)) for b, n in found.items() if n]
-    return mul(*taken) if taken else None
+    return mul(number(abs(leading(x))), *(power(b, number(n)) for b, n in found.items() if n))
 
 
-def _positive(e: Expr) -> bool:
-    """Whether an expression is seen to be positive for all arrays for which it is real."""
-    done: dict[Expr, bool] = {}
+def _positive(e: Expr, or_zero: bool = False) -> bool:
+    """Whether an expression is seen to be positive, or zero, for all arrays for which it is real."""
+    done: dict[Expr, tuple[bool, bool]] = {}
     for n in postorder(e):
+        below = [done[c] for c in n.children]
         match n:
             case Number(value):
-                done[n] = value > 0
-            case Dim():
-                done[n] = True
-            case Call("exp" | "sigmoid" | "cosh" | "pi", _):
-                done[n] = True
-            case Call("power", (base, Number(value))):
-                done[n] = done[base] or value.denominator % 2 == 0
-            case Add() | Mul():
-                done[n] = all(done[c] for c in n.children)
-            case Sum():
-                done[n] = done[n.body]
+                done[n] = value > 0, value >= 0
+            case Dim() | Call("exp" | "sigmoid" | "cosh" | "pi", _):
+                done[n] = True, True
+            case Call("power", (_, Number(value))):
+                even = value.denominator % 2 == 0 or value.numerator % 2 == 0
+                done[n] = below[0][0] or (value.denominator % 2 == 0 and value < 0), below[0][1] or even
+            case Call("power", _):
+                done[n] = below[0][0], below[0][0]
+            case Call("log", (Add(terms),)) if any(isinstance(t, Number) and t.value >= 1 for t in terms):
+                rest = [done[t] for t in terms if not isinstance(t, Number)]
+                done[n] = any(p for p, _ in rest) and all(z for _, z in rest), all(z for _, z in rest)
+            case Add():
+                done[n] = any(p for p, _ in below) and all(z for _, z in below), all(z for _, z in below)
+            case Mul():
+                done[n] = all(p for p, _ in below), all(z for _, z in below)
+            case Sum() | Reduce(op="max" | "min" | "prod"):
+                done[n] = below[0]
+            case Bracket():
+                done[n] = False, True
             case _:
-                done[n] = False
-    return done[e]
+                done[n] = False, False
+    return done[e][or_zero]
+
+
+def _quarter_turns(name: str, x: Expr, normal: Callable[[Expr], Expr]) -> Expr | None:
+    """``sin(x + π) = -sin(x)``, ``cos(x + π / 2) = -sin(x)``, ``sin(π / 6) = 1/2``."""
+    terms = x.terms if isinstance(x, Add) else (x,)
+    found = [(c, t) for t in terms for c, rest in [_scaled(t)] if isinstance(rest, Call) and rest.function == "pi"]
+    if not found:
+        return None
+    c, turn = found[0]
+    rest = subtract(x, turn)
+    if (2 * c).denominator == 1 or x is turn:
+        k, left = divmod(2 * c, 1)
+        angle = add(rest, mul(number(left / 2), call("pi")))
+        back = {
+            "sin": (("sin", 1), ("cos", 1), ("sin", -1), ("cos", -1)),
+            "cos": (("cos", 1), ("sin", -1), ("cos", -1), ("sin", 1)),
+        }
+        f, sign = back[name][int(k) % 4]
+        if x is turn and left in _ANGLES:
+            square = _ANGLES[left] if f == "sin" else 1 - _ANGLES[left]
+            return mul(number(sign), power(number(square), number(Fraction(1, 2))) if square else ZERO)
+        return None if k == 0 else mul(number(sign), call(f, normal(angle)))
+    return None
+
+
+_ANGLES = {Fraction(k, 6): Fraction(n, 4) for k, n in ((0, 0), (2, 1), (3, 2), (4, 3))}
+"""The square of the sine of so many right angles."""
+
+
+def _symbolic_power(x: Expr, w: Expr) -> Expr:
+    """``(x^a)^w = x^{a w}`` and ``(x y)^w = x^w y^w`` for positive x, ``x^{w + 2} = x² x^w``."""
+    match x:
+        case Call("power", (base, a)) if _positive(base):
+            return call("power", base, mul(a, w))
+        case Mul(factors) if any(_positive(f) for f in factors):
+            apart = [f for f in factors if _positive(f)]
+            rest = [f for f in factors if f not in apart]
+            return mul(*(call("power", f, w) for f in apart), call("power", mul(*rest), w) if rest else ONE)
+        case _:
+            pass
+    if isinstance(w, Add) and any(isinstance(t, Number) for t in w.terms):
+        c = next(t for t in w.terms if isinstance(t, Number))
+        return mul(power(x, c), call("power", x, subtract(w, c)))
+    return call("power", x, w)
+
+
+def _extremum(op: str, indices: tuple[str, ...], body: Expr, normal: Callable[[Expr], Expr]) -> Expr:
+    """``min_i(x_i) = -max_i(-x_i)``, ``max_i(2 c x_i + w) = w + 2 c max_i(x_i)`` for positive c,
+    ``max_i(exp(x_i)) = exp(max_i(x_i))``, ``max_i(max_j(x_ij)) = max_ij(x_ij)``."""
+    if op == "min":
+        return negate(reduce("max", indices, normal(negate(body))))
+    inside = frozenset(indices)
+    if body.free.isdisjoint(inside):
+        return body
+    if isinstance(body, Reduce) and body.op == "max":
+        return reduce("max", (*indices, *body.indices), body.body)
+    if isinstance(body, Add):
+        apart = [t for t in body.terms if t.free.isdisjoint(inside)]
+        if apart:
+            return add(*apart, reduce("max", indices, add(*(t for t in body.terms if t not in apart))))
+    factors = body.factors if isinstance(body, Mul) else (body,)
+    apart = [f for f in factors if f.free.isdisjoint(inside) and not isinstance(f, Number) and _positive(f)]
+    c = abs(leading(body))
+    if apart or c != 1:
+        left = normal(mul(number(1 / c), *(f for f in factors if f not in apart)))
+        return mul(number(c), *apart, reduce("max", indices, left))
+    if all(_is_exponential(f) for f in factors):
+        return call("exp", reduce("max", indices, normal(add(*map(_exponent, factors)))))
+    return reduce("max", indices, body)

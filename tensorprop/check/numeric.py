@@ -22,7 +22,7 @@ from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Numb
 from tensorprop.core.walk import postorder
 from tensorprop.errors import OutOfRange, SizeMismatch, UnknownRange, Unsupported
 
-__all__ = ["Oracle", "Weighed", "double_precision", "evaluate", "first_wrong", "weigh"]
+__all__ = ["Evaluation", "Oracle", "Weighed", "double_precision", "evaluate", "first_wrong", "weigh"]
 
 Arrays = Mapping[str, Any]
 Function = Callable[..., Any]
@@ -120,12 +120,21 @@ class Weighed(NamedTuple):
         return bool(np.all(np.isfinite(self.value)))
 
 
-class _Evaluation:
-    """One equation's right side over given arrays; ``xp`` is NumPy, or jax.numpy where JAX differentiates."""
+class Evaluation:
+    """Right sides over given arrays, each node once; ``xp`` is NumPy, or jax.numpy where JAX differentiates.
+
+    ``sample`` picks what open functions stand for; ``weighing`` asks for the Σ|terms| behind functions, and ``scales``
+    are those of tensors that were added up themselves.
+
+    >>> from tensorprop.text import parse_expression
+    >>> e = parse_expression("W_ij x_j", free="i")
+    >>> Evaluation(np, {"W": np.ones((2, 3)), "x": np.arange(3.0)}, 0, weighing=False).at(e, {"i": 2}).value
+    array([3., 3.])
+    """
 
     def __init__(self, xp: Any, arrays: Arrays, sample: int, weighing: bool, scales: Arrays | None = None) -> None:
         self.xp = xp
-        self.scales = None if not scales else _Evaluation(xp, {**arrays, **scales}, sample, False)
+        self.scales = None if not scales else Evaluation(xp, {**arrays, **scales}, sample, False)
         self.arrays = arrays
         self.sample = sample
         self.weighing = weighing
@@ -151,12 +160,13 @@ class _Evaluation:
                 return self._entry(e, sizes)
             case Add(terms):
                 parts = [self.at(t, sizes) for t in terms]
-                letters, values, scales = _aligned(self.xp, parts)
-                return Weighed(letters, sum(values), sum(scales), sum(p.terms for p in parts))
+                letters, values, scales = self._aligned(parts)
+                value = sum(values)
+                return Weighed(letters, value, sum(scales) if self.weighing else value, sum(p.terms for p in parts))
             case Mul(factors):
                 return self._product([self.at(f, sizes) for f in factors], factors)
             case Bracket(relation, left, right):
-                letters, (a, b), _ = _aligned(self.xp, [self.at(left, sizes), self.at(right, sizes)])
+                letters, (a, b), _ = self._aligned([self.at(left, sizes), self.at(right, sizes)])
                 return self._leaf(letters, self.xp.asarray(_RELATIONS[relation](a, b), dtype=float))
             case Sum(indices, body):
                 inside = {**sizes, **{i: self.size(i, body, sizes) for i in indices}}
@@ -169,7 +179,10 @@ class _Evaluation:
                 raise Unsupported(f"{type(e).__name__} has no naive evaluation", about=e)
 
     def _leaf(self, letters: tuple[str, ...], value: Any) -> Weighed:
-        return Weighed(letters, value, self.xp.abs(value), 1)
+        return Weighed(letters, value, self.xp.abs(value) if self.weighing else value, 1)
+
+    def _aligned(self, parts: list[Weighed]) -> tuple[tuple[str, ...], list[Any], list[Any]]:
+        return _aligned(self.xp, parts, None, self.weighing)
 
     def _entry(self, e: Tensor, sizes: Mapping[str, int]) -> Weighed:
         found = self._picked_from(e, sizes)
@@ -186,24 +199,23 @@ class _Evaluation:
         plain = e.letters
         if plain is not None and len(set(plain)) == len(plain):
             return self._leaf(plain, array)
-        letters, places, _ = _aligned(self.xp, [self.at(s, sizes) for s in e.subscripts])
+        letters, places, _ = self._aligned([self.at(s, sizes) for s in e.subscripts])
         whole = [self.xp.rint(p).astype(int) for p in places]
         for axis, (s, p) in enumerate(zip(e.subscripts, whole, strict=True)):
-            if isinstance(s, Index) or isinstance(p, jax.Array) or not p.size:
-                continue
-            if p.min() < 0 or p.max() >= array.shape[axis]:
-                raise OutOfRange(
-                    f"the subscript {s} leaves axis {axis} of {e.name}, which has {array.shape[axis]} entries", about=e
-                )
+            if not isinstance(s, Index):
+                _within(p, array.shape[axis], f"the subscript {s} leaves axis {axis} of {e.name}", e)
         return self._leaf(letters, array[tuple(whole)])
 
     def _product(self, parts: list[Weighed], factors: tuple[Expr, ...]) -> Weighed:
-        letters, values, scales = _aligned(self.xp, parts)
-        value, scale = math.prod(values, start=self.xp.asarray(1.0)), math.prod(scales, start=self.xp.asarray(1.0))
+        letters, values, scales = self._aligned(parts)
+        one = self.xp.asarray(1.0)
+        value = math.prod(values, start=one)
+        scale = math.prod(scales, start=one) if self.weighing else value
         holds = [v for v, f in zip(values, factors, strict=True) if isinstance(f, Bracket)]
         if holds:  # [false] · NaN = 0
-            open_ = math.prod(holds, start=self.xp.asarray(1.0)) != 0
-            value, scale = self.xp.where(open_, value, 0.0), self.xp.where(open_, scale, 0.0)
+            open_ = math.prod(holds, start=one) != 0
+            value = self.xp.where(open_, value, 0.0)
+            scale = self.xp.where(open_, scale, 0.0) if self.weighing else value
         return Weighed(letters, value, scale, max(p.terms for p in parts))
 
     def _sum(self, body: Weighed, indices: tuple[str, ...], sizes: Mapping[str, int]) -> Weighed:
@@ -211,15 +223,12 @@ class _Evaluation:
         absent = math.prod(sizes[i] for i in indices if i not in body.letters)
         many = math.prod(sizes[i] for i in indices)
         letters = tuple(i for i in body.letters if i not in indices)
-        return Weighed(
-            letters,
-            self.xp.sum(body.value, axes) * absent,
-            self.xp.sum(body.scale, axes) * absent,
-            max(1, body.terms * many),
-        )
+        value = self.xp.sum(body.value, axes) * absent
+        scale = self.xp.sum(body.scale, axes) * absent if self.weighing else value
+        return Weighed(letters, value, scale, max(1, body.terms * many))
 
     def _call(self, name: str, args: tuple[Expr, ...], parts: list[Weighed]) -> Weighed:
-        letters, values, scales = _aligned(self.xp, parts)
+        letters, values, scales = self._aligned(parts)
         if name == "power" and isinstance(args[1], Number):
             n = args[1].value
             whole = int(n) if n.denominator == 1 else float(n)
@@ -263,7 +272,12 @@ class _Evaluation:
                 else (self.xp.abs(result) + 2 * self.xp.max(scale, axes, keepdims=True))
             )
             return self._picked(Weighed(letters, result, scale, body.terms * many), e, sizes)
-        raise Unsupported(f"{e.op} of a whole matrix has no naive evaluation", about=e)
+        if e.op in _MATRICES and shape[-1] == shape[-2]:
+            result = _MATRICES[e.op](self.xp, value)
+            spread = _matrix_spread(e.op, np.asarray(value), np.asarray(scale)) if self.weighing else 0.0
+            found = Weighed(letters if e.at else kept, result, self.xp.abs(result) + spread, body.terms * many)
+            return self._picked(found, e, sizes) if e.at else found
+        raise Unsupported(f"{e.op} of a matrix that is not square", about=e)
 
     def _bound(self, e: Reduce, letter: str, sizes: Mapping[str, int]) -> int:
         """How far a reduction's own letter runs; what it is picked at may tell it too."""
@@ -279,8 +293,10 @@ class _Evaluation:
         """The entries ``at`` of a normaliser's result, whose last axes are its own indices."""
         kept = whole.letters[: len(whole.letters) - len(e.indices)]
         outer = [self._leaf((i,), self.xp.arange(sizes[i], dtype=float)) for i in kept]
-        letters, places, _ = _aligned(self.xp, [*outer, *(self.at(a, sizes) for a in e.at)])
+        letters, places, _ = self._aligned([*outer, *(self.at(a, sizes) for a in e.at)])
         where = tuple(self.xp.rint(p).astype(int) for p in places)
+        for n, a, p in zip(whole.value.shape[len(kept) :], e.at, where[len(kept) :], strict=True):
+            _within(p, n, f"the place {a} leaves {e.op}", e)
         return Weighed(letters, whole.value[where], whole.scale[where], whole.terms)
 
     def size(self, letter: str, body: Expr, sizes: Mapping[str, int]) -> int:
@@ -338,6 +354,12 @@ class _Evaluation:
         return None
 
 
+def _within(places: Any, size: int, what: str, about: Expr) -> None:
+    """Errors: OutOfRange where a place is none of 0 … size - 1. JAX's own arrays are looked at before, by NumPy."""
+    if not isinstance(places, jax.Array) and places.size and (places.min() < 0 or places.max() >= size):
+        raise OutOfRange(f"{what}, which has {size} entries", about=about)
+
+
 _RELATIONS: dict[str, Function] = {
     "=": lambda a, b: a == b,
     "≠": lambda a, b: a != b,
@@ -364,6 +386,22 @@ _NORMALISERS: dict[str, Function] = {
 }
 
 
+_MATRICES: dict[str, Function] = {
+    "inv": lambda xp, x: xp.linalg.inv(x),
+    "det": lambda xp, x: xp.linalg.det(x),
+    "logdet": lambda xp, x: xp.linalg.slogdet(x)[1],
+}
+
+
+def _matrix_spread(op: str, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """How far a function of a whole matrix moves where its entries move by ``scale``: d inv(X) = -X⁻¹ dX X⁻¹."""
+    back = np.abs(np.linalg.inv(x))
+    if op == "inv":
+        return back @ scale @ back
+    share = np.sum(np.swapaxes(back, -1, -2) * scale, (-2, -1))
+    return np.abs(np.linalg.det(x)) * share if op == "det" else share
+
+
 def _widest(value: Any, scale: Any, axes: tuple[int, ...]) -> Any:
     return np.max(scale, axes)
 
@@ -376,24 +414,27 @@ _SPREAD: dict[str, Function] = {
 
 
 def _aligned(
-    xp: Any, parts: list[Weighed], letters: tuple[str, ...] | None = None
+    xp: Any, parts: list[Weighed], letters: tuple[str, ...] | None = None, weighing: bool = True
 ) -> tuple[tuple[str, ...], list[Any], list[Any]]:
     """The letters of all parts, and each part's arrays with an axis (perhaps of size 1) for every letter."""
     letters = tuple(dict.fromkeys(i for p in parts for i in p.letters)) if letters is None else letters
 
     def spread(p: Weighed, array: Any) -> Any:
+        if p.letters == letters or not p.letters:
+            return array
         order = sorted(range(len(p.letters)), key=lambda k: letters.index(p.letters[k]))
         array = xp.transpose(array, order)
         return xp.expand_dims(array, tuple(k for k, i in enumerate(letters) if i not in p.letters))
 
-    return letters, [spread(p, p.value) for p in parts], [spread(p, p.scale) for p in parts]
+    values = [spread(p, p.value) for p in parts]
+    return letters, values, [spread(p, p.scale) for p in parts] if weighing else values
 
 
 def _right_side(
     xp: Any, eq: Equation, arrays: Arrays, sample: int, weighing: bool, scales: Arrays | None = None
 ) -> Weighed:
     """The value of one equation, its axes in the order of the left side."""
-    evaluation = _Evaluation(xp, arrays, sample, weighing, scales)
+    evaluation = Evaluation(xp, arrays, sample, weighing, scales)
     sizes: dict[str, int] = {}
     primal = primal_axes(eq.target)
     for axis, letter in enumerate(eq.letters):

@@ -233,7 +233,7 @@ class Verdict:
             return "undecided" if self.finding.kind == "undecided" else "WRONG"
         if not self.written:
             return "derived"
-        return "proved" if self.proved else "not proved, equal on every sample"
+        return "proved" if self.proved else f"equal on {self.samples} samples, not proved"
 
 
 @dataclass(frozen=True)
@@ -318,7 +318,7 @@ class Report:
         proved = sum(v.proved for v in written)
         if proved == len(written):
             return f"Every written rule is proved ({_rules(proved)})."
-        return f"{proved} of {_rules(len(written))} proved, the others equal on every sample."
+        return f"{proved} of {_rules(len(written))} proved, the others are equal on every sample."
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain data, for JSON."""

@@ -6,17 +6,18 @@ How anything is evaluated is not known here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from tensorprop.core.equation import Equation, System
-from tensorprop.core.expr import Bracket, Expr, Index, Number, Sum, Tensor
-from tensorprop.core.ranges import infer
+from tensorprop.core.expr import Add, Bracket, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.ranges import Axis, Ranges, infer
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.layers.layer import counts
 
-__all__ = ["KINDS", "arrays", "letter_sizes", "shapes"]
+__all__ = ["KINDS", "arrays", "fitted", "letter_sizes", "shapes"]
 
 KINDS = ("general", "positive", "unit")
 """Normally distributed; between 1/2 and 3/2; between 0.1 and 0.9. The first whose values are finite serves."""
@@ -30,14 +31,56 @@ def shapes(s: System, square: bool = False, first: int = 3) -> dict[str, tuple[i
     {'a': (3, 4), 'W': (4, 5), 'b': (5,)}
     """
     ranges = infer(s)
-    sizes: dict[tuple[str, int], int] = {}
-    found: dict[str, tuple[int, ...]] = {}
+    sizes: dict[Axis, int] = {}
     for name in s.inputs:
-        axes = [ranges.find(name, k) for k in range(s.rank(name))]
-        for axis in axes:
-            sizes.setdefault(axis, first if square else first + len(sizes))
-        found[name] = tuple(sizes[axis] for axis in axes)
-    return found
+        for k in range(s.rank(name)):
+            sizes.setdefault(ranges.find(name, k), first if square else first + len(sizes))
+    return fitted(s, ranges, sizes)
+
+
+def fitted(s: System, ranges: Ranges, sizes: Mapping[Axis, int]) -> dict[str, tuple[int, ...]]:
+    """A shape for every input, told the size of every range; an axis that ``x[2t+s]`` runs along is made long enough.
+
+    >>> from tensorprop.text import parse
+    >>> s = parse("y_t = w_s x[2t+s] m_t")
+    >>> fitted(s, infer(s), {("w", 0): 2, ("x", 0): 2, ("m", 0): 3})
+    {'w': (2,), 'x': (6,), 'm': (3,)}
+    """
+    grown = dict(sizes)
+    for _ in range(3):  # what is shifted may tell the range of another shift
+        before = dict(grown)
+        for eq in s:
+            entries = list(tensors_of(eq.value))
+            runs: dict[str, int] = {}
+            for t in entries:
+                for k, i in enumerate(t.subscripts):
+                    if isinstance(i, Index) and (n := before.get(ranges.find(t.name, k))) is not None:
+                        runs[i.name] = max(runs.get(i.name, 0), n)
+            for t in entries:
+                for k, place in enumerate(t.subscripts):
+                    last = None if isinstance(place, Index) else _last(place, runs)
+                    axis = ranges.find(t.name, k)
+                    if last is not None and axis in grown:
+                        grown[axis] = max(grown[axis], last + 1)
+        if grown == before:
+            break
+    return {name: tuple(grown[ranges.find(name, k)] for k in range(s.rank(name))) for name in s.inputs}
+
+
+def _last(place: Expr, runs: Mapping[str, int]) -> int | None:
+    """The largest value of an affine subscript, its letters running so far; None where it has none."""
+    match place:
+        case Number(value):
+            return int(value)
+        case Index(name):
+            return runs[name] - 1 if name in runs else None
+        case Mul((Number(value), Index(name))):
+            return None if name not in runs else max(0, int(value * (runs[name] - 1)))
+        case Add(terms):
+            ends = [_last(t, runs) for t in terms]
+            return None if None in ends else sum(n for n in ends if n is not None)
+        case _:
+            return None
 
 
 def arrays(
@@ -47,7 +90,7 @@ def arrays(
     kind: str = "general",
     given: Iterable[tuple[Expr, Expr]] = (),
 ) -> dict[str, np.ndarray]:
-    """Numbers of these shapes; whole ones within range for labels, and scaled so that what is ``given`` holds."""
+    """Numbers of these shapes; whole ones within range for labels, and moved so that what is ``given`` holds."""
     draw = np.random.default_rng([seed, KINDS.index(kind)])
     whole = counts(s)
     found: dict[str, np.ndarray] = {}
@@ -65,8 +108,11 @@ def arrays(
             case Sum(indices, Tensor(name=name) as t), Number(value):
                 letters = t.letters or ()
                 axes = tuple(k for k, i in enumerate(letters) if i in indices)
-                x = np.abs(found[name]) + 0.1
-                found[name] = x * (float(value) / x.sum(axes, keepdims=True))
+                x = found[name]
+                if kind == "general":  # nothing says that they are positive
+                    found[name] = x + (float(value) - x.sum(axes, keepdims=True)) / math.prod(x.shape[k] for k in axes)
+                else:
+                    found[name] = x * (float(value) / x.sum(axes, keepdims=True))
             case _:
                 pass
     return found
@@ -74,21 +120,33 @@ def arrays(
 
 def _limit(s: System, name: str, shapes: Mapping[str, tuple[int, ...]]) -> int:
     """How many values a tensor of whole numbers may take: the size of the axis that it picks from."""
-    sizes = [n for eq in s for e in postorder(eq.value) for n in _picked(eq, e, name, shapes)]
-    return min(sizes, default=2)
+    ranges = infer(s)
+    sizes = {ranges.find(n, k): size for n, shape in shapes.items() for k, size in enumerate(shape)}
+    axes = (axis for eq in s for e in postorder(eq.value) for axis in _picked(eq, e, name, ranges))
+    return min((sizes[axis] for axis in axes if axis in sizes), default=2)
 
 
-def _picked(eq: Equation, e: Expr, name: str, shapes: Mapping[str, tuple[int, ...]]) -> Iterable[int]:
+def _picked(eq: Equation, e: Expr, name: str, ranges: Ranges) -> Iterable[Axis]:
+    """The axes that an entry of ``name`` is a place of: ``E[name_b, d]``, ``[name_b = c]``, ``s_bc[name_b]``."""
     if isinstance(e, Tensor):
         for axis, place in enumerate(e.subscripts):
-            if e.name in shapes and any(t.name == name for t in tensors_of(place)):
-                yield shapes[e.name][axis]
+            if any(t.name == name for t in tensors_of(place)):
+                yield ranges.find(e.name, axis)
+    elif isinstance(e, Reduce):
+        letters = {
+            i for i, place in zip(e.indices, e.at, strict=False) if any(t.name == name for t in tensors_of(place))
+        }
+        yield from _run_by(letters, e.body, ranges)
     elif isinstance(e, Bracket) and any(t.name == name for side in e.children for t in tensors_of(side)):
         letters = {n.name for side in e.children for n in (side, *side.children) if isinstance(n, Index)}
-        for t in tensors_of(eq.value):
-            for axis, place in enumerate(t.subscripts):
-                if isinstance(place, Index) and place.name in letters and t.name in shapes:
-                    yield shapes[t.name][axis]
+        yield from _run_by(letters, eq.value, ranges)
+
+
+def _run_by(letters: set[str], e: Expr, ranges: Ranges) -> Iterable[Axis]:
+    for t in tensors_of(e) if letters else ():
+        for axis, place in enumerate(t.subscripts):
+            if isinstance(place, Index) and place.name in letters:
+                yield ranges.find(t.name, axis)
 
 
 def letter_sizes(equations: Iterable[Equation], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:

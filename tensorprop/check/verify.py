@@ -23,7 +23,7 @@ from tensorprop.check.sample import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.symbolic import Decision, Laws, decide
 from tensorprop.core.build import ONE
 from tensorprop.core.equation import Equation, System, system
-from tensorprop.core.expr import Bracket, Expr, Index, Number, Tensor
+from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import NotDifferentiable, SizeMismatch, TensorpropError, Unsupported, UsageError, near
@@ -36,6 +36,8 @@ Arrays = Mapping[str, np.ndarray]
 Given = tuple[tuple[Expr, Expr], ...]
 
 SEEDS = (0, 1, 2)
+FAR = 2.0  # numbers up to here are met by the usual entries
+ENDLESS = 1e6  # numbers from here on stand for infinity
 FIRST = 2  # numbers up to here are met by the usual sizes, 3 and more
 LARGEST = 10_000_000  # entries of an array that is drawn
 SMALL = 100_000  # entries of one on which slips are looked for
@@ -144,8 +146,9 @@ def _layer(x: Any) -> Report:
                 given=layer.page.given,
                 others=derived,
                 rivals=written,
-                source=_source(x),
+                source=layer.page.origin,
                 seen=samples.special(rule),
+                refuted=True,
             )
             finding = replace(finding, diagnosis=slip)
         verdicts.append(
@@ -154,15 +157,6 @@ def _layer(x: Any) -> Report:
     given = [f"{left} = {right}" for left, right in layer.page.given]
     given += [f"{name} holds whole numbers within range" for name in s.inputs if name in labels]
     return Report(layer.name, s, tuple(verdicts), tuple(given), samples.how)
-
-
-def _source(x: Layer | type[Layer] | System | Equation | str) -> str | None:
-    """The text in which the rules were written, where it is known."""
-    if isinstance(x, str):
-        return x
-    if isinstance(x, System):
-        return x.origin
-    return None if isinstance(x, Equation) else x.backward
 
 
 def _definitions(layer: Layer, derived: Mapping[str, Equation]) -> dict[str, tuple[tuple[str, ...], Expr]]:
@@ -193,25 +187,40 @@ class _Samples:
             self.why = error.problem
 
     def at_edges(self, rule: Equation) -> Iterator[Draw]:
-        """One draw more, large enough for every number that the rule compares an index with: ``[j ≠ 1000]``."""
+        """Draws more, for numbers that the rule compares with: arrays long enough for ``[j ≠ 1000]`` and
+        ``[dim(b) > 50]``, and entries on both sides of 100 for ``[x_i > 100]``."""
         s = self.layer.system
         ranges = infer(s)
+        rules = (rule, *self.parts(rule))
         longer: dict[object, int] = {}
-        for eq in (rule, *self.parts(rule)):
+        for eq in rules:
+            axes: dict[str, set[object]] = {}
+            for t in (eq.target, *tensors_of(eq.value)):
+                name = t.name.removeprefix("δ")
+                for k, i in enumerate(t.subscripts):
+                    if isinstance(i, Index) and name in s.names:
+                        axes.setdefault(i.name, set()).add(ranges.find(name, k))
             for letter, n in _edges(eq.value):
-                for t in (eq.target, *tensors_of(eq.value)):
-                    name = t.name.removeprefix("δ")
-                    for k, i in enumerate(t.subscripts):
-                        if isinstance(i, Index) and i.name == letter and name in s.names and n >= FIRST:
-                            axis = ranges.find(name, k)
-                            longer[axis] = max(longer.get(axis, 0), n + 2)
+                along = (
+                    axes.get(letter, set()) if isinstance(letter, str) else {ranges.find(letter.tensor, letter.axis)}
+                )
+                for axis in along if n >= FIRST else ():
+                    longer[axis] = max(longer.get(axis, 0), n + 2)
+        oracle = Oracle(s, self.labels)
         if longer:
             sizes = {name: tuple(longer.get(ranges.find(name, k), 2) for k in range(s.rank(name))) for name in s.inputs}
             if max(math.prod(shape) for shape in sizes.values()) > LARGEST:
                 raise Unsupported(
                     f"an index is compared with {max(longer.values()) - 2}: the arrays would be too large"
                 )
-            yield sizes, 0, _values(s, self.layer.page.given, sizes, 0, Oracle(s, self.labels))
+            yield sizes, 0, _values(s, self.layer.page.given, sizes, 0, oracle)
+        far = max((n for eq in rules for n in _thresholds(eq.value)), default=0.0)
+        if far > FAR and self.drawn:
+            sizes = self.drawn[0][0]
+            try:
+                yield sizes, 0, _values(s, self.layer.page.given, sizes, 0, oracle, 2 * far)
+            except Unsupported:  # the layer itself has no value so far out
+                return
 
     def special(self, rule: Equation) -> tuple[dict[str, np.ndarray], int] | None:
         """The draw that is made for this rule, if it is small enough to look for slips on."""
@@ -248,6 +257,9 @@ class _Samples:
                 return Finding("undecided", tensor, note=f"not compared: {error.problem}"), agreed
             expected = truth[rule.name]
             entry = first_wrong(self._widened(got, derived, truth, seed), expected)
+            if entry is not None:  # what the oracle rounded further up comes out here
+                spread = self._spread(truth, seed)
+                entry = first_wrong(self._widened(got, derived, truth, seed, spread), expected)
             if entry is not None:
                 return Finding(
                     "value",
@@ -265,12 +277,13 @@ class _Samples:
         return None, agreed
 
     def _weigh(self, rule: Equation, truth: Arrays, seed: int) -> Weighed:
-        """The rule's value, its parts worked out first."""
-        arrays = dict(truth)
+        """The rule's value, its parts worked out first; what cancels in them counts."""
+        arrays, scales = dict(truth), dict[str, np.ndarray]()
         for eq in system(self.layer.page.parts).ordered:
             if eq.name in self._needed(rule):
-                arrays[eq.name] = weigh(eq, arrays, seed).value
-        return weigh(rule, arrays, seed)
+                part = weigh(eq, arrays, seed, scales)
+                arrays[eq.name], scales[eq.name] = part.value, part.scale
+        return weigh(rule, arrays, seed, scales)
 
     def _needed(self, rule: Equation) -> set[str]:
         parts = {eq.name: eq for eq in self.layer.page.parts}
@@ -282,12 +295,27 @@ class _Samples:
                 stack.extend(parts[name].inputs)
         return need
 
-    def _widened(self, got: Weighed, derived: Equation | None, truth: Arrays, seed: int) -> Weighed:
+    def _spread(self, truth: Arrays, seed: int) -> dict[str, np.ndarray]:
+        """The Σ|terms| of every tensor, those of what it is made of put in: so much may cancel on the way to it."""
+        s = self.layer.system
+        scales: dict[str, np.ndarray] = {}
+        for eq in system([*s, *(eq for eq in self.layer.derived if eq.name not in s)]).ordered:
+            if eq.name in truth:
+                try:
+                    scale = weigh(eq, truth, seed, scales).scale
+                except TensorpropError:
+                    continue
+                scales[eq.name] = np.maximum(scale, np.abs(truth[eq.name]))
+        return scales
+
+    def _widened(
+        self, got: Weighed, derived: Equation | None, truth: Arrays, seed: int, scales: Arrays | None = None
+    ) -> Weighed:
         """The value with the Σ|terms| of the derived rule where that is larger: JAX rounds as that one does."""
         if derived is None:
             return got
         try:
-            other = weigh(derived, truth, seed)
+            other = weigh(derived, truth, seed, scales)
         except TensorpropError:
             return got
         if other.value.shape != got.value.shape:
@@ -305,18 +333,50 @@ class _Samples:
         return f"Every entry was compared with jax.vjp in float64, for sizes {one} and for all 3, seeds 0, 1, 2."
 
 
-def _edges(e: Expr) -> Iterator[tuple[str, int]]:
-    """Letters, and whole numbers that they are compared with."""
+def _edges(e: Expr) -> Iterator[tuple[str | Dim, int]]:
+    """Letters and sizes, and whole numbers that they are compared with; what else stands there goes as far."""
     for n in postorder(e):
         if isinstance(n, Bracket):
             sides = [m for side in n.children for m in (side, *(() if isinstance(side, Tensor) else side.children))]
             letters = [m.name for m in sides if isinstance(m, Index)]
-            for m in sides:
-                if isinstance(m, Number):
-                    yield from ((letter, math.ceil(abs(m.value))) for letter in letters)
+            numbers = [math.ceil(abs(m.value)) for m in sides if isinstance(m, Number)]
+            yield from ((letter, k) for letter in letters for k in numbers)
+            if not letters:
+                yield from ((d, k) for d in sides if isinstance(d, Dim) for k in numbers)
+    yield from _tied(e)
 
 
-@lru_cache(maxsize=32)
+def _tied(e: Expr) -> Iterator[tuple[str, int]]:
+    """``[b = i] [i = 5]``: b goes as far as i."""
+    pairs: set[tuple[str, str]] = set()
+    ends: dict[str, int] = {}
+    for n in postorder(e):
+        match n:
+            case Bracket("=", Index(i), Index(j)):
+                pairs |= {(i, j), (j, i)}
+            case Bracket(_, Index(i), Number(value)) | Bracket(_, Number(value), Index(i)):
+                ends[i] = max(ends.get(i, 0), math.ceil(abs(value)))
+            case _:
+                pass
+    for _ in pairs:
+        for i, j in sorted(pairs):
+            if i in ends and ends[i] > ends.get(j, 0):
+                ends[j] = ends[i]
+                yield j, ends[i]
+
+
+def _thresholds(e: Expr) -> Iterator[float]:
+    """Numbers with which entries are compared: ``[x_i > 100]``, ``relu(x_i - 100)``, ``max(x_i, 100)``."""
+    for n in postorder(e):
+        if isinstance(n, Bracket) or (
+            isinstance(n, Call) and n.function in ("relu", "step", "max", "min", "abs", "sign")
+        ):
+            inside = [m for side in n.children for m in (side, *(() if isinstance(side, Tensor) else side.children))]
+            if any(isinstance(m, Tensor) for m in inside):
+                yield from (float(abs(m.value)) for m in inside if isinstance(m, Number) and abs(m.value) < ENDLESS)
+
+
+@lru_cache(maxsize=64)
 def _drawn(s: System, given: Given) -> tuple[Draw, ...]:
     """Arrays of all different sizes and of equal ones, for three seeds. Errors: those of an evaluation, Unsupported."""
     oracle = Oracle(s, counts(s))
@@ -328,21 +388,23 @@ def _drawn(s: System, given: Given) -> tuple[Draw, ...]:
 
 
 def _values(
-    s: System, given: Given, sizes: Mapping[str, tuple[int, ...]], seed: int, oracle: Oracle
+    s: System, given: Given, sizes: Mapping[str, tuple[int, ...]], seed: int, oracle: Oracle, scale: float = 1.0
 ) -> dict[str, np.ndarray]:
+    fixed = counts(s) | {t.name for left, _ in given for t in tensors_of(left)}
     for kind in KINDS:
         inputs = arrays(s, sizes, seed, kind, given)
-        values, adjoints = oracle(inputs, _seeds(s, inputs, seed), seed)
+        inputs = {name: a if name in fixed else scale * a for name, a in inputs.items()}
+        plain = evaluate(s, inputs, seed)  # NumPy says which subscript leaves its axis, JAX does not
+        values, adjoints = oracle(inputs, _seeds(s, plain, seed), seed)
         found = {**values, **{f"δ{name}": a for name, a in adjoints.items()}}
         if all(np.isfinite(a).all() for a in found.values()):
             return found
     raise Unsupported("the values are not finite for any numbers that were tried")
 
 
-def _seeds(s: System, given: Arrays, seed: int) -> dict[str, np.ndarray]:
+def _seeds(s: System, values: Arrays, seed: int) -> dict[str, np.ndarray]:
     """The adjoints of the outputs: 1 for a number at the end, else random."""
     if seed_of(s) is not None:
         return {name: np.ones(()) for name in s.outputs}
     draw = np.random.default_rng([seed, len(KINDS)])
-    values = evaluate(s, given, seed)
     return {name: draw.normal(size=values[name].shape) for name in s.outputs}

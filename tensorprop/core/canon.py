@@ -278,11 +278,43 @@ def _call(function: str, args: list[Expr]) -> Poly:
         return _power(_read(args[0]), args[1].value)
     if function == "exp":
         return _exponential(_read(args[0]))
+    if function == "power":
+        inside = _exponent(_read(args[0]))
+        if inside is not None:
+            return _exponential(_times([inside, _read(args[1])]))
+    if function in ("max", "min"):
+        return _atom(_chain(function, args))
     return _atom(Call(function, tuple(args)))
 
 
+def _chain(function: str, args: list[Expr]) -> Expr:
+    """max(max(x, y), z), the arguments in order, each once."""
+    flat: dict[Expr, None] = {}
+    stack = args[::-1]
+    while stack:
+        a = stack.pop()
+        if isinstance(a, Call) and a.function == function:
+            stack.extend(a.args[::-1])
+        else:
+            flat[a] = None
+    first, *others = sorted(flat, key=_order)
+    for a in others:
+        first = Call(function, (first, a))
+    return first
+
+
+def _exponent(p: Poly) -> Poly | None:
+    """2 x + y, where a polynomial is exp(x)^2 exp(y); else None."""
+    if len(p) != 1:
+        return None
+    (((bound, factors), c),) = p.items()
+    if bound or c != 1 or not all(isinstance(a, Call) and a.function == "exp" for a, _ in factors):
+        return None
+    return _plus(_times([_read(a.children[0]), {_UNIT: n}]) for a, n in factors)
+
+
 def _exponential(p: Poly) -> Poly:
-    """exp(2 x + y + n log z) = exp(x)^2 exp(y) z^n."""
+    """exp(2 x + y + n log z) = exp(x)^2 exp(y) z^n, and exp(w log z) = z^w."""
     if len(p) > MAX_POWER:
         return _atom(Call("exp", (_expr(p),)))
     factors: list[Poly] = []
@@ -293,7 +325,12 @@ def _exponential(p: Poly) -> Poly:
             atom, n = atoms[0]
             if n == 1 and isinstance(atom, Call) and atom.function == "log":
                 base = atom.args[0]
-        factors.append(_power(_read(base), c))
+        logs = [a for a, n in atoms if n == 1 and isinstance(a, Call) and a.function == "log"]
+        if not bound and len(logs) == 1 and len(atoms) > 1:
+            others = tuple((a, n) for a, n in atoms if a is not logs[0])
+            factors.append(_atom(Call("power", (logs[0].children[0], _expr({(bound, others): c})))))
+        else:
+            factors.append(_power(_read(base), c))
     return _times(factors)
 
 
@@ -303,9 +340,15 @@ def _reduction(n: Reduce, children: list[Expr], axis: Callable[[Dim], Dim] | Non
     simpler = meaning(n, body, at)
     if simpler is not None:
         return _read(_canonical(simpler, axis, done))
+    if not at and n.op in _IN_ANY_ORDER:
+        (bound, ((inner, _),)) = _named(n.indices, ((body, Fraction(1)),))
+        return _atom(Reduce(n.op, bound, inner, at))
     names = dict(zip(n.indices, _letters([body], n.indices), strict=True))
     inner = canonical(put(body, {i: Index(new) for i, new in names.items()}))
     return _atom(Reduce(n.op, tuple(names.values()), inner, at))
+
+
+_IN_ANY_ORDER = frozenset(("max", "min", "prod"))
 
 
 def meaning(n: Reduce, body: Expr, at: tuple[Expr, ...]) -> Expr | None:

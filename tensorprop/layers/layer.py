@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from tensorprop.calculus import adjoint
 from tensorprop.core.build import ONE
 from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number, Sum, Tensor
+from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import (
     CircularDefinition,
@@ -246,18 +246,25 @@ Given = tuple[tuple[Expr, Expr], ...]
 class Page:
     """A layer's text, read: the forward System, the written rules, and the parts that these name for themselves.
 
-    ``given`` are pairs of expressions that the inputs make equal.
+    ``given`` are pairs of expressions that the inputs make equal. ``origin`` is the text of the rules as it was
+    written, if it is known, so that what is wrong can be shown in the words of whoever wrote it.
     """
 
-    __slots__ = ("given", "parts", "rules", "system")
+    __slots__ = ("given", "origin", "parts", "rules", "system")
 
     def __init__(
-        self, forward: System, rules: tuple[Equation, ...] = (), parts: tuple[Equation, ...] = (), given: Given = ()
+        self,
+        forward: System,
+        rules: tuple[Equation, ...] = (),
+        parts: tuple[Equation, ...] = (),
+        given: Given = (),
+        origin: str | None = None,
     ) -> None:
         self.system = forward
         self.rules = rules
         self.parts = parts
         self.given = given
+        self.origin = origin
 
     def rename(self, names: Mapping[str, str]) -> Page:
         """The page with tensors, and their adjoints, called otherwise."""
@@ -315,7 +322,7 @@ def read(forward: str | System, backward: str | None = None, given: str = "", *,
         _verify(built, rules, parts)
     except TensorpropError as error:
         raise back.place(error) from None
-    return Page(built, rules, parts, _given(given, built))
+    return Page(built, rules, parts, _given(given, built), back.text)
 
 
 class _Source:
@@ -474,16 +481,16 @@ def seed_of(s: System) -> str | None:
 
 
 def counts(s: System) -> frozenset[str]:
-    """Tensors of whole numbers: those that stand in subscripts, or in brackets beside an index.
+    """Tensors of whole numbers: those that stand in subscripts, in brackets beside an index, or pick an entry.
 
     >>> from tensorprop.text import parse
-    >>> sorted(counts(parse("E = -Σ_bc l_bc [y_b = c]; h_bd = T[tok_b, d]")))
-    ['tok', 'y']
+    >>> sorted(counts(parse("E = -Σ_bc l_bc [y_b = c]; h_bd = T[tok_b, d]; p_b = softmax_c(s_bc)[k_b]")))
+    ['k', 'tok', 'y']
     """
     found: set[str] = set()
     for eq in s:
         for n in postorder(eq.value):
-            places: tuple[Expr, ...] = n.subscripts if isinstance(n, Tensor) else ()
+            places: tuple[Expr, ...] = n.subscripts if isinstance(n, Tensor) else n.at if isinstance(n, Reduce) else ()
             if isinstance(n, Bracket) and any(isinstance(m, Index) for side in n.children for m in _outside(side)):
                 places = n.children
             for place in places:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["Probe", "dtype_of", "eps"]
+__all__ = ["Probe", "dtype_of", "eps", "is_real"]
 
 Array = Any
 
@@ -21,6 +21,15 @@ Array = Any
 def eps(dtype: Any) -> float:
     """The distance from 1 to the next number of this dtype; of whole numbers 0."""
     return float(jnp.finfo(dtype).eps) if jnp.issubdtype(dtype, jnp.inexact) else 0.0
+
+
+def is_real(dtype: Any) -> bool:
+    """Whether numbers of this dtype have a derivative.
+
+    >>> is_real("float32"), is_real("int32"), is_real("complex64")
+    (True, False, False)
+    """
+    return bool(jnp.issubdtype(dtype, jnp.floating))
 
 
 class Probe:
@@ -31,7 +40,8 @@ class Probe:
         self.arrays = [jnp.asarray(a, dtype if a.dtype.kind == "f" else jnp.int32) for a in arrays]
         self.fn = fn
         with jax.default_matmul_precision("highest"):
-            self.out = tuple(jnp.asarray(y) for y in fn(*self.arrays))
+            given = [jnp.array(a) for a in self.arrays]  # the function may consume what it is given
+            self.out = tuple(jnp.asarray(y) for y in fn(*given))
         self.values = [np.asarray(y, np.float64) for y in self.out]
         self.dtypes = [y.dtype for y in self.out]
 
@@ -39,13 +49,13 @@ class Probe:
         """The gradients of Σ seeds · outputs by these inputs, through the function's own rules."""
 
         def moved(*some: Array) -> tuple[Array, ...]:
-            arrays = list(self.arrays)
+            arrays = [jnp.array(a) for a in self.arrays]
             for k, a in zip(places, some, strict=True):
                 arrays[k] = a
             return tuple(jnp.asarray(y) for y in self.fn(*arrays))
 
         with jax.default_matmul_precision("highest"):
-            _, pull = jax.vjp(moved, *(self.arrays[k] for k in places))
+            _, pull = jax.vjp(moved, *(jnp.array(self.arrays[k]) for k in places))
             return [np.asarray(g, np.float64) for g in pull(tuple(map(_seed, seeds, self.out)))]
 
 

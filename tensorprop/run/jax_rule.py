@@ -6,7 +6,7 @@ nor what an index is; where JAX offers a better way to install a rule, this file
 
 What JAX asks for, and who says so: an input of whole numbers has no cotangent (None, which JAX turns into float0);
 an input that nobody differentiates by is not ``perturbed``, so nothing is saved for it; an output that nobody used has
-a symbolic zero, so its terms are left out.
+a symbolic zero, so its terms are left out; a cotangent varies over the same mesh axes of ``shard_map`` as its input.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_derivatives import SymbolicZero, zero_from_primal
 
-__all__ = ["Kept", "forward_rule", "is_forward_refusal", "reverse_rule"]
+__all__ = ["Kept", "as_real", "forward_rule", "is_forward_refusal", "reverse_rule"]
 
 Array = Any
 Arrays = Mapping[str, Any]
@@ -36,11 +36,11 @@ class Kept:
 
     arrays: dict[str, Array]
     wanted: tuple[str, ...]
-    dtypes: tuple[Any, ...]
+    types: tuple[tuple[str, Any, frozenset[str]], ...]  # dtype, and what `_varying` says, of every input
     note: Any
 
 
-jax.tree_util.register_dataclass(Kept, data_fields=["arrays"], meta_fields=["wanted", "dtypes", "note"])
+jax.tree_util.register_dataclass(Kept, data_fields=["arrays"], meta_fields=["wanted", "types", "note"])
 
 
 def reverse_rule(
@@ -60,14 +60,22 @@ def reverse_rule(
     def forward(arrays: Arrays) -> tuple[Outputs, Kept]:
         wanted = tuple(n for n, a in arrays.items() if a.perturbed and jnp.issubdtype(a.value.dtype, jnp.inexact))
         out, arrays_kept, note = save({n: a.value for n, a in arrays.items()}, wanted)
-        return out, Kept(arrays_kept, wanted, tuple((n, a.value.dtype) for n, a in arrays.items()), note)
+        return out, Kept(
+            arrays_kept, wanted, tuple((n, a.value.dtype, _varying(a.value)) for n, a in arrays.items()), note
+        )
+
+    def pulled(kept: Kept, given: dict[str, Array]) -> dict[str, Array]:
+        if barrier:
+            kept = Kept(lax.optimization_barrier(kept.arrays), kept.wanted, kept.types, kept.note)
+        found = pull(kept, given)
+        return {n: _owed(jnp.asarray(found[n], dtype), over) for n, dtype, over in kept.types if n in found}
+
+    traced_once = jax.jit(pulled, inline=True)  # else equations are read anew at every step outside of jit
 
     def backward(kept: Kept, cotangents: Sequence[Any]) -> tuple[dict[str, Array | None]]:
-        if barrier:
-            kept = Kept(lax.optimization_barrier(kept.arrays), kept.wanted, kept.dtypes, kept.note)
         given = {n: c for n, c in zip(outputs, cotangents, strict=True) if _is_array(c)}
-        found = pull(kept, given) if given else {}
-        return ({n: jnp.asarray(found[n], dtype) if n in found else None for n, dtype in kept.dtypes},)
+        found = traced_once(kept, given) if given else {}
+        return ({n: found.get(n) for n, *_ in kept.types},)
 
     run.defvjp(forward, backward, symbolic_zeros=True)
     return run
@@ -88,15 +96,43 @@ def forward_rule(value: Callable[[Arrays], Outputs], push: Push, outputs: Sequen
         moved = {n: t for n, t in tangents[0].items() if _is_array(t)}
         out, found = push(primals[0], moved)
         pairs = zip(outputs, out, strict=True)
-        return out, tuple(jnp.asarray(found[n], o.dtype) if n in found else zero_from_primal(o) for n, o in pairs)
+        return out, tuple(
+            _spread(jnp.asarray(found[n], o.dtype), _varying(o)) if n in found else zero_from_primal(o)
+            for n, o in pairs
+        )
 
     run.defjvp(rule, symbolic_zeros=True)
     return run
 
 
+def _owed(g: Array, over: frozenset[str]) -> Array:
+    """The cotangent of what varies ``over`` these mesh axes: added up over the others, where all have one array."""
+    axes = tuple(_varying(g) - over)
+    return _spread(lax.psum(g, axes) if axes else g, over)
+
+
+def _spread(a: Array, over: frozenset[str]) -> Array:
+    """An array that is marked as varying over these mesh axes."""
+    axes = tuple(over - _varying(a))
+    return lax.pcast(a, axes, to="varying") if axes else a
+
+
+def _varying(a: Array) -> frozenset[str]:
+    """The mesh axes of a ``shard_map`` over which an array differs, where JAX tells; none outside of one."""
+    told = jax.typeof(a) if hasattr(jax, "typeof") else None
+    told = getattr(told, "manual_axis_type", told)  # its name since 0.10; before, what varies is told directly
+    return frozenset(getattr(told, "varying", None) or getattr(told, "vma", None) or ())
+
+
 def _is_array(c: Any) -> bool:
     """Whether a tangent or cotangent is one that counts: no symbolic zero, and not of a whole number's dtype float0."""
     return not isinstance(c, SymbolicZero) and c.dtype != jax.dtypes.float0
+
+
+def as_real(a: Array, like: Sequence[Array]) -> Array:
+    """Whole numbers in the dtype that the real arrays among ``like`` come to together; other arrays as they are."""
+    real = [x for x in like if jnp.issubdtype(jnp.result_type(x), jnp.inexact)]
+    return a.astype(jnp.result_type(*real)) if real and not jnp.issubdtype(a.dtype, jnp.inexact) else a
 
 
 def is_forward_refusal(error: TypeError) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter, Signature
 from keyword import iskeyword
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 from tensorprop.calculus import adjoint, stabilise
 from tensorprop.calculus.tangent import tangent_name, tangents
@@ -18,7 +18,7 @@ from tensorprop.core.build import ONE, ZERO
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Dim, Expr, Tensor
 from tensorprop.core.walk import tensors_of, transform
-from tensorprop.errors import TensorpropError, UnknownName, UsageError, near
+from tensorprop.errors import RankMismatch, TensorpropError, UnknownName, UsageError, near
 from tensorprop.run.api import compared, concrete_all
 from tensorprop.run.arrays import accept
 from tensorprop.run.extents import Extents, extents, supported
@@ -40,11 +40,11 @@ class Ruled(Protocol):
     @property
     def system(self) -> System: ...
     @property
-    def rules(self) -> System: ...
+    def rules(self) -> Any: ...  # a System; type checkers do not take a cached property for one
 
 
 def jax_function(
-    layer: Ruled | System | Equation | str,
+    layer: Ruled | type[Ruled] | System | Equation | str,
     save: str | Iterable[str] | None = None,
     wrt: str | Iterable[str] | None = None,
     forward: bool = False,
@@ -64,8 +64,11 @@ def jax_function(
               equations take the place of the rules, and ``jax.grad`` transposes them. JAX has no function that
               takes a reverse rule and can be differentiated forwards as well.
 
-    Errors: UnknownName, UsageError, NotDifferentiable, Unsupported here, and those of `compile` at the call;
-    UsageError at the call if the reverse variant is differentiated forwards.
+    Two that are made of the same equations, rules and options are equal, so that neither ``jit`` nor a module that
+    holds one as a static field traces again; they can be pickled.
+
+    Errors: UnknownName, RankMismatch, UsageError, NotDifferentiable, Unsupported here, and those of `compile` at the
+    call; UsageError at the call if the reverse variant is differentiated forwards.
 
     >>> import jax, jax.numpy as jnp
     >>> f = jax_function("a_j = tanh(z_j); δz_j = δa_j (1 - a_j^2)")
@@ -74,7 +77,7 @@ def jax_function(
     >>> jax.grad(lambda z: f(z).sum())(jnp.zeros(2)).tolist()
     [1.0, 1.0]
     """
-    whole, rules, variables = _read(layer, _names(wrt) if wrt is not None else None, derive=not forward)
+    whole, rules, variables = _read(layer, _names(wrt, "wrt") if wrt is not None else None, derive=not forward)
     supported(whole)
     if forward:
         if save is not None:
@@ -102,9 +105,11 @@ class JaxFunction:
         self.outputs = whole.outputs
         self.wrt = wrt
         self.forward = forward
+        self._made_of = whole, rules, wrt, save, forward
         self._ready = stabilise(whole)
         self._way_back = _Backward(self._ready, rules, save)
         self.saved = () if forward else self._way_back.of(wrt).saved
+        self._owed = {} if forward else self._way_back.owed(wrt)
         self._compared = compared(whole)
         self._single = len(self.outputs) == 1
         self.__name__ = self.__qualname__ = "_".join(self.outputs)
@@ -153,7 +158,15 @@ class JaxFunction:
 
     # ----------------------------------------------------------------- what JAX calls while it traces
     def _value(self, arrays: Arrays) -> tuple[Array, ...]:
-        return self._worked(arrays, self.outputs)[0]
+        return self._real(arrays, self._worked(arrays, self.outputs)[0])
+
+    def _real(self, arrays: Arrays, out: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Whole numbers as real ones, where a rule hands their cotangent on: ``y_i = [x_i > 0]; δx_i = δy_i``."""
+        from tensorprop.run.jax_rule import as_real
+
+        return tuple(
+            as_real(o, [arrays[x] for x in self._owed.get(n, ())]) for n, o in zip(self.outputs, out, strict=False)
+        )
 
     def _worked(
         self, arrays: Arrays, names: tuple[str, ...], derivative: bool = False
@@ -170,7 +183,8 @@ class JaxFunction:
         made = tuple(n for n in plan.saved if n not in arrays and n not in self.outputs)
         out, shapes = self._worked(arrays, (*self.outputs, *made), derivative=True)
         found = {**arrays, **dict(zip((*self.outputs, *made), out, strict=True))}
-        return out[: len(self.outputs)], {n: found[n] for n in plan.saved}, tuple(sorted(shapes.items()))
+        kept = {n: found[n] for n in plan.saved}
+        return self._real(arrays, out[: len(self.outputs)]), kept, tuple(sorted(shapes.items()))
 
     def _pull(self, kept: Any, cotangents: dict[str, Array]) -> dict[str, Array]:
         shapes: Shapes = dict(kept.note)
@@ -200,6 +214,22 @@ class JaxFunction:
         out = _lowered(whole, ready, (*self.outputs, *targets), sizes, self._compared)
         count = len(self.outputs)
         return out[:count], dict(zip(names, out[count:], strict=True))
+
+    # ----------------------------------------------------------------- the same equations, the same function
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JaxFunction) and self._made_of == other._made_of
+
+    def __hash__(self) -> int:
+        return hash(self._made_of)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return JaxFunction, self._made_of
+
+    def __copy__(self) -> JaxFunction:
+        return self
+
+    def __deepcopy__(self, memo: object) -> JaxFunction:
+        return self
 
     def __repr__(self) -> str:
         way = "tangents" if self.forward else "rules"
@@ -244,6 +274,11 @@ class _Backward:
         saved = tuple(n for n in whole.inputs if n in read and n[:1] != "δ")
         return Plan(whole, gradients, saved)
 
+    def owed(self, wanted: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """For every output the inputs whose rule needs its cotangent."""
+        needs = {n: self.rules.only([f"δ{n}"]).inputs for n in wanted if f"δ{n}" in self.rules}
+        return {out: tuple(n for n in needs if self.seeded or f"δ{out}" in needs[n]) for out in self.forward.outputs}
+
     def again(self, wanted: tuple[str, ...]) -> bool:
         """Whether part of the forward equations is worked out a second time."""
         return any(eq.name in self.forward for eq in self.of(wanted).system)
@@ -269,33 +304,66 @@ def _without(rules: System, zero: set[str], wanted: Iterable[str]) -> System:
 
 # --------------------------------------------------------------------------- reading
 def _read(
-    layer: Ruled | System | Equation | str, wrt: tuple[str, ...] | None, derive: bool
+    layer: Ruled | type[Ruled] | System | Equation | str, wrt: tuple[str, ...] | None, derive: bool
 ) -> tuple[System, System, tuple[str, ...]]:
     """The forward equations, the rules of what is differentiated by, and its names."""
-    if isinstance(layer, (System, Equation, str)):
-        forward, written = _sorted(as_system(layer))
-        rules = _merged(forward, written, wrt) if derive else system(())
-    elif isinstance(layer, type) and hasattr(layer, "rules"):
+    if isinstance(layer, type) and hasattr(layer, "rules"):
         return _read(layer(), wrt, derive)
+    if isinstance(layer, JaxFunction) and layer.forward:
+        layer = layer.system
+    if isinstance(layer, (System, Equation, str)):
+        whole = as_system(layer)
+        forward, written = _sorted(whole)
+        _inputs_only(forward, wrt)
+        _verify(forward, written, whole)
+        rules = _merged(forward, written, wrt) if derive else system(())
     elif isinstance(layer, Ruled):  # pyright: ignore[reportUnnecessaryIsInstance]
-        forward, rules = layer.system, layer.rules if derive else system(())
+        forward = layer.system
+        _inputs_only(forward, wrt)
+        rules = layer.rules if derive else system(())
     else:
-        raise UsageError(f"{layer!r:.40} is no layer", fix="pass a Layer, a System or text")
+        raise UsageError(f"{_called(layer)} is no layer", fix="pass a Layer, a System or text")
     if not derive:
         ruled = tuple(n for n in forward.inputs if wrt is not None or f"δ{n}" in adjoint(forward))
     else:
-        rules = system(equation(eq.target, transform(eq.value, _sized)) for eq in rules)
+        rules = system(equation(eq.target, transform(eq.value, _sized)) for eq in _completed(forward, rules))
         ruled = tuple(n for n in forward.inputs if f"δ{n}" in rules)
     for name in wrt or ():
         if name not in ruled:
-            close = near(name, ruled)
             raise UnknownName(
-                f"no input {name} that there is a rule for",
-                known=f"inputs with a rule: {', '.join(ruled) or 'none'}",
-                fix=f"did you mean {close[0]}?" if close else None,
+                f"there is no rule for {name}",
+                known=f"the equations are not smooth in {name}, and none is written",
+                fix=f"write one, δ{name} = …, or leave {name} out of wrt",
             )
-    variables = ruled if wrt is None else tuple(dict.fromkeys(wrt))
-    return forward, rules, variables
+    return forward, rules, ruled if wrt is None else tuple(dict.fromkeys(wrt))
+
+
+def _called(x: object) -> str:
+    if isinstance(x, type) or callable(x):
+        return f"{'the class' if isinstance(x, type) else 'the function'} {getattr(x, '__name__', type(x).__name__)}"
+    return f"{x!r:.40}"
+
+
+def _inputs_only(s: System, wrt: tuple[str, ...] | None) -> None:
+    """Gradients are by inputs."""
+    for name in wrt or ():
+        if name not in s.inputs:
+            close = near(name, s.inputs)
+            made = name in s.names
+            raise UnknownName(
+                f"{name} is worked out from other tensors, and wrt names inputs" if made else f"no input {name}",
+                known=f"inputs: {', '.join(s.inputs) or 'none'}",
+                fix=f"did you mean {close[0]}?" if close and not made else None,
+            )
+
+
+def _completed(forward: System, rules: System) -> System:
+    """The rules, and those for the intermediates whose adjoints they use, smooth or not: ``δx_i = δh_i``."""
+    open_ends = [n for n in forward.names if n not in forward.outputs and f"δ{n}" in rules.inputs]
+    if not open_ends:
+        return rules
+    more = [eq for eq in adjoint(forward, wrt=dict.fromkeys(open_ends)) if eq.name not in rules]
+    return system([*rules, *more]).only([eq.name for eq in rules])
 
 
 def _sized(n: Expr) -> Expr:
@@ -304,7 +372,10 @@ def _sized(n: Expr) -> Expr:
 
 
 def _sorted(s: System) -> tuple[System, tuple[Equation, ...]]:
-    """Forward equations, and backward ones: those for a δ, and those that need one."""
+    """Forward equations, and backward ones: those for a δ, and those that need one.
+
+    Shorthand that only a `Layer` spells out is refused: ``δ_i``, ``∂E/∂x_i``.
+    """
     back = {eq.name for eq in s if eq.name[:1] == "δ"}
     grown = True
     while grown:
@@ -314,19 +385,62 @@ def _sorted(s: System) -> tuple[System, tuple[Equation, ...]]:
     forward = [eq for eq in s if eq.name not in back]
     if not forward:
         raise UsageError("there is no forward equation", fix="write one, such as z_j = a_i W_ij + b_j")
+    for t in (t for eq in s for t in (eq.target, *tensors_of(eq.value))):
+        if t.name == "δ":
+            problem = f"{t} does not say the adjoint of which tensor it is"
+            raise locate(UsageError(problem, fix=f"write δz{str(t)[1:]}, or {_SPELLS}", about=t), s)
+        of = [part.strip(_MARKS) for part in t.name.replace("/", "").split("∂")[1:]]
+        if of and of[0] in s.names:
+            problem = f"{t} could be a rule, or one more output"
+            ways = f"write δ{of[1]} for the rule, or {_SPELLS}; give an output another name"
+            raise locate(UsageError(problem, fix=ways, about=t), s)
     return system(forward), tuple(eq for eq in s if eq.name in back)
+
+
+_MARKS = "·⁰¹²³⁴⁵⁶⁷⁸⁹"  # in the name of a derivative: its order, and its subscripts
+_SPELLS = 'pass tp.Layer("…"), which reads textbooks\' shorthand'
+
+
+def _verify(forward: System, written: tuple[Equation, ...], s: System) -> None:
+    """Rules speak of tensors that are there, each with its own number of axes, and not of the outputs' adjoints."""
+    ranks = {eq.name: len(eq.letters) for eq in written if eq.name[:1] != "δ"}
+    ranks |= {name: forward.rank(name) for name in forward.names}
+    ranks |= {f"δ{name}": forward.rank(name) for name in forward.names}
+    for eq in written:
+        for t in (eq.target, *tensors_of(eq.value)):
+            if t.name not in ranks:
+                raise locate(_stranger(t, forward), s)
+            if len(t.subscripts) != ranks[t.name]:
+                problem = f"{t} has {len(t.subscripts)} subscripts, but {t.name} has rank {ranks[t.name]}"
+                raise locate(RankMismatch(problem, fix="write one subscript for each axis", about=t), s)
+        if eq.name[:1] == "δ" and eq.name[1:] in forward.outputs and eq.name != _seed(forward):
+            others = ", ".join(n for n in forward.names if n not in forward.outputs)
+            problem = f"{eq.name} comes from what follows: {eq.name[1:]} is an output"
+            raise locate(UsageError(problem, known=f"rules can be written for {others}", about=eq.target), s)
+
+
+def _stranger(t: Tensor, forward: System) -> UnknownName:
+    stem = t.name.removeprefix("δ")
+    close = near(stem, forward.names)
+    return UnknownName(
+        f"{t} is the adjoint of no tensor here"
+        if stem != t.name
+        else f"a rule uses {t}, and the forward equations have no {stem}",
+        known=f"known: {', '.join(forward.names)}",
+        fix=f"did you mean {t.name[: len(t.name) - len(stem)]}{close[0]}?" if close else None,
+        about=t,
+    )
+
+
+def _seed(forward: System) -> str | None:
+    """``δE`` where E is the one output and a number."""
+    outputs = forward.outputs
+    return f"δ{outputs[0]}" if len(outputs) == 1 and not forward.rank(outputs[0]) else None
 
 
 def _merged(forward: System, written: tuple[Equation, ...], wrt: tuple[str, ...] | None) -> System:
     """The written rules, and the derived ones where none is written; δE = 1 where E is the one number at the end."""
-    outputs = forward.outputs
-    seed = f"δ{outputs[0]}" if len(outputs) == 1 and not forward.rank(outputs[0]) else None
-    for eq in written:
-        tensor = eq.name[1:]
-        if eq.name[:1] == "δ" and (tensor not in forward.names or forward.rank(tensor) != len(eq.letters)):
-            raise UnknownName(
-                f"{eq.target} is the adjoint of no tensor here", known=f"known: {', '.join(forward.names)}"
-            )
+    seed = _seed(forward)
 
     def seeded(n: Expr) -> Expr:
         return ONE if isinstance(n, Tensor) and n.name == seed else n
@@ -339,13 +453,24 @@ def _merged(forward: System, written: tuple[Equation, ...], wrt: tuple[str, ...]
     return rules.only([f"δ{n}" for n in forward.inputs if f"δ{n}" in rules])
 
 
-def _names(x: str | Iterable[str]) -> tuple[str, ...]:
-    return tuple(x.replace(",", " ").split()) if isinstance(x, str) else tuple(dict.fromkeys(x))
+def _names(x: object, option: str) -> tuple[str, ...]:
+    """Names as ``"a b"``, or one by one."""
+    if isinstance(x, str):
+        return tuple(dict.fromkeys(x.replace(",", " ").split()))
+    found: dict[str, None] = {}
+    for name in cast("Iterable[object]", x) if isinstance(x, Iterable) else (x,):
+        if not isinstance(name, str):
+            raise UsageError(
+                f"{option} names tensors; {name!r:.40} is no name",
+                fix=f'write {option}="a b" or {option}=("a", "b")',
+            )
+        found[name] = None
+    return tuple(found)
 
 
 def _kept(s: System, save: str | Iterable[str]) -> frozenset[str]:
     """The tensors that are to be kept, checked; inputs need no keeping."""
-    names = _names(save)
+    names = _names(save, "save")
     for name in names:
         if name not in s.names:
             close = near(name, s.names)

@@ -41,6 +41,16 @@ NORM_RULE = """
     δg_i  = Σ_b δy_bi n_bi
     δc_i  = Σ_b δy_bi
 """
+FLASH = """
+    S_htu = Q_htd K_hud / sqrt(dim(d)); P_htu = softmax_u(S_htu); O_htd = P_htu V_hud
+"""
+FLASH_RULE = """
+    δV_hud = P_htu δO_htd
+    δP_htu = δO_htd V_hud
+    δS_htu = P_htu (δP_htu - Σ_w P_htw δP_htw)
+    δQ_htd = δS_htu K_hud / sqrt(dim(d))
+    δK_hud = δS_htu Q_htd / sqrt(dim(d))
+"""
 LOW_RANK = "z_bj = x_bi U_ik V_kj; E = 1/2 (z_bj - y_bj)^2"
 BILINEAR = "z_bk = x_bi W_kij u_bj; E = z_bk y_bk"
 FACTORS = "E = Σ_mn 1/2 (T_mn - U_mk V_nk)^2"
@@ -109,19 +119,39 @@ def _norm_backward(kept: Any, dy: Any) -> Any:
     return dx, (dy * n).sum(0), dy.sum(0)
 
 
-def _installed(params: dict[str, Any], data: dict[str, Any]) -> Model:
-    """The three-term rule of layer norm, as a page of equations and with ``jax.custom_vjp`` by hand."""
+def _probabilities(Q: Any, K: Any) -> Any:
+    return jax.nn.softmax(jnp.einsum("htd,hud->htu", Q, K) / np.sqrt(Q.shape[-1]))
+
+
+def _flash_forward(Q: Any, K: Any, V: Any) -> Any:
+    return jnp.einsum("htu,hud->htd", _probabilities(Q, K), V), (Q, K, V)
+
+
+def _flash_backward(kept: Any, dO: Any) -> Any:
+    Q, K, V = jax.lax.optimization_barrier(kept)  # else the compiler keeps P
+    P = _probabilities(Q, K)
+    dP = jnp.einsum("htd,hud->htu", dO, V)
+    dS = P * (dP - jnp.sum(P * dP, -1, keepdims=True))
+    dQ, dK = jnp.einsum("htu,hud->htd", dS, K), jnp.einsum("htu,htd->hud", dS, Q)
+    return dQ / np.sqrt(Q.shape[-1]), dK / np.sqrt(Q.shape[-1]), jnp.einsum("htu,htd->hud", P, dO)
+
+
+def _installed(
+    name: str, layer: Callable[[], Any], forward: Any, backward: Any, params: dict[str, Any], data: dict[str, Any]
+) -> Model:
+    """A page of equations with its rule, against the same with ``jax.custom_vjp`` by hand; the loss is Σ out · w."""
 
     def fresh() -> tuple[Any, Any]:
-        layer = jax_function(tp.Layer(NORM_LAYER, NORM_RULE))
-        norm = jax.custom_vjp(lambda x, g, c: _norm_forward(x, g, c)[0])
-        norm.defvjp(_norm_forward, _norm_backward)
-        ours = jax.value_and_grad(lambda p, d: jnp.sum(layer(**p) * d["w"]))
-        theirs = jax.value_and_grad(lambda p, d: jnp.sum(norm(**p) * d["w"]))
-        return jax.jit(lambda p, **d: ours(p, d)), jax.jit(theirs)
+        page = layer()
+        hand = jax.custom_vjp(lambda *args: forward(*args)[0])
+        hand.defvjp(forward, backward)
+        ours = jax.value_and_grad(lambda p, d: jnp.sum(page(**p) * d["w"]))
+        theirs = jax.value_and_grad(lambda p, d: jnp.sum(hand(*(p[n] for n in params)) * d["w"]))
+        step = jax.jit(ours)  # called as theirs is
+        return lambda p, **d: step(p, d), jax.jit(theirs)
 
     ours, theirs = fresh()
-    name = "layer norm with its three-term rule, 2048 rows of 256, against jax.custom_vjp by hand"
+    name = f"{name}, against jax.custom_vjp by hand"
     return Model(name, lambda: ours(params, **data), lambda: theirs(params, data), fresh, params, data)
 
 
@@ -170,7 +200,13 @@ def models() -> list[Model]:
     made.append(_model("attention, batch 4, 4 heads, T 128, d 32", ATTENTION, _attention, p, d))
     p, d = normal(x=(2048, 256), g=(256,), c=(256,)), normal(y=(2048, 256))
     made.append(_model("layer norm, 2048 rows of 256", NORM, _norm, p, d))
-    made.append(_installed(normal(x=(2048, 256), g=(256,), c=(256,)), normal(w=(2048, 256))))
+    name, p, d = "layer norm with its three-term rule, 2048 rows of 256", p, normal(w=(2048, 256))
+    page = lambda: jax_function(tp.Layer(NORM_LAYER, NORM_RULE))  # noqa: E731
+    made.append(_installed(name, page, _norm_forward, _norm_backward, p, d))
+    name, heads = "attention that keeps no probabilities, 8 heads, T 256, d 32", (8, 256, 32)
+    page = lambda: jax_function(tp.Layer(FLASH, FLASH_RULE), save=())  # noqa: E731
+    p, d = normal(Q=heads, K=heads, V=heads), normal(w=heads)
+    made.append(_installed(name, page, _flash_forward, _flash_backward, p, d))
     p, d = normal(U=(512, 8), V=(8, 512)), normal(x=(256, 512), y=(256, 512))
     made.append(_model("low rank 512-8-512, batch 256", LOW_RANK, _low_rank, p, d))
     p, d = normal(x=(64, 64), W=(32, 64, 64), u=(64, 64)), normal(y=(64, 32))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CORPUS", "RIGHT", "Page"]
+__all__ = ["BLOCK", "CORPUS", "RIGHT", "Page"]
 
 
 class Page(NamedTuple):
@@ -445,8 +445,71 @@ RIGHT: tuple[Page, ...] = (
         "δa_j = U_jk (1 - b_k²) δb_k",
         "δV_kl = b_k δc_l / cosh(V_ml b_m)²",
     ),
+    # ------------------------------------------------------------- what needs a second look
+    page(
+        "elu by min",
+        "a_i = elu(z_i)",
+        "δz_i = δa_i min(1, exp(z_i))",
+        "δz_i = δa_i (1 + min(a_i, 0))",
+        "δz_i = δa_i exp(min(z_i, 0))",
+    ),
+    page("sine by a quarter turn", "a_i = sin(z_i)", "δz_i = δa_i sin(z_i + π / 2)", "δz_i = δa_i sin(π / 2 - z_i)"),
+    page(
+        "squared hinge",
+        "E = 1/2 Σ_b relu(1 - y_b s_b)²",
+        "δs_b = -y_b max(0, 1 - y_b s_b)",
+        "δs_b = y_b (y_b s_b - 1) [y_b s_b < 1]",
+    ),
+    page(
+        "squared hinge of a linear score",
+        "E = 1/2 Σ_b relu(1 - y_b Σ_i w_i x_bi)²",
+        "δw_i = -Σ_b x_bi y_b max(0, 1 - y_b Σ_j w_j x_bj)",
+    ),
+    page(
+        "label smoothing",
+        "q_bc = (1 - ε) [y_b = c] + ε / dim(s, 1); E = -q_bc logsoftmax_c(s_bc)",
+        "δs_bc = softmax_c(s_bc) - q_bc",
+        "δs_bc = softmax_c(s_bc) - (1 - ε) [y_b = c] - ε / dim(c)",
+    ),
+    page(
+        "a learnable power",
+        "y_i = x_i^{a}",
+        "δa = δy_i y_i log(x_i)",
+        "δx_i = a δy_i y_i / x_i",
+    ),
+    page(
+        "Box-Cox",
+        "y_i = (x_i^{λ} - 1) / λ",
+        "δx_i = δy_i x_i^{λ - 1}",
+        "δλ = Σ_i δy_i (x_i^{λ} log(x_i) - y_i) / λ",
+        "δλ = Σ_i δy_i (λ x_i^{λ} log(x_i) - x_i^{λ} + 1) / λ²",
+    ),
+    page(
+        "adjoint that cancels",
+        "m = max_i(z_i); e_i = exp(z_i - m); s = Σ_i e_i; p_i = e_i / s",
+        "δm = 0",
+        "δz_i = p_i (δp_i - Σ_j p_j δp_j)",
+        "δe_i = (δp_i - Σ_j p_j δp_j) / s",
+    ),
+    page(
+        "planar flow",
+        "h = w_i x_i + b; y_i = x_i + u_i tanh(h); J = log(abs(1 + (1 - tanh(h)²) u_i w_i))",
+        "δu_i = δy_i tanh(h) + δJ (1 - tanh(h)²) w_i / (1 + (1 - tanh(h)²) u_j w_j)",
+    ),
 )
 
+BLOCK = page(
+    "transformer block",
+    """m_t = mean_d(x_td); r_t = rsqrt(mean_d((x_td - m_t)²) + 1e-5); n_td = (x_td - m_t) r_t
+    q_tk = n_td A_dk; k_uk = n_ud B_dk; v_ue = n_ud C_de
+    s_tu = q_tk k_uk / sqrt(dim(k)); w_tu = [t ≥ u] exp(s_tu); p_tu = w_tu / Σ_v w_tv; o_te = p_tu v_ue
+    y_td = x_td + o_te O_ed; z_tj = y_td W_dj; h_tj = gelu(z_tj); f_td = y_td + h_tj V_jd""",
+    "δs_tu = p_tu (δp_tu - Σ_v p_tv δp_tv)",
+    "δs_tu = p_tu (v_ue δo_te - δo_te o_te)",
+    "δq_tk = p_tu (v_ue δo_te - δo_te o_te) k_uk / sqrt(dim(k))",
+    "δx_td = δy_td + r_t (δn_td - mean_e(δn_te) - n_td mean_e(n_te δn_te))",
+)
+"""Large: whatever is not needed for a proof had better not be put in."""
 
 CORPUS: tuple[Page, ...] = (
     page("dense", "y_bo = x_bi W_io + b_o", "δx_bi = δy_bo W_io", "δW_io = x_bi δy_bo", "δb_o = Σ_b δy_bo"),

@@ -20,7 +20,7 @@ from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Sum, 
 from tensorprop.core.walk import freshen, postorder, transform
 from tensorprop.layers.layer import Layer, counts, seed_of
 from tensorprop.text import parse, parse_expression
-from tests.check.right_rules import CORPUS, RIGHT, Page
+from tests.check.right_rules import BLOCK, CORPUS, RIGHT, Page
 
 PAGES = (*RIGHT, *CORPUS)
 
@@ -64,15 +64,15 @@ def test_the_table_is_long_enough() -> None:
     assert len({rule for page in PAGES for rule in page.rules}) >= 300
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", (*PAGES, BLOCK), ids=lambda page: page.name)
 def test_right_rules_are_proved(page: Page) -> None:
     for rule, case in cases_of(page):
-        begun = time.perf_counter()
+        begun = time.process_time()
         found = case.decide()
         assert found.status == "proved", f"{rule}\n{found}\nderived: {case.derived}"
         assert found.probability < 1e-20 and found.how
         assert proves(case.rule, case.derived, case.definitions, case.laws)
-        assert time.perf_counter() - begun < 4, rule  # half a second at most, twice, on a machine that is busy
+        assert time.process_time() - begun < 4, rule  # half a second at most, twice, on a machine that is busy
 
 
 @pytest.mark.parametrize("page", PAGES[::2], ids=lambda page: page.name)
@@ -89,9 +89,9 @@ def test_every_rule_of_the_library_is_proved_in_a_second(name: str) -> None:
     if not (isinstance(kind, type) and issubclass(kind, Layer) and kind is not Layer):
         return
     for case in cases(kind()):
-        begun = time.perf_counter()
+        begun = time.process_time()
         assert case.decide().proved, str(case.rule)
-        assert time.perf_counter() - begun < 1
+        assert time.process_time() - begun < 1
 
 
 # --------------------------------------------------------------------------- wrong ones
@@ -132,12 +132,15 @@ def swap(value: Expr, old: Expr, new: Expr) -> Expr:
     return transform(value, lambda n: new if n is old else n)
 
 
-def test_wrong_rules_are_never_proved() -> None:
+@pytest.mark.parametrize(
+    "pages, least", [(PAGES[::4], 100), pytest.param(PAGES, 300, marks=pytest.mark.campaign)], ids=["some", "all"]
+)
+def test_wrong_rules_are_never_proved(pages: tuple[Page, ...], least: int) -> None:
     """Where a slip changes the numbers, it is not proved; where it is proved, the numbers are the same."""
     rng = random.Random(11)
     refused: dict[str, int] = {}
     harmless = 0
-    for page in PAGES:
+    for page in pages:
         rule = rng.choice(page.rules)
         for case in cases(Layer(page.forward, rule, given=page.given)):
             for slip, value in edits(case.rule.value, rng):
@@ -151,8 +154,9 @@ def test_wrong_rules_are_never_proved() -> None:
                 assert slip not in ("sign", "factor", "twice"), f"{rule}: {slip} is called right: {found}"
                 one = equation(case.rule.target, value)
                 assert decide(one, case.rule, case.definitions, case.laws).status != "refuted", f"{rule}: {slip}"
-    assert sum(refused.values()) >= 300, refused
-    assert min(refused.get(slip, 0) for slip in ("sign", "factor", "transposed", "term left out", "argument")) >= 10
+    assert sum(refused.values()) >= least, refused
+    named = ("sign", "factor", "transposed", "term left out", "argument")
+    assert min(refused.get(slip, 0) for slip in named) >= least // 30
     assert harmless <= 0.05 * sum(refused.values()), harmless
 
 
@@ -188,6 +192,13 @@ WRONG = [
     ("y_bi = x_bi mean_k(x_bk)", "δx_bi = δy_bi mean_k(x_bk) + x_bk δy_bk / 3"),
     ("E = x_i A_ij x_j", "δx_k = 2 A_ki x_i"),
     ("y_i = sqrt(x_i²)", "δx_i = δy_i"),
+    ("y_i = x_i w_i", "δx_i = w_i δy_i [i ≠ 7]"),
+    ("y_i = x_i w_i", "δx_i = w_i δy_i [i < 40]"),
+    ("z_bj = a_bi W_ij", "δW_ij = Σ_b [b ≤ 9] a_bi δz_bj"),
+    ("x_td = E[tok_t, d]", "δE_vd = Σ_t [tok_t = v] [v ≠ 5] δx_td"),
+    ("y_t = Σ_u [t ≥ u] x_u", "δx_u = Σ_t [t ≥ u] [t ≤ u + 20] δy_t"),
+    ("y_i = elu(x_i)", "δx_i = δy_i min(2, exp(x_i))"),
+    ("y_i = sin(x_i)", "δx_i = δy_i sin(x_i + π)"),
     ("y_i = sqrt(x_i) sqrt(x_i)", "δx_i = 1/2 δy_i"),
     ("E = -mean_b(logsoftmax_c(s_bc) [y_b = c])", "δs_bc = softmax_c(s_bc) - [y_b = c]"),
     ("E = -mean_b(y_bc logsoftmax_c(s_bc))", "δs_bc = (softmax_c(s_bc) - y_bc) / dim(b)"),  # only where Σ_c y_bc = 1
@@ -235,7 +246,8 @@ def test_a_decision_says_how() -> None:
 
     (one,), (other,) = parse("y_i = arcsin(x_i) + arccos(x_i)"), parse("y_i = π / 2 + x_i - x_i")
     found = decide(one, other)
-    assert found.status == "open" and found.samples == 3 and str(found).endswith("equal on 3 samples, not proved")
+    assert found.status == "open" and found.samples >= 3
+    assert str(found).endswith(f"equal on {found.samples} samples, not proved")
     assert decide(one, other, numbers=False).status == "open"
 
 

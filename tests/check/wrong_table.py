@@ -369,3 +369,80 @@ HUMAN: tuple[tuple[Wrong, str], ...] = tuple(
         ("y_i = a_i^3", "δa_i = 2 a_i^2 δy_i", "factor", "2/3"),
     )
 )
+
+NORM = "m_b = mean_i(x_bi); c_bi = x_bi - m_b; v_b = mean_i(c_bi^2); r_b = 1/sqrt(v_b + 0.001); n_bi = c_bi r_b"
+UNIT = "n = sqrt(x_i x_i); y_i = x_i / n"
+
+FARTHER: tuple[tuple[Wrong, str], ...] = tuple(
+    (Wrong(forward, rule, fault, given), words)
+    for forward, rule, fault, words, given in (
+        # one line for what the derived rule does in several
+        (
+            NORM,
+            "δx_bi = r_b (δn_bi - mean_j(δn_bj) - mean_j(n_bj δn_bj))",
+            "missing factor",
+            "the factor n_bi is missing",
+            "",
+        ),
+        (NORM, "δx_bi = δn_bi - mean_j(δn_bj) - n_bi mean_j(n_bj δn_bj)", "missing factor", "r_b is missing", ""),
+        (NORM, "δc_bi = δn_bi r_b + 2 c_bi δv_b", "mean", "the mean's 1/dim(i) is missing", ""),
+        (UNIT, "δx_i = (δy_i - y_i Σ_j y_j) / n", "missing factor", "the factor δy_j is missing", ""),
+        # a sum along the wrong axis, letters exchanged between two factors
+        (UNIT, "δx_i = (δy_i - y_j y_j δy_i) / n", "index", "belongs", ""),
+        ("E = Σ_b logsumexp_k(z_bk)", "δz_bk = exp(z_bk) / Σ_c exp(z_ck)", "index", "over the wrong index", ""),
+        (
+            "p_tu = softmax_u(s_tu)",
+            "δs_tu = p_tu (δp_tu - Σ_w p_wu δp_wu)",
+            "index",
+            "Σ_w p_wu δp_wu stands where Σ_w p_tw δp_tw belongs",
+            "",
+        ),
+        # what stands there is kept in sight
+        ("h_j = relu(z_j)", "δz_j = δh_j [h_j ≥ 0]", "relation", "[h_j ≥ 0] stands where", ""),
+        ("z_j = W_ji a_i; h_j = f(z_j)", "δa_i = W_ji f′(a_i) δh_j", "argument", "f′ is taken at a_i, not at z_j", ""),
+        ("h_j = o_j tanh(c_j)", "δc_j = δh_j o_j (1 - c_j^2)", "function", "c_j stands where tanh(c_j) belongs", ""),
+        (
+            "y_i = W_ij x_j + V_ij x_j",
+            "δx_j = W_ij δy_i - V_ij δy_i",
+            "sign",
+            "the sign of Σ_i V_ij δy_i is wrong: +",
+            "",
+        ),
+        ("E = Σ_b softplus(s_b)", "δs_b = σ(-s_b)", "sign", "the sign of s_b is wrong", ""),
+        (
+            "E = -Σ_i logsoftmax_j(s_ij)[i]",
+            "δs_ij = softmax_j(s_ij) - 1",
+            "missing factor",
+            "is missing",
+            "",
+        ),
+        (
+            "p_t = softmax_t(s_t)",
+            "g = p_t δp_t; δs_t = p_t (δp_t - g p_t)",
+            "extra factor",
+            "the factor p_t is one too many",
+            "",
+        ),
+        ("E = 1/2 x_i A_ij x_j", "δx_i = (A_ij + A_ji) x_j", "factor", "2", ""),
+        ("E = x_i A_ij x_j - b_i x_i", "δx_i = 2 (A_ij + A_ji) x_j - b_i", "factor", "the terms", ""),
+        # subscripts that are shifted or picked
+        ("y_to = w_ocs x[t+s, c] m_t", "δw_ocs = -x[t+s, c] m_t δy_to", "sign", "the sign is wrong", ""),
+        (
+            "E = -1/dim(b) Σ_b logsoftmax_k(z_bk)[y_b]",
+            "δz_bk = softmax_k(z_bk) - [k = y_b]",
+            "mean",
+            "the mean's 1/dim(b) is missing",
+            "",
+        ),
+        # nobody has said it
+        ("p_bk = softmax_k(z_bk); E = -Σ_bk t_bk log(p_bk)", "δz_bk = p_bk - t_bk", "given", "Σ_k t_bk = 1", ""),
+        (
+            "p_bk = softmax_k(z_bk); E = -Σ_bk t_bk log(p_bk)",
+            "δz_bk = t_bk - p_bk",
+            "sign",
+            "should be negated",
+            "Σ_k t_bk = 1",
+        ),
+    )
+)
+"""What was farther to seek: rules in one line, sums along a wrong axis, shifts, what is not given."""

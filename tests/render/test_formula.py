@@ -400,9 +400,9 @@ def test_too_many_factors_fall_back():
 
 
 def _seconds(s: System) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     assert render(s, Convention()).kind == "matrix"
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 # --------------------------------------------------------------------------- code
@@ -438,10 +438,10 @@ def test_the_code_runs_and_gives_the_numbers(text):
 
 def test_a_long_sum_is_quick():
     text = " + ".join(f"A{n}_ij x_j" for n in range(40))
-    start = time.perf_counter()
+    start = time.process_time()
     assert str(formula(f"y_i = {text}")).endswith("A39)x")
     assert str(formula(f"y_i = {text} + B_ij x_j")).endswith("+ Bx")
-    assert time.perf_counter() - start < 4
+    assert time.process_time() - start < 4
 
 
 @pytest.mark.parametrize("names", ["X Y", "X, Y", ["X", "Y"], ("X", "Y")])
