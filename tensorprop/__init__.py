@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from tensorprop.check.derivation import explain
     from tensorprop.check.formula import formula
     from tensorprop.layers import Dense, Layer, chain
-    from tensorprop.run import compile, from_jax, jax_function, plan, value_and_grad
+    from tensorprop.rule.jax_function import jax_function
+    from tensorprop.run import compile, plan, value_and_grad
     from tensorprop.text import parse, parse_einsum, show
+    from tensorprop.trace.primitives import from_jax
 
 __all__ = [
     "Dense",
@@ -60,7 +62,9 @@ _HOMES = {
     "tensorprop.text": ("parse", "parse_einsum", "show"),
     "tensorprop.calculus": ("adjoint", "batch", "derive", "simplify"),
     "tensorprop.layers": ("Dense", "Layer", "chain"),
-    "tensorprop.run": ("compile", "from_jax", "jax_function", "plan", "value_and_grad"),
+    "tensorprop.run": ("compile", "plan", "value_and_grad"),
+    "tensorprop.rule.jax_function": ("jax_function",),
+    "tensorprop.trace.primitives": ("from_jax",),
     "tensorprop.check": ("assert_rule", "check", "equivalent"),
     "tensorprop.check.derivation": ("explain",),
     "tensorprop.check.formula": ("formula",),

@@ -164,7 +164,7 @@ def answer(r: Request) -> str:
             return "\n\n".join(f"$${line}$$" for line in formula(r.text.strip(), **options).latex.split("\n") if line)  # pyright: ignore[reportArgumentType]
         case "explain":
             from tensorprop.check.derivation import explain
-            from tensorprop.render.derivation_page import markdown
+            from tensorprop.render.derivation.page import markdown
 
             options = dict(r.only("wrt", "of", "detail", "attempt", "layout", "samples", "level"))
             level = int(options.pop("level", "3"))
@@ -172,8 +172,8 @@ def answer(r: Request) -> str:
             names = wrt.split(",") if wrt else None
             return markdown(explain(r.text, names, **options), level)  # pyright: ignore[reportArgumentType]
         case "equations":
-            from tensorprop.render.derivation_index import LATEX
-            from tensorprop.render.derivation_steps import axes_of
+            from tensorprop.render.derivation.notation import LATEX
+            from tensorprop.render.derivation.passage import axes_of
             from tensorprop.text import parse
 
             r.only()

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import overload
 
+from tensorprop.calculus.laws import SIMPLIFY
 from tensorprop.calculus.rewrite import rewrite
-from tensorprop.calculus.rules import SIMPLIFY
 from tensorprop.core.equation import Equation, System, equation, primal_axes, system
 from tensorprop.core.expr import Expr
 from tensorprop.text.source import as_system

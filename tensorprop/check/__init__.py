@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tensorprop.check.function import assert_rule, check_function
+    from tensorprop.check.prove.decide import equivalent
     from tensorprop.check.report import Finding, Report, Verdict
-    from tensorprop.check.symbolic import equivalent
-    from tensorprop.check.verify import check
+    from tensorprop.check.rules import check
 
 __all__ = ["Finding", "Report", "Verdict", "assert_rule", "check", "check_function", "equivalent"]
 
@@ -21,9 +21,9 @@ _HOME = {
     "Report": "report",
     "Verdict": "report",
     "assert_rule": "function",
-    "check": "verify",
+    "check": "rules",
     "check_function": "function",
-    "equivalent": "symbolic",
+    "equivalent": "prove.decide",
 }
 
 

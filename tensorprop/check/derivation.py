@@ -12,8 +12,8 @@ from typing import Literal
 from tensorprop.check.formula import formula
 from tensorprop.core.equation import Equation, System
 from tensorprop.layers import Layer, as_layer
-from tensorprop.render.derivation import Derivation
-from tensorprop.render.derivation import explain as derivation
+from tensorprop.render.derivation.derivation import Derivation
+from tensorprop.render.derivation.derivation import explain as derivation
 
 __all__ = ["explain"]
 

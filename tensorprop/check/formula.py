@@ -22,11 +22,11 @@ from tensorprop.core.names import FUNCTION_ARITY, MATRIX_OPS
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import TensorpropError, UsageError
-from tensorprop.render import mathtree as m
+from tensorprop.render import trees as m
 from tensorprop.render.formula import Formula, render
 from tensorprop.render.layout import Convention
-from tensorprop.render.mathtree import Tree
-from tensorprop.render.matrix import Line
+from tensorprop.render.matrices.convert import Line
+from tensorprop.render.trees import Tree
 from tensorprop.run.functions import NUMPY, NUMPY_REDUCE
 from tensorprop.run.reference import evaluate
 from tensorprop.text import parse, parse_einsum

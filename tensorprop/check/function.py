@@ -19,9 +19,9 @@ from typing import Any, cast
 import numpy as np
 
 from tensorprop.calculus import adjoint
-from tensorprop.check.numeric import Oracle, double_precision, weigh
+from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
+from tensorprop.check.numbers.naive import Oracle, double_precision, weigh
 from tensorprop.check.report import Diagnosis, Finding, Report, Verdict
-from tensorprop.check.sample import KINDS, arrays, letter_sizes, shapes
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Call, Index, Reduce, Sum
 from tensorprop.core.names import FUNCTION_ARITY
@@ -31,8 +31,8 @@ from tensorprop.errors import TensorpropError, UnknownName, Unsupported, UsageEr
 from tensorprop.layers.layer import Layer, as_layer, counts, names_in, seed_of
 from tensorprop.run import compile as compiled
 from tensorprop.run import extents
-from tensorprop.run.jax_probe import Probe, dtype_of, eps, is_real
 from tensorprop.text import locate
+from tensorprop.trace.probe import Probe, dtype_of, eps, is_real
 
 __all__ = ["OPTIONS", "FunctionReport", "assert_rule", "check_function"]
 
@@ -120,7 +120,7 @@ def assert_rule(x: Any, **options: Any) -> None:
     >>> assert_rule("z_j = a_i W_ij; δa_i = W_ij δz_j; δW_ij = a_i δz_j")
     """
     __tracebackhide__ = True
-    from tensorprop.check.verify import check
+    from tensorprop.check.rules import check
 
     report = check(x, **options)
     if not report.ok:
@@ -693,7 +693,7 @@ def _constant(values: Sequence[float]) -> str | None:
 
 def _searched(rule: Equation, t: _Trial, s: System) -> Diagnosis | None:
     """The slip in the derived rule that gives these numbers; the seed of a single number is taken out of them."""
-    from tensorprop.check.diagnose import diagnose_values
+    from tensorprop.check.slips.search import diagnose_values
 
     truth, got, seed = {**t.given, **t.truth}, t.got[rule.name], seed_of(s)
     if seed is not None:

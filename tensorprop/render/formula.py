@@ -13,10 +13,11 @@ from typing import Literal
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Index, Mul, Sum, Tensor
 from tensorprop.core.walk import tensors_of
-from tensorprop.render import index, latex, numpy, typst, unicode
-from tensorprop.render import mathtree as m
+from tensorprop.render import code as numpy
+from tensorprop.render import index, latex, typst, unicode
+from tensorprop.render import trees as m
 from tensorprop.render.layout import Convention
-from tensorprop.render.matrix import Line, lines
+from tensorprop.render.matrices.convert import Line, lines
 from tensorprop.render.names import Style
 
 __all__ = ["Formula", "as_latex", "render"]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import singledispatch
 
-from tensorprop.render import mathtree as m
-from tensorprop.render.mathtree import ATOM, HADAMARD, POSTFIX, PRODUCT, Tree, coefficient, level, scaled
+from tensorprop.render import trees as m
 from tensorprop.render.names import GREEK, Adjoint, Derivative, Plain, Style, spelled
+from tensorprop.render.trees import ATOM, HADAMARD, POSTFIX, PRODUCT, Tree, coefficient, level, scaled
 from tensorprop.render.unicode import along, figures
 
 __all__ = ["BUILT_IN", "RELATIONS", "base_name", "function", "name", "number", "show", "words"]

@@ -12,7 +12,7 @@ from typing import Literal
 
 from tensorprop.core.equation import primal_axes
 from tensorprop.core.expr import Tensor
-from tensorprop.render.mathtree import Kind
+from tensorprop.render.trees import Kind
 
 __all__ = ["Convention"]
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from functools import singledispatch
 
-from tensorprop.render import mathtree as m
-from tensorprop.render.mathtree import ATOM, HADAMARD, POSTFIX, PRODUCT, Tree, coefficient, level, scaled
+from tensorprop.render import trees as m
 from tensorprop.render.names import Adjoint, Derivative, Plain, Style, spelled
+from tensorprop.render.trees import ATOM, HADAMARD, POSTFIX, PRODUCT, Tree, coefficient, level, scaled
 from tensorprop.render.unicode import along, figures
 
 __all__ = ["base_name", "function", "name", "show"]

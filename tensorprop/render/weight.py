@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from tensorprop.render import mathtree as m
-from tensorprop.render.mathtree import Tree, level
-from tensorprop.render.products import diag_cost
+from tensorprop.render import trees as m
+from tensorprop.render.matrices.products import diag_cost
+from tensorprop.render.trees import Tree, level
 
 __all__ = ["polished", "transposes", "weight"]
 

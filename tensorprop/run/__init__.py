@@ -10,19 +10,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tensorprop.run.api import compile, value_and_grad
     from tensorprop.run.extents import extents
-    from tensorprop.run.jax_read import from_jax
     from tensorprop.run.plan import plan
     from tensorprop.run.reference import evaluate
-    from tensorprop.run.rules import jax_function
 
-__all__ = ["compile", "evaluate", "extents", "from_jax", "jax_function", "plan", "value_and_grad"]
+__all__ = ["compile", "evaluate", "extents", "plan", "value_and_grad"]
 
 _HOME = {
     "compile": "api",
     "evaluate": "reference",
     "extents": "extents",
-    "from_jax": "jax_read",
-    "jax_function": "rules",
     "plan": "plan",
     "value_and_grad": "api",
 }

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import tensorprop as tp
-from tensorprop.run import jax_function
+from tensorprop import jax_function
 
 LAYERS = """
     z1_bi = x_bp W1_pi + b1_i;  a1_bi = {f}(z1_bi)

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-import tensorprop.calculus.rules as rules
+import tensorprop.calculus.laws as rules
 from tensorprop.calculus.rewrite import LAWS, Law, rewrite
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.core.build import add

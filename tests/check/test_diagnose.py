@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import tensorprop as tp
-from tensorprop.check.diagnose import diagnose, diagnose_values, smallest
 from tensorprop.check.report import Diagnosis, Finding, marked
+from tensorprop.check.slips.search import diagnose, diagnose_values, smallest
 from tests.check.wrong_table import FARTHER, HUMAN, NAMES, NORM, OTHERS, Wrong, right, seeded
 
 DENSE = "z_bj = a_bi W_ij + b_j"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tensorprop as tp
+from tensorprop import jax_function
 from tensorprop.check.function import assert_rule, check_function
 from tensorprop.core.equation import System
 from tensorprop.core.expr import Index
@@ -19,7 +20,6 @@ from tensorprop.core.walk import tensors_of
 from tensorprop.errors import UnknownName, Unsupported, UsageError
 from tensorprop.layers import Dense, Gelu, LabelCrossEntropy, SoftmaxCrossEntropy, Tanh
 from tensorprop.layers.layer import as_layer
-from tensorprop.run import jax_function
 
 DENSE = "z_bj = a_bi W_ij + b_j"
 SMALL: Any = {"sizes": {"b": 2, "i": 3, "j": 4}, "seeds": (0,)}

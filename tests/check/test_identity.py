@@ -7,9 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tensorprop.check.identity import _fields, _is_prime, identical
-from tensorprop.check.laws import COMPOSED, RELATIONS, UNFOLDED, Law, settled, unfolded
-from tensorprop.check.symbolic import decide
+from tensorprop.check.prove.decide import decide
+from tensorprop.check.prove.identity import _fields, _is_prime, identical
+from tensorprop.check.prove.unfold import COMPOSED, RELATIONS, UNFOLDED, Law, settled, unfolded
 from tensorprop.core.build import add, call, mul, number, tensor
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import equation, system

@@ -12,7 +12,7 @@ import pytest
 
 import tensorprop as tp
 import tensorprop.layers as library
-from tensorprop.check.symbolic import Decision, Laws, decide, proves
+from tensorprop.check.prove.decide import Decision, Laws, decide, proves
 from tensorprop.core.build import add, bracket, mul, negate, number, power
 from tensorprop.core.canon import canonical, same
 from tensorprop.core.equation import Equation, equation, system

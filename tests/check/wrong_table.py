@@ -15,8 +15,8 @@ import numpy as np
 
 import tensorprop as tp
 from tensorprop import layers
-from tensorprop.check.numeric import evaluate
-from tensorprop.check.sample import KINDS, arrays, shapes
+from tensorprop.check.numbers.draw import KINDS, arrays, shapes
+from tensorprop.check.numbers.naive import evaluate
 from tensorprop.core.build import add, mul, number, power, remake, rename
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor

@@ -14,7 +14,7 @@ from tensorprop.check.derivation import explain
 from tensorprop.core.canon import same
 from tensorprop.errors import ParseError, UnknownName, UsageError
 from tensorprop.layers import Dense, LogSoftmax, Softmax, chain
-from tensorprop.render.derivation import Derivation
+from tensorprop.render.derivation.derivation import Derivation
 from tensorprop.text import parse_expression
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "derivations"

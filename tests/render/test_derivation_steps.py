@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from tensorprop.calculus import adjoint, derive
-from tensorprop.calculus.rules import one_point
+from tensorprop.calculus.laws import one_point
 from tensorprop.core.build import bracket, mul, sum_over, tensor
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Bracket, Index, Tensor
 from tensorprop.core.walk import postorder
-from tensorprop.render.derivation import LAWS_OF_CHANGE, Derivation, explain
-from tensorprop.render.derivation_steps import moves, one_axis
+from tensorprop.render.derivation.derivation import LAWS_OF_CHANGE, Derivation, explain
+from tensorprop.render.derivation.passage import moves, one_axis
 from tensorprop.run.reference import evaluate
 from tensorprop.text import parse
 

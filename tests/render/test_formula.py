@@ -354,7 +354,8 @@ def test_wrong_options_are_refused(bad):
 
 def test_a_wrong_formula_is_never_shown(monkeypatch):
     """The check can fail: with a search that forgets transposes, no formula comes out."""
-    from tensorprop.render import matrix, products
+    from tensorprop.render.matrices import convert as matrix
+    from tensorprop.render.matrices import products
 
     def forgets(f: products.Form) -> products.Form:
         return f

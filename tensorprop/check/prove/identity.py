@@ -1,6 +1,6 @@
 """Are two expressions equal? Both evaluated exactly, at random points of finite fields.
 
-In: two expressions whose functions are few (see ``check.laws``), and which axes are equally long. Out: whether they
+In: two expressions whose functions are few (see ``prove.unfold``), and which axes are equally long. Out: whether they
 agree, at how many points, and a bound on the chance that they agree and are not equal.
 
 A polynomial that is not zero has few zeros: of degree d it vanishes at a random point modulo a prime p with
@@ -35,7 +35,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorprop.check.laws import ODD, is_about_indices
+from tensorprop.check.prove.unfold import ODD, is_about_indices
 from tensorprop.core.build import add
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.ranges import Letters, Place

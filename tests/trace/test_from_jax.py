@@ -19,8 +19,8 @@ import tensorprop as tp
 from tensorprop.core.equation import System
 from tensorprop.errors import TensorpropError, UnknownRange, Unsupported, UsageError
 from tensorprop.run.api import compile, value_and_grad
-from tensorprop.run.jax_read import from_jax
 from tensorprop.text import parse, show
+from tensorprop.trace.primitives import from_jax
 
 F = jax.ShapeDtypeStruct
 LETTERS = "abcdefghijklmnpqtuv"

@@ -19,13 +19,12 @@ from tensorprop.core.names import MATRIX_OPS, NORMALISERS
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of, witness
 from tensorprop.errors import UnknownRange
-from tensorprop.render import mathtree as m
-from tensorprop.render.carry import prefixes, singles
+from tensorprop.render import trees as m
 from tensorprop.render.layout import Convention
-from tensorprop.render.line import Line, NoMatrix, are, count, joined, shown
-from tensorprop.render.mathtree import Tree, level, scaled
-from tensorprop.render.orders import mode_product, special
-from tensorprop.render.products import (
+from tensorprop.render.matrices.carry import prefixes, singles
+from tensorprop.render.matrices.line import Line, NoMatrix, are, count, joined, shown
+from tensorprop.render.matrices.orders import mode_product, special
+from tensorprop.render.matrices.products import (
     Form,
     Forms,
     Piece,
@@ -36,7 +35,8 @@ from tensorprop.render.products import (
     search,
     times,
 )
-from tensorprop.render.sums import collected
+from tensorprop.render.matrices.sums import collected
+from tensorprop.render.trees import Tree, level, scaled
 from tensorprop.render.weight import polished, transposes, weight
 
 __all__ = ["Line", "NoMatrix", "lines"]

@@ -2,7 +2,7 @@
 
 In: forward equations and backward rules. Out: a function of arrays that ``jax.grad`` differentiates by these rules, or
 ``jax.jvp`` by the derived tangents. What is decided here is which equations are worked out on the way forward, what is
-kept, and which on the way back; how JAX is told of it is in ``run.jax_rule``.
+kept, and which on the way back; how JAX is told of it is in ``rule.jax_rule``.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ class JaxFunction:
         self._run = self._installed()
 
     def _installed(self) -> Callable[[Arrays], Any]:
+        from tensorprop.rule.jax_rule import forward_rule, reverse_rule
         from tensorprop.run.jax import jit
-        from tensorprop.run.jax_rule import forward_rule, reverse_rule
 
         if self.forward:
             rule = forward_rule(self._value, self._push, self.outputs)
@@ -133,7 +133,7 @@ class JaxFunction:
         try:
             out = self._run(arrays)
         except (TypeError, ValueError, OverflowError) as error:
-            from tensorprop.run.jax_rule import is_forward_refusal
+            from tensorprop.rule.jax_rule import is_forward_refusal
 
             if isinstance(error, TypeError) and is_forward_refusal(error):
                 raise UsageError(
@@ -162,7 +162,7 @@ class JaxFunction:
 
     def _real(self, arrays: Arrays, out: tuple[Array, ...]) -> tuple[Array, ...]:
         """Whole numbers as real ones, where a rule hands their cotangent on: ``y_i = [x_i > 0]; δx_i = δy_i``."""
-        from tensorprop.run.jax_rule import as_real
+        from tensorprop.rule.jax_rule import as_real
 
         return tuple(
             as_real(o, [arrays[x] for x in self._owed.get(n, ())]) for n, o in zip(self.outputs, out, strict=False)

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
 from tensorprop.core.expr import Dim
-from tensorprop.render.mathtree import (
+from tensorprop.render.trees import (
     HADAMARD,
     POSTFIX,
     PRODUCT,

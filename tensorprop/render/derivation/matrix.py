@@ -11,9 +11,9 @@ from typing import NamedTuple
 from tensorprop.core.equation import Equation, system
 from tensorprop.render import latex, unicode
 from tensorprop.render.layout import Convention
-from tensorprop.render.mathtree import Tree
-from tensorprop.render.matrix import lines
+from tensorprop.render.matrices.convert import lines
 from tensorprop.render.names import Style
+from tensorprop.render.trees import Tree
 
 __all__ = ["Shown", "matrix"]
 

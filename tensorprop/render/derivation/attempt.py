@@ -52,12 +52,12 @@ from tensorprop.errors import (
     UnknownName,
     near,
 )
-from tensorprop.render.derivation_index import LATEX, UNICODE
-from tensorprop.render.derivation_matrix import Shown, matrix
-from tensorprop.render.derivation_steps import axes_of
+from tensorprop.render.derivation.matrix import Shown, matrix
+from tensorprop.render.derivation.notation import LATEX, UNICODE
+from tensorprop.render.derivation.passage import axes_of
+from tensorprop.render.derivation.reasons import patterns
+from tensorprop.render.derivation.sentences import Math, Sentence, entry, letter, letters, listed, say, whole
 from tensorprop.render.layout import Convention
-from tensorprop.render.reasons import patterns
-from tensorprop.render.sentences import Math, Sentence, entry, letter, letters, listed, say, whole
 
 __all__ = ["Verdict", "judge"]
 

@@ -12,9 +12,9 @@ from fractions import Fraction
 from functools import singledispatch
 
 from tensorprop.core.expr import Dim
-from tensorprop.render import mathtree as m
-from tensorprop.render.mathtree import Kind, Tree, coefficient, scaled
+from tensorprop.render import trees as m
 from tensorprop.render.names import Adjoint, Derivative, Plain, spelled
+from tensorprop.render.trees import Kind, Tree, coefficient, scaled
 
 __all__ = ["Dialect", "code", "identifier"]
 

@@ -2,7 +2,7 @@
 
 In: a function of arrays and example arguments. Out: a System. What is decided here is what a primitive of JAX means as
 an expression with indices; in how many equations that is written, and with which names and letters, is the business of
-``run.readable``. This file executes nothing: it sees shapes, and no array but the constants of the function.
+``trace.readable``. This file executes nothing: it sees shapes, and no array but the constants of the function.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from tensorprop.core.build import ONE, ZERO, bracket, call, mul, negate, power, 
 from tensorprop.core.equation import System
 from tensorprop.core.expr import Bracket, Expr, Index, Number, Tensor
 from tensorprop.errors import Unsupported, UsageError
-from tensorprop.run.page import INF, NO_POSITIONS, OTHER, TWO, Axis, Page, Value
-from tensorprop.run.readable import FINITE, NOT_A_NUMBER, STOP, bare, readable, valid_name
+from tensorprop.trace.readable import FINITE, NOT_A_NUMBER, STOP, bare, readable, valid_name
+from tensorprop.trace.recognise import INF, NO_POSITIONS, OTHER, TWO, Axis, Page, Value
 
 __all__ = ["from_jax"]
 

@@ -21,14 +21,14 @@ from tensorprop.core.equation import Equation, System, equation
 from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import UsageError
-from tensorprop.render import derivation_page as page
-from tensorprop.render.derivation_attempt import Verdict, judge
-from tensorprop.render.derivation_index import LATEX, UNICODE, Notation
-from tensorprop.render.derivation_matrix import Shown, matrix
-from tensorprop.render.derivation_steps import Local, Passage, axes_of, one_axis, passage
+from tensorprop.render.derivation import page
+from tensorprop.render.derivation.attempt import Verdict, judge
+from tensorprop.render.derivation.matrix import Shown, matrix
+from tensorprop.render.derivation.notation import LATEX, UNICODE, Notation
+from tensorprop.render.derivation.passage import Local, Passage, axes_of, one_axis, passage
+from tensorprop.render.derivation.reasons import Reason, dimensions, reasons
+from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, letter, letters, listed, say, whole
 from tensorprop.render.layout import Convention
-from tensorprop.render.reasons import Reason, dimensions, reasons
-from tensorprop.render.sentences import Math, Sentence, entry, join, letter, letters, listed, say, whole
 from tensorprop.text import parse_expression
 from tensorprop.text.source import as_system
 

@@ -34,7 +34,7 @@ from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, R
 from tensorprop.core.pattern import Patterns
 from tensorprop.errors import Unsupported
 from tensorprop.run.functions import NUMPY
-from tensorprop.run.readable import (
+from tensorprop.trace.readable import (
     FINITE,
     INFINITY,
     NOT_A_NUMBER,

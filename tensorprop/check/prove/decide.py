@@ -1,8 +1,8 @@
 """Are two right sides equal for arrays of all sizes? Proved, refuted with a counterexample, or left open.
 
 In: expressions, Systems or text. Out: a `Decision`. Three judges, the cheapest first: canonical forms, which are one
-object where two expressions are equal as sums of products; the same after the laws of functions (``check.laws``); exact
-evaluation at random points of finite fields (``check.identity``). Then numbers, which can refute, and prove nothing.
+object where two expressions are equal as sums of products; the same after the laws of functions (``unfold``); exact
+evaluation at random points of finite fields (``identity``). Then numbers, which can refute, and prove nothing.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from tensorprop.check.identity import Tested, identical
-from tensorprop.check.laws import settled, unfolded
-from tensorprop.check.sample import KINDS, arrays, shapes
+from tensorprop.check.numbers.draw import KINDS, arrays, shapes
+from tensorprop.check.prove.identity import Tested, identical
+from tensorprop.check.prove.unfold import settled, unfolded
 from tensorprop.core.build import ONE, add, bracket, call, mul, power, remake, substitute, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, System, equation, system
@@ -421,7 +421,7 @@ def _paired(ours: dict[str, Equation], theirs: dict[str, Equation]) -> list[tupl
 
 def _by_numbers(a: Equation, b: Equation, laws: Laws) -> Decision:
     """Refuted where a sample tells two right sides apart, else open."""
-    from tensorprop.check.numeric import first_wrong, weigh  # it imports JAX, which a proof does without
+    from tensorprop.check.numbers.naive import first_wrong, weigh  # it imports JAX, which a proof does without
 
     samples = entries = 0
     both = system([equation(a.target, add(a.value, b.value))])  # so that shapes are drawn that fit the two

@@ -22,11 +22,11 @@ import numpy as np
 from tensorprop.calculus import adjoint
 from tensorprop.calculus.functions import slope
 from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.check.edits import Edit, Names, edits, terms_of
-from tensorprop.check.numeric import Evaluation, double_precision, evaluate
+from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
+from tensorprop.check.numbers.naive import Evaluation, double_precision, evaluate
+from tensorprop.check.prove.decide import Laws, proves
 from tensorprop.check.report import Counterexample, Diagnosis
-from tensorprop.check.sample import KINDS, arrays, letter_sizes, shapes
-from tensorprop.check.symbolic import Laws, proves
+from tensorprop.check.slips.edits import Edit, Names, edits, terms_of
 from tensorprop.core.build import (
     MINUS_ONE,
     ONE,

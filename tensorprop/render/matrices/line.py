@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Tensor
-from tensorprop.render.mathtree import Tree
+from tensorprop.render.trees import Tree
 
 __all__ = ["Line", "NoMatrix", "are", "count", "joined", "shown"]
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Mul, Sum, Tensor
-from tensorprop.render import mathtree as m
-from tensorprop.render.line import Line
-from tensorprop.render.mathtree import Kind, Tree
+from tensorprop.render import trees as m
+from tensorprop.render.matrices.line import Line
+from tensorprop.render.trees import Kind, Tree
 
 __all__ = ["mode_product", "special"]
 

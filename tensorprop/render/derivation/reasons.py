@@ -19,18 +19,29 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from tensorprop.calculus.adjoint import adjoint_name
-from tensorprop.calculus.rules import factors, split
+from tensorprop.calculus.laws import factors, split
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.core.build import add, mul
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, equation
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.walk import postorder
-from tensorprop.render import mathtree as m
-from tensorprop.render.derivation_index import LATEX, UNICODE
-from tensorprop.render.derivation_matrix import Shown
-from tensorprop.render.derivation_steps import Local, Passage
-from tensorprop.render.sentences import Math, Sentence, entry, join, letter, letters, listed, say, turned, whole
+from tensorprop.render import trees as m
+from tensorprop.render.derivation.matrix import Shown
+from tensorprop.render.derivation.notation import LATEX, UNICODE
+from tensorprop.render.derivation.passage import Local, Passage
+from tensorprop.render.derivation.sentences import (
+    Math,
+    Sentence,
+    entry,
+    join,
+    letter,
+    letters,
+    listed,
+    say,
+    turned,
+    whole,
+)
 
 __all__ = ["Pattern", "Reason", "dimensions", "patterns", "reasons"]
 

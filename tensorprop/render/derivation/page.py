@@ -13,11 +13,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tensorprop.core.equation import Equation
-from tensorprop.render.derivation_matrix import Shown
-from tensorprop.render.sentences import Math, Sentence, letter, letters, listed, say, whole
+from tensorprop.render.derivation.matrix import Shown
+from tensorprop.render.derivation.sentences import Math, Sentence, letter, letters, listed, say, whole
 
 if TYPE_CHECKING:
-    from tensorprop.render.derivation import Derivation, Part, Step
+    from tensorprop.render.derivation.derivation import Derivation, Part, Step
 
 __all__ = ["as_dict", "html", "latex", "markdown", "text"]
 

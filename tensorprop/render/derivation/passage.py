@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeGuard
 
 from tensorprop.calculus.adjoint import adjoint_name
-from tensorprop.calculus.pullback import pullback
-from tensorprop.calculus.rewrite import Law
-from tensorprop.calculus.rules import (
+from tensorprop.calculus.laws import (
     bracket_once,
     collect,
     common_factor,
@@ -24,6 +22,8 @@ from tensorprop.calculus.rules import (
     merge_powers,
     one_point,
 )
+from tensorprop.calculus.pullback import pullback
+from tensorprop.calculus.rewrite import Law
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, remake, rename, substitute, sum_over
 from tensorprop.core.canon import canonical, same
 from tensorprop.core.equation import Equation, System, equation

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from tensorprop.check.diagnose import diagnose
-from tensorprop.check.numeric import Oracle, Weighed, evaluate, first_wrong, weigh
+from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
+from tensorprop.check.numbers.naive import Oracle, Weighed, evaluate, first_wrong, weigh
+from tensorprop.check.prove.decide import Decision, Laws, decide
 from tensorprop.check.report import Finding, Report, Verdict
-from tensorprop.check.sample import KINDS, arrays, letter_sizes, shapes
-from tensorprop.check.symbolic import Decision, Laws, decide
+from tensorprop.check.slips.search import diagnose
 from tensorprop.core.build import ONE
 from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
-from tensorprop.render import mathtree as m
-from tensorprop.render.mathtree import Tree, coefficient, scaled
-from tensorprop.render.products import Form, turn
+from tensorprop.render import trees as m
+from tensorprop.render.matrices.products import Form, turn
+from tensorprop.render.trees import Tree, coefficient, scaled
 from tensorprop.render.weight import weight
 
 __all__ = ["collected"]

@@ -14,8 +14,8 @@ import pytest
 
 from tensorprop.errors import MissingInput, RankMismatch, SizeMismatch, TensorpropError, UnknownName, UsageError
 from tensorprop.layers import Dense, LabelCrossEntropy, Layer, Softmax, SoftmaxCrossEntropy, Tanh, chain
-from tensorprop.run import rules
-from tensorprop.run.rules import JaxFunction, jax_function
+from tensorprop.rule import jax_function as rules
+from tensorprop.rule.jax_function import JaxFunction, jax_function
 from tests.run.test_jax import near
 from tests.strategies import case_number
 

@@ -1,0 +1,1 @@
+"""Equal for arrays of all sizes? Canonical forms, the laws of functions, exact evaluation in finite fields."""

@@ -1,0 +1,1 @@
+"""Rules in JAX: a page of rules as a JAX function that differentiates by them."""
