@@ -35,7 +35,7 @@ ROOMS: dict[str, frozenset[str]] = {
 OUTSIDE: dict[str, tuple[str, ...]] = {
     "jax": ("run/jax", "rule/jax_rule.py", "trace/primitives.py", "trace/probe.py", "check/numbers/naive.py"),
     "numpy": ("run/", "rule/", "trace/", "check/"),
-    "opt_einsum": ("run/plan.py",),
+    "opt_einsum": ("run/path.py",),
     "click": ("cli",),
 }
 STANDARD = sys.stdlib_module_names

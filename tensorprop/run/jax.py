@@ -1,4 +1,4 @@
-"""The array operations of JAX, as :mod:`tensorprop.run.lower` asks for them.
+"""The array operations of JAX, as :mod:`tensorprop.run.values` asks for them.
 
 In: arrays or tracers, axes as numbers. Out: arrays or tracers. Each operation is what careful JAX code would write:
 dtypes are those of the arrays (Python's numbers take the dtype of what they meet), index values are int32, and a
@@ -35,7 +35,7 @@ _RELATIONS = {
 
 
 class JaxOperations:
-    """See :class:`tensorprop.run.lower.Operations`. ``dtype`` is that of arrays which are made of numbers alone."""
+    """See :class:`tensorprop.run.values.Operations`. ``dtype`` is that of arrays which are made of numbers alone."""
 
     def __init__(self, dtype: Any = None) -> None:
         self.dtype = dtype
@@ -119,6 +119,9 @@ class JaxOperations:
     def dot(self, a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array:
         dtype = jnp.result_type(a, b)
         return lax.dot_general(jnp.asarray(a, dtype), jnp.asarray(b, dtype), (summed, batch))
+
+    def named(self, a: Array, letters: tuple[str, ...]) -> Array:
+        return a
 
 
 def _inexact(a: Array) -> Array:

@@ -2,8 +2,8 @@
 
 In: a System, its arrays (or a tracer's stand-ins for them), their sizes, and the array operations to use.
 Out: the arrays that the outputs name. What is decided here is which operations are done, on which axes and in
-which order; the operations themselves (:class:`Operations`) are given. This file does not know JAX, and it runs
-once per set of shapes, while a function is traced: nothing of it is left in the compiled program.
+which order; the operations themselves (`values.Operations`) are given. This file does not know JAX, and it runs once
+per set of shapes, while a function is traced: nothing of it is left in the compiled program.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from itertools import combinations
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from tensorprop.core.build import power
 from tensorprop.core.equation import Equation, System
@@ -21,58 +20,10 @@ from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Numb
 from tensorprop.core.names import NORMALISERS
 from tensorprop.errors import NumberTooLarge, Unsupported
 from tensorprop.run.extents import Extents
-from tensorprop.run.plan import contraction_path
+from tensorprop.run.product import Factor, Product, contracted
+from tensorprop.run.values import Array, Operations, Sizes, Value, Values
 
-__all__ = ["Operations", "lower"]
-
-_LOOK_AGAIN = 8  # operands up to which each step asks anew what has been made before
-_MEMORY_BOUND = 8  # what a multiplication outside a matrix product costs, in those inside one
-
-Array = Any
-Sizes = Mapping[str, int]
-_Axes = tuple[int, ...]
-
-
-class Operations(Protocol):
-    """What a program is made of. Operands of the elementwise ones have the same rank, or are Python's numbers.
-
-    Arrays tell their ``shape``. Axes are counted from 0. ``where`` is zero where the mask is false.
-    """
-
-    def multiply(self, a: Array, b: Array) -> Array: ...
-    def divide(self, a: Array, b: Array) -> Array: ...
-    def add(self, a: Array, b: Array) -> Array: ...
-    def subtract(self, a: Array, b: Array) -> Array: ...
-    def negative(self, a: Array) -> Array: ...
-    def power(self, a: Array, exponent: Fraction) -> Array: ...
-    def call(self, function: str, *args: Array) -> Array: ...
-    def constant(self, function: str, *args: float) -> float: ...
-    def compare(self, relation: str, a: Array, b: Array) -> Array: ...
-    def both(self, a: Array, b: Array) -> Array: ...
-    def where(self, mask: Array, a: Array) -> Array: ...
-    def full(self, shape: _Axes, a: float) -> Array: ...
-    def iota(self, size: int) -> Array: ...
-    def transpose(self, a: Array, order: _Axes) -> Array: ...
-    def expand(self, a: Array, axes: _Axes) -> Array: ...
-    def broadcast(self, a: Array, shape: _Axes) -> Array: ...
-    def diagonal(self, a: Array, first: int, second: int) -> Array: ...
-    def take(self, a: Array, entry: int, axis: int) -> Array: ...
-    def sum(self, a: Array, axes: _Axes) -> Array: ...
-    def reduce(self, op: str, a: Array, axes: _Axes) -> Array: ...
-    def dot(self, a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array: ...
-
-
-class Value(NamedTuple):
-    """An array and the letter of each of its axes; without axes it may be a Python number. ``truth``: of booleans."""
-
-    array: Array
-    axes: tuple[str, ...]
-    truth: bool = False
-
-    @property
-    def number(self) -> bool:
-        """Whether this is a Python number, known while the program is made."""
-        return isinstance(self.array, (int, float, Fraction))
+__all__ = ["lower"]
 
 
 class Wish(NamedTuple):
@@ -107,19 +58,17 @@ def lower(
     return {name: run.arrays[name] for name in outputs}
 
 
-class _Run:
+class _Run(Values):
     """One lowering: the arrays made so far, the values of nodes, and how often each node is used."""
 
     def __init__(self, system: System, arrays: Mapping[str, Array], ops: Operations, extents: Extents) -> None:
+        super().__init__(ops)
         self.system = system
         self.arrays = dict(arrays)
-        self.ops = ops
         self.extents = extents
         self.values: dict[_Key, Value] = {}
         self.uses = Counter(c for n in _nodes(system) for c in n.children)
         self.uses.update(eq.value for eq in system)
-        self.products: dict[_Pattern, _Made] = {}
-        self.place: dict[str, int] = {}
 
     def equation(self, eq: Equation) -> None:
         """Work out the right side, and give it the axes of the left."""
@@ -193,18 +142,6 @@ class _Run:
                 array = self.ops.take(array, int(s.value), k)
         return self.diagonal(array, [s.name for s in subscripts if isinstance(s, Index)])
 
-    def diagonal(self, array: Array, axes: Sequence[str]) -> Value:
-        """Axes with the same letter become one."""
-        left = list(axes)
-        while len(set(left)) < len(left):
-            second = next(k for k, i in enumerate(left) if i in left[:k])
-            first = left.index(left[second])
-            array = self.ops.diagonal(array, first, second)
-            letter = left.pop(second)
-            left.pop(first)
-            left.append(letter)
-        return Value(array, tuple(left))
-
     def bracket(self, e: Bracket, sizes: Sizes) -> Rule:
         left = yield Wish(e.left, sizes)
         right = yield Wish(e.right, sizes)
@@ -262,7 +199,7 @@ class _Run:
         """``Σ a b c``: factors that are products or sums themselves join in, then the whole is contracted."""
         if isinstance(e, Sum) and isinstance(e.body, Add) and any(_wide(t) for t in e.body.terms):
             return (yield from self.distributed(e, e.body, sizes))
-        p = _Product(e.free, sizes)
+        p = Product(e.free, sizes)
         self.gather(p, e, {}, sizes)
         if negated:
             p.coefficient = -p.coefficient
@@ -273,7 +210,7 @@ class _Run:
         bound = self.extents.bound(e, sizes)
         total: Value | None = None
         for t in body.terms:
-            p = _Product(e.free, sizes)
+            p = Product(e.free, sizes)
             self.gather(p, t, p.bind(bound, {}), {**sizes, **bound})
             minus = total is not None and p.coefficient < 0
             if minus:
@@ -283,7 +220,7 @@ class _Run:
         assert total is not None
         return total
 
-    def gather(self, p: _Product, e: Expr, names: Mapping[str, str], sizes: Sizes) -> None:
+    def gather(self, p: Product, e: Expr, names: Mapping[str, str], sizes: Sizes) -> None:
         """Sort the factors of ``e`` into ``p``; a sum that nothing else uses is opened, its letters kept apart."""
         todo: list[tuple[Expr, Mapping[str, str], Sizes]] = [(e, names, sizes)]
         while todo:
@@ -303,47 +240,14 @@ class _Run:
                 case _:
                     p.factors.append((f, names, sizes))
 
-    def contract(self, p: _Product) -> Rule:
+    def contract(self, p: Product) -> Rule:
         """One product: divisions where the arrays are small, brackets as masks, then pairs in the planned order."""
         masks = yield from self.values_of(p, [m for m in p.masks if not p.merge(m[0], m[1])])
         operands = yield from self.values_of(p, p.factors)
         divisors = yield from self.values_of(p, p.divisors)
-        if any(v.number and not v.array for v in masks):
-            return Value(Fraction(0), ())
-        c = p.coefficient
-        for v in operands:
-            c = c * v.array if v.number else c
-        for v in divisors:
-            c = _over(c, v.array) if v.number else c
-        scalar = self.grouped([v for v in operands if not v.axes and not v.number])
-        operands = self.grouped([v for v in operands if v.axes])
-        masks = self.grouped([v for v in masks if not v.number])
-        divisors = [v for v in divisors if not v.number]
+        return contracted(self, p, masks, operands, divisors)
 
-        summed_mask = any(not p.free.issuperset(m.axes) for m in masks)
-        late: list[Value] = []
-        for d in divisors:
-            k = p.smallest(operands, d.axes)
-            if p.free.issuperset(d.axes) and (k is None or (p.result < p.size(operands[k].axes) and not summed_mask)):
-                late.append(d)
-            elif k is not None:
-                operands[k] = self.divided(operands[k], d)
-            else:
-                operands.append(Value(self.ops.power(d.array, Fraction(-1)), d.axes))
-
-        # a bracket is zero whatever stands beside it: it goes on the result, or on every operand that has its indices
-        after: list[Value] = []
-        for m in masks:
-            k = p.smallest(operands, m.axes)
-            if p.free.issuperset(m.axes) and (k is None or p.result <= 4 * p.size(operands[k].axes)):
-                after.append(m)
-            elif k is None:
-                operands.append(Value(self.plain(m), m.axes))
-            else:
-                operands = [self.masked(v, m) if set(m.axes) <= set(v.axes) else v for v in operands]
-        return self.finished(p, c, scalar, operands, late, after)
-
-    def values_of(self, p: _Product, factors: Iterable[_Factor]) -> Generator[Wish, Value, list[Value]]:
+    def values_of(self, p: Product, factors: Iterable[Factor]) -> Generator[Wish, Value, list[Value]]:
         """The values of factors, their axes under the product's own letters; equal letters become a diagonal."""
         found: list[tuple[Value, tuple[str, ...]]] = []
         for e, names, sizes in factors:
@@ -354,280 +258,6 @@ class _Run:
             array, axes = self.diagonal(v.array, [p.same.get(i, i) for i in axes])[:2] if axes else (v.array, axes)
             out.append(Value(array, axes, v.truth))
         return out
-
-    def finished(
-        self, p: _Product, c: Any, scalar: list[Value], operands: list[Value], late: list[Value], after: list[Value]
-    ) -> Value:
-        """Sum what one operand alone has, contract pair by pair, then do what is done on the result."""
-        seen = Counter(i for v in operands for i in v.axes)
-        for i in p.bound:
-            c = c if seen[i] else c * p.sizes[i]
-        operands = [self.summed(v, [i for i in v.axes if seen[i] == 1 and i not in p.free]) for v in operands]
-        k = p.smallest(operands, ())
-        if k is None:
-            result = self.scaled(scalar[0], c, []) if scalar else Value(c, ())
-        else:
-            early = p.size(operands[k].axes) < p.size(p.free.intersection(seen))
-            if early:
-                operands[k] = self.scaled(operands[k], c, scalar)
-            result = self.paired(p, operands)
-            if not early:
-                result = self.scaled(result, c, scalar)
-        for d in late:
-            result = self.divided(result, d)
-        for m in after:
-            result = self.masked(result, m)
-        return result
-
-    def paired(self, p: _Product, operands: list[Value]) -> Value:
-        """The operands contracted two at a time; without a sum, from left to right."""
-        if not p.bound:
-            total = operands[0]
-            for v in operands[1:]:
-                total = self.pair(total, v, frozenset((*total.axes, *v.axes)))
-            return total
-        path: list[tuple[int, int]] = []
-        while len(operands) > 1:
-            if len(operands) <= _LOOK_AGAIN or not path:
-                path = self.path(p, operands)
-            (first, second), *path = path
-            left, right = operands[first], operands[second]
-            operands = [v for k, v in enumerate(operands) if k not in (first, second)]
-            operands.append(self.pair(left, right, p.free.union(*(v.axes for v in operands))))
-        return operands[0]
-
-    def path(self, p: _Product, operands: Sequence[Value]) -> list[tuple[int, int]]:
-        """Which pairs to contract, in order. A pair whose product is there already costs nothing, and may lead."""
-        axes = [v.axes for v in operands]
-        best = contraction_path(axes, p.free, p.sizes)
-        cost = p.work(axes, best)
-        for pair in combinations(range(len(operands)), 2) if 2 < len(operands) <= _LOOK_AGAIN else ():
-            left, right = (operands[k] for k in pair)
-            rest = [v.axes for k, v in enumerate(operands) if k not in pair]
-            keep = p.free.union(*rest)
-            if _pattern(left, right, keep)[0] in self.products:
-                rest.append(tuple(i for i in dict.fromkeys((*left.axes, *right.axes)) if i in keep))
-                after = contraction_path(rest, p.free, p.sizes)
-                if p.work(rest, after) < cost:
-                    best, cost = [pair, *after], p.work(rest, after)
-        return best
-
-    def pair(self, left: Value, right: Value, keep: frozenset[str]) -> Value:
-        """A product of two arrays, made once however its indices are called."""
-        key, letters = _pattern(left, right, keep)
-        known = self.products.get(key)
-        if known is None:
-            made = self.product_of_two(left, right, keep)
-            axes = tuple(map(letters.index, made.axes))
-            known = self.products[key] = _Made(made.array, axes, (left.array, right.array))
-        return Value(known.array, tuple(letters[k] for k in known.axes))
-
-    def product_of_two(self, left: Value, right: Value, keep: frozenset[str]) -> Value:
-        """A matrix product where a side has a letter of its own, else entry by entry, and then summed."""
-        batch = [i for i in left.axes if i in right.axes and i in keep]
-        summed = [i for i in left.axes if i in right.axes and i not in keep]
-        own = [i for i in left.axes if i not in right.axes], [i for i in right.axes if i not in left.axes]
-        if not summed or not any(own):
-            frame = self.frame((left, right))
-            product = self.ops.multiply(self.align(left, frame), self.align(right, frame))
-            return self.summed(Value(product, frame), summed)
-        if all(own) and self.swapped(left, right, own):
-            left, right, own = right, left, own[::-1]
-        array = self.ops.dot(
-            left.array,
-            right.array,
-            (tuple(map(left.axes.index, summed)), tuple(map(right.axes.index, summed))),
-            (tuple(map(left.axes.index, batch)), tuple(map(right.axes.index, batch))),
-        )
-        return Value(array, (*batch, *own[0], *own[1]))
-
-    def swapped(self, left: Value, right: Value, own: tuple[list[str], list[str]]) -> bool:
-        """Whether the right operand's indices are the rows: as the left side has them, else the larger ones."""
-        here, there = (min((self.place[i] for i in letters if i in self.place), default=None) for letters in own)
-        if here is not None and there is not None:
-            return there < here
-        rows, columns = (
-            math.prod(v.array.shape[v.axes.index(i)] for i in letters)
-            for v, letters in zip((left, right), own, strict=True)
-        )
-        return columns > rows
-
-    # ----------------------------------------------------------------- small steps
-    def plain(self, v: Value) -> Array:
-        """The array as numbers: fractions as Python's numbers, truth as 1 and 0."""
-        if v.number:
-            return _python(v.array)
-        return self.ops.where(v.array, 1) if v.truth else v.array
-
-    def frame(self, values: Sequence[Value]) -> tuple[str, ...]:
-        """The axes of a result: those of the largest operand, in its order; the left side's order decides a tie."""
-        lead: tuple[str, ...] = ()
-        for v in values:
-            if len(v.axes) > len(lead) or (len(v.axes) == len(lead) and v.axes == self.sorted(v.axes)):
-                lead = v.axes
-        extra = dict.fromkeys(i for v in values for i in v.axes if i not in lead)
-        return self.sorted((*lead, *extra)) if extra else lead
-
-    def sorted(self, axes: Iterable[str]) -> tuple[str, ...]:
-        """Axes in the order of the left side, then the others as they come."""
-        return tuple(sorted(axes, key=lambda i: self.place.get(i, len(self.place))))
-
-    def align(self, v: Value, frame: tuple[str, ...]) -> Array:
-        """The array with its axes in the frame's order, and axes of size 1 where it has none."""
-        if v.number or not v.axes:
-            return self.plain(v)
-        array = v.array
-        present = [i for i in frame if i in v.axes]
-        order = tuple(map(v.axes.index, present))
-        if order != tuple(range(len(order))):
-            array = self.ops.transpose(array, order)
-        if len(present) < len(frame):
-            array = self.ops.expand(array, tuple(k for k, i in enumerate(frame) if i not in v.axes))
-        return array
-
-    def spread(self, v: Value, axes: tuple[str, ...], sizes: Sizes) -> Array:
-        """The array over all these axes, in this order, repeated along those that it lacks."""
-        shape = tuple(sizes[i] for i in axes)
-        if v.number:
-            return self.ops.full(shape, float(v.array))
-        array = self.align(v, axes)
-        return array if len(v.axes) == len(axes) else self.ops.broadcast(array, shape)
-
-    def joined(self, a: Value, b: Value, minus: bool) -> Value:
-        """``a + b`` or ``a - b``."""
-        if a.number and b.number:
-            return Value(a.array - b.array if minus else a.array + b.array, ())
-        frame = self.frame((a, b))
-        join = self.ops.subtract if minus else self.ops.add
-        return Value(join(self.align(a, frame), self.align(b, frame)), frame)
-
-    def divided(self, a: Value, d: Value) -> Value:
-        frame = self.frame((a, d))
-        return Value(self.ops.divide(self.align(a, frame), self.align(d, frame)), frame)
-
-    def masked(self, a: Value, m: Value) -> Value:
-        """``a`` where the bracket holds, zero elsewhere, whatever ``a`` is there."""
-        frame = self.frame((a, m))
-        return Value(self.ops.where(self.align(m, frame), self.align(a, frame)), frame)
-
-    def scaled(self, v: Value, c: Any, scalar: Sequence[Value]) -> Value:
-        """``c v``, and times a scalar array if there is one: one pass over ``v``."""
-        array = v.array
-        for s in scalar:
-            factor = self.scaled(s, c, []).array
-            return Value(self.ops.multiply(array, factor), v.axes)
-        if c == 1:
-            return v
-        return Value(self.ops.negative(array) if c == -1 else self.ops.multiply(array, _python(c)), v.axes)
-
-    def summed(self, v: Value, letters: Sequence[str]) -> Value:
-        if not letters:
-            return v
-        array = self.ops.sum(v.array, tuple(map(v.axes.index, letters)))
-        return Value(array, tuple(i for i in v.axes if i not in letters))
-
-    def grouped(self, values: Sequence[Value]) -> list[Value]:
-        """Arrays over the same indices multiplied (brackets: joined by "and"), in the order of their first."""
-        groups: dict[frozenset[str], Value] = {}
-        for v in values:
-            key = frozenset(v.axes)
-            known = groups.get(key)
-            if known is None:
-                groups[key] = v
-            elif v.truth:
-                frame = self.frame((known, v))
-                groups[key] = Value(self.ops.both(self.align(known, frame), self.align(v, frame)), frame, truth=True)
-            else:
-                groups[key] = self.pair(known, v, key)
-        return list(groups.values())
-
-
-_Factor = tuple[Expr, Mapping[str, str], Sizes]
-
-
-class _Product:
-    """A product being put together: its factors by kind, its summed letters, and every letter's size."""
-
-    def __init__(self, free: frozenset[str], sizes: Sizes) -> None:
-        self.free = free
-        self.sizes = {i: sizes[i] for i in free}
-        self.bound: list[str] = []
-        self.same: dict[str, str] = {}
-        self.coefficient: Any = Fraction(1)
-        self.factors: list[_Factor] = []
-        self.divisors: list[_Factor] = []
-        self.masks: list[_Factor] = []
-        self.result = self.size(free)
-
-    def bind(self, sizes: Sizes, names: Mapping[str, str]) -> Mapping[str, str]:
-        """Take in a sum's letters, each under a name that is not in use yet; the names of the scope within."""
-        inner = dict(names)
-        for i, n in sizes.items():
-            letter = i
-            while letter in self.sizes:
-                letter += "′"
-            inner[i] = letter
-            self.sizes[letter] = n
-            self.bound.append(letter)
-        return inner
-
-    def merge(self, e: Expr, names: Mapping[str, str]) -> bool:
-        """``Σ_i [i = j] x_i`` is ``x_j``: let a summed letter be the letter that a bracket says it equals."""
-        match e:
-            case Bracket(relation="=", left=Index(name=a), right=Index(name=b)):
-                a, b = (self.same.get(i, i) for i in (names.get(a, a), names.get(b, b)))
-                if a not in self.bound:
-                    a, b = b, a
-                if a == b or a not in self.bound or self.sizes[a] != self.sizes[b]:
-                    return a == b
-                self.bound.remove(a)
-                self.same = {k: b if v == a else v for k, v in self.same.items()} | {a: b}
-                return True
-            case _:
-                return False
-
-    def size(self, letters: Iterable[str]) -> int:
-        """The number of entries of an array over these letters."""
-        return math.prod(self.sizes[i] for i in letters)
-
-    def work(self, operands: Sequence[tuple[str, ...]], path: Iterable[tuple[int, int]]) -> int:
-        """Multiplications that an order takes; outside matrix products one costs several, for memory is slower."""
-        axes, total = [frozenset(o) for o in operands], 0
-        for pair in path:
-            left, right = (axes[k] for k in pair)
-            axes = [a for k, a in enumerate(axes) if k not in pair]
-            keep = self.free.union(*axes)
-            matrix = left - right and right - left and not (left & right) <= keep
-            total += self.size(left | right) * (1 if matrix else _MEMORY_BOUND)
-            axes.append((left | right) & keep)
-        return total
-
-    def smallest(self, values: Sequence[Value], letters: Iterable[str]) -> int | None:
-        """The place of the smallest array that has all these letters."""
-        need = frozenset(letters)
-        fit = [k for k, v in enumerate(values) if need.issubset(v.axes)]
-        return min(fit, key=lambda k: self.size(values[k].axes), default=None)
-
-
-_Pattern = tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
-
-
-class _Made(NamedTuple):
-    """A product of two arrays (which are kept, so that nothing else takes their identity), its axes by number."""
-
-    array: Array
-    axes: tuple[int, ...]
-    of: tuple[Array, Array]
-
-
-def _pattern(left: Value, right: Value, keep: frozenset[str]) -> tuple[_Pattern, list[str]]:
-    """What a product of two arrays is, whatever its indices are called; and these in the order of their numbers."""
-    if id(left.array) > id(right.array):
-        left, right = right, left
-    number = {i: k for k, i in enumerate(dict.fromkeys((*left.axes, *right.axes)))}
-    first, second = (tuple(number[i] for i in v.axes) for v in (left, right))
-    kept = tuple(k for i, k in number.items() if i in keep)
-    return (id(left.array), id(right.array), first, second, kept), list(number)
 
 
 def _negative(e: Expr) -> bool:
@@ -652,20 +282,6 @@ def _nodes(system: System) -> Iterator[Expr]:
                 seen.add(n)
                 stack.extend(n.children)
                 yield n
-
-
-def _python(c: Any) -> int | float:
-    """A Python number, which takes the dtype of the array that it meets."""
-    if isinstance(c, float):
-        return c
-    return int(c) if c.denominator == 1 and abs(c) < 2**31 else float(c)
-
-
-def _over(c: Any, d: Any) -> Any:
-    """``c / d``; by zero it is infinite or not a number, as in floating point."""
-    if d:
-        return c / d
-    return math.nan if c == 0 or c != c else math.copysign(math.inf, c)
 
 
 def _power(base: Any, n: Fraction) -> Any:

@@ -1,7 +1,7 @@
 """What it costs: the order of every contraction, with flops, bytes moved and memory, before anything is allocated.
 
-In: a System and sizes, by index letter or by the shapes of its tensors. Out: a `Plan`, whose text is a table. Orders
-are found by opt_einsum, here and nowhere else (`contraction_path` serves whoever lowers a product). No array is seen.
+In: a System and sizes, by index letter or by the shapes of its tensors. Out: a `Plan`, whose text is a table. No array
+is seen.
 
 How things are counted. A contraction of two arrays takes 2 flops for every value of all its indices if it sums, 1 if
 not; entrywise arithmetic 1 for every operation and entry. A step reads its operands and writes its result once; what
@@ -16,7 +16,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from textwrap import wrap
 from typing import Any, NamedTuple
 
@@ -28,50 +27,16 @@ from tensorprop.core.ranges import Axis, Ranges, infer
 from tensorprop.core.walk import postorder
 from tensorprop.errors import MissingInput, PlanTooLarge, SizeMismatch, TensorpropError, UnknownName, UsageError, near
 from tensorprop.run.extents import Extents, Key, Visit, extents
+from tensorprop.run.path import contraction_path
 from tensorprop.text import locate, show
 from tensorprop.text.source import as_system
 
 __all__ = ["Plan", "Step", "contraction_path", "plan"]
 
 _MANY_READS = 64  # arrays that one entrywise step reads at most
-_EXHAUSTIVE = 5  # operands up to which every order is tried
 
 # Entrywise passes that a reduction makes over its body: a softmax takes max, difference, exp, sum and quotient.
 _PASSES = {"softmax": 5, "logsoftmax": 5, "logsumexp": 4, "var": 4}
-
-
-# --------------------------------------------------------------------------- the order of one contraction
-def contraction_path(
-    operands: Sequence[Sequence[str]], output: Iterable[str], sizes: Mapping[str, int]
-) -> list[tuple[int, int]]:
-    """Which two operands to contract, again and again, until one is left.
-
-    Operands are the letters of their axes. A pair names places in the list as it then is: both are taken out, and the
-    result is put at the end. Up to five operands every order is tried for the fewest flops; beyond, good ones.
-
-    >>> contraction_path([("i", "j"), ("j", "k"), ("k",)], ("i",), {"i": 100, "j": 100, "k": 100})
-    [(1, 2), (0, 1)]
-    """
-    if len(operands) < 3:
-        return [(0, 1)] * (len(operands) - 1)
-    key = tuple(tuple(o) for o in operands)
-    used = sorted(frozenset(letter for o in key for letter in o))
-    return list(_path(key, frozenset(output), tuple((i, sizes[i]) for i in used)))
-
-
-@lru_cache(maxsize=4096)
-def _path(
-    operands: tuple[tuple[str, ...], ...], output: frozenset[str], sizes: tuple[tuple[str, int], ...]
-) -> tuple[tuple[int, int], ...]:
-    from opt_einsum import paths
-
-    find: Any = paths.optimal if len(operands) <= _EXHAUSTIVE else paths.auto
-    raw = find([frozenset(o) for o in operands], output & frozenset(i for i, _ in sizes), dict(sizes))
-    path: list[tuple[int, int]] = []
-    for step in raw:
-        first, second = sorted(int(n) for n in step)
-        path.append((first, second))
-    return tuple(path)
 
 
 # --------------------------------------------------------------------------- the plan

@@ -1,0 +1,197 @@
+"""A product summed over indices: its factors put together, its brackets and divisions placed, its pairs in order.
+
+In: the factors of a product and, once they are made, their arrays. Out: the array of the whole. How large every letter
+is is known here; which node a factor was is not asked any more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from itertools import combinations
+from typing import Any
+
+from tensorprop.core.expr import Bracket, Expr, Index
+from tensorprop.run.path import contraction_path
+from tensorprop.run.values import Sizes, Value, Values, pattern
+
+__all__ = ["Factor", "Product", "contracted"]
+
+_LOOK_AGAIN = 8  # operands up to which each step asks anew what has been made before
+_MEMORY_BOUND = 8  # what a multiplication outside a matrix product costs, in those inside one
+
+Factor = tuple[Expr, Mapping[str, str], Sizes]
+
+
+class Product:
+    """A product being put together: its factors by kind, its summed letters, and every letter's size."""
+
+    def __init__(self, free: frozenset[str], sizes: Sizes) -> None:
+        self.free = free
+        self.sizes = {i: sizes[i] for i in free}
+        self.bound: list[str] = []
+        self.same: dict[str, str] = {}
+        self.coefficient: Any = Fraction(1)
+        self.factors: list[Factor] = []
+        self.divisors: list[Factor] = []
+        self.masks: list[Factor] = []
+        self.result = self.size(free)
+
+    def bind(self, sizes: Sizes, names: Mapping[str, str]) -> Mapping[str, str]:
+        """Take in a sum's letters, each under a name that is not in use yet; the names of the scope within."""
+        inner = dict(names)
+        for i, n in sizes.items():
+            letter = i
+            while letter in self.sizes:
+                letter += "′"
+            inner[i] = letter
+            self.sizes[letter] = n
+            self.bound.append(letter)
+        return inner
+
+    def merge(self, e: Expr, names: Mapping[str, str]) -> bool:
+        """``Σ_i [i = j] x_i`` is ``x_j``: let a summed letter be the letter that a bracket says it equals."""
+        match e:
+            case Bracket(relation="=", left=Index(name=a), right=Index(name=b)):
+                a, b = (self.same.get(i, i) for i in (names.get(a, a), names.get(b, b)))
+                if a not in self.bound:
+                    a, b = b, a
+                if a == b or a not in self.bound or self.sizes[a] != self.sizes[b]:
+                    return a == b
+                self.bound.remove(a)
+                self.same = {k: b if v == a else v for k, v in self.same.items()} | {a: b}
+                return True
+            case _:
+                return False
+
+    def size(self, letters: Iterable[str]) -> int:
+        """The number of entries of an array over these letters."""
+        return math.prod(self.sizes[i] for i in letters)
+
+    def work(self, operands: Sequence[tuple[str, ...]], path: Iterable[tuple[int, int]]) -> int:
+        """Multiplications that an order takes; outside matrix products one costs several, for memory is slower."""
+        axes, total = [frozenset(o) for o in operands], 0
+        for pair in path:
+            left, right = (axes[k] for k in pair)
+            axes = [a for k, a in enumerate(axes) if k not in pair]
+            keep = self.free.union(*axes)
+            matrix = left - right and right - left and not (left & right) <= keep
+            total += self.size(left | right) * (1 if matrix else _MEMORY_BOUND)
+            axes.append((left | right) & keep)
+        return total
+
+    def smallest(self, values: Sequence[Value], letters: Iterable[str]) -> int | None:
+        """The place of the smallest array that has all these letters."""
+        need = frozenset(letters)
+        fit = [k for k, v in enumerate(values) if need.issubset(v.axes)]
+        return min(fit, key=lambda k: self.size(values[k].axes), default=None)
+
+
+_Pattern = tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+
+def contracted(on: Values, p: Product, masks: list[Value], operands: list[Value], divisors: list[Value]) -> Value:
+    """One product: divisions where the arrays are small, brackets as masks, then pairs in the planned order."""
+    if any(v.number and not v.array for v in masks):
+        return Value(Fraction(0), ())
+    c = p.coefficient
+    for v in operands:
+        c = c * v.array if v.number else c
+    for v in divisors:
+        c = _over(c, v.array) if v.number else c
+    scalar = on.grouped([v for v in operands if not v.axes and not v.number])
+    operands = on.grouped([v for v in operands if v.axes])
+    masks = on.grouped([v for v in masks if not v.number])
+    divisors = [v for v in divisors if not v.number]
+
+    summed_mask = any(not p.free.issuperset(m.axes) for m in masks)
+    late: list[Value] = []
+    for d in divisors:
+        k = p.smallest(operands, d.axes)
+        if p.free.issuperset(d.axes) and (k is None or (p.result < p.size(operands[k].axes) and not summed_mask)):
+            late.append(d)
+        elif k is not None:
+            operands[k] = on.divided(operands[k], d)
+        else:
+            operands.append(Value(on.ops.power(d.array, Fraction(-1)), d.axes))
+
+    # a bracket is zero whatever stands beside it: it goes on the result, or on every operand that has its indices
+    after: list[Value] = []
+    for m in masks:
+        k = p.smallest(operands, m.axes)
+        if p.free.issuperset(m.axes) and (k is None or p.result <= 4 * p.size(operands[k].axes)):
+            after.append(m)
+        elif k is None:
+            operands.append(Value(on.plain(m), m.axes))
+        else:
+            operands = [on.masked(v, m) if set(m.axes) <= set(v.axes) else v for v in operands]
+    return _finished(on, p, c, scalar, operands, late, after)
+
+
+def _finished(
+    on: Values, p: Product, c: Any, scalar: list[Value], operands: list[Value], late: list[Value], after: list[Value]
+) -> Value:
+    """Sum what one operand alone has, contract pair by pair, then do what is done on the result."""
+    seen = Counter(i for v in operands for i in v.axes)
+    for i in p.bound:
+        c = c if seen[i] else c * p.sizes[i]
+    operands = [on.summed(v, [i for i in v.axes if seen[i] == 1 and i not in p.free]) for v in operands]
+    k = p.smallest(operands, ())
+    if k is None:
+        result = on.scaled(scalar[0], c, []) if scalar else Value(c, ())
+    else:
+        early = p.size(operands[k].axes) < p.size(p.free.intersection(seen))
+        if early:
+            operands[k] = on.scaled(operands[k], c, scalar)
+        result = _paired(on, p, operands)
+        if not early:
+            result = on.scaled(result, c, scalar)
+    for d in late:
+        result = on.divided(result, d)
+    for m in after:
+        result = on.masked(result, m)
+    return result
+
+
+def _paired(on: Values, p: Product, operands: list[Value]) -> Value:
+    """The operands contracted two at a time; without a sum, from left to right."""
+    if not p.bound:
+        total = operands[0]
+        for v in operands[1:]:
+            total = on.pair(total, v, frozenset((*total.axes, *v.axes)))
+        return total
+    path: list[tuple[int, int]] = []
+    while len(operands) > 1:
+        if len(operands) <= _LOOK_AGAIN or not path:
+            path = _path(on, p, operands)
+        (first, second), *path = path
+        left, right = operands[first], operands[second]
+        operands = [v for k, v in enumerate(operands) if k not in (first, second)]
+        operands.append(on.pair(left, right, p.free.union(*(v.axes for v in operands))))
+    return operands[0]
+
+
+def _path(on: Values, p: Product, operands: Sequence[Value]) -> list[tuple[int, int]]:
+    """Which pairs to contract, in order. A pair whose product is there already costs nothing, and may lead."""
+    axes = [v.axes for v in operands]
+    best = contraction_path(axes, p.free, p.sizes)
+    cost = p.work(axes, best)
+    for pair in combinations(range(len(operands)), 2) if 2 < len(operands) <= _LOOK_AGAIN else ():
+        left, right = (operands[k] for k in pair)
+        rest = [v.axes for k, v in enumerate(operands) if k not in pair]
+        keep = p.free.union(*rest)
+        if pattern(left, right, keep)[0] in on.products:
+            rest.append(tuple(i for i in dict.fromkeys((*left.axes, *right.axes)) if i in keep))
+            after = contraction_path(rest, p.free, p.sizes)
+            if p.work(rest, after) < cost:
+                best, cost = [pair, *after], p.work(rest, after)
+    return best
+
+
+def _over(c: Any, d: Any) -> Any:
+    """``c / d``; by zero it is infinite or not a number, as in floating point."""
+    if d:
+        return c / d
+    return math.nan if c == 0 or c != c else math.copysign(math.inf, c)

@@ -1,0 +1,239 @@
+"""Arrays whose axes bear index letters, and what is done with them.
+
+In: arrays, their letters, and the array operations to use (`Operations`). Out: arrays with letters. Here it is said
+over which axes an operation runs and in which order they lie; not what expression it serves, and not what an array is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple, Protocol
+
+__all__ = ["Array", "Operations", "Sizes", "Value", "Values", "pattern", "python"]
+
+Array = Any
+Sizes = Mapping[str, int]
+_Axes = tuple[int, ...]
+
+
+class Operations(Protocol):
+    """What a program is made of. Operands of the elementwise ones have the same rank, or are Python's numbers.
+
+    Arrays tell their ``shape``. Axes are counted from 0. ``where`` is zero where the mask is false. ``named`` says
+    which letters an array's axes bear from here on; it is for who keeps a record of what is done, and does nothing.
+    """
+
+    def multiply(self, a: Array, b: Array) -> Array: ...
+    def divide(self, a: Array, b: Array) -> Array: ...
+    def add(self, a: Array, b: Array) -> Array: ...
+    def subtract(self, a: Array, b: Array) -> Array: ...
+    def negative(self, a: Array) -> Array: ...
+    def power(self, a: Array, exponent: Fraction) -> Array: ...
+    def call(self, function: str, *args: Array) -> Array: ...
+    def constant(self, function: str, *args: float) -> float: ...
+    def compare(self, relation: str, a: Array, b: Array) -> Array: ...
+    def both(self, a: Array, b: Array) -> Array: ...
+    def where(self, mask: Array, a: Array) -> Array: ...
+    def full(self, shape: _Axes, a: float) -> Array: ...
+    def iota(self, size: int) -> Array: ...
+    def transpose(self, a: Array, order: _Axes) -> Array: ...
+    def expand(self, a: Array, axes: _Axes) -> Array: ...
+    def broadcast(self, a: Array, shape: _Axes) -> Array: ...
+    def diagonal(self, a: Array, first: int, second: int) -> Array: ...
+    def take(self, a: Array, entry: int, axis: int) -> Array: ...
+    def sum(self, a: Array, axes: _Axes) -> Array: ...
+    def reduce(self, op: str, a: Array, axes: _Axes) -> Array: ...
+    def dot(self, a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array: ...
+    def named(self, a: Array, letters: tuple[str, ...]) -> Array: ...
+
+
+class Value(NamedTuple):
+    """An array and the letter of each of its axes; without axes it may be a Python number. ``truth``: of booleans."""
+
+    array: Array
+    axes: tuple[str, ...]
+    truth: bool = False
+
+    @property
+    def number(self) -> bool:
+        """Whether this is a Python number, known while the program is made."""
+        return isinstance(self.array, (int, float, Fraction))
+
+
+Pattern = tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+
+class Made(NamedTuple):
+    """A product of two arrays (which are kept, so that nothing else takes their identity), its axes by number."""
+
+    array: Array
+    axes: tuple[int, ...]
+    of: tuple[Array, Array]
+
+
+def pattern(left: Value, right: Value, keep: frozenset[str]) -> tuple[Pattern, list[str]]:
+    """What a product of two arrays is, whatever its indices are called; and these in the order of their numbers."""
+    if id(left.array) > id(right.array):
+        left, right = right, left
+    number = {i: k for k, i in enumerate(dict.fromkeys((*left.axes, *right.axes)))}
+    first, second = (tuple(number[i] for i in v.axes) for v in (left, right))
+    kept = tuple(k for i, k in number.items() if i in keep)
+    return (id(left.array), id(right.array), first, second, kept), list(number)
+
+
+class Values:
+    """The operations on arrays with letters. ``place`` orders the letters of the left side that is being made."""
+
+    def __init__(self, ops: Operations) -> None:
+        self.ops = ops
+        self.place: dict[str, int] = {}
+        self.products: dict[Pattern, Made] = {}
+
+    def diagonal(self, array: Array, axes: Sequence[str]) -> Value:
+        """Axes with the same letter become one."""
+        left = list(axes)
+        while len(set(left)) < len(left):
+            second = next(k for k, i in enumerate(left) if i in left[:k])
+            first = left.index(left[second])
+            array = self.ops.diagonal(array, first, second)
+            letter = left.pop(second)
+            left.pop(first)
+            left.append(letter)
+        return Value(array, tuple(left))
+
+    def pair(self, left: Value, right: Value, keep: frozenset[str]) -> Value:
+        """A product of two arrays, made once however its indices are called."""
+        key, letters = pattern(left, right, keep)
+        known = self.products.get(key)
+        if known is None:
+            made = self.product_of_two(left, right, keep)
+            axes = tuple(map(letters.index, made.axes))
+            known = self.products[key] = Made(made.array, axes, (left.array, right.array))
+        return Value(known.array, tuple(letters[k] for k in known.axes))
+
+    def product_of_two(self, left: Value, right: Value, keep: frozenset[str]) -> Value:
+        """A matrix product where a side has a letter of its own, else entry by entry, and then summed."""
+        batch = [i for i in left.axes if i in right.axes and i in keep]
+        summed = [i for i in left.axes if i in right.axes and i not in keep]
+        own = [i for i in left.axes if i not in right.axes], [i for i in right.axes if i not in left.axes]
+        if not summed or not any(own):
+            frame = self.frame((left, right))
+            product = self.ops.multiply(self.align(left, frame), self.align(right, frame))
+            return self.summed(Value(product, frame), summed)
+        if all(own) and self.swapped(left, right, own):
+            left, right, own = right, left, own[::-1]
+        array = self.ops.dot(
+            left.array,
+            right.array,
+            (tuple(map(left.axes.index, summed)), tuple(map(right.axes.index, summed))),
+            (tuple(map(left.axes.index, batch)), tuple(map(right.axes.index, batch))),
+        )
+        return Value(array, (*batch, *own[0], *own[1]))
+
+    def swapped(self, left: Value, right: Value, own: tuple[list[str], list[str]]) -> bool:
+        """Whether the right operand's indices are the rows: as the left side has them, else the larger ones."""
+        here, there = (min((self.place[i] for i in letters if i in self.place), default=None) for letters in own)
+        if here is not None and there is not None:
+            return there < here
+        rows, columns = (
+            math.prod(v.array.shape[v.axes.index(i)] for i in letters)
+            for v, letters in zip((left, right), own, strict=True)
+        )
+        return columns > rows
+
+    def plain(self, v: Value) -> Array:
+        """The array as numbers: fractions as Python's numbers, truth as 1 and 0."""
+        if v.number:
+            return python(v.array)
+        return self.ops.where(v.array, 1) if v.truth else v.array
+
+    def frame(self, values: Sequence[Value]) -> tuple[str, ...]:
+        """The axes of a result: those of the largest operand, in its order; the left side's order decides a tie."""
+        lead: tuple[str, ...] = ()
+        for v in values:
+            if len(v.axes) > len(lead) or (len(v.axes) == len(lead) and v.axes == self.sorted(v.axes)):
+                lead = v.axes
+        extra = dict.fromkeys(i for v in values for i in v.axes if i not in lead)
+        return self.sorted((*lead, *extra)) if extra else lead
+
+    def sorted(self, axes: Iterable[str]) -> tuple[str, ...]:
+        """Axes in the order of the left side, then the others as they come."""
+        return tuple(sorted(axes, key=lambda i: self.place.get(i, len(self.place))))
+
+    def align(self, v: Value, frame: tuple[str, ...]) -> Array:
+        """The array with its axes in the frame's order, and axes of size 1 where it has none."""
+        if v.number or not v.axes:
+            return self.plain(v)
+        array = v.array
+        present = [i for i in frame if i in v.axes]
+        order = tuple(map(v.axes.index, present))
+        if order != tuple(range(len(order))):
+            array = self.ops.transpose(array, order)
+        if len(present) < len(frame):
+            array = self.ops.expand(array, tuple(k for k, i in enumerate(frame) if i not in v.axes))
+        return array
+
+    def spread(self, v: Value, axes: tuple[str, ...], sizes: Sizes) -> Array:
+        """The array over all these axes, in this order, repeated along those that it lacks."""
+        shape = tuple(sizes[i] for i in axes)
+        if v.number:
+            return self.ops.full(shape, float(v.array))
+        array = self.align(v, axes)
+        return array if len(v.axes) == len(axes) else self.ops.broadcast(array, shape)
+
+    def joined(self, a: Value, b: Value, minus: bool) -> Value:
+        """``a + b`` or ``a - b``."""
+        if a.number and b.number:
+            return Value(a.array - b.array if minus else a.array + b.array, ())
+        frame = self.frame((a, b))
+        join = self.ops.subtract if minus else self.ops.add
+        return Value(join(self.align(a, frame), self.align(b, frame)), frame)
+
+    def divided(self, a: Value, d: Value) -> Value:
+        frame = self.frame((a, d))
+        return Value(self.ops.divide(self.align(a, frame), self.align(d, frame)), frame)
+
+    def masked(self, a: Value, m: Value) -> Value:
+        """``a`` where the bracket holds, zero elsewhere, whatever ``a`` is there."""
+        frame = self.frame((a, m))
+        return Value(self.ops.where(self.align(m, frame), self.align(a, frame)), frame)
+
+    def scaled(self, v: Value, c: Any, scalar: Sequence[Value]) -> Value:
+        """``c v``, and times a scalar array if there is one: one pass over ``v``."""
+        array = v.array
+        for s in scalar:
+            factor = self.scaled(s, c, []).array
+            return Value(self.ops.multiply(array, factor), v.axes)
+        if c == 1:
+            return v
+        return Value(self.ops.negative(array) if c == -1 else self.ops.multiply(array, python(c)), v.axes)
+
+    def summed(self, v: Value, letters: Sequence[str]) -> Value:
+        if not letters:
+            return v
+        array = self.ops.sum(v.array, tuple(map(v.axes.index, letters)))
+        return Value(array, tuple(i for i in v.axes if i not in letters))
+
+    def grouped(self, values: Sequence[Value]) -> list[Value]:
+        """Arrays over the same indices multiplied (brackets: joined by "and"), in the order of their first."""
+        groups: dict[frozenset[str], Value] = {}
+        for v in values:
+            key = frozenset(v.axes)
+            known = groups.get(key)
+            if known is None:
+                groups[key] = v
+            elif v.truth:
+                frame = self.frame((known, v))
+                groups[key] = Value(self.ops.both(self.align(known, frame), self.align(v, frame)), frame, truth=True)
+            else:
+                groups[key] = self.pair(known, v, key)
+        return list(groups.values())
+
+
+def python(c: Any) -> int | float:
+    """A Python number, which takes the dtype of the array that it meets."""
+    if isinstance(c, float):
+        return c
+    return int(c) if c.denominator == 1 and abs(c) < 2**31 else float(c)
