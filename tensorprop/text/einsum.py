@@ -31,7 +31,7 @@ from tensorprop.errors import (
 )
 from tensorprop.text.cursor import MAX_OPERANDS
 from tensorprop.text.scan import LETTERS, MAX_CHARACTERS, NAME, refuse_character
-from tensorprop.text.words import BINDERS, KNOWN, SYMBOLS
+from tensorprop.text.vocabulary import BINDERS, KNOWN, SYMBOLS
 
 __all__ = ["operand_spans", "parse_einsum"]
 

@@ -22,7 +22,7 @@ from tensorprop.text.cursor import MAX_DIGITS
 from tensorprop.text.elaborate import axis_of
 from tensorprop.text.scan import GREEK, LETTERS
 from tensorprop.text.terms import gathered, places, settled
-from tensorprop.text.words import COLUMN, ROW, SYMBOLS
+from tensorprop.text.vocabulary import COLUMN, ROW, SYMBOLS
 
 __all__ = ["MAX_SHOWN", "show"]
 

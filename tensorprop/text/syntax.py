@@ -25,7 +25,8 @@ from tensorprop.text.cursor import MAX_DIGITS, MAX_OPERANDS, RELATIONS
 from tensorprop.text.scan import LETTERS, raised
 from tensorprop.text.subscripts import LABEL
 from tensorprop.text.terms import Apply, Leaf, Plus, Power, Relate, Term, Tree
-from tensorprop.text.words import AFTER, STARTS, Words
+from tensorprop.text.vocabulary import AFTER, STARTS
+from tensorprop.text.words import Words
 
 __all__ = ["Reader"]
 

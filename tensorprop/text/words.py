@@ -1,6 +1,6 @@
-"""What a name begins: a tensor's entry, a function's value, a reduction, an adjoint, a derivative, a size.
+"""What a name begins: an entry, a function's value, an adjoint; in other files a reduction or a derivative.
 
-In: a name and the tokens after it. Out: a tree. The names that are known come from ``core.names``; what they mean is
+In: a name and the tokens after it. Out: a tree. The names that are known come from ``vocabulary``; what they mean is
 not known here.
 """
 
@@ -10,52 +10,25 @@ import re
 from fractions import Fraction
 from typing import NoReturn
 
-from tensorprop.core.build import delta, reduce
-from tensorprop.core.expr import Call, Dim, Expr, Index, Tensor
-from tensorprop.core.names import (
-    FUNCTION_ALIASES,
-    FUNCTION_ARITY,
-    MATRIX_OPS,
-    NORMALISERS,
-    REDUCTION_ALIASES,
-    REDUCTION_OPS,
-)
+from tensorprop.core.build import delta
+from tensorprop.core.expr import Call, Expr, Index, Tensor
 from tensorprop.errors import (
     AmbiguousNotation,
     LimitExceeded,
-    MissingIndex,
     NameConflict,
     ParseError,
-    RepeatedOutputIndex,
     UnexpectedChar,
     UnknownFunction,
     UnknownRange,
     near,
 )
-from tensorprop.text.cursor import RELATIONS
-from tensorprop.text.scan import raised
-from tensorprop.text.subscripts import LABEL, Subscripts
-from tensorprop.text.terms import Apply, Bind, Leaf, Power, Size, Tree
+from tensorprop.text.derivatives import Derivatives
+from tensorprop.text.subscripts import LABEL
+from tensorprop.text.terms import Apply, Leaf, Power, Tree
+from tensorprop.text.vocabulary import AFTER, BINDERS, FUNCTION_ARITY, KNOWN, RESERVED, SPLIT, SYMBOLS, WORDS
 
-__all__ = ["AFTER", "BINDERS", "COLUMN", "KNOWN", "ROW", "STARTS", "SYMBOLS", "Words"]
+__all__ = ["Words"]
 
-MAX_ORDER = 9  # of a derivative
-
-ROW, COLUMN = "row", "column"  # what runs along a matrix in det(X); never printed
-
-BINDERS: dict[str, str] = {
-    "Σ": "sum",
-    "∑": "sum",
-    "sum": "sum",
-    "∏": "prod",
-    **{op: op for op in (*REDUCTION_OPS, *NORMALISERS, *MATRIX_OPS)},
-    **REDUCTION_ALIASES,
-}
-KNOWN: dict[str, str] = {**{f: f for f in FUNCTION_ARITY}, **FUNCTION_ALIASES}
-SYMBOLS = frozenset(("σ", "sigma", "π", "pi", "√"))  # functions whose bare or subscripted name is an ordinary tensor
-_SPLIT = frozenset(n for n in (*KNOWN, *REDUCTION_ALIASES) if "_" in n)  # names that have an underscore
-_WORDS = frozenset((*KNOWN, *BINDERS, "dim", "partial", "delta")) - SYMBOLS
-_RESERVED = _WORDS - {"delta"}
 _SPELLED_OUT = {  # what matrix notation needs a word for, and indices say
     **dict.fromkeys(("trace", "tr"), "a trace repeats an index: X_ii"),
     **dict.fromkeys(("transpose",), "a transpose swaps the indices: X_ji"),
@@ -66,16 +39,12 @@ _SPELLED_OUT = {  # what matrix notation needs a word for, and indices say
 }
 _PRIMES = {"'": 1, "′": 1, "″": 2, "‴": 3}
 _PRIME_SIGNS = ("", "′", "″", "‴")
-_ORDERS = ("⁰", "", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹")
-
-STARTS = frozenset(("T", "N", "n", "(", "[", "{", "∂", "√", "frac", "|"))  # kinds with which a factor starts
-AFTER = frozenset(("^", "p", "q", "s", "u"))  # kinds that go on with the name before them
 
 
-class Words(Subscripts):
+class Words(Derivatives):
     """Reads what names begin."""
 
-    split = _SPLIT
+    split = SPLIT
 
     def compact(self, p: int) -> tuple[Tensor, str] | None:
         """The entry that a token such as ``W_ij`` stands for, with its letters; None for every other meaning."""
@@ -86,10 +55,10 @@ class Words(Subscripts):
         if name == "delta":
             name = "δ"
         if (
-            name not in _RESERVED
+            name not in RESERVED
             and name not in BINDERS
-            and (name[0] != "δ" or name.lstrip("δ") not in _WORDS)
-            and token not in _SPLIT
+            and (name[0] != "δ" or name.lstrip("δ") not in WORDS)
+            and token not in SPLIT
             and not (name == "δ" and len(letters) == 2 and not self.delta_is_tensor)
         ):
             index = self.letters
@@ -115,7 +84,7 @@ class Words(Subscripts):
         """What a name begins: a tensor's entry, a function's value, a reduction, an adjoint, a delta."""
         p = self.p
         token = self.texts[p]
-        if self.kinds[p] == "T" and token not in _SPLIT:
+        if self.kinds[p] == "T" and token not in SPLIT:
             if self.kinds[p + 1] not in AFTER:
                 got = self.entries[token] if token in self.entries else self.compact(p)
                 if got is not None:
@@ -169,7 +138,7 @@ class Words(Subscripts):
 
     def _is_tensor_name(self, p: int) -> bool:
         name = self.texts[p].partition("_")[0]
-        if self.texts[p] in _SPLIT or name in _RESERVED or name in BINDERS:
+        if self.texts[p] in SPLIT or name in RESERVED or name in BINDERS:
             return False
         at_once = self.kinds[p + 1] in ("(", "q") and self.ends[p] == self.starts[p + 1]
         return self.kinds[p] == "T" or not at_once
@@ -212,14 +181,14 @@ class Words(Subscripts):
         name, bar, sub = token.partition("_") if self.kinds[p] == "T" else (token, "", "")
         self.p = p + 1
         stem = name.lstrip("δ") if len(name) > 1 else ""
-        if stem in _WORDS and stem != name:
+        if stem in WORDS and stem != name:
             self.fail(
                 NameConflict,
                 f"{stem} is a word of the notation, so that {name} is no tensor's adjoint",
                 (self.starts[p], self.ends[p]),
                 "use another name",
             )
-        if name in _RESERVED or (token in _SPLIT and self.kinds[p] == "T"):
+        if name in RESERVED or (token in SPLIT and self.kinds[p] == "T"):
             if token in KNOWN or name in KNOWN:
                 self._function_subscript(p, name)
             self.fail(
@@ -393,299 +362,3 @@ class Words(Subscripts):
         value = getattr(exponent.node, "value", None) if isinstance(exponent, Leaf) else None
         whole = isinstance(value, Fraction) and value.denominator == 1 and value >= 2
         return Power(*span, base, exponent, 2 if whole else 0)
-
-    def binder(self, name: str) -> Tree:
-        """``Σ_u e``, ``max_u(e)``, ``softmax_u(e)``, ``inv(X)_ij``."""
-        p = self.p
-        op = BINDERS[name]
-        letters: list[str] = []
-        spans: list[tuple[int, int]] = []
-        self.p = p + 1
-        if self.kinds[p] == "T" and name not in _SPLIT:
-            token = self.texts[p]
-            run = token.partition("_")[2]
-            at = self.starts[p] + len(token.partition("_")[0]) + 1 + (run[0] == "{")
-            for k, c in enumerate(run.strip("{}")):
-                letters.append(c)
-                spans.append((at + k, at + k + 1))
-        elif op in MATRIX_OPS and self.kinds[self.p] == "(":
-            return self.matrix(p, op)
-        else:
-            self.indices_of(p, letters, spans)
-        span = (self.starts[p], self.ends[self.p - 1])
-        if len(set(letters)) != len(letters):
-            twice = next(k for k, c in enumerate(letters) if c in letters[:k])
-            self.fail(
-                RepeatedOutputIndex, f'index "{letters[twice]}" stands twice under {name}', spans[twice], "name it once"
-            )
-        if op in MATRIX_OPS and len(letters) != 2:
-            self.fail(ParseError, f"{op} is of a matrix: two indices, or its bare name", span, f"write {op}(X)")
-        if self.kinds[self.p] == "p" or self.kinds[self.p] == "^":
-            self.unexpected(
-                self.p,
-                "an index runs over the whole of its axis",
-                "write Σ_i, and a bracket such as [i < n] for a part of the axis",
-            )
-        self.enter(p)
-        entry: tuple[Expr, ...] = ()
-        outside: list[str] = []
-        keeps = op in NORMALISERS or op == "inv"
-        if self.kinds[self.p] == "(" and self.starts[self.p] == self.ends[self.p - 1]:
-            body = self.group()
-            if (
-                keeps
-                and self.kinds[self.p] in ("s", "u", "[")
-                and self.starts[self.p] == self.ends[self.p - 1]
-                and not (self.kinds[self.p] == "[" and self._relates(self.p))
-            ):
-                given: list[Expr] = []
-                self.subscripts(given, outside, p)
-                entry = tuple(given)
-                if len(entry) != len(letters):
-                    self.fail(
-                        ParseError,
-                        f"{op} along {len(letters)} indices has {len(letters)} subscripts, not {len(entry)}",
-                        (self.starts[p], self.ends[self.p - 1]),
-                    )
-        else:
-            if self.kinds[self.p] not in STARTS and self.kinds[self.p] not in ("+", "-"):
-                self.unexpected(self.p, f"{name} needs something to act on", f"write {name}_{''.join(letters)}(…)")
-            body = self.product(False, self.p, True)
-        if keeps and not entry:
-            entry, outside = tuple(Index(c) for c in letters), list(letters)
-        self.depth -= 1
-        return Bind(self.starts[p], self.ends[self.p - 1], op, tuple(letters), spans, body, entry, tuple(outside))
-
-    def indices_of(self, p: int, letters: list[str], spans: list[tuple[int, int]]) -> None:
-        """The indices under a sum or a reduction, in any spelling but the compact one."""
-        name = self.texts[p]
-        k = self.kinds[self.p]
-        if k not in ("s", "u", "[") or self.starts[self.p] != self.ends[p]:
-            self.fail(
-                MissingIndex,
-                f"{name} needs the index along which it goes",
-                (self.starts[p], self.ends[p]),
-                f"write {name}_i(…)",
-            )
-        q = self.p
-        closer = {"_{": "}", "[": "]"}.get(self.texts[q])
-        while closer and self.kinds[q] not in (closer, "end", ";"):
-            q += 1
-            if self.kinds[q] in RELATIONS:
-                first = self.texts[self.p + 1]
-                self.unexpected(
-                    q,
-                    "an index runs over the whole of its axis",
-                    f"write Σ_{first}, and a bracket such as [{first} < n] for a part of the axis",
-                )
-        at = self.p
-        found: list[Expr] = []
-        held, self.spans = self.spans, {}
-        try:
-            self.subscripts(found, letters, p)
-            where = self.spans
-        finally:
-            self.spans = held
-        if not found or not all(isinstance(s, Index) for s in found):
-            self.fail(
-                MissingIndex,
-                f"{name} goes along plain indices",
-                (self.starts[at], self.ends[self.p - 1]),
-                f"write {name}_i(…)",
-            )
-        spans.extend(where.get(s, (self.starts[at], self.ends[self.p - 1])) for s in found)
-
-    def matrix(self, p: int, op: str) -> Tree:
-        """``inv(X)_ij``, ``det(X)``: the bare name of a matrix, the entry outside."""
-        if self.starts[self.p] != self.ends[p]:
-            self.fail(
-                AmbiguousNotation,
-                f'"{op} (" with a space: the function {op}, or a product?',
-                (self.starts[p], self.ends[p]),
-                f"write `{op}(X)`",
-            )
-        self.enter(self.p)
-        opener = self.p
-        self.p += 1
-        wanted = f"{op} takes the bare name of a matrix"
-        fix = f"name the matrix in an equation of its own, M_ij = …, then write {op}(M)" + (
-            "_ij" if op == "inv" else ""
-        )
-        at = self.p
-        if self.kinds[at] != "N":
-            shown = (self.starts[at], self.ends[at])
-            if self.kinds[at] == "T" and self.kinds[at + 1] == ")":
-                self.fail(
-                    UnexpectedChar,
-                    wanted,
-                    shown,
-                    f"write {op}({self.texts[at].partition('_')[0]}), and the entry outside",
-                )
-            self.unexpected(at, wanted, fix)
-        leaf = self.named()
-        if not isinstance(leaf, Leaf) or not isinstance(leaf.node, Tensor) or leaf.node.subscripts:
-            self.fail(UnexpectedChar, wanted, (leaf.start, leaf.end), fix)
-        if self.kinds[self.p] != ")":
-            self.unexpected(self.p, wanted, fix)
-        self.close(opener, ")")
-        self.depth -= 1
-        subscripts: list[Expr] = []
-        letters: list[str] = []
-        listed = (
-            self.kinds[self.p] in ("s", "u", "[")
-            and self.starts[self.p] == self.ends[self.p - 1]
-            and self.subscripts(subscripts, letters, p)
-        )
-        span = (self.starts[p], self.ends[self.p - 1])
-        if op == "inv" and len(subscripts) != 2:
-            self.fail(
-                MissingIndex,
-                f"an entry of the inverse has two subscripts: {self.text[self.starts[p] : self.ends[self.p - 1]]}_ij",
-                span,
-                "write them outside: inv(X)_ij",
-            )
-        if op != "inv" and listed:
-            self.stray_subscript(self.p - 1)
-        body = Tensor(leaf.node.name, (Index(ROW), Index(COLUMN)))
-        return Leaf(*span, tuple(letters), reduce(op, (ROW, COLUMN), body, subscripts))
-
-    def dim(self) -> Tree:
-        """``dim(i)``, or ``dim(x, 1)`` for an axis, counted from 0."""
-        p = self.p
-        if self.kinds[p + 1] != "(":
-            self.fail(
-                NameConflict,
-                "dim is a word of the notation: the size of an index",
-                (self.starts[p], self.ends[p]),
-                "write dim(i)",
-            )
-        self.p = p + 2
-        at = self.p
-        if self.kinds[at] != "N":
-            self.unexpected(at, "dim takes one index", "write dim(i), or dim(x, 0) for the first axis of x")
-        if self.kinds[at + 1] == ")":
-            self.p = at + 2
-            return Size(self.starts[p], self.ends[at + 1], self.texts[at])
-        leaf = self.named()
-        if (
-            isinstance(leaf, Leaf)
-            and isinstance(leaf.node, Tensor)
-            and not leaf.node.subscripts
-            and self.kinds[self.p] == ","
-            and self.kinds[self.p + 1] == "n"
-        ):
-            axis = self.value(self.p + 1)
-            if axis.denominator == 1 and axis < 64 and self.kinds[self.p + 2] == ")":
-                self.p += 3
-                return Leaf(self.starts[p], self.ends[self.p - 1], "", Dim(leaf.node.name, int(axis)))
-        self.unexpected(
-            self.p, "dim takes one index, or a tensor and an axis", "write dim(i), or dim(x, 0) for the first axis of x"
-        )
-
-    def bars(self) -> Tree:
-        """``|i|``."""
-        p = self.p
-        if self.kinds[p + 1] == "N" and self.kinds[p + 2] == "|":
-            self.p = p + 3
-            return Size(self.starts[p], self.ends[p + 2], self.texts[p + 1])
-        self.fail(
-            UnexpectedChar,
-            "bars mean the size of an index: |i|",
-            (self.starts[p], self.ends[p]),
-            "for an absolute value write abs(…)",
-        )
-
-    def derivative(self) -> Tree:
-        """``∂y_i/∂x_k``, ``∂²E/∂x_k∂x_l``, ``\\frac{\\partial E}{\\partial x}``: the tensor that holds it."""
-        p = self.p
-        braces = self.kinds[p] == "frac"
-        if braces:
-            self.p = p + 2
-        order = 1
-        self._partial()
-        if self.kinds[self.p] == "p" and raised(self.texts[self.p]).isdigit():
-            order = int(raised(self.texts[self.p]))
-            self.p += 1
-        elif self.kinds[self.p] == "^":
-            self.p += 1
-            inner = self.kinds[self.p] == "{"
-            self.p += inner
-            if self.kinds[self.p] != "n" or not self.texts[self.p].isdigit():
-                self.unexpected(self.p, "the order of a derivative is a whole number")
-            order = int(self.texts[self.p]) if len(self.texts[self.p]) < 4 else 1000
-            self.p += 1 + inner
-        if not 1 <= order <= MAX_ORDER:
-            self.fail(
-                LimitExceeded,
-                f"a derivative of order {order}; the limit is {MAX_ORDER}",
-                (self.starts[p], self.ends[self.p - 1]),
-            )
-        top = self._differentiated()
-        if braces:
-            if self.kinds[self.p] != "}" or self.kinds[self.p + 1] != "{":
-                self.unexpected(self.p, "a derivative is written \\frac{\\partial y}{\\partial x}")
-            self.p += 2
-        else:
-            if self.kinds[self.p] != "/":
-                self.unexpected(self.p, "a derivative is written ∂y_i/∂x_k")
-            self.p += 1
-        below: list[Leaf] = []
-        for _ in range(order):
-            self._partial()
-            below.append(self._differentiated())
-            if self.kinds[self.p] in ("^", "p"):
-                self.unexpected(self.p, "every ∂ below has a tensor of its own", "write ∂²E/∂x_k∂x_l")
-        if braces:
-            self.close(p + 1, "}")
-        return self._quotient(top, below, p)
-
-    def _quotient(self, top: Leaf, below: list[Leaf], p: int) -> Leaf:
-        subscripts: list[Expr] = []
-        letters: list[str] = []
-        name = f"∂{_ORDERS[len(below)]}"
-        for k, leaf in enumerate((top, *below)):
-            assert isinstance(leaf.node, Tensor)
-            name += ("/∂" if k == 1 else "∂" if k else "") + leaf.node.name + "·" * len(leaf.node.subscripts)
-            subscripts += leaf.node.subscripts
-            letters += leaf.open
-        span = (self.starts[p], self.ends[self.p - 1])
-        return Leaf(*span, tuple(letters), self._tensor(name, tuple(subscripts), p))
-
-    def _partial(self) -> None:
-        if self.kinds[self.p] != "∂" and self.texts[self.p] != "partial":
-            self.unexpected(self.p, "a derivative is written ∂y_i/∂x_k, with one ∂ below for each above")
-        self.p += 1
-
-    def _differentiated(self) -> Leaf:
-        p = self.p
-        if self.kinds[p] not in ("T", "N"):
-            self.unexpected(p, "∂ stands before a tensor's name")
-        held = dict(self.names)
-        tree = self.named()
-        self.names = held
-        if not isinstance(tree, Leaf) or not isinstance(tree.node, Tensor):
-            self.fail(UnexpectedChar, "∂ stands before a tensor's name", (tree.start, tree.end), "write ∂y_i/∂x_k")
-        return tree
-
-    def plain_derivative(self, top: Tree, p: int) -> Tree:
-        """``dy_i/dx_k`` on a left side, where it can mean nothing else."""
-        slash = self.p
-        if isinstance(top, Leaf) and isinstance(top.node, Tensor) and _differential(top.node.name):
-            self.p = slash + 1
-            below = self.named()
-            if isinstance(below, Leaf) and isinstance(below.node, Tensor) and _differential(below.node.name):
-                parts = [
-                    Leaf(t.start, t.end, t.open, Tensor(t.node.name[1:], t.node.subscripts))
-                    for t in (top, below)
-                    if isinstance(t.node, Tensor)
-                ]
-                self.names.pop(top.node.name, None)
-                self.names.pop(below.node.name, None)
-                return self._quotient(parts[0], parts[1:], p)
-            self.p = slash
-        return top
-
-
-def _differential(name: str) -> bool:
-    """Whether a name is d and another name: ``dy``."""
-    return name[0] == "d" and name[1:2].isalpha() and name[1:] not in _WORDS

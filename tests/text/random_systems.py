@@ -8,7 +8,7 @@ from random import Random
 from tensorprop.core.build import add, bracket, call, delta, divide, mul, number, power, reduce, sum_over, tensor
 from tensorprop.core.equation import System, equation, system
 from tensorprop.core.expr import Dim, Expr, Index
-from tensorprop.text.words import COLUMN, ROW
+from tensorprop.text.vocabulary import COLUMN, ROW
 
 LETTERS = ("i", "j", "k", "l", "m", "in", "out", "β")
 NAMES = ("a", "W", "x0", "h", "α", "μx", "W^(k)", "b^(k+1)", "δz", "δW^(2)", "∂y·/∂x·", "∂²E/∂x·∂z·", "t")

@@ -12,7 +12,7 @@ from tensorprop.text import parse, show
 from tensorprop.text.cursor import MAX_DEPTH, MAX_DIGITS, MAX_OPERANDS, MAX_POWER_OF_TEN
 from tensorprop.text.scan import MAX_CHARACTERS
 from tensorprop.text.show import MAX_SHOWN
-from tensorprop.text.words import KNOWN
+from tensorprop.text.vocabulary import KNOWN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "notation.md").read_text()
 

@@ -21,7 +21,7 @@ from tensorprop.core.build import (
 from tensorprop.core.equation import System, equation, system
 from tensorprop.core.expr import Dim, Index
 from tensorprop.text import parse, parse_expression
-from tensorprop.text.words import COLUMN, ROW
+from tensorprop.text.vocabulary import COLUMN, ROW
 
 
 def one(letters: str, value: object) -> System:

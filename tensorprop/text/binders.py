@@ -1,0 +1,228 @@
+"""Sums, reductions, normalisers, functions of a matrix, sizes: ``Σ_u e``, ``softmax_u(e)``, ``inv(X)_ij``, ``dim(i)``.
+
+In: the tokens after a word that takes indices or a bare name. Out: a tree.
+"""
+
+from __future__ import annotations
+
+from tensorprop.core.build import reduce
+from tensorprop.core.expr import Dim, Expr, Index, Tensor
+from tensorprop.errors import (
+    AmbiguousNotation,
+    MissingIndex,
+    NameConflict,
+    ParseError,
+    RepeatedOutputIndex,
+    UnexpectedChar,
+)
+from tensorprop.text.cursor import RELATIONS
+from tensorprop.text.subscripts import Subscripts
+from tensorprop.text.terms import Bind, Leaf, Size, Tree
+from tensorprop.text.vocabulary import BINDERS, COLUMN, MATRIX_OPS, NORMALISERS, ROW, SPLIT, STARTS
+
+__all__ = ["Binders"]
+
+
+class Binders(Subscripts):
+    """Reads what binds or asks for an index."""
+
+    def binder(self, name: str) -> Tree:
+        """``Σ_u e``, ``max_u(e)``, ``softmax_u(e)``, ``inv(X)_ij``."""
+        p = self.p
+        op = BINDERS[name]
+        letters: list[str] = []
+        spans: list[tuple[int, int]] = []
+        self.p = p + 1
+        if self.kinds[p] == "T" and name not in SPLIT:
+            token = self.texts[p]
+            run = token.partition("_")[2]
+            at = self.starts[p] + len(token.partition("_")[0]) + 1 + (run[0] == "{")
+            for k, c in enumerate(run.strip("{}")):
+                letters.append(c)
+                spans.append((at + k, at + k + 1))
+        elif op in MATRIX_OPS and self.kinds[self.p] == "(":
+            return self.matrix(p, op)
+        else:
+            self.indices_of(p, letters, spans)
+        span = (self.starts[p], self.ends[self.p - 1])
+        if len(set(letters)) != len(letters):
+            twice = next(k for k, c in enumerate(letters) if c in letters[:k])
+            self.fail(
+                RepeatedOutputIndex, f'index "{letters[twice]}" stands twice under {name}', spans[twice], "name it once"
+            )
+        if op in MATRIX_OPS and len(letters) != 2:
+            self.fail(ParseError, f"{op} is of a matrix: two indices, or its bare name", span, f"write {op}(X)")
+        if self.kinds[self.p] == "p" or self.kinds[self.p] == "^":
+            self.unexpected(
+                self.p,
+                "an index runs over the whole of its axis",
+                "write Σ_i, and a bracket such as [i < n] for a part of the axis",
+            )
+        self.enter(p)
+        entry: tuple[Expr, ...] = ()
+        outside: list[str] = []
+        keeps = op in NORMALISERS or op == "inv"
+        if self.kinds[self.p] == "(" and self.starts[self.p] == self.ends[self.p - 1]:
+            body = self.group()
+            if (
+                keeps
+                and self.kinds[self.p] in ("s", "u", "[")
+                and self.starts[self.p] == self.ends[self.p - 1]
+                and not (self.kinds[self.p] == "[" and self._relates(self.p))
+            ):
+                given: list[Expr] = []
+                self.subscripts(given, outside, p)
+                entry = tuple(given)
+                if len(entry) != len(letters):
+                    self.fail(
+                        ParseError,
+                        f"{op} along {len(letters)} indices has {len(letters)} subscripts, not {len(entry)}",
+                        (self.starts[p], self.ends[self.p - 1]),
+                    )
+        else:
+            if self.kinds[self.p] not in STARTS and self.kinds[self.p] not in ("+", "-"):
+                self.unexpected(self.p, f"{name} needs something to act on", f"write {name}_{''.join(letters)}(…)")
+            body = self.product(False, self.p, True)
+        if keeps and not entry:
+            entry, outside = tuple(Index(c) for c in letters), list(letters)
+        self.depth -= 1
+        return Bind(self.starts[p], self.ends[self.p - 1], op, tuple(letters), spans, body, entry, tuple(outside))
+
+    def indices_of(self, p: int, letters: list[str], spans: list[tuple[int, int]]) -> None:
+        """The indices under a sum or a reduction, in any spelling but the compact one."""
+        name = self.texts[p]
+        k = self.kinds[self.p]
+        if k not in ("s", "u", "[") or self.starts[self.p] != self.ends[p]:
+            self.fail(
+                MissingIndex,
+                f"{name} needs the index along which it goes",
+                (self.starts[p], self.ends[p]),
+                f"write {name}_i(…)",
+            )
+        q = self.p
+        closer = {"_{": "}", "[": "]"}.get(self.texts[q])
+        while closer and self.kinds[q] not in (closer, "end", ";"):
+            q += 1
+            if self.kinds[q] in RELATIONS:
+                first = self.texts[self.p + 1]
+                self.unexpected(
+                    q,
+                    "an index runs over the whole of its axis",
+                    f"write Σ_{first}, and a bracket such as [{first} < n] for a part of the axis",
+                )
+        at = self.p
+        found: list[Expr] = []
+        held, self.spans = self.spans, {}
+        try:
+            self.subscripts(found, letters, p)
+            where = self.spans
+        finally:
+            self.spans = held
+        if not found or not all(isinstance(s, Index) for s in found):
+            self.fail(
+                MissingIndex,
+                f"{name} goes along plain indices",
+                (self.starts[at], self.ends[self.p - 1]),
+                f"write {name}_i(…)",
+            )
+        spans.extend(where.get(s, (self.starts[at], self.ends[self.p - 1])) for s in found)
+
+    def matrix(self, p: int, op: str) -> Tree:
+        """``inv(X)_ij``, ``det(X)``: the bare name of a matrix, the entry outside."""
+        if self.starts[self.p] != self.ends[p]:
+            self.fail(
+                AmbiguousNotation,
+                f'"{op} (" with a space: the function {op}, or a product?',
+                (self.starts[p], self.ends[p]),
+                f"write `{op}(X)`",
+            )
+        self.enter(self.p)
+        opener = self.p
+        self.p += 1
+        wanted = f"{op} takes the bare name of a matrix"
+        fix = f"name the matrix in an equation of its own, M_ij = …, then write {op}(M)" + (
+            "_ij" if op == "inv" else ""
+        )
+        at = self.p
+        if self.kinds[at] != "N":
+            shown = (self.starts[at], self.ends[at])
+            if self.kinds[at] == "T" and self.kinds[at + 1] == ")":
+                self.fail(
+                    UnexpectedChar,
+                    wanted,
+                    shown,
+                    f"write {op}({self.texts[at].partition('_')[0]}), and the entry outside",
+                )
+            self.unexpected(at, wanted, fix)
+        leaf = self.named()
+        if not isinstance(leaf, Leaf) or not isinstance(leaf.node, Tensor) or leaf.node.subscripts:
+            self.fail(UnexpectedChar, wanted, (leaf.start, leaf.end), fix)
+        if self.kinds[self.p] != ")":
+            self.unexpected(self.p, wanted, fix)
+        self.close(opener, ")")
+        self.depth -= 1
+        subscripts: list[Expr] = []
+        letters: list[str] = []
+        listed = (
+            self.kinds[self.p] in ("s", "u", "[")
+            and self.starts[self.p] == self.ends[self.p - 1]
+            and self.subscripts(subscripts, letters, p)
+        )
+        span = (self.starts[p], self.ends[self.p - 1])
+        if op == "inv" and len(subscripts) != 2:
+            self.fail(
+                MissingIndex,
+                f"an entry of the inverse has two subscripts: {self.text[self.starts[p] : self.ends[self.p - 1]]}_ij",
+                span,
+                "write them outside: inv(X)_ij",
+            )
+        if op != "inv" and listed:
+            self.stray_subscript(self.p - 1)
+        body = Tensor(leaf.node.name, (Index(ROW), Index(COLUMN)))
+        return Leaf(*span, tuple(letters), reduce(op, (ROW, COLUMN), body, subscripts))
+
+    def dim(self) -> Tree:
+        """``dim(i)``, or ``dim(x, 1)`` for an axis, counted from 0."""
+        p = self.p
+        if self.kinds[p + 1] != "(":
+            self.fail(
+                NameConflict,
+                "dim is a word of the notation: the size of an index",
+                (self.starts[p], self.ends[p]),
+                "write dim(i)",
+            )
+        self.p = p + 2
+        at = self.p
+        if self.kinds[at] != "N":
+            self.unexpected(at, "dim takes one index", "write dim(i), or dim(x, 0) for the first axis of x")
+        if self.kinds[at + 1] == ")":
+            self.p = at + 2
+            return Size(self.starts[p], self.ends[at + 1], self.texts[at])
+        leaf = self.named()
+        if (
+            isinstance(leaf, Leaf)
+            and isinstance(leaf.node, Tensor)
+            and not leaf.node.subscripts
+            and self.kinds[self.p] == ","
+            and self.kinds[self.p + 1] == "n"
+        ):
+            axis = self.value(self.p + 1)
+            if axis.denominator == 1 and axis < 64 and self.kinds[self.p + 2] == ")":
+                self.p += 3
+                return Leaf(self.starts[p], self.ends[self.p - 1], "", Dim(leaf.node.name, int(axis)))
+        self.unexpected(
+            self.p, "dim takes one index, or a tensor and an axis", "write dim(i), or dim(x, 0) for the first axis of x"
+        )
+
+    def bars(self) -> Tree:
+        """``|i|``."""
+        p = self.p
+        if self.kinds[p + 1] == "N" and self.kinds[p + 2] == "|":
+            self.p = p + 3
+            return Size(self.starts[p], self.ends[p + 2], self.texts[p + 1])
+        self.fail(
+            UnexpectedChar,
+            "bars mean the size of an index: |i|",
+            (self.starts[p], self.ends[p]),
+            "for an absolute value write abs(…)",
+        )
