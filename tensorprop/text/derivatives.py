@@ -75,7 +75,7 @@ class Derivatives(Binders):
             subscripts += leaf.node.subscripts
             letters += leaf.open
         span = (self.starts[p], self.ends[self.p - 1])
-        return Leaf(*span, tuple(letters), self._tensor(name, tuple(subscripts), p))
+        return Leaf(*span, tuple(letters), self.tensor(name, tuple(subscripts), p))
 
     def _partial(self) -> None:
         if self.kinds[self.p] != "∂" and self.texts[self.p] != "partial":

@@ -9,7 +9,7 @@ This file does not know derivatives, laws or matrix formulas.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -18,17 +18,14 @@ from tensorprop.core.equation import Equation, System, primal_axes
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import MATRIX_OPS, NORMALISERS
 from tensorprop.core.walk import postorder
-from tensorprop.text.cursor import MAX_DIGITS
 from tensorprop.text.elaborate import axis_of
+from tensorprop.text.numerals import decimal, digits, finite
 from tensorprop.text.scan import GREEK, LETTERS
+from tensorprop.text.shown import ATOM, MAX_SHOWN, POWER, SUM, TERM, Shown, bare, clear, term
 from tensorprop.text.terms import gathered, places, settled
 from tensorprop.text.vocabulary import COLUMN, ROW, SYMBOLS
 
 __all__ = ["MAX_SHOWN", "show"]
-
-MAX_SHOWN = 1_000_000
-
-SUM, TERM, POWER, ATOM = 0, 1, 2, 3  # how tightly a text holds together
 
 _ASCII_RELATIONS = {"=": "=", "≠": "!=", "<": "<", "≤": "<=", ">": ">", "≥": ">="}
 _ASCII_PRIMES = str.maketrans({"′": "'", "″": "''", "‴": "'''"})
@@ -76,68 +73,6 @@ def _equation(eq: Equation, ascii: bool, names: frozenset[str], defines_delta: b
     return f"{printer.left_side(eq.target)} = {printer.text()}"
 
 
-class _Shown:
-    """A text in pieces, and what the rule of sums sees of it. ``factors`` are those of a product."""
-
-    __slots__ = (
-        "alt",
-        "closed",
-        "factors",
-        "level",
-        "minus",
-        "open",
-        "parts",
-        "raised",
-        "shaky",
-        "size",
-        "soft",
-        "under",
-    )
-
-    def __init__(
-        self,
-        level: int,
-        parts: Sequence[str | _Shown],
-        open: tuple[str, ...] = (),
-        closed: tuple[str, ...] = (),
-        soft: tuple[str, ...] = (),
-    ) -> None:
-        self.level, self.open, self.closed, self.soft = level, open, closed, soft
-        self.parts = tuple(parts)
-        self.size = sum(len(p) if isinstance(p, str) else p.size for p in parts)
-        if self.size > MAX_SHOWN:
-            self.parts, self.size = ("…",), 1
-        self.minus = False  # a minus goes in front of the text
-        self.raised = False  # a whole power
-        self.shaky = False  # one whose base sums inside, or has a letter twice
-        self.alt: _Shown | None = None  # the same sum with its Σ, where this text leaves it out
-        self.factors: Sequence[_Shown] = (self,)
-        self.under: Sequence[bool] | None = None
-
-    def doubt(self, letter: str, outer: Collection[str]) -> bool:
-        return self.shaky
-
-    def first(self) -> str:
-        """The first character of the text."""
-        p: str | _Shown = self
-        while isinstance(p, _Shown):
-            p = "-" if p.minus else next(q for q in p.parts if q)
-        return p[0]
-
-    def text(self) -> str:
-        out: list[str] = ["-"] if self.minus else []
-        stack: list[str | _Shown] = list(reversed(self.parts))
-        while stack:
-            p = stack.pop()
-            if isinstance(p, str):
-                out.append(p)
-            else:
-                stack.extend(reversed(p.parts))
-                if p.minus:
-                    out.append("-")
-        return "".join(out)
-
-
 class _Printer:
     """Prints one right side. ``letters`` are those of the left side."""
 
@@ -164,7 +99,7 @@ class _Printer:
         for n in self.order:
             for c in n.children:
                 uses[c] = uses.get(c, 0) + 1
-        done: dict[Expr, _Shown] = {}
+        done: dict[Expr, Shown] = {}
         for n in self.order:
             done[n] = self.shown(n, [done[c] for c in n.children])
             for c in n.children:
@@ -252,13 +187,13 @@ class _Printer:
         )
 
     # ------------------------------------------------------------------- nodes
-    def shown(self, n: Expr, below: list[_Shown]) -> _Shown:
+    def shown(self, n: Expr, below: list[Shown]) -> Shown:
         """The text of a node whose children are shown."""
         match n:
             case Number():
                 return self._number(n.value)
             case Index():
-                return _Shown(ATOM, (self._name(n.name),), (n.name,))
+                return Shown(ATOM, (self._name(n.name),), (n.name,))
             case Tensor():
                 return self._tensor(n, below)
             case Add():
@@ -274,7 +209,7 @@ class _Printer:
             case Reduce():
                 return self._reduce(n, below)
             case Dim():
-                return _Shown(ATOM, (self._dim(n),))
+                return Shown(ATOM, (self._dim(n),))
             case _:
                 raise TypeError(f"no text for {type(n).__name__}")
 
@@ -282,30 +217,30 @@ class _Printer:
         """The text of a left side."""
         return self._tensor(target, [self.shown(s, []) for s in target.subscripts], left=True).text()
 
-    def _number(self, v: Fraction) -> _Shown:
-        text = _digits(abs(v))
+    def _number(self, v: Fraction) -> Shown:
+        text = digits(abs(v))
         level = TERM if v < 0 or "/" in text else ATOM
         if " " in text:
             level = SUM if v >= 0 else TERM
             text = f"({text})" if v < 0 else text
-        s = _Shown(level, (text,))
+        s = Shown(level, (text,))
         s.minus = v < 0
         return s
 
-    def _add(self, n: Add, below: list[_Shown]) -> _Shown:
-        parts: list[str | _Shown] = []
-        terms = [_term(self._grouped(t) if t.level == SUM else t if n is self.value else _clear(t)) for t in below]
+    def _add(self, n: Add, below: list[Shown]) -> Shown:
+        parts: list[str | Shown] = []
+        terms = [term(self._grouped(t) if t.level == SUM else t if n is self.value else clear(t)) for t in below]
         for k, t in enumerate(terms):
-            bare = _bare(t)
+            unsigned = bare(t)
             if t.minus:
-                parts += [" - " if k else "-", bare]
+                parts += [" - " if k else "-", unsigned]
             else:
-                parts += [" + ", bare] if k else [bare]
-        return _Shown(SUM, parts, *gathered(terms))
+                parts += [" + ", unsigned] if k else [unsigned]
+        return Shown(SUM, parts, *gathered(terms))
 
-    def _mul(self, factors: Sequence[Expr], below: Sequence[_Shown]) -> _Shown:
-        parts: list[str | _Shown] = []
-        kept: list[_Shown] = []
+    def _mul(self, factors: Sequence[Expr], below: Sequence[Shown]) -> Shown:
+        parts: list[str | Shown] = []
+        kept: list[Shown] = []
         under: list[bool] = []
         minus = False
         times = " * " if self.ascii else " · "
@@ -315,14 +250,14 @@ class _Printer:
                 minus = t.minus
                 if f.value == -1 and not _divides(factors[1]):
                     continue
-                kept.append(_Shown(ATOM, (_wrap_sum(t),)))
+                kept.append(Shown(ATOM, (_wrap_sum(t),)))
                 under.append(False)
                 parts.append(kept[-1])
                 before = f
                 continue
             if _divides(f):
                 if not kept:
-                    kept.append(_Shown(ATOM, ("1",)))
+                    kept.append(Shown(ATOM, ("1",)))
                     under.append(False)
                     parts.append("1")
                 d = t.factors[1]
@@ -338,37 +273,37 @@ class _Printer:
             if isinstance(f, Sum) and k == len(factors) - 1:
                 g = t.alt or t  # Σ takes what follows, so that at the end nothing need hold it together
             elif t.level < POWER:
-                g = self._grouped(_clear(t))
+                g = self._grouped(clear(t))
             if kept or parts:
                 parts.append(times if under[-1] or self._runs_on(before, f, g) else " ")
             kept.append(g)
             under.append(False)
             parts.append(g)
             before = f
-        s = _Shown(TERM, parts, *settled(kept, under if any(under) else None))
+        s = Shown(TERM, parts, *settled(kept, under if any(under) else None))
         s.minus = minus
         s.factors, s.under = kept, under if any(under) else None
         return s
 
-    def _runs_on(self, before: Expr | None, f: Expr, g: _Shown) -> bool:
+    def _runs_on(self, before: Expr | None, f: Expr, g: Shown) -> bool:
         """Whether two factors side by side would be read as something else."""
         if isinstance(before, Tensor) and not before.subscripts:
             return before.name == "δ" or (before.name in SYMBOLS and g.first() == "(")
         return False
 
-    def _grouped(self, t: _Shown) -> _Shown:
+    def _grouped(self, t: Shown) -> Shown:
         """A text in parentheses, unless it holds together as a factor."""
         if t.level >= POWER:
             return t
-        return _Shown(ATOM, ("(", "-" if t.minus else "", _bare(t), ")"), t.open, t.closed, t.soft)
+        return Shown(ATOM, ("(", "-" if t.minus else "", bare(t), ")"), t.open, t.closed, t.soft)
 
-    def _sum(self, n: Sum, body: _Shown) -> _Shown:
+    def _sum(self, n: Sum, body: Shown) -> Shown:
         need = self.explicit.get(n, ())
         factors = body.factors
         where = places(factors, body.under, ())
         written = [i for i in n.indices if i in need or where.get(i) != "here"]
         if not written:
-            s = _Shown(TERM, body.parts if body.level == TERM else (body,), *settled(factors, body.under))
+            s = Shown(TERM, body.parts if body.level == TERM else (body,), *settled(factors, body.under))
             s.minus = body.minus if body.level == TERM else False
             s.factors, s.under = factors, body.under
             s.alt = self._written_sum(n.indices, body)
@@ -378,29 +313,29 @@ class _Printer:
             return s
         return self._written_sum(written, body)
 
-    def _written_sum(self, written: Sequence[str], body: _Shown) -> _Shown:
+    def _written_sum(self, written: Sequence[str], body: Shown) -> Shown:
         """A sum with its Σ; it binds as a product does, and takes all that follows."""
-        body = _term(body)
+        body = term(body)
         opened = tuple(i for i in dict.fromkeys(body.open) if i not in written)
         closed = tuple(i for i in body.closed if i not in written and i not in opened)
         if self.ascii:
-            return _Shown(
-                ATOM, (self._indexed("sum", written), "(", "-" if body.minus else "", _bare(body), ")"), opened, closed
+            return Shown(
+                ATOM, (self._indexed("sum", written), "(", "-" if body.minus else "", bare(body), ")"), opened, closed
             )
         inner = self._grouped(body) if body.level == SUM or body.minus else body
-        return _Shown(TERM, (self._indexed("Σ", written), " ", inner), opened, closed)
+        return Shown(TERM, (self._indexed("Σ", written), " ", inner), opened, closed)
 
-    def _call(self, n: Call, below: list[_Shown]) -> _Shown:
+    def _call(self, n: Call, below: list[Shown]) -> Shown:
         if n.function == "power":
             return self._power(n, below)
         if n.function == "pi" and not n.args:
-            return _Shown(ATOM, ("pi" if self.ascii else "π",))
-        below = [_term(_clear(t)) for t in below]
-        parts: list[str | _Shown] = [self._function(n.function), "("]
+            return Shown(ATOM, ("pi" if self.ascii else "π",))
+        below = [term(clear(t)) for t in below]
+        parts: list[str | Shown] = [self._function(n.function), "("]
         for k, t in enumerate(below):
             parts += [", "] if k else []
-            parts += ["-", _bare(t)] if t.minus else [t]
-        return _Shown(ATOM, (*parts, ")"), *gathered(below)[:2])
+            parts += ["-", bare(t)] if t.minus else [t]
+        return Shown(ATOM, (*parts, ")"), *gathered(below)[:2])
 
     def _function(self, name: str) -> str:
         stem = name.rstrip("′″‴")
@@ -412,83 +347,83 @@ class _Printer:
         stem, _, label = stem.partition("^")
         return self._name(stem) + ("^" + label if label else "") + primes.translate(_ASCII_PRIMES)
 
-    def _power(self, n: Call, below: list[_Shown]) -> _Shown:
+    def _power(self, n: Call, below: list[Shown]) -> Shown:
         base, exponent = n.args
         b, x = below
         if _divides(n):
             assert isinstance(exponent, Number)
             divisor = (
-                self._raised(base, b, Number(-exponent.value), x) if exponent.value != -1 else self._grouped(_clear(b))
+                self._raised(base, b, Number(-exponent.value), x) if exponent.value != -1 else self._grouped(clear(b))
             )
-            one = _Shown(ATOM, ("1",))
+            one = Shown(ATOM, ("1",))
             written = (b.alt or b) if exponent.value == -1 and isinstance(base, Sum) else None
             last = written or divisor  # nothing follows a quotient that stands alone
-            s = _Shown(TERM, (one, " / ", last), *settled((one, last), (False, True)))
+            s = Shown(TERM, (one, " / ", last), *settled((one, last), (False, True)))
             s.factors, s.under, s.alt = (one, divisor), (False, True), written
             return s
         return self._raised(base, b, exponent, x)
 
-    def _raised(self, base: Expr, b: _Shown, exponent: Expr, x: _Shown) -> _Shown:
+    def _raised(self, base: Expr, b: Shown, exponent: Expr, x: Shown) -> Shown:
         """``base^exponent``."""
         tensor = isinstance(base, Tensor)
-        b, x = _clear(b), _term(_clear(x))
+        b, x = clear(b), term(clear(x))
         held = b
         if b.level != ATOM:
-            b = _term(b)
-            held = _Shown(ATOM, ("(", "-" if b.minus else "", _bare(b), ")"))
+            b = term(b)
+            held = Shown(ATOM, ("(", "-" if b.minus else "", bare(b), ")"))
         whole = isinstance(exponent, Number) and exponent.value.denominator == 1
         if isinstance(exponent, Number):
-            text = _digits(abs(exponent.value))
-            if "/" in text and _finite(exponent.value):
-                text = _decimal(abs(exponent.value))
+            text = digits(abs(exponent.value))
+            if "/" in text and finite(exponent.value):
+                text = decimal(abs(exponent.value))
             sign = "-" if exponent.value < 0 else ""
-            up: tuple[str | _Shown, ...] = (f"^({sign}{text})",) if "/" in text or " " in text else (f"^{sign}{text}",)
+            up: tuple[str | Shown, ...] = (f"^({sign}{text})",) if "/" in text or " " in text else (f"^{sign}{text}",)
             opened, closed, soft = gathered((b,))
         else:
             opened, closed, soft = gathered((b, x))
             inner = x.text() if x.size < 200 else ""
             if isinstance(base, Tensor) and base.name == "e" and not base.subscripts:  # e^x is refused
-                held = _Shown(ATOM, ("(", held, ")"))
+                held = Shown(ATOM, ("(", held, ")"))
             if isinstance(exponent, Tensor) and not exponent.subscripts and inner.isalnum() and inner != "T":
                 up = (f"^{inner}",)
             elif tensor and inner == "T":
-                held, up = _Shown(ATOM, ("(", held, ")")), ("^T",)
+                held, up = Shown(ATOM, ("(", held, ")")), ("^T",)
             elif tensor and _LABEL_LIKE.fullmatch(inner):
                 up = ("^{", inner, "}")
             else:
-                up = ("^(", "-" if x.minus else "", _bare(x), ")")
+                up = ("^(", "-" if x.minus else "", bare(x), ")")
         twice = whole and isinstance(exponent, Number) and exponent.value >= 2
-        s = _Shown(POWER, (held, *up), opened + opened if twice else opened, closed, soft if twice else ())
+        s = Shown(POWER, (held, *up), opened + opened if twice else opened, closed, soft if twice else ())
         s.raised = twice
         s.shaky = twice and (bool(b.closed) or len(set(b.open)) < len(b.open))
         return s
 
-    def _bracket(self, n: Bracket, below: list[_Shown]) -> _Shown:
-        left, right = below = [_term(_clear(t)) for t in below]
+    def _bracket(self, n: Bracket, below: list[Shown]) -> Shown:
+        left, right = below = [term(clear(t)) for t in below]
         if self._is_delta(n):
             letters = tuple(i.name for i in (n.left, n.right) if isinstance(i, Index))
-            return _Shown(ATOM, (self._indexed("delta" if self.ascii else "δ", letters),), letters)
+            return Shown(ATOM, (self._indexed("delta" if self.ascii else "δ", letters),), letters)
         opened, closed, _ = gathered(below)
         relation = _ASCII_RELATIONS[n.relation] if self.ascii else n.relation
         signs = ["-" if t.minus else "" for t in below]
         opened += tuple(c for c in opened if c in left.open and c in right.open)
-        return _Shown(ATOM, ("[", signs[0], _bare(left), f" {relation} ", signs[1], _bare(right), "]"), opened, closed)
+        return Shown(ATOM, ("[", signs[0], bare(left), f" {relation} ", signs[1], bare(right), "]"), opened, closed)
 
-    def _reduce(self, n: Reduce, below: list[_Shown]) -> _Shown:
-        body, at = _term(_clear(below[0])), below[1:]
+    def _reduce(self, n: Reduce, below: list[Shown]) -> Shown:
+        body, at = term(clear(below[0])), below[1:]
         given = _occurrences(n.at)
         if n.op in MATRIX_OPS and isinstance(n.body, Tensor):
             plain = Tensor(n.body.name, (Index(ROW), Index(COLUMN)))
             if reduce(n.op, (ROW, COLUMN), plain, n.at) is n:
                 name = self._tensor_name(n.body.name, rank=0)
-                return _Shown(ATOM, (f"{n.op}({name})", self._subscripts(n.at, at) if n.at else ""), given)
+                return Shown(ATOM, (f"{n.op}({name})", self._subscripts(n.at, at) if n.at else ""), given)
         opened = tuple(dict.fromkeys([*(i for i in dict.fromkeys(body.open) if i not in n.indices), *given]))
         closed = tuple(i for i in body.closed if i not in n.indices and i not in opened)
-        parts: list[str | _Shown] = [self._indexed(n.op, n.indices), "(", "-" if body.minus else "", _bare(body), ")"]
+        parts: list[str | Shown] = [self._indexed(n.op, n.indices), "(", "-" if body.minus else "", bare(body), ")"]
         own = tuple(Index(i) for i in n.indices)
         if n.at and not (n.at == own and (n.op in NORMALISERS or n.op == "inv")):
             parts.append("[" + ", ".join(self._subscript(s, t) for s, t in zip(n.at, at, strict=True)) + "]")
-        return _Shown(ATOM, parts, opened, closed)
+        return Shown(ATOM, parts, opened, closed)
 
     def _dim(self, n: Dim) -> str:
         letter = self.dims.get(n)
@@ -497,16 +432,16 @@ class _Printer:
         return f"dim({self._tensor_name(n.tensor, rank=0)}, {n.axis})"
 
     # ------------------------------------------------------------------- tensors and their subscripts
-    def _tensor(self, n: Tensor, below: list[_Shown], left: bool = False) -> _Shown:
+    def _tensor(self, n: Tensor, below: list[Shown], left: bool = False) -> Shown:
         letters = _occurrences(n.subscripts)
         if n.name.startswith("∂"):
-            return _Shown(POWER, (self._derivative(n, below),), letters)
+            return Shown(POWER, (self._derivative(n, below),), letters)
         name = self._tensor_name(n.name, len(n.subscripts))
         if not n.subscripts and not left and n.name in self.indices:
-            return _Shown(ATOM, (name + "[]",))
-        return _Shown(ATOM, (name, self._subscripts(n.subscripts, below)), letters)
+            return Shown(ATOM, (name + "[]",))
+        return Shown(ATOM, (name, self._subscripts(n.subscripts, below)), letters)
 
-    def _derivative(self, n: Tensor, below: list[_Shown]) -> str:
+    def _derivative(self, n: Tensor, below: list[Shown]) -> str:
         """``∂y_i/∂x_k``: the name has one · for every subscript of each tensor in it."""
         top, _, bottom = n.name.partition("/")
         order = top[1:2] if top[1:2] in "²³⁴⁵⁶⁷⁸⁹" else ""
@@ -549,7 +484,7 @@ class _Printer:
         spaced = "".join(w + " " if w[0] == "\\" else w for w in words).rstrip()
         return "\\mathrm{" + spaced + "}"
 
-    def _subscripts(self, subscripts: Sequence[Expr], below: Sequence[_Shown]) -> str:
+    def _subscripts(self, subscripts: Sequence[Expr], below: Sequence[Shown]) -> str:
         if not subscripts:
             return ""
         plain = [s.name for s in subscripts if isinstance(s, Index)]
@@ -567,7 +502,7 @@ class _Printer:
             return f"{name}_{''.join(letters)}"
         return f"{name}[{', '.join(self._name(i) for i in letters)}]"
 
-    def _subscript(self, s: Expr, t: _Shown) -> str:
+    def _subscript(self, s: Expr, t: Shown) -> str:
         if isinstance(s, (Add, Mul)):
             return self._affine(s)
         return t.text()
@@ -575,8 +510,8 @@ class _Printer:
     def _affine(self, s: Expr) -> str:
         """``2x+u-1``, with sizes in their long form."""
         out = ""
-        for k, term in enumerate(s.terms if isinstance(s, Add) else (s,)):
-            factors = term.factors if isinstance(term, Mul) else (term,)
+        for k, part in enumerate(s.terms if isinstance(s, Add) else (s,)):
+            factors = part.factors if isinstance(part, Mul) else (part,)
             minus = isinstance(factors[0], Number) and factors[0].value < 0
             text = ""
             for f in factors:
@@ -597,11 +532,6 @@ class _Printer:
 
 
 # --------------------------------------------------------------------------- pieces
-def _bare(t: _Shown) -> _Shown:
-    """The text without its minus, which the caller has written."""
-    return _Shown(t.level, t.parts, t.open, t.closed, t.soft) if t.minus else t
-
-
 def _occurrences(subscripts: Sequence[Expr]) -> tuple[str, ...]:
     """The letters of subscripts in reading order, as often as they are written."""
     found: list[str] = []
@@ -615,20 +545,6 @@ def _occurrences(subscripts: Sequence[Expr]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _term(t: _Shown) -> _Shown:
-    """A factor as a term of its own: what it has twice, it closes."""
-    if len(set(t.open)) == len(t.open):
-        return t
-    s = _Shown(t.level, t.parts, *settled((t,), None))
-    s.minus, s.alt, s.raised = t.minus, t.alt, t.raised
-    return s
-
-
-def _clear(t: _Shown) -> _Shown:
-    """A sum that only a power tells is easily overlooked inside something: there it gets its Σ."""
-    return t.alt if t.alt is not None and t.raised else t
-
-
 def _divides(f: Expr) -> bool:
     """Whether a factor is written under a /: a whole negative power."""
     if isinstance(f, Call) and f.function == "power":
@@ -637,59 +553,6 @@ def _divides(f: Expr) -> bool:
     return False
 
 
-def _wrap_sum(t: _Shown) -> str:
-    text = _bare(t).text()
+def _wrap_sum(t: Shown) -> str:
+    text = bare(t).text()
     return f"({text})" if t.level == SUM else text
-
-
-def _finite(v: Fraction) -> bool:
-    d = v.denominator
-    for p in (2, 5):
-        while d % p == 0:
-            d //= p
-    return d == 1
-
-
-def _digits(v: Fraction) -> str:
-    """A number that is not negative: 3, 1/2, 0.02, 1e-5, 12/35."""
-    n, d = v.numerator, v.denominator
-    if n.bit_length() > 3 * MAX_DIGITS or d.bit_length() > 3 * MAX_DIGITS:
-        if d != 1:
-            return f"({_whole(n)}) / ({_whole(d)})"
-        return _whole(n)
-    if d == 1:
-        return _whole(n)
-    if d < 10 or not _finite(v):
-        return f"{n}/{d}"
-    text = _decimal(v)
-    return text if len(text) <= MAX_DIGITS else f"{n}/{d}"
-
-
-def _decimal(v: Fraction) -> str:
-    """A finite decimal, exactly."""
-    shift = 0
-    while v.denominator != 1:
-        v *= 10
-        shift += 1
-    digits = str(v.numerator)
-    if shift - len(digits) >= 4:
-        return f"{digits}e-{shift}" if len(digits) == 1 else f"{digits[0]}.{digits[1:]}e-{shift - len(digits) + 1}"
-    digits = digits.rjust(shift + 1, "0")
-    return f"{digits[:-shift]}.{digits[-shift:]}" if shift else digits
-
-
-def _whole(n: int) -> str:
-    """A whole number; one of more digits than may be written at once as a sum of parts."""
-    if n.bit_length() <= 3 * MAX_DIGITS:
-        text = str(n)
-        zeros = len(text) - len(text.rstrip("0"))
-        return f"{text[:-zeros]}e{zeros}" if zeros > 12 else text
-    step = 10**80
-    parts: list[str] = []
-    shift = 0
-    while n:
-        n, low = divmod(n, step)
-        if low:
-            parts.append(f"{low}e{shift}" if shift else str(low))
-        shift += 80
-    return " + ".join(reversed(parts))

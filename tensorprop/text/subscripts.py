@@ -7,6 +7,7 @@ not know what the name stands for.
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 from tensorprop.core.build import add, mul, number
 from tensorprop.core.expr import Expr, Index, Tensor
@@ -119,6 +120,26 @@ class Subscripts(Cursor):
             f"the subscripts {run} have two readings",
             span,
             f"write [{', '.join(split)}], or [{', '.join(name)}]",
+        )
+
+    def tensor(
+        self, name: str, subscripts: tuple[Expr, ...], p: int, marks: list[tuple[int, int]] | None = None
+    ) -> Tensor:
+        """The entry whose name stands at token ``p``; its subscripts' places are kept where places are wanted."""
+        self.names.setdefault(name, p)
+        node = Tensor(name, subscripts)
+        if self.spans is not None:
+            for k, s in enumerate(subscripts):
+                mark = marks[k] if marks and len(marks) == len(subscripts) else self.spans.get(s)
+                if mark is not None:
+                    self.spans.setdefault((node, k), mark)
+        return node
+
+    def stray_subscript(self, p: int) -> NoReturn:
+        self.unexpected(
+            p,
+            "only a name bears subscripts, and one list of them",
+            "name the expression in an equation of its own, then write its entry",
         )
 
     def braces(self, p: int, subscripts: list[Expr], letters: list[str]) -> None:

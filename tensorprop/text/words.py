@@ -121,7 +121,7 @@ class Words(Derivatives):
                     self.starts[p],
                     tree.end,
                     tree.open,
-                    self._tensor("δ" + tree.node.name, tree.node.subscripts, p),
+                    self.tensor("δ" + tree.node.name, tree.node.subscripts, p),
                 )
         return self.entry()
 
@@ -232,19 +232,7 @@ class Words(Derivatives):
                     UnknownRange, f"δ with {letters[0]} twice is 1", span, f"write 1, or dim({letters[0]}) for its sum"
                 )
             return Leaf(*span, tuple(letters), delta(*subscripts))
-        return Leaf(*span, tuple(letters), self._tensor(name + label, tuple(subscripts), p, marks))
-
-    def _tensor(
-        self, name: str, subscripts: tuple[Expr, ...], p: int, marks: list[tuple[int, int]] | None = None
-    ) -> Tensor:
-        self.names.setdefault(name, p)
-        node = Tensor(name, subscripts)
-        if self.spans is not None:
-            for k, s in enumerate(subscripts):
-                mark = marks[k] if marks and len(marks) == len(subscripts) else self.spans.get(s)
-                if mark is not None:
-                    self.spans.setdefault((node, k), mark)
-        return node
+        return Leaf(*span, tuple(letters), self.tensor(name + label, tuple(subscripts), p, marks))
 
     def label(self, p: int, name: str) -> str:
         """``^(k)`` after a bare name, where subscripts follow or where braces tell that it is no power."""
@@ -268,13 +256,6 @@ class Words(Derivatives):
             f"write `{shown}^{{{label}}}` for the power, or `{name}^({label})_{rest}` for the layer's tensor"
             if rest
             else f"write `{shown}^{{{label}}}` for the power, or `{shown}^{{({label})}}` for the layer's number",
-        )
-
-    def stray_subscript(self, p: int) -> NoReturn:
-        self.unexpected(
-            p,
-            "only a name bears subscripts, and one list of them",
-            "name the expression in an equation of its own, then write its entry",
         )
 
     def function(self) -> Tree:

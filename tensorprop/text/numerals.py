@@ -1,0 +1,65 @@
+"""Numbers as the notation writes them: small fractions, exact decimals, powers of ten.
+
+In: a Fraction. Out: text that reads back to it. Signs are the caller's.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from tensorprop.text.cursor import MAX_DIGITS
+
+__all__ = ["decimal", "digits", "finite"]
+
+
+def finite(v: Fraction) -> bool:
+    d = v.denominator
+    for p in (2, 5):
+        while d % p == 0:
+            d //= p
+    return d == 1
+
+
+def digits(v: Fraction) -> str:
+    """A number that is not negative: 3, 1/2, 0.02, 1e-5, 12/35."""
+    n, d = v.numerator, v.denominator
+    if n.bit_length() > 3 * MAX_DIGITS or d.bit_length() > 3 * MAX_DIGITS:
+        if d != 1:
+            return f"({_whole(n)}) / ({_whole(d)})"
+        return _whole(n)
+    if d == 1:
+        return _whole(n)
+    if d < 10 or not finite(v):
+        return f"{n}/{d}"
+    text = decimal(v)
+    return text if len(text) <= MAX_DIGITS else f"{n}/{d}"
+
+
+def decimal(v: Fraction) -> str:
+    """A finite decimal, exactly."""
+    shift = 0
+    while v.denominator != 1:
+        v *= 10
+        shift += 1
+    figures = str(v.numerator)
+    if shift - len(figures) >= 4:
+        return f"{figures}e-{shift}" if len(figures) == 1 else f"{figures[0]}.{figures[1:]}e-{shift - len(figures) + 1}"
+    figures = figures.rjust(shift + 1, "0")
+    return f"{figures[:-shift]}.{figures[-shift:]}" if shift else figures
+
+
+def _whole(n: int) -> str:
+    """A whole number; one of more digits than may be written at once as a sum of parts."""
+    if n.bit_length() <= 3 * MAX_DIGITS:
+        text = str(n)
+        zeros = len(text) - len(text.rstrip("0"))
+        return f"{text[:-zeros]}e{zeros}" if zeros > 12 else text
+    step = 10**80
+    parts: list[str] = []
+    shift = 0
+    while n:
+        n, low = divmod(n, step)
+        if low:
+            parts.append(f"{low}e{shift}" if shift else str(low))
+        shift += 80
+    return " + ".join(reversed(parts))
