@@ -193,9 +193,9 @@ def derive(text: str, convention: str, as_json: bool, wrt: tuple[str, ...], outp
     """
     from tensorprop.calculus import adjoint
     from tensorprop.calculus import derive as differentiate
-    from tensorprop.text import parse as read
+    from tensorprop.calculus.source import as_forward
 
-    s = read(text, convention=convention)
+    s = as_forward(text, *wrt, output, convention=convention)
     if jacobian or any("_" in name or "[" in name for name in wrt):
         if not wrt:
             raise click.UsageError("--jacobian needs --wrt: the variable, such as --wrt x or --wrt x_k")
@@ -230,9 +230,9 @@ def check(text: str, convention: str, as_json: bool) -> None:
 @click.option("--wrt", multiple=True, metavar="NAME", help="Plan the backward rules of this input too; repeat.")
 def plan(text: str, convention: str, as_json: bool, sizes: tuple[str, ...], wrt: tuple[str, ...]) -> None:
     """Choose the order of contraction, and print what it costs."""
+    from tensorprop.calculus.source import as_system
     from tensorprop.check.report import plain
     from tensorprop.run import plan as contract
-    from tensorprop.text import parse as read
 
     table: dict[str, int] = {}
     for item in sizes:
@@ -240,10 +240,12 @@ def plan(text: str, convention: str, as_json: bool, sizes: tuple[str, ...], wrt:
         if not name or not number.isdecimal():
             raise click.UsageError(f"--size {item}: write an index and its size, such as --size b=128")
         table[name.strip()] = int(number)
-    s = read(text, convention=convention)
+    s = as_system(text, convention)
     if wrt:
         from tensorprop.calculus import adjoint
+        from tensorprop.calculus.source import as_forward
 
+        s = as_forward(text, *wrt, convention=convention)
         s = s + adjoint(s, wrt=wrt)
     try:
         p = contract(s, table)

@@ -54,11 +54,11 @@ def register(
     @click.option("--format", "style", type=click.Choice(_FORMATS), default="unicode", help="What to print.")
     def formula(text: str, convention: str, as_json: bool, style: str, names: str | None, **options: Any) -> None:  # pyright: ignore[reportUnusedFunction]
         """Write equations, or an einsum spec such as "bi,ij->bj", as a formula in vectors and matrices."""
+        from tensorprop.calculus.source import as_system, is_spec
         from tensorprop.check.formula import formula as convert
-        from tensorprop.text import parse
 
-        spec = "->" in text and "=" not in text
-        found = convert(text.strip() if spec else parse(text, convention=convention), names=names, **options)
+        text = text.strip()
+        found = convert(text if is_spec(text) else as_system(text, convention), names=names, **options)
         if as_json:
             data = {name: getattr(found, name) for name in ("kind", *_FORMATS)}
             write(json.dumps({"ok": True, **data}, indent=2, default=str))
@@ -89,10 +89,10 @@ def register(
         **options: Any,
     ) -> None:
         """Derive backward rules step by step, every step with its law and its reason."""
+        from tensorprop.calculus.source import as_forward
         from tensorprop.check.derivation import explain as derive
-        from tensorprop.text import parse
 
-        x = parse(text, convention=convention) if convention != "strict" else text
+        x = as_forward(text, convention=convention) if convention != "strict" else text
         d = derive(x, wrt or None, output, "short" if short else "full", **options)
         if as_json or style == "json":
             write(json.dumps({"ok": True, **d.as_dict()}, indent=2, ensure_ascii=ascii()))

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.calculus.source import as_forward
 from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.build import ONE, ZERO, add, fresh
 from tensorprop.core.equation import Equation, System, equation, system, unrolled
@@ -17,7 +18,6 @@ from tensorprop.core.expr import Bracket, Dim, Expr, Index, Tensor
 from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.walk import dims_of, freshen, tells, transform, witness
 from tensorprop.errors import UnknownName, UsageError, near
-from tensorprop.text.source import as_system
 
 __all__ = ["adjoint", "adjoint_name"]
 
@@ -44,7 +44,8 @@ def adjoint(s: System | Equation | str, wrt: str | Iterable[str] | None = None, 
     δW_ij = a_bi δz_bj
     δb_j = Σ_b δz_bj
     """
-    s = unrolled(as_system(s), "differentiate")
+    asked = () if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    s = unrolled(as_forward(s, *asked, of), "differentiate")
     names, whole = _variables(s, wrt), s
     ranges = infer(s)
     if of is not None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tensorprop.calculus.page import Page, read, seed_of, sides
+from tensorprop.calculus.source import as_system
+from tensorprop.core.build import mul, sum_over
 from tensorprop.core.equation import Equation, System, equation, system, unrolled
 from tensorprop.core.expr import Dim, Expr, Index, Tensor
 from tensorprop.core.walk import freshen, transform
 from tensorprop.errors import NameConflict, UnknownName, UsageError, near
-from tensorprop.text.source import as_system
 
 __all__ = ["batch"]
 
@@ -21,16 +23,24 @@ def batch(s: System | Equation | str, index: str, over: str | Iterable[str]) -> 
     """``z_j = a_i W_ij`` over a is ``z_bj = a_bi W_ij``: an index in front of every tensor that depends on ``over``.
 
     Errors: UnknownName for a tensor that is no input; NameConflict where the index is already on a left side that
-    would get it.
+    would get it; UsageError where backward rules say the gradient of one number, of which there would be many.
+
+    Rules on the page are carried along: what every example shares is owed the sum over them.
 
     >>> print(batch("z_j = a_i W_ij + b_j; E = 1/2 (z_j - y_j)^2", "n", over=("a", "y")))
     z_nj = a_ni W_ij + b_j
     E_n = 1/2 (z_nj - y_nj)^2
+    >>> print(batch("z_j = a_i W_ij; δa_i = W_ij δz_j; δW_ij = a_i δz_j", "n", over="a"))
+    z_nj = a_ni W_ij
+    δa_ni = W_ij δz_nj
+    δW_ij = a_ni δz_nj
     """
     s = unrolled(as_system(s), "batch")
     if not index.isalnum():
         raise UsageError(f"{index!r} is not an index", fix='give one letter, such as "b", or a name such as "batch"')
     names = (over,) if isinstance(over, str) else tuple(over)
+    if all(sides(s.equations)) and not any(name[:1] in "δ∂" for name in names):
+        return lifted(read(s), index, names).whole
     for name in names:
         if name not in s.inputs:
             close = near(name, s.inputs)
@@ -65,3 +75,34 @@ def batch(s: System | Equation | str, index: str, over: str | Iterable[str]) -> 
         assert isinstance(target, Tensor)
         out.append(equation(target, transform(freshen(eq.value, frozenset((index,))), rule)))
     return system(out)
+
+
+def lifted(page: Page, index: str, over: str | Iterable[str]) -> Page:
+    """The page for every value of one more index, which ``over`` and all that depends on it has in front."""
+    forward = batch(page.system, index, over)
+    carried = {name for name in forward.names if forward.rank(name) > page.system.rank(name)}
+    seed = seed_of(page.system)
+    if page.rules and seed is not None and seed[1:] in carried:
+        raise UsageError(
+            f"the rules say the gradient of the one number {seed[1:]}, which would be many",
+            known=f"over {index} it is {forward[seed[1:]].target}",
+            fix="batch the forward equations, and let the rules be derived",
+        )
+    carried |= {f"δ{name}" for name in carried}
+    for eq in system(page.parts).ordered:
+        if not carried.isdisjoint(eq.inputs):
+            carried.add(eq.name)
+
+    def rule(n: Expr) -> Expr:
+        if isinstance(n, Tensor) and n.name in carried:
+            return Tensor(n.name, (Index(index), *n.subscripts))
+        return Dim(n.tensor, n.axis + 1) if isinstance(n, Dim) and n.tensor in carried else n
+
+    def put(eq: Equation) -> Equation:
+        target, value = rule(eq.target), transform(freshen(eq.value, frozenset((index,))), rule)
+        assert isinstance(target, Tensor)
+        if eq.name.startswith("δ") and eq.name not in carried:  # what every example shares is owed the sum over them
+            value = sum_over([index], value) if index in value.free else mul(Dim(forward.outputs[0], 0), value)
+        return equation(target, value)
+
+    return Page(forward, tuple(map(put, page.rules)), tuple(map(put, page.parts)), page.given)

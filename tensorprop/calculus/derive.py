@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.calculus.source import as_forward
 from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.build import ONE, add, fresh
 from tensorprop.core.equation import Equation, System, equation, unrolled
@@ -16,7 +17,6 @@ from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.walk import freshen, inline
 from tensorprop.errors import IndexMismatch, RankMismatch, UnknownName, UsageError, near
 from tensorprop.text.parse import parse_expression
-from tensorprop.text.source import as_system
 
 __all__ = ["derive", "expanded"]
 
@@ -36,10 +36,10 @@ def derive(s: System | Equation | str, wrt: str | Iterable[str], of: str | None 
     >>> print(derive("y = x_i A_ij x_j", wrt=("x_k", "x_l")))
     ∂²y/∂x_k∂x_l = A_kl + A_lk
     """
-    s = unrolled(as_system(s), "differentiate")
+    variables = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    s = unrolled(as_forward(s, *variables, of), "differentiate")
     name = _output(s, of)
     letters, value = s[name].letters, stable_expr(expanded(s, name))
-    variables = (wrt,) if isinstance(wrt, str) else tuple(wrt)
     if not variables:
         raise UsageError("wrt names no variable", fix=f"name one of {', '.join(s.inputs)}")
     done: list[tuple[str, tuple[str, ...]]] = []

@@ -9,9 +9,9 @@ from typing import overload
 
 from tensorprop.calculus.laws import SIMPLIFY
 from tensorprop.calculus.rewrite import rewrite
+from tensorprop.calculus.source import as_system
 from tensorprop.core.equation import Equation, System, equation, primal_axes, system
 from tensorprop.core.expr import Expr
-from tensorprop.text.source import as_system
 
 __all__ = ["simplify", "simplify_expr"]
 

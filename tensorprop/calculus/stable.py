@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tensorprop.calculus.source import as_system
 from tensorprop.core.build import MINUS_ONE, ONE, add, call, mul, negate, reduce, substitute
 from tensorprop.core.equation import Equation, System, equation, system, unrolled
 from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Reduce, Sum, Tensor
 from tensorprop.core.walk import transform
-from tensorprop.text.source import as_system
 
 __all__ = ["match", "stabilise", "stable_expr"]
 

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 
 from tensorprop.calculus.adjoint import adjoint, adjoint_name
 from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.calculus.source import as_system
 from tensorprop.core.build import ZERO, add, mul, rename, sum_over
 from tensorprop.core.equation import Equation, System, equation, system, unrolled
 from tensorprop.core.expr import Dim, Expr, Tensor
 from tensorprop.core.walk import freshen, transform
-from tensorprop.text.source import as_system
 
 __all__ = ["tangent_name", "tangents"]
 

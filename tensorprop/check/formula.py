@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tensorprop.calculus.source import as_system, is_spec
 from tensorprop.core.build import add, call, mul, number
 from tensorprop.core.equation import Equation, System, equation, primal_axes, system, unrolled
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Reduce, Tensor
@@ -29,7 +30,7 @@ from tensorprop.render.matrices.convert import Line
 from tensorprop.render.trees import Tree
 from tensorprop.run.functions import NUMPY, NUMPY_REDUCE
 from tensorprop.run.reference import evaluate
-from tensorprop.text import parse, parse_einsum
+from tensorprop.text import parse_einsum
 
 __all__ = ["WrongFormula", "formula"]
 
@@ -81,7 +82,7 @@ def formula(
     _one_of("derivative", derivative, "denominator", "numerator")
     if adjoint not in ("δ", "δz", "z̄", "bar") and not (adjoint.startswith("∂") and "/" in adjoint):
         raise UsageError(f"no way to write an adjoint as {adjoint!r}", fix='adjoint is "δz", "∂E/∂z" or "z̄"')
-    spec = isinstance(x, str) and "=" not in x and ("->" in x or "→" in x or _SPEC.fullmatch(x) is not None)
+    spec = isinstance(x, str) and is_spec(x)
     shown: dict[str, str] = {}
     if spec:
         if isinstance(names, Mapping):
@@ -102,10 +103,6 @@ def formula(
     return found
 
 
-# What can only be an einsum spec without its arrow, which `parse_einsum` asks for.
-_SPEC = re.compile(r"[A-Za-z.\s]*,[A-Za-z.,\s]*|[a-z]{1,8}")
-
-
 _SHOWN = re.compile(r"[^\W\d_]\w*[′″']*(?:\^\([\w+−-]*\))?")
 
 
@@ -122,22 +119,11 @@ def _of_spec(spec: str, names: str | Sequence[str] | None) -> System:
 
 
 def _system(x: object) -> System:
-    match x:
-        case str():
-            return parse(x)
-        case System():
-            return x
-        case Equation():
-            return system([x])
-        case type() if hasattr(x, "forward"):
-            return _system(x())
-        case _:
-            forward, rules = getattr(x, "system", None), getattr(x, "rules", None)
-            if isinstance(forward, System) and isinstance(rules, System):
-                return forward + rules
-            raise UsageError(
-                f"no formula of a {type(x).__name__}", fix="give equations as text, an Equation, a System or a layer"
-            )
+    """Every line of a page; of a layer also the rules that nobody wrote."""
+    if isinstance(x, type) and hasattr(x, "forward"):
+        x = x()
+    rules = getattr(x, "rules", None)
+    return as_system(x) + rules if isinstance(rules, System) else as_system(x)
 
 
 # --------------------------------------------------------------------------- the check

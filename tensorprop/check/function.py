@@ -19,6 +19,8 @@ from typing import Any, cast
 import numpy as np
 
 from tensorprop.calculus import adjoint
+from tensorprop.calculus.page import counts, seed_of
+from tensorprop.calculus.source import names_in
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.numbers.naive import Oracle, double_precision, weigh
 from tensorprop.check.report import Diagnosis, Finding, Report, Verdict
@@ -28,7 +30,7 @@ from tensorprop.core.names import FUNCTION_ARITY
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import TensorpropError, UnknownName, Unsupported, UsageError, near
-from tensorprop.layers.layer import Layer, as_layer, counts, names_in, seed_of
+from tensorprop.layers.layer import Layer, as_layer
 from tensorprop.run import compile as compiled
 from tensorprop.run import extents
 from tensorprop.text import locate

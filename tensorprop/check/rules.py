@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorprop.calculus.page import counts, seed_of
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.numbers.naive import Oracle, Weighed, evaluate, first_wrong, weigh
 from tensorprop.check.prove.decide import Decision, Laws, decide
@@ -27,7 +28,7 @@ from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import NotDifferentiable, SizeMismatch, TensorpropError, Unsupported, UsageError, near
-from tensorprop.layers.layer import Layer, as_layer, counts, seed_of
+from tensorprop.layers.layer import Layer, as_layer
 
 __all__ = ["check"]
 

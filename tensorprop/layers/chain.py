@@ -6,15 +6,17 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from tensorprop.calculus import batch
-from tensorprop.core.build import fresh, mul, sum_over
-from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Dim, Expr, Index, Reduce, Sum, Tensor
-from tensorprop.core.walk import fold, transform
+from tensorprop.calculus.batch import lifted
+from tensorprop.calculus.page import Page, letters_of, seed_of
+from tensorprop.calculus.source import names_in
+from tensorprop.core.build import fresh, sum_over
+from tensorprop.core.equation import System, system
+from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.walk import fold
 from tensorprop.errors import RankMismatch, UsageError
-from tensorprop.layers.layer import Layer, Page, as_layer, layer_of, letters_of, names_in, seed_of
+from tensorprop.layers.layer import Layer, as_layer, layer_of
 
 __all__ = ["chain"]
 
@@ -113,33 +115,9 @@ def _fitted(link: Layer, entry: str, last: Tensor) -> Page:
 
 
 def _over(page: Page, like: str, entry: str) -> Page:
-    """The page for every value of one more index, which ``entry`` and all that depends on it has in front."""
+    """The page for every value of one more index, in a letter that it has not."""
     used = _letters(page)
-    letter = fresh(like, used) if like in used else like
-    forward = batch(page.system, letter, over=entry)
-    carried = {name for name in forward.names if forward.rank(name) > page.system.rank(name)}
-    carried |= {f"δ{name}" for name in carried}
-    for eq in _in_order(page.parts):
-        if not carried.isdisjoint(eq.inputs):
-            carried.add(eq.name)
-
-    def rule(n: Expr) -> Expr:
-        if isinstance(n, Tensor) and n.name in carried:
-            return Tensor(n.name, (Index(letter), *n.subscripts))
-        return Dim(n.tensor, n.axis + 1) if isinstance(n, Dim) and n.tensor in carried else n
-
-    def lifted(eq: Equation) -> Equation:
-        target, value = rule(eq.target), transform(eq.value, rule)
-        assert isinstance(target, Tensor)
-        if eq.name.startswith("δ") and eq.name not in carried:  # what every example shares is owed the sum over them
-            value = sum_over([letter], value) if letter in value.free else mul(Dim(forward.outputs[0], 0), value)
-        return equation(target, value)
-
-    return Page(forward, tuple(map(lifted, page.rules)), tuple(map(lifted, page.parts)), page.given)
-
-
-def _in_order(parts: tuple[Equation, ...]) -> Iterable[Equation]:
-    return system(parts).ordered
+    return lifted(page, fresh(like, used) if like in used else like, entry)
 
 
 # --------------------------------------------------------------------------- names

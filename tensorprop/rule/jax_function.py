@@ -10,21 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter, Signature
 from keyword import iskeyword
-from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
+from typing import Any, NamedTuple, cast
 
 from tensorprop.calculus import adjoint, stabilise
+from tensorprop.calculus.backward import completed
+from tensorprop.calculus.source import Source, as_page
 from tensorprop.calculus.tangent import tangent_name, tangents
-from tensorprop.core.build import ONE, ZERO
+from tensorprop.core.build import ZERO
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Dim, Expr, Tensor
 from tensorprop.core.walk import tensors_of, transform
-from tensorprop.errors import RankMismatch, TensorpropError, UnknownName, UsageError, near
+from tensorprop.errors import TensorpropError, UnknownName, UsageError, near
 from tensorprop.run.api import compared, concrete_all
 from tensorprop.run.arrays import accept
 from tensorprop.run.extents import Extents, extents, supported
 from tensorprop.run.lower import lower
 from tensorprop.text import locate, show
-from tensorprop.text.source import as_system
 
 __all__ = ["JaxFunction", "jax_function"]
 
@@ -33,18 +34,8 @@ Arrays = Mapping[str, Any]
 Shapes = dict[str, tuple[int, ...]]
 
 
-@runtime_checkable
-class Ruled(Protocol):
-    """What a layer has: forward equations, and backward rules for what they are smooth in."""
-
-    @property
-    def system(self) -> System: ...
-    @property
-    def rules(self) -> Any: ...  # a System; type checkers do not take a cached property for one
-
-
 def jax_function(
-    layer: Ruled | type[Ruled] | System | Equation | str,
+    layer: Source,
     save: str | Iterable[str] | None = None,
     wrt: str | Iterable[str] | None = None,
     forward: bool = False,
@@ -303,30 +294,17 @@ def _without(rules: System, zero: set[str], wanted: Iterable[str]) -> System:
 
 
 # --------------------------------------------------------------------------- reading
-def _read(
-    layer: Ruled | type[Ruled] | System | Equation | str, wrt: tuple[str, ...] | None, derive: bool
-) -> tuple[System, System, tuple[str, ...]]:
+def _read(layer: Any, wrt: tuple[str, ...] | None, derive: bool) -> tuple[System, System, tuple[str, ...]]:
     """The forward equations, the rules of what is differentiated by, and its names."""
-    if isinstance(layer, type) and hasattr(layer, "rules"):
-        return _read(layer(), wrt, derive)
-    if isinstance(layer, JaxFunction) and layer.forward:
-        layer = layer.system
-    if isinstance(layer, (System, Equation, str)):
-        whole = as_system(layer)
-        forward, written = _sorted(whole)
-        _inputs_only(forward, wrt)
-        _verify(forward, written, whole)
-        rules = _merged(forward, written, wrt) if derive else system(())
-    elif isinstance(layer, Ruled):  # pyright: ignore[reportUnnecessaryIsInstance]
-        forward = layer.system
-        _inputs_only(forward, wrt)
-        rules = layer.rules if derive else system(())
-    else:
-        raise UsageError(f"{_called(layer)} is no layer", fix="pass a Layer, a System or text")
+    page = as_page(layer.system if isinstance(layer, JaxFunction) and layer.forward else layer)
+    forward = page.system
+    _inputs_only(forward, wrt)
     if not derive:
+        rules = system(())
         ruled = tuple(n for n in forward.inputs if wrt is not None or f"δ{n}" in adjoint(forward))
     else:
-        rules = system(equation(eq.target, transform(eq.value, _sized)) for eq in _completed(forward, rules))
+        rules = _completed(forward, completed(page, wrt or None))
+        rules = system(equation(eq.target, transform(eq.value, _sized)) for eq in rules)
         ruled = tuple(n for n in forward.inputs if f"δ{n}" in rules)
     for name in wrt or ():
         if name not in ruled:
@@ -336,12 +314,6 @@ def _read(
                 fix=f"write one, δ{name} = …, or leave {name} out of wrt",
             )
     return forward, rules, ruled if wrt is None else tuple(dict.fromkeys(wrt))
-
-
-def _called(x: object) -> str:
-    if isinstance(x, type) or callable(x):
-        return f"{'the class' if isinstance(x, type) else 'the function'} {getattr(x, '__name__', type(x).__name__)}"
-    return f"{x!r:.40}"
 
 
 def _inputs_only(s: System, wrt: tuple[str, ...] | None) -> None:
@@ -369,88 +341,6 @@ def _completed(forward: System, rules: System) -> System:
 def _sized(n: Expr) -> Expr:
     """δz is as large as z."""
     return Dim(n.tensor[1:], n.axis) if isinstance(n, Dim) and n.tensor[:1] == "δ" else n
-
-
-def _sorted(s: System) -> tuple[System, tuple[Equation, ...]]:
-    """Forward equations, and backward ones: those for a δ, and those that need one.
-
-    Shorthand that only a `Layer` spells out is refused: ``δ_i``, ``∂E/∂x_i``.
-    """
-    back = {eq.name for eq in s if eq.name[:1] == "δ"}
-    grown = True
-    while grown:
-        more = {eq.name for eq in s if eq.name not in back and any(n[:1] == "δ" or n in back for n in eq.inputs)}
-        back |= more
-        grown = bool(more)
-    forward = [eq for eq in s if eq.name not in back]
-    if not forward:
-        raise UsageError("there is no forward equation", fix="write one, such as z_j = a_i W_ij + b_j")
-    for t in (t for eq in s for t in (eq.target, *tensors_of(eq.value))):
-        if t.name == "δ":
-            problem = f"{t} does not say the adjoint of which tensor it is"
-            raise locate(UsageError(problem, fix=f"write δz{str(t)[1:]}, or {_SPELLS}", about=t), s)
-        of = [part.strip(_MARKS) for part in t.name.replace("/", "").split("∂")[1:]]
-        if of and of[0] in s.names:
-            problem = f"{t} could be a rule, or one more output"
-            ways = f"write δ{of[1]} for the rule, or {_SPELLS}; give an output another name"
-            raise locate(UsageError(problem, fix=ways, about=t), s)
-    return system(forward), tuple(eq for eq in s if eq.name in back)
-
-
-_MARKS = "·⁰¹²³⁴⁵⁶⁷⁸⁹"  # in the name of a derivative: its order, and its subscripts
-_SPELLS = 'pass tp.Layer("…"), which reads textbooks\' shorthand'
-
-
-def _verify(forward: System, written: tuple[Equation, ...], s: System) -> None:
-    """Rules speak of tensors that are there, each with its own number of axes, and not of the outputs' adjoints."""
-    ranks = {eq.name: len(eq.letters) for eq in written if eq.name[:1] != "δ"}
-    ranks |= {name: forward.rank(name) for name in forward.names}
-    ranks |= {f"δ{name}": forward.rank(name) for name in forward.names}
-    for eq in written:
-        for t in (eq.target, *tensors_of(eq.value)):
-            if t.name not in ranks:
-                raise locate(_stranger(t, forward), s)
-            if len(t.subscripts) != ranks[t.name]:
-                problem = f"{t} has {len(t.subscripts)} subscripts, but {t.name} has rank {ranks[t.name]}"
-                raise locate(RankMismatch(problem, fix="write one subscript for each axis", about=t), s)
-        if eq.name[:1] == "δ" and eq.name[1:] in forward.outputs and eq.name != _seed(forward):
-            others = ", ".join(n for n in forward.names if n not in forward.outputs)
-            problem = f"{eq.name} comes from what follows: {eq.name[1:]} is an output"
-            raise locate(UsageError(problem, known=f"rules can be written for {others}", about=eq.target), s)
-
-
-def _stranger(t: Tensor, forward: System) -> UnknownName:
-    stem = t.name.removeprefix("δ")
-    close = near(stem, forward.names)
-    return UnknownName(
-        f"{t} is the adjoint of no tensor here"
-        if stem != t.name
-        else f"a rule uses {t}, and the forward equations have no {stem}",
-        known=f"known: {', '.join(forward.names)}",
-        fix=f"did you mean {t.name[: len(t.name) - len(stem)]}{close[0]}?" if close else None,
-        about=t,
-    )
-
-
-def _seed(forward: System) -> str | None:
-    """``δE`` where E is the one output and a number."""
-    outputs = forward.outputs
-    return f"δ{outputs[0]}" if len(outputs) == 1 and not forward.rank(outputs[0]) else None
-
-
-def _merged(forward: System, written: tuple[Equation, ...], wrt: tuple[str, ...] | None) -> System:
-    """The written rules, and the derived ones where none is written; δE = 1 where E is the one number at the end."""
-    seed = _seed(forward)
-
-    def seeded(n: Expr) -> Expr:
-        return ONE if isinstance(n, Tensor) and n.name == seed else n
-
-    mine = {eq.name: equation(eq.target, transform(eq.value, seeded)) for eq in written if eq.name != seed}
-    needed = [name[1:] for name in mine if name[:1] == "δ"]
-    smooth = [eq.name[1:] for eq in adjoint(forward)] if wrt is None else [n for n in wrt if n in forward.names]
-    found = {eq.name: eq for eq in adjoint(forward, wrt=dict.fromkeys([*smooth, *needed]))} if smooth or needed else {}
-    rules = system({**found, **mine}.values())
-    return rules.only([f"δ{n}" for n in forward.inputs if f"δ{n}" in rules])
 
 
 def _names(x: object, option: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from tensorprop.calculus import adjoint, stabilise
+from tensorprop.calculus.source import as_forward, as_system
 from tensorprop.core.equation import Equation, System, primal_axes
 from tensorprop.core.expr import Bracket, Expr, Tensor
 from tensorprop.errors import (
@@ -27,7 +28,6 @@ from tensorprop.run.arrays import accept, look
 from tensorprop.run.extents import extents, supported
 from tensorprop.run.lower import lower
 from tensorprop.text import locate, show
-from tensorprop.text.source import as_system
 
 __all__ = ["Compiled", "Gradient", "compile", "value_and_grad"]
 
@@ -91,8 +91,8 @@ def value_and_grad(
     >>> float(E), grads["W"].tolist()
     (2.5, [[1.0, 2.0], [2.0, 4.0]])
     """
-    whole = as_system(s)
     variables = _names(wrt)
+    whole = as_forward(s, *variables, of)
     if not variables:
         raise UsageError("wrt names no variable", fix=f"name some of {', '.join(whole.inputs)}")
     for name in variables:

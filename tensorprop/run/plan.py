@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import Any, NamedTuple
 
+from tensorprop.calculus.source import as_system
 from tensorprop.core.build import fresh, mul, remake, rename, tensor
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
@@ -29,7 +30,6 @@ from tensorprop.errors import MissingInput, PlanTooLarge, SizeMismatch, Tensorpr
 from tensorprop.run.extents import Extents, Key, Visit, extents
 from tensorprop.run.path import contraction_path
 from tensorprop.text import locate, show
-from tensorprop.text.source import as_system
 
 __all__ = ["Plan", "Step", "contraction_path", "plan"]
 

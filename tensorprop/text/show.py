@@ -18,6 +18,7 @@ from tensorprop.core.equation import Equation, System, primal_axes
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import MATRIX_OPS, NORMALISERS
 from tensorprop.core.walk import postorder
+from tensorprop.errors import UsageError
 from tensorprop.text.elaborate import axis_of
 from tensorprop.text.numerals import decimal, digits, finite
 from tensorprop.text.scan import GREEK, LETTERS
@@ -59,9 +60,15 @@ def show(x: Any, ascii: bool = False) -> str:
         case Expr():
             return _Printer(x, (), ascii, _names(x), False).text()
         case _:
-            from tensorprop.text.source import as_system  # it needs the parser, which no printer does
+            from tensorprop.text.parse import parse  # no printer needs the parser
 
-            return show(as_system(x), ascii)
+            inner = parse(x) if isinstance(x, str) else getattr(x() if isinstance(x, type) else x, "system", None)
+            if isinstance(inner, System):
+                return show(inner, ascii)
+            raise UsageError(
+                f"equations are needed here, not {type(x).__name__}",
+                fix='write them as text, "z_j = a_i W_ij", or pass a System, an Equation or a Layer',
+            )
 
 
 def _names(e: Expr) -> frozenset[str]:

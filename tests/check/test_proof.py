@@ -12,13 +12,14 @@ import pytest
 
 import tensorprop as tp
 import tensorprop.layers as library
+from tensorprop.calculus.page import counts, seed_of
 from tensorprop.check.prove.decide import Decision, Laws, decide, proves
 from tensorprop.core.build import add, bracket, mul, negate, number, power
 from tensorprop.core.canon import canonical, same
 from tensorprop.core.equation import Equation, equation, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Sum, Tensor
 from tensorprop.core.walk import freshen, postorder, transform
-from tensorprop.layers.layer import Layer, counts, seed_of
+from tensorprop.layers.layer import Layer
 from tensorprop.text import parse, parse_expression
 from tests.check.right_rules import BLOCK, CORPUS, RIGHT, Page
 

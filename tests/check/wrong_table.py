@@ -15,6 +15,7 @@ import numpy as np
 
 import tensorprop as tp
 from tensorprop import layers
+from tensorprop.calculus.page import counts, seed_of
 from tensorprop.check.numbers.draw import KINDS, arrays, shapes
 from tensorprop.check.numbers.naive import evaluate
 from tensorprop.core.build import add, mul, number, power, remake, rename
@@ -24,7 +25,6 @@ from tensorprop.core.ranges import infer
 from tensorprop.core.walk import tensors_of
 from tensorprop.errors import TensorpropError
 from tensorprop.layers import Layer
-from tensorprop.layers.layer import counts, seed_of
 
 SEED = 4
 NAMES = (

@@ -12,7 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tensorprop.errors import MissingInput, RankMismatch, SizeMismatch, TensorpropError, UnknownName, UsageError
+from tensorprop.errors import (
+    AmbiguousNotation,
+    MissingInput,
+    RankMismatch,
+    SizeMismatch,
+    TensorpropError,
+    UnknownName,
+    UsageError,
+)
 from tensorprop.layers import Dense, LabelCrossEntropy, Layer, Softmax, SoftmaxCrossEntropy, Tanh, chain
 from tensorprop.rule import jax_function as rules
 from tensorprop.rule.jax_function import JaxFunction, jax_function
@@ -440,13 +448,13 @@ def test_errors_teach() -> None:
 @pytest.mark.parametrize(
     "text, kind, words",
     [
-        ("y_i = tanh(x_i); δx_i = q_i δy_i", UnknownName, "a rule uses q_i"),
-        ("y_i = tanh(x_i); δx_i = δq_i", UnknownName, "adjoint of no tensor"),
-        ("y_i = tanh(x_i); δx_i = 3 δy_ij w_j", RankMismatch, "δy has rank 1"),
-        ("y_i = tanh(x_i); δx_ij = δy_i [i = j]", RankMismatch, "δx has rank 1"),
-        ("y_i = tanh(x_i); δy_i = x_i", UsageError, "y is an output"),
-        ("y_i = tanh(x_i); δx_i = 3 δ_i", UsageError, "does not say"),
-        ("E = x_i x_i; ∂E/∂x_i = 4 x_i", UsageError, "a rule, or one more output"),
+        ("y_i = tanh(x_i); δx_i = q_i δy_i", UnknownName, "no tensor q"),
+        ("y_i = tanh(x_i); δx_i = δq_i", UnknownName, "adjoint of nothing here"),
+        ("y_i = tanh(x_i); δx_i = 3 δy_ij w_j", RankMismatch, "y has 1 axis"),
+        ("y_i = tanh(x_i); δx_ij = δy_i [i = j]", RankMismatch, "x has 1 axis"),
+        ("y_i = tanh(x_i); δy_i = x_i", UsageError, "y is its output"),
+        ("y_ij = tanh(x_ij); δx_ij = 3 δ_i", AmbiguousNotation, "adjoint of nothing here"),
+        ("y = x_i x_i + w; E = w; ∂E/∂x_i = 4 x_i", UsageError, "not the error"),
     ],
 )
 def test_rules_that_speak_of_nothing_here(text: str, kind: type[TensorpropError], words: str) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from tensorprop.calculus.page import counts
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.ranges import Axis, Ranges, infer
 from tensorprop.core.walk import postorder, tensors_of
-from tensorprop.layers.layer import counts
 
 __all__ = ["KINDS", "arrays", "fitted", "letter_sizes", "shapes"]
 

@@ -13,6 +13,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+from tensorprop.calculus.source import as_system
 from tensorprop.check.numbers.draw import KINDS, arrays, shapes
 from tensorprop.check.prove.identity import Tested, identical
 from tensorprop.check.prove.unfold import settled, unfolded
@@ -24,7 +25,6 @@ from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.walk import fold, freshen, postorder, tells, transform, witness
 from tensorprop.errors import RankMismatch, TensorpropError, UsageError
 from tensorprop.text import parse_expression
-from tensorprop.text.source import as_system
 
 __all__ = ["Counterexample", "Decision", "Laws", "decide", "equivalent", "proves"]
 
@@ -387,7 +387,7 @@ def equivalent(x: Any, y: Any) -> bool | None:
 
 def _equations(x: Any) -> dict[str, Equation]:
     """The outputs, each as one equation in terms of the inputs."""
-    if isinstance(x, Expr) or (isinstance(x, str) and not _is_equation(x)):
+    if isinstance(x, Expr) or (isinstance(x, str) and not _is_equation(x) and "->" not in x):
         e = parse_expression(x, free=None) if isinstance(x, str) else x
         return {"": equation(Tensor("value", tuple(Index(i) for i in sorted(e.free))), e)}
     s = as_system(x)

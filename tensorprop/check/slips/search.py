@@ -21,6 +21,7 @@ import numpy as np
 
 from tensorprop.calculus import adjoint
 from tensorprop.calculus.functions import slope
+from tensorprop.calculus.page import counts, letters_of, seed_of
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.numbers.naive import Evaluation, double_precision, evaluate
@@ -49,7 +50,6 @@ from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduc
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import fold, freshen, inline, postorder, tensors_of, transform
 from tensorprop.errors import NotDifferentiable, TensorpropError
-from tensorprop.layers.layer import counts, letters_of, seed_of
 from tensorprop.text import show
 from tensorprop.text.parse import equations
 

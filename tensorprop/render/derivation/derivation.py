@@ -16,6 +16,7 @@ from tensorprop.calculus.functions import FUNCTIONS
 from tensorprop.calculus.reductions import REDUCTIONS
 from tensorprop.calculus.rewrite import LAWS
 from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.calculus.source import as_forward
 from tensorprop.core.build import bracket, mul, rename
 from tensorprop.core.equation import Equation, System, equation
 from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
@@ -30,7 +31,6 @@ from tensorprop.render.derivation.reasons import Reason, dimensions, reasons
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, letter, letters, listed, say, whole
 from tensorprop.render.layout import Convention
 from tensorprop.text import parse_expression
-from tensorprop.text.source import as_system
 
 __all__ = ["Derivation", "Part", "Step", "explain"]
 
@@ -206,11 +206,11 @@ def explain(
         raise UsageError(f"no level of detail {detail!r}", fix='"full" or "short"')
     if layout not in ("column", "row"):
         raise UsageError(f"no layout {layout!r}", fix='"column" or "row"')
-    s = as_system(s)
+    names = (wrt,) if isinstance(wrt, str) else None if wrt is None else tuple(wrt)
+    s = as_forward(s, *(names or ()), of)
     if of is not None:
         s[of]
         s = s.only([of])
-    names = (wrt,) if isinstance(wrt, str) else None if wrt is None else tuple(wrt)
     rules = adjoint(s, names, of)
     convention = Convention(layout=layout, samples=samples)
     worker = _Words(s, rules, convention)

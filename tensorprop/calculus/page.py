@@ -1,0 +1,293 @@
+"""A page of equations: forward rules, the backward rules that somebody wrote, the parts that these name, what is given.
+
+In: text, or equations. Out: a `Page` with every name spelled out. Whether a written rule is right, and what the rules
+are that nobody wrote, is not known here, nor any size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import cast
+
+from tensorprop.calculus.shorthand import adjoints_spelled, forward_spelled
+from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number, Reduce, Sum, Tensor
+from tensorprop.core.walk import postorder, tensors_of, transform
+from tensorprop.errors import (
+    CircularDefinition,
+    DuplicateDefinition,
+    RankMismatch,
+    TensorpropError,
+    UnknownName,
+    UsageError,
+    near,
+)
+from tensorprop.text import parse_expression
+from tensorprop.text.parse import Spans, equations
+
+__all__ = ["Given", "Page", "counts", "letters_of", "read", "seed_of", "sides"]
+
+Given = tuple[tuple[Expr, Expr], ...]
+
+
+class Page:
+    """A page, read: the forward System, the written rules, and the parts that these name for themselves.
+
+    ``given`` are pairs of expressions that the inputs make equal. ``origin`` is the text of the rules as it was
+    written, if it is known, so that what is wrong can be shown in the words of whoever wrote it.
+    """
+
+    __slots__ = ("given", "origin", "parts", "rules", "system")
+
+    def __init__(
+        self,
+        forward: System,
+        rules: tuple[Equation, ...] = (),
+        parts: tuple[Equation, ...] = (),
+        given: Given = (),
+        origin: str | None = None,
+    ) -> None:
+        self.system = forward
+        self.rules = rules
+        self.parts = parts
+        self.given = given
+        self.origin = origin
+
+    @property
+    def whole(self) -> System:
+        """All that is written on the page, names spelled out: forward equations, parts and rules."""
+        return system([*self.system, *self.parts, *self.rules]) if self.rules else self.system
+
+    def rename(self, names: Mapping[str, str]) -> Page:
+        """The page with tensors, and their adjoints, called otherwise."""
+
+        def new(old: str) -> str:
+            return f"δ{names[old[1:]]}" if old[:1] == "δ" and old[1:] in names else names.get(old, old)
+
+        def rule(n: Expr) -> Expr:
+            if isinstance(n, Tensor):
+                return Tensor(new(n.name), n.subscripts)
+            return Dim(new(n.tensor), n.axis) if isinstance(n, Dim) else n
+
+        return self.map(lambda e: transform(e, rule))
+
+    def map(self, change: Callable[[Expr], Expr]) -> Page:
+        """The page with both sides of every equation put through ``change``."""
+
+        def both(eq: Equation) -> Equation:
+            target = change(eq.target)
+            assert isinstance(target, Tensor)
+            return equation(target, change(eq.value))
+
+        return Page(
+            system(map(both, self.system)),
+            tuple(map(both, self.rules)),
+            tuple(map(both, self.parts)),
+            tuple((change(left), change(right)) for left, right in self.given),
+        )
+
+
+def read(forward: str | System, backward: str | None = None, given: str = "", *, convention: str = "strict") -> Page:
+    """Read a page; see `tensorprop.Layer` for what may stand on it."""
+    source = _Source(forward, convention)
+    mine, theirs = sides(source.equations)
+    if backward is not None and theirs:
+        raise source.place(
+            UsageError(
+                f"{theirs[0].target} is a backward rule, and stands among the forward equations",
+                fix="write it in backward",
+                about=(None, theirs[0].target),
+            )
+        )
+    back = source if backward is None else _Source(backward, convention)
+    rest = theirs if backward is None else back.equations
+    if not mine:
+        raise source.place(UsageError("there is no forward equation", fix="write one, such as z_j = a_i W_ij + b_j"))
+    try:
+        built, split = forward_spelled(mine)
+    except TensorpropError as error:
+        raise source.place(error) from None
+    try:
+        spelled = adjoints_spelled(rest, built, split, back.said)
+        rules = tuple(eq for eq in spelled if eq.name.startswith("δ"))
+        parts = tuple(eq for eq in spelled if not eq.name.startswith("δ"))
+        _verify(built, rules, parts)
+    except TensorpropError as error:
+        raise back.place(error) from None
+    if source.text is not None and split is None:
+        object.__setattr__(built, "origin", source.text)
+    return Page(built, rules, parts, _given(given, built), back.text)
+
+
+class _Source:
+    """Equations with the text that they come from, for the caret of an error."""
+
+    def __init__(self, x: str | System, convention: str) -> None:
+        self.text = x if isinstance(x, str) else getattr(x, "origin", None)
+        self.convention = convention
+        if isinstance(x, str):
+            self.equations = tuple(equations(x, convention, None)[1])
+        else:
+            self.equations = x.equations
+        self.said: dict[Expr, Expr] = {}
+
+    def place(self, error: TensorpropError) -> TensorpropError:
+        """The error with its place in the text, where it speaks of something that stands there."""
+        about = cast("tuple[object, ...]", error.about) if isinstance(error.about, tuple) else (None, error.about)
+        node = about[1]
+        if self.text is None or error.text is not None or not isinstance(node, Expr):
+            return error
+        spans: list[Spans] = []
+        try:
+            equations(self.text, self.convention, spans)
+        except TensorpropError:
+            return error
+        found = (places.get(n) for n in (node, self.said.get(node)) for places in spans)
+        span = next((place for place in found if place is not None), None)
+        return error if span is None else error.at(self.text, span)
+
+
+def _given(text: str, s: System) -> Given:
+    """``Σ_c y_bc = 1``: sums of entries of an input that are a known number."""
+    pairs: list[tuple[Expr, Expr]] = []
+    for line in filter(None, (part.strip() for part in text.replace("\n", ";").split(";"))):
+        left, _, right = line.rpartition("=")
+        pair = parse_expression(left, free=None), parse_expression(right, free=None)
+        match pair:
+            case Sum(_, Tensor(name)), Number() if name in s.inputs:
+                pairs.append(pair)
+            case _:
+                raise UsageError(
+                    f"{line} is not of the form that can be given",
+                    fix="a sum of entries of an input is a number: Σ_c y_bc = 1",
+                )
+    return tuple(pairs)
+
+
+def sides(equations: tuple[Equation, ...]) -> tuple[tuple[Equation, ...], tuple[Equation, ...]]:
+    """Forward equations and backward ones; a line that needs a δ, or what needs one, belongs to the way back."""
+    back = {eq.name for eq in equations if eq.name[:1] in "δ∂"}
+    grown = True
+    while grown:
+        more = {
+            eq.name for eq in equations if eq.name not in back and any(n[:1] in "δ∂" or n in back for n in eq.inputs)
+        }
+        back |= more
+        grown = bool(more)
+    return tuple(eq for eq in equations if eq.name not in back), tuple(eq for eq in equations if eq.name in back)
+
+
+def _verify(forward: System, rules: tuple[Equation, ...], parts: tuple[Equation, ...]) -> None:
+    """Rules speak of tensors that are there, each with its own number of axes."""
+    for eq in parts:
+        if eq.name in forward.names:
+            raise DuplicateDefinition(
+                f"{eq.name} names a part of a backward rule and a tensor of the layer",
+                fix=f"give the part another name than {eq.name}",
+                about=(None, eq.target),
+            )
+    seen: set[str] = set()
+    for eq in (*rules, *parts):
+        if eq.name in seen:
+            raise DuplicateDefinition(
+                f"there are two rules for {eq.name}",
+                fix="add the two right sides in one rule: what a tensor is owed adds up",
+                about=(None, eq.target),
+            )
+        seen.add(eq.name)
+    ranks = {eq.name: len(eq.letters) for eq in parts}
+    ranks |= {name: forward.rank(name) for name in forward.names}
+    ranks |= {f"δ{name}": forward.rank(name) for name in forward.names}
+    for eq in (*rules, *parts):
+        for t in (eq.target, *tensors_of(eq.value)):
+            if t.name not in ranks:
+                raise _unknown(t, forward, ranks)
+            if len(t.subscripts) != ranks[t.name]:
+                stem = t.name.removeprefix("δ")
+                raise RankMismatch(
+                    f"{t} has {_count(len(t.subscripts), 'index', 'indices')}, "
+                    f"but {stem} has {_count(ranks[t.name], 'axis', 'axes')}",
+                    fix=f"an adjoint has the axes of its tensor: one index for each axis of {stem}",
+                    about=(None, t),
+                )
+    for eq in rules:
+        if eq.name[1:] in forward.outputs and eq.name != seed_of(forward):
+            others = [f"δ{name}" for name in forward.names if name not in forward.outputs]
+            raise UsageError(
+                f"{eq.name} comes from what follows the layer: {eq.name[1:]} is its output",
+                known=f"rules can be written for {', '.join(others)}",
+                about=(None, eq.target),
+            )
+    try:
+        system((*parts, *rules))
+    except CircularDefinition as error:
+        error.fix = "a rule may use the δ of what comes later in the forward pass, not its own"
+        raise
+
+
+def _count(n: int, one: str, many: str) -> str:
+    return f"1 {one}" if n == 1 else f"{n or 'no'} {many}"
+
+
+def _unknown(t: Tensor, forward: System, ranks: Mapping[str, int]) -> UnknownName:
+    if t.name.startswith("δ"):
+        close = near(t.name[1:], forward.names)
+        return UnknownName(
+            f"{t.name} is the adjoint of nothing here: no tensor {t.name[1:]} in the forward equations",
+            known=f"known: {', '.join(forward.names)}",
+            fix=f"did you mean δ{close[0]}?" if close else None,
+            about=(None, t),
+        )
+    close = near(t.name, list(ranks))
+    return UnknownName(
+        f"no tensor {t.name} in the forward equations, and no line names such a part",
+        known=f"known: {', '.join(ranks)}",
+        fix=f"did you mean {close[0]}?" if close else None,
+        about=(None, t),
+    )
+
+
+# --------------------------------------------------------------------------- questions about a System
+def seed_of(s: System) -> str | None:
+    """``δE`` where E is the System's one output and a number: there δE = 1."""
+    return f"δ{s.outputs[0]}" if len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0 else None
+
+
+def counts(s: System) -> frozenset[str]:
+    """Tensors of whole numbers: those that stand in subscripts, in brackets beside an index, or pick an entry.
+
+    >>> from tensorprop.text import parse
+    >>> sorted(counts(parse("E = -Σ_bc l_bc [y_b = c]; h_bd = T[tok_b, d]; p_b = softmax_c(s_bc)[k_b]")))
+    ['k', 'tok', 'y']
+    """
+    found: set[str] = set()
+    for eq in s:
+        for n in postorder(eq.value):
+            places: tuple[Expr, ...] = n.subscripts if isinstance(n, Tensor) else n.at if isinstance(n, Reduce) else ()
+            if isinstance(n, Bracket) and any(isinstance(m, Index) for side in n.children for m in _outside(side)):
+                places = n.children
+            for place in places:
+                found.update(t.name for t in tensors_of(place))
+    return frozenset(found)
+
+
+def _outside(side: Expr) -> Iterable[Expr]:
+    """The nodes of a bracket's side that are not inside a tensor's subscripts."""
+    stack = [side]
+    while stack:
+        n = stack.pop()
+        yield n
+        if not isinstance(n, Tensor):
+            stack.extend(n.children)
+
+
+def letters_of(s: System, name: str) -> tuple[str, ...]:
+    """The letters with which the equations first use a tensor with plain indices.
+
+    Errors: UsageError where no entry of it has plain indices.
+    """
+    for eq in s:
+        for t in (eq.target, *tensors_of(eq.value)):
+            if t.name == name and t.letters is not None:
+                return t.letters
+    raise UsageError(f"{name} has no letters of its own: it stands only with shifted or gathered indices")
