@@ -7,7 +7,7 @@ are that nobody wrote, is not known here, nor any size.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import cast
 
 from tensorprop.calculus.shorthand import adjoints_spelled, forward_spelled
 from tensorprop.core.equation import Equation, System, equation, system
@@ -133,8 +133,9 @@ class _Source:
 
     def place(self, error: TensorpropError) -> TensorpropError:
         """The error with its place in the text, where it speaks of something that stands there."""
-        about: Any = error.about
-        node: object = about[1] if isinstance(about, tuple) else about
+        node: object = error.about
+        if isinstance(node, tuple):
+            node = cast("tuple[object, ...]", node)[1]
         if self.text is None or error.text is not None or not isinstance(node, Expr):
             return error
         spans: list[Spans] = []
