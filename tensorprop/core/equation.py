@@ -1,17 +1,20 @@
 """Equations and Systems of them: named tensors, each defined once, in an order without circles.
 
-In: targets and values. Out: what is defined, what is given, in which order to work. Sizes are not known here.
+In: targets and values, and what is stated of ranges. Out: what is defined, what is given, in which order to work, in
+blocks: an equation, or a loop. Sizes are not known here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
+from tensorprop.core.affine import shift, whole
 from tensorprop.core.build import rename, sum_over
-from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Interned, Number, Tensor, node
+from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Interned, Number, Tensor, node
+from tensorprop.core.order import Ring, arrange, names_in
 from tensorprop.core.walk import freshen, postorder
 from tensorprop.errors import (
-    CircularDefinition,
     DuplicateDefinition,
     FreeIndexMismatch,
     RankMismatch,
@@ -21,14 +24,49 @@ from tensorprop.errors import (
     UsageError,
 )
 
-__all__ = ["Equation", "System", "equation", "primal_axes", "system", "unrolled"]
+__all__ = [
+    "Equation",
+    "Fact",
+    "Loop",
+    "Outside",
+    "Range",
+    "System",
+    "equation",
+    "primal_axes",
+    "system",
+    "unrolled",
+]
+
+
+@node
+class Range(Interned):
+    """``dim(x) = size``: what is said of how far a letter runs, in every equation of the System that has it."""
+
+    letter: str
+    size: Expr
+
+
+@node
+class Outside(Interned):
+    """``outside(a) = 0``: what an entry of ``a`` is where a subscript is none of 0, 1, 2 … dim - 1.
+
+    ``value`` is a Number, ``"∞"`` or ``"-∞"``; or an entry inside is meant: the last one (``"edge"``), the one after a
+    whole number of lengths (``"wrap"``), or the mirror image, in which the last entry is not repeated (``"mirror"``).
+    """
+
+    tensor: str
+    value: Number | str
+
+
+Fact = Range | Outside
 
 
 @node
 class Equation(Interned):
     """``target = value`` for every value of the target's indices, which are plain letters.
 
-    Where a recurrence starts, a subscript on the left is a number: ``h_{-1,j} = g_j``.
+    In a recurrence one of them may be shifted, ``x_{l+1,j} = x_{l,j} + …``; where it starts, a place stands there:
+    ``h_{-1,j} = g_j``, ``v[dim(r, 0)] = 0``.
     """
 
     target: Tensor
@@ -42,19 +80,19 @@ class Equation(Interned):
     @property
     def letters(self) -> tuple[str, ...]:
         """The indices of the left side."""
-        return tuple(s.name for s in self.target.subscripts if isinstance(s, Index))
+        return tuple(i for s in self.target.subscripts if s.free for i in s.free)
 
     @property
     def place(self) -> tuple[Expr | None, ...] | None:
-        """Where the equation holds, if not everywhere: a number for every axis that has one on the left."""
-        if all(isinstance(s, Index) for s in self.target.subscripts):
+        """Where the equation holds, if not everywhere: a place for every axis that has one on the left."""
+        if all(s.free for s in self.target.subscripts):
             return None
-        return tuple(s if isinstance(s, Number) else None for s in self.target.subscripts)
+        return tuple(None if s.free else s for s in self.target.subscripts)
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """The names that the right side needs, as they are met from left to right."""
-        return tuple(_names_in(self.value))
+        return tuple(names_in(self.value))
 
     def rename(self, letters: Mapping[str, str]) -> Equation:
         """The same equation with its free indices called otherwise."""
@@ -63,13 +101,40 @@ class Equation(Interned):
         return equation(target, rename(self.value, letters))
 
 
+class Loop(NamedTuple):
+    """Equations that read their own past: ``body``, each after those that it needs within one step, and ``starts``.
+
+    ``axes`` names the time axis of every tensor of the loop; ``step`` is 1 where time goes up, -1 where it goes down.
+    """
+
+    body: tuple[Equation, ...]
+    starts: tuple[Equation, ...]
+    axes: dict[str, int]
+    step: int
+
+    @property
+    def equations(self) -> tuple[Equation, ...]:
+        """Starts and body, in the order in which they are needed."""
+        return (*self.starts, *self.body)
+
+    def time(self, eq: Equation) -> tuple[str, int]:
+        """The letter that is the time of an equation of the body, and n where its tensor is written at ``t + n``."""
+        found = shift(eq.target.subscripts[self.axes[eq.name]])
+        assert found is not None
+        return found
+
+    def places(self, name: str) -> list[tuple[Expr, Equation]]:
+        """The starts of a tensor and where on the time axis they are."""
+        return [(eq.target.subscripts[self.axes[name]], eq) for eq in self.starts if eq.name == name]
+
+
 def equation(target: Tensor, value: Expr) -> Equation:
     """An Equation; letters bound on the right that stand on the left step aside.
 
     Errors: RepeatedOutputIndex, FreeIndexMismatch (an index on the right that is neither summed nor on the left).
     """
-    letters = [s.name for s in target.subscripts if isinstance(s, Index)]
-    plain = all(isinstance(s, (Index, Number)) for s in target.subscripts)
+    letters = [i for s in target.subscripts for i in s.free]
+    plain = all(shift(s) is not None if s.free else whole(s) for s in target.subscripts)
     if not plain or len(set(letters)) != len(letters):
         raise RepeatedOutputIndex(
             f"the left side {target} needs different plain indices",
@@ -84,43 +149,33 @@ def equation(target: Tensor, value: Expr) -> Equation:
 
 
 class System(Interned):
-    """Equations, each name defined once.
+    """Equations, each name defined once, and what is stated of their letters and tensors (`facts`).
 
     ``origin`` is the text that the System was last read from, if any; it plays no part in equality. ``recurrent``:
     some tensor is defined by its own past, as in ``h_tj = tanh(x_tj + h_{t-1,k} W_kj); h_{-1,j} = g_j``.
     """
 
-    __slots__ = ("_functions", "_inputs", "_order", "_outputs", "_ranks", "_where", "equations", "origin", "recurrent")
-    _fields = ("equations",)
+    __slots__ = ("_functions", "_inputs", "_outputs", "_ranks", "_where", "blocks", "equations", "facts", "origin")
+    _fields = ("equations", "facts")
     equations: tuple[Equation, ...]
+    facts: tuple[Fact, ...]
     origin: str | None
-    recurrent: bool
+    blocks: tuple[Equation | Loop, ...]
     _where: dict[str, int]
     _ranks: dict[str, int]
-    _order: tuple[Equation, ...]
     _inputs: tuple[str, ...]
     _outputs: tuple[str, ...]
     _functions: tuple[str, ...]
 
+    def __new__(cls, equations: tuple[Equation, ...], facts: tuple[Fact, ...] = ()) -> System:
+        return super().__new__(cls, equations, facts)
+
     def _made(self) -> None:
         put = object.__setattr__
-        where: dict[str, int] = {}
-        starts: set[tuple[str, object]] = set()
-        for n, eq in enumerate(self.equations):
-            if eq.place is not None and (eq.name, eq.place) not in starts:
-                starts.add((eq.name, eq.place))
-                continue
-            if eq.name in where or eq.place is not None:
-                raise DuplicateDefinition(
-                    f"{eq.name} is defined twice",
-                    fix=f"add the two right sides in one equation, or give the second another name than {eq.name}",
-                    about=(n, eq.target),
-                )
-            where[eq.name] = n
+        where = _defined(self.equations)
         ranks: dict[str, int] = {}
         uses: list[dict[str, None]] = []
         functions: dict[str, None] = {}
-        used: dict[str, None] = {}
         for n, eq in enumerate(self.equations):
             names: dict[str, None] = {}
             for place, e in enumerate((eq.target, *postorder(eq.value))):
@@ -139,33 +194,60 @@ class System(Interned):
                 elif isinstance(e, Call):
                     functions[e.function] = None
             uses.append(names)
-            used.update((name, None) for name in names if name != eq.name)
         put(self, "_where", where)
         put(self, "_ranks", ranks)
-        for n, eq in enumerate(self.equations):
-            if eq.place is not None and eq.name not in where:
-                raise RepeatedOutputIndex(
-                    f"{eq.target} is one entry, and no equation gives the others",
-                    fix="write plain indices on the left, and a bracket such as [i = 0] on the right",
-                    about=(n, eq.target),
-                )
-        recurrent, order = bool(starts), self.equations
-        try:
-            order = _ordered(self.equations, uses, where)
-        except CircularDefinition:
-            recurrent = True
-        if recurrent:
-            now = [_present(eq, names) for eq, names in zip(self.equations, uses, strict=True)]
-            order = _ordered(self.equations, now, where)
-            used = {name: None for names in now for name in names}
-        put(self, "_order", order)
-        put(self, "recurrent", recurrent)
+        order = arrange([eq.target for eq in self.equations], [eq.value for eq in self.equations], where, uses)
+        blocks = tuple(self._block(n) for n in order)
+        put(self, "blocks", blocks)
         put(self, "_functions", tuple(functions))
-        put(self, "_outputs", tuple(dict.fromkeys(eq.name for eq in self.equations if eq.name not in used)))
+        put(self, "_outputs", self._unused(blocks, uses))
         given = [name for names in uses for name in names if name not in where]
         shapes = [p for eq in self.equations for p in _shape_names(eq) if p not in where]
-        put(self, "_inputs", tuple(dict.fromkeys(given + shapes)))
+        stated = [
+            d.tensor
+            for place in (
+                *(s for eq in self.equations for s in eq.target.subscripts if not s.free),
+                *(f.size for f in self.facts if isinstance(f, Range)),
+            )
+            for d in postorder(place)
+            if isinstance(d, Dim) and d.tensor not in where
+        ]
+        put(self, "_inputs", tuple(dict.fromkeys(given + shapes + stated)))
         put(self, "origin", None)
+
+    def _unused(self, blocks: tuple[Equation | Loop, ...], uses: list[dict[str, None]]) -> tuple[str, ...]:
+        """The names that nothing reads but, in a loop, later steps."""
+        loops = [b for b in blocks if isinstance(b, Loop)]
+        ring = {eq.name: k for k, b in enumerate(loops) for eq in b.body}
+        used = {e.name for b in loops for e in _present(b)}
+        for eq, names in zip(self.equations, uses, strict=True):
+            own = ring.get(eq.name, eq.name)
+            used.update(names if eq.name not in ring else (name for name in names if ring.get(name, name) != own))
+        return tuple(dict.fromkeys(eq.name for eq in self.equations if eq.name not in used))
+
+    def _block(self, n: int | Ring) -> Equation | Loop:
+        if isinstance(n, int):
+            return self.equations[n]
+        body, starts = (tuple(self.equations[k] for k in part) for part in (n.body, n.starts))
+        return Loop(body, starts, n.axes, n.step)
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether some tensor is defined by its own past."""
+        return any(isinstance(b, Loop) for b in self.blocks)
+
+    @property
+    def ordered(self) -> tuple[Equation, ...]:
+        """The equations, each after those that it needs (those of a loop: that it needs within one step)."""
+        return tuple(eq for b in self.blocks for eq in (b.equations if isinstance(b, Loop) else (b,)))
+
+    def stated(self, letter: str) -> Expr | None:
+        """The size that ``dim(letter) = …`` states, if the System has such a line."""
+        return next((f.size for f in self.facts if isinstance(f, Range) and f.letter == letter), None)
+
+    def outside(self, tensor: str) -> Number | str | None:
+        """What ``outside(tensor) = …`` states, if the System has such a line."""
+        return next((f.value for f in self.facts if isinstance(f, Outside) and f.tensor == tensor), None)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -186,11 +268,6 @@ class System(Interned):
     def functions(self) -> tuple[str, ...]:
         """Every function's name."""
         return self._functions
-
-    @property
-    def ordered(self) -> tuple[Equation, ...]:
-        """The equations, each after those that it needs."""
-        return self._order
 
     def rank(self, name: str) -> int:
         """The number of axes of a tensor."""
@@ -223,7 +300,7 @@ class System(Interned):
         """The equations of both."""
         if not isinstance(other, System):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise UsageError("only a System can be added to a System")
-        return system((*self.equations, *other.equations))
+        return system((*self.equations, *other.equations), dict.fromkeys((*self.facts, *other.facts)))
 
     def only(self, outputs: Iterable[str]) -> System:
         """The equations that these outputs need, and no others."""
@@ -232,40 +309,86 @@ class System(Interned):
             name = stack.pop()
             if name not in need and name in self._where:
                 need.add(name)
-                stack.extend(_names_in(self[name].value))
-        return system(eq for eq in self.equations if eq.name in need)
+                stack.extend(n for eq in self.equations if eq.name == name for n in names_in(eq.value))
+        return self.of(eq for eq in self.equations if eq.name in need)
+
+    def of(self, equations: Iterable[Equation]) -> System:
+        """A System of these equations, with those of the facts that concern them."""
+        kept = tuple(equations)
+        letters: set[str] = set()
+        tensors: set[str] = set()
+        for eq in kept:
+            for e in (*postorder(eq.target), *postorder(eq.value)):
+                letters |= e.free | e.binds
+                if isinstance(e, Tensor):
+                    tensors.add(e.name)
+        return system(
+            kept, (f for f in self.facts if (f.letter in letters if isinstance(f, Range) else f.tensor in tensors))
+        )
 
     def definitions(self) -> dict[str, tuple[tuple[str, ...], Expr]]:
         """``{"z": (("b", "j"), right side)}``, as ``walk.inline`` takes it."""
         return {eq.name: (eq.letters, eq.value) for eq in self.equations}
 
 
-def system(equations: Iterable[Equation]) -> System:
-    """A System of these equations."""
-    return System(tuple(equations))
+def system(equations: Iterable[Equation], facts: Iterable[Fact] = ()) -> System:
+    """A System of these equations, of whose letters and tensors the facts are stated.
+
+    Errors: DuplicateDefinition where two facts speak of the same letter or tensor, and those of a System.
+    """
+    lines = tuple(facts)
+    said: dict[object, Fact] = {}
+    for n, f in enumerate(lines):
+        key = ("dim", f.letter) if isinstance(f, Range) else ("outside", f.tensor)
+        if said.setdefault(key, f) is not f:
+            raise DuplicateDefinition(
+                f"{key[0]}({key[1]}) is stated twice", fix="keep one of the two lines", about=(-1 - n, f)
+            )
+    return System(tuple(equations), lines)
 
 
-def _present(eq: Equation, names: dict[str, None]) -> dict[str, None]:
-    """The names that an equation reads at the same place as it writes: ``h_{t-1}`` on the way to h_t is past."""
-    place = {s.name: k for k, s in enumerate(eq.target.subscripts) if isinstance(s, Index)}
-    now: dict[str, None] = {}
-    for e in postorder(eq.value):
-        if isinstance(e, Dim):
-            now[e.tensor] = None
-        if isinstance(e, Tensor) and not any(
-            _shift(s) is not None and place.get(_shift(s) or "") == k for k, s in enumerate(e.subscripts)
-        ):
-            now[e.name] = None
-    return {name: None for name in names if name in now}
+def _defined(equations: tuple[Equation, ...]) -> dict[str, int]:
+    """The equation that defines each name everywhere but where a start does."""
+    where: dict[str, int] = {}
+    starts: set[tuple[str, object]] = set()
+    for n, eq in enumerate(equations):
+        if eq.place is not None and (eq.name, eq.place) not in starts:
+            starts.add((eq.name, eq.place))
+            continue
+        if eq.name in where or eq.place is not None:
+            raise DuplicateDefinition(
+                f"{eq.name} is defined twice",
+                fix=f"add the two right sides in one equation, or give the second another name than {eq.name}",
+                about=(n, eq.target),
+            )
+        where[eq.name] = n
+    begun = {name for name, _ in starts}
+    for n, eq in enumerate(equations):
+        if eq.place is not None and eq.name not in where:
+            raise RepeatedOutputIndex(
+                f"{eq.target} is one entry, and no equation gives the others",
+                fix="write plain indices on the left, and a bracket such as [i = 0] on the right",
+                about=(n, eq.target),
+            )
+        if eq.name not in begun and not all(isinstance(s, Index) for s in eq.target.subscripts):
+            raise RepeatedOutputIndex(
+                f"{eq.target} is shifted, and nothing says where {eq.name} starts",
+                fix="an axis of the left side has a letter of its own: write plain indices on the left and shift those "
+                "on the right; or add the start, x_{0,j} = a_j beside x_{l+1,j} = …",
+                about=(n, eq.target),
+            )
+    return where
 
 
-def _shift(s: Expr) -> str | None:
-    """The letter t of ``t - 1``, ``t - 2`` …"""
-    match s:
-        case Add((Index(name), Number(n))) if n < 0:
-            return name
-        case _:
-            return None
+def _present(loop: Loop) -> Iterator[Tensor]:
+    """What the body of a loop reads of it at the very step that it writes: that is on its way to something else."""
+    for eq in loop.body:
+        own = loop.time(eq)
+        for e in postorder(eq.value):
+            if isinstance(e, Tensor) and e.name in loop.axes and e.name != eq.name:
+                there = shift(e.subscripts[loop.axes[e.name]])
+                if there is not None and there[1] == own[1]:
+                    yield e
 
 
 def unrolled(s: System, verb: str) -> System:
@@ -273,15 +396,14 @@ def unrolled(s: System, verb: str) -> System:
 
     Errors: Unsupported.
     """
-    if s.recurrent:
-        for n, eq in enumerate(s.equations):
-            past = _present(eq, dict.fromkeys(eq.inputs)).keys() != dict.fromkeys(eq.inputs).keys()
-            if past or eq.place is not None:
-                raise Unsupported(
-                    f"{eq.name} is defined by a recurrence, which this version reads and writes but cannot {verb}",
-                    fix=f"write the steps out: {eq.name}1 = …; {eq.name}2 = …",
-                    about=(n, eq.target),
-                )
+    loop = next((b for b in s.blocks if isinstance(b, Loop)), None)
+    if loop is not None:
+        eq = loop.body[0]
+        raise Unsupported(
+            f"{eq.name} is defined by a recurrence, which this version reads and writes but cannot {verb}",
+            fix=f"write the steps out: {eq.name}1 = …; {eq.name}2 = …",
+            about=(s.equations.index(eq), eq.target),
+        )
     return s
 
 
@@ -327,7 +449,7 @@ def _shape_names(eq: Equation) -> list[str]:
         elif isinstance(e, Bracket) and e.relation == "=" and isinstance(e.left, Index) and isinstance(e.right, Index):
             ties.append({e.left.name, e.right.name})
     needed: list[str] = []
-    for (name, _), i in reversed(list(zip(axes, eq.letters, strict=True))):  # the variable before the function
+    for (name, _), i in reversed(list(zip(axes, eq.letters, strict=False))):  # the variable before the function
         alike = {i}
         for _ in ties:
             alike.update(*(t for t in ties if t <= frozenset(eq.letters) and t & alike))
@@ -337,59 +459,5 @@ def _shape_names(eq: Equation) -> list[str]:
     return needed[::-1]
 
 
-def _names_in(value: Expr) -> dict[str, None]:
-    names: dict[str, None] = {}
-    for e in postorder(value):
-        if isinstance(e, Tensor):
-            names[e.name] = None
-        elif isinstance(e, Dim):
-            names[e.tensor] = None
-    return names
-
-
 def _axes(n: int) -> str:
     return "no axes" if n == 0 else "1 axis" if n == 1 else f"{n} axes"
-
-
-def _renamed(name: str) -> str:
-    """What to call a second tensor; of two layers' δ, as textbooks have them."""
-    if name == "δ":
-        return "δ^(k) where the other is δ^(k+1), or write this as the backward rule of a Layer"
-    return name + "2"
-
-
-def _ordered(
-    equations: tuple[Equation, ...], uses: list[dict[str, None]], where: Mapping[str, int]
-) -> tuple[Equation, ...]:
-    """Dependency order, the written order where it is free; a circle is refused and shown."""
-    state = [0] * len(equations)  # 0 new, 1 open, 2 done
-    order: list[int] = []
-    for root in range(len(equations)):
-        stack: list[tuple[int, Iterator[str]]] = []
-        if state[root] == 0:
-            state[root] = 1
-            stack.append((root, iter(uses[root])))
-        while stack:
-            n, names = stack[-1]
-            for name in names:
-                m = where.get(name)
-                if m is None or state[m] == 2:
-                    continue
-                if state[m] == 1:
-                    path = [k for k, _ in stack]
-                    ring = [equations[k].name for k in path[path.index(m) :]]
-                    raise CircularDefinition(
-                        "these tensors are defined by one another: " + " → ".join([*ring, ring[0]])
-                        if len(ring) > 1
-                        else f"{ring[0]} is defined by itself",
-                        fix="give the new value a name of its own, such as " + _renamed(ring[0]),
-                        about=(n, equations[n].target),
-                    )
-                state[m] = 1
-                stack.append((m, iter(uses[m])))
-                break
-            else:
-                state[n] = 2
-                order.append(n)
-                stack.pop()
-    return tuple(equations[n] for n in order)

@@ -51,6 +51,7 @@ class Cursor(ABC):
         self.letters: dict[str, Index] = {}
         self.names: dict[str, int] = {}  # name → the token where it stands first
         self.called: dict[str, tuple[int, int]] = {}
+        self.lines: list[tuple[str, str, Tree | str, tuple[int, int]]] = []  # what is stated of letters and tensors
         self.spans: dict[object, tuple[int, int]] | None = None
         self.marks: list[tuple[int, int]] = []  # where the subscripts stand that are being read
         self._relating: set[int] | None = None

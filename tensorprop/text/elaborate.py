@@ -6,7 +6,7 @@ node in the text. This file does not know how text is cut up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensorprop.core.build import add, bracket, call, fresh, mul, negate, number, power, reduce, sum_over
@@ -227,6 +227,16 @@ class Builder:
                 raise self.unknown(letter)
             known[mark] = found
         return transform(value, lambda n: known.get(n, n))
+
+    def sized_by(self, value: Expr, axis: Callable[[str], Dim | None]) -> Expr:
+        """``value`` with every ``dim(i)`` told by ``axis``."""
+        known: dict[Expr, Dim] = {}
+        for mark in [n for n in postorder(value) if isinstance(n, Dim) and n.tensor.startswith(_SIZE)]:
+            found = axis(mark.tensor[len(_SIZE) :])
+            if found is None:
+                raise self.unknown(mark.tensor[len(_SIZE) :])
+            known[mark] = found
+        return transform(value, lambda n: known.get(n, n)) if known else value
 
     # ------------------------------------------------------------------- refusals
     def _apart(self, parts: Sequence[Tree], t: Tree, outer: frozenset[str]) -> None:

@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
-from tensorprop.core.equation import Equation, System, equation, primal_axes, system
-from tensorprop.core.expr import Dim, Expr, Index, Tensor
+from tensorprop.core.affine import whole
+from tensorprop.core.equation import Equation, Fact, Outside, Range, System, equation, primal_axes, system
+from tensorprop.core.expr import Dim, Expr, Index, Number, Tensor
 from tensorprop.errors import (
+    DuplicateDefinition,
     EmptySpec,
     FreeIndexMismatch,
     NameConflict,
     TensorpropError,
+    UnexpectedChar,
     UsageError,
 )
-from tensorprop.text.elaborate import Builder
+from tensorprop.text.elaborate import Builder, axis_of
 from tensorprop.text.scan import scan
 from tensorprop.text.syntax import Reader
 
@@ -47,7 +50,7 @@ def parse(text: str, convention: str = "strict") -> System:
     _check(text, convention)
     reader, found = equations(text, convention, None)
     try:
-        s = system(found)
+        s = system(found, facts(reader, found))
     except TensorpropError as e:
         raise _placed(e, text, convention) from None
     if reader.called:
@@ -99,6 +102,12 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
             reader.p += 1
         if kinds[reader.p] == "end":
             break
+        line = reader.states()
+        if line is not None:
+            reader.lines.append((line, *reader.fact(line)))
+            if kinds[reader.p] not in (";", "end"):
+                reader.finish()
+            continue
         where: Spans | None = None
         if spans is not None:
             where = reader.spans = {}
@@ -126,6 +135,54 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
     if not found:
         raise EmptySpec("there is no equation", text, (0, 0), fix="write one, such as z_j = a_i W_ij + b_j")
     return reader, found
+
+
+def facts(reader: Reader, found: list[Equation]) -> list[Fact]:
+    """What the lines of facts say; ``dim(y)`` in a size is an axis that y runs over in one of the equations."""
+    made: list[Fact] = []
+    for line, name, said, _ in reader.lines:
+        if isinstance(said, str):
+            made.append(Outside(name, said))
+            continue
+        builder = Builder(reader.text, False, None)
+        value = builder.right_side(said, frozenset(), f"{line}({name})")
+        if line == "outside":
+            if not isinstance(value, Number):
+                raise UnexpectedChar(
+                    "what lies outside is a number",
+                    reader.text,
+                    (said.start, said.end),
+                    fix=f"write outside({name}) = 0, another number, -∞, edge, wrap or mirror",
+                )
+            made.append(Outside(name, value))
+            continue
+        size = builder.sized_by(value, lambda letter: _axis(letter, found))
+        if not whole(size) or (isinstance(size, Number) and size.value < 0):
+            raise UnexpectedChar(
+                "a range is a whole number, or made of sizes by + and -",
+                reader.text,
+                (said.start, said.end),
+                fix=f"write dim({name}) = dim(a, 1), dim({name}) = 28 or dim({name}) = 2 dim(a, 1) - 1",
+            )
+        made.append(Range(name, size))
+    for n, (line, name, _, span) in enumerate(reader.lines):
+        if any(other[:2] == (line, name) for other in reader.lines[:n]):
+            raise DuplicateDefinition(
+                f"{line}({name}) is stated twice", reader.text, span, fix="keep one of the two lines"
+            )
+    return made
+
+
+def _axis(letter: str, found: list[Equation]) -> Dim | None:
+    """The first axis that a letter runs over: on a right side, or else on a left one."""
+    for eq in found:
+        if letter in eq.value.free | eq.value.binds and (axis := axis_of(letter, eq.value)) is not None:
+            return axis
+    for eq in found:
+        for axis, s in enumerate(eq.target.subscripts):
+            if isinstance(s, Index) and s.name == letter:
+                return Dim(eq.name, axis)
+    return None
 
 
 def _check(text: object, convention: str) -> None:

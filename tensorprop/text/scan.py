@@ -108,7 +108,7 @@ _TOKEN = re.compile(
     rf"""[ \t\r\u00a0\u2002-\u200a\u202f]*+(?:
       (?P<T>(?:{NAME}|[Σ∑∏])_(?:[{LETTERS}]++(?![0-9])|\{{[{LETTERS}]+\}}))
     | (?P<o>==|\*\*|->|<-|>=|<=|!=|[-+*/^()\[\]{{}},=|<>≤≥≠∂√·⊙×⋅∗−])
-    | (?P<N>{NAME}|[Σ∑∏])
+    | (?P<N>{NAME}|[Σ∑∏∞])
     | (?P<n>(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
     | (?P<x>__\w*)
     | (?P<s>_(?:\{{|[{LETTERS}0-9]+)?)
@@ -238,6 +238,8 @@ def _latex(text: str, command: str, start: int, end: int) -> tuple[str, str, int
         return _COMMANDS[word], "′" if word == "prime" else _COMMANDS[word], end
     if word in _NAMES:
         return "N", word, end
+    if word == "infty":
+        return "N", "∞", end
     if word in ("sum", "prod"):
         return "N", "Σ" if word == "sum" else "∏", end
     if word in _SPACES or word in _SIZES:

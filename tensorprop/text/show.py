@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from tensorprop.core.build import reduce
-from tensorprop.core.equation import Equation, System, primal_axes
+from tensorprop.core.equation import Equation, Fact, Range, System, primal_axes
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import MATRIX_OPS, NORMALISERS
 from tensorprop.core.walk import postorder
@@ -54,7 +54,8 @@ def show(x: Any, ascii: bool = False) -> str:
         case System():
             names = frozenset(x.names)
             defines_delta = any(eq.name == "δ" for eq in x.equations)
-            return "\n".join(_equation(eq, ascii, names, defines_delta) for eq in x.equations)
+            lines = [_equation(eq, ascii, names, defines_delta) for eq in x.equations]
+            return "\n".join([*lines, *(_fact(f, ascii, names) for f in x.facts)])
         case Equation():
             return _equation(x, ascii, frozenset(x.inputs), x.name == "δ")
         case Expr():
@@ -69,6 +70,14 @@ def show(x: Any, ascii: bool = False) -> str:
                 f"equations are needed here, not {type(x).__name__}",
                 fix='write them as text, "z_j = a_i W_ij", or pass a System, an Equation or a Layer',
             )
+
+
+def _fact(f: Fact, ascii: bool, names: frozenset[str]) -> str:
+    """``dim(x) = dim(a, 1)``, ``outside(a) = -∞``."""
+    said = f.size if isinstance(f, Range) else f.value
+    printer = _Printer(Number(Fraction(0)) if isinstance(said, str) else said, (), ascii, names, False)
+    text = said.replace("∞", "inf" if ascii else "∞") if isinstance(said, str) else printer.text()
+    return f"{'dim' if isinstance(f, Range) else 'outside'}({printer.name(f)}) = {text}"
 
 
 def _names(e: Expr) -> frozenset[str]:
@@ -219,6 +228,10 @@ class _Printer:
                 return Shown(ATOM, (self._dim(n),))
             case _:
                 raise TypeError(f"no text for {type(n).__name__}")
+
+    def name(self, f: Fact) -> str:
+        """What a fact is about."""
+        return self._name(f.letter) if isinstance(f, Range) else self._tensor_name(f.tensor, rank=0)
 
     def left_side(self, target: Tensor) -> str:
         """The text of a left side."""

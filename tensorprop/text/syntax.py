@@ -10,6 +10,7 @@ import re
 from fractions import Fraction
 from typing import NoReturn
 
+from tensorprop.core.affine import shift, whole
 from tensorprop.core.build import mul, number
 from tensorprop.core.expr import Index, Number, Tensor
 from tensorprop.errors import (
@@ -78,8 +79,8 @@ class Reader(Words):
                 "write the tensor's name and indices: y_i = …",
             )
         node = tree.node
-        letters = tuple(s.name for s in node.subscripts if isinstance(s, Index))
-        if any(not isinstance(s, (Index, Number)) for s in node.subscripts):
+        letters = tuple(i for s in node.subscripts for i in s.free)
+        if any(shift(s) is None if s.free else not whole(s) for s in node.subscripts):
             self.fail(
                 RepeatedOutputIndex,
                 "an axis of the left side has a letter of its own, or one place for the start of a recurrence",
@@ -90,6 +91,43 @@ class Reader(Words):
             self._repeated(node, letters, span)
         self.p += 1
         return node, span
+
+    def states(self) -> str | None:
+        """Which line of facts stands here, if one does: ``dim(x) = …`` or ``outside(a) = …``."""
+        p = self.p
+        word = self.texts[p]
+        at_once = self.kinds[p] == "N" and self.kinds[p + 1] == "(" and self.starts[p + 1] == self.ends[p]
+        return word if at_once and word in ("dim", "outside") else None
+
+    def fact(self, word: str) -> tuple[str, Tree | str, tuple[int, int]]:
+        """A line of facts: whose it is, what it says, and where it stands.
+
+        ``dim(x) = size`` gives the tree of the size, ``outside(a) = how`` a word, or the tree of a number.
+        """
+        p = self.first = self.p
+        kinds, texts = self.kinds, self.texts
+        self.p = p + 2
+        about = self.named() if kinds[self.p] in ("N", "T") else None
+        name = about.node.name if isinstance(about, Leaf) and isinstance(about.node, Tensor) else ""
+        if not name or not isinstance(about, Leaf) or about.open or kinds[self.p] != ")":
+            what = "a range is stated of one letter" if word == "dim" else "what lies outside is stated of one tensor"
+            how = "write dim(x) = dim(a, 1), or dim(x) = 28" if word == "dim" else "write its bare name: outside(a) = 0"
+            self.unexpected(self.p, what, how)
+        self.p += 1
+        if kinds[self.p] != "=":
+            self.unexpected(self.p, f"{word}({name}) is followed by =, and by what it is")
+        at = self.p = self.p + 1
+        said: Tree | str | None = None
+        if word == "outside":
+            minus = kinds[at] == "-"
+            sign = texts[at + minus]
+            if sign in ("∞", "inf") or (sign in ("edge", "wrap", "mirror") and not minus):
+                said = ("-" if minus else "") + ("∞" if sign == "inf" else sign)
+                self.p = at + minus + 1
+        said = self.expression() if said is None else said
+        if kinds[self.p] not in (";", "end"):
+            self.unexpected(self.p, "the line should end")
+        return name, said, (self.starts[p], self.ends[self.p - 1])
 
     def _repeated(self, node: Tensor, letters: str | tuple[str, ...], span: tuple[int, int]) -> NoReturn:
         twice = next(c for k, c in enumerate(letters) if c in letters[:k])

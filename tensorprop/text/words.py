@@ -84,6 +84,8 @@ class Words(Derivatives):
         """What a name begins: a tensor's entry, a function's value, a reduction, an adjoint, a delta."""
         p = self.p
         token = self.texts[p]
+        if token == "∞":
+            self.unexpected(p, "infinity is no value; it is what may lie outside: outside(a) = -∞")
         if self.kinds[p] == "T" and token not in SPLIT:
             if self.kinds[p + 1] not in AFTER:
                 got = self.entries[token] if token in self.entries else self.compact(p)
