@@ -243,7 +243,9 @@ def test_recurrences_are_read_and_written_and_refused_elsewhere(text: str, outpu
             verb(s)
 
 
-@pytest.mark.parametrize("text", ["h_t = h_{t+1} + h_{t-1}", "h_t = h_t + x_t", "a_t = b_t; b_t = a_t", "h_tj = h_{j-1,t}"])
+@pytest.mark.parametrize(
+    "text", ["h_t = h_{t+1} + h_{t-1}", "h_t = h_t + x_t", "a_t = b_t; b_t = a_t", "h_tj = h_{j-1,t}"]
+)
 def test_what_is_no_recurrence_is_a_circle(text: str) -> None:
     with pytest.raises(CircularDefinition):
         parse(text)
