@@ -19,7 +19,7 @@ from tensorprop.render.markdown import Request
 __all__ = ["answer", "register"]
 
 Command = Callable[..., Any]
-_FORMATS = ("unicode", "latex", "typst", "numpy", "jax")
+_FORMATS = ("unicode", "ascii", "latex", "typst", "mathml", "numpy", "jax")
 _PAGES = ("text", "markdown", "latex", "align", "html", "json")
 
 
@@ -172,8 +172,8 @@ def answer(r: Request) -> str:
             names = wrt.split(",") if wrt else None
             return markdown(explain(r.text, names, **options), level)  # pyright: ignore[reportArgumentType]
         case "equations":
-            from tensorprop.render.derivation.notation import LATEX
             from tensorprop.render.derivation.passage import axes_of
+            from tensorprop.render.notation import LATEX
             from tensorprop.text import parse
 
             r.only()

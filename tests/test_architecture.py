@@ -140,7 +140,7 @@ def test_the_house_holds() -> None:
         ("layers/dense.py", "from tensorprop import run", "layers imports run"),
         ("layers/dense.py", "import tensorprop", "layers imports __init__"),
         ("run/api.py", "import tensorprop.layers.layer", "run imports layers"),
-        ("render/unicode.py", "import importlib\nimportlib.import_module('tensorprop.run.api')", "render imports run"),
+        ("render/printer.py", "import importlib\nimportlib.import_module('tensorprop.run.api')", "render imports run"),
         ("calculus/derive.py", "import numpy as np", "numpy is imported only in"),
         ("run/reference.py", "import jax.numpy as jnp", "jax is imported only in"),
         ("run/lower.py", "from opt_einsum import contract_path", "opt_einsum is imported only in"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from tensorprop.render.formula import Formula, as_latex
+from tensorprop.render.formula import Formula
+from tensorprop.render.notation import as_latex
 
 __all__ = ["Formula", "as_latex"]

@@ -6,7 +6,6 @@ formula is right is checked elsewhere, on numbers; this file knows none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,13 +13,16 @@ from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Index, Mul, Sum, Tensor
 from tensorprop.core.walk import tensors_of
 from tensorprop.render import code as numpy
-from tensorprop.render import index, latex, typst, unicode
+from tensorprop.render import dialects
 from tensorprop.render import trees as m
+from tensorprop.render.dialects import Dialect
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.convert import Line, lines
 from tensorprop.render.names import Style
+from tensorprop.render.notation import Notation
+from tensorprop.render.printer import Printer
 
-__all__ = ["Formula", "as_latex", "render"]
+__all__ = ["Formula", "render"]
 
 _WIDTH = 88  # columns within which several short formulas share a line
 
@@ -68,28 +70,27 @@ class Formula:
     @property
     def unicode(self) -> str:
         """Text for a terminal."""
-        return self._joined(
-            unicode.show, lambda eq, s: index.written(eq, "unicode", s), "  (for every {})", ", ", terminal=True
-        )
+        return self.written(dialects.UNICODE)
+
+    @property
+    def ascii(self) -> str:
+        """Text for a terminal that has ASCII alone."""
+        return self.written(dialects.ASCII)
 
     @property
     def latex(self) -> str:
         """LaTeX for math mode, without environments."""
-        suffix = r" \quad (\mathrm{{for\ every}}\ {})"
-        return self._joined(
-            latex.show, lambda eq, s: index.written(eq, "latex", s), suffix, r", \quad ", noted=_latex_note
-        )
+        return self.written(dialects.LATEX)
 
     @property
     def typst(self) -> str:
         """Typst's math notation."""
-        return self._joined(
-            typst.show,
-            lambda eq, s: index.written(eq, "typst", s),
-            ' quad "(for every {})"',
-            ", quad ",
-            noted=lambda note: f' quad "{note.strip(" ,")}"' if note else "",
-        )
+        return self.written(dialects.TYPST)
+
+    @property
+    def mathml(self) -> str:
+        """MathML, as browsers take it."""
+        return self.written(dialects.MATHML)
 
     @property
     def numpy(self) -> str:
@@ -108,33 +109,30 @@ class Formula:
         style = Style(self.style.adjoint, self.style.bold, True, self.style.names)
         return style if self.bare or not _evident(self.lines) else replace(style, labels=False)
 
-    def _joined(
-        self,
-        show: Callable[[m.Tree, Style], str],
-        fallback: Callable[[Equation, Style], str],
-        suffix: str,
-        comma: str,
-        terminal: bool = False,
-        noted: Callable[[str], str] = str,
-    ) -> str:
+    def written(self, to: Dialect) -> str:
+        """The formula in a dialect: short lines beside one another, each with what holds for every value of it."""
         style = self._style()
+        printer, notation = Printer(to, style), Notation(to, style, exact=True)
+        terminal = to.page[0] == "\n"
         shown: list[str] = []
         for line in self.lines:
             if line.right is None or line.left is None:
-                shown.append(fallback(line.equation, style))
+                shown.append(notation.equation(line.equation))
                 continue
-            right = show(line.right, style) + (line.note if terminal else noted(line.note))
-            shown.append(right if self.bare else f"{show(line.left, style)} = {right}")
+            right = printer.show(line.right) + (line.note if terminal else _noted(line.note, to))
+            shown.append(right if self.bare else f"{printer.show(line.left)} {to.sign('=')} {right}")
         carried = {line.carried for line in self.lines}
         if len(carried) == 1:
             (letters,) = carried
-            end = suffix.format(", ".join(letters)) if letters else ""
-            together = comma.join(shown)
+            end = _every(letters, printer)
+            together = to.comma.join(shown)
             if not terminal or len(together) + len(end) <= _WIDTH:
-                return together + end
-            return "\n".join(shown) + ("\n" + end.strip() if end else "")
-        ends = [suffix.format(", ".join(line.carried)) if line.carried else "" for line in self.lines]
-        return ("\n" if terminal else comma).join(text + end for text, end in zip(shown, ends, strict=True))
+                shown = [together + end]
+            elif end:
+                shown.append(end.strip())
+        else:
+            shown = [text + _every(line.carried, printer) for text, line in zip(shown, self.lines, strict=True)]
+        return to.page[1].format(to.page[0].join(map(to.line.format, shown)))
 
     def _code(self, dialect: numpy.Dialect) -> str:
         out: list[str] = []
@@ -148,10 +146,21 @@ class Formula:
         return "\n".join(out)
 
 
-def _latex_note(note: str) -> str:
+def _every(carried: tuple[str, ...], printer: Printer) -> str:
+    """``(for every b, h)``; nothing where no index is carried."""
+    if not carried:
+        return ""
+    to = printer.to
+    return to.quad + to.prose.format(_upright(f"(for every {', '.join(carried)})", to))
+
+
+def _noted(note: str, to: Dialect) -> str:
     """How a result of higher order is to be read, upright."""
-    words = note.strip(" ,").replace("–", "-").replace(" ", r"\ ")
-    return rf" \quad \mathrm{{{words}}}" if words else ""
+    return to.quad + to.prose.format(_upright(note.strip(" ,"), to)) if note else ""
+
+
+def _upright(words: str, to: Dialect) -> str:
+    return words.replace("–", "-").replace(" ", r"\ ") if to.name == "latex" else words
 
 
 def render(s: System, convention: Convention, carry: tuple[str, ...] | None = None, bare: bool = False) -> Formula:
@@ -190,20 +199,7 @@ def _einsum(eq: Equation, dialect: numpy.Dialect) -> str:
     places: list[str] = []
     for f in factors:
         if not isinstance(f, Tensor) or f.letters is None or any(len(i) > 1 or not i.isascii() for i in f.letters):
-            return f"...  # no matrix form: {index.written(eq, 'unicode')}"
+            return f"...  # no matrix form: {Notation(dialects.UNICODE, exact=True).equation(eq)}"
         names.append(numpy.identifier(f.name))
         places.append("".join(f.letters))
     return f'{dialect.prefix}.einsum("{",".join(places)}->{"".join(eq.letters)}", {", ".join(names)})'
-
-
-def as_latex(x: Equation | System, sums: Literal["explicit", "einstein"] = "explicit") -> str:
-    """Equations in index notation as LaTeX, one a line, that parses back to them.
-
-    >>> from tensorprop.text import parse
-    >>> print(as_latex(parse("z_bj = a_bi W_ij + b_j")))
-    z_{bj} = \\sum_{i} a_{bi} W_{ij} + b_{j}
-    >>> print(as_latex(parse("z_bj = a_bi W_ij + b_j"), sums="einstein"))
-    z_{bj} = a_{bi} W_{ij} + b_{j}
-    """
-    found = index.lines(x)
-    return "\n".join(index.einstein(eq) if sums == "einstein" else index.written(eq, "latex") for eq in found)

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.mathtext import MathTextParser
 
 from tensorprop.check.formula import formula
-from tensorprop.render.formula import as_latex
+from tensorprop.render.notation import as_latex
 from tensorprop.text import parse
 
 to_mathml = pytest.importorskip("latex2mathml.converter").convert

@@ -53,11 +53,11 @@ from tensorprop.errors import (
     near,
 )
 from tensorprop.render.derivation.matrix import Shown, matrix
-from tensorprop.render.derivation.notation import LATEX, UNICODE
 from tensorprop.render.derivation.passage import axes_of
 from tensorprop.render.derivation.reasons import patterns
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, letter, letters, listed, say, whole
 from tensorprop.render.layout import Convention
+from tensorprop.render.notation import LATEX, UNICODE
 
 __all__ = ["Verdict", "judge"]
 

@@ -22,14 +22,16 @@ from tensorprop.core.equation import Equation, System, equation
 from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import UsageError
+from tensorprop.render import dialects
 from tensorprop.render.derivation import page
 from tensorprop.render.derivation.attempt import Verdict, judge
 from tensorprop.render.derivation.matrix import Shown, matrix
-from tensorprop.render.derivation.notation import LATEX, UNICODE, Notation
 from tensorprop.render.derivation.passage import Local, Passage, axes_of, one_axis, passage
 from tensorprop.render.derivation.reasons import Reason, dimensions, reasons
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, letter, letters, listed, say, whole
 from tensorprop.render.layout import Convention
+from tensorprop.render.names import Style
+from tensorprop.render.notation import LATEX, UNICODE, Notation
 from tensorprop.text import parse_expression
 
 __all__ = ["Derivation", "Part", "Step", "explain"]
@@ -141,7 +143,9 @@ class Derivation:
         """An equation in index notation with every Σ."""
         if written == "δz":
             return Math(UNICODE.equation(eq, self.axes), LATEX.equation(eq, self.axes))
-        return Math(Notation(False, written).equation(eq, self.axes), Notation(True, written).equation(eq, self.axes))
+        style = Style(adjoint=written)
+        notations = (Notation(to, style) for to in (dialects.UNICODE, dialects.LATEX))
+        return Math(*(n.equation(eq, self.axes) for n in notations))
 
     def __str__(self) -> str:
         return page.text(self)

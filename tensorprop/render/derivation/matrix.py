@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tensorprop.core.equation import Equation, system
-from tensorprop.render import latex, unicode
+from tensorprop.render import dialects
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.convert import lines
 from tensorprop.render.names import Style
+from tensorprop.render.printer import Printer
 from tensorprop.render.trees import Tree
 
 __all__ = ["Shown", "matrix"]
@@ -44,10 +45,11 @@ def matrix(eq: Equation, convention: Convention) -> Shown:
     if line.left is None or line.right is None:
         return Shown("", "", None, (), line.why, "", "")
     style = Style(adjoint=convention.adjoint, bold=convention.bold, names=convention.names)
-    left, right = unicode.show(line.left, style), unicode.show(line.right, style)
+    shown = Printer(dialects.UNICODE, style)
+    left, right = shown.show(line.left), shown.show(line.right)
     return Shown(
         f"{left} = {right}",
-        f"{latex.show(line.left, style)} = {latex.show(line.right, style)}",
+        Printer(dialects.LATEX, style).equation(line.left, line.right),
         line.right,
         line.carried,
         "",

@@ -28,7 +28,6 @@ from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Reduce, Sum, T
 from tensorprop.core.walk import postorder
 from tensorprop.render import trees as m
 from tensorprop.render.derivation.matrix import Shown
-from tensorprop.render.derivation.notation import LATEX, UNICODE
 from tensorprop.render.derivation.passage import Local, Passage
 from tensorprop.render.derivation.sentences import (
     Math,
@@ -42,6 +41,7 @@ from tensorprop.render.derivation.sentences import (
     turned,
     whole,
 )
+from tensorprop.render.notation import LATEX, UNICODE
 
 __all__ = ["Pattern", "Reason", "dimensions", "patterns", "reasons"]
 

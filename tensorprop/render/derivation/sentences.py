@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tensorprop.core.expr import Expr, Index
-from tensorprop.render.derivation.notation import LATEX, UNICODE
+from tensorprop.render.notation import LATEX, UNICODE
 
 __all__ = ["Math", "Sentence", "entry", "join", "letter", "letters", "listed", "say", "turned", "whole"]
 

@@ -1,0 +1,259 @@
+"""Math trees for people, in any dialect: ``δ = Wᵀδz ⊙ f′(z)``.
+
+In: a tree, a dialect and a Style. Out: a line of text. What is grouped, where parentheses and signs stand is decided
+here, once for all formats; how a sign looks, in the dialect's table; how a name is spelled, by the pen.
+"""
+
+from __future__ import annotations
+
+from tensorprop.render import trees as m
+from tensorprop.render.dialects import Dialect
+from tensorprop.render.names import Pen, Style, spelled
+from tensorprop.render.trees import ATOM, HADAMARD, POSTFIX, PRODUCT, Tree, coefficient, level, scaled
+
+__all__ = ["Printer", "along"]
+
+_ALONG = {"rows": "row", "columns": "col"}
+_BETWEEN: dict[type[Tree], str] = {m.Kronecker: "⊗", m.KhatriRao: "⊙_KR", m.Outer: "∘"}
+
+
+class Printer:
+    """Writes trees in one dialect.
+
+    >>> from tensorprop.render.dialects import LATEX, UNICODE
+    >>> a, w = m.Name("a", (None,), (0,), "column"), m.Name("W", (None, None), (0, 1), "matrix")
+    >>> Printer(UNICODE).show(m.Product((m.Transpose(w), a))), Printer(LATEX).show(m.Product((m.Transpose(w), a)))
+    ('Wᵀa', 'W^{\\\\top} a')
+    """
+
+    def __init__(self, dialect: Dialect, style: Style | None = None) -> None:
+        self.to = dialect
+        self.style = style or Style()
+        self.pen = Pen(dialect, self.style)
+
+    def equation(self, left: Tree, right: Tree) -> str:
+        """``left = right``."""
+        return f"{self.show(left)} {self.to.sign('=')} {self.show(right)}"
+
+    def show(self, t: Tree) -> str:
+        """A tree in one line."""
+        d = self.to
+        match t:
+            case m.Name():
+                return self._name(t)
+            case m.Number(value):
+                text = d.vulgar.get(str(abs(value)))
+                return d.sign("−") * (value < 0) + text if text else self.pen.number(value)
+            case m.Size(letter):
+                return d.size.format(self.pen.letter(letter))
+            case m.Ones():
+                return d.sign("𝟏")
+            case m.Identity():
+                return self.pen.letter("I", self.style.bold)
+            case m.Transpose(of):
+                return self._transpose(of)
+            case m.Product(factors):
+                return self._product(factors)
+            case m.Hadamard(factors):
+                return self._hadamard(factors)
+            case m.Sum(terms):
+                return self._sum(terms)
+            case m.Quotient():
+                return self._quotient(t)
+            case m.Power(base, exponent):
+                return self.pen.raised(self._base(base), self.show(exponent))
+            case m.ElementPower(base, exponent):
+                return d.entrywise.format(self._base(base), self.show(exponent))
+            case m.MatrixPower(base, n):
+                return self.pen.raised(self._base(base), self.pen.figure(str(n)))
+            case m.Inverse(of):
+                return self.pen.raised(self._base(of), self.pen.figure("-1"))
+            case m.Apply(function, args):
+                return self._apply(function, args)
+            case m.Indicator(relation, left, right):
+                inner = f"{self.show(left)} {d.sign(relation)} {self.show(right)}"
+                return f"{d.sign('[')}{inner}{d.sign(']')}"
+            case m.Norm(of):
+                return d.norm.format(self.show(of))
+            case m.Along(of=of):
+                return self._called(along(t), of)
+            case m.Trace(of):
+                return self._called("tr", of)
+            case m.Diagonal(of) | m.Diag(of):
+                return self._called("diag", of)
+            case m.WholeMatrix(function, of):
+                if function == "logdet" and "log" in d.known:
+                    return f"{self.pen.function('log')} {self._called('det', of)}"
+                return self._called(function, of)
+            case m.Kronecker(left, right) | m.KhatriRao(left, right) | m.Outer(left, right):
+                return f"{self._at(left, PRODUCT)} {d.sign(_BETWEEN[type(t)])} {self._at(right, PRODUCT)}"
+            case m.ModeProduct(tensor, mode, matrix):
+                sign = self.pen.lowered(d.sign("×"), str(mode))
+                return f"{self.show(tensor)} {sign} {self._at(matrix, POSTFIX)}"
+            case _:
+                raise TypeError(f"no way to print {type(t).__name__}")
+
+    # ----------------------------------------------------------------- pieces
+    def _parens(self, text: str) -> str:
+        return f"{self.to.parens[0]}{text}{self.to.parens[1]}"
+
+    def _at(self, t: Tree, least: int, first: bool = True) -> str:
+        """A part, in parentheses if it holds together less than ``least``, or begins with a minus amid others."""
+        text = self.show(t)
+        return self._parens(text) if level(t) < least or (not first and self._negative(text)) else text
+
+    def _negative(self, text: str) -> bool:
+        return text.startswith(self.to.sign("−"))
+
+    def _base(self, t: Tree) -> str:
+        """What bears an exponent."""
+        text = self._at(t, ATOM)
+        scripted = isinstance(t, m.Name) and (
+            self.pen.fraction(t.tensor) or (bool(self.to.both) and bool(self._label(t)))
+        )
+        return self._parens(text) if scripted else text
+
+    def _label(self, t: m.Name) -> str:
+        return getattr(spelled(t.tensor, self.style.names), "label", "")
+
+    def _called(self, function: str, *args: Tree) -> str:
+        return self.pen.function(function) + self._parens(self._list(args))
+
+    def _list(self, args: tuple[Tree, ...]) -> str:
+        return self.to.signs.get(",", ", ").join(map(self.show, args))
+
+    def _name(self, t: m.Name, above: str = "") -> str:
+        subs = [
+            None if s is None else self.pen.letter(str(s)) if isinstance(s, int) or self.style.labels else None
+            for s in t.slots
+        ]
+        return self.pen.name(t.tensor, subs, above, self.style.bold and t.kind != "scalar", cut=True)
+
+    def _transpose(self, of: Tree) -> str:
+        mark = self.to.sign("ᵀ")
+        if isinstance(of, m.Name):
+            return self._name(of, mark)
+        if isinstance(of, m.Inverse):
+            if not self.to.both:
+                minus = "⁻" if self.to.raised else "^-"
+                return self._base(of.of) + minus + mark.lstrip("^")
+            return self.to.sup.format(self._base(of.of), self.to.sign("−") + mark)
+        if not self.to.both:
+            return self._at(of, POSTFIX) + mark
+        return self.to.sup.format(self._at(of, ATOM), mark)
+
+    # ----------------------------------------------------------------- products
+    def _product(self, factors: tuple[Tree, ...]) -> str:
+        sign = ""
+        if isinstance(factors[0], m.Number) and factors[0].value < 0:
+            sign = self.to.sign("−")
+            rest = factors[1:]
+            value = -factors[0].value
+            factors = rest if value == 1 and rest else (m.Number(value), *rest)
+        inline = not self.to.fraction
+        nested = (m.Product, m.Quotient) if inline else (m.Product,)
+        grouped = sum(isinstance(f, nested) for f in factors) > 1
+        out, before = sign, ""
+        for n, f in enumerate(factors):
+            loose = isinstance(f, nested) and (n < len(factors) - 1 or grouped)
+            text = self.show(f)
+            if level(f) < PRODUCT or loose or (self._negative(text) and (n or sign)):
+                text = self._parens(text)
+            if n:
+                out += self._between(factors[n - 1], f, before, text)
+            out += text
+            before = text
+        return out
+
+    def _between(self, before: Tree, after: Tree, left: str, right: str) -> str:
+        """Nothing where single letters meet, a space where a name is longer, a dot before a figure."""
+        d = self.to
+        if isinstance(before, m.Number) and (_figure(after) or right[0] in "0123456789"):
+            return d.sign("dot")
+        if not d.tight:
+            return d.thin if _long(before) or _long(after) else d.space
+        if isinstance(before, m.Number):
+            return " " if _wide(after, right) or "/" in left else ""
+        if before.kind == "scalar" and (not left.endswith(")") or after.kind != "scalar"):
+            return " "
+        return " " if _wide(before, left) or _wide(after, right) else ""
+
+    def _hadamard(self, factors: tuple[Tree, ...]) -> str:
+        out = ""
+        for n, f in enumerate(factors):
+            upside = n > 0 and isinstance(f, m.ElementPower) and f.exponent == m.Number(m.MINUS)
+            if upside and isinstance(f, m.ElementPower):
+                f = f.base
+            least = PRODUCT if upside or isinstance(f, m.Hadamard) else HADAMARD
+            text = self._at(f, least, first=n == 0)
+            out += f" {self.to.sign('⊘' if upside else '⊙')} {text}" if n else text
+        return out
+
+    def _sum(self, terms: tuple[Tree, ...]) -> str:
+        out = self.show(terms[0])
+        for term in terms[1:]:
+            negative = coefficient(term) < 0
+            text = self._at(scaled(term, m.MINUS) if negative else term, HADAMARD, first=False)
+            out += f" {self.to.sign('−' if negative else '+')} {text}"
+        return out
+
+    def _quotient(self, t: m.Quotient) -> str:
+        above, below = t.numerator, t.denominator
+        if self.to.fraction:
+            sign = ""
+            if coefficient(above) < 0 and not isinstance(above, m.Sum):
+                sign, above = self.to.sign("−"), scaled(above, m.MINUS)
+            return sign + self.to.fraction.format(self.show(above), self.show(below))
+        top = self._at(above, PRODUCT)
+        if isinstance(above, m.Quotient):
+            top = self._parens(top)
+        under = self.show(below)
+        if level(below) <= PRODUCT or "/" in under:
+            under = self._parens(under)
+        return f"{top}/{under}"
+
+    def _apply(self, function: str, args: tuple[Tree, ...]) -> str:
+        if not args:
+            return self.pen.function(function)
+        inner = self._list(args)
+        match function, args:
+            case "sqrt", (m.Name() | m.Size() | m.Number() as a,) if len(self.show(a)) == 1 or isinstance(a, m.Size):
+                return self.to.short_root.format(inner)
+            case "sqrt", _:
+                return self.to.root.format(inner)
+            case "abs", _:
+                return self.to.absolute.format(inner)
+            case _:
+                return self._called(function, *args)
+
+
+def along(t: m.Along) -> str:
+    """How an operation on rows or columns is called: ``softmax`` of rows, ``colsoftmax``, ``rowmax``, ``max``."""
+    if t.over == "all" or (t.keeps and t.over == "rows"):
+        return t.op
+    return _ALONG[t.over] + t.op
+
+
+def _figure(t: Tree) -> bool:
+    """Whether the text of a part begins with a figure."""
+    return isinstance(t, m.Number) or (isinstance(t, m.Power) and isinstance(t.base, m.Number))
+
+
+def _long(t: Tree) -> bool:
+    """Whether a factor needs a thin space beside it: ``\\delta z``, ``diag(x)``."""
+    while isinstance(t, (m.Transpose, m.Inverse)):
+        t = t.of
+    if isinstance(t, m.Name):
+        return len(t.tensor) > 1
+    return isinstance(t, (m.Diag, m.Diagonal, m.Trace, m.Apply, m.Along, m.WholeMatrix))
+
+
+def _wide(t: Tree, text: str) -> bool:
+    """Whether a factor is written with more than one letter, not counting what stands above it."""
+    if isinstance(t, m.Transpose):
+        t = t.of
+    if isinstance(t, (m.Power, m.MatrixPower, m.ElementPower, m.Inverse)):
+        return _wide(t.base if not isinstance(t, m.Inverse) else t.of, text)
+    if isinstance(t, m.Name):
+        return len(text.rstrip("ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹").replace("\u0304", "")) > 1
+    return not isinstance(t, (m.Number, m.Ones, m.Identity, m.Sum, m.Hadamard, m.Product, m.Quotient, m.Norm))
