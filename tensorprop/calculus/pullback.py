@@ -16,8 +16,8 @@ Sizes, text and Systems are not known here.
 
 from __future__ import annotations
 
-from tensorprop.calculus.functions import slope
 from tensorprop.calculus.reductions import pullback as pull_reduction
+from tensorprop.calculus.slope import slope
 from tensorprop.core.build import ZERO, add, bracket, fresh, mul, reduce, remake, substitute, sum_over
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Reduce, Sum, Tensor
 from tensorprop.core.walk import fold, postorder, tells, witness

@@ -19,7 +19,7 @@ from tensorprop.calculus.source import as_system, is_spec
 from tensorprop.core.build import add, call, mul, number
 from tensorprop.core.equation import Equation, System, equation, primal_axes, system, unrolled
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Reduce, Tensor
-from tensorprop.core.names import FUNCTION_ARITY, MATRIX_OPS
+from tensorprop.core.functions import is_known, is_matrix
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import TensorpropError, UsageError
@@ -195,7 +195,7 @@ def _closed(eq: Equation) -> tuple[Equation, dict[str, str]]:
     opened: dict[str, str] = {}
 
     def rule(e: Expr) -> Expr:
-        if isinstance(e, Call) and e.function not in FUNCTION_ARITY:
+        if isinstance(e, Call) and not is_known(e.function):
             known = opened.setdefault(e.function, _STAND_INS[len(opened) % len(_STAND_INS)])
             return call(known, add(*(mul(number(n + 1), a) for n, a in enumerate(e.args))))
         return e
@@ -210,7 +210,7 @@ def _without_inverses(eq: Equation) -> tuple[Equation | None, dict[str, tuple[Eq
 
     def rule(e: Expr) -> Expr:
         nonlocal nested
-        if isinstance(e, Reduce) and e.op in MATRIX_OPS:
+        if isinstance(e, Reduce) and is_matrix(e.op):
             name = f"inverse{len(made)}"
             nested = nested or any(isinstance(n, Tensor) and n.name in made for n in postorder(e.body))
             target = Tensor(name + "of", tuple(Index(i) for i in e.indices))

@@ -26,7 +26,7 @@ from tensorprop.check.numbers.naive import Oracle, double_precision, weigh
 from tensorprop.check.report import Diagnosis, Finding, Report, Verdict
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Call, Index, Reduce, Sum
-from tensorprop.core.names import FUNCTION_ARITY
+from tensorprop.core.functions import is_known
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import TensorpropError, UnknownName, Unsupported, UsageError, near
@@ -196,7 +196,7 @@ def _closed(s: System) -> None:
     """Every function is known: one that is left open is whatever it is called with, and nothing can be compared."""
     for n, eq in enumerate(s.equations):
         for e in postorder(eq.value):
-            if isinstance(e, Call) and e.function not in FUNCTION_ARITY:
+            if isinstance(e, Call) and not is_known(e.function):
                 problem = f"{e.function} is open: nothing says which function it is"
                 raise locate(Unsupported(problem, fix="write a known one in its place, such as tanh", about=(n, e)), s)
 

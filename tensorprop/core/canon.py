@@ -17,13 +17,15 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
-from tensorprop.core.build import MAX_EXPONENT, ONE, ZERO, add, bracket, call, mul, number, power, reduce, sum_over
+from tensorprop.core.build import MAX_EXPONENT, ONE, ZERO, add, bracket, mul, number, power
 from tensorprop.core.build import substitute as put
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import watch
+from tensorprop.core.templates import meaning
 from tensorprop.core.walk import dims_of, fold, postorder, witness
 from tensorprop.errors import UnknownRange
 
-__all__ = ["canonical", "leading", "meaning", "same"]
+__all__ = ["canonical", "leading", "same"]
 
 MAX_TERMS = 400  # products of sums are multiplied out up to this many terms
 MAX_POWER = 8  # whole powers of sums are multiplied out up to this exponent
@@ -39,6 +41,15 @@ _cache: Done = {}
 _CACHED = 50_000  # canonical forms that are remembered before all are forgotten
 _rank: weakref.WeakKeyDictionary[Expr, int] = weakref.WeakKeyDictionary()
 _counter = itertools.count()
+
+
+def _forget() -> None:
+    """What rows mean has changed."""
+    global _cache
+    _cache = {}
+
+
+watch(_forget)
 
 
 def same(a: Expr, b: Expr) -> bool:
@@ -349,31 +360,6 @@ def _reduction(n: Reduce, children: list[Expr], axis: Callable[[Dim], Dim] | Non
 
 
 _IN_ANY_ORDER = frozenset(("max", "min", "prod"))
-
-
-def meaning(n: Reduce, body: Expr, at: tuple[Expr, ...]) -> Expr | None:
-    """Means and normalisers over another body, at another entry, by sums, exponentials and logarithms; else None."""
-    try:
-        match n.op:
-            case "mean":
-                sizes = [power(witness(body, i), number(-1)) for i in n.indices]
-                return sum_over(n.indices, mul(*sizes, body))
-            case "var":
-                mean = reduce("mean", n.indices, body)
-                return reduce("mean", n.indices, power(add(body, mul(number(-1), mean)), number(2)))
-            case "logsumexp":
-                return call("log", sum_over(n.indices, call("exp", body)))
-            case "softmax":
-                here = put(body, dict(zip(n.indices, at, strict=True)))
-                total = sum_over(n.indices, call("exp", body))
-                return mul(call("exp", here), power(total, number(-1)))
-            case "logsoftmax":
-                here = put(body, dict(zip(n.indices, at, strict=True)))
-                return add(here, mul(number(-1), call("log", sum_over(n.indices, call("exp", body)))))
-            case _:
-                return None
-    except UnknownRange:
-        return None
 
 
 # --------------------------------------------------------------------------- terms

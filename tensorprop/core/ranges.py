@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tensorprop.core.equation import Equation, System, primal_axes
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Reduce, Sum, Tensor
-from tensorprop.core.names import MATRIX_OPS
+from tensorprop.core.functions import is_matrix
 from tensorprop.core.walk import fold, postorder
 
 __all__ = ["Axis", "Letters", "Place", "Ranges", "Told", "infer"]
@@ -101,7 +101,7 @@ class Letters:
     def _bind(self, e: Sum | Reduce, body: Told, outside: tuple[Told, ...]) -> Told:
         """Take the bound letters out. Inside they bear private names, since ``softmax_u(s_u)`` has u outside too."""
         self.binders.append(e)
-        if not outside and not body.ties and not (isinstance(e, Reduce) and e.op in MATRIX_OPS):
+        if not outside and not body.ties and not (isinstance(e, Reduce) and is_matrix(e.op)):
             limits = dict(body.limits)
             self.bound[e] = {i: body.known.get(i) or limits.get(i) for i in e.indices}
             known = {k: p for k, p in body.known.items() if k not in e.indices}
@@ -109,7 +109,7 @@ class Letters:
         private = {i: f" {i}" for i in e.indices}
         ties = [frozenset(private.get(i, i) for i in group) for group in body.ties]
         if isinstance(e, Reduce):
-            if e.op in MATRIX_OPS:
+            if is_matrix(e.op):
                 ties.append(frozenset(private.values()))
             for i, entry in zip(e.indices, e.at, strict=False):
                 if isinstance(entry, Index):

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import singledispatch
 
-from tensorprop.core.expr import Dim
+from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Mul, Number, Tensor
+from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, Function, Reduction, read
+from tensorprop.core.walk import inline
 from tensorprop.render import trees as m
 from tensorprop.render.names import Adjoint, Derivative, Plain, spelled
 from tensorprop.render.trees import Kind, Tree, coefficient, scaled
@@ -19,48 +21,13 @@ from tensorprop.render.trees import Kind, Tree, coefficient, scaled
 __all__ = ["Dialect", "code", "identifier"]
 
 _SUM, _TIMES, _SIGN, _POWER, _ATOM = range(5)
-
-# Functions that are not called as here; what stands in no table is called by its own name with the prefix.
-_NUMPY = {
-    "sigmoid": "1 / (1 + np.exp(-({})))", "erf": "scipy.special.erf({})", "erfc": "scipy.special.erfc({})",
-    "softplus": "np.logaddexp({}, 0)", "logsigmoid": "-np.logaddexp(-({}), 0)", "relu": "np.maximum({}, 0)",
-    "leaky_relu": "np.maximum({0}, 0.01 * ({0}))", "elu": "(np.maximum({0}, 0) + np.expm1(np.minimum({0}, 0)))",
-    "selu": "1.0507009873554805 * (np.maximum({0}, 0) + 1.6732632423543772 * np.expm1(np.minimum({0}, 0)))",
-    "silu": "({0}) / (1 + np.exp(-({0})))", "mish": "({0}) * np.tanh(np.logaddexp({0}, 0))",
-    "gelu": "0.5 * ({0}) * scipy.special.erfc(-({0}) / np.sqrt(2))",
-    "gelu_tanh": "0.5 * ({0}) * (1 + np.tanh(np.sqrt(2 / np.pi) * (({0}) + 0.044715 * ({0})**3)))",
-    "softsign": "({0}) / (1 + np.abs({0}))",
-    "step": "np.heaviside({}, 0)", "rsqrt": "1 / np.sqrt({})", "max": "np.maximum({})", "min": "np.minimum({})",
-    "where": "np.where({})", "abs": "np.abs({})",
-}  # fmt: skip
-_JAX = {
-    "sigmoid": "jax.nn.sigmoid({})", "erf": "jax.scipy.special.erf({})", "erfc": "jax.scipy.special.erfc({})",
-    "softplus": "jax.nn.softplus({})", "logsigmoid": "jax.nn.log_sigmoid({})", "relu": "jax.nn.relu({})",
-    "leaky_relu": "jax.nn.leaky_relu({})", "elu": "jax.nn.elu({})", "selu": "jax.nn.selu({})",
-    "silu": "jax.nn.silu({})", "mish": "jax.nn.mish({})", "gelu": "jax.nn.gelu({}, approximate=False)",
-    "gelu_tanh": "jax.nn.gelu({}, approximate=True)", "softsign": "jax.nn.soft_sign({})",
-    "step": "jnp.heaviside({}, 0)", "rsqrt": "jax.lax.rsqrt({})", "max": "jnp.maximum({})", "min": "jnp.minimum({})",
-    "where": "jnp.where({})", "abs": "jnp.abs({})",
-}  # fmt: skip
-_SHARED = frozenset(
-    "exp expm1 log log1p log2 log10 sqrt square reciprocal sign sin cos tan sinh cosh tanh arcsin arccos arctan "
-    "arcsinh arccosh arctanh".split()
-)
-_ALONG_NUMPY = {
-    "softmax": "np.exp({0} - np.logaddexp.reduce({1}{2}, keepdims=True))",
-    "logsoftmax": "({0} - np.logaddexp.reduce({1}{2}, keepdims=True))",
-    "logsumexp": "np.logaddexp.reduce({1}{2})",
-}
-_ALONG_JAX = {"softmax": "jax.nn.softmax", "logsoftmax": "jax.nn.log_softmax", "logsumexp": "jax.nn.logsumexp"}
-
+_COMPARED = {"=": "==", "≠": "!=", "<": "<", "≤": "<=", ">": ">", "≥": ">="}
 
 @dataclass(frozen=True)
 class Dialect:
     """NumPy or JAX."""
 
     prefix: str
-    functions: dict[str, str]
-    reductions: dict[str, str]
     loops: tuple[tuple[str, str], ...] = ()
     """Carried indices that are called otherwise in the code, since a tensor has their name."""
 
@@ -69,8 +36,13 @@ class Dialect:
         return dict(self.loops).get(letter, letter)
 
 
-NUMPY = Dialect("np", _NUMPY, _ALONG_NUMPY)
-JAX = Dialect("jnp", _JAX, _ALONG_JAX)
+    def told(self, row: Function | Reduction) -> str:
+        """The code that a row of the tables has in this dialect."""
+        return row.numpy if self.prefix == "np" else row.jax
+
+
+NUMPY = Dialect("np")
+JAX = Dialect("jnp")
 
 
 def identifier(name: str) -> str:
@@ -269,15 +241,47 @@ def _(t: m.Inverse, d: Dialect) -> tuple[str, int]:
 
 @_code.register
 def _(t: m.Apply, d: Dialect) -> tuple[str, int]:
+    row = FUNCTIONS.get(t.function)
+    if row is not None and not d.told(row):
+        return _meant(read(row.means), dict(zip(row.arguments, t.args, strict=True)), d)
     inner = ", ".join(_code(a, d)[0] for a in t.args)
-    if t.function == "pi":
-        return f"{d.prefix}.pi", _ATOM
-    if t.function in _SHARED:
-        return f"{d.prefix}.{t.function}({inner})", _ATOM
-    if t.function in d.functions:
-        text = d.functions[t.function].format(inner)
-        return text, _ATOM if text[-1] == ")" and text[0].isalpha() else _TIMES
-    return f"{called(t.function)}({inner})", _ATOM
+    if row is None:
+        return f"{called(t.function)}({inner})", _ATOM
+    text = d.told(row).format(inner)
+    return text, _ATOM if re.fullmatch(r"[a-z.]+|[a-z][\w.]*\(.*\)", text) else _TIMES
+
+
+def _meant(e: Expr, given: dict[str, Tree], d: Dialect) -> tuple[str, int]:
+    """The code of what a function means, its arguments put in."""
+
+    def at(e: Expr, least: int) -> str:
+        text, level = _meant(e, given, d)
+        return f"({text})" if level < least else text
+
+    match e:
+        case Tensor(name=name):
+            return _code(given[name], d)
+        case Number():
+            return _code(m.Number(e.value), d)
+        case Add(terms):
+            return " + ".join(at(t, _TIMES) for t in terms), _SUM
+        case Mul(factors):
+            return " * ".join(at(f, _SIGN) for f in factors), _TIMES
+        case Bracket(relation, left, right):
+            return f"{d.prefix}.where({at(left, _SUM)} {_COMPARED[relation]} {at(right, _SUM)}, 1.0, 0.0)", _ATOM
+        case Call("power", (base, Number(value))) if value < 0:
+            below = at(base, _SIGN) if value == -1 else f"{at(base, _ATOM)}**{at(Number(-value), _ATOM)}"
+            return f"1 / {below}", _TIMES
+        case Call("power", (base, exponent)):
+            return f"{at(base, _ATOM)}**{at(exponent, _ATOM)}", _POWER
+        case Call(function, args):
+            row = FUNCTIONS[function]
+            if not d.told(row):
+                inner = inline(read(row.means), dict(zip(row.arguments, (((), a) for a in args), strict=True)))
+                return _meant(inner, given, d)
+            return f"({d.told(row).format(', '.join(at(a, _SUM) for a in args))})", _ATOM
+        case _:
+            raise TypeError(f"no way to print {type(e).__name__} in the meaning of a function")
 
 
 def called(function: str) -> str:
@@ -289,20 +293,16 @@ def called(function: str) -> str:
 
 @_code.register
 def _(t: m.Indicator, d: Dialect) -> tuple[str, int]:
-    sign = {"=": "==", "≠": "!=", "<": "<", "≤": "<=", ">": ">", "≥": ">="}[t.relation]
-    inner = f"{_at(t.left, _TIMES, d)} {sign} {_at(t.right, _TIMES, d)}"
+    inner = f"{_at(t.left, _TIMES, d)} {_COMPARED[t.relation]} {_at(t.right, _TIMES, d)}"
     return f"{d.prefix}.where({inner}, 1.0, 0.0)", _ATOM
 
 
 @_code.register
 def _(t: m.Along, d: Dialect) -> tuple[str, int]:
-    axis = "" if t.over == "all" else f", axis={1 if t.over == 'rows' else 0}"
-    head = d.reductions.get(t.op, f"{d.prefix}.{t.op}")
-    if t.over == "all" and t.op in d.reductions:
-        axis = ", axis=None"
-    if "{" in head:
-        return head.format(_at(t.of, _TIMES, d), _code(t.of, d)[0], axis), _ATOM
-    return f"{head}({_code(t.of, d)[0]}{axis})", _ATOM
+    told = d.told(REDUCTIONS[t.op]) or f"{d.prefix}.{t.op}({{1}}{{2}})"
+    whole = ", axis=None" if d.told(REDUCTIONS[t.op]) else ""
+    axis = whole if t.over == "all" else f", axis={1 if t.over == 'rows' else 0}"
+    return told.format(_at(t.of, _TIMES, d), _code(t.of, d)[0], axis), _ATOM
 
 
 @_code.register
@@ -327,10 +327,7 @@ def _(t: m.Norm, d: Dialect) -> tuple[str, int]:
 
 @_code.register
 def _(t: m.WholeMatrix, d: Dialect) -> tuple[str, int]:
-    inner = _code(t.of, d)[0]
-    if t.function == "logdet":
-        return f"{d.prefix}.linalg.slogdet({inner})[1]", _ATOM
-    return f"{d.prefix}.linalg.{t.function}({inner})", _ATOM
+    return d.told(REDUCTIONS[t.function]).format("", _code(t.of, d)[0], ""), _ATOM
 
 
 @_code.register

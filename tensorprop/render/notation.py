@@ -16,7 +16,7 @@ from typing import Literal
 from tensorprop.core.build import mul, negate, number, power, remake, sum_over
 from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.names import MATRIX_OPS
+from tensorprop.core.functions import is_matrix
 from tensorprop.core.walk import fold, tensors_of
 from tensorprop.errors import TensorpropError
 from tensorprop.render import dialects
@@ -219,7 +219,7 @@ class Notation:
     # ----------------------------------------------------------------- reductions and functions
     def _reduce(self, n: Reduce, texts: list[str]) -> str:
         body, at = texts[0], texts[1:]
-        if n.op in MATRIX_OPS and isinstance(n.body, Tensor):
+        if is_matrix(n.op) and isinstance(n.body, Tensor):
             head = self.name(n.body.name)
             if self._exact or (n.op != "inv" and not self.to.both):
                 return self.pen.subscript(f"{self.function(n.op)}{self.to.closed(head)}", at)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tensorprop.core.equation import Equation, System, primal_axes, unrolled
 from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
-from tensorprop.core.names import FUNCTION_ARITY, MATRIX_OPS, NORMALISERS, REDUCTION_OPS
+from tensorprop.core.functions import REDUCTIONS, is_known, is_matrix
 from tensorprop.core.ranges import Letters, Place
 from tensorprop.core.walk import postorder
 from tensorprop.errors import (
@@ -37,7 +37,6 @@ __all__ = ["Extents", "Key", "Visit", "brief", "entries", "extents", "supported"
 Key = tuple[Expr, tuple[int, ...]]
 """A node, and the sizes of its free letters in alphabetical order."""
 
-_NEEDS_A_VALUE = frozenset((*REDUCTION_OPS, *NORMALISERS)) - {"prod"}
 
 
 class Visit(NamedTuple):
@@ -219,7 +218,7 @@ class _Work:
             for i, at in zip(e.indices, e.at, strict=False):
                 if isinstance(at, Number):
                     self._entry(at.value, v.bound[i], f"the range of {i}", e)
-            if e.op in _NEEDS_A_VALUE and 0 in v.bound.values():
+            if not (is_matrix(e.op) or REDUCTIONS[e.op].empty) and 0 in v.bound.values():
                 empty = [i for i, n in v.bound.items() if n == 0]
                 raise OutOfRange(f"{e.op} over {', '.join(empty)}, which has no values", about=(self.now, e))
 
@@ -355,13 +354,13 @@ def _refusal(e: Expr) -> Unsupported | None:
                         f"{brief(e)} has the shifted subscript {brief(s)}, which cannot be compiled yet",
                         fix="pass the shifted array as an input of its own; derivatives work as they are",
                     )
-        case Reduce() if e.op in MATRIX_OPS:
+        case Reduce() if is_matrix(e.op):
             return Unsupported(
                 f"{e.op} of a whole matrix cannot be compiled yet", fix="pass its value as an input of its own"
             )
         case Reduce() if any(not isinstance(a, (Index, Number)) for a in e.at):
             return Unsupported(f"the entry of {e.op} is not a plain index or number, which cannot be compiled yet")
-        case Call() if e.function not in FUNCTION_ARITY:
+        case Call() if not is_known(e.function):
             name = e.function
             return Unsupported(
                 f"{name} is open: nothing says which function it is",

@@ -1,4 +1,4 @@
-"""Elementwise functions and reductions in NumPy: what each row of the calculus means, in float64.
+"""Elementwise functions and reductions in NumPy: what each row of ``core.functions`` means, in float64.
 
 In: arrays of numbers. Out: arrays. Written to be right to the last digits, also far out, and not to be fast; only NumPy
 and the standard library's ``erf`` are used. This file knows no expressions and no letters.
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensorprop.errors import Unsupported
+from tensorprop.run.meanings import Composed, ComposedAlong
 
 __all__ = ["NUMPY", "NUMPY_REDUCE"]
 
@@ -125,7 +126,7 @@ def _gelu_tanh(x: Array) -> Array:
     return x * (np.where(x >= 0, 1.0, small) / (1.0 + small))
 
 
-NUMPY: dict[str, Callable[..., Array]] = {
+NUMPY: dict[str, Callable[..., Array]] = Composed({
     "exp":        np.exp,
     "expm1":      np.expm1,
     "log":        np.log,
@@ -170,7 +171,7 @@ NUMPY: dict[str, Callable[..., Array]] = {
     "gelu":       _gelu,
     "gelu_tanh":  _gelu_tanh,
     "pi":         lambda: math.pi,
-}  # fmt: skip
+})  # fmt: skip
 
 
 # --------------------------------------------------------------------------- along axes
@@ -211,7 +212,7 @@ def _place(find: Callable[..., Array], op: str) -> Callable[[Array, Axes], Array
     return along
 
 
-NUMPY_REDUCE: dict[str, Callable[[Array, Axes], Array]] = {
+NUMPY_REDUCE: dict[str, Callable[[Array, Axes], Array]] = ComposedAlong(NUMPY, {
     "max":        lambda x, axes: np.max(x, axis=axes),
     "min":        lambda x, axes: np.min(x, axis=axes),
     "prod":       lambda x, axes: np.prod(x, axis=axes),
@@ -222,4 +223,4 @@ NUMPY_REDUCE: dict[str, Callable[[Array, Axes], Array]] = {
     "argmin":     _place(np.argmin, "argmin"),
     "softmax":    _softmax,
     "logsoftmax": _logsoftmax,
-}  # fmt: skip
+})  # fmt: skip

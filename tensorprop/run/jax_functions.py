@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from tensorprop.errors import Unsupported
+from tensorprop.run.meanings import Composed, ComposedAlong
 
 __all__ = ["JAX", "JAX_REDUCE"]
 
@@ -75,7 +76,7 @@ def _gelu_tanh(x: Array) -> Array:
     return x * _sigmoid(math.sqrt(8 / math.pi) * (x + 0.044715 * (x * x * x)))
 
 
-JAX: dict[str, Callable[..., Array]] = {
+JAX: dict[str, Callable[..., Array]] = Composed({
     "exp":        jnp.exp,
     "expm1":      jnp.expm1,
     "log":        jnp.log,
@@ -120,7 +121,7 @@ JAX: dict[str, Callable[..., Array]] = {
     "gelu":       lambda x: 0.5 * x * lax.erfc(-x * math.sqrt(0.5)),
     "gelu_tanh":  _gelu_tanh,
     "pi":         lambda: math.pi,
-}  # fmt: skip
+})  # fmt: skip
 
 
 # --------------------------------------------------------------------------- along axes
@@ -136,7 +137,7 @@ def _place(find: Callable[..., Array], op: str) -> Callable[[Array, Axes], Array
     return along
 
 
-JAX_REDUCE: dict[str, Callable[[Array, Axes], Array]] = {
+JAX_REDUCE: dict[str, Callable[[Array, Axes], Array]] = ComposedAlong(JAX, {
     "max":        lambda x, axes: jnp.max(x, axis=axes),
     "min":        lambda x, axes: jnp.min(x, axis=axes),
     "prod":       lambda x, axes: jnp.prod(x, axis=axes),
@@ -147,4 +148,4 @@ JAX_REDUCE: dict[str, Callable[[Array, Axes], Array]] = {
     "argmin":     _place(jnp.argmin, "argmin"),
     "softmax":    lambda x, axes: jax.nn.softmax(x, axis=axes),
     "logsoftmax": lambda x, axes: jax.nn.log_softmax(x, axis=axes),
-}  # fmt: skip
+})  # fmt: skip

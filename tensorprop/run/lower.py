@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from tensorprop.core.build import power
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.names import NORMALISERS
+from tensorprop.core.functions import keeps
 from tensorprop.errors import NumberTooLarge, Unsupported
 from tensorprop.run.extents import Extents
 from tensorprop.run.product import Factor, Product, contracted
@@ -176,7 +176,7 @@ class _Run(Values):
         axes = (*body.axes, *(i for i in e.indices if i not in body.axes))
         array = self.spread(Value(self.plain(body), body.axes), axes, inner)
         out = self.ops.reduce(e.op, array, tuple(axes.index(i) for i in e.indices))
-        if e.op not in NORMALISERS:
+        if not keeps(e.op):
             return Value(out, tuple(i for i in axes if i not in e.indices))
         entry = dict(zip(e.indices, e.at, strict=True))
         return self.entry(out, [entry[i] if i in entry else Index(i) for i in axes])

@@ -23,7 +23,7 @@ from tensorprop.calculus.source import as_system
 from tensorprop.core.build import fresh, mul, remake, rename, tensor
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.names import MATRIX_OPS
+from tensorprop.core.functions import REDUCTIONS, is_matrix
 from tensorprop.core.ranges import Axis, Ranges, infer
 from tensorprop.core.walk import postorder
 from tensorprop.errors import MissingInput, PlanTooLarge, SizeMismatch, TensorpropError, UnknownName, UsageError, near
@@ -36,7 +36,6 @@ __all__ = ["Plan", "Step", "contraction_path", "plan"]
 _MANY_READS = 64  # arrays that one entrywise step reads at most
 
 # Entrywise passes that a reduction makes over its body: a softmax takes max, difference, exp, sum and quotient.
-_PASSES = {"softmax": 5, "logsoftmax": 5, "logsumexp": 4, "var": 4}
 
 
 # --------------------------------------------------------------------------- the plan
@@ -480,7 +479,7 @@ class _Planner:
         body = self.items[v.children[0]]
         inside = {**v.sizes, **v.bound}
         size = math.prod(inside[i] for i in e.body.free | frozenset(e.indices))
-        flops = 2 * size * max(v.bound.values()) if e.op in MATRIX_OPS else _PASSES.get(e.op, 1) * size
+        flops = 2 * size * max(v.bound.values()) if is_matrix(e.op) else REDUCTIONS[e.op].passes * size
         work = _Item(remake(e, (body.expr, *e.at)), None, body.flops + flops, body.reads)
         return self._finished(v, work)
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import is_known
 from tensorprop.core.pattern import Patterns
 from tensorprop.errors import NonNumericDtype, OutOfRange, PlanTooLarge, TensorpropError, Unsupported
 from tensorprop.run.arrays import accept
@@ -170,7 +171,7 @@ class _Evaluation:
             case Reduce():
                 return self._reduce(e, v, parts)
             case Call():
-                if e.function not in NUMPY:
+                if not is_known(e.function):
                     raise Unsupported(f"{e.function} is open: nothing says which function it is", about=e)
                 args = [self._real(self._aligned(c, p, v)) for c, p in zip(e.args, parts, strict=True)]
                 return np.asarray(NUMPY[e.function](*args), self.dtype)

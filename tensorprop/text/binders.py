@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tensorprop.core.build import reduce
 from tensorprop.core.expr import Dim, Expr, Index, Tensor
+from tensorprop.core.functions import is_matrix, keeps
 from tensorprop.errors import (
     AmbiguousNotation,
     MissingIndex,
@@ -18,7 +19,7 @@ from tensorprop.errors import (
 from tensorprop.text.cursor import RELATIONS
 from tensorprop.text.subscripts import Subscripts
 from tensorprop.text.terms import Bind, Leaf, Size, Tree
-from tensorprop.text.vocabulary import BINDERS, COLUMN, MATRIX_OPS, NORMALISERS, ROW, SPLIT, STARTS
+from tensorprop.text.vocabulary import BINDERS, COLUMN, ROW, SPLIT, STARTS
 
 __all__ = ["Binders"]
 
@@ -40,7 +41,7 @@ class Binders(Subscripts):
             for k, c in enumerate(run.strip("{}")):
                 letters.append(c)
                 spans.append((at + k, at + k + 1))
-        elif op in MATRIX_OPS and self.kinds[self.p] == "(":
+        elif is_matrix(op) and self.kinds[self.p] == "(":
             return self.matrix(p, op)
         else:
             self.indices_of(p, letters, spans)
@@ -50,7 +51,7 @@ class Binders(Subscripts):
             self.fail(
                 RepeatedOutputIndex, f'index "{letters[twice]}" stands twice under {name}', spans[twice], "name it once"
             )
-        if op in MATRIX_OPS and len(letters) != 2:
+        if is_matrix(op) and len(letters) != 2:
             self.fail(ParseError, f"{op} is of a matrix: two indices, or its bare name", span, f"write {op}(X)")
         if self.kinds[self.p] == "p" or self.kinds[self.p] == "^":
             self.unexpected(
@@ -61,11 +62,11 @@ class Binders(Subscripts):
         self.enter(p)
         entry: tuple[Expr, ...] = ()
         outside: list[str] = []
-        keeps = op in NORMALISERS or op == "inv"
+        kept = keeps(op) or op == "inv"
         if self.kinds[self.p] == "(" and self.starts[self.p] == self.ends[self.p - 1]:
             body = self.group()
             if (
-                keeps
+                kept
                 and self.kinds[self.p] in ("s", "u", "[")
                 and self.starts[self.p] == self.ends[self.p - 1]
                 and not (self.kinds[self.p] == "[" and self._relates(self.p))
@@ -83,7 +84,7 @@ class Binders(Subscripts):
             if self.kinds[self.p] not in STARTS and self.kinds[self.p] not in ("+", "-"):
                 self.unexpected(self.p, f"{name} needs something to act on", f"write {name}_{''.join(letters)}(…)")
             body = self.product(False, self.p, True)
-        if keeps and not entry:
+        if kept and not entry:
             entry, outside = tuple(Index(c) for c in letters), list(letters)
         self.depth -= 1
         return Bind(self.starts[p], self.ends[self.p - 1], op, tuple(letters), spans, body, entry, tuple(outside))

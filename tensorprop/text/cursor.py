@@ -6,6 +6,7 @@ In: tokens. Out: spans, limits, refusals. This file knows brackets and signs, bu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from typing import NoReturn
 
@@ -35,7 +36,7 @@ RELATIONS = frozenset(("=", "≠", "<", "≤", ">", "≥"))
 class Cursor(ABC):
     """A place in a token list. ``names``: tensors met so far; ``called``: functions, as they were spelled."""
 
-    split: frozenset[str]  # names that have an underscore
+    split: AbstractSet[str]  # names that have an underscore
 
     def __init__(self, tokens: Tokens) -> None:
         self.text: str = tokens.text

@@ -16,7 +16,7 @@ from typing import Any
 from tensorprop.core.build import reduce
 from tensorprop.core.equation import Equation, Fact, Range, System, primal_axes
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.names import MATRIX_OPS, NORMALISERS
+from tensorprop.core.functions import is_matrix, keeps
 from tensorprop.core.walk import postorder
 from tensorprop.errors import UsageError
 from tensorprop.text.elaborate import axis_of
@@ -432,7 +432,7 @@ class _Printer:
     def _reduce(self, n: Reduce, below: list[Shown]) -> Shown:
         body, at = term(clear(below[0])), below[1:]
         given = _occurrences(n.at)
-        if n.op in MATRIX_OPS and isinstance(n.body, Tensor):
+        if is_matrix(n.op) and isinstance(n.body, Tensor):
             plain = Tensor(n.body.name, (Index(ROW), Index(COLUMN)))
             if reduce(n.op, (ROW, COLUMN), plain, n.at) is n:
                 name = self._tensor_name(n.body.name, rank=0)
@@ -441,7 +441,7 @@ class _Printer:
         closed = tuple(i for i in body.closed if i not in n.indices and i not in opened)
         parts: list[str | Shown] = [self._indexed(n.op, n.indices), "(", "-" if body.minus else "", bare(body), ")"]
         own = tuple(Index(i) for i in n.indices)
-        if n.at and not (n.at == own and (n.op in NORMALISERS or n.op == "inv")):
+        if n.at and not (n.at == own and (keeps(n.op) or n.op == "inv")):
             parts.append("[" + ", ".join(self._subscript(s, t) for s, t in zip(n.at, at, strict=True)) + "]")
         return Shown(ATOM, parts, opened, closed)
 

@@ -6,23 +6,13 @@ mean is not known here.
 
 from __future__ import annotations
 
-from tensorprop.core.names import (
-    FUNCTION_ALIASES,
-    FUNCTION_ARITY,
-    MATRIX_OPS,
-    NORMALISERS,
-    REDUCTION_ALIASES,
-    REDUCTION_OPS,
-)
+from tensorprop.core.functions import ALONG, SPELLED, watch
 
 __all__ = [
     "AFTER",
     "BINDERS",
     "COLUMN",
-    "FUNCTION_ARITY",
     "KNOWN",
-    "MATRIX_OPS",
-    "NORMALISERS",
     "RESERVED",
     "ROW",
     "SPLIT",
@@ -33,19 +23,25 @@ __all__ = [
 
 ROW, COLUMN = "row", "column"  # what runs along a matrix in det(X); never printed
 
-BINDERS: dict[str, str] = {
-    "Σ": "sum",
-    "∑": "sum",
-    "sum": "sum",
-    "∏": "prod",
-    **{op: op for op in (*REDUCTION_OPS, *NORMALISERS, *MATRIX_OPS)},
-    **REDUCTION_ALIASES,
-}
-KNOWN: dict[str, str] = {**{f: f for f in FUNCTION_ARITY}, **FUNCTION_ALIASES}
+BINDERS = ALONG
+KNOWN = SPELLED
 SYMBOLS = frozenset(("σ", "sigma", "π", "pi", "√"))  # functions whose bare or subscripted name is an ordinary tensor
-SPLIT = frozenset(n for n in (*KNOWN, *REDUCTION_ALIASES) if "_" in n)  # names that have an underscore
-WORDS = frozenset((*KNOWN, *BINDERS, "dim", "partial", "delta")) - SYMBOLS  # of these a δ makes no adjoint
-RESERVED = WORDS - {"delta"}  # no tensor is called so
+SPLIT = set[str]()  # names that have an underscore
+WORDS = set[str]()  # of these a δ makes no adjoint
+RESERVED = set[str]()  # no tensor is called so
+
+
+def _learn() -> None:
+    """The words, as the tables have them now."""
+    SPLIT.clear()
+    SPLIT.update(n for n in (*KNOWN, *BINDERS) if "_" in n)
+    WORDS.clear()
+    WORDS.update({*KNOWN, *BINDERS, "dim", "partial", "delta"} - SYMBOLS)
+    RESERVED.clear()
+    RESERVED.update(WORDS - {"delta"})
+
+
+watch(_learn)
 
 STARTS = frozenset(("T", "N", "n", "(", "[", "{", "∂", "√", "frac", "|"))  # kinds with which a factor starts
 AFTER = frozenset(("^", "p", "q", "s", "u"))  # kinds that go on with the name before them

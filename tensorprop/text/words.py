@@ -7,11 +7,13 @@ not known here.
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from typing import NoReturn
 
 from tensorprop.core.build import delta
 from tensorprop.core.expr import Call, Expr, Index, Tensor
+from tensorprop.core.functions import FUNCTIONS
 from tensorprop.errors import (
     AmbiguousNotation,
     LimitExceeded,
@@ -25,7 +27,7 @@ from tensorprop.errors import (
 from tensorprop.text.derivatives import Derivatives
 from tensorprop.text.subscripts import LABEL
 from tensorprop.text.terms import Apply, Leaf, Power, Tree
-from tensorprop.text.vocabulary import AFTER, BINDERS, FUNCTION_ARITY, KNOWN, RESERVED, SPLIT, SYMBOLS, WORDS
+from tensorprop.text.vocabulary import AFTER, BINDERS, KNOWN, RESERVED, SPLIT, SYMBOLS, WORDS
 
 __all__ = ["Words"]
 
@@ -44,7 +46,7 @@ _PRIME_SIGNS = ("", "′", "″", "‴")
 class Words(Derivatives):
     """Reads what names begin."""
 
-    split = SPLIT
+    split: AbstractSet[str] = SPLIT
 
     def compact(self, p: int) -> tuple[Tensor, str] | None:
         """The entry that a token such as ``W_ij`` stands for, with its letters; None for every other meaning."""
@@ -329,12 +331,12 @@ class Words(Derivatives):
         self.close(p, ")")
         self.depth -= 1
         span = (self.starts[first], self.ends[self.p - 1])
-        wanted = FUNCTION_ARITY.get(base) if base != function or base in FUNCTION_ARITY else None
+        wanted = len(FUNCTIONS[base].slopes) if base in FUNCTIONS else None
         if "^" in function:
             wanted = None
         if wanted is not None and wanted != len(args):
             one = "argument" if wanted == 1 else "arguments"
-            fix = f"along an index write {spelled}_u(…)" if base in ("max", "min") else None
+            fix = f"along an index write {spelled}_u(…)" if base in BINDERS else None
             self.fail(ParseError, f"{spelled} takes {wanted or 'no'} {one}, not {len(args)}", span, fix)
         if function == "power":
             exponent = args[1]

@@ -8,6 +8,7 @@ an expression with indices; in how many equations that is written, and with whic
 from __future__ import annotations
 
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
@@ -24,6 +25,7 @@ from jax.tree_util import DictKey, GetAttrKey, SequenceKey, tree_flatten_with_pa
 from tensorprop.core.build import ONE, ZERO, bracket, call, mul, negate, power, reduce, substitute, subtract, sum_over
 from tensorprop.core.equation import System
 from tensorprop.core.expr import Bracket, Expr, Index, Number, Tensor
+from tensorprop.core.functions import FUNCTIONS, watch
 from tensorprop.errors import Unsupported, UsageError
 from tensorprop.trace.readable import FINITE, NOT_A_NUMBER, STOP, bare, readable, valid_name
 from tensorprop.trace.recognise import INF, NO_POSITIONS, OTHER, TWO, Axis, Page, Value
@@ -697,11 +699,6 @@ _REDUCTIONS = {
     "reduce_max": "max", "reduce_min": "min", "reduce_prod": "prod", "argmax": "argmax", "argmin": "argmin",
     "reduce_or": "max", "reduce_and": "min",
 }  # fmt: skip
-_ELEMENTWISE: dict[str, str] = {
-    **{f: f for f in "exp expm1 log log1p sin cos tan sinh cosh tanh sqrt rsqrt abs sign erf erfc max min".split()},
-    "logistic": "sigmoid",
-    **{short: f"arc{short[1:]}" for short in "asin acos atan asinh acosh atanh".split()},
-}
 _INSTEAD = {
     "scan": "write the steps out, or read the body of the loop alone",
     "while": "read the body of the loop alone",
@@ -713,20 +710,25 @@ _INSTEAD = {
     "scatter-add": "write the gather whose adjoint it is",
     "rev": "reverse the array beforehand",
 }
-# Functions of jax.nn that are read by name, where what is inside is what JAX has there.
-_NAMED = {
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-    "softplus": "softplus",
-    "log_sigmoid": "logsigmoid",
-    "elu": "elu",
-    "selu": "selu",
-    "leaky_relu": "leaky_relu",
-    "mish": "mish",
-    "soft_sign": "softsign",
-    "sigmoid": "sigmoid",
-}
+_ELEMENTWISE: dict[str, str] = {}
+"""JAX's primitives that are functions of the table."""
+
+_NAMED: dict[str, str] = {}
+"""Functions of jax.nn that are read by name, where what is inside is what JAX has there."""
+
+
+def _learn() -> None:
+    """What the rows of the table say of JAX, as they are now."""
+    _ELEMENTWISE.clear()
+    _ELEMENTWISE.update({row.primitive: name for name, row in FUNCTIONS.items() if row.primitive})
+    _NAMED.clear()
+    for name, row in FUNCTIONS.items():
+        called = re.fullmatch(r"jax\.nn\.(\w+)\(\{\}\)", row.jax)
+        if called:
+            _NAMED[called[1]] = name
+
+
+watch(_learn)
 
 
 def _inner(name: str, params: Mapping[str, Any]) -> Any:

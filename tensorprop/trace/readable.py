@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 from tensorprop.core.build import add, bracket, call, mul, number, reduce, remake, substitute, sum_over
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.names import NORMALISERS
+from tensorprop.core.functions import keeps
 from tensorprop.core.walk import postorder, tells, transform
 from tensorprop.errors import TensorpropError, UnknownRange, Unsupported
 from tensorprop.text import parse
@@ -415,7 +415,7 @@ def _names(lines: Sequence[_Line], trace: Trace, renamed: Mapping[str, str]) -> 
         t.name
         for line in lines
         for n in postorder(line.value)
-        if isinstance(n, Reduce) and n.op in (*NORMALISERS, "logsumexp")
+        if isinstance(n, Reduce) and (keeps(n.op) or n.op == "logsumexp")
         for t in postorder(n.body)
         if isinstance(t, Tensor)
     }
@@ -650,7 +650,7 @@ class _Letters:
         out: dict[str, tuple[str, ...]] = {}
         for line in self.lines:
             for n in postorder(line.value):
-                if isinstance(n, Reduce) and n.op in (*NORMALISERS, "logsumexp") and len(n.indices) == 1:
+                if isinstance(n, Reduce) and (keeps(n.op) or n.op == "logsumexp") and len(n.indices) == 1:
                     beside = sorted(n.body.free - set(n.indices))
                     out.setdefault(self.find(n.indices[0]), tuple(self.find(i) for i in beside))
         return out

@@ -31,6 +31,7 @@ from tensorprop.core.build import (
     sum_over,
 )
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import is_known
 from tensorprop.core.pattern import Patterns
 from tensorprop.errors import Unsupported
 from tensorprop.run.functions import NUMPY
@@ -520,7 +521,7 @@ def _same(parts: Mapping[Expr, tuple[Expr, ...]], e: Expr, x: Expr, name: str, c
                     values[n] = sum(below)
                 case Mul():
                     values[n] = prod(below, start=1.0)
-                case Call() if n.function in NUMPY:
+                case Call() if is_known(n.function):
                     values[n] = NUMPY[n.function](*below)
                 case _:
                     raise LookupError

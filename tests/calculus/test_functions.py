@@ -21,10 +21,10 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from tensorprop.calculus.functions import ALIASES, FUNCTIONS, is_known, slope
+from tensorprop.calculus.slope import slope
 from tensorprop.core.build import ONE, ZERO, call, mul, number, power, tensor
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Mul, Number, Tensor
-from tensorprop.core.names import FUNCTION_ALIASES, FUNCTION_ARITY
+from tensorprop.core.functions import FUNCTIONS, SPELLED, is_known
 from tensorprop.core.walk import fold
 from tensorprop.errors import NotDifferentiable
 from tensorprop.run.functions import NUMPY
@@ -302,7 +302,7 @@ def test_jax_keeps_the_type(dtype: str, x64_on: bool) -> None:
     jax.config.update("jax_enable_x64", x64_on)
     try:
         x = jnp.asarray([0.25, 0.5], dtype)
-        for name, arity in FUNCTION_ARITY.items():
+        for name, arity in ((name, len(row.slopes)) for name, row in FUNCTIONS.items()):
             if arity:
                 assert jax.eval_shape(JAX[name], *[x] * arity).dtype == x.dtype, name
             for n in (0.5, 2, -1.5) if arity == 2 else ():
@@ -473,12 +473,11 @@ def test_open_functions_get_a_prime_more() -> None:
 
 
 def test_every_table_has_the_same_functions() -> None:
-    assert set(FUNCTIONS) == set(FUNCTION_ARITY) == set(NUMPY) == set(JAX)
-    assert {name: len(row.slopes) for name, row in FUNCTIONS.items()} == FUNCTION_ARITY
-    assert set(EXACT) == {name for name, arity in FUNCTION_ARITY.items() if arity == 1}
-    assert ALIASES is FUNCTION_ALIASES
-    assert set(ALIASES.values()) <= set(FUNCTIONS)
-    assert set(ALIASES).isdisjoint(FUNCTIONS)
+    assert set(FUNCTIONS) == set(NUMPY) == set(JAX)
+    assert set(EXACT) == {name for name, row in FUNCTIONS.items() if len(row.slopes) == 1}
+    assert set(SPELLED.values()) == set(FUNCTIONS)
+    assert all(SPELLED[name] == name for name in FUNCTIONS)
+    assert all(SPELLED[other] == row.name for row in FUNCTIONS.values() for other in row.also)
     assert is_known("gelu") and not is_known("f")
 
 

@@ -19,8 +19,10 @@ import numpy as np
 
 from tensorprop.core.equation import Equation, System, primal_axes
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import FUNCTIONS, is_known, read
+from tensorprop.core.templates import meaning
 from tensorprop.core.walk import postorder
-from tensorprop.errors import OutOfRange, SizeMismatch, UnknownRange, Unsupported
+from tensorprop.errors import OutOfRange, SizeMismatch, UnknownRange, Unsupported, UsageError
 
 __all__ = ["Evaluation", "Oracle", "Weighed", "double_precision", "evaluate", "first_wrong", "weigh"]
 
@@ -39,37 +41,32 @@ def double_precision() -> AbstractContextManager[Any]:
 
 
 # --------------------------------------------------------------------------- functions, as people write them
-# Each takes the array module first: NumPy, or jax.numpy where JAX is to differentiate.
+# Each takes the array module first: NumPy, or jax.numpy where JAX is to differentiate. These are what other functions
+# mean, and those whose meaning would lose digits that a check needs: softplus far to the right, expm1 near 0, the two
+# gelus far to the left. Every other function is evaluated by what its row says that it means.
 _FUNCTIONS: dict[str, Function] = {
     "pi": lambda xp: xp.asarray(math.pi),
     **{
         name: lambda xp, x, name=name: getattr(xp, name)(x)
         for name in (
-            *("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "square", "abs", "sign"),
+            *("exp", "expm1", "log", "log1p", "sqrt", "abs", "sign"),
             *("sin", "cos", "tan", "arcsin", "arccos", "arctan"),
             *("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"),
         )
     },
-    "rsqrt": lambda xp, x: 1 / xp.sqrt(x),
-    "reciprocal": lambda xp, x: 1 / x,
-    "step": lambda xp, x: xp.where(x > 0, 1.0, 0.0),
     "sigmoid": lambda xp, x: _sigmoid(xp, x),
     "softplus": lambda xp, x: xp.logaddexp(x, 0.0),
     "logsigmoid": lambda xp, x: -xp.logaddexp(-x, 0.0),
-    "silu": lambda xp, x: x * _sigmoid(xp, x),
-    "mish": lambda xp, x: x * xp.tanh(xp.logaddexp(x, 0.0)),
-    "softsign": lambda xp, x: x / (1 + xp.abs(x)),
     "erf": lambda xp, x: special.erf(x) if xp is jnp else np.vectorize(math.erf, otypes=[float])(x),
     "erfc": lambda xp, x: special.erfc(x) if xp is jnp else np.vectorize(math.erfc, otypes=[float])(x),
+    "gelu": lambda xp, x: x * _FUNCTIONS["erfc"](xp, -x / math.sqrt(2)) / 2,
+    "gelu_tanh": lambda xp, x: x * _sigmoid(xp, math.sqrt(8 / math.pi) * (x + 0.044715 * x**3)),
+    # at 0 these have the slope of one side, and JAX would share that of max(x, 0)
     "relu": lambda xp, x: xp.where(x > 0, x, 0.0),
     "leaky_relu": lambda xp, x: xp.where(x >= 0, x, 0.01 * x),
-    "elu": lambda xp, x: xp.where(x > 0, x, xp.expm1(xp.where(x > 0, 0.0, x))),
     "selu": lambda xp, x: (
         1.0507009873554804934 * xp.where(x > 0, x, 1.6732632423543772848 * xp.expm1(xp.where(x > 0, 0.0, x)))
     ),
-    # 1 + erf and 1 + tanh would lose all digits far to the left
-    "gelu": lambda xp, x: x * _FUNCTIONS["erfc"](xp, -x / math.sqrt(2)) / 2,
-    "gelu_tanh": lambda xp, x: x * _sigmoid(xp, math.sqrt(8 / math.pi) * (x + 0.044715 * x**3)),
     "power": lambda xp, x, y: xp.power(x, y),
     "max": lambda xp, x, y: xp.maximum(x, y),
     "min": lambda xp, x, y: xp.minimum(x, y),
@@ -90,10 +87,18 @@ _STAND_INS: tuple[Function, ...] = (
 
 
 def _function(name: str, sample: int) -> Function:
-    """The function of this name, to be called with the array module first."""
+    """The function of this name, to be called with the array module first.
+
+    A function of the table is never taken for an open one: what has no value here has a meaning there.
+    """
     known = _FUNCTIONS.get(name)
     if known is not None:
         return known
+    if is_known(name):
+        raise UsageError(
+            f"nothing says what {name} is: it has a row, and neither a meaning there nor a value for checks",
+            fix=f'say it in the row, Function("{name}", …, means="…")',
+        )
     stem = name.rstrip("′″‴⁗")
     f = _STAND_INS[(sample + sum(map(ord, stem))) % len(_STAND_INS)]
     for _ in range(sum({"′": 1, "″": 2, "‴": 3, "⁗": 4}[p] for p in name[len(stem) :])):
@@ -228,12 +233,24 @@ class Evaluation:
         return Weighed(letters, value, scale, max(1, body.terms * many))
 
     def _call(self, name: str, args: tuple[Expr, ...], parts: list[Weighed]) -> Weighed:
+        if name not in _FUNCTIONS and is_known(name):
+            return self._meant(name, parts)
         letters, values, scales = self._aligned(parts)
         if name == "power" and isinstance(args[1], Number):
             n = args[1].value
             whole = int(n) if n.denominator == 1 else float(n)
             return self._applied(lambda xp, x: x**whole, letters, values[:1], scales[:1], parts)
         return self._applied(_function(name, self.sample), letters, values, scales, parts)
+
+    def _meant(self, name: str, parts: list[Weighed]) -> Weighed:
+        """A function by what its row says that it means, its arguments put in as they are."""
+        row = FUNCTIONS[name]
+        if not row.means:
+            return self._applied(_function(name, self.sample), (), [], [], parts)
+        inner = Evaluation(self.xp, self.arrays, self.sample, self.weighing)
+        for letter, part in zip(row.arguments, parts, strict=True):
+            inner.done[Tensor(letter, ()), ()] = part
+        return inner.at(read(row.means), {})
 
     def _applied(
         self, f: Function, letters: tuple[str, ...], values: list[Any], scales: list[Any], parts: list[Weighed]
@@ -250,6 +267,15 @@ class Evaluation:
         return Weighed(letters, value, scale, max((p.terms for p in parts), default=1))
 
     def _reduce(self, e: Reduce, sizes: Mapping[str, int]) -> Weighed:
+        if e.op not in _VALUES:
+            meant = meaning(e, e.body, e.at)
+            if meant is None:
+                raise UsageError(
+                    f"nothing says what {e.op} is: it has a row, and neither a meaning there nor a value for checks",
+                    fix=f'say it in the row, Reduction("{e.op}", …, means="…")',
+                    about=e,
+                )
+            return self.at(meant, sizes)
         inside = {**sizes, **{i: self._bound(e, i, sizes) for i in e.indices}}
         body = self.at(e.body, inside)
         kept = tuple(i for i in body.letters if i not in e.indices)
@@ -393,6 +419,9 @@ _MATRICES: dict[str, Function] = {
 }
 
 
+_VALUES = frozenset((*_REDUCTIONS, *_NORMALISERS, *_MATRICES))
+
+
 def _matrix_spread(op: str, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """How far a function of a whole matrix moves where its entries move by ``scale``: d inv(X) = -X⁻¹ dX X⁻¹."""
     back = np.abs(np.linalg.inv(x))
@@ -478,7 +507,7 @@ class Oracle:
     def __init__(self, system: System, counts: frozenset[str] = frozenset()) -> None:
         self.system = system
         self.counts = counts
-        self.open = any(name not in _FUNCTIONS for name in system.functions)
+        self.open = any(not is_known(name) for name in system.functions)
         self._jitted = jax.jit(self._run, static_argnums=0)
 
     def __call__(

@@ -35,7 +35,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorprop.check.prove.unfold import ODD, is_about_indices
+from tensorprop.check.prove.unfold import is_about_indices, is_odd
 from tensorprop.core.build import add
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.ranges import Letters, Place
@@ -859,9 +859,9 @@ class _Point:
         return pow(field.g, self.draw("base", field.p, x) % field.order, field.p)
 
     def _function(self, name: str, x: tuple[int, ...], level: int, p: int) -> int:
-        if name in ODD and x[0] > p // 2:
+        if is_odd(name) and x[0] > p // 2:
             return -self.draw("function", name, level, (p - x[0],)) % p
-        if name in ODD and x[0] == 0:
+        if is_odd(name) and x[0] == 0:
             return 0
         return self.draw("function", name, level, x) % p
 

@@ -32,12 +32,14 @@ from tensorprop.core.build import (
     subtract,
     sum_over,
 )
-from tensorprop.core.canon import canonical, leading, meaning
+from tensorprop.core.canon import canonical, leading
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import FUNCTIONS, read, watch
+from tensorprop.core.templates import meaning
 from tensorprop.core.walk import inline, postorder, transform
 from tensorprop.text import parse_expression
 
-__all__ = ["COMPOSED", "ODD", "RELATIONS", "UNFOLDED", "Law", "settled", "unfolded"]
+__all__ = ["COMPOSED", "RELATIONS", "Law", "is_odd", "settled", "unfolded"]
 
 
 class Law(NamedTuple):
@@ -52,47 +54,6 @@ class Law(NamedTuple):
         left, _, right = self.text.partition(" == ")
         return left, right
 
-
-_λ, _α = "1.0507009873554804934193349852946", "1.6732632423543772848170429916717"
-
-UNFOLDED: tuple[Law, ...] = (
-    # powers
-    Law("sqrt(x) == x^0.5", "x > 0"),
-    Law("rsqrt(x) == x^-0.5", "x > 0"),
-    Law("square(x) == x²"),
-    Law("reciprocal(x) == x^-1"),
-    # exponentials
-    Law("expm1(x) == exp(x) - 1"),
-    Law("sinh(x) == 1/2 exp(x) - 1/2 exp(-x)"),
-    Law("cosh(x) == 1/2 exp(x) + 1/2 exp(-x)"),
-    Law("tanh(x) == 2 σ(2 x) - 1"),
-    Law("silu(x) == x σ(x)"),
-    Law("mish(x) == x tanh(softplus(x))"),
-    # logarithms
-    Law("log1p(x) == log(1 + x)", "x > -1"),
-    Law("log2(x) == log(x) / log(2)", "x > 0"),
-    Law("log10(x) == log(x) / log(10)", "x > 0"),
-    Law("softplus(x) == log(1 + exp(x))"),
-    Law("logsigmoid(x) == x - log(1 + exp(x))"),
-    # angles and the normal distribution
-    Law("tan(x) == sin(x) / cos(x)"),
-    Law("erfc(x) == 1 - erf(x)"),
-    Law("gelu(x) == 1/2 x erfc(-x / sqrt(2))"),
-    Law("gelu_tanh(x) == x σ(sqrt(8 / π) (x + 0.044715 x³))"),
-    # comparisons
-    Law("abs(x) == 2 x [x > 0] - x"),
-    Law("sign(x) == 2 [x > 0] - 1 + [x = 0]"),
-    Law("step(x) == [x > 0]"),
-    Law("relu(x) == x [x > 0]"),
-    Law("leaky_relu(x) == x [x > 0] + 0.01 x (1 - [x > 0])"),
-    Law("elu(x) == x [x > 0] + (exp(x) - 1) (1 - [x > 0])"),
-    Law(f"selu(x) == {_λ} (x [x > 0] + {_α} (exp(x) - 1) (1 - [x > 0]))"),
-    Law("softsign(x) == x / (1 + abs(x))"),
-    Law("max(x, w) == x [x > w] + w (1 - [x > w])"),
-    Law("min(x, w) == w [x > w] + x (1 - [x > w])"),
-    Law("where(c, x, w) == x + (w - x) [c = 0]"),
-)
-"""Functions by what they mean; each left side is one function of letters."""
 
 RELATIONS: tuple[Law, ...] = (
     # of one function with itself
@@ -189,7 +150,7 @@ RELATIONS: tuple[Law, ...] = (
     Law("sign(softsign(x)) == sign(x)"),
     Law("abs(softsign(x)) == 1 - 1 / (1 + abs(x))"),
 )
-"""What follows: each is proved by the laws above, by the canonical form, and by identity testing."""
+"""What follows: each is proved by what functions mean, by the canonical form, and by identity testing."""
 
 COMPOSED: tuple[Law, ...] = (
     Law("sin(arcsin(x)) == x", "|x| < 1"),
@@ -215,47 +176,54 @@ def _composed() -> dict[tuple[str, str], Expr]:
     return found
 
 
-ODD = frozenset("softsign erf sin sinh tan tanh arcsin arctan arcsinh arctanh".split())
-"""Functions with f(-x) = -f(x)."""
-
-
 @cache
 def _meanings() -> dict[str, tuple[tuple[str, ...], Expr]]:
     """For every function that is unfolded: the letters of its arguments, and what it is, in functions that stay."""
-    found: dict[str, tuple[tuple[str, ...], Expr]] = {}
-    for law in UNFOLDED:
-        left, right = map(parse_expression, law.sides)
-        assert isinstance(left, Call)
-        found[left.function] = tuple(a.name for a in left.args if isinstance(a, Tensor)), right
-    for _ in range(_DEPTH):
+    found = {name: (row.arguments, read(row.unfolds)) for name, row in FUNCTIONS.items() if row.unfolds}
+    for _ in found:  # mish is tanh(softplus(x)), and both have meanings
         for name, (letters, right) in found.items():
             found[name] = letters, transform(right, lambda n: _meant(n, found))
+        rest = (n for _, right in found.values() for n in postorder(right))
+        if not any(isinstance(n, Call) and n.function in found for n in rest):
+            break
     return found
 
 
-_DEPTH = 4  # mish is tanh(softplus(x)), and both have meanings
+watch(_meanings.cache_clear)
 
 
-_SIGNED = frozenset(
-    (*"tanh sinh arctan arcsin arcsinh arctanh erf softsign".split(), *"silu mish gelu gelu_tanh elu selu".split())
-) | {"leaky_relu"}
-"""Functions that are negative, zero and positive where their argument is."""
+def _sign_like(f: str, sign: str) -> bool:
+    """Whether the sign of f(x) is this, by its row."""
+    return f in FUNCTIONS and FUNCTIONS[f].sign == sign
+
+
+def _like_step(f: str) -> bool:
+    return _sign_like(f, "[x > 0]")
+
+
+def _is(f: str, parity: str) -> bool:
+    return f in FUNCTIONS and FUNCTIONS[f].parity == parity
+
+
+def is_odd(f: str) -> bool:
+    """Whether f(-x) = -f(x)."""
+    return _is(f, "odd")
 
 
 def _signed(n: Expr) -> Expr:
     """The sign of tanh(x) and the like is that of x; ``|tanh(x)| = tanh(|x|)``; relu(x) > 0 where x is."""
     match n:
-        case Call("sign", (Call("relu", (x,)),)):
+        case Call("sign", (Call(f, (x,)),)) if _like_step(f):
             return bracket(">", x, ZERO)
-        case Call("sign", (Call(f, (x,)),)) if f in _SIGNED:
+        case Call("sign", (Call(f, (x,)),)) if _sign_like(f, "sign(x)"):
             return call("sign", x)
-        case Call("abs", (Call(f, (x,)),)) if f in ODD and f in _SIGNED:
+        case Call("abs", (Call(f, (x,)),)) if is_odd(f) and _sign_like(f, "sign(x)"):
             return call(f, call("abs", x))
         case Call("abs", (Call("abs", _) as x,)):
             return x
-        case Bracket(relation, Call("relu", (x,)), right) if right is ZERO and relation in ">≠≤=":
+        case Bracket(">" | "≠" | "≤" | "=" as relation, Call(f, (x,)), right) if right is ZERO and _like_step(f):
             return bracket(">" if relation in ">≠" else "≤", x, ZERO)
-        case Bracket(relation, Call(f, (x,)), right) if right is ZERO and f in _SIGNED:
+        case Bracket(relation, Call(f, (x,)), right) if right is ZERO and _sign_like(f, "sign(x)"):
             return bracket(relation, x, ZERO)
         case _:
             return n
@@ -340,10 +308,10 @@ def _settle(n: Expr, normal: Callable[[Expr], Expr]) -> Expr:
             return _symbolic_power(x, w)
         case Call("power", (x, Number(w))) if w.denominator % 2 == 0:
             return _root(x, w)
-        case Call(name, (x,)) if name in ODD or name == "cos":
+        case Call(name, (x,)) if is_odd(name) or _is(name, "even"):
             if leading(x) < 0:
                 turned = call(name, normal(negate(x)))
-                return turned if name == "cos" else negate(turned)
+                return negate(turned) if is_odd(name) else turned
             return n
         case _:
             return n
@@ -433,14 +401,11 @@ def _sign_of_product(signs: list[Sign]) -> Sign:
     return mul(number(Fraction(1, 2)), add(there, sign)), subtract(ONE, there)
 
 
-_RISING = frozenset("sigmoid exp log erf arctan arcsin arcsinh arctanh".split())
-
-
 def _sign_of_one(f: Call, normal: Callable[[Expr], Expr]) -> Sign:
     """``log(x) > 0`` where x > 1, and the sign of erf(x) is that of x."""
     if f.function == "log":
         return _sign(normal(subtract(f.args[0], ONE)), normal)
-    if f.function in _SIGNED and f.function in _RISING:
+    if _sign_like(f.function, "sign(x)"):
         return _sign(f.args[0], normal)
     return _opaque(f)
 
@@ -459,7 +424,7 @@ def _without_functions(d: Add, normal: Callable[[Expr], Expr]) -> Sign | None:
         below = normal(negate(add(call("log", number(head)), *(_exponent(f) for f in parts))))
         return _sign_of_product([_sign(one, normal), _sign(below, normal)])
     for (c, f), (k, g) in itertools.permutations([_scaled(one), _scaled(other)]):
-        if not (isinstance(f, Call) and f.function in _RISING and len(f.args) == 1):
+        if not (isinstance(f, Call) and len(f.args) == 1 and f.function in FUNCTIONS and FUNCTIONS[f.function].rises):
             continue
         x = f.args[0]
         if isinstance(g, Call) and g.function == f.function and c == -k:
@@ -806,7 +771,9 @@ def _positive(e: Expr, or_zero: bool = False) -> bool:
         match n:
             case Number(value):
                 done[n] = value > 0, value >= 0
-            case Dim() | Call("exp" | "sigmoid" | "cosh" | "pi", _):
+            case Dim():
+                done[n] = True, True
+            case Call(f, _) if _sign_like(f, "1"):
                 done[n] = True, True
             case Call("power", (_, Number(value))):
                 even = value.denominator % 2 == 0 or value.numerator % 2 == 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, islice, product
 
-from tensorprop.calculus.functions import FUNCTIONS, slope
+from tensorprop.calculus.slope import slope
 from tensorprop.core.build import (
     MINUS_ONE,
     ONE,
@@ -32,6 +32,7 @@ from tensorprop.core.build import (
 )
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import FUNCTIONS
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import TensorpropError

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorprop.calculus import adjoint
-from tensorprop.calculus.functions import slope
 from tensorprop.calculus.page import counts, letters_of, seed_of
 from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.calculus.slope import slope
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.numbers.naive import Evaluation, double_precision, evaluate
 from tensorprop.check.prove.decide import Laws, proves

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from tensorprop.calculus.functions import is_known, slope
 from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.calculus.slope import slope
 from tensorprop.core.build import (
     ONE,
     add,
@@ -38,7 +38,7 @@ from tensorprop.core.build import (
 from tensorprop.core.canon import same
 from tensorprop.core.equation import Equation, System, equation
 from tensorprop.core.expr import Call, Expr, Index, Mul, Number, Sum, Tensor
-from tensorprop.core.names import FUNCTION_ALIASES
+from tensorprop.core.functions import SPELLED, is_known
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import inline, postorder, tensors_of, transform
 from tensorprop.errors import (
@@ -354,7 +354,7 @@ class _Types:
             j = self._new(self.range[i])
             math = Math(f"diag({value.math.unicode})", rf"\operatorname{{diag}}({value.math.latex})")
             return _Typed(mul(value.entry, bracket("=", Index(i), Index(j))), i, j, math)
-        function = FUNCTION_ALIASES.get(name, name)
+        function = SPELLED.get(name, name)
         if is_known(function):
             e = call(function, value.entry)
             for _ in range(primes):

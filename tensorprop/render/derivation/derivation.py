@@ -12,14 +12,13 @@ from functools import cached_property
 from typing import Any, Literal
 
 from tensorprop.calculus.adjoint import adjoint, adjoint_name
-from tensorprop.calculus.functions import FUNCTIONS
-from tensorprop.calculus.reductions import REDUCTIONS
 from tensorprop.calculus.rewrite import LAWS
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.calculus.source import as_forward
 from tensorprop.core.build import bracket, mul, rename
 from tensorprop.core.equation import Equation, System, equation
 from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, keeps, read
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import UsageError
 from tensorprop.render import dialects
@@ -600,7 +599,7 @@ def _slope(n: Call, local: Local, p: Passage, places: list[int]) -> Iterator[Sen
         yield say("The slope of a power: {law}.", law=Math("(x^n)′ = n x^(n − 1)", "(x^n)' = n x^{n-1}"))
         return
     for k in places:
-        shown = entry(_template(row.slopes[k]))
+        shown = entry(read(row.slopes[k]))
         arguments = ", ".join(row.arguments)
         head = Call(n.function, tuple(Tensor(a, ()) for a in row.arguments))
         name = UNICODE.function(n.function), LATEX.function(n.function)
@@ -610,7 +609,7 @@ def _slope(n: Call, local: Local, p: Passage, places: list[int]) -> Iterator[Sen
             letter_ = row.arguments[k]
             left = Math(f"∂{UNICODE.show(head)}/∂{letter_}", rf"\partial {LATEX.show(head)} / \partial {letter_}")
         law = Math(f"{left.unicode} = {shown.unicode}", f"{left.latex} = {shown.latex}")
-        names_result = any(t.name == "y" for t in tensors_of(_template(row.slopes[k])))
+        names_result = any(t.name == "y" for t in tensors_of(read(row.slopes[k])))
         if names_result and n is local.forward.value:
             yield say("From the table of slopes: {law} with the result {y}, here {v}.", law=law, y=letter("y"),
                       v=entry(local.forward.target))  # fmt: skip
@@ -637,32 +636,19 @@ def _bare(e: Expr) -> Expr:
     return mul(*e.factors[1:]) if isinstance(e, Mul) and isinstance(e.factors[0], Number) else e
 
 
-def _template(text: str) -> Expr:
-    return parse_expression(text)
-
-
 def _reduction(n: Reduce, local: Local) -> Sentence:
     """The row of the table of reductions that is used."""
-    rows = {
-        "softmax": Math("∂y_v/∂x_u = y_v ([u = v] − y_u)", r"\partial y_v / \partial x_u = y_v ([u = v] - y_u)"),
-        "logsoftmax": Math("∂y_v/∂x_u = [u = v] − exp(y_u)", r"\partial y_v / \partial x_u = [u = v] - \exp(y_u)"),
-        "mean": Math("∂y/∂x_u = 1 / n", r"\partial y / \partial x_u = 1 / n"),
-        "var": Math(
-            "∂y/∂x_u = 2 (x_u − mean(x)) / n", r"\partial y / \partial x_u = 2 (x_u - \operatorname{mean}(x)) / n"
-        ),
-        "logsumexp": Math("∂y/∂x_u = exp(x_u − y)", r"\partial y / \partial x_u = \exp(x_u - y)"),
-        "max": Math("∂y/∂x_u = [x_u = y] / Σ_v [x_v = y]", r"\partial y / \partial x_u = [x_u = y] / \sum_v [x_v = y]"),
-        "min": Math("∂y/∂x_u = [x_u = y] / Σ_v [x_v = y]", r"\partial y / \partial x_u = [x_u = y] / \sum_v [x_v = y]"),
-        "prod": Math(
-            "∂y/∂x_u = the product of all others", r"\partial y / \partial x_u = \text{the product of all others}"
-        ),
-    }
-    row = rows.get(n.op)
-    if row is None:
+    row = REDUCTIONS[n.op]
+    if not row.slope:
         return say("{y} does not change with small changes of its arguments: the derivative is 0.", y=entry(n))
+    slope = entry(read(row.slope, ("u", "v") if keeps(n.op) else ("u",)))
+    head = "∂y_v/∂x_u", r"\partial y_v / \partial x_u"
+    if not keeps(n.op):
+        head = "∂y/∂x_u", r"\partial y / \partial x_u"
+    law = Math(f"{head[0]} = {slope.unicode}", f"{head[1]} = {slope.latex}")
     run = letters(n.indices)
     extra = say(", with n the number of values of {u}", u=run) if n.op in ("mean", "var") else say("")
     return join(
-        [say("From the table of reductions, {op} along {u}: {row}", op=n.op, u=run, row=row), extra, say(".")],
+        [say("From the table of reductions, {op} along {u}: {row}", op=n.op, u=run, row=law), extra, say(".")],
         between="",
     )

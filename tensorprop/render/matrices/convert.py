@@ -15,7 +15,7 @@ from typing import Literal
 from tensorprop.core.build import number, power
 from tensorprop.core.equation import Equation, System, primal_axes, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.names import MATRIX_OPS, NORMALISERS
+from tensorprop.core.functions import is_matrix, keeps
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of, witness
 from tensorprop.errors import UnknownRange
@@ -438,7 +438,7 @@ class _Conversion:
 
     # ----------------------------------------------------------------- reductions
     def _reduce(self, e: Reduce) -> Piece:
-        if e.op in MATRIX_OPS:
+        if is_matrix(e.op):
             return self._whole_matrix(e)
         place = self._where.get(e, 0)
         p = self._get(e.body)
@@ -446,7 +446,7 @@ class _Conversion:
         if len(bound) < len(e.indices):
             raise NoMatrix(f"{e.op} runs along an index that its body does not have")
         forms: Forms = {}
-        if e.op in NORMALISERS:
+        if keeps(e.op):
             names: dict[str, str] = {}
             for i, a in zip(e.indices, e.at, strict=True):
                 if not isinstance(a, Index) or a.name in p.letters - {i} or a.name in self._carried:

@@ -1,0 +1,446 @@
+"""Elementwise functions and reductions: one row each, in strings, and all that the library knows of them but values.
+
+In: rows. Out: tables by canonical name, and by every spelling that people use. Slopes, pullbacks and meanings are
+strings in the notation of this library, read by whoever needs them (`read` hands them to the parser, which tells this
+module of itself, since the core does not know it); code for NumPy and JAX is a template. What a function's value is in
+arrays is told in ``run.functions`` and ``run.jax_functions``, and nowhere else.
+
+A row that is added later (`add`) is known to every room at once: names are looked up here each time.
+
+In a row of a function, ``x`` is the argument, ``w`` the second one, ``y`` the result: a slope that names its result
+costs nothing where the result is at hand. ``where`` has its condition ``c`` in front of them. What the letters of a
+reduction's row stand for is told in ``calculus.reductions``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NoReturn
+
+from tensorprop.core.expr import Expr
+from tensorprop.errors import UsageError
+
+__all__ = [
+    "ALONG",
+    "FUNCTIONS",
+    "REDUCTIONS",
+    "SPELLED",
+    "Function",
+    "Reduction",
+    "add",
+    "is_known",
+    "is_matrix",
+    "keeps",
+    "read",
+    "remove",
+    "set_reader",
+    "watch",
+]
+
+_ARGUMENTS = {0: (), 1: ("x",), 2: ("x", "w"), 3: ("c", "x", "w")}
+
+
+class Function:
+    """``y = name(x)`` with its slopes ∂y/∂x, one per argument, each a string that may name x, w and y.
+
+    ``means`` is the function in terms of simpler ones; ``unfolds`` the same for proofs, over the few to which all are
+    brought (see ``check.prove.unfold``), where that is another form, and ``-`` for one of the few.
+    ``domain`` is where it is real and smooth (everywhere if empty), ``kink`` what its slope is taken to be where it has
+    none or two: that of JAX, except for abs.
+    ``parity`` is "odd" or "even"; ``sign`` is sign(y), in the notation; ``rises`` says that y grows with x.
+    ``numpy`` and ``jax`` are code with {} for the arguments, {0} where there is one; ``code`` is the name that both
+    have; where all are empty, the code of what the function means is printed. ``primitive`` is JAX's own name of it in
+    a traced program, ``also`` are other spellings, ``shown`` is the sign with which it is printed for people.
+
+    >>> FUNCTIONS["tanh"].slopes
+    ('1 - y²',)
+    """
+
+    __slots__ = (
+        *("also", "domain", "jax", "kink", "means", "name", "numpy", "parity", "primitive", "rises", "shown"),
+        *("sign", "slopes", "unfolds"),
+    )
+
+    def __init__(
+        self,
+        name: str,
+        *slopes: str,
+        means: str = "",
+        unfolds: str = "",
+        domain: str = "",
+        kink: str = "",
+        parity: str = "",
+        sign: str = "",
+        rises: bool = False,
+        code: str = "",
+        numpy: str = "",
+        jax: str = "",
+        primitive: str = "",
+        also: str = "",
+        shown: str = "",
+    ) -> None:
+        self.name = name
+        self.slopes = slopes
+        self.means = means
+        self.unfolds = "" if unfolds == "-" else unfolds or means
+        self.domain = domain
+        self.kink = kink
+        self.parity = parity
+        self.sign = sign
+        self.rises = rises
+        self.numpy = numpy or (f"np.{code}({{}})" if code else "")
+        self.jax = jax or (f"jnp.{code}({{}})" if code else "")
+        self.primitive = primitive
+        self.also = tuple(also.split())
+        self.shown = shown or name
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The letters that stand for the arguments in the row."""
+        return _ARGUMENTS[len(self.slopes)]
+
+    def __repr__(self) -> str:
+        return f"Function({', '.join(map(repr, (self.name, *self.slopes)))})"
+
+
+class Reduction:
+    """``y = op_u(x_u)`` and the cotangent of x_u, given the cotangent g of y.
+
+    ``kind`` is "reduction", which takes its indices away, "normaliser", which keeps them, or "matrix", a function of a
+    whole matrix. ``entry`` is, for a normaliser, the cotangent of x_u given that of the one entry a alone, ``slope``
+    the derivative ∂y/∂x_u (∂y_v/∂x_u), for people. ``means`` is the reduction in terms of simpler ones, ``kink`` what
+    is done where the derivative has none or two values: what JAX does. ``empty`` says that it has a value of no
+    numbers at all. ``passes`` is how often it goes over its argument. ``numpy`` and ``jax`` are code: {0} and {1} are
+    the argument as a term and alone, {2} the axis.
+
+    >>> REDUCTIONS["softmax"].pullback
+    'y_u (g_u - Σ_v y_v g_v)'
+    """
+
+    __slots__ = (
+        *("also", "empty", "entry", "jax", "kind", "kink", "means", "numpy", "op", "passes", "pullback", "slope"),
+    )
+
+    def __init__(
+        self,
+        op: str,
+        pullback: str,
+        *,
+        kind: str = "reduction",
+        entry: str = "",
+        slope: str = "",
+        means: str = "",
+        kink: str = "",
+        empty: bool = False,
+        passes: int = 1,
+        numpy: str = "",
+        jax: str = "",
+        also: str = "",
+    ) -> None:
+        self.op = op
+        self.pullback = pullback
+        self.kind = kind
+        self.entry = entry
+        self.slope = slope
+        self.means = means
+        self.kink = kink
+        self.empty = empty
+        self.passes = passes
+        self.numpy = numpy
+        self.jax = jax
+        self.also = tuple(also.split())
+
+    def __repr__(self) -> str:
+        return f"Reduction({self.op!r}, {self.pullback!r})"
+
+
+FUNCTIONS: dict[str, Function] = {}
+REDUCTIONS: dict[str, Reduction] = {}
+
+SPELLED: dict[str, str] = {}
+"""Every spelling of an elementwise function, and its canonical name."""
+
+ALONG: dict[str, str] = {"Σ": "sum", "∑": "sum", "sum": "sum"}
+"""Every spelling of what goes along indices, and its canonical name; the sum is among them."""
+
+_watching: list[Callable[[], Any]] = []
+
+
+def watch(changed: Callable[[], Any]) -> None:
+    """Have ``changed`` called, now and whenever a row is added or taken away: by whoever remembers what rows say."""
+    _watching.append(changed)
+    changed()
+
+
+def add(row: Function | Reduction) -> None:
+    """Make a function or a reduction known.
+
+    Errors: UsageError for a name that is taken, for no slope or no row, and for one that says neither what it means
+    nor, in ``numpy`` and ``jax``, how it is computed.
+    """
+    _enter(row)
+    for changed in _watching:
+        changed()
+
+
+def remove(name: str) -> None:
+    """Take a row that was added away again."""
+    if name in FUNCTIONS:
+        row = FUNCTIONS.pop(name)
+        for spelling in (name, *row.also):
+            del SPELLED[spelling]
+    else:
+        along = REDUCTIONS.pop(name)
+        for spelling in (name, *along.also):
+            del ALONG[spelling]
+    for changed in _watching:
+        changed()
+
+
+def _enter(row: Function | Reduction) -> None:
+    name, table = (row.name, SPELLED) if isinstance(row, Function) else (row.op, ALONG)
+    spellings = (name, *row.also)
+    for s in spellings:
+        if s in table:
+            _refuse(f"the name {s} is taken", f"it is {table[s]} already; give {name} another name")
+    if isinstance(row, Function):
+        if len(row.slopes) not in _ARGUMENTS or not all(row.slopes):
+            _refuse(f"{name} has {len(row.slopes)} slopes", "give one for each argument, and not more than three")
+        if not row.means and not (row.numpy and row.jax):
+            _refuse(f"nothing says what {name} is", "say what it means in the notation, or give code for NumPy and JAX")
+        FUNCTIONS[name] = row
+    else:
+        if (not row.pullback and row.kind != "matrix") or (row.kind == "normaliser" and not row.entry):
+            _refuse(f"{name} has no pullback", "give the cotangent of x_u, and for a normaliser that of one entry too")
+        REDUCTIONS[name] = row
+    table.update(dict.fromkeys(spellings, name))
+
+
+def _refuse(what: str, fix: str) -> NoReturn:
+    raise UsageError(what, fix=fix)
+
+
+def is_known(name: str) -> bool:
+    """Whether the table has the function, under its canonical name; any other is open: ``f``, ``g′``."""
+    return name in FUNCTIONS
+
+
+def keeps(op: str) -> bool:
+    """Whether the result of a reduction has the indices along which it goes: ``softmax_u``."""
+    row = REDUCTIONS.get(op)
+    return row is not None and row.kind == "normaliser"
+
+
+def is_matrix(op: str) -> bool:
+    """Whether ``op`` is a function of a whole matrix: ``det``."""
+    row = REDUCTIONS.get(op)
+    return row is not None and row.kind == "matrix"
+
+
+# --------------------------------------------------------------------------- reading rows
+_reader: list[Callable[[str, tuple[str, ...]], Expr]] = []
+
+
+def set_reader(reader: Callable[[str, tuple[str, ...]], Expr]) -> None:
+    """How a string of a row is read: text and its free letters in, an expression out. Set by ``text``."""
+    _reader[:] = [reader]
+
+
+def read(text: str, free: tuple[str, ...] = ()) -> Expr:
+    """A string of a row as an expression; each is read once."""
+    return _read(text, free)
+
+
+@cache
+def _read(text: str, free: tuple[str, ...]) -> Expr:
+    (reader,) = _reader
+    return reader(text, free)
+
+
+# --------------------------------------------------------------------------- elementwise functions
+# SELU's two constants (Klambauer et al., Self-Normalizing Neural Networks, 2017), and GELU's two smooth steps, the
+# normal distribution and what approximates it (Hendrycks and Gimpel, Gaussian Error Linear Units, 2016).
+_λ, _α = "1.0507009873554804934193349852946", "1.6732632423543772848170429916717"
+_Φ = "1/2 erfc(-x / sqrt(2))"
+_S = "σ(sqrt(8 / π) (x + 0.044715 x³))"
+
+
+for _row in (
+    # powers and exponentials
+    Function("exp",        "y",                           sign="1", rises=True, primitive="exp", code="exp"),
+    Function("expm1",      "y + 1",                       means="exp(x) - 1", sign="sign(x)", rises=True,
+                                                          primitive="expm1", code="expm1"),
+    Function("log",        "1 / x",                       domain="x > 0", rises=True, primitive="log", also="ln",
+                                                          code="log"),
+    Function("log1p",      "1 / (1 + x)",                 means="log(1 + x)", domain="x > -1", sign="sign(x)",
+                                                          rises=True, primitive="log1p", code="log1p"),
+    Function("log2",       "1 / (log(2) x)",              means="log(x) / log(2)", domain="x > 0", rises=True,
+                                                          code="log2"),
+    Function("log10",      "1 / (log(10) x)",             means="log(x) / log(10)", domain="x > 0", rises=True,
+                                                          code="log10"),
+    Function("sqrt",       "1/2 / y",                     means="x^(1/2)", domain="x > 0", rises=True,
+                                                          primitive="sqrt", also="√", code="sqrt"),
+    Function("rsqrt",      "-1/2 y³",                     means="x^(-1/2)", domain="x > 0", primitive="rsqrt",
+                                                          numpy="1 / np.sqrt({})", jax="jax.lax.rsqrt({})"),
+    Function("square",     "2 x",                         means="x²", parity="even", primitive="square",
+                                                          code="square"),
+    Function("reciprocal", "-y²",                         means="1 / x", domain="x ≠ 0", code="reciprocal"),
+    Function("power",      "w x^{w - 1}",
+                           "y log(x + [x = 0])",          means="x^w", unfolds="-", domain="x > 0, or w whole",
+                                                          kink="0^w has the slope 0 in w", also="pow",
+                                                          code="power"),
+    # steps
+    Function("abs",        "sign(x)",                     means="x [x > 0] - x [x < 0]",
+                                                          unfolds="2 x [x > 0] - x",
+                                                          kink="0 at 0 (JAX: 1)", parity="even", primitive="abs",
+                                                          code="abs"),
+    Function("sign",       "0",                           means="[x > 0] - [x < 0]",
+                                                          unfolds="2 [x > 0] - 1 + [x = 0]",
+                                                          kink="0 at 0", parity="odd", sign="sign(x)",
+                                                          primitive="sign", also="sgn", code="sign"),
+    Function("step",       "0",                           means="[x > 0]", kink="0 at 0", sign="[x > 0]",
+                                                          numpy="np.heaviside({}, 0)", jax="jnp.heaviside({}, 0)",
+                                                          also="heaviside"),
+    Function("max",        "[x > w] + 1/2 [x = w]",
+                           "[x < w] + 1/2 [x = w]",       means="x [x ≥ w] + w [x < w]",
+                                                          unfolds="x [x > w] + w (1 - [x > w])",
+                                                          kink="1/2 each at x = w", primitive="max", also="maximum",
+                                                          code="maximum"),
+    Function("min",        "[x < w] + 1/2 [x = w]",
+                           "[x > w] + 1/2 [x = w]",       means="x [x ≤ w] + w [x > w]",
+                                                          unfolds="w [x > w] + x (1 - [x > w])",
+                                                          kink="1/2 each at x = w", primitive="min", also="minimum",
+                                                          code="minimum"),
+    Function("where",      "0", "[c ≠ 0]", "[c = 0]",     means="x [c ≠ 0] + w [c = 0]",
+                                                          unfolds="x + (w - x) [c = 0]", kink="0 in c",
+                                                          code="where"),
+    # angles
+    Function("sin",        "cos(x)",                      parity="odd", primitive="sin", code="sin"),
+    Function("cos",        "-sin(x)",                     parity="even", primitive="cos", code="cos"),
+    Function("tan",        "1 + y²",                      means="sin(x) / cos(x)", parity="odd", primitive="tan",
+                                                          code="tan"),
+    Function("arcsin",     "rsqrt((1 - x) (1 + x))",      domain="-1 < x < 1", parity="odd", sign="sign(x)", rises=True,
+                                                          primitive="asin", also="asin", code="arcsin"),
+    Function("arccos",     "-rsqrt((1 - x) (1 + x))",     domain="-1 < x < 1", primitive="acos", also="acos",
+                                                          code="arccos"),
+    Function("arctan",     "1 / (1 + x²)",                parity="odd", sign="sign(x)", rises=True,
+                                                          primitive="atan", also="atan", code="arctan"),
+    Function("sinh",       "cosh(x)",                     means="1/2 (exp(x) - exp(-x))", parity="odd", sign="sign(x)",
+                                                          rises=True, primitive="sinh", code="sinh"),
+    Function("cosh",       "sinh(x)",                     means="1/2 (exp(x) + exp(-x))", parity="even", sign="1",
+                                                          primitive="cosh", code="cosh"),
+    Function("tanh",       "1 - y²",                      means="sinh(x) / cosh(x)", unfolds="2 σ(2 x) - 1",
+                                                          parity="odd", sign="sign(x)", rises=True, primitive="tanh",
+                                                          code="tanh"),
+    Function("arcsinh",    "rsqrt(1 + x²)",               means="log(x + sqrt(x² + 1))", unfolds="-",
+                                                          parity="odd", sign="sign(x)", rises=True,
+                                                          primitive="asinh", also="asinh arsinh", code="arcsinh"),
+    Function("arccosh",    "rsqrt((x - 1) (x + 1))",      means="log(x + sqrt(x² - 1))", unfolds="-", domain="x > 1",
+                                                          rises=True, primitive="acosh", also="acosh arcosh",
+                                                          code="arccosh"),
+    Function("arctanh",    "1 / ((1 - x) (1 + x))",       means="1/2 log((1 + x) / (1 - x))", unfolds="-",
+                                                          domain="-1 < x < 1", parity="odd", sign="sign(x)", rises=True,
+                                                          primitive="atanh", also="atanh artanh", code="arctanh"),
+    # sigmoids
+    Function("sigmoid",    "y (1 - y)",                   means="1 / (1 + exp(-x))", unfolds="-", sign="1", rises=True,
+                                                          numpy="1 / (1 + np.exp(-({})))", jax="jax.nn.sigmoid({})",
+                                                          primitive="logistic", also="σ sigma expit logistic",
+                                                          shown="σ"),
+    Function("logsigmoid", "σ(-x)",                       means="log(σ(x))", unfolds="x - log(1 + exp(x))", rises=True,
+                                                          numpy="-np.logaddexp(-({}), 0)", jax="jax.nn.log_sigmoid({})",
+                                                          also="log_sigmoid"),
+    Function("softplus",   "σ(x)",                        means="log(1 + exp(x))", sign="1", rises=True,
+                                                          numpy="np.logaddexp({}, 0)", jax="jax.nn.softplus({})"),
+    Function("softsign",   "(1 + abs(x))^-2",             means="x / (1 + abs(x))", parity="odd", sign="sign(x)",
+                                                          rises=True, numpy="({0}) / (1 + np.abs({0}))",
+                                                          jax="jax.nn.soft_sign({})"),
+    Function("erf",        "2 exp(-x²) / sqrt(π)",        parity="odd", sign="sign(x)", rises=True, primitive="erf",
+                                                          numpy="scipy.special.erf({})",
+                                                          jax="jax.scipy.special.erf({})"),
+    Function("erfc",       "-2 exp(-x²) / sqrt(π)",       means="1 - erf(x)", sign="1", primitive="erfc",
+                                                          numpy="scipy.special.erfc({})",
+                                                          jax="jax.scipy.special.erfc({})"),
+    # rectifiers
+    Function("relu",       "[x > 0]",                     means="max(x, 0)", unfolds="x [x > 0]", kink="0 at 0",
+                                                          sign="[x > 0]", numpy="np.maximum({}, 0)",
+                                                          jax="jax.nn.relu({})", also="ReLU"),
+    Function("leaky_relu", "[x ≥ 0] + 0.01 [x < 0]",      means="max(x, 0.01 x)",
+                                                          unfolds="x [x > 0] + 0.01 x (1 - [x > 0])", kink="1 at 0",
+                                                          sign="sign(x)", rises=True,
+                                                          numpy="np.maximum({0}, 0.01 * ({0}))",
+                                                          jax="jax.nn.leaky_relu({})", also="LeakyReLU"),
+    Function("elu",        "[x > 0] + [x ≤ 0] (y + 1)",   means="max(x, 0) + expm1(min(x, 0))",
+                                                          unfolds="x [x > 0] + (exp(x) - 1) (1 - [x > 0])",
+                                                          sign="sign(x)", rises=True,
+                                                          numpy="(np.maximum({0}, 0) + np.expm1(np.minimum({0}, 0)))",
+                                                          jax="jax.nn.elu({})", also="ELU"),
+    Function("selu",      f"{_λ} [x > 0] + [x ≤ 0] (y + {_λ} * {_α})",
+                                                          means=f"{_λ} (max(x, 0) + {_α} expm1(min(x, 0)))",
+                                                          unfolds=f"{_λ} (x [x > 0] + {_α} (exp(x) - 1) (1 - [x > 0]))",
+                                                          kink="that of the left side, 1.758…, at 0",
+                                                          sign="sign(x)", rises=True,
+                                                          numpy="1.0507009873554805 * (np.maximum({0}, 0) + "
+                                                                "1.6732632423543772 * np.expm1(np.minimum({0}, 0)))",
+                                                          jax="jax.nn.selu({})", also="SELU"),
+    Function("silu",       "σ(x) + y (1 - σ(x))",         means="x σ(x)", sign="sign(x)",
+                                                          numpy="({0}) / (1 + np.exp(-({0})))", jax="jax.nn.silu({})",
+                                                          also="swish SiLU"),
+    Function("mish",       "tanh(softplus(x)) + x (1 - tanh(softplus(x))²) σ(x)",
+                                                          means="x tanh(softplus(x))", sign="sign(x)",
+                                                          numpy="({0}) * np.tanh(np.logaddexp({0}, 0))",
+                                                          jax="jax.nn.mish({})", also="Mish"),
+    Function("gelu",      f"{_Φ} + x exp(-x² / 2) / sqrt(2 π)",
+                                                          means="1/2 x erfc(-x / sqrt(2))", sign="sign(x)",
+                                                          numpy="0.5 * ({0}) * scipy.special.erfc(-({0}) / np.sqrt(2))",
+                                                          jax="jax.nn.gelu({}, approximate=False)", also="GELU"),
+    Function("gelu_tanh", f"{_S} + y (1 - {_S}) sqrt(8 / π) (1 + 0.134145 x²)",
+                                                          means="1/2 x (1 + tanh(sqrt(2 / π) (x + 0.044715 x³)))",
+                                                          unfolds=f"x {_S}", sign="sign(x)",
+                                                          numpy="0.5 * ({0}) * (1 + np.tanh(np.sqrt(2 / np.pi) * "
+                                                                "(({0}) + 0.044715 * ({0})**3)))",
+                                                          jax="jax.nn.gelu({}, approximate=True)"),
+    Function("pi",                                        sign="1", numpy="np.pi", jax="jnp.pi", also="π", shown="π"),
+):  # fmt: skip
+    _enter(_row)
+
+
+# --------------------------------------------------------------------------- reductions
+# The product's row multiplies all the others anew for each u: work of n², right where x is zero and for derivatives of
+# any order. `g y / x_u` is neither.
+for _along in (
+    Reduction("max",        "g [x_u = y] / Σ_v [x_v = y]",         slope="[x_u = y] / Σ_v [x_v = y]",
+                                                                   kink="equal shares"),
+    Reduction("min",        "g [x_u = y] / Σ_v [x_v = y]",         slope="[x_u = y] / Σ_v [x_v = y]",
+                                                                   kink="equal shares"),
+    Reduction("prod",       "g prod_v(where(δ_uv, 1, x_v))",       slope="prod_v(where(δ_uv, 1, x_v))", empty=True,
+                                                                   also="∏"),
+    Reduction("mean",       "g / n",                               slope="1 / n", means="Σ_u x_u / n"),
+    Reduction("var",        "2 g (x_u - mean_v(x_v)) / n",         slope="2 (x_u - mean_v(x_v)) / n",
+                                                                   means="mean_u((x_u - mean_v(x_v))²)", passes=4),
+    Reduction("logsumexp",  "g exp(x_u - y)",                      slope="exp(x_u - y)", means="log(Σ_u exp(x_u))",
+                                                                   passes=4, numpy="np.logaddexp.reduce({1}{2})",
+                                                                   jax="jax.nn.logsumexp({1}{2})"),
+    Reduction("argmax",     "0",                                   kink="0, the first place where equal"),
+    Reduction("argmin",     "0",                                   kink="0, the first place where equal"),
+    Reduction("softmax",    "y_u (g_u - Σ_v y_v g_v)",             kind="normaliser", entry="g y ([u = a] - y_u)",
+                                                                   slope="y_v ([u = v] - y_u)",
+                                                                   means="exp(x_u) / Σ_v exp(x_v)", passes=5,
+                                                                   numpy="np.exp({0} - np.logaddexp.reduce({1}{2}, "
+                                                                         "keepdims=True))",
+                                                                   jax="jax.nn.softmax({1}{2})"),
+    Reduction("logsoftmax", "g_u - exp(y_u) Σ_v g_v",              kind="normaliser", entry="g ([u = a] - exp(y_u))",
+                                                                   slope="[u = v] - exp(y_u)",
+                                                                   means="x_u - log(Σ_v exp(x_v))", passes=5,
+                                                                   numpy="({0} - np.logaddexp.reduce({1}{2}, "
+                                                                         "keepdims=True))",
+                                                                   jax="jax.nn.log_softmax({1}{2})",
+                                                                   also="log_softmax"),
+    Reduction("inv",        "",                                    kind="matrix", numpy="np.linalg.inv({1})",
+                                                                   jax="jnp.linalg.inv({1})"),
+    Reduction("det",        "",                                    kind="matrix", numpy="np.linalg.det({1})",
+                                                                   jax="jnp.linalg.det({1})"),
+    Reduction("logdet",     "",                                    kind="matrix", numpy="np.linalg.slogdet({1})[1]",
+                                                                   jax="jnp.linalg.slogdet({1})[1]"),
+):  # fmt: skip
+    _enter(_along)

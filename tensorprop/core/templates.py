@@ -1,0 +1,87 @@
+"""Rows of the table of reductions, filled in: what a row says, for the node that stands before us.
+
+In: a string of a row and a Reduce node. Out: an expression, the node's body in place of x, its letters in place of u,
+fresh ones in place of v. Which strings there are is told in ``core.functions``; sizes are not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tensorprop.core.build import bracket, fresh, mul, reduce, remake, rename, substitute, sum_over
+from tensorprop.core.expr import Bracket, Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.functions import REDUCTIONS, keeps, read
+from tensorprop.core.walk import fold, freshen, tells, witness
+from tensorprop.errors import UnknownRange
+
+__all__ = ["instance", "meaning"]
+
+
+def meaning(n: Reduce, body: Expr, at: tuple[Expr, ...]) -> Expr | None:
+    """A reduction over another body, at another entry, by what its row says that it means; else None.
+
+    >>> from tensorprop.core.build import tensor
+    >>> x = tensor("x", "i")
+    >>> str(meaning(Reduce("mean", ("i",), x, ()), x, ()))
+    'Σ_i x_i / dim(x, 0)'
+    """
+    row = REDUCTIONS.get(n.op)
+    if row is None or not row.means:
+        return None
+    node = n if body is n.body and at == n.at else Reduce(n.op, n.indices, body, at)
+    try:
+        found = instance(row.means, node, {}, free=("u",) if keeps(n.op) else ())
+    except UnknownRange:
+        return None
+    return substitute(found, dict(zip(n.indices, at, strict=True))) if at else found
+
+
+def instance(
+    text: str, node: Reduce, given: Mapping[str, Expr], at: tuple[Expr, ...] = (), free: tuple[str, ...] = ("u",)
+) -> Expr:
+    """The row ``text`` with the node's body for x, its letters for u, fresh ones for v, and what is given for the rest.
+
+    A name that stands without subscript in ``given`` serves with one too: its letters are then the node's own.
+
+    Errors: UnknownRange where the row speaks of n, and no tensor in the body has one of the letters.
+    """
+    template = read(text, free)
+    taken = set(node.body.free | node.body.binds | node.free).union(node.indices)
+    for e in given.values():
+        taken |= e.free | e.binds
+    other: dict[str, str] = {}
+    for i in node.indices:
+        other[i] = fresh(i, taken)
+        taken.add(other[i])
+    letters = {"u": node.indices, "v": tuple(other.values())}
+
+    def rule(e: Expr, children: tuple[Expr, ...]) -> Expr:
+        match e:
+            case Tensor(name="n"):
+                return mul(*(witness(node.body, i) for i in node.indices))
+            case Tensor(name=name, subscripts=(Index(name=run),)):
+                value = node.body if name == "x" else given[f"{name}_u"] if f"{name}_u" in given else given[name]
+                return rename(value, other) if run == "v" else value
+            case Tensor(name=name, subscripts=()):
+                return given.get(name, e)
+            case Bracket(relation=relation, left=Index(name=run), right=Tensor(name="a")):
+                return mul(*(bracket(relation, Index(i), a) for i, a in zip(letters[run], at, strict=True)))
+            case Bracket(relation=relation, left=Index(name=run), right=Index(name=second)):
+                pairs = zip(letters[run], letters[second], strict=True)
+                return mul(*(bracket(relation, Index(i), Index(j)) for i, j in pairs))
+            case Sum(indices=(run,)):
+                # a letter that only brackets have keeps the range of u by one more, which is always true
+                pairs = zip(node.indices, letters[run], strict=True)
+                kept = [
+                    bracket("<", Index(j), witness(node.body, i))
+                    for i, j in pairs
+                    if j in children[0].free and not tells(children[0], j) and tells(node.body, i, by_ties=False)
+                ]
+                return sum_over(letters[run], mul(*children, *kept))
+            case Reduce(op=op, indices=(run,)):
+                return reduce(op, letters[run], children[0])
+            case _:
+                return remake(e, children)
+
+    whole = fold(template, rule)
+    return freshen(whole, whole.free)
