@@ -164,13 +164,13 @@ def answer(r: Request) -> str:
             return "\n\n".join(f"$${line}$$" for line in formula(r.text.strip(), **options).latex.split("\n") if line)  # pyright: ignore[reportArgumentType]
         case "explain":
             from tensorprop.check.derivation import explain
-            from tensorprop.render.derivation.page import markdown
+            from tensorprop.render.document import markdown
 
             options = dict(r.only("wrt", "of", "detail", "attempt", "layout", "samples", "level"))
             level = int(options.pop("level", "3"))
             wrt = options.pop("wrt", None)
             names = wrt.split(",") if wrt else None
-            return markdown(explain(r.text, names, **options), level)  # pyright: ignore[reportArgumentType]
+            return markdown(explain(r.text, names, **options).blocks(), level)  # pyright: ignore[reportArgumentType]
         case "equations":
             from tensorprop.render.derivation.passage import axes_of
             from tensorprop.render.notation import LATEX

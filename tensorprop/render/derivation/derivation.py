@@ -7,9 +7,7 @@ calculation is that of `derivation_steps`; here it gets its words. Sizes are not
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 from tensorprop.calculus.adjoint import adjoint, adjoint_name
 from tensorprop.calculus.rewrite import LAWS
@@ -21,16 +19,14 @@ from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Number, Reduce, Su
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, keeps, read
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import UsageError
-from tensorprop.render import dialects
-from tensorprop.render.derivation import page
-from tensorprop.render.derivation.attempt import Verdict, judge
+from tensorprop.render.derivation.attempt import judge
 from tensorprop.render.derivation.matrix import Shown, matrix
-from tensorprop.render.derivation.passage import Local, Passage, axes_of, one_axis, passage
+from tensorprop.render.derivation.passage import Local, Passage, one_axis, passage
 from tensorprop.render.derivation.reasons import Reason, dimensions, reasons
+from tensorprop.render.derivation.record import Derivation, Part, Remark, Step
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, letter, letters, listed, say, whole
 from tensorprop.render.layout import Convention
-from tensorprop.render.names import Style
-from tensorprop.render.notation import LATEX, UNICODE, Notation
+from tensorprop.render.notation import LATEX, UNICODE
 from tensorprop.text import parse_expression
 
 __all__ = ["Derivation", "Part", "Step", "explain"]
@@ -62,121 +58,6 @@ _BY_TOPIC = {
     "outer": "outer_product",
     "elementwise": "hadamard",
 }
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step: what it is called, the lines that it leads to, the law by name and statement, the reason.
-
-    ``equations`` are lines of equal value with the step before; ``notes`` say more, one fact each.
-    """
-
-    kind: str
-    title: str
-    equations: tuple[Equation, ...]
-    law: str
-    statement: Math
-    reason: Sentence
-    notes: tuple[Sentence, ...] = ()
-    matrix: Shown | None = None
-
-
-@dataclass(frozen=True)
-class Part:
-    """How one rule comes about: ``rule`` is the very Equation that `adjoint` gives."""
-
-    passage: Passage
-    rule: Equation
-    shown: Shown
-    steps: tuple[Step, ...]
-    reasons: tuple[Reason, ...]
-    dimension: Sentence | None
-
-    @property
-    def name(self) -> str:
-        """The tensor whose rule this is."""
-        return self.passage.name
-
-
-@dataclass(frozen=True)
-class Remark:
-    """Something that stands beside the steps: rules put together, the bias as a weight."""
-
-    title: str
-    text: Sentence
-    equations: tuple[Equation, ...] = ()
-    shown: tuple[Shown, ...] = ()
-
-
-@dataclass(frozen=True)
-class Derivation:
-    """Numbered steps from the forward equations to each rule.
-
-    ``str`` is for a terminal; ``markdown``, ``latex`` (``tex(align=True)`` with align*) and ``html`` are for pages,
-    ``as_dict`` for JSON. ``parts`` has one entry for every rule.
-    """
-
-    system: System
-    rules: System
-    convention: Convention
-    detail: Literal["full", "short"]
-    forward: tuple[tuple[Equation, Shown], ...]
-    parts: tuple[Part, ...]
-    remarks: tuple[Remark, ...]
-    error: str
-    verdict: Verdict | None = None
-
-    def part(self, name: str) -> Part:
-        """The derivation of the rule for δname."""
-        for p in self.parts:
-            if p.name == name:
-                return p
-        raise UsageError(f"nothing is derived for {name}", known=f"derived: {', '.join(p.name for p in self.parts)}")
-
-    @cached_property
-    def axes(self) -> dict[tuple[str, int], str]:
-        """A letter for every axis, so that sizes can be shown as ``|i|``."""
-        return axes_of(self.system)
-
-    def line(self, eq: Equation, written: str = "δz") -> Math:
-        """An equation in index notation with every Σ."""
-        if written == "δz":
-            return Math(UNICODE.equation(eq, self.axes), LATEX.equation(eq, self.axes))
-        style = Style(adjoint=written)
-        notations = (Notation(to, style) for to in (dialects.UNICODE, dialects.LATEX))
-        return Math(*(n.equation(eq, self.axes) for n in notations))
-
-    def __str__(self) -> str:
-        return page.text(self)
-
-    def __repr__(self) -> str:
-        return f"<Derivation of {', '.join(adjoint_name(p.name) for p in self.parts)}>"
-
-    @property
-    def markdown(self) -> str:
-        """Markdown with ``$…$`` and ``$$…$$``."""
-        return page.markdown(self)
-
-    @property
-    def latex(self) -> str:
-        """LaTeX, one display after the other, without environments."""
-        return page.latex(self, align=False)
-
-    def tex(self, align: bool = False) -> str:
-        """LaTeX; with ``align`` the lines of a rule stand under one another in align*."""
-        return page.latex(self, align=align)
-
-    @property
-    def html(self) -> str:
-        """HTML with ``\\(…\\)`` and ``\\[…\\]``, as KaTeX's auto-render takes it; everything is escaped."""
-        return page.html(self)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Lists, dicts and strings, for JSON."""
-        return page.as_dict(self)
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"text/plain": str(self), "text/markdown": self.markdown, "text/html": self.html}
 
 
 def explain(

@@ -1,0 +1,274 @@
+"""Documents: the same blocks for a terminal, as Markdown, LaTeX and HTML.
+
+In: headings, paragraphs and displayed lines. Out: a string. What they are about, a derivation or a report, is not known
+here, and nothing is worded.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeAlias
+
+from tensorprop.render.derivation.sentences import Math, Sentence
+
+__all__ = ["Block", "Heading", "Lines", "Words", "html", "latex", "markdown", "text"]
+
+NOTHING = Math("", "")
+WIDTH = 100  # columns of a terminal that prose may take
+
+
+# --------------------------------------------------------------------------- blocks
+@dataclass(frozen=True)
+class Heading:
+    """A heading: 1 a section, 2 a step in it, which may have its law beside it, by name and statement."""
+
+    level: int
+    text: Sentence
+    law: str = ""
+    statement: Math = NOTHING
+
+
+@dataclass(frozen=True)
+class Words:
+    """A paragraph; ``bullet`` for one of a list, ``lead`` for a question before its answer."""
+
+    text: Sentence
+    bullet: bool = False
+    lead: str = ""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Equations under one another, each perhaps with its form in matrices beside it."""
+
+    rows: tuple[tuple[Math, Math | None], ...]
+    deep: bool = False
+
+
+Block: TypeAlias = Heading | Words | Lines
+
+
+# --------------------------------------------------------------------------- terminal
+def text(blocks: Iterable[Block]) -> str:
+    """For a terminal: prose within 100 columns, lines of mathematics as long as they are."""
+    out: list[str] = []
+    for b in blocks:
+        match b:
+            case Heading(_, words, "", _):
+                out += ["", words.unicode, "─" * len(words.unicode)]
+            case Heading(_, words, law, statement):
+                beside = f"{law}: {statement.unicode}"
+                out += ["", f"  {words.unicode.ljust(WIDTH - 4 - len(beside))}  {beside}"]
+            case Lines(rows, deep):
+                indent = "          " if deep else "    "
+                wide = max(len(row[0].unicode) for row in rows)
+                for one, other in rows:
+                    if other is None:
+                        out += _broken(one.unicode, indent)
+                    elif wide <= 56:
+                        out.append(f"{indent}{one.unicode.ljust(wide)}    {other.unicode}")
+                    else:
+                        out += [*_broken(one.unicode, indent), *_broken(other.unicode, f"{indent}    ")]
+            case Words(words, bullet, lead):
+                first = "      · " if bullet else "      "
+                told = f"{lead} {_unbroken(words)}" if lead else _unbroken(words)
+                rest = "        " if bullet or lead else "      "
+                out += textwrap.wrap(
+                    told,
+                    WIDTH,
+                    initial_indent=first,
+                    subsequent_indent=rest,
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                )
+    return "\n".join(out).strip("\n").replace(_GLUE, " ")
+
+
+def _broken(line: str, indent: str) -> list[str]:
+    """A long equation, its further terms under the first one."""
+    if len(indent) + len(line) <= WIDTH:
+        return [indent + line]
+    start = line.find(" = ") + 3
+    cuts, depth = [0], 0
+    for k, c in enumerate(line):
+        depth += (c in "([") - (c in ")]")
+        if depth == 0 and k > start and line[k : k + 3] in (" + ", " − "):
+            cuts.append(k + 1)
+    out: list[str] = []
+    for one, end in pairwise([*cuts, len(line)]):
+        piece = line[one:end].rstrip()
+        if out and len(out[-1]) + 1 + len(piece) <= WIDTH:
+            out[-1] += f" {piece}"
+        else:
+            out.append((indent if not out else indent + " " * start) + piece)
+    return out
+
+
+_GLUE = "\u00a0"  # a space at which no line is broken
+
+
+def _unbroken(s: Sentence) -> str:
+    """The sentence, its formulas not to be broken where they are short."""
+    parts = [(k, Math(m.unicode.replace(" ", _GLUE), m.latex) if len(m.unicode) < 40 else m) for k, m in s.places]
+    return Sentence(s.text, tuple(parts)).unicode
+
+
+# --------------------------------------------------------------------------- Markdown
+def markdown(blocks: Iterable[Block], level: int = 2) -> str:
+    """Markdown with mathematics between dollars; headings begin at ``level``, steps are paragraphs."""
+    out: list[str] = []
+    step: Heading | None = None
+    pending: list[str] = []  # a step's lines, which come after its first sentence
+    for b in blocks:
+        match b:
+            case Heading(_, words, ""):
+                out += ["", f"{'#' * level} {words.latex}", ""]
+            case Heading(_, words):
+                out += ["", f"**{words.latex}.**"]
+                step = b
+            case Lines(rows, _) if step is not None:
+                pending = [f"$${one.latex}$$" for one, _ in rows]
+            case Lines(rows, _) if len(rows) > 1 and any(other for _, other in rows):
+                out += ["", *_table(rows), ""]
+            case Lines(rows, _):
+                for one, other in rows:
+                    out += ["", f"$${_row(one, other)}$$", ""]
+            case Words(words, False, "") if step is not None:
+                law = f"*({step.law.replace('_', ' ')}: ${step.statement.latex}$)*"
+                out[-1] += f" {words.latex} {law}"
+                for line in pending:
+                    out += ["", line, ""]
+                step, pending = None, []
+            case Words(words, True, _):
+                out.append(f"- {words.latex}")
+            case Words(words, _, lead):
+                out += ["", f"**{lead}** {words.latex}" if lead else words.latex, ""]
+    return _slim(out)
+
+
+def _barless(latex: str) -> str:
+    r"""``|`` and ``\|`` by name."""
+    return latex.replace(r"\|", r"\Vert ").replace("|", r"\vert ")
+
+
+def _table(rows: Sequence[tuple[Math, Math | None]]) -> list[str]:
+    """Entry by entry on the left, in vectors and matrices on the right; a bar in a cell would end it."""
+    out = ["| entry by entry | in vectors and matrices |", "|---|---|"]
+    for one, other in rows:
+        cells = (f"${_barless(m.latex)}$" if m is not None else "" for m in (one, other))
+        out.append(f"| {' | '.join(cells)} |")
+    return out
+
+
+def _row(one: Math, other: Math | None, gap: str = r" \qquad ") -> str:
+    return one.latex if other is None else f"{one.latex}{gap}{other.latex}"
+
+
+def _slim(out: Sequence[str]) -> str:
+    """Lines with no two empty ones in a row."""
+    kept: list[str] = []
+    for line in out:
+        if line or (kept and kept[-1]):
+            kept.append(line)
+    return "\n".join(kept).strip("\n") + "\n"
+
+
+# --------------------------------------------------------------------------- LaTeX
+def latex(blocks: Iterable[Block], align: bool = False) -> str:
+    """LaTeX for the body of a document: displays one after the other, or with ``align`` in align*."""
+    out: list[str] = []
+    for b in blocks:
+        match b:
+            case Heading(_, words, law, statement):
+                command = r"\paragraph" if law else r"\subsection*"
+                out += ["", f"{command}{{{_tex(words)}}}"]
+                if law:
+                    out += [rf"\hfill\texttt{{{_plain_tex(law)}}}: ${statement.latex}$", ""]
+            case Lines(rows, _):
+                if align and len(rows) > 1:
+                    body = " \\\\\n".join(f"  {_aligned(one, other)}" for one, other in rows)
+                    out += [r"\begin{align*}", body, r"\end{align*}"]
+                else:
+                    out += [rf"\[ {_row(one, other)} \]" for one, other in rows]
+            case Words(words, bullet, lead):
+                head = rf"\emph{{{_plain_tex(lead)}}} " if lead else r"\textbullet\ " if bullet else ""
+                out += [f"{head}{_tex(words)}", ""]
+    return _slim(out)
+
+
+def _aligned(one: Math, other: Math | None) -> str:
+    left, _, right = one.latex.partition(" = ")
+    line = f"{left} &= {right}"
+    if other is not None:
+        left, _, right = other.latex.partition(" = ")
+        line += f" & {left} &= {right}"
+    return line
+
+
+def _tex(s: Sentence) -> str:
+    return "".join(piece if k % 2 else _plain_tex(piece) for k, piece in enumerate(_dollars(s.latex)))
+
+
+def _dollars(text_: str) -> list[str]:
+    """Prose and ``$…$``, by turns."""
+    pieces = text_.split("$")
+    return [f"${p}$" if k % 2 else p for k, p in enumerate(pieces)]
+
+
+_TEX = {
+    "&": r"\&",
+    "%": r"\%",
+    "#": r"\#",
+    "_": r"\_",
+    "⊙": r"$\odot$",
+    "δ": r"$\delta$",
+    "′": "'",
+    "Σ": r"$\Sigma$",
+    "·": r"$\cdot$",
+    "ᵀ": r"$^\top$",
+}
+
+
+def _plain_tex(words: str) -> str:
+    return "".join(_TEX.get(c, c) for c in words)
+
+
+# --------------------------------------------------------------------------- HTML
+def html(blocks: Iterable[Block]) -> str:
+    """One ``<section>``; mathematics between ``\\(…\\)`` and ``\\[…\\]``, everything escaped."""
+    out: list[str] = ['<section class="tensorprop-derivation">']
+    items = False
+    for b in blocks:
+        bullet = isinstance(b, Words) and b.bullet
+        if bullet != items:
+            out.append("<ul>" if bullet else "</ul>")
+            items = bullet
+        match b:
+            case Heading(n, words, law, statement):
+                out.append(f"<h{n + 2}>{_inline(words)}</h{n + 2}>")
+                if law:
+                    stated = rf"\({_escaped(statement.latex)}\)"
+                    out.append(f'<p class="law"><code>{_escaped(law)}</code>: {stated}</p>')
+            case Lines(rows, _):
+                out += [rf"<p>\[{_escaped(_row(one, other))}\]</p>" for one, other in rows]
+            case Words(words, _, lead):
+                told = f"<strong>{_escaped(lead)}</strong> {_inline(words)}" if lead else _inline(words)
+                out.append(f"<li>{told}</li>" if bullet else f"<p>{told}</p>")
+    if items:
+        out.append("</ul>")
+    out.append("</section>")
+    return "\n".join(out) + "\n"
+
+
+def _inline(s: Sentence) -> str:
+    pieces = s.latex.split("$")
+    return "".join(rf"\({_escaped(p)}\)" if k % 2 else _escaped(p) for k, p in enumerate(pieces))
+
+
+def _escaped(words: str) -> str:
+    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;")):
+        words = words.replace(sign, entity)
+    return words
