@@ -59,6 +59,8 @@ class JaxOperations:
         """Whole powers by multiplication, half powers by square roots, the rest by ``pow``."""
         if exponent.denominator == 1:
             n = int(exponent)
+            if n == 1:
+                return a
             if n == 2:
                 return jnp.multiply(a, a)
             if n < 0:
@@ -105,7 +107,12 @@ class JaxOperations:
         return jnp.broadcast_to(a, shape)
 
     def diagonal(self, a: Array, first: int, second: int) -> Array:
-        return jnp.diagonal(a, axis1=first, axis2=second)
+        """The entries with two equal subscripts: every (n + 1)st of those n × n, as one strided slice."""
+        others = tuple(k for k in range(a.ndim) if k not in (first, second))
+        a = lax.transpose(a, (*others, first, second))
+        *outer, n = a.shape[:-1]
+        flat = lax.reshape(a, (*outer, n * n))
+        return lax.slice_in_dim(flat, 0, n * n, n + 1, axis=-1)
 
     def take(self, a: Array, entry: int, axis: int) -> Array:
         return lax.index_in_dim(a, entry, axis, keepdims=False)
@@ -120,8 +127,11 @@ class JaxOperations:
         dtype = jnp.result_type(a, b)
         return lax.dot_general(jnp.asarray(a, dtype), jnp.asarray(b, dtype), (summed, batch))
 
-    def named(self, a: Array, letters: tuple[str, ...]) -> Array:
+    def named(self, a: Array, letters: tuple[str, ...], what: object = None) -> Array:
         return a
+
+    def identity(self, a: Array) -> int:
+        return id(a)
 
 
 def _inexact(a: Array) -> Array:

@@ -75,7 +75,8 @@ class _Run(Values):
         sizes = self.extents.letters(eq)
         self.place = {letter: k for k, letter in enumerate(eq.letters)}
         value = self.value(eq.value, sizes)
-        self.arrays[eq.name] = self.spread(Value(self.plain(value), value.axes), eq.letters, sizes)
+        array = self.spread(Value(self.plain(value), value.axes), eq.letters, sizes)
+        self.arrays[eq.name] = self.ops.named(array, eq.letters, eq.name)
 
     # ----------------------------------------------------------------- nodes, each once
     def value(self, node: Expr, sizes: Sizes) -> Value:
@@ -89,7 +90,8 @@ class _Run(Values):
             try:
                 wish = next(rule) if sent is None else rule.send(sent)
             except StopIteration as stop:
-                sent = self.values[key] = stop.value
+                made: Value = stop.value
+                sent = self.values[key] = made._replace(array=self.ops.named(made.array, made.axes, key[0]))
                 stack.pop()
                 continue
             key = self.key(wish)
@@ -128,7 +130,7 @@ class _Run(Values):
             case Dim():
                 return Value(Fraction(self.extents.shapes[e.tensor][e.axis]), ())
             case Index():
-                return Value(self.ops.iota(sizes[e.name]), (e.name,))
+                return Value(self.ops.named(self.ops.iota(sizes[e.name]), (e.name,)), (e.name,))
             case Tensor():
                 return self.entry(self.arrays[e.name], e.subscripts)
             case _:
@@ -175,9 +177,10 @@ class _Run(Values):
         body = yield Wish(e.body, inner)
         axes = (*body.axes, *(i for i in e.indices if i not in body.axes))
         array = self.spread(Value(self.plain(body), body.axes), axes, inner)
-        out = self.ops.reduce(e.op, array, tuple(axes.index(i) for i in e.indices))
+        out = self.ops.reduce(e.op, self.ops.named(array, axes), tuple(axes.index(i) for i in e.indices))
         if not keeps(e.op):
-            return Value(out, tuple(i for i in axes if i not in e.indices))
+            left = tuple(i for i in axes if i not in e.indices)
+            return Value(self.ops.named(out, left), left)
         entry = dict(zip(e.indices, e.at, strict=True))
         return self.entry(out, [entry[i] if i in entry else Index(i) for i in axes])
 

@@ -3,39 +3,33 @@
 In: a System and sizes, by index letter or by the shapes of its tensors. Out: a `Plan`, whose text is a table. No array
 is seen.
 
-How things are counted. A contraction of two arrays takes 2 flops for every value of all its indices if it sums, 1 if
-not; entrywise arithmetic 1 for every operation and entry. A step reads its operands and writes its result once; what
-is entrywise is one step as far as it goes. Inputs are held throughout, outputs from their step to the end, anything
-else from its step to its last use.
+What is priced is the program that ``compile`` makes, done over shapes (`run.count`); what of it is one step and what
+lies in memory is said in `run.steps`. A step reads its operands and writes its result once.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import wrap
-from typing import Any, NamedTuple
+from typing import Any
 
+from tensorprop.calculus import stabilise
 from tensorprop.calculus.source import as_system
-from tensorprop.core.build import fresh, mul, remake, rename, tensor
 from tensorprop.core.equation import Equation, System
-from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import REDUCTIONS, is_matrix
+from tensorprop.core.expr import Add, Expr, Mul, Number, Sum
 from tensorprop.core.ranges import Axis, Ranges, infer
 from tensorprop.core.walk import postorder
 from tensorprop.errors import MissingInput, PlanTooLarge, SizeMismatch, TensorpropError, UnknownName, UsageError, near
-from tensorprop.run.extents import Extents, Key, Visit, extents
+from tensorprop.run.count import Count
+from tensorprop.run.extents import Extents, extents, supported
+from tensorprop.run.lower import lower
 from tensorprop.run.path import contraction_path
+from tensorprop.run.steps import steps
 from tensorprop.text import locate, show
 
 __all__ = ["Plan", "Step", "contraction_path", "plan"]
-
-_MANY_READS = 64  # arrays that one entrywise step reads at most
-
-# Entrywise passes that a reduction makes over its body: a softmax takes max, difference, exp, sum and quotient.
 
 
 # --------------------------------------------------------------------------- the plan
@@ -45,7 +39,8 @@ class Step:
 
     ``makes`` is the result as it is called in the table, ``by`` what is done, ``spec`` its letters as in einsum (empty
     where it is entrywise), ``equation`` the tensor on whose left side it serves; ``flops``, ``bytes`` moved, ``shape``
-    and ``size`` (bytes) of the result, ``held`` the bytes in memory while it runs.
+    of the result and its ``size`` in memory (bytes; 0 where it is done as it is read), ``held`` the bytes in memory
+    while it runs.
     """
 
     equation: str
@@ -174,7 +169,9 @@ def plan(
         for name in wanted:
             system[name]
         found = extents(system, _shapes(system, sizes or {}, shapes or {}))
-        return _Planner(found, wanted, itemsize, limit, ascii).plan()
+        needed = system.only(wanted)
+        supported(needed)
+        return _plan(found, wanted, itemsize, limit, ascii)
     except TensorpropError as error:
         raise locate(error, system) from None
 
@@ -263,334 +260,62 @@ def _rank(system: System, name: str, otherwise: int) -> int:
 
 
 # --------------------------------------------------------------------------- steps
-class _Item(NamedTuple):
-    """A node while the steps are made: an array in memory, or entrywise work (``flops``) that is not done yet.
-
-    ``expr`` is what the table shows; what earlier steps have made stands there as a tensor of its own, ``#n``.
-    """
-
-    expr: Expr
-    buffer: int | None
-    flops: int
-    reads: frozenset[int]
-
-
-class _Factor(NamedTuple):
-    """A factor of a product that is summed: the node, and what its letters are called in the product."""
-
-    key: Key
-    names: Mapping[str, str]
-    letters: tuple[str, ...]
-
-
-class _Array(NamedTuple):
-    """An operand of a contraction: the letters of its axes, where it comes from, and the node that it is."""
-
-    letters: tuple[str, ...]
-    item: _Item
-    node: Expr
-
-
-class _Draft(NamedTuple):
-    """A step whose memory is not known yet."""
-
-    equation: str
-    makes: str
-    by: str
-    spec: str
-    flops: int
-    reads: frozenset[int]
-    shape: tuple[int, ...]
-    buffer: int
-
-
-class _Product:
-    """A sum over a product being put together. Letters of sums within get names of their own."""
-
-    def __init__(self, sizes: Mapping[str, int]) -> None:
-        self.free = frozenset(sizes)
-        self.sizes = dict(sizes)
-        self.factors: list[_Factor] = []
-        self.masks: list[_Factor] = []
-        self.same: dict[str, str] = {}
-
-    def bind(self, sizes: Mapping[str, int]) -> dict[str, str]:
-        """Take letters in; what each is called here."""
-        names: dict[str, str] = {}
-        for i, n in sizes.items():
-            names[i] = i if i not in self.sizes else fresh(i, frozenset(self.sizes))
-            self.sizes[names[i]] = n
-        return names
-
-    def merge(self, e: Bracket, names: Mapping[str, str]) -> bool:
-        """``Σ_i [i = j] x_i`` is ``x_j``: no work at all."""
-        if e.relation != "=" or not (isinstance(e.left, Index) and isinstance(e.right, Index)):
-            return False
-        a, b = (self.called(names[i.name]) for i in (e.left, e.right))
-        if a in self.free:
-            a, b = b, a
-        if a not in self.free and a != b:
-            self.same[a] = b
-        return a == b or a not in self.free
-
-    def called(self, letter: str) -> str:
-        """The letter that stands for this one, once brackets have made them equal."""
-        while letter in self.same:
-            letter = self.same[letter]
-        return letter
-
-    def size(self, letters: Iterable[str]) -> int:
-        """The number of values of these letters together."""
-        return math.prod(self.sizes[i] for i in set(letters))
-
-
-class _Planner:
-    """One pass over the equations that the outputs need."""
-
-    def __init__(self, sizes: Extents, outputs: Sequence[str], itemsize: int, limit: int, ascii: bool) -> None:
-        self.sizes = sizes
-        self.system = sizes.system
-        self.outputs = outputs
-        self.itemsize = itemsize
-        self.limit = limit
-        self.ascii = ascii
-        self.number = {eq: n for n, eq in enumerate(self.system.equations)}
-        self.bytes: list[int] = []  # of every buffer
-        self.of: dict[str, int] = {}  # the buffer of every tensor
-        self.drafts: list[_Draft] = []
-
-    def plan(self) -> Plan:
-        """All steps, with the memory that is held during each."""
-        wanted = self.system.only(self.outputs)
-        for name in self.system.inputs:
-            self.of[name] = self._buffer(math.prod(self.sizes.shapes[name]))
-        given = len(self.bytes)
-        for eq in wanted.ordered:
-            self._equation(eq)
-        keep = {self.of[name] for name in self.outputs}
-        last = {b: n for n, d in enumerate(self.drafts) for b in (*d.reads, d.buffer)}
-        held = sum(self.bytes[self.of[name]] for name in wanted.inputs)
-        steps: list[Step] = []
-        for n, d in enumerate(self.drafts):
-            size = self.bytes[d.buffer]
-            held += size
-            moved = size + sum(self.bytes[b] for b in d.reads)
-            steps.append(Step(d.equation, d.makes, d.by, d.spec, d.flops, moved, d.shape, size, held))
-            done = {b for b in (*d.reads, d.buffer) if b >= given and b not in keep and last[b] == n}
-            held -= sum(self.bytes[b] for b in done)
-        shapes = {name: self.sizes.shapes[name] for name in wanted.names}
-        return Plan(tuple(steps), self._letters(wanted), shapes, self.itemsize)
-
-    def _letters(self, system: System) -> dict[str, int | tuple[int, ...]]:
-        """Every letter's size; several where different equations use it for different ranges."""
-        found: dict[str, dict[int, None]] = {}
-        for eq in system.ordered:
-            here = dict(self.sizes.letters(eq))
-            for letter, n in [*here.items(), *(b for v in self.sizes.visits(eq) for b in v.bound.items())]:
-                found.setdefault(letter, {})[n] = None
-        return {i: next(iter(ns)) if len(ns) == 1 else tuple(ns) for i, ns in found.items()}
-
-    def _buffer(self, entries: int) -> int:
-        self.bytes.append(entries * self.itemsize)
-        return len(self.bytes) - 1
-
-    # ----------------------------------------------------------------- one equation
-    def _equation(self, eq: Equation) -> None:
-        self.eq = eq
-        self.left = self.sizes.letters(eq)
-        self.visits = {v.key: v for v in self.sizes.visits(eq)}
-        order = list(self.visits.values())
-        self.root = order[-1]
-        self.parents = Counter(k for v in order for k in v.children)
-        self.products: dict[Key, _Product] = {}
-        self.items: dict[Key, _Item] = {}
-        uses = Counter([self.root.key])
-        for v in reversed(order):  # parents first: a sum takes the factors of the sums within it
-            if uses[v.key] and isinstance(v.node, Sum):
-                product = self.products[v.key] = self._product(v)
-                uses.update(f.key for f in (*product.factors, *product.masks))
-            elif uses[v.key]:
-                uses.update(v.children)
-        for v in order:
-            if uses[v.key]:
-                item = self._item(v)
-                shared = uses[v.key] > 1 and item.flops and v.node.free
-                if item.buffer is None and v is not self.root and (shared or len(item.reads) > _MANY_READS):
-                    item = self._made(self.sizes.free(v.node), v.sizes, item, about=v.node)
-                self.items[v.key] = item
-        if eq.name not in self.of:
-            self._made(eq.letters, self.left, self.items[self.root.key], result=True)
-
-    def _made(
-        self,
-        letters: tuple[str, ...],
-        sizes: Mapping[str, int],
-        work: _Item,
-        *,
-        by: str | None = None,
-        spec: str = "",
-        result: bool = False,
-        about: Expr | None = None,
-    ) -> _Item:
-        """One more step: ``work`` done, and its result in memory over these letters."""
-        eq = self.eq
-        shape = tuple(sizes[i] for i in letters)
-        entry = tensor(eq.name if result else f"#{len(self.drafts) + 1}", *letters)
-        buffer = self._buffer(math.prod(shape))
-        by = _cut(show(work.expr, ascii=self.ascii), 400) if by is None else by
-        if self.bytes[buffer] > self.limit:
-            what = show(entry) if result else f"the intermediate {_cut(by, 60)}"
+def _plan(sizes: Extents, names: Sequence[str], itemsize: int, limit: int, ascii: bool) -> Plan:
+    """The program that is compiled, done over shapes."""
+    whole = sizes.system
+    needed = whole.only(names)
+    program = stabilise(needed)
+    shapes = {name: sizes.shapes[name] for name in needed.inputs}
+    ops = Count(itemsize)
+    arrays = {name: ops.given(name, shape) for name, shape in shapes.items()}
+    results = lower(program, arrays, names, ops, extents(program, {n: shapes[n] for n in program.inputs}))
+    place = {eq.name: n for n, eq in enumerate(whole.equations)}
+    found: list[Step] = []
+    for made in steps(results, arrays.values()):
+        by = _cut(_written(made.by, ascii), 400)
+        size = made.array.bytes if made.array is not None else 0
+        if size > limit:
+            what = show(made.makes) if made.result else f"the intermediate {_cut(by, 60)}"
+            letters = made.makes.letters or ()
             raise PlanTooLarge(
-                f"{what} would need {memory(self.bytes[buffer])}: "
-                + " × ".join(f"{i} = {n}" for i, n in zip(letters, shape, strict=True)),
-                known=f"the limit for one array is {memory(self.limit)}, at {self.itemsize} bytes a number",
+                f"{what} would need {memory(size)}: "
+                + " × ".join(f"{i} = {n}" for i, n in zip(letters, made.shape, strict=True)),
+                known=f"the limit for one array is {memory(limit)}, at {itemsize} bytes a number",
                 fix="sum an index, take smaller sizes, or raise memory_limit",
-                about=(self.number[eq], eq.target if result else about),
+                about=(place[made.equation], whole[made.equation].target if made.result else made.about),
             )
-        if result:
-            self.of[eq.name] = buffer
-        makes = show(entry, ascii=self.ascii)
-        self.drafts.append(_Draft(eq.name, makes, by, spec, work.flops, work.reads, shape, buffer))
-        return _Item(entry, buffer, 0, frozenset((buffer,)))
+        moved = size + sum(a.bytes for a in made.reads)
+        spec = _spec(*made.spec) if made.spec is not None else ""
+        makes = show(made.makes, ascii=ascii)
+        found.append(Step(made.equation, makes, by, spec, made.flops, moved, made.shape, size, made.held))
+    return Plan(tuple(found), _letters(sizes, needed), {name: sizes.shapes[name] for name in needed.names}, itemsize)
 
-    # ----------------------------------------------------------------- one node
-    def _item(self, v: Visit) -> _Item:
-        e, size = v.node, math.prod(v.shape)
-        match e:
-            case Number() | Dim() | Index():
-                return _Item(e, None, 0, frozenset())
-            case Tensor() if all(isinstance(s, (Index, Number)) for s in e.subscripts):
-                buffer = self.of[e.name]
-                return _Item(e, buffer, 0, frozenset((buffer,)))
-            case Sum():
-                return self._contraction(v, self.products[v.key])
-            case Reduce():
-                return self._reduction(e, v)
-            case _:
-                parts = [self.items[k] for k in v.children]
-                reads = frozenset(b for p in parts for b in p.reads)
-                if isinstance(e, Tensor):
-                    reads |= {self.of[e.name]}
-                work = len(parts) - 1 if isinstance(e, (Add, Mul)) else 1
-                expr = remake(e, tuple(p.expr for p in parts))
-                return _Item(expr, None, size * work + sum(p.flops for p in parts), reads)
 
-    def _reduction(self, e: Reduce, v: Visit) -> _Item:
-        body = self.items[v.children[0]]
-        inside = {**v.sizes, **v.bound}
-        size = math.prod(inside[i] for i in e.body.free | frozenset(e.indices))
-        flops = 2 * size * max(v.bound.values()) if is_matrix(e.op) else REDUCTIONS[e.op].passes * size
-        work = _Item(remake(e, (body.expr, *e.at)), None, body.flops + flops, body.reads)
-        return self._finished(v, work)
+def _written(e: Expr, ascii: bool) -> str:
+    """The expression, a sum in front with its letters: the table says what is summed even where readers know."""
+    match e:
+        case Mul(factors=(Number() as c, Sum() as inner)):
+            front = "-" if c.value == -1 else f"{show(c, ascii=ascii)} "
+            return front + _written(inner, ascii)
+        case Sum():
+            letters = "".join(e.indices) if all(len(i) == 1 for i in e.indices) else f"{{{','.join(e.indices)}}}"
+            body = show(e.body, ascii=ascii)
+            return f"{'sum' if ascii else 'Σ'}_{letters} " + (f"({body})" if isinstance(e.body, Add) else body)
+        case _:
+            return show(e, ascii=ascii)
 
-    def _finished(self, v: Visit, work: _Item, by: str | None = None, spec: str = "") -> _Item:
-        """A step that makes the node, or the left side where the node is all of the right."""
-        if v is self.root:
-            return self._made(self.eq.letters, self.left, work, by=by, spec=spec, result=True)
-        return self._made(self.sizes.free(v.node), v.sizes, work, by=by, spec=spec, about=v.node)
 
-    # ----------------------------------------------------------------- contractions
-    def _product(self, v: Visit) -> _Product:
-        """The factors of a sum, and of sums within it that nothing else uses."""
-        p = _Product(v.sizes)
-        todo: list[tuple[Key, Mapping[str, str]]] = [(v.key, {i: i for i in v.sizes})]
-        while todo:
-            key, names = todo.pop()
-            e, here = key[0], self.visits[key]
-            if isinstance(e, Mul):
-                todo.extend((k, names) for k in reversed(here.children))
-            elif isinstance(e, Sum) and (key == v.key or self.parents[key] < 2):
-                todo.append((here.children[0], {**names, **p.bind(here.bound)}))
-            elif isinstance(e, Bracket):
-                if not p.merge(e, names):
-                    p.masks.append(_Factor(key, names, self.sizes.free(e)))
-            elif not isinstance(e, (Number, Dim)):
-                letters = e.letters if isinstance(e, Tensor) else None
-                p.factors.append(_Factor(key, names, self.sizes.free(e) if letters is None else letters))
-        return p
-
-    def _array(self, p: _Product, f: _Factor) -> _Array:
-        """A factor under the product's own letters."""
-        names = {i: p.called(f.names[i]) for i in f.key[0].free}
-        item = self.items[f.key]
-        letters = item.expr.letters if isinstance(item.expr, Tensor) else None
-        axes = tuple(names[i] for i in letters or f.letters)
-        return _Array(axes, item._replace(expr=rename(item.expr, names)), f.key[0])
-
-    def _contraction(self, v: Visit, p: _Product) -> _Item:
-        """A sum over a product, two operands at a time."""
-        e, output = v.node, frozenset(v.sizes)
-        scalars = [self.items[f.key] for f in p.factors if not f.letters]
-        last = _Item(e, None, sum(s.flops for s in scalars), frozenset(b for s in scalars for b in s.reads))
-        arrays = [self._array(p, f) for f in p.factors if f.letters]
-        for f in p.masks:  # on the smallest operand that has all its letters, or by itself
-            mask = self._array(p, f)
-            hosts = [k for k, a in enumerate(arrays) if set(mask.letters) <= set(a.letters)]
-            if hosts:
-                k = min(hosts, key=lambda k: p.size(arrays[k].letters))
-                letters, item, node = arrays[k]
-                flops = mask.item.flops + item.flops + p.size(letters)
-                both = _Item(mul(mask.item.expr, item.expr), None, flops, mask.item.reads | item.reads)
-                arrays[k] = _Array(letters, both, node)
-            else:
-                arrays.append(mask)
-        if not arrays:
-            return last
-        if len(arrays) > 1:
-            arrays = [self._alone(p, k, arrays, e) for k in range(len(arrays))]
-        path = contraction_path([a.letters for a in arrays], output, p.sizes)
-        for first, second in path:
-            pair = arrays[first], arrays[second]
-            arrays = [a for k, a in enumerate(arrays) if k not in (first, second)]
-            keep = output.union(*(a.letters for a in arrays))
-            merged = self._summed(p, [self._held(p, a) for a in pair], keep, e, last if not arrays else None, v)
-            arrays.append(merged)
-        if not path:
-            return self._summed(p, arrays, output, e, last, v).item
-        return arrays[0].item
-
-    def _held(self, p: _Product, a: _Array) -> _Array:
-        """An operand that is in memory."""
-        if a.item.buffer is not None:
-            return a
-        letters = tuple(dict.fromkeys(a.letters))
-        return _Array(letters, self._made(letters, p.sizes, a.item, about=a.node), a.node)
-
-    def _alone(self, p: _Product, k: int, arrays: Sequence[_Array], about: Expr) -> _Array:
-        """An operand summed over the letters that nothing else has."""
-        a = arrays[k]
-        others = p.free.union(*(b.letters for n, b in enumerate(arrays) if n != k))
-        return self._summed(p, [a], others, about) if set(a.letters) - others else a
-
-    def _summed(
-        self, p: _Product, arrays: Sequence[_Array], keep: frozenset[str], about: Expr,
-        last: _Item | None = None, v: Visit | None = None,
-    ) -> _Array:  # fmt: skip
-        """One or two operands multiplied, and summed over the letters that are not kept: one step."""
-        every = tuple(dict.fromkeys(i for a in arrays for i in a.letters))
-        letters = tuple(i for i in every if i in keep)
-        inner = tuple(i for i in every if i not in keep)
-        product = mul(*(a.item.expr for a in arrays))
-        flops = sum(a.item.flops for a in arrays) + p.size(every) * (len(arrays) - (0 if inner else 1))
-        reads = frozenset(b for a in arrays for b in a.item.reads)
-        sign = _under("sum" if self.ascii else "Σ", inner) + " " if inner else ""
-        by = _cut(sign + show(product, ascii=self.ascii), 400)
-        if last is None or v is None:
-            spec = _spec([a.letters for a in arrays], letters)
-            work = _Item(product, None, flops, reads)
-            return _Array(letters, self._made(letters, p.sizes, work, by=by, spec=spec, about=about), about)
-        work = _Item(product, None, flops + last.flops, reads | last.reads)
-        final = self.eq.letters if v is self.root else self.sizes.free(v.node)
-        spec = _spec([a.letters for a in arrays], tuple(i for i in final if i in letters))
-        return _Array(final, self._finished(v, work, by, spec), about)
+def _letters(sizes: Extents, system: System) -> dict[str, int | tuple[int, ...]]:
+    """Every letter's size; several where different equations use it for different ranges."""
+    found: dict[str, dict[int, None]] = {}
+    for eq in system.ordered:
+        here = dict(sizes.letters(eq))
+        for letter, n in [*here.items(), *(b for v in sizes.visits(eq) for b in v.bound.items())]:
+            found.setdefault(letter, {})[n] = None
+    return {i: next(iter(ns)) if len(ns) == 1 else tuple(ns) for i, ns in found.items()}
 
 
 # --------------------------------------------------------------------------- text
-def _under(word: str, letters: Sequence[str]) -> str:
-    """``Σ_ij``, and ``Σ_{in,out}`` for long names."""
-    return f"{word}_{''.join(letters)}" if all(len(i) == 1 for i in letters) else f"{word}_{{{','.join(letters)}}}"
-
-
 def _spec(operands: Sequence[Sequence[str]], output: Sequence[str]) -> str:
     """``ij,jk->ik``."""
     gap = "" if all(len(i) == 1 for o in operands for i in o) else " "

@@ -15,7 +15,7 @@ from typing import Any
 
 from tensorprop.core.expr import Bracket, Expr, Index
 from tensorprop.run.path import contraction_path
-from tensorprop.run.values import Sizes, Value, Values, pattern
+from tensorprop.run.values import Sizes, Value, Values
 
 __all__ = ["Factor", "Product", "contracted"]
 
@@ -182,7 +182,7 @@ def _path(on: Values, p: Product, operands: Sequence[Value]) -> list[tuple[int, 
         left, right = (operands[k] for k in pair)
         rest = [v.axes for k, v in enumerate(operands) if k not in pair]
         keep = p.free.union(*rest)
-        if pattern(left, right, keep)[0] in on.products:
+        if on.pattern(left, right, keep)[0] in on.products:
             rest.append(tuple(i for i in dict.fromkeys((*left.axes, *right.axes)) if i in keep))
             after = contraction_path(rest, p.free, p.sizes)
             if p.work(rest, after) < cost:

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Array", "Operations", "Sizes", "Value", "Values", "pattern", "python"]
+from tensorprop.core.expr import Expr
+
+__all__ = ["Array", "Operations", "Sizes", "Value", "Values", "python"]
 
 Array = Any
 Sizes = Mapping[str, int]
@@ -22,7 +24,8 @@ class Operations(Protocol):
     """What a program is made of. Operands of the elementwise ones have the same rank, or are Python's numbers.
 
     Arrays tell their ``shape``. Axes are counted from 0. ``where`` is zero where the mask is false. ``named`` says
-    which letters an array's axes bear from here on; it is for who keeps a record of what is done, and does nothing.
+    which letters the axes bear from here on, and which node or tensor (by its name) the array is the value of: nothing
+    is done, and who keeps no record gives the array back. Arrays of one ``identity`` are one array.
     """
 
     def multiply(self, a: Array, b: Array) -> Array: ...
@@ -46,7 +49,8 @@ class Operations(Protocol):
     def sum(self, a: Array, axes: _Axes) -> Array: ...
     def reduce(self, op: str, a: Array, axes: _Axes) -> Array: ...
     def dot(self, a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array: ...
-    def named(self, a: Array, letters: tuple[str, ...]) -> Array: ...
+    def named(self, a: Array, letters: tuple[str, ...], what: Expr | str | None = None) -> Array: ...
+    def identity(self, a: Array) -> int: ...
 
 
 class Value(NamedTuple):
@@ -65,22 +69,12 @@ class Value(NamedTuple):
 Pattern = tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
-class Made(NamedTuple):
+class Twin(NamedTuple):
     """A product of two arrays (which are kept, so that nothing else takes their identity), its axes by number."""
 
     array: Array
     axes: tuple[int, ...]
     of: tuple[Array, Array]
-
-
-def pattern(left: Value, right: Value, keep: frozenset[str]) -> tuple[Pattern, list[str]]:
-    """What a product of two arrays is, whatever its indices are called; and these in the order of their numbers."""
-    if id(left.array) > id(right.array):
-        left, right = right, left
-    number = {i: k for k, i in enumerate(dict.fromkeys((*left.axes, *right.axes)))}
-    first, second = (tuple(number[i] for i in v.axes) for v in (left, right))
-    kept = tuple(k for i, k in number.items() if i in keep)
-    return (id(left.array), id(right.array), first, second, kept), list(number)
 
 
 class Values:
@@ -89,7 +83,7 @@ class Values:
     def __init__(self, ops: Operations) -> None:
         self.ops = ops
         self.place: dict[str, int] = {}
-        self.products: dict[Pattern, Made] = {}
+        self.products: dict[Pattern, Twin] = {}
 
     def diagonal(self, array: Array, axes: Sequence[str]) -> Value:
         """Axes with the same letter become one."""
@@ -103,14 +97,24 @@ class Values:
             left.append(letter)
         return Value(array, tuple(left))
 
+    def pattern(self, left: Value, right: Value, keep: frozenset[str]) -> tuple[Pattern, list[str]]:
+        """What a product of two arrays is, whatever its indices are called; and these in the order of their numbers."""
+        first, second = (self.ops.identity(v.array) for v in (left, right))
+        if first > second:
+            first, second, left, right = second, first, right, left
+        number = {i: k for k, i in enumerate(dict.fromkeys((*left.axes, *right.axes)))}
+        one, other = (tuple(number[i] for i in v.axes) for v in (left, right))
+        kept = tuple(k for i, k in number.items() if i in keep)
+        return (first, second, one, other, kept), list(number)
+
     def pair(self, left: Value, right: Value, keep: frozenset[str]) -> Value:
         """A product of two arrays, made once however its indices are called."""
-        key, letters = pattern(left, right, keep)
+        key, letters = self.pattern(left, right, keep)
         known = self.products.get(key)
         if known is None:
             made = self.product_of_two(left, right, keep)
             axes = tuple(map(letters.index, made.axes))
-            known = self.products[key] = Made(made.array, axes, (left.array, right.array))
+            known = self.products[key] = Twin(made.array, axes, (left.array, right.array))
         return Value(known.array, tuple(letters[k] for k in known.axes))
 
     def product_of_two(self, left: Value, right: Value, keep: frozenset[str]) -> Value:
@@ -125,12 +129,13 @@ class Values:
         if all(own) and self.swapped(left, right, own):
             left, right, own = right, left, own[::-1]
         array = self.ops.dot(
-            left.array,
-            right.array,
+            self.ops.named(left.array, left.axes),
+            self.ops.named(right.array, right.axes),
             (tuple(map(left.axes.index, summed)), tuple(map(right.axes.index, summed))),
             (tuple(map(left.axes.index, batch)), tuple(map(right.axes.index, batch))),
         )
-        return Value(array, (*batch, *own[0], *own[1]))
+        axes = (*batch, *own[0], *own[1])
+        return Value(self.ops.named(array, axes), axes)
 
     def swapped(self, left: Value, right: Value, own: tuple[list[str], list[str]]) -> bool:
         """Whether the right operand's indices are the rows: as the left side has them, else the larger ones."""
@@ -164,9 +169,9 @@ class Values:
 
     def align(self, v: Value, frame: tuple[str, ...]) -> Array:
         """The array with its axes in the frame's order, and axes of size 1 where it has none."""
-        if v.number or not v.axes:
-            return self.plain(v)
-        array = v.array
+        if not v.axes:
+            return self.plain(v) if v.number else v.array
+        array = self.ops.named(v.array, v.axes)
         present = [i for i in frame if i in v.axes]
         order = tuple(map(v.axes.index, present))
         if order != tuple(range(len(order))):
@@ -213,8 +218,9 @@ class Values:
     def summed(self, v: Value, letters: Sequence[str]) -> Value:
         if not letters:
             return v
-        array = self.ops.sum(v.array, tuple(map(v.axes.index, letters)))
-        return Value(array, tuple(i for i in v.axes if i not in letters))
+        array = self.ops.sum(self.ops.named(v.array, v.axes), tuple(map(v.axes.index, letters)))
+        axes = tuple(i for i in v.axes if i not in letters)
+        return Value(self.ops.named(array, axes), axes)
 
     def grouped(self, values: Sequence[Value]) -> list[Value]:
         """Arrays over the same indices multiplied (brackets: joined by "and"), in the order of their first."""

@@ -1,0 +1,205 @@
+"""The array operations over shapes alone: what a program would do, written down and counted instead of done.
+
+In: shapes in place of arrays. Out: the same shapes, each with the operation that it comes from (`Shaped`), so that the
+whole program can be read back from its results. Nothing is computed, and no index letter is known but those that
+:meth:`Count.named` is told, for whoever shows the record to people. What the record means for memory and for the
+table is said in ``run.plan``.
+
+Flops. A contraction takes 2 for every value of all its indices; arithmetic, comparison and selection 1 for every entry
+of the result; a function what `FLOPS` says, which is what its program in ``run.jax_functions`` does; moving entries
+about takes none.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from tensorprop.core.expr import Expr
+from tensorprop.core.functions import REDUCTIONS, keeps
+from tensorprop.run.functions import NUMPY
+
+__all__ = ["FLOPS", "VIEWS", "WRITES", "Count", "Shaped"]
+
+_Axes = tuple[int, ...]
+
+BOOL, WHOLE = 1, 4  # bytes of a truth value and of an index
+
+# Operations for every entry where a function takes more than one.
+FLOPS = {
+    "log2": 2, "log10": 2, "where": 2, "logsigmoid": 8, "softplus": 6, "softsign": 3, "leaky_relu": 3, "elu": 4,
+    "selu": 6, "silu": 2, "mish": 8, "gelu": 5, "gelu_tanh": 7,
+}  # fmt: skip
+
+# What a reduction does besides its passes: for every entry that is left, and once.
+LEFT_FLOPS = {"mean": (1, 0), "var": (3, 2), "logsumexp": (6, 0), "softmax": (1, 0), "logsoftmax": (2, 0)}
+
+# Operations that move nothing by themselves: other readings of the same memory.
+VIEWS = frozenset({"named", "transpose", "expand", "broadcast"})
+
+# Operations that write an array, whatever they read; all others are done as they are read.
+WRITES = frozenset({"sum", "reduce", "dot"})
+
+
+class Shaped:
+    """A shape, and the operation that makes an array of it: its kind, operands, flops, and what else tells it apart.
+
+    ``letters`` are those of the axes, where somebody said so; ``itemsize`` is the bytes of an entry, ``serial`` counts
+    operations in their order.
+    """
+
+    __slots__ = ("flops", "itemsize", "kind", "letters", "note", "operands", "serial", "shape")
+    _serial = count()
+
+    def __init__(
+        self,
+        kind: str,
+        operands: tuple[Any, ...],
+        shape: _Axes,
+        itemsize: int,
+        flops: int = 0,
+        note: Any = None,
+        letters: tuple[str, ...] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.operands = operands
+        self.shape = shape
+        self.itemsize = itemsize
+        self.flops = flops
+        self.note = note
+        self.letters = letters
+        self.serial = next(self._serial)
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """What the array takes in memory."""
+        return self.size * self.itemsize
+
+    @property
+    def sources(self) -> tuple[Shaped, ...]:
+        """The operands that are arrays."""
+        return tuple(a for a in self.operands if isinstance(a, Shaped))
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.shape}>"
+
+
+class Count:
+    """See :class:`tensorprop.run.values.Operations`. ``itemsize`` is the bytes of a number."""
+
+    def __init__(self, itemsize: int = 4) -> None:
+        self.itemsize = itemsize
+
+    def given(self, name: str, shape: _Axes, itemsize: int | None = None) -> Shaped:
+        """An input of the program."""
+        return Shaped("given", (), shape, self.itemsize if itemsize is None else itemsize, note=name)
+
+    def _entrywise(self, kind: str, *operands: Any, note: Any = None, each: int = 1, itemsize: int = 0) -> Shaped:
+        shape = np.broadcast_shapes(*(a.shape for a in operands if isinstance(a, Shaped)))
+        return Shaped(kind, operands, shape, itemsize or self.itemsize, each * math.prod(shape), note)
+
+    # ----------------------------------------------------------------- entry by entry
+    def multiply(self, a: Any, b: Any) -> Shaped:
+        return self._entrywise("multiply", a, b)
+
+    def divide(self, a: Any, b: Any) -> Shaped:
+        return self._entrywise("divide", a, b)
+
+    def add(self, a: Any, b: Any) -> Shaped:
+        return self._entrywise("add", a, b)
+
+    def subtract(self, a: Any, b: Any) -> Shaped:
+        return self._entrywise("subtract", a, b)
+
+    def negative(self, a: Any) -> Shaped:
+        return self._entrywise("negative", a)
+
+    def power(self, a: Any, exponent: Fraction) -> Shaped:
+        """Negative whole powers are a power and a division."""
+        each = 2 if exponent.denominator == 1 and exponent < -1 else 1
+        return self._entrywise("power", a, note=exponent, each=each)
+
+    def call(self, function: str, *args: Any) -> Shaped:
+        return self._entrywise("call", *args, note=function, each=FLOPS.get(function, 1))
+
+    def constant(self, function: str, *args: float) -> float:
+        with np.errstate(all="ignore"):
+            return float(NUMPY[function](*map(float, args)))
+
+    def compare(self, relation: str, a: Any, b: Any) -> Shaped:
+        return self._entrywise("compare", a, b, note=relation, itemsize=BOOL)
+
+    def both(self, a: Any, b: Any) -> Shaped:
+        return self._entrywise("both", a, b, itemsize=BOOL)
+
+    def where(self, mask: Any, a: Any) -> Shaped:
+        return self._entrywise("where", mask, a)
+
+    # ----------------------------------------------------------------- made of nothing, or moved about
+    def full(self, shape: _Axes, a: float) -> Shaped:
+        return Shaped("full", (), shape, self.itemsize, note=a)
+
+    def iota(self, size: int) -> Shaped:
+        return Shaped("iota", (), (size,), WHOLE)
+
+    def transpose(self, a: Shaped, order: _Axes) -> Shaped:
+        return Shaped("transpose", (a,), tuple(a.shape[k] for k in order), a.itemsize, note=order)
+
+    def expand(self, a: Shaped, axes: _Axes) -> Shaped:
+        shape = list(a.shape)
+        for k in sorted(axes):
+            shape.insert(k, 1)
+        return Shaped("expand", (a,), tuple(shape), a.itemsize, note=axes)
+
+    def broadcast(self, a: Shaped, shape: _Axes) -> Shaped:
+        return Shaped("broadcast", (a,), shape, a.itemsize)
+
+    def diagonal(self, a: Shaped, first: int, second: int) -> Shaped:
+        left = [n for k, n in enumerate(a.shape) if k not in (first, second)]
+        return Shaped("diagonal", (a,), (*left, a.shape[first]), a.itemsize, note=(first, second))
+
+    def take(self, a: Shaped, entry: int, axis: int) -> Shaped:
+        return Shaped("take", (a,), (*a.shape[:axis], *a.shape[axis + 1 :]), a.itemsize, note=(entry, axis))
+
+    def named(self, a: Any, letters: tuple[str, ...], what: Expr | str | None = None) -> Any:
+        if not isinstance(a, Shaped):
+            return a
+        if what is None and a.letters == letters:
+            return a
+        return Shaped("named", (a,), a.shape, a.itemsize, note=what, letters=letters)
+
+    def identity(self, a: Any) -> int:
+        """Names apart: what is called twice is one array."""
+        while isinstance(a, Shaped) and a.kind == "named":
+            a = a.operands[0]
+        return id(a)
+
+    # ----------------------------------------------------------------- along axes
+    def sum(self, a: Shaped, axes: _Axes) -> Shaped:
+        left = tuple(n for k, n in enumerate(a.shape) if k not in axes)
+        return Shaped("sum", (a,), left, self.itemsize, a.size, note=axes)
+
+    def reduce(self, op: str, a: Shaped, axes: _Axes) -> Shaped:
+        left = tuple(n for k, n in enumerate(a.shape) if k not in axes)
+        after, once = LEFT_FLOPS.get(op, (0, 0))
+        shape = a.shape if keeps(op) else left
+        flops = REDUCTIONS[op].passes * a.size + after * math.prod(left) + once
+        return Shaped("reduce", (a,), shape, self.itemsize, flops, note=(op, axes))
+
+    def dot(self, a: Shaped, b: Shaped, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Shaped:
+        own = [
+            [n for k, n in enumerate(x.shape) if k not in summed[side] and k not in batch[side]]
+            for side, x in enumerate((a, b))
+        ]
+        shape = (*(a.shape[k] for k in batch[0]), *own[0], *own[1])
+        flops = 2 * math.prod(shape) * math.prod(a.shape[k] for k in summed[0])
+        return Shaped("dot", (a, b), shape, self.itemsize, flops, note=(summed, batch))

@@ -1,0 +1,237 @@
+"""A recorded operation as an expression that people read: its operands' entries under the subscripts of its own.
+
+In: operations over shapes (`run.count`), of which some begin a row of the table. Out: for every row what it makes, by
+which expression, and over which letters. Costs are not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from tensorprop.core import build
+from tensorprop.core.expr import Expr, Index, Number, Tensor
+from tensorprop.core.functions import keeps
+from tensorprop.run.count import Shaped
+
+__all__ = ["Spec", "Words"]
+
+_ROOM = 150  # nodes of one expression; what is longer is cut in any table
+_REST = build.tensor("…")
+
+Subscripts = tuple[Expr, ...]
+Spec = tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]
+"""Letters of the operands, and of the result."""
+
+_ENTRYWISE: dict[str, Callable[..., Expr]] = {
+    "multiply": build.mul,
+    "divide": build.divide,
+    "add": build.add,
+    "subtract": build.subtract,
+    "negative": build.negate,
+    "both": build.mul,
+    "where": build.mul,
+}
+
+
+class Words:
+    """``tensors``: operations that make a tensor of the System, and the reading that has its name and letters."""
+
+    def __init__(self, ops: Sequence[Shaped], tensors: Mapping[Shaped, Shaped], rows: Sequence[Shaped]) -> None:
+        self.tensors = tensors
+        self.called = {a: str(tensors[a].note) if a in tensors else f"#{n}" for n, a in enumerate(rows, 1)}
+        self.letters: dict[Shaped, tuple[str | None, ...]] = {}
+        self.room = 0
+        for a in ops:
+            if a.kind == "named" and a.letters is not None:
+                self.letters.setdefault(a.operands[0], a.letters)
+        for a in ops:
+            if a not in self.letters:
+                self.letters[a] = a.letters or _axes(a, self.letters)
+
+    def row(self, a: Shaped) -> tuple[Tensor, Expr, Spec | None]:
+        """What a row makes, by what, and the letters of a contraction."""
+        self.room = _ROOM
+        at = self.fresh(a, (), range(len(a.shape)))
+        spec: list[tuple[tuple[str, ...], ...]] = []
+        by = self.expr(a, at, spec, top=True)
+        makes = self.entry(a, at)
+        return makes, by, (spec[0], makes.letters or ()) if spec else None
+
+    def fresh(self, a: Shaped, avoid: Iterable[Expr], axes: Iterable[int]) -> Subscripts:
+        """Letters for axes of ``a``: as it has them, none twice, none with a prime, none that is used around it."""
+        taken: set[str] = set().union(*(e.free for e in avoid))
+        out: list[Expr] = []
+        for k in axes:
+            letter = (self.letters[a][k] or "i").rstrip("′")
+            letter = build.fresh(letter, taken) if letter in taken else letter
+            taken.add(letter)
+            out.append(Index(letter))
+        return tuple(out)
+
+    def entry(self, a: Shaped, at: Subscripts) -> Tensor:
+        """An entry of what a row makes, its subscripts in the order of the tensor that it is."""
+        b = self.tensors.get(a, a)
+        chain: list[Shaped] = []
+        while b is not a:
+            chain.append(b)
+            b = b.operands[0]
+        for b in reversed(chain):
+            at = tuple(at[k] for k in b.note) if b.kind == "transpose" else at
+        return build.tensor(self.called[a], *at)
+
+    def expr(self, a: Any, at: Subscripts, spec: list[tuple[tuple[str, ...], ...]], top: bool = False) -> Expr:
+        """The entry of ``a`` at these subscripts."""
+        if not isinstance(a, Shaped):
+            return _number(a)
+        if a in self.called and not top:
+            return self.entry(a, at)
+        self.room -= 1
+        if self.room < 0:
+            return _REST
+        match a.kind:
+            case "given":
+                return build.tensor(a.note, *at)
+            case "full":
+                return _number(a.note)
+            case "iota":
+                return at[0]
+            case "sum":
+                return self.sum(a, at, spec)
+            case "reduce":
+                return self.reduction(a, at, spec)
+            case "dot":
+                return self.contraction(a, at, spec)
+            case "named" | "transpose" | "expand" | "broadcast" | "diagonal" | "take":
+                return self.expr(a.operands[0], _within(a, at), spec)
+            case _:
+                return _entrywise(a, [self.expr(b, at if getattr(b, "shape", ()) else (), spec) for b in a.operands])
+
+    def sum(self, a: Shaped, at: Subscripts, spec: list[tuple[tuple[str, ...], ...]]) -> Expr:
+        """``Σ_j`` of the operand, or of the two that it is the product of."""
+        b, axes = a.operands[0], a.note
+        bound = self.fresh(b, at, axes)
+        inner = _put(at, axes, bound)
+        body = self.expr(b, inner, [])
+        while b.kind == "named":
+            b = b.operands[0]
+        pair = [self.expr(c, inner, []) for c in b.sources] if b.kind == "multiply" and b not in self.called else []
+        whole = len(pair) == 2 and all(isinstance(e, Tensor) and e.letters is not None for e in pair)
+        one = body if isinstance(body, Tensor) and body.letters is not None else build.tensor("", *inner)
+        spec.append(tuple(map(_letters, pair)) if whole else (_letters(one),))
+        return build.sum_over((i.name for i in bound if isinstance(i, Index)), body)
+
+    def reduction(self, a: Shaped, at: Subscripts, spec: list[tuple[tuple[str, ...], ...]]) -> Expr:
+        op, axes = a.note
+        b = a.operands[0]
+        if keeps(op):
+            bound = self.fresh(b, [i for k, i in enumerate(at) if k not in axes], axes)
+            inner = tuple(bound[axes.index(k)] if k in axes else i for k, i in enumerate(at))
+            entry = tuple(at[k] for k in axes)
+        else:
+            bound = self.fresh(b, at, axes)
+            inner, entry = _put(at, axes, bound), ()
+        return build.reduce(op, (i.name for i in bound if isinstance(i, Index)), self.expr(b, inner, []), entry)
+
+    def contraction(self, a: Shaped, at: Subscripts, spec: list[tuple[tuple[str, ...], ...]]) -> Expr:
+        (left, right), (summed, batch) = a.sources, a.note
+        bound = self.fresh(left, at, summed[0])
+        rest = iter(at[len(batch[0]) :])
+        parts: list[Subscripts] = []
+        for side, b in enumerate((left, right)):
+            parts.append(
+                tuple(
+                    at[batch[side].index(k)]
+                    if k in batch[side]
+                    else bound[summed[side].index(k)]
+                    if k in summed[side]
+                    else next(rest)
+                    for k in range(len(b.shape))
+                )
+            )
+        spec.append(tuple(_letters(build.tensor("", *p)) for p in parts))
+        body = build.mul(*(self.expr(b, p, []) for b, p in zip((left, right), parts, strict=True)))
+        return build.sum_over((i.name for i in bound if isinstance(i, Index)), body)
+
+
+def _axes(a: Shaped, letters: Mapping[Shaped, tuple[str | None, ...]]) -> tuple[str | None, ...]:
+    """The letters of an operation's axes, as its operands have them; None where nothing says."""
+    of = [letters[b] for b in a.sources]
+    match a.kind:
+        case "transpose":
+            return tuple(of[0][k] for k in a.note)
+        case "expand":
+            left = iter(of[0])
+            return tuple(None if k in a.note else next(left) for k in range(len(a.shape)))
+        case "diagonal":
+            first, second = a.note
+            return (*(i for k, i in enumerate(of[0]) if k not in (first, second)), of[0][first])
+        case "take":
+            return tuple(i for k, i in enumerate(of[0]) if k != a.note[1])
+        case "sum":
+            return tuple(i for k, i in enumerate(of[0]) if k not in a.note)
+        case "reduce":
+            op, axes = a.note
+            return of[0] if keeps(op) else tuple(i for k, i in enumerate(of[0]) if k not in axes)
+        case "dot":
+            summed, batch = a.note
+            own = [
+                i for side in (0, 1) for k, i in enumerate(of[side]) if k not in batch[side] and k not in summed[side]
+            ]
+            return (*(of[0][k] for k in batch[0]), *own)
+        case _:
+            rank = len(a.shape)
+            full = [o for o in of if len(o) == rank]
+            return tuple(next((o[k] for o in full if o[k]), None) for k in range(rank))
+
+
+def _within(a: Shaped, at: Subscripts) -> Subscripts:
+    """The subscripts of the operand of which ``a`` is another reading, where its own are ``at``."""
+    inner = list(at)
+    match a.kind:
+        case "transpose":
+            inner = [at[a.note.index(k)] for k in range(len(at))]
+        case "expand":
+            inner = [i for k, i in enumerate(at) if k not in a.note]
+        case "diagonal":
+            last = inner.pop()
+            for k in sorted(a.note):
+                inner.insert(k, last)
+        case "take":
+            entry, axis = a.note
+            inner.insert(axis, Number(Fraction(entry)))
+        case _:
+            pass
+    return tuple(inner)
+
+
+def _entrywise(a: Shaped, parts: Sequence[Expr]) -> Expr:
+    match a.kind:
+        case "power":
+            return build.power(parts[0], Number(a.note))
+        case "call":
+            return build.call(a.note, *parts)
+        case "compare":
+            return build.bracket(a.note, *parts)
+        case _:
+            return _ENTRYWISE[a.kind](*parts)
+
+
+def _put(at: Subscripts, axes: Sequence[int], bound: Sequence[Expr]) -> Subscripts:
+    """The subscripts of an operand that is summed over ``axes``."""
+    left = iter(at)
+    return tuple(bound[axes.index(k)] if k in axes else next(left) for k in range(len(at) + len(axes)))
+
+
+def _letters(e: Expr) -> tuple[str, ...]:
+    return tuple(s.name for s in e.subscripts if isinstance(s, Index)) if isinstance(e, Tensor) else ()
+
+
+def _number(x: float | Fraction) -> Expr:
+    """A number of the program, to six digits where it is no fraction."""
+    if isinstance(x, float):
+        if x != x or x in (float("inf"), float("-inf")):
+            return build.tensor("nan" if x != x else "∞" if x > 0 else "-∞")
+        x = Fraction(f"{x:.6g}")
+    return Number(Fraction(x))
