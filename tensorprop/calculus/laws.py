@@ -12,14 +12,12 @@ from fractions import Fraction
 from itertools import islice
 from math import gcd, lcm
 
-from tensorprop.calculus.rewrite import Law, law
+from tensorprop.calculus.rewrite import law
 from tensorprop.core.build import MAX_EXPONENT, add, bracket, mul, number, power, reduce, rename, substitute, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.walk import freshen, postorder, tells, witness
 from tensorprop.errors import UnknownRange
-
-__all__ = ["SIMPLIFY"]
 
 _LONG = 200  # nodes; like terms are looked for in shorter ones
 
@@ -242,25 +240,6 @@ def _aligned(terms: tuple[Expr, ...]) -> tuple[tuple[str, ...], list[Expr]] | No
     return (letter,), bodies
 
 
-@law("-a_i + b_i + c_i == b_i - a_i + c_i", free="i", because="what is added is written before what is taken away")
-def add_first(e: Expr) -> Expr | None:
-    """Only the first place matters: the others keep their order."""
-    if not isinstance(e, Add) or split(e.terms[0])[0] > 0:
-        return None
-    k = next((k for k, t in enumerate(e.terms) if split(t)[0] > 0), None)
-    return add(e.terms[k], *e.terms[:k], *e.terms[k + 1 :]) if k is not None else None
-
-
-@law("-(a_i - b_i) == b_i - a_i", free="i", because="a difference is turned round")
-def turn_round(e: Expr) -> Expr | None:
-    match e:
-        case Mul((Number(c), Add(terms))) if c == -1 and any(split(t)[0] < 0 for t in terms):
-            turned = [scale(-a, r) for a, r in map(split, terms)]
-            return add(*sorted(turned, key=lambda t: split(t)[0] < 0))
-        case _:
-            return None
-
-
 @law("(2 a_i + 4 b_i) c_i == 2 (a_i + 2 b_i) c_i", free="i", because="a number of every term is taken out")
 def common_number(e: Expr) -> Expr | None:
     """Inside a product only: a sum that stands alone keeps its numbers."""
@@ -287,6 +266,25 @@ def _content(e: Add) -> Fraction:
 
 
 # --------------------------------------------------------------------------- products
+@law("-a_i + b_i + c_i == b_i - a_i + c_i", free="i", because="what is added is written before what is taken away")
+def add_first(e: Expr) -> Expr | None:
+    """Only the first place matters: the others keep their order."""
+    if not isinstance(e, Add) or split(e.terms[0])[0] > 0:
+        return None
+    k = next((k for k, t in enumerate(e.terms) if split(t)[0] > 0), None)
+    return add(e.terms[k], *e.terms[:k], *e.terms[k + 1 :]) if k is not None else None
+
+
+@law("-(a_i - b_i) == b_i - a_i", free="i", because="a difference is turned round")
+def turn_round(e: Expr) -> Expr | None:
+    match e:
+        case Mul((Number(c), Add(terms))) if c == -1 and any(split(t)[0] < 0 for t in terms):
+            turned = [scale(-a, r) for a, r in map(split, terms)]
+            return add(*sorted(turned, key=lambda t: split(t)[0] < 0))
+        case _:
+            return None
+
+
 @law("x_i^2 x_i^3 == x_i^5", free="i", because="powers of one base are put together")
 def merge_powers(e: Expr) -> Expr | None:
     """``x x`` stays as it was written; ``x / x`` is 1, where others tell how far its letters run."""
@@ -428,22 +426,3 @@ def exp_of_log(e: Expr) -> Expr | None:
             return reduce("softmax", indices, body, at)
         case _:
             return None
-
-
-SIMPLIFY: tuple[Law, ...] = (
-    one_point,
-    bracket_once,
-    meet_bracket,
-    collect,
-    common_factor,
-    common_number,
-    add_first,
-    turn_round,
-    merge_powers,
-    turn_over,
-    divide_out,
-    divide_last,
-    widen_sum,
-    narrow_sum,
-    exp_of_log,
-)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import overload
 
-from tensorprop.calculus.laws import SIMPLIFY
-from tensorprop.calculus.rewrite import rewrite
+from tensorprop.calculus import laws as _  # noqa: F401 - registers the laws
+from tensorprop.calculus.rewrite import LAWS, rewrite
 from tensorprop.calculus.source import as_system
 from tensorprop.core.equation import Equation, System, equation, primal_axes, system
 from tensorprop.core.expr import Expr
@@ -18,7 +18,7 @@ __all__ = ["simplify", "simplify_expr"]
 
 def simplify_expr(e: Expr) -> Expr:
     """An expression with brackets eliminated, like terms collected and common factors taken out."""
-    return rewrite(e, SIMPLIFY)
+    return rewrite(e, tuple(LAWS.values()))
 
 
 @overload

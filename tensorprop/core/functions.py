@@ -14,7 +14,7 @@ reduction's row stand for is told in ``calculus.reductions``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import cache
 from typing import Any, NoReturn
 
@@ -29,6 +29,7 @@ __all__ = [
     "Function",
     "Reduction",
     "add",
+    "complete",
     "is_known",
     "is_matrix",
     "keeps",
@@ -219,6 +220,18 @@ def _enter(row: Function | Reduction) -> None:
 
 def _refuse(what: str, fix: str) -> NoReturn:
     raise UsageError(what, fix=fix)
+
+
+def complete(values: Container[str], along: Container[str] | None = None) -> None:
+    """Hold values against the rows: of each there is one, or the row says what it means.
+
+    Errors: UsageError naming the row that has neither. Whoever holds values asks once, when it is imported.
+    """
+    lost = [f for f, row in FUNCTIONS.items() if not row.means and f not in values]
+    if along is not None:
+        lost += [op for op, row in REDUCTIONS.items() if not row.means and op not in along]
+    if lost:
+        _refuse(f"{lost[0]} is in the table, and nothing says its value", "say what it means in its row, or give one")
 
 
 def is_known(name: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorprop.core.functions import complete
 from tensorprop.errors import Unsupported
 from tensorprop.run.meanings import Composed, ComposedAlong
 
@@ -223,4 +224,9 @@ NUMPY_REDUCE: dict[str, Callable[[Array, Axes], Array]] = ComposedAlong(NUMPY, {
     "argmin":     _place(np.argmin, "argmin"),
     "softmax":    _softmax,
     "logsoftmax": _logsoftmax,
+    "inv":        lambda x, _: np.linalg.inv(x),
+    "det":        lambda x, _: np.linalg.det(x),
+    "logdet":     lambda x, _: np.linalg.slogdet(x)[1],
 })  # fmt: skip
+
+complete(NUMPY, NUMPY_REDUCE)

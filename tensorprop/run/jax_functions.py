@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from tensorprop.core.functions import complete
 from tensorprop.errors import Unsupported
 from tensorprop.run.meanings import Composed, ComposedAlong
 
@@ -148,4 +149,9 @@ JAX_REDUCE: dict[str, Callable[[Array, Axes], Array]] = ComposedAlong(JAX, {
     "argmin":     _place(jnp.argmin, "argmin"),
     "softmax":    lambda x, axes: jax.nn.softmax(x, axis=axes),
     "logsoftmax": lambda x, axes: jax.nn.log_softmax(x, axis=axes),
+    "inv":        lambda x, _: jnp.linalg.inv(x),
+    "det":        lambda x, _: jnp.linalg.det(x),
+    "logdet":     lambda x, _: jnp.linalg.slogdet(x)[1],
 })  # fmt: skip
+
+complete(JAX, JAX_REDUCE)

@@ -41,13 +41,6 @@ _RELATIONS = {
     "≥": np.greater_equal,
 }
 
-_REDUCE = {
-    **NUMPY_REDUCE,
-    "inv": lambda x, _: np.linalg.inv(x),
-    "det": lambda x, _: np.linalg.det(x),
-    "logdet": lambda x, _: np.linalg.slogdet(x)[1],
-}
-
 
 def evaluate(system: System, arrays: Mapping[str, object], dtype: Any = np.float64) -> dict[str, Array]:
     """The value of every tensor that the equations define.
@@ -198,7 +191,7 @@ class _Evaluation:
         """Reduce along the bound letters, which are put last; then pick the entry that ``at`` names."""
         outer = sorted(e.body.free - set(e.indices))
         body = self._real(self._body(e.body, parts[0], v, outer + list(e.indices)))
-        result = np.asarray(_REDUCE[e.op](body, _last(len(e.indices))))
+        result = np.asarray(NUMPY_REDUCE[e.op](body, _last(len(e.indices))))
         if not e.at:
             return self._over(result, outer, v)
         return _pick(result, outer, self._subscripts(v, parts[1:], e.at), v, e)

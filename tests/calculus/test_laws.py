@@ -7,7 +7,6 @@ import random
 import numpy as np
 import pytest
 
-import tensorprop.calculus.laws as rules
 from tensorprop.calculus.rewrite import LAWS, Law, rewrite
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.core.build import add
@@ -40,7 +39,7 @@ def values(exprs: list[Expr], letters: tuple[str, ...], seed: int) -> list[np.nd
 
 
 def test_there_are_laws() -> None:
-    assert len(LAWS) == len(rules.SIMPLIFY) >= 9
+    assert len(LAWS) >= 15
 
 
 @pytest.mark.parametrize("name", sorted(LAWS))
@@ -80,7 +79,7 @@ def test_the_order_of_the_laws_does_not_matter(text: str) -> None:
     first = simplify_expr(e)
     assert simplify_expr(first) is first
     for _ in range(8):
-        laws = list(rules.SIMPLIFY)
+        laws = list(LAWS.values())
         rng.shuffle(laws)
         other = rewrite(e, laws)
         assert same(other, first), (str(other), str(first))

@@ -19,7 +19,8 @@ import numpy as np
 
 from tensorprop.core.equation import Equation, System, primal_axes
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import FUNCTIONS, is_known, read
+from tensorprop.core.functions import FUNCTIONS as ROWS
+from tensorprop.core.functions import complete, is_known, read
 from tensorprop.core.templates import meaning
 from tensorprop.core.walk import postorder
 from tensorprop.errors import OutOfRange, SizeMismatch, UnknownRange, Unsupported, UsageError
@@ -44,7 +45,7 @@ def double_precision() -> AbstractContextManager[Any]:
 # Each takes the array module first: NumPy, or jax.numpy where JAX is to differentiate. These are what other functions
 # mean, and those whose meaning would lose digits that a check needs: softplus far to the right, expm1 near 0, the two
 # gelus far to the left. Every other function is evaluated by what its row says that it means.
-_FUNCTIONS: dict[str, Function] = {
+FUNCTIONS: dict[str, Function] = {
     "pi": lambda xp: xp.asarray(math.pi),
     **{
         name: lambda xp, x, name=name: getattr(xp, name)(x)
@@ -59,7 +60,7 @@ _FUNCTIONS: dict[str, Function] = {
     "logsigmoid": lambda xp, x: -xp.logaddexp(-x, 0.0),
     "erf": lambda xp, x: special.erf(x) if xp is jnp else np.vectorize(math.erf, otypes=[float])(x),
     "erfc": lambda xp, x: special.erfc(x) if xp is jnp else np.vectorize(math.erfc, otypes=[float])(x),
-    "gelu": lambda xp, x: x * _FUNCTIONS["erfc"](xp, -x / math.sqrt(2)) / 2,
+    "gelu": lambda xp, x: x * FUNCTIONS["erfc"](xp, -x / math.sqrt(2)) / 2,
     "gelu_tanh": lambda xp, x: x * _sigmoid(xp, math.sqrt(8 / math.pi) * (x + 0.044715 * x**3)),
     # at 0 these have the slope of one side, and JAX would share that of max(x, 0)
     "relu": lambda xp, x: xp.where(x > 0, x, 0.0),
@@ -91,7 +92,7 @@ def _function(name: str, sample: int) -> Function:
 
     A function of the table is never taken for an open one: what has no value here has a meaning there.
     """
-    known = _FUNCTIONS.get(name)
+    known = FUNCTIONS.get(name)
     if known is not None:
         return known
     if is_known(name):
@@ -233,7 +234,7 @@ class Evaluation:
         return Weighed(letters, value, scale, max(1, body.terms * many))
 
     def _call(self, name: str, args: tuple[Expr, ...], parts: list[Weighed]) -> Weighed:
-        if name not in _FUNCTIONS and is_known(name):
+        if name not in FUNCTIONS and is_known(name):
             return self._meant(name, parts)
         letters, values, scales = self._aligned(parts)
         if name == "power" and isinstance(args[1], Number):
@@ -244,7 +245,7 @@ class Evaluation:
 
     def _meant(self, name: str, parts: list[Weighed]) -> Weighed:
         """A function by what its row says that it means, its arguments put in as they are."""
-        row = FUNCTIONS[name]
+        row = ROWS[name]
         if not row.means:
             return self._applied(_function(name, self.sample), (), [], [], parts)
         inner = Evaluation(self.xp, self.arrays, self.sample, self.weighing)
@@ -420,6 +421,7 @@ _MATRICES: dict[str, Function] = {
 
 
 _VALUES = frozenset((*_REDUCTIONS, *_NORMALISERS, *_MATRICES))
+complete(FUNCTIONS, _VALUES)
 
 
 def _matrix_spread(op: str, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
