@@ -21,9 +21,7 @@ from tensorprop.errors import TensorpropError
 
 if TYPE_CHECKING:
     from tensorprop.calculus import adjoint, batch, derive, simplify
-    from tensorprop.check import assert_rule, check, equivalent
-    from tensorprop.check.derivation import explain
-    from tensorprop.check.formula import formula
+    from tensorprop.check.verbs import assert_rule, check, equivalent, explain, formula
     from tensorprop.layers import Dense, Layer, chain
     from tensorprop.rule.jax_function import jax_function
     from tensorprop.run import compile, plan, value_and_grad
@@ -65,9 +63,7 @@ _HOMES = {
     "tensorprop.run": ("compile", "plan", "value_and_grad"),
     "tensorprop.rule.jax_function": ("jax_function",),
     "tensorprop.trace.primitives": ("from_jax",),
-    "tensorprop.check": ("assert_rule", "check", "equivalent"),
-    "tensorprop.check.derivation": ("explain",),
-    "tensorprop.check.formula": ("formula",),
+    "tensorprop.check.verbs": ("assert_rule", "check", "equivalent", "explain", "formula"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -213,7 +213,7 @@ def check(text: str, convention: str, as_json: bool) -> None:
 
     Without any, the derived rules are compared with JAX. The exit code is 1 where a rule is wrong.
     """
-    from tensorprop.check import check as verify
+    from tensorprop.check.verbs import check as verify
     from tensorprop.layers import as_layer
 
     report = verify(as_layer(text, convention=convention))

@@ -55,7 +55,7 @@ def register(
     def formula(text: str, convention: str, as_json: bool, style: str, names: str | None, **options: Any) -> None:  # pyright: ignore[reportUnusedFunction]
         """Write equations, or an einsum spec such as "bi,ij->bj", as a formula in vectors and matrices."""
         from tensorprop.calculus.source import as_system, is_spec
-        from tensorprop.check.formula import formula as convert
+        from tensorprop.check.verbs import formula as convert
 
         text = text.strip()
         found = convert(text if is_spec(text) else as_system(text, convention), names=names, **options)
@@ -90,7 +90,7 @@ def register(
     ) -> None:
         """Derive backward rules step by step, every step with its law and its reason."""
         from tensorprop.calculus.source import as_forward
-        from tensorprop.check.derivation import explain as derive
+        from tensorprop.check.verbs import explain as derive
 
         x = as_forward(text, convention=convention) if convention != "strict" else text
         d = derive(x, wrt or None, output, "short" if short else "full", **options)
@@ -158,12 +158,12 @@ def answer(r: Request) -> str:
     """
     match r.verb:
         case "formula":
-            from tensorprop.check.formula import formula
+            from tensorprop.check.verbs import formula
 
             options = r.only("layout", "samples", "derivative", "adjoint", "names")
             return "\n\n".join(f"$${line}$$" for line in formula(r.text.strip(), **options).latex.split("\n") if line)  # pyright: ignore[reportArgumentType]
         case "explain":
-            from tensorprop.check.derivation import explain
+            from tensorprop.check.verbs import explain
             from tensorprop.render.document import markdown
 
             options = dict(r.only("wrt", "of", "detail", "attempt", "layout", "samples", "level"))

@@ -9,21 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tensorprop.check.function import assert_rule, check_function
-    from tensorprop.check.prove.decide import equivalent
+    from tensorprop.check.function import check_function
     from tensorprop.check.report import Finding, Report, Verdict
-    from tensorprop.check.rules import check
+    from tensorprop.check.verbs import assert_rule, check, equivalent, explain, formula
 
-__all__ = ["Finding", "Report", "Verdict", "assert_rule", "check", "check_function", "equivalent"]
+__all__ = ["Finding", "Report", "Verdict", "assert_rule", "check", "check_function", "equivalent", "explain", "formula"]
 
 _HOME = {
     "Finding": "report",
     "Report": "report",
     "Verdict": "report",
-    "assert_rule": "function",
-    "check": "rules",
+    "assert_rule": "verbs",
+    "check": "verbs",
     "check_function": "function",
-    "equivalent": "prove.decide",
+    "equivalent": "verbs",
+    "explain": "verbs",
+    "formula": "verbs",
 }
 
 

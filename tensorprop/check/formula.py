@@ -1,38 +1,35 @@
-"""`formula`: equations as formulas in vectors and matrices, each computed and compared before it is shown.
+"""Formulas in vectors and matrices, each computed and compared before it is shown.
 
-In: text, an Equation, a System, a layer or an einsum spec. Out: a Formula whose every line gave, on random arrays with
-different sizes, what the index notation gives. The search is `render`'s, the reference `run`'s; here they meet.
+In: a Formula. Out: the same, if every line gave, on random arrays with different sizes, what the index notation gives.
+The search is `render`'s, the reference `run`'s; here they meet.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import product
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from tensorprop.calculus.source import as_system, is_spec
 from tensorprop.core.build import add, call, mul, number
-from tensorprop.core.equation import Equation, System, equation, primal_axes, system, unrolled
+from tensorprop.core.equation import Equation, System, equation, primal_axes, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Reduce, Tensor
 from tensorprop.core.functions import is_known, is_matrix
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, transform
-from tensorprop.errors import TensorpropError, UsageError
+from tensorprop.errors import TensorpropError
 from tensorprop.render import trees as m
-from tensorprop.render.formula import Formula, render
+from tensorprop.render.formula import Formula
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.convert import Line
 from tensorprop.render.trees import Tree
 from tensorprop.run.functions import NUMPY, NUMPY_REDUCE
 from tensorprop.run.reference import evaluate
-from tensorprop.text import parse_einsum
 
-__all__ = ["WrongFormula", "formula"]
+__all__ = ["WrongFormula", "verified"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -41,89 +38,11 @@ class WrongFormula(TensorpropError):
     """A formula that does not compute what its equation says: a mistake in this library, never shown as a result."""
 
 
-def formula(
-    x: object,
-    layout: Literal["column", "row"] = "column",
-    *,
-    names: str | Sequence[str] | Mapping[str, str] | None = None,
-    samples: Literal["rows", "columns"] = "rows",
-    batch: str = "b",
-    derivative: Literal["denominator", "numerator"] = "denominator",
-    adjoint: str = "δz",
-    bold: bool = False,
-    carry: str | tuple[str, ...] | None = None,
-) -> Formula:
-    """The formula in vectors and matrices of an equation, a System, a derived rule, a layer or an einsum spec.
-
-    layout:      vectors are ``"column"``s or ``"row"``s.
-    names:       for an einsum spec the operands' names, ``"A B"``; else other names to show, ``{"a": "A"}``.
-    samples:     the examples of a batch are ``"rows"`` or ``"columns"`` of a matrix; ``batch`` is their letter.
-    derivative:  ``"denominator"``: a gradient has the shape of its variable; ``"numerator"``: that shape transposed.
-    adjoint:     how the adjoint of z looks: ``"δz"``, ``"∂E/∂z"``, ``"z̄"``.
-    bold:        vectors and matrices in bold type, where the output has it.
-    carry:       indices that the formula holds for every value of; by default chosen only where needed.
-
-    The result is a Formula: ``str`` is Unicode, ``.latex``, ``.typst``, ``.numpy``, ``.jax`` the same otherwise;
-    ``.kind`` is "matrix", "batched" (for every b: …) or "index" (no matrix form; ``.why`` says why).
-
-    Errors: whatever is wrong with the text; UsageError for an unknown option.
-
-    >>> print(formula("δW_ij = a_bi δz_bj"))
-    δW = aᵀ δz
-    >>> print(formula("ij,jk->ik", names="A B"))
-    AB
-    >>> print(formula("S_bqk = Q_bqd K_bkd / sqrt(c)"))
-    S = QKᵀ/√c  (for every b)
-    >>> formula("i,j,k->ijk").why
-    'i, j and k all stay, and a matrix has two indices'
-    """
-    _one_of("layout", layout, "column", "row")
-    _one_of("samples", samples, "rows", "columns")
-    _one_of("derivative", derivative, "denominator", "numerator")
-    if adjoint not in ("δ", "δz", "z̄", "bar") and not (adjoint.startswith("∂") and "/" in adjoint):
-        raise UsageError(f"no way to write an adjoint as {adjoint!r}", fix='adjoint is "δz", "∂E/∂z" or "z̄"')
-    spec = isinstance(x, str) and is_spec(x)
-    shown: dict[str, str] = {}
-    if spec:
-        if isinstance(names, Mapping):
-            raise UsageError("an einsum spec takes the names of its operands", fix='names="A B"')
-        s = _of_spec(str(x), names)
-    else:
-        if names is not None and not isinstance(names, Mapping):
-            raise UsageError("names for equations are pairs", fix='names={"a": "A"}')
-        for name in (names or {}).values():
-            if not isinstance(name, str) or not _SHOWN.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise UsageError(f"{name!r} is not a name", fix="a name is letters and digits, such as W or W^(k)")
-        s, shown = unrolled(_system(x), "turn into matrices"), dict(names or {})
-    convention = Convention(layout, samples, derivative, adjoint, batch, bold, shown)
-    chosen = None if carry is None else tuple(carry.split()) if isinstance(carry, str) else tuple(carry)
-    found = render(s, convention, chosen, bare=spec)
+def verified(found: Formula) -> Formula:
+    """The formula, if every line of it gives what its equation says; WrongFormula else."""
     for line in found.lines:
         _verify(line)
     return found
-
-
-_SHOWN = re.compile(r"[^\W\d_]\w*[′″']*(?:\^\([\w+−-]*\))?")
-
-
-def _one_of(option: str, value: str, *known: str) -> None:
-    if value not in known:
-        raise UsageError(f"{option}={value!r}", fix=f"{option} is {' or '.join(map(repr, known))}")
-
-
-def _of_spec(spec: str, names: str | Sequence[str] | None) -> System:
-    called = names.replace(",", " ").split() if isinstance(names, str) else None if names is None else list(names)
-    taken = set(called or "ABCDEFGHIJKLMNOPQRSTUVW")
-    out = next(n for n in ("Y", "Z", "R", *(f"Y{n}" for n in range(len(taken) + 1))) if n not in taken)
-    return parse_einsum(spec, names=called, out=out)
-
-
-def _system(x: object) -> System:
-    """Every line of a page; of a layer also the rules that nobody wrote."""
-    if isinstance(x, type) and hasattr(x, "forward"):
-        x = x()
-    rules = getattr(x, "rules", None)
-    return as_system(x) + rules if isinstance(rules, System) else as_system(x)
 
 
 # --------------------------------------------------------------------------- the check

@@ -20,10 +20,11 @@ import numpy as np
 
 from tensorprop.calculus import adjoint
 from tensorprop.calculus.page import counts, seed_of
-from tensorprop.calculus.source import names_in
+from tensorprop.calculus.source import Source, names_in
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.numbers.naive import Oracle, double_precision, weigh
-from tensorprop.check.report import Diagnosis, Finding, Report, Verdict
+from tensorprop.check.report import Diagnosis, Finding, Report, Verdict, apart
+from tensorprop.check.slips.search import diagnose_values
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Call, Index, Reduce, Sum
 from tensorprop.core.functions import is_known
@@ -36,12 +37,11 @@ from tensorprop.run import extents
 from tensorprop.text import locate
 from tensorprop.trace.probe import Probe, dtype_of, eps, is_real
 
-__all__ = ["OPTIONS", "FunctionReport", "assert_rule", "check_function"]
+__all__ = ["FunctionReport", "check_function"]
 
 Arrays = Mapping[str, np.ndarray]
 Function = Callable[..., Any]
 
-OPTIONS = ("args", "wrt", "sizes", "dtype", "seeds")
 SEEDS = (0, 1, 2)
 GRID = 5_000_000  # entries up to which an equation is evaluated naively
 LARGEST = 100_000_000  # entries of an array that is drawn
@@ -50,7 +50,7 @@ DIAGNOSED = 2  # wrong gradients for which a slip is looked for
 
 def check_function(
     fn: Function,
-    against: Layer | type[Layer] | System | Equation | str,
+    against: Source,
     *,
     args: str | Iterable[str] | None = None,
     wrt: str | Iterable[str] | None = None,
@@ -113,22 +113,6 @@ def check_function(
     return FunctionReport(called, s, tuple(verdicts), tuple(given), _how(trials, seeds))
 
 
-def assert_rule(x: Any, **options: Any) -> None:
-    """Nothing if `check` finds nothing wrong with the rules of ``x``; for test suites.
-
-    ``x`` is whatever `check` takes: a layer, a System, text, or a function with ``against=…``; so are ``options``.
-    Raises AssertionError with the whole report.
-
-    >>> assert_rule("z_j = a_i W_ij; δa_i = W_ij δz_j; δW_ij = a_i δz_j")
-    """
-    __tracebackhide__ = True
-    from tensorprop.check.rules import check
-
-    report = check(x, **options)
-    if not report.ok:
-        raise AssertionError("\n" + str(report))
-
-
 # --------------------------------------------------------------------------- what is reported
 class Difference(Finding):
     """A wrong entry of what a function gave: of a value, or of the gradient by a tensor."""
@@ -139,7 +123,7 @@ class Difference(Finding):
         if self.entry is not None:
             name = self.tensor if self.kind == "output" else f"δ{self.tensor}"
             where = name + (f"[{', '.join(map(str, self.entry))}]" if self.entry else "")
-            expected, got = _apart(self.expected or 0.0, self.got or 0.0)
+            expected, got = apart(self.expected or 0.0, self.got or 0.0)
             sizes = ", ".join(f"{i} = {n}" for i, n in self.sizes.items())
             places = "; ".join(part for part in (sizes, f"seed {self.seed}") if part)
             out.append(f"first wrong entry: {where} should be {expected}, the function gives {got}  ({places})")
@@ -170,12 +154,6 @@ class FunctionReport(Report):
         if wrong:
             return f"{wrong} of {len(self.verdicts)} {'is' if wrong == 1 else 'are'} not right."
         return "Values and gradients agree in every entry; that is no proof."
-
-
-def _apart(a: float, b: float) -> tuple[str, str]:
-    """Two numbers with as many digits as tell them apart."""
-    pairs = [(f"{a:.{digits}g}", f"{b:.{digits}g}") for digits in (4, 8, 12, 17)]
-    return next((p for p in pairs if p[0] != p[1]), pairs[-1])
 
 
 def _how(trials: Sequence[_Trial], seeds: Sequence[int]) -> str:
@@ -695,8 +673,6 @@ def _constant(values: Sequence[float]) -> str | None:
 
 def _searched(rule: Equation, t: _Trial, s: System) -> Diagnosis | None:
     """The slip in the derived rule that gives these numbers; the seed of a single number is taken out of them."""
-    from tensorprop.check.slips.search import diagnose_values
-
     truth, got, seed = {**t.given, **t.truth}, t.got[rule.name], seed_of(s)
     if seed is not None:
         scale = float(t.seeds[s.outputs[0]])

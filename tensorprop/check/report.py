@@ -17,14 +17,17 @@ from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Expr
 from tensorprop.text import show
 
-__all__ = ["Counterexample", "Diagnosis", "Finding", "Report", "Verdict", "marked", "plain"]
+__all__ = ["Counterexample", "Diagnosis", "Finding", "Report", "Verdict", "apart", "marked", "plain"]
 
 _NUMBERS_SHOWN = 10  # numbers of a counterexample that are written out
 
 
 @dataclass(frozen=True)
 class Counterexample:
-    """The smallest sizes for which a rule is wrong, the entry, both values, and the arrays that show it."""
+    """An entry at which a rule, or one of two sides, is not what is expected: sizes, both values, arrays that show it.
+
+    Of a diagnosis it is the smallest one, in small whole numbers; of a decision ``expected`` is the left side.
+    """
 
     sizes: Mapping[str, int]
     entry: tuple[int, ...]
@@ -194,13 +197,13 @@ class Finding:
 
     def _wrong(self, entry: tuple[int, ...], expected: float, got: float, where: str) -> str:
         place = f"δ{self.tensor}[{', '.join(map(str, entry))}]" if entry else f"δ{self.tensor}"
-        right, wrong = _apart(expected, got)
+        right, wrong = apart(expected, got)
         return f"first wrong entry: {place} should be {right}, the rule gives {wrong}" + (
             f"  ({where})" if where else ""
         )
 
 
-def _apart(a: float, b: float) -> tuple[str, str]:
+def apart(a: float, b: float) -> tuple[str, str]:
     """Two numbers with as many digits as tell them apart."""
     for digits in (4, 8, 12, 17):
         one, other = f"{a:.{digits}g}", f"{b:.{digits}g}"

@@ -8,7 +8,7 @@ diagnosed elsewhere (``diagnose``).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from itertools import chain
@@ -27,10 +27,10 @@ from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of
-from tensorprop.errors import NotDifferentiable, SizeMismatch, TensorpropError, Unsupported, UsageError, near
+from tensorprop.errors import NotDifferentiable, SizeMismatch, TensorpropError, Unsupported
 from tensorprop.layers.layer import Layer, as_layer
 
-__all__ = ["check"]
+__all__ = ["check_rules"]
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -44,70 +44,8 @@ LARGEST = 10_000_000  # entries of an array that is drawn
 SMALL = 100_000  # entries of one on which slips are looked for
 
 
-Rules = Layer | type[Layer] | System | Equation | str
-
-
-def check(x: Rules | Callable[..., Any], against: Rules | None = None, **options: Any) -> Report:
-    """Hold every backward rule against the derived one, and against JAX; or a function ``against`` equations.
-
-    In a text or a System, equations for a δ (or ∂E/∂x) are rules, the others the forward pass. A written rule is
-    *proved* when it has the canonical form of the derived rule, intermediates put in where needed; that holds for
-    arrays of all sizes. Then every entry of every rule is compared in float64 with ``jax.vjp`` of a naive evaluation,
-    on sizes that are all different and on equal ones, for three seeds, within (16 + 4√K) eps Σ|terms|. A rule is fed
-    the true δ of what comes later, so that each error is found where it is made.
-
-    A rule that is refuted is diagnosed: ``finding.diagnosis`` says which slip makes it of the right one.
-
-    Where ``x`` is a Python function, ``against`` says what it should compute: values and VJP are compared with these
-    equations and their derived rules, in every entry. ``options`` (``args``, ``wrt``, ``sizes``, ``dtype``, ``seeds``)
-    are those of `tensorprop.check.function.check_function`.
-
-    Errors: whatever is wrong with the text, with its place; UsageError where ``x`` and ``against`` do not go together.
-
-    >>> report = check("z_bj = a_bi W_ij + b_j; δW_ij = a_bi δz_bj; δb_j = mean_b(δz_bj)")
-    >>> report.ok, [v.proved for v in report.verdicts if v.written]
-    (False, [True, False])
-    >>> import jax.numpy as jnp
-    >>> check(lambda a, W: jnp.tanh(a @ W), against="h_bj = tanh(a_bi W_ij)").ok
-    True
-    """
-    if against is not None:
-        return _function(x, against, options)
-    if options:
-        raise UsageError(
-            f"{', '.join(options)} belongs to a function that is held against equations",
-            fix='say what the function should compute: check(fn, against="z_bj = …")',
-        )
-    if not isinstance(x, (Layer, type, System, Equation, str)) and callable(x):
-        raise UsageError(
-            f"the function {getattr(x, '__name__', type(x).__name__)} does not say what it should compute",
-            fix='write it in index notation: check(fn, against="z_bj = …")',
-        )
-    return _layer(x)
-
-
-def _function(x: Any, against: Rules, options: dict[str, Any]) -> Report:
-    from tensorprop.check.function import OPTIONS, check_function
-
-    if isinstance(x, (Layer, System, Equation, str)) or (isinstance(x, type) and issubclass(x, Layer)):
-        raise UsageError(
-            f"against= is for functions, and this is {'text' if isinstance(x, str) else 'a page of equations'}",
-            fix="two pages of equations are compared by equivalent(x, y); "
-            "a layer with a backward rule is checked by check(layer)",
-        )
-    for name in options:
-        if name not in OPTIONS:
-            close = near(name, OPTIONS)
-            raise UsageError(
-                f"check has no option {name}",
-                known=f"options: {', '.join(OPTIONS)}",
-                fix=f"did you mean {close[0]}?" if close else None,
-            )
-    return check_function(x, against, **options)
-
-
-def _layer(x: Any) -> Report:
-    """The rules of a page of equations."""
+def check_rules(x: Any) -> Report:
+    """Every backward rule of a page of equations held against the derived one, and against JAX; see `check`."""
     layer = as_layer(x)
     s = layer.system
     labels = counts(s)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from tensorprop.calculus.backward import completed, derived
 from tensorprop.calculus.page import Page, letters_of, read
-from tensorprop.calculus.source import as_page, names_in
+from tensorprop.calculus.source import Source, as_page, names_in
 from tensorprop.core.equation import Equation, System
 from tensorprop.errors import NameConflict, UnknownName, UsageError, near
 from tensorprop.text import show
@@ -200,7 +200,7 @@ def layer_of(page: Page, name: str, parameters: str | Iterable[str] = (), takes:
     return made
 
 
-def as_layer(x: Layer | type[Layer] | System | Equation | str, convention: str = "strict") -> Layer:
+def as_layer(x: Source, convention: str = "strict") -> Layer:
     """The Layer that is meant, also by its class; in a text or a System, equations for a δ are its backward rules.
 
     >>> as_layer("z_j = a_i W_ij; δa_i = W_ij δz_j").written[0].name

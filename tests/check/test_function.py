@@ -13,7 +13,8 @@ import pytest
 
 import tensorprop as tp
 from tensorprop import jax_function
-from tensorprop.check.function import assert_rule, check_function
+from tensorprop.check.function import check_function
+from tensorprop.check.verbs import assert_rule
 from tensorprop.core.equation import System
 from tensorprop.core.expr import Index
 from tensorprop.core.walk import tensors_of

@@ -223,7 +223,7 @@ def test_wrong_rules_of_people_are_not_proved(forward: str, rule: str) -> None:
     at_a_tie = "[z_i" in rule or "[a_i" in rule  # numbers at random meet none
     assert found.status == "refuted" or (at_a_tie and found.status == "open"), str(found)
     if found.counterexample is not None:
-        assert found.counterexample.left != found.counterexample.right
+        assert found.counterexample.expected != found.counterexample.got
         assert len(found.counterexample.entry) == len(case.rule.letters)
 
 
@@ -242,7 +242,7 @@ def test_a_decision_says_how() -> None:
     (one,), (other,) = parse("y_i = x_i²"), parse("y_i = 2 x_i")
     found = decide(one, other)
     assert found.status == "refuted" and found.counterexample is not None
-    assert found.counterexample.left != found.counterexample.right and found.counterexample.entry == (0,)
+    assert found.counterexample.expected != found.counterexample.got and found.counterexample.entry == (0,)
     assert decide(one, other, numbers=False).status == "refuted"
 
     (one,), (other,) = parse("y_i = arcsin(x_i) + arccos(x_i)"), parse("y_i = π / 2 + x_i - x_i")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tensorprop.check.derivation import explain
+from tensorprop.check.verbs import explain
 from tensorprop.core.canon import same
 from tensorprop.errors import ParseError, UnknownName, UsageError
 from tensorprop.layers import Dense, LogSoftmax, Softmax, chain

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import tensorprop as tp
-from tensorprop.check.formula import WrongFormula, formula
+from tensorprop.check.formula import WrongFormula
+from tensorprop.check.verbs import formula
 from tensorprop.core.build import mul, sum_over, tensor
 from tensorprop.core.equation import System, equation, system
 from tensorprop.errors import BadArrow, UsageError

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tensorprop as tp
-from tensorprop.check.formula import formula
+from tensorprop.check.verbs import formula
 from tensorprop.core.equation import Equation
 from tensorprop.errors import TensorpropError
 from tensorprop.text import parse

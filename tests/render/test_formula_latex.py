@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from matplotlib.mathtext import MathTextParser
 
-from tensorprop.check.formula import formula
+from tensorprop.check.verbs import formula
 from tensorprop.render.notation import as_latex
 from tensorprop.text import parse
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tensorprop.check.formula import formula
+from tensorprop.check.verbs import formula
 from tensorprop.core.build import mul, sum_over, tensor
 from tensorprop.core.equation import System, equation, system
 

@@ -10,23 +10,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from tensorprop.calculus.source import as_system
-from tensorprop.check.numbers.draw import KINDS, arrays, shapes
+from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.prove.identity import Tested, identical
 from tensorprop.check.prove.unfold import settled, unfolded
+from tensorprop.check.report import Counterexample
 from tensorprop.core.build import ONE, add, bracket, call, mul, power, remake, substitute, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.walk import fold, freshen, postorder, tells, transform, witness
-from tensorprop.errors import RankMismatch, TensorpropError, UsageError
-from tensorprop.text import parse_expression
+from tensorprop.errors import RankMismatch, TensorpropError
 
-__all__ = ["Counterexample", "Decision", "Laws", "decide", "equivalent", "proves"]
+__all__ = ["Decision", "Laws", "decide", "proves"]
 
 Definitions = Mapping[str, tuple[tuple[str, ...], Expr]]
 
@@ -149,17 +147,6 @@ def _exponential(n: Expr) -> Expr:
 
 
 # --------------------------------------------------------------------------- decisions
-@dataclass(frozen=True)
-class Counterexample:
-    """One entry at which two sides differ, for arrays of these ``sizes`` drawn with this ``seed``."""
-
-    entry: tuple[int, ...]
-    left: float
-    right: float
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
-    seed: int = 0
-
-
 @dataclass(frozen=True)
 class Decision:
     """Whether two sides are equal: ``status`` is "proved", "refuted" or "open", and ``how`` says by what.
@@ -360,65 +347,6 @@ def _count(e: Expr) -> int:
     return sum(1 for _ in postorder(e))
 
 
-# --------------------------------------------------------------------------- the public verb
-def equivalent(x: Any, y: Any) -> bool | None:
-    """Whether two expressions, equations or Systems give the same numbers for all arrays.
-
-    True where that is proved, False where a sample differs by more than rounding, None where neither is so. Right sides
-    alone (``"a_i b_i"``) are compared over their free indices by name, equations and Systems output by output, the
-    indices of a left side by their places.
-
-    Errors: UsageError where the outputs do not correspond.
-
-    >>> equivalent("z_i = A_ij (B_jk x_k)", "z_i = (A_ij B_jk) x_k")
-    True
-    >>> equivalent("δa_i = W_ij δz_j", "δa_i = W_ji δz_j")
-    False
-    """
-    ours, theirs = _equations(x), _equations(y)
-    pairs = _paired(ours, theirs)
-    if any(len(a.letters) != len(b.letters) for a, b in pairs):
-        return False
-    decisions = [decide(a, b) for a, b in pairs]
-    if any(d.status == "refuted" for d in decisions):
-        return False
-    return True if all(d.proved for d in decisions) else None
-
-
-def _equations(x: Any) -> dict[str, Equation]:
-    """The outputs, each as one equation in terms of the inputs."""
-    if isinstance(x, Expr) or (isinstance(x, str) and not _is_equation(x) and "->" not in x):
-        e = parse_expression(x, free=None) if isinstance(x, str) else x
-        return {"": equation(Tensor("value", tuple(Index(i) for i in sorted(e.free))), e)}
-    s = as_system(x)
-    laws = Laws(s)
-    full: dict[str, tuple[tuple[str, ...], Expr]] = {}
-    for eq in s.ordered:
-        full[eq.name] = (eq.letters, freshen(put_in(eq.value, full, laws), frozenset(eq.letters)))
-    return {name: equation(s[name].target, full[name][1]) for name in s.outputs}
-
-
-def _is_equation(text: str) -> bool:
-    """Whether an equation sign stands outside of brackets."""
-    depth = 0
-    for c in text:
-        depth += (c == "[") - (c == "]")
-        if c == "=" and depth == 0:
-            return True
-    return False
-
-
-def _paired(ours: dict[str, Equation], theirs: dict[str, Equation]) -> list[tuple[Equation, Equation]]:
-    if len(ours) == 1 and len(theirs) == 1:
-        return list(zip(ours.values(), theirs.values(), strict=True))
-    if set(ours) != set(theirs):
-        raise UsageError(
-            f"the outputs do not correspond: {', '.join(ours)}, and {', '.join(theirs)}",
-            fix="compare Systems that define the same names",
-        )
-    return [(ours[name], theirs[name]) for name in ours]
-
-
 def _by_numbers(a: Equation, b: Equation, laws: Laws) -> Decision:
     """Refuted where a sample tells two right sides apart, else open."""
     from tensorprop.check.numbers.naive import first_wrong, weigh  # it imports JAX, which a proof does without
@@ -441,12 +369,10 @@ def _by_numbers(a: Equation, b: Equation, laws: Laws) -> Decision:
                     entries += one.value.size
                     entry = first_wrong(one, other)
                     if entry is not None:
-                        left, right = float(one.value[entry]), float(other.value[entry])
-                        return Decision(
-                            "refuted",
-                            "they differ on a random sample",
-                            counterexample=Counterexample(entry, left, right, drawn, sample),
-                        )
+                        apart = float(one.value[entry]), float(other.value[entry])
+                        sizes = letter_sizes([a, b], drawn)
+                        found = Counterexample(sizes, entry, *apart, {n: x.tolist() for n, x in given.items()})
+                        return Decision("refuted", "they differ on a random sample", counterexample=found)
                     samples += 1
                     break
     except RankMismatch as error:  # one name with two numbers of axes: no arrays fit both

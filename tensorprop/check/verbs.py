@@ -1,0 +1,313 @@
+"""The public verbs that judge: ``check``, ``assert_rule``, ``equivalent``, ``formula``, ``explain``.
+
+In: text, an Equation, a System, a layer, an einsum spec, a function. Out: a Report, a truth value, a Formula, a
+Derivation. What is given is read here, and options are looked at; the work is done in the files beside this one. What
+needs JAX is imported when it is asked for: formulas and derivations do without.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, cast
+
+from tensorprop.calculus.page import Page
+from tensorprop.calculus.source import Source, as_forward, as_system, is_spec
+from tensorprop.check.formula import verified
+from tensorprop.check.prove.decide import Laws, decide, put_in
+from tensorprop.check.report import Report
+from tensorprop.core.equation import Equation, System, equation, unrolled
+from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.walk import freshen
+from tensorprop.errors import UsageError
+from tensorprop.render.derivation.derivation import Derivation
+from tensorprop.render.derivation.derivation import explain as derivation
+from tensorprop.render.formula import Formula, render
+from tensorprop.render.layout import Convention
+from tensorprop.text import parse_einsum, parse_expression
+
+__all__ = ["assert_rule", "check", "equivalent", "explain", "formula"]
+
+SEEDS = (0, 1, 2)
+
+
+# --------------------------------------------------------------------------- check
+def check(
+    x: Source | Callable[..., Any],
+    against: Source | None = None,
+    *,
+    args: str | Iterable[str] | None = None,
+    wrt: str | Iterable[str] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    dtype: Any = "float64",
+    seeds: Sequence[int] = SEEDS,
+) -> Report:
+    """Hold every backward rule against the derived one, and against JAX; or a function ``against`` equations.
+
+    In a text or a System, equations for a δ (or ∂E/∂x) are rules, the others the forward pass. A written rule is
+    *proved* when it has the canonical form of the derived rule, intermediates put in where needed; that holds for
+    arrays of all sizes. Then every entry of every rule is compared in float64 with ``jax.vjp`` of a naive evaluation,
+    on sizes that are all different and on equal ones, for three seeds, within (16 + 4√K) eps Σ|terms|. A rule is fed
+    the true δ of what comes later, so that each error is found where it is made.
+
+    A rule that is refuted is diagnosed: ``finding.diagnosis`` says which slip makes it of the right one.
+
+    Where ``x`` is a Python function, ``against`` says what it should compute: values and VJP are compared with these
+    equations and their derived rules, in every entry. The options are those of
+    `tensorprop.check.function.check_function`:
+
+    args:   the inputs in the order of the parameters, where names and places do not tell: ``"W x"``.
+    wrt:    the inputs whose gradients are compared; by default all that the equations are smooth in.
+    sizes:  of letters, ``{"b": 1000}``; then these sizes are tried, and no others.
+    dtype:  of the arrays with which the function is called; ``seeds`` are those of their numbers.
+
+    Errors: whatever is wrong with the text, with its place; UsageError where ``x`` and ``against`` do not go together.
+
+    >>> report = check("z_bj = a_bi W_ij + b_j; δW_ij = a_bi δz_bj; δb_j = mean_b(δz_bj)")
+    >>> report.ok, [v.proved for v in report.verdicts if v.written]
+    (False, [True, False])
+    >>> import jax.numpy as jnp
+    >>> check(lambda a, W: jnp.tanh(a @ W), against="h_bj = tanh(a_bi W_ij)").ok
+    True
+    """
+    code = callable(x) and not _is_equations(x)
+    if against is not None:
+        if not code:
+            raise UsageError(
+                f"against= is for functions, and this is {'text' if isinstance(x, str) else 'a page of equations'}",
+                fix="two pages of equations are compared by equivalent(x, y); "
+                "a layer with a backward rule is checked by check(layer)",
+            )
+        from tensorprop.check.function import check_function
+
+        fn = cast("Callable[..., Any]", x)
+        return check_function(fn, against, args=args, wrt=wrt, sizes=sizes, dtype=dtype, seeds=seeds)
+    own = {"args": args, "wrt": wrt, "sizes": sizes, "dtype": dtype, "seeds": seeds}
+    usual = {"dtype": "float64", "seeds": SEEDS}
+    if said := [name for name, value in own.items() if value is not usual.get(name) and value != usual.get(name)]:
+        raise UsageError(
+            f"{', '.join(said)} belongs to a function that is held against equations",
+            fix='say what the function should compute: check(fn, against="z_bj = …")',
+        )
+    if code:
+        raise UsageError(
+            f"the function {getattr(x, '__name__', type(x).__name__)} does not say what it should compute",
+            fix='write it in index notation: check(fn, against="z_bj = …")',
+        )
+    from tensorprop.check.rules import check_rules
+
+    return check_rules(x)
+
+
+def _is_equations(x: object) -> bool:
+    """Whether something is a page of equations, though it may be called: a layer, or the class of one."""
+    return (hasattr(x, "system") and isinstance(getattr(x, "page", None), Page)) or isinstance(x, type)
+
+
+def assert_rule(x: Source | Callable[..., Any], **options: Any) -> None:
+    """Nothing if `check` finds nothing wrong with the rules of ``x``; for test suites.
+
+    ``x`` is whatever `check` takes: a layer, a System, text, or a function with ``against=…``; so are ``options``.
+    Raises AssertionError with the whole report.
+
+    >>> assert_rule("z_j = a_i W_ij; δa_i = W_ij δz_j; δW_ij = a_i δz_j")
+    """
+    __tracebackhide__ = True
+    report = check(x, **options)
+    if not report.ok:
+        raise AssertionError("\n" + str(report))
+
+
+# --------------------------------------------------------------------------- equivalent
+def equivalent(x: Any, y: Any) -> bool | None:
+    """Whether two expressions, equations or Systems give the same numbers for all arrays.
+
+    True where that is proved, False where a sample differs by more than rounding, None where neither is so. Right sides
+    alone (``"a_i b_i"``) are compared over their free indices by name, equations and Systems output by output, the
+    indices of a left side by their places.
+
+    Errors: UsageError where the outputs do not correspond.
+
+    >>> equivalent("z_i = A_ij (B_jk x_k)", "z_i = (A_ij B_jk) x_k")
+    True
+    >>> equivalent("δa_i = W_ij δz_j", "δa_i = W_ji δz_j")
+    False
+    """
+    ours, theirs = _equations(x), _equations(y)
+    pairs = _paired(ours, theirs)
+    if any(len(a.letters) != len(b.letters) for a, b in pairs):
+        return False
+    decisions = [decide(a, b) for a, b in pairs]
+    if any(d.status == "refuted" for d in decisions):
+        return False
+    return True if all(d.proved for d in decisions) else None
+
+
+def _equations(x: Any) -> dict[str, Equation]:
+    """The outputs, each as one equation in terms of the inputs."""
+    if isinstance(x, Expr) or (isinstance(x, str) and not _is_equation(x) and "->" not in x):
+        e = parse_expression(x, free=None) if isinstance(x, str) else x
+        return {"": equation(Tensor("value", tuple(Index(i) for i in sorted(e.free))), e)}
+    s = as_system(x)
+    laws = Laws(s)
+    full: dict[str, tuple[tuple[str, ...], Expr]] = {}
+    for eq in s.ordered:
+        full[eq.name] = (eq.letters, freshen(put_in(eq.value, full, laws), frozenset(eq.letters)))
+    return {name: equation(s[name].target, full[name][1]) for name in s.outputs}
+
+
+def _is_equation(text: str) -> bool:
+    """Whether an equation sign stands outside of brackets."""
+    depth = 0
+    for c in text:
+        depth += (c == "[") - (c == "]")
+        if c == "=" and depth == 0:
+            return True
+    return False
+
+
+def _paired(ours: dict[str, Equation], theirs: dict[str, Equation]) -> list[tuple[Equation, Equation]]:
+    if len(ours) == 1 and len(theirs) == 1:
+        return list(zip(ours.values(), theirs.values(), strict=True))
+    if set(ours) != set(theirs):
+        raise UsageError(
+            f"the outputs do not correspond: {', '.join(ours)}, and {', '.join(theirs)}",
+            fix="compare Systems that define the same names",
+        )
+    return [(ours[name], theirs[name]) for name in ours]
+
+
+# --------------------------------------------------------------------------- formula
+def formula(
+    x: object,
+    layout: Literal["column", "row"] = "column",
+    *,
+    names: str | Sequence[str] | Mapping[str, str] | None = None,
+    samples: Literal["rows", "columns"] = "rows",
+    batch: str = "b",
+    derivative: Literal["denominator", "numerator"] = "denominator",
+    adjoint: str = "δz",
+    bold: bool = False,
+    carry: str | tuple[str, ...] | None = None,
+) -> Formula:
+    """The formula in vectors and matrices of an equation, a System, a derived rule, a layer or an einsum spec.
+
+    layout:      vectors are ``"column"``s or ``"row"``s.
+    names:       for an einsum spec the operands' names, ``"A B"``; else other names to show, ``{"a": "A"}``.
+    samples:     the examples of a batch are ``"rows"`` or ``"columns"`` of a matrix; ``batch`` is their letter.
+    derivative:  ``"denominator"``: a gradient has the shape of its variable; ``"numerator"``: that shape transposed.
+    adjoint:     how the adjoint of z looks: ``"δz"``, ``"∂E/∂z"``, ``"z̄"``.
+    bold:        vectors and matrices in bold type, where the output has it.
+    carry:       indices that the formula holds for every value of; by default chosen only where needed.
+
+    The result is a Formula: ``str`` is Unicode, ``.latex``, ``.typst``, ``.numpy``, ``.jax`` the same otherwise;
+    ``.kind`` is "matrix", "batched" (for every b: …) or "index" (no matrix form; ``.why`` says why).
+
+    Errors: whatever is wrong with the text; UsageError for an unknown option.
+
+    >>> print(formula("δW_ij = a_bi δz_bj"))
+    δW = aᵀ δz
+    >>> print(formula("ij,jk->ik", names="A B"))
+    AB
+    >>> print(formula("S_bqk = Q_bqd K_bkd / sqrt(c)"))
+    S = QKᵀ/√c  (for every b)
+    >>> formula("i,j,k->ijk").why
+    'i, j and k all stay, and a matrix has two indices'
+    """
+    _one_of("layout", layout, "column", "row")
+    _one_of("samples", samples, "rows", "columns")
+    _one_of("derivative", derivative, "denominator", "numerator")
+    if adjoint not in ("δ", "δz", "z̄", "bar") and not (adjoint.startswith("∂") and "/" in adjoint):
+        raise UsageError(f"no way to write an adjoint as {adjoint!r}", fix='adjoint is "δz", "∂E/∂z" or "z̄"')
+    spec = isinstance(x, str) and is_spec(x)
+    shown: dict[str, str] = {}
+    if spec:
+        if isinstance(names, Mapping):
+            raise UsageError("an einsum spec takes the names of its operands", fix='names="A B"')
+        s = _of_spec(str(x), names)
+    else:
+        if names is not None and not isinstance(names, Mapping):
+            raise UsageError("names for equations are pairs", fix='names={"a": "A"}')
+        for name in (names or {}).values():
+            if not isinstance(name, str) or not _SHOWN.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise UsageError(f"{name!r} is not a name", fix="a name is letters and digits, such as W or W^(k)")
+        s, shown = unrolled(_system(x), "turn into matrices"), dict(names or {})
+    convention = Convention(layout, samples, derivative, adjoint, batch, bold, shown)
+    chosen = None if carry is None else tuple(carry.split()) if isinstance(carry, str) else tuple(carry)
+    return verified(render(s, convention, chosen, bare=spec))
+
+
+_SHOWN = re.compile(r"[^\W\d_]\w*[′″']*(?:\^\([\w+−-]*\))?")
+
+
+def _one_of(option: str, value: str, *known: str) -> None:
+    if value not in known:
+        raise UsageError(f"{option}={value!r}", fix=f"{option} is {' or '.join(map(repr, known))}")
+
+
+def _of_spec(spec: str, names: str | Sequence[str] | None) -> System:
+    called = names.replace(",", " ").split() if isinstance(names, str) else None if names is None else list(names)
+    taken = set(called or "ABCDEFGHIJKLMNOPQRSTUVW")
+    out = next(n for n in ("Y", "Z", "R", *(f"Y{n}" for n in range(len(taken) + 1))) if n not in taken)
+    return parse_einsum(spec, names=called, out=out)
+
+
+def _system(x: object) -> System:
+    """Every line of a page; of a layer also the rules that nobody wrote."""
+    if isinstance(x, type) and hasattr(x, "forward"):
+        x = x()
+    rules = getattr(x, "rules", None)
+    return as_system(x) + rules if isinstance(rules, System) else as_system(x)
+
+
+# --------------------------------------------------------------------------- explain
+def explain(
+    x: Source,
+    wrt: str | Iterable[str] | None = None,
+    of: str | None = None,
+    detail: Literal["full", "short"] = "full",
+    *,
+    attempt: str | None = None,
+    layout: Literal["column", "row"] = "column",
+    samples: Literal["rows", "columns"] = "rows",
+) -> Derivation:
+    """How every backward rule comes about, in numbered steps: for each tensor x between ``wrt`` and the error E
+
+        δx_K = Σ_J δv_J ∂v_J/∂x_K, one such sum for each equation v_J = … that uses x,
+
+    then the local derivatives with their brackets, insertion, elimination of the brackets, and the formula in vectors
+    and matrices; each step with its law, and the rule with its reasons: why ⊙, why the transpose, why that order.
+
+    wrt:      one name or several; by default every input. A name without its layer label is enough where one fits.
+    of:       the error E; by default the only output, if that is a scalar. Other outputs have a δ that is given.
+    detail:   ``"full"``, or ``"short"``: chain rule, rule and reasons.
+    attempt:  a formula such as ``"δz = δ W f′(z)"``, to be judged: what it says, and what is wrong with it.
+    layout:   vectors are ``"column"``s or ``"row"``s; ``samples``: ``"rows"`` or ``"columns"`` of a matrix.
+
+    The result is a Derivation: ``str`` is for a terminal; ``.markdown``, ``.latex``, ``.tex(align=True)``, ``.html``,
+    ``.as_dict()``. The textbook's shorthand is read as in a Layer; a layer's own backward rules are not needed.
+
+    Errors: whatever is wrong with the text; UnknownName for a name that is not there; NotDifferentiable.
+
+    >>> d = explain("z_j = a_i W_ij + b_j", wrt="a", attempt="δa = δz W")
+    >>> d.part("a").shown.unicode
+    'δa = W δz'
+    >>> d.verdict.right
+    False
+    """
+    s = as_forward(x, of)
+    names = None if wrt is None else [_labelled(name, s) for name in ((wrt,) if isinstance(wrt, str) else wrt)]
+    found = derivation(s, names, of, detail, attempt, layout, samples)
+    for eq in (*s, *found.rules):
+        formula(eq, layout, samples=samples)  # raises if what is shown computes anything else
+    return found
+
+
+def _labelled(name: str, s: System) -> str:
+    """The name with its layer label, where it was given without and one alone can be meant."""
+    if name in s.names:
+        return name
+    labelled = [n for n in s.inputs if n.partition("^")[0] == name] or [
+        n for n in s.names if n.partition("^")[0] == name
+    ]
+    return labelled[0] if len(labelled) == 1 else name
