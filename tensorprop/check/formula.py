@@ -29,7 +29,7 @@ from tensorprop.render.trees import Tree
 from tensorprop.run.functions import NUMPY, NUMPY_REDUCE
 from tensorprop.run.reference import evaluate
 
-__all__ = ["WrongFormula", "verified"]
+__all__ = ["WrongFormula", "verified", "verify"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -41,12 +41,12 @@ class WrongFormula(TensorpropError):
 def verified(found: Formula) -> Formula:
     """The formula, if every line of it gives what its equation says; WrongFormula else."""
     for line in found.lines:
-        _verify(line)
+        verify(line)
     return found
 
 
 # --------------------------------------------------------------------------- the check
-def _verify(line: Line) -> None:
+def verify(line: Line) -> None:
     """Raise WrongFormula if the tree and the equation give different numbers."""
     if line.right is not None:
         _agree(line)

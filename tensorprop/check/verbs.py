@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 
 from tensorprop.calculus.page import Page
 from tensorprop.calculus.source import Source, as_forward, as_system, is_spec
-from tensorprop.check.formula import verified
+from tensorprop.check.formula import verified, verify
 from tensorprop.check.prove.decide import Laws, decide, put_in
 from tensorprop.check.report import Report
 from tensorprop.core.equation import Equation, System, equation, unrolled
@@ -270,6 +270,7 @@ def explain(
     attempt: str | None = None,
     layout: Literal["column", "row"] = "column",
     samples: Literal["rows", "columns"] = "rows",
+    derivative: Literal["denominator", "numerator"] = "denominator",
 ) -> Derivation:
     """How every backward rule comes about, in numbered steps: for each tensor x between ``wrt`` and the error E
 
@@ -283,6 +284,7 @@ def explain(
     detail:   ``"full"``, or ``"short"``: chain rule, rule and reasons.
     attempt:  a formula such as ``"δz = δ W f′(z)"``, to be judged: what it says, and what is wrong with it.
     layout:   vectors are ``"column"``s or ``"row"``s; ``samples``: ``"rows"`` or ``"columns"`` of a matrix.
+    derivative: ``"denominator"``: a gradient has the shape of its variable; ``"numerator"``: that shape transposed.
 
     The result is a Derivation: ``str`` is for a terminal; ``.markdown``, ``.latex``, ``.tex(align=True)``, ``.html``,
     ``.as_dict()``. The textbook's shorthand is read as in a Layer; a layer's own backward rules are not needed.
@@ -297,9 +299,9 @@ def explain(
     """
     s = as_forward(x, of)
     names = None if wrt is None else [_labelled(name, s) for name in ((wrt,) if isinstance(wrt, str) else wrt)]
-    found = derivation(s, names, of, detail, attempt, layout, samples)
-    for eq in (*s, *found.rules):
-        formula(eq, layout, samples=samples)  # raises if what is shown computes anything else
+    found = derivation(s, names, of, detail, attempt, layout, samples, derivative)
+    for shown in found.formulas:
+        verify(shown.line)  # raises if what is shown computes anything else
     return found
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tensorprop.core.equation import Equation, System
-from tensorprop.core.expr import Index, Mul, Sum, Tensor
+from tensorprop.core.expr import Mul, Sum, Tensor
 from tensorprop.core.walk import tensors_of
 from tensorprop.render import code as numpy
 from tensorprop.render import dialects
@@ -56,7 +56,8 @@ class Formula:
         trees = [t for line in self.lines for side in (line.left, line.right) if side for t in side.walk()]
         names = [t for t in trees if isinstance(t, m.Name)]
         derivatives = any(t.tensor.startswith("∂") or (t.tensor.startswith("δ") and len(t.tensor) > 1) for t in names)
-        batched = any(_samples_first(line.equation, self.style.batch) for line in self.lines)
+        equations = [line.equation for line in self.lines]
+        batched = any(self.style.leads(t) for eq in equations for t in (eq.target, *tensors_of(eq.value)))
         notes = [self.style.says(derivatives, batched)]
         if any(isinstance(t, m.Along) and t.keeps and t.over == "rows" for t in trees):
             notes.append("softmax acts on each row")
@@ -165,20 +166,8 @@ def _upright(words: str, to: Dialect) -> str:
 
 def render(s: System, convention: Convention, carry: tuple[str, ...] | None = None, bare: bool = False) -> Formula:
     """The formula of every equation, not yet checked on numbers."""
-    if convention.samples == "columns":
-        everything = [t for eq in s for t in (eq.target, *tensors_of(eq.value))]
-        turned = frozenset(t.name for t in everything if _leads(t, convention.batch))
-        turned |= {name[1:] for name in turned if name.startswith("δ") and len(name) > 1}
-        convention = replace(convention, turned=turned)
+    convention = convention.over(s)
     return Formula(tuple(lines(s, convention, carry)), convention, bare)
-
-
-def _leads(t: Tensor, batch: str) -> bool:
-    return len(t.subscripts) == 2 and t.subscripts[0] is Index(batch)
-
-
-def _samples_first(eq: Equation, batch: str) -> bool:
-    return any(_leads(t, batch) for t in (eq.target, *tensors_of(eq.value)))
 
 
 def _evident(rows: tuple[Line, ...]) -> bool:

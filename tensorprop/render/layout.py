@@ -6,12 +6,13 @@ knows no expression and no output format.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from tensorprop.core.equation import primal_axes
-from tensorprop.core.expr import Tensor
+from tensorprop.core.equation import Equation, primal_axes
+from tensorprop.core.expr import Index, Tensor
+from tensorprop.core.walk import tensors_of
 from tensorprop.render.trees import Kind
 
 __all__ = ["Convention"]
@@ -39,6 +40,19 @@ class Convention:
     bold: bool = False
     names: Mapping[str, str] = field(default_factory=_no_names)
     turned: frozenset[str] = frozenset()
+
+    def over(self, equations: Iterable[Equation]) -> Convention:
+        """The same for these equations: with samples as columns, which tensors are turned for that."""
+        if self.samples != "columns":
+            return self
+        everything = [t for eq in equations for t in (eq.target, *tensors_of(eq.value))]
+        turned = frozenset(t.name for t in everything if self.leads(t))
+        turned |= {name[1:] for name in turned if name.startswith("δ") and len(name) > 1}
+        return replace(self, turned=self.turned | turned)
+
+    def leads(self, t: Tensor) -> bool:
+        """Whether a matrix counts samples along its first axis."""
+        return len(t.subscripts) == 2 and t.subscripts[0] is Index(self.batch)
 
     def placed(self, tensor: Tensor, stay: tuple[int, ...]) -> tuple[tuple[int, ...], Kind]:
         """The axes that stay, those of the rows first, and what the tensor is with them.

@@ -282,12 +282,12 @@ def test_a_wrong_formula_with_an_equality_is_refused():
     """Random numbers would never be equal, and both sides 0: the entries that are compared are drawn equal."""
     from dataclasses import replace
 
-    from tensorprop.check.formula import _verify
+    from tensorprop.check.formula import verify
 
     (line,) = formula("y_ij = A_ij [B_ij = C_ij]").lines
     (other,) = formula("y_ij = B_ij [B_ij = C_ij]").lines
     with pytest.raises(WrongFormula):
-        _verify(replace(line, right=other.right))
+        verify(replace(line, right=other.right))
 
 
 @pytest.mark.parametrize("spec", ["ij,jk", "ji", "ij,j", "bi,ij→bj"])

@@ -68,6 +68,7 @@ def explain(
     attempt: str | None = None,
     layout: Literal["column", "row"] = "column",
     samples: Literal["rows", "columns"] = "rows",
+    derivative: Literal["denominator", "numerator"] = "denominator",
 ) -> Derivation:
     """How the rule ``δx_K = ∂E/∂x_K`` of every tensor x on the way from ``wrt`` to the error comes about:
 
@@ -90,13 +91,17 @@ def explain(
         raise UsageError(f"no level of detail {detail!r}", fix='"full" or "short"')
     if layout not in ("column", "row"):
         raise UsageError(f"no layout {layout!r}", fix='"column" or "row"')
+    if samples not in ("rows", "columns"):
+        raise UsageError(f"samples={samples!r}", fix='"rows" or "columns"')
+    if derivative not in ("denominator", "numerator"):
+        raise UsageError(f"derivative={derivative!r}", fix='"denominator" or "numerator"')
     names = (wrt,) if isinstance(wrt, str) else None if wrt is None else tuple(wrt)
     s = as_forward(s, *(names or ()), of)
     if of is not None:
         s[of]
         s = s.only([of])
     rules = adjoint(s, names, of)
-    convention = Convention(layout=layout, samples=samples)
+    convention = Convention(layout=layout, samples=samples, derivative=derivative).over([*s, *rules])
     worker = _Words(s, rules, convention)
     parts = tuple(worker.part(rule) for rule in rules)
     error = s.outputs[0] if len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0 else "E"
@@ -121,7 +126,7 @@ class _Words:
         p = passage(self._system, self._rules, rule.name[1:], self._axis)
         shown = matrix(rule, self._convention)
         why = reasons(p, shown, lambda eq: matrix(eq, self._convention))
-        check = dimensions(p, shown.tree)
+        check = dimensions(p, shown)
         return Part(p, rule, shown, tuple(self._steps(p, shown, why)), why, check)
 
     # ----------------------------------------------------------------- steps

@@ -6,12 +6,14 @@ none. The search is that of `matrix`; sizes are not known here.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 from tensorprop.core.equation import Equation, system
 from tensorprop.render import dialects
+from tensorprop.render.derivation.indexed import Indexed, indexed
+from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.layout import Convention
-from tensorprop.render.matrices.convert import lines
+from tensorprop.render.matrices.convert import Line, lines
 from tensorprop.render.names import Style
 from tensorprop.render.printer import Printer
 from tensorprop.render.trees import Tree
@@ -19,10 +21,12 @@ from tensorprop.render.trees import Tree
 __all__ = ["Shown", "matrix"]
 
 
-class Shown(NamedTuple):
+@dataclass(frozen=True)
+class Shown:
     """A formula without indices: both sides as one line, the tree of the right side, the indices carried along.
 
-    Where there is no matrix form, ``unicode`` is empty and ``why`` says why.
+    ``index`` knows the letters of every part of the tree. Where there is no matrix form, ``unicode`` is empty and
+    ``why`` says why.
     """
 
     unicode: str
@@ -30,8 +34,21 @@ class Shown(NamedTuple):
     tree: Tree | None
     carried: tuple[str, ...]
     why: str
-    left: str
-    right: str
+    left: Math
+    right: Math
+    line: Line
+    index: Indexed | None = None
+    style: Style = field(default_factory=Style)
+    transposed: bool = False  # the left side, a gradient in numerator layout
+
+    def part(self, t: Tree) -> Math:
+        """A part of the formula, on its own."""
+        return written(t, self.style)
+
+
+def written(t: Tree, style: Style) -> Math:
+    """A part of a formula, in Unicode and in LaTeX."""
+    return Math(Printer(dialects.UNICODE, style).show(t), Printer(dialects.LATEX, style).show(t))
 
 
 def matrix(eq: Equation, convention: Convention) -> Shown:
@@ -42,17 +59,20 @@ def matrix(eq: Equation, convention: Convention) -> Shown:
     'z = Wᵀa'
     """
     (line,) = lines(system([eq]), convention)
-    if line.left is None or line.right is None:
-        return Shown("", "", None, (), line.why, "", "")
     style = Style(adjoint=convention.adjoint, bold=convention.bold, names=convention.names)
-    shown = Printer(dialects.UNICODE, style)
-    left, right = shown.show(line.left), shown.show(line.right)
+    if line.left is None or line.right is None:
+        return Shown("", "", None, (), line.why, Math("", ""), Math("", ""), line, None, style)
+    left, right = (written(t, style) for t in (line.left, line.right))
     return Shown(
-        f"{left} = {right}",
+        f"{left.unicode} = {right.unicode}",
         Printer(dialects.LATEX, style).equation(line.left, line.right),
         line.right,
         line.carried,
         "",
         left,
         right,
+        line,
+        indexed(eq, line.left, line.right, line.carried),
+        style,
+        convention.derivative == "numerator" and eq.name.startswith("δ"),
     )

@@ -102,6 +102,13 @@ class Derivation:
         """A letter for every axis, so that sizes can be shown as ``|i|``."""
         return axes_of(self.system)
 
+    @property
+    def formulas(self) -> Iterator[Shown]:
+        """Every formula in vectors and matrices that is shown."""
+        yield from (shown for _, shown in self.forward)
+        yield from (p.shown for p in self.parts)
+        yield from (shown for r in self.remarks for shown in r.shown)
+
     def line(self, eq: Equation, written: str = "δz") -> Math:
         """An equation in index notation with every Σ."""
         if written == "δz":

@@ -134,7 +134,7 @@ def _joined_terms(s: _Term, t: _Term) -> Iterator[Tree]:
         ratio = s.ratio
     elif s.ratio == -t.ratio and abs(s.ratio) != 1:
         ratio = abs(s.ratio)
-    scalars = tuple(x for x in s.scalars if x in t.scalars)
+    scalars = _shared(s.scalars, t.scalars)
     left = _Term(s.ratio / ratio, _without(s.scalars, scalars), s.rest, None)
     right = _Term(t.ratio / ratio, _without(t.scalars, scalars), t.rest, None)
     if below is not None or ((ratio != 1 or scalars) and (s.rest or t.rest or scalars)):
@@ -162,7 +162,7 @@ def _joined_terms(s: _Term, t: _Term) -> Iterator[Tree]:
             yield _Term(ratio, scalars, outer, below).tree()
     if len(s.rest) == len(t.rest) == 1 and isinstance(s.rest[0], m.Hadamard) and isinstance(t.rest[0], m.Hadamard):
         one, two = s.rest[0].factors, t.rest[0].factors
-        common = tuple(x for x in one if x in two)
+        common = _shared(one, two)
         x, y = _without(one, common), _without(two, common)
         if common and x and y:
             body = _sum(
@@ -181,6 +181,16 @@ def _sum(a: _Term, b: _Term) -> Tree:
     first = x.terms if isinstance(x, m.Sum) else (x,)
     terms = collected([*first, *(y.terms if isinstance(y, m.Sum) else (y,))], len(first))
     return terms[0] if len(terms) == 1 else m.Sum(tuple(terms))
+
+
+def _shared(one: tuple[Tree, ...], two: tuple[Tree, ...]) -> tuple[Tree, ...]:
+    """What two products have in common, each part as often as it stands in both."""
+    left, out = list(two), list[Tree]()
+    for x in one:
+        if x in left:
+            left.remove(x)
+            out.append(x)
+    return tuple(out)
 
 
 def _without(whole: tuple[Tree, ...], part: tuple[Tree, ...]) -> tuple[Tree, ...]:

@@ -1,0 +1,244 @@
+"""Why every sign of a formula stands where it stands: read off the indices of the formula's own tree.
+
+In: a formula whose parts know their indices (`indexed`). Out: `Fact`s: for each sign (a product, its order, ᵀ, ⊙, ⊘,
+diag, a trace, 1, "for every" …) what is summed there and what is kept, in which factors, along which axis, and why the
+order is forced or is not. The forward equations, and how a page is laid out, are not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tensorprop.render import trees as m
+from tensorprop.render.derivation.contractions import Products, verb
+from tensorprop.render.derivation.indexed import Indexed, Spot, scaling
+from tensorprop.render.derivation.sentences import Math, letter, letters, listed, say
+from tensorprop.render.derivation.signs import MARKS, Claim, Fact, Sign, divides, reciprocal, signs, upright
+from tensorprop.render.trees import Tree
+
+__all__ = ["facts"]
+
+
+def facts(f: Indexed, shown: Callable[[Tree], Math], left: Math) -> Iterator[Fact]:
+    """The facts of a formula, those of its products first; ``shown`` writes a part, ``left`` is the left side."""
+    yield from _Facts(f, shown, left).all()
+
+
+_EVERY = Math("every index", r"\text{every index}")
+
+
+def equal(i: str, j: str) -> Math:
+    """``[i = j]``."""
+    return Math(f"[{i} = {j}]", f"[{letter(i).latex} = {letter(j).latex}]")
+
+
+class _Facts(Products):
+    """The facts of one formula."""
+
+    def all(self) -> Iterator[Fact]:
+        """Products, then what is done entry by entry, then transposes and what is left."""
+        covered: set[Sign] = set()
+        for fact in self._found():
+            if not fact.signs or not covered.issuperset(fact.signs):
+                covered.update(fact.signs)
+                yield fact
+
+    def _found(self) -> Iterator[Fact]:
+        spots = list(self._f)
+        for s in spots:
+            if isinstance(s.tree, m.Product) and s.seams:
+                yield from self.product(s)
+        for s in spots:
+            if isinstance(s.tree, m.Hadamard):
+                yield from self._hadamard(s)
+        for s in spots:
+            if isinstance(s.tree, m.Transpose) and s.path not in self._told:
+                yield self._turned(s)
+        for s in spots:
+            yield from self._other(s)
+        yield from self._every()
+
+    # ----------------------------------------------------------------- entry by entry
+    def _hadamard(self, s: Spot) -> Iterator[Fact]:
+        assert isinstance(s.tree, m.Hadamard)
+        kept = [i for i in s.letters if i in self._f.equation.letters]
+        later = [i for i in s.letters if i not in kept]
+        names = [x for x in signs(self._f) if x.path == s.path and x.mark in "⊙⊘"]
+        claims = (Claim("shared", s.letters, s.path), Claim("kept", s.letters, s.path))
+        for sign in names:
+            if sign.mark == "⊘":
+                n = next(k for k, t in enumerate(s.tree.factors) if k and reciprocal(t))
+                under = s.tree.factors[n]
+                assert isinstance(under, m.ElementPower)
+                said = say(
+                    "{i} {verb} kept by dividend and divisor: every entry is divided by the entry of {D} in its own "
+                    "place.",
+                    i=letters(s.letters), verb=verb(s.letters), D=self._show(under.base),
+                )  # fmt: skip
+                yield Fact("over", said, said, (sign,), claims)
+            elif later:
+                said = say("{i} {verb} in every factor of {f}: entry by entry first, then the sum over {j}.",
+                           i=letters(s.letters), verb="stands" if len(s.letters) == 1 else "stand",
+                           f=self._show(s.tree), j=letters(later))  # fmt: skip
+                yield Fact("elementwise", said, said, (sign,), claims)
+            elif s.path or any(t.path != s.path and isinstance(t.tree, m.Product) and t.seams for t in self._f):
+                told = listed([self._show(t) for t in s.tree.factors if not reciprocal(t)])
+                said = say("{i} {verb} kept by {told}, so nothing is summed between them: elementwise, ⊙.",
+                           i=letters(kept), verb=verb(kept), told=told)  # fmt: skip
+                yield Fact("elementwise", said, said, (sign,), claims)
+            else:
+                said = say("{i} {verb} kept by every factor, so nothing is summed: elementwise, ⊙.",
+                           i=letters(kept) if kept else _EVERY, verb=verb(kept))  # fmt: skip
+                yield Fact("elementwise", said, said, (sign,), claims)
+
+    # ----------------------------------------------------------------- transposes elsewhere
+    def _turned(self, s: Spot) -> Fact:
+        """A transpose outside products: what stands beside it, or the left side, has its indices the other way."""
+        sign = (Sign("ᵀ", s.path),)
+        above = self._f.parent(s)
+        plain = self.name(s)
+        if len(s.letters) != 2:
+            said = say("{A} {lies} here: {T}.", A=plain, T=self._show(s.tree),
+                       lies="stands as a column" if s.tree.kind == "column" else "lies as a row")  # fmt: skip
+            return Fact("transpose", said, said, sign)
+        rows, columns = s.letters
+        claims = (Claim("rows", (rows,), s.path), Claim("columns", (columns,), s.path))
+        facts_: dict[str, Math | str] = {"A": plain, "i": letter(rows), "j": letter(columns), "T": self._show(s.tree)}
+        twin = self._twin(s, above)
+        if twin is not None:
+            said = say("{A} stands with {i} first, and again with {j} first. Matrices are added place by place, so one "
+                       "of the two is turned.", **facts_)  # fmt: skip
+        elif above is not None and isinstance(above.tree, (m.Sum, m.Hadamard)):
+            does = "added" if isinstance(above.tree, m.Sum) else "multiplied"
+            said = say("{A} has {j} for its rows and {i} for its columns. Matrices are {does} place by place, and "
+                       "beside it {i} numbers the rows: so {A} is turned.", does=does, **facts_)  # fmt: skip
+        elif above is None:
+            said = say("{A} has {j} for its rows and {i} for its columns, {x} the other way round: so {A} is turned, "
+                       "{T}.", x=self._left, **facts_)  # fmt: skip
+        else:
+            said = say("{A} has {j} for its rows and {i} for its columns; here {i} must number the rows, so it is "
+                       "turned: {T}.", **facts_)  # fmt: skip
+        return Fact("transpose", said, said, sign, claims)
+
+    def _twin(self, s: Spot, above: Spot | None) -> Spot | None:
+        """Of ``A + Aᵀ`` the other one."""
+        if above is None or not isinstance(above.tree, m.Sum):
+            return None
+        return next((t for t in self._f.below(above) if t.tree == upright(s.tree)), None)
+
+    # ----------------------------------------------------------------- all other signs
+    def _other(self, s: Spot) -> Iterator[Fact]:
+        above = self._f.parent(s)
+        around = above.tree if above is not None else None
+        own = letters(s.letters) if s.letters else None
+        match s.tree:
+            case m.Ones() if not (isinstance(around, m.Product) and len(above.seams if above else ()) > 0) and not (
+                isinstance(around, m.Transpose) and self._in_product(above)
+            ):
+                assert own is not None
+                one = self._show(s.tree)
+                said = say("{one} is a vector of ones: the number 1 has no {i}, and stands at every {i}.", i=own, one=one)
+                if isinstance(around, m.Product):
+                    rest = tuple(t for t in around.factors if t.kind == "scalar")
+                    number = self._show(rest[0] if len(rest) == 1 else m.Product(rest))
+                    said = say("{s} is one number; {one}, a vector of ones, repeats it for every {i}.", s=number,
+                               i=own, one=one)  # fmt: skip
+                yield Fact("ones" if isinstance(around, (m.Sum, type(None))) else "broadcast", said, said,
+                           (Sign("1", s.path),), (Claim("kept", s.letters, s.path),))  # fmt: skip
+            case m.Identity():
+                i, j = s.letters
+                said = say("{I} is 1 where {i} and {j} are equal and 0 elsewhere: the bracket {b} as a matrix.",
+                           I=self._show(s.tree), i=letter(i), j=letter(j), b=equal(i, j))
+                yield Fact("bracket", said, said, (Sign("I", s.path),), (Claim("kept", s.letters, s.path),))
+            case m.Trace():
+                yield self._simple(s, "trace", "tr", "{j} is summed, and is both indices of {A}: the trace.")
+            case m.Diagonal():
+                yield self._simple(s, "diagonal", "diagonal", "Only the entries of {A} where both indices are {i} are "
+                                   "wanted: its diagonal.")  # fmt: skip
+            case m.Norm():
+                yield self._simple(s, "norm", "‖‖", "{A} meets itself, and every index is summed: its norm.")
+            case m.ElementPower() if not divides(self._f, s):
+                yield self._simple(s, "power", "∘", "∘ says that the power is taken entry by entry: nothing is summed.")
+            case m.MatrixPower() if not self._in_scaling(s):
+                yield self._simple(s, "power", "power", "{A} times itself as a matrix: {j} is summed between the two.")
+            case m.Along(_, _, over, _):
+                along = {"rows": "each row", "columns": "each column", "all": "all entries"}[over]
+                said = say("It is taken along {along} of {A}{rest}.", along=along, A=self._show(s.tree.of),
+                           rest=say(" and runs over {j}", j=letters(s.summed)).unicode if s.summed else "")  # fmt: skip
+                yield Fact("along", said, said, (Sign("along", s.path),), (Claim("summed", s.summed, s.path),))
+            case m.Diag() if not self._in_scaling(s):
+                i, j = s.letters
+                said = say("{f} is a matrix that is 0 unless {b}: {A} stands on its diagonal.", f=self._show(s.tree),
+                           b=equal(i, j), A=self._show(s.tree.of))  # fmt: skip
+                yield Fact("scale", said, said, (Sign("diag", s.path),), (Claim("kept", s.letters, s.path),))
+            case m.Inverse() if not self._in_scaling(s):
+                if isinstance(s.tree.of, m.Diag):
+                    yield self._simple(s, "scale", "inverse", "The inverse of a diagonal matrix has the reciprocals.")
+                else:
+                    yield self._simple(s, "inverse", "inverse", "{f} is the inverse of the whole matrix {A}.")
+            case m.WholeMatrix():
+                yield self._simple(s, "whole", "whole", "{f} is one number, a function of the whole matrix {A}.")
+            case m.Kronecker() | m.KhatriRao() | m.Outer() | m.ModeProduct():
+                yield self._tensor(s)
+            case _:
+                pass
+
+    def _simple(self, s: Spot, topic: str, mark: str, text: str) -> Fact:
+        """A sentence with {A} for the part within, {i} for what is left, {j} for what is summed, {f} for all."""
+        places: dict[str, Math | str] = {"A": self._show(s.tree.children[0]), "f": self._show(s.tree)}
+        if "{i}" in text:
+            places["i"] = letter(s.letters[0])
+        if "{j}" in text:
+            places["j"] = letters(s.summed)
+        places = {k: v for k, v in places.items() if f"{{{k}}}" in text}
+        claims = (Claim("summed", s.summed, s.path),) if s.summed else ()
+        said = say(text, **places)
+        return Fact(topic, said, said, (Sign(mark, s.path),), claims)
+
+    def _in_product(self, s: Spot | None) -> bool:
+        above = self._f.parent(s) if s is not None else None
+        return above is not None and bool(above.seams) and s is not None and s.path in above.factors
+
+    def _in_scaling(self, s: Spot) -> bool:
+        """Whether a diagonal matrix is a factor of a product, which has told why."""
+        at: Spot | None = s if scaling(s.tree) is not None else None
+        while at is not None and isinstance(at.tree, (m.Diag, m.Inverse, m.MatrixPower, m.Transpose)):
+            if self._in_product(at):
+                return True
+            at = self._f.parent(at)
+        return False
+
+    def _tensor(self, s: Spot) -> Fact:
+        """Products that have more than two indices left."""
+        mark = MARKS[type(s.tree)]
+        n = str(len(s.letters))
+        if isinstance(s.tree, m.ModeProduct):
+            a, b = self._f.below(s)
+            said = say(
+                "{j} is summed, and stands in {A} and {B}; {n} indices are left, more than a matrix has. The number "
+                "at × says which axis of {A} runs through the matrix.",
+                j=letters(s.summed), A=self._show(a.tree), B=self._show(b.tree), n=n,
+            )  # fmt: skip
+            turned = self._turns(b)
+            if turned:
+                said += say("{B} is turned, since its first index is the summed one.", B=self.name(b))
+            return Fact("tensor", said, said, (Sign(mark, s.path), *turned), (Claim("summed", s.summed, s.path),))
+        said = say("Nothing is summed, and all of {own} are left: {n} indices, more than a matrix has, so {mark} is "
+                   "written for it.", own=letters(s.letters), n=n, mark=mark.split("_")[0].split(" ")[0])  # fmt: skip
+        return Fact("tensor", said, said, (Sign(mark, s.path),), (Claim("kept", s.letters, s.path),))
+
+    def _every(self) -> Iterator[Fact]:
+        """Indices that are carried along."""
+        c = self._f.carried
+        if not c:
+            return
+        whole = self._f.whole.tree
+        cut = list(dict.fromkeys(t for t in whole.walk() if isinstance(t, m.Name) and any(i in c for i in t.slots)))
+        one = len(c) == 1
+        said = say(
+            "{c} {verb} kept wherever {it} {stands}, and never summed: there is one such formula for every {c}, with "
+            "{T}.",
+            c=letters(c), verb=verb(c), it="it" if one else "they", stands="stands" if one else "stand",
+            T=listed([self._show(t) for t in cut]),
+        )  # fmt: skip
+        yield Fact("every", said, said, (Sign("for every", ()),))

@@ -1,0 +1,184 @@
+"""Every index of a rule in one line: where it stands, kept or summed, in how many factors, and what it becomes.
+
+In: a rule, and its formula in matrices if it has one. Out: rows of a table, the answer at a glance. It is worded here
+and laid out elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from tensorprop.calculus.laws import factors
+from tensorprop.core.equation import Equation
+from tensorprop.core.expr import Add, Expr, Sum, Tensor
+from tensorprop.core.walk import postorder
+from tensorprop.render import trees as m
+from tensorprop.render.derivation.indexed import Indexed, scaling
+from tensorprop.render.derivation.matrix import Shown
+from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, letter, say, whole
+from tensorprop.render.derivation.signs import is_ones
+
+__all__ = ["HEAD", "Pattern", "Row", "index_table", "patterns"]
+
+HEAD = ("index", "stands in", "is", "factors", "becomes")
+"""What the columns of the table are called."""
+
+
+class Pattern(NamedTuple):
+    """One product of a rule: which letters are kept, which are summed, and the factors that have letters."""
+
+    whole: Expr
+    kept: tuple[str, ...]
+    summed: tuple[str, ...]
+    factors: tuple[Expr, ...]
+
+    def having(self, i: str) -> list[Expr]:
+        """The factors in which a letter stands."""
+        return [f for f in self.factors if i in f.free]
+
+
+def patterns(value: Expr, left: Iterable[str]) -> list[Pattern]:
+    """The products that a right side is the sum of."""
+    found: list[Pattern] = []
+    order = list(left)
+    for term in value.terms if isinstance(value, Add) else (value,):
+        summed: tuple[str, ...] = ()
+        parts = list(factors(term))
+        inner = [f for f in parts if isinstance(f, Sum)]
+        if len(inner) == 1:  # a_k Σ_i b_i c_i is one product, too
+            parts = [g for f in parts for g in (factors(f.body) if isinstance(f, Sum) else (f,))]
+            summed = inner[0].indices
+        with_letters = tuple(f for f in parts if f.free)
+        kept = tuple(i for i in order if i in term.free)
+        found.append(Pattern(term, kept, summed, with_letters))
+    return found
+
+
+class Row(NamedTuple):
+    """One index of one term of a rule."""
+
+    sign: Math
+    places: Sentence
+    summed: bool
+    factors: int
+    becomes: Sentence
+    letter: str
+    term: int  # which term, 0 where there is one only or all are alike
+
+
+def index_table(rule: Equation, shown: Shown) -> tuple[Row, ...]:
+    """The rows for a rule, kept indices first; the terms of a sum one after the other.
+
+    >>> from tensorprop.render.derivation.matrix import matrix
+    >>> from tensorprop.render.layout import Convention
+    >>> from tensorprop.text import parse
+    >>> eq = parse("δa_i = W_ij δz_j")["δa"]
+    >>> for r in index_table(eq, matrix(eq, Convention())):
+    ...     print(r.sign.unicode, r.places.unicode, r.summed, r.factors, r.becomes.unicode)
+    i W (1st) False 1 rows
+    j W (2nd), δz True 2 the product W δz
+    """
+    return tuple(dict.fromkeys(_rows(rule, shown)))
+
+
+def _rows(rule: Equation, shown: Shown) -> Iterator[Row]:
+    pats = patterns(rule.value, rule.letters)
+    for n, pat in enumerate(pats):
+        for i in (*pat.kept, *pat.summed):
+            hits = pat.having(i)
+            if not hits:
+                continue
+            yield Row(
+                letter(i),
+                join([_place(f, i) for f in hits], ", "),
+                i in pat.summed,
+                len(hits),
+                _becomes(shown, i, i in pat.summed, hits),
+                i,
+                n if len(pats) > 1 else 0,
+            )
+
+
+_ORDINAL = ("1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th")
+
+
+def _place(f: Expr, i: str) -> Sentence:
+    """``W (2nd)``: a factor, and which of its indices it is."""
+    if isinstance(f, Tensor):
+        at = [n for n, s in enumerate(f.subscripts) if i in s.free]
+        if len(f.subscripts) == 1:
+            return say("{W}", W=whole(f.name))
+        return say("{W} ({nth})", W=whole(f.name), nth=" and ".join(_ORDINAL[n] if n < 8 else str(n + 1) for n in at))
+    inside = {n.name: n for n in postorder(f) if isinstance(n, Tensor) and i in n.free}
+    if len(inside) == 1:
+        (t,) = inside.values()
+        if len(t.subscripts) > 1:
+            at = next(n for n, s in enumerate(t.subscripts) if i in s.free)
+            return say("{f} ({nth})", f=entry(f), nth=_ORDINAL[at] if at < 8 else str(at + 1))
+    return say("{f}", f=entry(f))
+
+
+# --------------------------------------------------------------------------- the sign that an index becomes
+def _becomes(shown: Shown, i: str, summed: bool, hits: list[Expr]) -> Sentence:
+    f = shown.index
+    if f is None:
+        return say("a sum, Σ") if summed else say("an index of the result")
+    if i in f.carried:
+        return say("for every {i}", i=letter(i))
+    if summed:
+        return _summed_sign(shown, f, i)
+    if len(hits) > 1:
+        return _shared_sign(f, i)
+    return say({"column": "the entries", "row": "the entries"}.get(f.whole.tree.kind, _side(f, i)))
+
+
+def _side(f: Indexed, i: str) -> str:
+    names = f.whole.letters
+    if len(names) == 2 and i in names:
+        return ("rows", "columns")[names.index(i)]
+    return "an axis of the result"
+
+
+def _summed_sign(shown: Shown, f: Indexed, i: str) -> Sentence:
+    """Where a summed letter goes."""
+    for s in f:
+        if i not in s.summed:
+            continue
+        match s.tree:
+            case m.Product():
+                parts = [f[p] for n, p in enumerate(s.factors) if i in (s.seams[n - 1 : n] + s.seams[n : n + 1])]
+                told = Math(
+                    " ".join(shown.part(p.tree).unicode for p in parts),
+                    " ".join(shown.part(p.tree).latex for p in parts),
+                )
+                if any(is_ones(p.tree) for p in parts):
+                    return say("the sum {f}", f=told)
+                return say("the inner product {f}" if not s.letters else "the product {f}", f=told)
+            case m.Trace():
+                return say("the trace")
+            case m.Norm():
+                return say("the norm {f}", f=shown.part(s.tree))
+            case _:
+                return say("{f}", f=shown.part(s.tree))
+    return say("a sum within")
+
+
+def _shared_sign(f: Indexed, i: str) -> Sentence:
+    """What a kept letter in several factors becomes."""
+    found: list[str] = []
+    for s in f:
+        if i not in s.letters:
+            continue
+        match s.tree:
+            case m.Hadamard():
+                found.append("⊙")
+            case m.Diagonal():
+                found.append("diag")
+            case m.Product() if any(scaling(f[p].tree) is not None and i in f[p].letters for p in s.factors):
+                found.append("diag")
+            case _:
+                pass
+    if not found:
+        return say(_side(f, i) if len(f.whole.letters) == 2 else "the entries")
+    return say(" and ".join(dict.fromkeys(found)))
