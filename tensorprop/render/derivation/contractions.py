@@ -242,15 +242,15 @@ class Products:
                 "a vector of ones, takes the place of the second: {f}.",
                 j=letter(j), A=self.name(other), f=bare, one=ones,
             )  # fmt: skip
-            brief = say("{j} is summed and stands in {A} alone, so {one} takes the place of a second factor.", j=letter(j),
-                        A=self.name(other), one=ones)  # fmt: skip
+            brief = say("{j} is summed and stands in {A} alone, so {one} takes the place of a second factor.",
+                        j=letter(j), A=self.name(other), one=ones)  # fmt: skip
             if isinstance(other.tree, m.Transpose):
                 turned = self._sum_turned(other, j)
                 said, brief = said + turned, brief + turned
                 marks += self._turns(other)
             else:
-                side = say("{one} stands on the side of {j}, so it is the {side} that are added up.", j=letter(j), one=ones,
-                           side="rows" if one is a else "columns")  # fmt: skip
+                side = say("{one} stands on the side of {j}, so it is the {side} that are added up.", j=letter(j),
+                           one=ones, side="rows" if one is a else "columns")  # fmt: skip
                 said, brief = said + side, brief + side
             claims = (Claim("summed", (j,), s.path), Claim("kept", s.letters, s.path))
             return Fact("sum", said, brief, marks, claims)

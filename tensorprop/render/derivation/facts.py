@@ -137,7 +137,8 @@ class _Facts(Products):
             ):
                 assert own is not None
                 one = self._show(s.tree)
-                said = say("{one} is a vector of ones: the number 1 has no {i}, and stands at every {i}.", i=own, one=one)
+                said = say("{one} is a vector of ones: the number 1 has no {i}, and stands at every {i}.", i=own,
+                           one=one)  # fmt: skip
                 if isinstance(around, m.Product):
                     rest = tuple(t for t in around.factors if t.kind == "scalar")
                     number = self._show(rest[0] if len(rest) == 1 else m.Product(rest))
