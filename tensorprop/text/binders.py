@@ -5,6 +5,8 @@ In: the tokens after a word that takes indices or a bare name. Out: a tree.
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from tensorprop.core.build import reduce
 from tensorprop.core.expr import Dim, Expr, Index, Tensor
 from tensorprop.core.functions import is_matrix, keeps
@@ -16,7 +18,9 @@ from tensorprop.errors import (
     RepeatedOutputIndex,
     UnexpectedChar,
 )
+from tensorprop.text import doubts
 from tensorprop.text.cursor import RELATIONS
+from tensorprop.text.meant import argument, entry_end, following, indexed, length, run_through
 from tensorprop.text.subscripts import Subscripts
 from tensorprop.text.terms import Bind, Leaf, Size, Tree
 from tensorprop.text.vocabulary import BINDERS, COLUMN, ROW, SPLIT, STARTS
@@ -94,23 +98,13 @@ class Binders(Subscripts):
         name = self.texts[p]
         k = self.kinds[self.p]
         if k not in ("s", "u", "[") or self.starts[self.p] != self.ends[p]:
-            self.fail(
-                MissingIndex,
-                f"{name} needs the index along which it goes",
-                (self.starts[p], self.ends[p]),
-                f"write {name}_i(…)",
-            )
+            self._no_index(p, name)
         q = self.p
         closer = {"_{": "}", "[": "]"}.get(self.texts[q])
         while closer and self.kinds[q] not in (closer, "end", ";"):
             q += 1
             if self.kinds[q] in RELATIONS:
-                first = self.texts[self.p + 1]
-                self.unexpected(
-                    q,
-                    "an index runs over the whole of its axis",
-                    f"write Σ_{first}, and a bracket such as [{first} < n] for a part of the axis",
-                )
+                self.unexpected(q, "an index runs over the whole of its axis", run_through(self, name, q))
         at = self.p
         found: list[Expr] = []
         held, self.spans = self.spans, {}
@@ -127,6 +121,24 @@ class Binders(Subscripts):
                 f"write {name}_i(…)",
             )
         spans.extend(where.get(s, (self.starts[at], self.ends[self.p - 1])) for s in found)
+
+    def _no_index(self, p: int, name: str) -> NoReturn:
+        """``softmax(s_bc)``: the fix says ``softmax_c(s_bc)``."""
+        inside = argument(self, p + 1)
+        acts_on = following(self, p + 1)
+        start, stop = inside or (p + 1, entry_end(self, p + 1) if acts_on else p + 1)
+        letters = indexed(self, name, start, stop)
+        short = letters is None or len(letters) == 1 or all(len(i) == 1 for i in self.indices_between(start, stop)[0])
+        under = f"_{letters or 'i'}" if short else f"[{letters}]"
+        sign = (
+            f"{name}{under} {acts_on}" if name in ("Σ", "∑", "∏") and not inside else f"{name}{under}({acts_on or '…'})"
+        )
+        self.fail(
+            MissingIndex,
+            f"{name} needs the index along which it goes",
+            (self.starts[p], self.ends[p]),
+            f"write {sign}",
+        )
 
     def matrix(self, p: int, op: str) -> Tree:
         """``inv(X)_ij``, ``det(X)``: the bare name of a matrix, the entry outside."""
@@ -178,7 +190,7 @@ class Binders(Subscripts):
                 "write them outside: inv(X)_ij",
             )
         if op != "inv" and listed:
-            self.stray_subscript(self.p - 1)
+            doubts.after_subscripts(self, self.p - 1)
         body = Tensor(leaf.node.name, (Index(ROW), Index(COLUMN)))
         return Leaf(*span, tuple(letters), reduce(op, (ROW, COLUMN), body, subscripts))
 
@@ -221,6 +233,13 @@ class Binders(Subscripts):
         if self.kinds[p + 1] == "N" and self.kinds[p + 2] == "|":
             self.p = p + 3
             return Size(self.starts[p], self.ends[p + 2], self.texts[p + 1])
+        if self.kinds[p + 1] == "|" and self.starts[p + 1] == self.ends[p]:
+            self.fail(
+                UnexpectedChar,
+                "double bars are not in the notation",
+                (self.starts[p], self.ends[p + 1]),
+                length(self, p, 2),
+            )
         self.fail(
             UnexpectedChar,
             "bars mean the size of an index: |i|",

@@ -60,6 +60,8 @@ class Cursor(ABC):
         self.delta_is_tensor: bool = self._delta_defined()
         self.given: frozenset[str] = frozenset[str]()  # letters that are indices wherever they stand
         self.scalars: frozenset[str] = frozenset[str]()
+        self.bare: list[tuple[str, tuple[int, int]]] = []  # names without subscripts outside brackets, in this equation
+        self._tensors: frozenset[str] | None = None
 
     def _delta_defined(self) -> bool:
         """Whether some left side is δ with subscripts of its own."""
@@ -108,6 +110,21 @@ class Cursor(ABC):
                 )
         if kind in ("<", ">"):
             self._angle(p)
+        if kind in ("≤", "≥", "≠") and "=" in self.kinds[self.first : p]:
+            self.compares(p)
+        if kind == "‖":
+            from tensorprop.text.meant import length
+
+            self.fail(UnexpectedChar, "double bars are not in the notation", span, length(self, p, 1))
+        if kind == "∇":
+            from tensorprop.text.meant import gradient
+
+            self.fail(
+                UnexpectedChar,
+                "∇ stands for a whole gradient, and every equation here for one entry",
+                span,
+                gradient(self, p),
+            )
         token = self.text[span[0] : span[1]]
         self.fail(UnexpectedChar, f'"{token}" does not fit here: {wanted}', span, fix)
 
@@ -144,8 +161,18 @@ class Cursor(ABC):
             and (left_side or following in ("/", "!") or (following.isalpha() and before.isalnum()))
         ):
             self.fail(UnsafeName, f'"{sign}" cannot be in a name', span, "use letters, digits and Greek letters")
+        self.compares(p)
+
+    def compares(self, p: int) -> NoReturn:
+        """A relation that stands in no bracket."""
+        from tensorprop.text.meant import bracketed  # it reads cursors
+
+        sign = self.text[self.starts[p] : self.ends[p]]
         self.fail(
-            UnexpectedChar, f'"{sign}" compares only inside a bracket', span, "write [a > b]: 1 where it holds, else 0"
+            UnexpectedChar,
+            f'"{sign}" compares only inside a bracket, [a > b]: 1 where it holds, else 0',
+            (self.starts[p], self.ends[p]),
+            f"write {bracketed(self, p)}",
         )
 
     def enter(self, p: int) -> None:
@@ -164,6 +191,11 @@ class Cursor(ABC):
         if k == closer:
             self.p += 1
             return
+        if k == "=" and self.kinds[opener] == "(" and not self.in_bracket:
+            from tensorprop.text.meant import closing
+
+            if closing(self, opener) is not None:
+                self.compares(self.p)
         sign = self.text[self.starts[opener] : self.ends[opener]]
         if k in ("end", ";", "=", ")", "]", "}") and not (k == "=" and self.in_bracket):
             self.fail(
@@ -172,6 +204,8 @@ class Cursor(ABC):
                 (self.starts[opener], self.ends[opener]),
                 f'write the "{closer}" that belongs to it',
             )
+        if k in RELATIONS:
+            self.compares(self.p)
         if k == ",":
             self.unexpected(self.p, "a comma separates only arguments and subscripts")
         self.unexpected(self.p, f'"{closer}" or a sign should stand here')
@@ -232,6 +266,18 @@ class Cursor(ABC):
     @abstractmethod
     def named(self) -> Tree:
         """What a name begins."""
+
+    @abstractmethod
+    def indices_between(self, start: int, stop: int) -> tuple[list[str], set[str]]:
+        """The letters that are indices in a run of tokens, in reading order, and the names that are scalars there."""
+
+    @abstractmethod
+    def known_indices(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The letters that are indices somewhere in this equation, and the names that are scalars in it."""
+
+    @abstractmethod
+    def tensor_names(self) -> frozenset[str]:
+        """Names that stand somewhere as a tensor's, with subscripts and no parenthesis at once after them."""
 
     @abstractmethod
     def dim(self) -> Tree:

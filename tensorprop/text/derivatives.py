@@ -8,7 +8,7 @@ from __future__ import annotations
 from tensorprop.core.expr import Expr, Tensor
 from tensorprop.errors import LimitExceeded, UnexpectedChar
 from tensorprop.text.binders import Binders
-from tensorprop.text.scan import raised
+from tensorprop.text.characters import raised
 from tensorprop.text.terms import Leaf, Tree
 from tensorprop.text.vocabulary import WORDS
 
@@ -86,9 +86,10 @@ class Derivatives(Binders):
         p = self.p
         if self.kinds[p] not in ("T", "N"):
             self.unexpected(p, "∂ stands before a tensor's name")
-        held = dict(self.names)
+        held, bare = dict(self.names), len(self.bare)
         tree = self.named()
         self.names = held
+        del self.bare[bare:]
         if not isinstance(tree, Leaf) or not isinstance(tree.node, Tensor):
             self.fail(UnexpectedChar, "∂ stands before a tensor's name", (tree.start, tree.end), "write ∂y_i/∂x_k")
         return tree

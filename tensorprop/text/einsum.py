@@ -29,9 +29,10 @@ from tensorprop.errors import (
     UnexpectedChar,
     UsageError,
 )
+from tensorprop.text.characters import LETTERS, refuse_character
 from tensorprop.text.cursor import MAX_OPERANDS
-from tensorprop.text.scan import LETTERS, MAX_CHARACTERS, NAME, refuse_character
-from tensorprop.text.vocabulary import BINDERS, KNOWN, SYMBOLS
+from tensorprop.text.reserved import is_name
+from tensorprop.text.scan import MAX_CHARACTERS
 
 __all__ = ["operand_spans", "parse_einsum"]
 
@@ -332,12 +333,7 @@ def _called(names: str | Sequence[str] | None, spec: str, places: list[tuple[int
 
 
 def _check_name(name: object) -> None:
-    if (
-        not isinstance(name, str)
-        or not re.fullmatch(rf"{NAME}(?:\^\([^()]*\))?", name)
-        or (name in KNOWN and name not in SYMBOLS)
-        or name in BINDERS
-    ):
+    if not isinstance(name, str) or not is_name(name):
         raise UsageError(
             f"{name!r} is not a tensor's name", fix='a name is letters and digits, such as W or x0: names="a W"'
         )

@@ -21,6 +21,7 @@ from tensorprop.errors import (
     UnexpectedChar,
     UsageError,
 )
+from tensorprop.text.doubts import bare_indices
 from tensorprop.text.elaborate import Builder, axis_of
 from tensorprop.text.scan import scan
 from tensorprop.text.syntax import Reader
@@ -78,6 +79,7 @@ def parse_expression(text: str, free: Iterable[str] | None = (), convention: str
         reader.p += 1
     if reader.kinds[reader.p] != "end":
         reader.unexpected(reader.p, "the expression should end, or go on with + or a factor")
+    bare_indices(reader)
     builder = Builder(text, convention == "einsum", None)
     left = frozenset(tree.open if free is None else free)
     value = builder.right_side(tree, left, "the result")
@@ -114,10 +116,13 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
             spans.append(where)
         target, span = reader.target()
         left = target.free
+        reader.bare = []
         tree = reader.expression(nested=False)
         k = kinds[reader.p]
         if k != ";" and k != "end":
             reader.finish()
+        if reader.bare:
+            bare_indices(reader)
         builder = Builder(text, einsum, where)
         if where is not None:
             where[target] = span

@@ -19,9 +19,9 @@ from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Numb
 from tensorprop.core.functions import is_matrix, keeps
 from tensorprop.core.walk import postorder
 from tensorprop.errors import UsageError
+from tensorprop.text.characters import GREEK, LETTERS
 from tensorprop.text.elaborate import axis_of
 from tensorprop.text.numerals import decimal, digits, finite
-from tensorprop.text.scan import GREEK, LETTERS
 from tensorprop.text.shown import ATOM, MAX_SHOWN, POWER, SUM, TERM, Shown, bare, clear, term
 from tensorprop.text.terms import gathered, places, settled
 from tensorprop.text.vocabulary import COLUMN, ROW, SYMBOLS

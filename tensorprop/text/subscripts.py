@@ -7,25 +7,30 @@ not know what the name stands for.
 from __future__ import annotations
 
 import re
-from typing import NoReturn
 
 from tensorprop.core.build import add, mul, number
 from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.errors import AmbiguousNotation, MissingIndex, UnbalancedBracket, UnexpectedChar
+from tensorprop.text.characters import GREEK, LETTERS, lower
 from tensorprop.text.cursor import Cursor
-from tensorprop.text.scan import GREEK, LETTERS, lower
 from tensorprop.text.terms import Leaf
 
-__all__ = ["COMPACT", "LABEL", "Subscripts"]
+__all__ = ["COMPACT", "LABEL", "Subscripts", "label_text"]
 
-_LABELS = rf"[{LETTERS}0-9][{LETTERS}0-9+\-, ]*"
-LABEL = re.compile(rf"\^\s*(?:\(\s*({_LABELS})\)|\{{\s*\(\s*({_LABELS})\)\s*\}})")
+_LABELS = rf"(?:[{LETTERS}0-9]|\\[A-Za-z]+)(?:[{LETTERS}0-9+\-, ]|\\[A-Za-z]+)*"
+LABEL = re.compile(rf"\^\s*(?:\(\s*({_LABELS})\)|\{{\s*\(\s*({_LABELS})\)\s*\}}|\{{\s*\[\s*({_LABELS})\]\s*\}})")
 COMPACT = re.compile(rf"[{LETTERS}]+")
 _SUBSCRIPT = re.compile("[_\\[ₐ-ₜᵢ-ᵪⱼ₀-₎]")
 
 
 WANTED = "a subscript is an index, a whole number, a form such as 2x + u - 1, or an entry such as tok_bt"
 MAX_SUBSCRIPT = 10**18
+
+
+def label_text(m: re.Match[str]) -> str:
+    """A layer label as it is kept: ``k+1`` of ``^{(k + 1)}``, ``ℓ`` of ``^{[\\ell]}``."""
+    label = m[1] or m[2] or m[3]
+    return re.sub(r"\\([A-Za-z]+)", lambda g: GREEK.get(g[1], g[0]), label).replace(" ", "")
 
 
 class Subscripts(Cursor):
@@ -37,12 +42,12 @@ class Subscripts(Cursor):
     def labelled(self, p: int) -> bool:
         """Whether a raised layer label follows the name at ``p``, in one of its two spellings."""
         m = LABEL.match(self.text, self.starts[p + 1]) if self.kinds[p + 1] == "^" else None
-        return m is not None and (m[2] is not None or self.followed_by_subscript(m.end()))
+        return m is not None and (m[1] is None or self.followed_by_subscript(m.end()))
 
     def take_label(self, m: re.Match[str]) -> str:
         while self.starts[self.p] < m.end() and self.kinds[self.p] != "end":
             self.p += 1
-        return "^(" + (m[1] or m[2]).replace(" ", "") + ")"
+        return f"^({label_text(m)})"
 
     def _letters(self, run: str, at: int, subscripts: list[Expr], letters: list[str]) -> None:
         for k, c in enumerate(run):
@@ -115,11 +120,17 @@ class Subscripts(Cursor):
             return
         split = re.findall(rf"[{LETTERS}]|[0-9]", run)
         name = re.findall(rf"[{LETTERS}][0-9]*|[0-9]+", run)
+        other = f"[{', '.join(name)}]"
+        if name == split:  # W_1i: only as a part of the name can the digits be read otherwise
+            digits = re.match("[0-9]*", run)
+            held = digits[0] if digits else ""
+            stem = re.search(rf"[{LETTERS}][{LETTERS}0-9]*_?$", self.text[: at - (self.text[at - 1] == "{")])
+            other = f"{stem[0].rstrip('_') if stem else 'W'}{held}_{run[len(held) :]}"
         self.fail(
             AmbiguousNotation,
             f"the subscripts {run} have two readings",
             span,
-            f"write [{', '.join(split)}], or [{', '.join(name)}]",
+            f"write [{', '.join(split)}], or {other}",
         )
 
     def tensor(
@@ -134,13 +145,6 @@ class Subscripts(Cursor):
                 if mark is not None:
                     self.spans.setdefault((node, k), mark)
         return node
-
-    def stray_subscript(self, p: int) -> NoReturn:
-        self.unexpected(
-            p,
-            "only a name bears subscripts, and one list of them",
-            "name the expression in an equation of its own, then write its entry",
-        )
 
     def braces(self, p: int, subscripts: list[Expr], letters: list[str]) -> None:
         """``_{…}``: one index per letter, or a list with commas, or one affine form of single letters."""
@@ -305,13 +309,21 @@ class Subscripts(Cursor):
 
     def known_indices(self) -> tuple[frozenset[str], frozenset[str]]:
         """The letters that are indices somewhere in this equation, and the names that are scalars in it."""
-        if self._indices is not None and self._indices[0] == self.first:
-            return self._indices[1], self._indices[2]
-        indices: set[str] = set()
-        scalars: set[str] = set(self.scalars)
+        if self._indices is None or self._indices[0] != self.first:
+            indices, scalars = self.indices_between(self.first, self.end_of_equation())
+            self._indices = (
+                self.first,
+                self.given.union(indices),
+                self.scalars.union(scalars) - self.given,
+            )
+        return self._indices[1], self._indices[2]
+
+    def indices_between(self, start: int, stop: int) -> tuple[list[str], set[str]]:
+        """The letters that are indices in a run of tokens, in reading order, and the names that are scalars there."""
+        indices: list[str] = []
+        scalars: set[str] = set()
         kinds, texts = self.kinds, self.texts
-        stop = self.end_of_equation()
-        q = self.first
+        q = start
         subscript: list[str] = []  # the closers of open subscript lists
         nested: list[str] = []
         while q < stop:
@@ -325,11 +337,11 @@ class Subscripts(Cursor):
                     continue
             at_once = q > 0 and self.starts[q] == self.ends[q - 1] and kinds[q - 1] in ("N", ")")
             if k == "T" and texts[q] not in self.split:
-                indices.update(texts[q].partition("_")[2].strip("{}"))
+                indices.extend(texts[q].partition("_")[2].strip("{}"))
             elif k == "u":
-                indices.update(c for c in lower(texts[q]) if c.isalpha())
+                indices.extend(c for c in lower(texts[q]) if c.isalpha())
             elif k == "s" and texts[q] not in ("_", "_{"):
-                indices.update(c for c in texts[q][1:] if c.isalpha())
+                indices.extend(c for c in texts[q][1:] if c.isalpha())
             elif (k == "s" and texts[q] == "_{") or (k == "[" and at_once and not self._relates(q)):
                 nested.append("list")
                 subscript.append("")
@@ -342,7 +354,7 @@ class Subscripts(Cursor):
                 bare = kinds[q + 1] not in ("(", "q", "s", "u", "[") or self.starts[q + 1] != self.ends[q]
                 if subscript and bare:
                     commas = "," in kinds[q - 1 : q + 2] or kinds[q - 1] == "["
-                    indices.update((texts[q],) if commas or len(texts[q]) == 1 else texts[q])
+                    indices.extend((texts[q],) if commas or len(texts[q]) == 1 else texts[q])
                 elif (
                     bare
                     and "[" not in nested
@@ -351,5 +363,24 @@ class Subscripts(Cursor):
                 ):
                     scalars.add(texts[q])
             q += 1
-        self._indices = (self.first, frozenset(indices) | self.given, frozenset(scalars) - self.given)
-        return self._indices[1], self._indices[2]
+        return indices, scalars
+
+    def tensor_names(self) -> frozenset[str]:
+        """Names that stand somewhere as a tensor's, with subscripts and no parenthesis at once after them."""
+        if self._tensors is None:
+            found: set[str] = set()
+            for p, k in enumerate(self.kinds):
+                name, end = self.texts[p].partition("_")[0], self.ends[p]
+                if k == "N" and self.kinds[p + 1] in ("s", "u", "[") and self.starts[p + 1] == end:
+                    q = p + 1
+                    if self.texts[q] in ("_{", "["):
+                        closer = "}" if self.texts[q] == "_{" else "]"
+                        q = next((m for m in range(q, len(self.kinds)) if self.kinds[m] == closer), q)
+                elif k == "T":
+                    q = p
+                else:
+                    continue
+                if self.kinds[min(q + 1, len(self.kinds) - 1)] != "(" or self.starts[q + 1] != self.ends[q]:
+                    found.add(name)
+            self._tensors = frozenset(found)
+        return self._tensors

@@ -22,8 +22,10 @@ from tensorprop.errors import (
     UnexpectedChar,
     UnexpectedEnd,
 )
+from tensorprop.text import doubts
+from tensorprop.text.characters import LETTERS, raised
 from tensorprop.text.cursor import MAX_DIGITS, MAX_OPERANDS, RELATIONS
-from tensorprop.text.scan import LETTERS, raised
+from tensorprop.text.meant import closing
 from tensorprop.text.subscripts import LABEL
 from tensorprop.text.terms import Apply, Leaf, Plus, Power, Relate, Term, Tree
 from tensorprop.text.vocabulary import AFTER, STARTS
@@ -70,6 +72,11 @@ class Reader(Words):
                 )
             if kinds[self.p] in ("<", ">"):
                 self._angle(self.p)
+            if kinds[self.p] == "^":
+                after = closing(self, self.p + 1)
+                after = self.p + 2 if after is None else after + 1
+                if after < len(kinds) and kinds[after] in ("s", "u"):
+                    doubts.after_subscripts(self, after)
             self.unexpected(self.p, "the left side is one tensor, followed by =")
         if not isinstance(tree, Leaf) or not isinstance(tree.node, Tensor):
             self.fail(
@@ -264,13 +271,14 @@ class Reader(Words):
             self._no_factor(p)
         k = self.kinds[self.p]
         if k == "^" or k == "p":
-            return self.powers(tree, p)
+            tree = self.powers(tree, p)
+            k = self.kinds[self.p]
         if k == "q":
             self.unexpected(
                 self.p, "a prime marks the slope of a function", "write f′(z_i); a tensor's name has no primes"
             )
         if k == "s" or k == "u":
-            self.stray_subscript(self.p)
+            doubts.after_subscripts(self, self.p)
         return tree
 
     def number(self) -> Tree:
@@ -300,6 +308,8 @@ class Reader(Words):
                 run = raised(self.texts[p])
                 self.p = p + 1
                 base = self._raised(base, run, first, p)
+                if self.kinds[self.p] == "(" and self.starts[self.p] == self.ends[self.p - 1]:
+                    doubts.raised_name(self, base, first)
             elif k == "^":
                 if isinstance(base, Leaf) and isinstance(base.node, Tensor) and self.starts[first] == base.start:
                     m = LABEL.match(self.text, self.starts[p])
@@ -311,6 +321,8 @@ class Reader(Words):
                     self._no_transpose(base, exponent, p)
                     self._no_exponential(base, exponent, first)
                 base = self._power(base, exponent, first)
+                if self.kinds[self.p] == "(" and self.starts[self.p] == self.ends[self.p - 1]:
+                    doubts.raised_name(self, base, first)
             else:
                 return base
 
@@ -364,6 +376,9 @@ class Reader(Words):
             self.p = p + 1
         k = self.kinds[self.p]
         at = self.p
+        if k == "*" or (k == "{" and self.kinds[at + 1] == "*"):
+            name = self.texts[caret - 1].partition("_")[0]
+            self.unexpected(at, "a star is no exponent", f"give the tensor a name of its own, such as {name}star")
         if k == "n":
             tree = self.number()
         elif k in ("T", "N"):
@@ -428,6 +443,10 @@ class Reader(Words):
             before = self.text[self.starts[p - 1] : self.ends[p - 1]] if p else ""
             near_name = p and self.kinds[p - 1] in ("N", "T")
             end = self.p
+            if before == "]" and self.starts[p] == self.ends[p - 1]:
+                self.unexpected(
+                    p, "only a name bears subscripts, and one list of them", "write one list, as in A[i, j]"
+                )
             while self.kinds[end] not in ("]", "end", ";"):
                 end += 1
             if self.kinds[end] != "]":

@@ -44,4 +44,4 @@ def _learn() -> None:
 watch(_learn)
 
 STARTS = frozenset(("T", "N", "n", "(", "[", "{", "∂", "√", "frac", "|"))  # kinds with which a factor starts
-AFTER = frozenset(("^", "p", "q", "s", "u"))  # kinds that go on with the name before them
+AFTER = frozenset(("^", "p", "q", "s", "u", "("))  # kinds that may go on with the name before them

@@ -20,25 +20,17 @@ from tensorprop.errors import (
     NameConflict,
     ParseError,
     UnexpectedChar,
-    UnknownFunction,
     UnknownRange,
-    near,
 )
+from tensorprop.text import doubts
 from tensorprop.text.derivatives import Derivatives
-from tensorprop.text.subscripts import LABEL
+from tensorprop.text.reserved import PROGRAMMING
+from tensorprop.text.subscripts import LABEL, label_text
 from tensorprop.text.terms import Apply, Leaf, Power, Tree
 from tensorprop.text.vocabulary import AFTER, BINDERS, KNOWN, RESERVED, SPLIT, SYMBOLS, WORDS
 
 __all__ = ["Words"]
 
-_SPELLED_OUT = {  # what matrix notation needs a word for, and indices say
-    **dict.fromkeys(("trace", "tr"), "a trace repeats an index: X_ii"),
-    **dict.fromkeys(("transpose",), "a transpose swaps the indices: X_ji"),
-    **dict.fromkeys(("matmul", "dot", "einsum"), "a product repeats an index: A_ij B_jk"),
-    "diag": "a diagonal is X_ii as a vector v_i = X_ii, and D_ij = v_i [i = j] as a matrix",
-    "norm": "the length of x is sqrt(Σ_i x_i^2)",
-    "outer": "an outer product has different indices: a_i b_j",
-}
 _PRIMES = {"'": 1, "′": 1, "″": 2, "‴": 3}
 _PRIME_SIGNS = ("", "′", "″", "‴")
 
@@ -59,6 +51,7 @@ class Words(Derivatives):
         if (
             name not in RESERVED
             and name not in BINDERS
+            and name not in PROGRAMMING
             and (name[0] != "δ" or name.lstrip("δ") not in WORDS)
             and token not in SPLIT
             and not (name == "δ" and len(letters) == 2 and not self.delta_is_tensor)
@@ -86,8 +79,6 @@ class Words(Derivatives):
         """What a name begins: a tensor's entry, a function's value, a reduction, an adjoint, a delta."""
         p = self.p
         token = self.texts[p]
-        if token == "∞":
-            self.unexpected(p, "infinity is no value; it is what may lie outside: outside(a) = -∞")
         if self.kinds[p] == "T" and token not in SPLIT:
             if self.kinds[p + 1] not in AFTER:
                 got = self.entries[token] if token in self.entries else self.compact(p)
@@ -99,6 +90,8 @@ class Words(Derivatives):
                 return self.binder(name)
         else:
             name = token
+            if name in PROGRAMMING:
+                doubts.programming_word(self, p, name)
             following = self.kinds[p + 1] if self.ends[p] == self.starts[p + 1] else ""
             if name in BINDERS and (name not in KNOWN or following in ("s", "u", "[")):
                 return self.binder(name)
@@ -109,14 +102,16 @@ class Words(Derivatives):
             if following in ("(", "q") or self._labelled_function(p):
                 return self.function()
             if name in KNOWN and (name not in SYMBOLS or (self.kinds[p + 1] == "(" and KNOWN[name] != "pi")):
-                self._bare_function(p)
+                doubts.bare_function(self, p)
             if name in ("π", "pi") and following not in ("s", "u", "[") and not self.labelled(p):
                 self.p = p + 1
                 return Leaf(self.starts[p], self.ends[p], "", Call("pi", ()))
             if name in ("δ", "delta") and self.kinds[p + 1] in ("T", "N") and self._is_tensor_name(p + 1):
                 self.p = p + 1
                 self.enter(p)
+                held = len(self.bare)
                 tree = self.named()
+                del self.bare[held:]
                 self.depth -= 1
                 assert isinstance(tree, Leaf)
                 if not isinstance(tree.node, Tensor):
@@ -132,6 +127,8 @@ class Words(Derivatives):
     def no_word(self, p: int) -> None:
         """Refuse a word of the notation where a tensor is defined."""
         name = self.texts[p].partition("_")[0]
+        if name in PROGRAMMING:
+            doubts.programming_word(self, p, name)
         if name in BINDERS or name == "dim":
             self.fail(
                 NameConflict,
@@ -156,34 +153,14 @@ class Words(Derivatives):
         m = LABEL.match(self.text, self.starts[p + 1])
         return m is not None and self.text.startswith(("(", "'", "′", "″"), m.end()) and self.kinds[p] == "N"
 
-    def _bare_function(self, p: int) -> NoReturn:
-        name = self.texts[p]
-        span = (self.starts[p], self.ends[p])
-        if self.kinds[p + 1] == "(":
-            self.fail(
-                AmbiguousNotation,
-                f'"{name} (" with a space: the function {name}, or a product?',
-                span,
-                f"write `{name}(…)` for the function; a tensor called {name} needs another name, or `{name} · (…)`",
-            )
-        if self.kinds[p + 1] in ("s", "u", "["):
-            self._function_subscript(p, name)
-        self.fail(UnexpectedChar, f"{name} is a function and needs parentheses", span, f"write {name}(z_i)")
-
-    def _function_subscript(self, p: int, name: str) -> NoReturn:
-        self.fail(
-            NameConflict,
-            f"{name} is a function and bears no subscripts",
-            (self.starts[p], self.ends[p]),
-            f"put them inside, {name}(z_i), or give the tensor another name",
-        )
-
     def entry(self) -> Leaf:
         """A tensor's entry: name, label, subscripts, in that order or with the label last."""
         p = self.p
         token = self.texts[p]
         name, bar, sub = token.partition("_") if self.kinds[p] == "T" else (token, "", "")
         self.p = p + 1
+        if name in PROGRAMMING:
+            doubts.programming_word(self, p, name)
         stem = name.lstrip("δ") if len(name) > 1 else ""
         if stem in WORDS and stem != name:
             self.fail(
@@ -194,7 +171,7 @@ class Words(Derivatives):
             )
         if name in RESERVED or (token in SPLIT and self.kinds[p] == "T"):
             if token in KNOWN or name in KNOWN:
-                self._function_subscript(p, name)
+                doubts.function_subscript(self, p, name)
             self.fail(
                 NameConflict,
                 f"{name} is a word of the notation, not a tensor's name",
@@ -221,9 +198,13 @@ class Words(Derivatives):
             if m is not None:
                 label = self.take_label(m)
         if kinds[self.p] in ("s", "u") and self.starts[self.p] == self.ends[self.p - 1]:
-            self.stray_subscript(self.p)
+            doubts.after_subscripts(self, self.p)
         marks, self.marks = self.marks, held
         span = (self.starts[p], self.ends[self.p - 1])
+        if kinds[self.p] == "(" and self.starts[self.p] == span[1] and listed and not label:
+            doubts.applied(self, p, name, letters)
+        if not listed and not label and not self.in_bracket:
+            self.bare.append((name, span))
         if (
             name == "δ"
             and not label
@@ -243,7 +224,7 @@ class Words(Derivatives):
         m = LABEL.match(self.text, self.starts[self.p])
         if m is None:
             return ""
-        if m[2] is None and not self.followed_by_subscript(m.end()):
+        if m[1] is not None and not self.followed_by_subscript(m.end()):
             if self.kinds[self.p + 1] == "(":
                 self.label_or_power(Leaf(self.starts[p], self.ends[p], "", Tensor(name, ())), m, p)
             return ""
@@ -252,7 +233,7 @@ class Words(Derivatives):
     def label_or_power(self, base: Leaf, m: re.Match[str], first: int) -> NoReturn:
         shown = self.text[base.start : base.end]
         name, _, rest = shown.partition("_")
-        label = m[1].replace(" ", "")
+        label = label_text(m)
         self.fail(
             AmbiguousNotation,
             f"{shown}^({label}) is a power, or {name} of layer {label}",
@@ -295,25 +276,11 @@ class Words(Derivatives):
             )
         canonical = KNOWN.get(name) if not label else None
         if canonical is None:
-            self._open(name, span)
+            doubts.open_function(self, name, span)
             canonical = "δ" if name == "delta" else name
         if canonical == name or canonical == "δ" or name in SYMBOLS:
             self.called.setdefault(name + label, span)
         return self.arguments(p, canonical, canonical + label + _PRIME_SIGNS[primes], name)
-
-    def _open(self, name: str, span: tuple[int, int]) -> None:
-        """Refuse a name that was probably meant to be a known function's."""
-        if name in _SPELLED_OUT:
-            self.fail(UnknownFunction, f"{name} has no name of its own in index notation", span, _SPELLED_OUT[name])
-        if len(name.rstrip("0123456789")) > 1 and name not in self.called:
-            like = near(name, [*KNOWN, *BINDERS, "dim"])
-            if like:
-                self.fail(
-                    UnknownFunction,
-                    f'function "{name}" is unknown',
-                    span,
-                    f"did you mean {' or '.join(like)}? A function left open needs a name less like a known one",
-                )
 
     def arguments(self, first: int, base: str, function: str, spelled: str) -> Tree:
         """``(a, b)`` after the name of a function."""

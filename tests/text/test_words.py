@@ -1,0 +1,201 @@
+"""Words that are no tensor's name, and the LaTeX that people paste: what is read, what is refused, which fix."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tensorprop import errors
+from tensorprop.errors import TensorpropError
+from tensorprop.text import parse, parse_einsum, show
+from tensorprop.text.reserved import ELSEWHERE, PROGRAMMING, SPELLED_OUT, TAKEN_ALONG
+from tensorprop.text.vocabulary import BINDERS, KNOWN
+
+# text with the marked place between « and », the kind of the error, and words that its message has
+REFUSED = [
+    # taken along an index, and no reduction of the tables
+    ("y_i = «f_i»(x_i)", "UnknownFunction", ["f_i (x_i)", "f(x_i)"]),
+    ("y_i = «W_ij»(x_j - m_j)", "UnknownFunction", ["`W_ij (x_j - m_j)` with a space"]),
+    ("y_i = «W_{ij}»(x_j - m_j)", "UnknownFunction", ["`W_{ij} (x_j - m_j)` with a space"]),
+    ("y_i = «W[in, i]»(x[in] - m)", "UnknownFunction", ["with a space"]),
+    ("s_j = «meen_b»(x_bj)", "UnknownFunction", ["did you mean mean_b"]),
+    # words of programming
+    ("s_tu = where([u ≤ t], a_tu, -«inf»)", "ForbiddenName", ["reserved word", "exp(s_tu) [u ≤ t]"]),
+    ("s_tu = where([u ≤ t], a_tu, -«∞»)", "ForbiddenName", ["reserved word"]),
+    (r"s_tu = where([u ≤ t], a_tu, -«\infty»)", "ForbiddenName", ["reserved word"]),
+    ("y_i = «nan» x_i", "ForbiddenName", ["reserved word"]),
+    ("s_tu = where([u ≤ t] «and» [m_u > 0], a_tu, 0)", "ForbiddenName", ["`[u ≤ t] [m_u > 0]`"]),
+    ("s_tu = where([u ≤ t] «∧» [m_u > 0], a_tu, 0)", "ForbiddenName", ["reserved word"]),
+    ("s_tu = where([u ≤ t] «or» [m_u > 0], a_tu, 0)", "ForbiddenName", ["`max([u ≤ t], [m_u > 0])`"]),
+    ("y_i = x_i «if» z_i else w_i", "ForbiddenName", ["`where([z_i ≠ 0], x_i, w_i)`"]),
+    ("y_i = x_i «if» [z_i > 0] else w_i", "ForbiddenName", ["`where([z_i > 0], x_i, w_i)`"]),
+    ("y_i = «if» z_i then x_i else w_i", "ForbiddenName", ["`where([z_i ≠ 0], x_i, w_i)`"]),
+    ("y_i = «not» m_i", "ForbiddenName", ["1 - m_u"]),
+    ("y_t = x_t [t «mod» 2 = 0]", "ForbiddenName", ["m_t for [t mod 2 = 0]"]),
+    (r"y_t = x_t [t «\bmod» 2 = 0]", "ForbiddenName", ["reserved word"]),
+    ("y_t = x_t [t «%» 2 = 0]", "UnexpectedChar", ["m_t for t % 2 = 0"]),
+    ("y_b = x_b «in» s", "ForbiddenName", ["[y_b = c]"]),
+    ("y_i = «True» x_i", "ForbiddenName", ["write 1"]),
+    ("«in»_bi = x_bi", "ForbiddenName", ["another name", "in1"]),
+    ("y_bi = 2 «in»_bi", "ForbiddenName", ["another name", "in1"]),
+    ("y_i = δ «in»_i", "ForbiddenName", ["another name"]),
+    ("y_i = «np.»exp(x_i)", "UnexpectedChar", ["exp(x_i)"]),
+    ("y = x_i«.»sum()", "UnexpectedChar", ["Σ_i x_i"]),
+    ("y_ij = X_ij«.»T", "UnexpectedChar", ["transpose", "A_ji"]),
+    # an index is no number
+    ("s_tu = q_td k_ud / sqrt(«d»)", "AmbiguousNotation", ["`dim(d)`", "`d[]`"]),
+    ("y_t = «t» x_t", "AmbiguousNotation", ["`dim(t)`", "`t[]`", "pos_t"]),
+    ("y_t = g^«t» x_t", "AmbiguousNotation", ["`dim(t)`", "`t[]`"]),
+    ("y_t = Σ_u exp(«u») a_tu", "AmbiguousNotation", ["`dim(u)`", "`u[]`"]),
+    ("d = 3; s_td = x_td / «d»", "AmbiguousNotation", ["`dim(d)`", "`d[]`"]),
+    # the fix is told in the user's own letters
+    ("p_bc = «softmax»(s_bc)", "MissingIndex", ["write softmax_c(s_bc)"]),
+    ("y_b = «mean»(x_bi)", "MissingIndex", ["write mean_i(x_bi)"]),
+    ("E = «sum»(x_bi)", "MissingIndex", ["write sum_bi(x_bi)"]),
+    ("E = «Σ» x_q", "MissingIndex", ["write Σ_q x_q"]),
+    ("y_k = «tanh» x_k", "UnexpectedChar", ["write tanh(x_k)"]),
+    ("y_k = «log»_2(x_k)", "NameConflict", ["write log2(x_k)"]),
+    ("d_j = 1 - «tanh^2»(z_j)", "UnexpectedChar", ["write tanh(z_j)^2"]),
+    ("d_j = 1 - «tanh²»(z_j)", "UnexpectedChar", ["write tanh(z_j)^2"]),
+    (r"d_j = 1 - «\tanh^2»(z_j)", "UnexpectedChar", ["write tanh(z_j)^2"]),
+    (r"d_j = 1 - «\tanh^{2}»\left(z_j\right)", "UnexpectedChar", ["write tanh(z_j)^2"]),
+    (r"d_j = «\sin^{-1}»(z_j)", "AmbiguousNotation", ["`arcsin(z_j)`", "`1 / sin(z_j)`"]),
+    (r"d_j = «\sigma^2»(z_j)", "AmbiguousNotation", ["`σ(z_j)^2`", r"`\sigma^2 (z_j)` with a space"]),
+    ("d_j = «f^{-1}»(z_j)", "AmbiguousNotation", ["`1 / f(z_j)`", "`f^{-1} (z_j)` with a space"]),
+    ("s_tu = where(u «<=» t, a_tu, 0)", "UnexpectedChar", ["write [u ≤ t]"]),
+    ("s_tu = where(a_tu «>» 0, a_tu, 0)", "UnexpectedChar", ["write [a_tu > 0]"]),
+    ("s_tu = where(a_tu «=» 0, 1, a_tu)", "UnexpectedChar", ["write [a_tu = 0]"]),
+    ("s_tu = where(a_tu «==» 0, 1, a_tu)", "UnexpectedChar", ["in brackets"]),
+    ("y_i = x_i «≥» 0", "UnexpectedChar", ["write [x_i ≥ 0]"]),
+    ("y_i = (x_i «>» 0) x_i", "UnexpectedChar", ["write [x_i > 0]"]),
+    ("z_bj = x_bi W_q«_ij»", "UnexpectedChar", ["`Wq_ij`", "`W^(q)_ij`", "no underscore"]),
+    ("h_j = tanh(W_ij h_prev«_i»)", "UnexpectedChar", ["`hprev_i`", "`h^(prev)_i`"]),
+    ("y_i = W«_1i» x_1", "AmbiguousNotation", ["[1, i]", "W1_i"]),
+    ("y_i = A[i]«[»j] x_j", "UnexpectedChar", ["A[i, j]"]),
+    ("y_i = x_i^«*»", "UnexpectedChar", ["xstar"]),
+    (r"y_i = x_i^«\star»", "UnexpectedChar", ["xstar"]),
+    # LaTeX
+    (r"«\nabla»_W = x_i W_ij", "UnexpectedChar", ["δW_ij", "∂E/∂W_ij"]),
+    (r"y_ij = «\nabla»_{W} L; z_j = W_ij x_i", "UnexpectedChar", ["δW_ij"]),
+    (r"y_ij = «\nabla»_{W_{ij}} L", "UnexpectedChar", ["δW_{ij}"]),
+    (r"y_k = «\nabla»_{\theta} L; E = \theta_k x_k", "UnexpectedChar", ["write it entry by entry"]),
+    (r"y_i = «\hat{x_i}»", "UnexpectedChar", [r"\hat{x}_{i}"]),
+    (r"y_i = «\hat{x + y}»", "UnexpectedChar", ["one name"]),
+    (r"y_i = «\hat»", "UnbalancedBracket", [r"\hat{x}_i"]),
+    ("z_i = «W^{l}_{ij}» a_j", "AmbiguousNotation", ["`W^{(l)}_{ij}`", "`W_{ij}^{l}`"]),
+    ("«z^{l}_{i}» = W_ij a_j", "AmbiguousNotation", ["`z^{(l)}_{i}`"]),
+    ("z_i = W_ij «a^{l-1}_j»", "AmbiguousNotation", ["`a^{(l-1)}_j`"]),
+    (r"y = \sum_{i«=»1}^{m} x_i", "UnexpectedChar", ["Σ_i for the whole axis", "Σ_i [i < m]"]),
+    (r"y = \sum_{k«=»0}^{n} x_k", "UnexpectedChar", ["Σ_k [k < n + 1]"]),
+    (r"n = «\|»x\|; y_i = x_i", "UnexpectedChar", ["`sqrt(Σ_i x_i^2)`"]),
+    (r"n = «\|»x_k\|_2^2", "UnexpectedChar", ["`Σ_k x_k^2`"]),
+    (r"n = «\lVert» x_i \rVert_1", "UnexpectedChar", ["`Σ_i abs(x_i)`"]),
+    ("n = «||»x_i - y_i||^2", "UnexpectedChar", ["`Σ_i (x_i - y_i)^2`"]),
+    (r"d_i = «\left\|»x_ik - c_k\right\|^2", "UnexpectedChar", ["`Σ_k (x_ik - c_k)^2`"]),
+    (r"y = «\mathbb{E}»[x_i]", "AmbiguousNotation", ["mean_b(…)"]),
+    (r"y_i = «\mathbb{1}»[x_i = 0]", "UnexpectedChar", ["bracket alone"]),
+    (r"y_i = «\begin»{aligned} x_i", "UnexpectedChar", ["leave the environment out"]),
+]
+
+
+@pytest.mark.parametrize("marked, kind, words", REFUSED, ids=[t for t, _, _ in REFUSED])
+def test_refused_with_what_was_meant(marked: str, kind: str, words: list[str]) -> None:
+    start, end = marked.index("«"), marked.index("»") - 1
+    text = marked.replace("«", "").replace("»", "")
+    with pytest.raises(getattr(errors, kind)) as info:
+        parse(text)
+    error = info.value
+    assert type(error).__name__ == kind
+    assert error.span == (start, end)
+    for word in words:
+        assert word in str(error)
+
+
+def offers(text: str) -> list[str]:
+    """The right sides that a refusal offers for the whole of this one."""
+    with pytest.raises(TensorpropError) as info:
+        parse(text)
+    return re.findall("`([^`]+)`", info.value.fix or "")
+
+
+@pytest.mark.parametrize("word", [w for w in TAKEN_ALONG if w not in BINDERS and w not in KNOWN])
+def test_what_is_taken_along_an_index_is_told_how_to_write(word: str) -> None:
+    read = 0
+    for text in (f"s_j = {word}_b(x_bj)", f"s_bj = {word}_b(x_bj - m_j)", f"E = {word}_b(x_b)"):
+        first, product = offers(text)
+        left = text.partition(" =")[0]
+        parse(f"{left} = {product}", convention="einsum")
+        try:
+            read += parse(f"{left} = {first}") is not None
+        except TensorpropError:  # taken away, so that it cannot stand on the left
+            continue
+    assert read, word
+    assert offers(f"s_j = {word}(x_bj)")
+
+
+@pytest.mark.parametrize("word", sorted(w for w in ELSEWHERE if w not in BINDERS and w not in KNOWN))
+def test_what_no_equation_says_is_refused(word: str) -> None:
+    for text in (f"m_j = {word}_b(x_bj)", f"m_j = {word}(x_j)"):
+        with pytest.raises(errors.UnknownFunction) as info:
+            parse(text)
+        assert "give it as an input" in str(info.value)
+
+
+@pytest.mark.parametrize("word", [w for w in PROGRAMMING if w != "∞" and w not in BINDERS and w not in KNOWN])
+def test_a_reserved_word_is_no_tensor(word: str) -> None:
+    for text in (
+        f"y_i = x_i {word} z_i",
+        f"y_i = {word}_i",
+        f"{word}_i = x_i",
+        f"{word} = x_i x_i",
+        f"y_i = {word}(x_i)",
+    ):
+        with pytest.raises(errors.ForbiddenName):
+            parse(text)
+    with pytest.raises(errors.UsageError):
+        parse_einsum("i->i", names=[word])
+    s = parse(f"y_i = W[{word}, i] x[{word}] [{word} ≥ i]")  # an index may be called so
+    assert parse(show(s)) is s
+
+
+@pytest.mark.parametrize("word", sorted(SPELLED_OUT))
+def test_words_of_matrix_notation_are_spelled_out(word: str) -> None:
+    with pytest.raises(errors.UnknownFunction):
+        parse(f"y = {word}(X)")
+
+
+def test_a_name_that_is_a_tensor_elsewhere_is_one_before_a_parenthesis() -> None:
+    one = parse("y_i = W_ij(x_j - m_j); m_j = W_ij h_i")
+    assert one is parse("y_i = W_ij (x_j - m_j); m_j = W_ij h_i")
+    assert parse("δa_i = δh_i(1 - h_i^2)") is parse("δa_i = δh_i (1 - h_i^2)")
+    assert parse("y_i = W[in, i](x[in] - m); z = W[in, i] v[in] v_i".replace("v[in] v_i", "v_i v[in]"))
+
+
+# pasted, and the same in the plain notation
+PASTED = [
+    (r"y_i = \hat{x}_i + \bar{\mu}_{i} \tilde x_i", "y_i = xhat_i + μbar_i xtilde_i"),
+    (r"\widehat{y}_i = \mathbf{W}_{ij} \hat{\mathbf{x}}_j", "yhat_i = W_ij xhat_j"),
+    (r"\dot{x}_i = A_ij \overline{x}_{j}", "xdot_i = A_ij xbar_j"),
+    (r"y_\ell = W_{\ell i} x_i", "y_ℓ = W_ℓi x_i"),
+    (r"z^{(\ell)}_{i} = W^{(\ell)}_{ij} a^{(\ell-1)}_j", "z^(ℓ)_i = W^(ℓ)_ij a^(ℓ-1)_j"),
+    (r"z^{[l]}_{i} = W^{[l]}_{ij} a^{[l-1]}_j + b^{[l]}_i", "z^(l)_i = W^(l)_ij a^(l-1)_j + b^(l)_i"),
+    (r"y_i = \softmax_i(x_i) \relu(x_i)", "y_i = softmax_i(x_i) relu(x_i)"),
+    (r"y_i = \operatorname{softmax}_i(x_i)", "y_i = softmax_i(x_i)"),
+    (r"y_i = \vec{x}_i", "y_i = x_i"),
+]
+
+
+@pytest.mark.parametrize("pasted, plain", PASTED)
+def test_pasted_latex_is_read(pasted: str, plain: str) -> None:
+    s = parse(pasted)
+    assert s is parse(plain)
+    assert parse(show(s)) is s
+    assert parse(show(s, ascii=True)) is s
+
+
+@pytest.mark.parametrize("text", ["s_td = q_td / sqrt(d[])", "y_t = t[] x_t", "y_t = g^(t[]) x_t", "n[] = Σ_n x_n"])
+def test_a_scalar_called_as_an_index_is_written_with_brackets(text: str) -> None:
+    s = parse(text)
+    assert parse(show(s)) is s
+    assert parse(show(s, ascii=True)) is s
