@@ -13,6 +13,7 @@ about takes none.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import count
 from typing import Any
@@ -42,7 +43,7 @@ LEFT_FLOPS = {"mean": (1, 0), "var": (3, 2), "logsumexp": (6, 0), "softmax": (1,
 VIEWS = frozenset({"named", "transpose", "expand", "broadcast"})
 
 # Operations that write an array, whatever they read; all others are done as they are read.
-WRITES = frozenset({"sum", "reduce", "dot"})
+WRITES = frozenset({"sum", "reduce", "dot", "gather", "scatter", "stack"})
 
 
 class Shaped:
@@ -176,6 +177,43 @@ class Count:
         if what is None and a.letters == letters:
             return a
         return Shaped("named", (a,), a.shape, a.itemsize, note=what, letters=letters)
+
+    def reshape(self, a: Shaped, shape: _Axes) -> Shaped:
+        return Shaped("reshape", (a,), shape, a.itemsize)
+
+    def stack(self, arrays: Sequence[Shaped], axis: int) -> Shaped:
+        shape = list(arrays[0].shape)
+        shape.insert(axis, len(arrays))
+        return Shaped("stack", tuple(arrays), tuple(shape), arrays[0].itemsize, note=axis)
+
+    def table(self, entries: Any) -> Shaped:
+        return Shaped("table", (), np.shape(entries), WHOLE)
+
+    def whole(self, a: Shaped) -> Shaped:
+        return a
+
+    def within(self, index: Shaped, size: int, rule: str) -> Shaped:
+        each = {"edge": 2, "wrap": 1, "mirror": 3}[rule]
+        return self._entrywise("within", index, note=(size, rule), each=each, itemsize=WHOLE)
+
+    def shifted(self, a: Shaped, axis: int, start: int, size: int, step: int, fill: float) -> Shaped:
+        shape = (*a.shape[:axis], size, *a.shape[axis + 1 :])
+        return Shaped("shifted", (a,), shape, a.itemsize, note=(axis, start, step))
+
+    def spaced(self, a: Shaped, axis: int, start: int, size: int, step: int) -> Shaped:
+        shape = (*a.shape[:axis], size, *a.shape[axis + 1 :])
+        return Shaped("spaced", (a,), shape, a.itemsize, note=(axis, start, step))
+
+    def gather(
+        self, a: Shaped, axes: _Axes, index: Sequence[Shaped], batch: Sequence[tuple[int, int]], fill: float | None
+    ) -> Shaped:
+        left = [n for k, n in enumerate(a.shape) if k not in axes and k not in dict(batch)]
+        shape = (*index[0].shape, *left)
+        return Shaped("gather", (a, *index), shape, a.itemsize, note=(tuple(axes), tuple(batch)))
+
+    def scatter(self, a: Shaped, index: Sequence[Shaped], sizes: _Axes, batch: int) -> Shaped:
+        shape = (*a.shape[:batch], *sizes, *a.shape[len(index[0].shape) :])
+        return Shaped("scatter", (a, *index), shape, a.itemsize, a.size, note=batch)
 
     def identity(self, a: Any) -> int:
         """Names apart: what is called twice is one array."""

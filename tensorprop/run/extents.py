@@ -342,24 +342,10 @@ def supported(system: System) -> None:
 
 def _refusal(e: Expr) -> Unsupported | None:
     match e:
-        case Tensor():
-            for s in e.subscripts:
-                if any(isinstance(t, Tensor) for t in postorder(s)):
-                    return Unsupported(
-                        f"{brief(e)} looks its entry up in another tensor, which cannot be compiled yet",
-                        fix="pick the entry by a sum over a bracket, Σ_v E_vd [v = t_b], or index the array beforehand",
-                    )
-                if not isinstance(s, (Index, Number)):
-                    return Unsupported(
-                        f"{brief(e)} has the shifted subscript {brief(s)}, which cannot be compiled yet",
-                        fix="pass the shifted array as an input of its own; derivatives work as they are",
-                    )
         case Reduce() if is_matrix(e.op):
             return Unsupported(
                 f"{e.op} of a whole matrix cannot be compiled yet", fix="pass its value as an input of its own"
             )
-        case Reduce() if any(not isinstance(a, (Index, Number)) for a in e.at):
-            return Unsupported(f"the entry of {e.op} is not a plain index or number, which cannot be compiled yet")
         case Call() if not is_known(e.function):
             name = e.function
             return Unsupported(

@@ -7,7 +7,7 @@ matrix product is one ``dot_general``. What an index is, is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -126,6 +126,85 @@ class JaxOperations:
     def dot(self, a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array:
         dtype = jnp.result_type(a, b)
         return lax.dot_general(jnp.asarray(a, dtype), jnp.asarray(b, dtype), (summed, batch))
+
+    def reshape(self, a: Array, shape: _Axes) -> Array:
+        return lax.reshape(a, shape)
+
+    def stack(self, arrays: Sequence[Array], axis: int) -> Array:
+        return jnp.stack(arrays, axis)
+
+    def table(self, entries: Any) -> Array:
+        return jnp.asarray(entries, jnp.int32)
+
+    def whole(self, a: Array) -> Array:
+        a = jnp.asarray(a)
+        return a if jnp.issubdtype(a.dtype, jnp.integer) else jnp.rint(a).astype(jnp.int32)
+
+    def within(self, index: Array, size: int, rule: str) -> Array:
+        if rule == "edge":
+            return jnp.clip(index, 0, size - 1)
+        if rule == "wrap":
+            return jnp.mod(index, size)
+        turn = jnp.mod(index, max(2 * size - 2, 1))  # the mirror image does not repeat the last entry
+        return jnp.minimum(turn, 2 * size - 2 - turn)
+
+    def shifted(self, a: Array, axis: int, start: int, size: int, step: int, fill: float) -> Array:
+        """One pad (what is outside) and one strided slice; a negative step reads backwards."""
+        if step < 0:
+            a, start, step = lax.rev(a, (axis,)), a.shape[axis] - 1 - start, -step
+        last = start + step * (size - 1) + 1
+        low, high = max(0, -start), max(0, last - a.shape[axis])
+        if low or high:
+            pads = [(0, 0, 0)] * a.ndim
+            pads[axis] = (low, high, 0)
+            a = lax.pad(a, jnp.asarray(fill, a.dtype), pads)
+        return lax.slice_in_dim(a, start + low, last + low, step, axis)
+
+    def spaced(self, a: Array, axis: int, start: int, size: int, step: int) -> Array:
+        """One pad with zeros between; negative pads cut what is outside."""
+        n = a.shape[axis]
+        if step < 0:
+            a, start, step = lax.rev(a, (axis,)), start + step * (n - 1), -step
+        pads = [(0, 0, 0)] * a.ndim
+        pads[axis] = (start, size - (start + step * (n - 1) + 1), step - 1)
+        return lax.pad(a, jnp.zeros((), a.dtype), pads)
+
+    def gather(
+        self, a: Array, axes: _Axes, index: Sequence[Array], batch: Sequence[tuple[int, int]], fill: float | None
+    ) -> Array:
+        rank = index[0].ndim
+        start = jnp.stack([jnp.asarray(i, jnp.int32) for i in index], -1)
+        paired = dict(batch)
+        own = [k for k in range(a.ndim) if k not in axes and k not in paired]
+        numbers = lax.GatherDimensionNumbers(
+            offset_dims=tuple(range(rank, rank + len(own))),
+            collapsed_slice_dims=tuple(sorted(axes)),
+            start_index_map=tuple(axes),
+            operand_batching_dims=tuple(sorted(paired)),
+            start_indices_batching_dims=tuple(paired[k] for k in sorted(paired)),
+        )
+        return lax.gather(
+            a,
+            start,
+            numbers,
+            tuple(n if k in own else 1 for k, n in enumerate(a.shape)),
+            mode=lax.GatherScatterMode.FILL_OR_DROP,
+            fill_value=fill,
+        )
+
+    def scatter(self, a: Array, index: Sequence[Array], sizes: _Axes, batch: int) -> Array:
+        rank = index[0].ndim
+        start = jnp.stack([jnp.asarray(i, jnp.int32) for i in index], -1)
+        rest = a.shape[rank:]
+        numbers = lax.ScatterDimensionNumbers(
+            update_window_dims=tuple(range(rank, a.ndim)),
+            inserted_window_dims=tuple(range(batch, batch + len(sizes))),
+            scatter_dims_to_operand_dims=tuple(range(batch, batch + len(sizes))),
+            operand_batching_dims=tuple(range(batch)),
+            scatter_indices_batching_dims=tuple(range(batch)),
+        )
+        zeros = jnp.zeros((*a.shape[:batch], *sizes, *rest), a.dtype)
+        return lax.scatter_add(zeros, start, a, numbers, mode=lax.GatherScatterMode.FILL_OR_DROP)
 
     def named(self, a: Array, letters: tuple[str, ...], what: object = None) -> Array:
         return a

@@ -12,7 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 from tensorprop.core.build import power
 from tensorprop.core.equation import Equation, System
@@ -20,22 +20,15 @@ from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Numb
 from tensorprop.core.functions import keeps
 from tensorprop.errors import NumberTooLarge, Unsupported
 from tensorprop.run.extents import Extents
+from tensorprop.run.lowerings.entries import entries
+from tensorprop.run.lowerings.selection import pick, read_at, scatter, targets
 from tensorprop.run.product import Factor, Product, contracted
-from tensorprop.run.values import Array, Operations, Sizes, Value, Values
+from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Values, Wish
 
 __all__ = ["lower"]
 
 
-class Wish(NamedTuple):
-    """A node whose value is needed where its letters have these sizes; ``negated``: with the other sign."""
-
-    node: Expr
-    sizes: Sizes
-    negated: bool = False
-
-
 _Key = tuple[Expr, tuple[int, ...], bool]
-Rule = Generator[Wish, Value, Value]
 
 
 def lower(
@@ -123,7 +116,6 @@ class _Run(Values):
 
     def leaf(self, e: Expr, sizes: Sizes, negated: bool) -> Rule:
         """Numbers, sizes, the values of an index, and entries of tensors."""
-        yield from ()  # a rule that asks for nothing
         match e:
             case Number():
                 return Value(-e.value if negated else e.value, ())
@@ -132,17 +124,12 @@ class _Run(Values):
             case Index():
                 return Value(self.ops.named(self.ops.iota(sizes[e.name]), (e.name,)), (e.name,))
             case Tensor():
-                return self.entry(self.arrays[e.name], e.subscripts)
+                outside = self.system.outside(e.name)
+                value = outside if outside is None or isinstance(outside, str) else float(outside.value)
+                value = {"∞": math.inf, "-∞": -math.inf}.get(str(value), value)
+                return (yield from entries(self, self.arrays[e.name], e.subscripts, sizes, value))
             case _:
                 raise Unsupported(f"{e} cannot be compiled", about=e)
-
-    def entry(self, array: Array, subscripts: Sequence[Expr]) -> Value:
-        """``X_ij`` as it is, ``X_ii`` its diagonal, ``X_0j`` a row of it."""
-        for k in reversed(range(len(subscripts))):
-            s = subscripts[k]
-            if isinstance(s, Number):
-                array = self.ops.take(array, int(s.value), k)
-        return self.diagonal(array, [s.name for s in subscripts if isinstance(s, Index)])
 
     def bracket(self, e: Bracket, sizes: Sizes) -> Rule:
         left = yield Wish(e.left, sizes)
@@ -182,7 +169,7 @@ class _Run(Values):
             left = tuple(i for i in axes if i not in e.indices)
             return Value(self.ops.named(out, left), left)
         entry = dict(zip(e.indices, e.at, strict=True))
-        return self.entry(out, [entry[i] if i in entry else Index(i) for i in axes])
+        return (yield from entries(self, out, [entry[i] if i in entry else Index(i) for i in axes], sizes))
 
     def terms(self, e: Add, sizes: Sizes) -> Rule:
         """Terms in their order, those with a minus sign subtracted; the first with a plus sign leads."""
@@ -244,14 +231,35 @@ class _Run(Values):
                     p.factors.append((f, names, sizes))
 
     def contract(self, p: Product) -> Rule:
-        """One product: divisions where the arrays are small, brackets as masks, then pairs in the planned order."""
-        masks = yield from self.values_of(p, [m for m in p.masks if not p.merge(m[0], m[1])])
-        operands = yield from self.values_of(p, p.factors)
-        divisors = yield from self.values_of(p, p.divisors)
+        """A product in the form that suits it: selections by brackets, else divisions, brackets and pairs in order."""
+        p.masks = [m for m in p.masks if not p.merge(m[0], m[1])]
+        p.picks.update(pick(p, self.extents.shapes))
+        found = targets(p, self.extents.shapes)
+        if found:
+            return (yield from scatter(self, p, found))
+        masks = yield from self.values_of(p, p.masks, 0)
+        operands = yield from self.values_of(p, p.factors, 0)
+        divisors = yield from self.values_of(p, p.divisors, 1)
         return contracted(self, p, masks, operands, divisors)
 
-    def values_of(self, p: Product, factors: Iterable[Factor]) -> Generator[Wish, Value, list[Value]]:
-        """The values of factors, their axes under the product's own letters; equal letters become a diagonal."""
+    def finish(self, p: Product, v: Value, after: Product) -> Rule:
+        """A part of a product, times what was left for after it."""
+        after.free = p.free
+        for d in (yield from self.values_of(after, after.divisors, 1)):
+            v = self.divided(v, d)
+        for f in (yield from self.values_of(after, after.factors, 0)):
+            v = self.scaled(v, f.array, []) if f.number else self.pair(v, f, frozenset((*v.axes, *f.axes)))
+        for m in (yield from self.values_of(after, after.masks, 0)):
+            v = self.masked(v, m) if not m.number else v if m.array else Value(Fraction(0), ())
+        return v
+
+    def values_of(
+        self, p: Product, factors: Iterable[Factor], outside: float
+    ) -> Generator[Wish, Value, list[Value]]:
+        """The values of factors, their axes under the product's own letters; equal letters become a diagonal.
+
+        Letters that brackets say what they are are put there; where that leaves an axis stands ``outside``.
+        """
         found: list[tuple[Value, tuple[str, ...]]] = []
         for e, names, sizes in factors:
             v = yield Wish(e, sizes)
@@ -259,7 +267,8 @@ class _Run(Values):
         out: list[Value] = []
         for v, axes in found:
             array, axes = self.diagonal(v.array, [p.same.get(i, i) for i in axes])[:2] if axes else (v.array, axes)
-            out.append(Value(array, axes, v.truth))
+            made = Value(array, axes, v.truth)
+            out.append((yield from read_at(self, made, p.picks, p.sizes, outside)))
         return out
 
 

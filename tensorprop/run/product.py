@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
@@ -37,6 +37,7 @@ class Product:
         self.factors: list[Factor] = []
         self.divisors: list[Factor] = []
         self.masks: list[Factor] = []
+        self.picks: dict[str, Expr] = {}  # letters that a bracket says what they are, see `lowerings.selection`
         self.result = self.size(free)
 
     def bind(self, sizes: Sizes, names: Mapping[str, str]) -> Mapping[str, str]:
@@ -66,6 +67,42 @@ class Product:
             case _:
                 return False
 
+    def called(self, letter: str, names: Mapping[str, str]) -> str:
+        """What a factor's letter is called in the product."""
+        letter = names.get(letter, letter)
+        return self.same.get(letter, letter)
+
+    def letters(self, f: Factor) -> frozenset[str]:
+        """The letters of a factor, as the product calls them."""
+        e, names, _ = f
+        return frozenset(self.called(i, names) for i in e.free)
+
+    def within(self, free: frozenset[str], without: Iterable[Factor]) -> Product:
+        """The same product summed over fewer letters, and without some of its brackets."""
+        gone = list(without)
+        inner = Product(frozenset(), {})
+        inner.free = free
+        inner.sizes = self.sizes
+        inner.bound = [i for i in self.bound if i not in free]
+        inner.same = self.same
+        inner.coefficient = self.coefficient
+        inner.factors = list(self.factors)
+        inner.divisors = list(self.divisors)
+        inner.masks = [m for m in self.masks if m not in gone]
+        inner.picks = dict(self.picks)
+        inner.result = self.size(free)
+        return inner
+
+    def split(self, which: Callable[[Factor], bool]) -> Product:
+        """Take factors of one kind out; they make a product of their own, which nothing sums."""
+        other = Product(frozenset(), {})
+        other.free, other.sizes, other.same, other.picks = self.free, self.sizes, self.same, dict(self.picks)
+        for kind in ("factors", "divisors", "masks"):
+            mine: list[Factor] = getattr(self, kind)
+            setattr(other, kind, [f for f in mine if which(f)])
+            setattr(self, kind, [f for f in mine if not which(f)])
+        return other
+
     def size(self, letters: Iterable[str]) -> int:
         """The number of entries of an array over these letters."""
         return math.prod(self.sizes[i] for i in letters)
@@ -87,9 +124,6 @@ class Product:
         need = frozenset(letters)
         fit = [k for k, v in enumerate(values) if need.issubset(v.axes)]
         return min(fit, key=lambda k: self.size(values[k].axes), default=None)
-
-
-_Pattern = tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
 def contracted(on: Values, p: Product, masks: list[Value], operands: list[Value], divisors: list[Value]) -> Value:

@@ -7,13 +7,13 @@ over which axes an operation runs and in which order they lie; not what expressi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
 from tensorprop.core.expr import Expr
 
-__all__ = ["Array", "Operations", "Sizes", "Value", "Values", "python"]
+__all__ = ["Array", "Operations", "Rule", "Sizes", "Value", "Values", "Wish", "python"]
 
 Array = Any
 Sizes = Mapping[str, int]
@@ -49,6 +49,47 @@ class Operations(Protocol):
     def sum(self, a: Array, axes: _Axes) -> Array: ...
     def reduce(self, op: str, a: Array, axes: _Axes) -> Array: ...
     def dot(self, a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array: ...
+
+    def reshape(self, a: Array, shape: _Axes) -> Array: ...
+    def stack(self, arrays: Sequence[Array], axis: int) -> Array: ...
+
+    def table(self, entries: Any) -> Array:
+        """Whole numbers that are known while the program is made, as an array."""
+        ...
+
+    def whole(self, a: Array) -> Array:
+        """An array of whole numbers, to be used as subscripts."""
+        ...
+
+    def within(self, index: Array, size: int, rule: str) -> Array:
+        """Subscripts brought inside 0 … size - 1: the nearest one ("edge"), periodically ("wrap"), "mirror"."""
+        ...
+
+    def shifted(self, a: Array, axis: int, start: int, size: int, step: int, fill: float) -> Array:
+        """``size`` entries along an axis, i ↦ a[start + step i], and ``fill`` where that is outside."""
+        ...
+
+    def spaced(self, a: Array, axis: int, start: int, size: int, step: int) -> Array:
+        """Its transpose: ``size`` entries that are zero, but a[i] at start + step i; what is outside is lost."""
+        ...
+
+    def gather(
+        self, a: Array, axes: _Axes, index: Sequence[Array], batch: Sequence[tuple[int, int]], fill: float | None
+    ) -> Array:
+        """``a[index, index, …]`` in ``axes``; the index arrays have one shape, which comes first in the result.
+
+        ``batch`` pairs an axis of ``a`` with one of the index: both have the same subscript. Outside is ``fill``; None
+        stands for what is not a number.
+        """
+        ...
+
+    def scatter(self, a: Array, index: Sequence[Array], sizes: _Axes, batch: int) -> Array:
+        """Zeros, to which ``a`` is added at ``index``; what is outside is lost.
+
+        The axes of ``a`` are ``batch`` many, then the others of the index, which are summed, then the rest; those of
+        the result the batch, the ``sizes``, the rest. Index arrays have the first two groups.
+        """
+        ...
     def named(self, a: Array, letters: tuple[str, ...], what: Expr | str | None = None) -> Array: ...
     def identity(self, a: Array) -> int: ...
 
@@ -75,6 +116,18 @@ class Twin(NamedTuple):
     array: Array
     axes: tuple[int, ...]
     of: tuple[Array, Array]
+
+
+class Wish(NamedTuple):
+    """A node whose value is needed where its letters have these sizes; ``negated``: with the other sign."""
+
+    node: Expr
+    sizes: Sizes
+    negated: bool = False
+
+
+Rule = Generator[Wish, Value, Value]
+"""What makes a value: it asks for the values of other nodes by yielding wishes, so that depth costs no stack."""
 
 
 class Values:

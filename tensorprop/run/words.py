@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from tensorprop.core import build
+from tensorprop.core.affine import form, written
 from tensorprop.core.expr import Expr, Index, Number, Tensor
 from tensorprop.core.functions import keeps
 from tensorprop.run.count import Shaped
@@ -103,7 +104,21 @@ class Words:
                 return self.reduction(a, at, spec)
             case "dot":
                 return self.contraction(a, at, spec)
-            case "named" | "transpose" | "expand" | "broadcast" | "diagonal" | "take":
+            case "gather":
+                return self.gather(a, at, spec)
+            case "scatter":
+                return self.scatter(a, at, spec)
+            case "spaced":
+                axis, start, step = a.note
+                bound = self.fresh(a.operands[0], at, (axis,))[0]
+                body = self.expr(a.operands[0], (*at[:axis], bound, *at[axis + 1 :]), spec)
+                here = build.bracket("=", at[axis], _along(bound, start, step))
+                return build.sum_over((i for i in bound.free), build.mul(here, body))
+            case "stack" | "table" | "reshape":
+                return build.tensor("…", *at)
+            case "within":
+                return self.expr(a.operands[0], at, spec)
+            case "named" | "transpose" | "expand" | "broadcast" | "diagonal" | "take" | "shifted":
                 return self.expr(a.operands[0], _within(a, at), spec)
             case _:
                 return _entrywise(a, [self.expr(b, at if getattr(b, "shape", ()) else (), spec) for b in a.operands])
@@ -133,6 +148,27 @@ class Words:
             bound = self.fresh(b, at, axes)
             inner, entry = _put(at, axes, bound), ()
         return build.reduce(op, (i.name for i in bound if isinstance(i, Index)), self.expr(b, inner, []), entry)
+
+    def gather(self, a: Shaped, at: Subscripts, spec: list[tuple[tuple[str, ...], ...]]) -> Expr:
+        b, *index = a.sources
+        axes, batch = a.note
+        rank = len(index[0].shape)
+        paired = dict(batch)
+        rest = iter(at[rank:])
+        inner = tuple(
+            self.expr(index[axes.index(k)], at[:rank], spec) if k in axes else at[paired[k]] if k in paired else next(rest)
+            for k in range(len(b.shape))
+        )
+        return self.expr(b, inner, spec)
+
+    def scatter(self, a: Shaped, at: Subscripts, spec: list[tuple[tuple[str, ...], ...]]) -> Expr:
+        b, *index = a.sources
+        batch, rank, n = a.note, len(index[0].shape), len(index)
+        bound = self.fresh(b, at, range(batch, rank))
+        inner = (*at[:batch], *bound)
+        here = [build.bracket("=", i, self.expr(x, inner, spec)) for i, x in zip(at[batch:], index, strict=False)]
+        body = self.expr(b, (*inner, *at[batch + n :]), spec)
+        return build.sum_over((i.name for i in bound if isinstance(i, Index)), build.mul(*here, body))
 
     def contraction(self, a: Shaped, at: Subscripts, spec: list[tuple[tuple[str, ...], ...]]) -> Expr:
         (left, right), (summed, batch) = a.sources, a.note
@@ -201,9 +237,17 @@ def _within(a: Shaped, at: Subscripts) -> Subscripts:
         case "take":
             entry, axis = a.note
             inner.insert(axis, Number(Fraction(entry)))
+        case "shifted":
+            axis, start, step = a.note
+            inner[axis] = _along(at[axis], start, step)
         case _:
             pass
     return tuple(inner)
+
+
+def _along(e: Expr, start: int, step: int) -> Expr:
+    """``start + step e``, as it is written in a subscript."""
+    return written(form(build.add(build.mul(build.number(step), e), build.number(start))))
 
 
 def _entrywise(a: Shaped, parts: Sequence[Expr]) -> Expr:

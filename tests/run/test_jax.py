@@ -391,7 +391,6 @@ def test_the_place_is_shown() -> None:
     (lambda: compile(F, outputs="q"), UnknownName),
     (lambda: compile(F, outputs=()), UsageError),
     (lambda: compile(F)(np.ones(2)), UsageError),
-    (lambda: compile("y_x = a[x + u] k_u", outputs="y"), Unsupported),
     (lambda: compile("y_i = f(x_i)"), Unsupported),
     (lambda: compile("y_i = 10^200 10^200 x_i")(x=np.ones(2)), NumberTooLarge),
     (lambda: value_and_grad(F, "W"), UsageError),

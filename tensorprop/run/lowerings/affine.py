@@ -1,0 +1,54 @@
+"""Subscripts and brackets whose letters stand in them linearly, with everything else known while the program is made.
+
+In: a whole-valued expression and the sizes of axes. Out: ``c₁ i₁ + c₂ i₂ + … + k`` as whole numbers, or nothing where
+an entry of a tensor, or anything else that only the arrays tell, is a part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tensorprop.core.affine import form
+from tensorprop.core.expr import Dim, Expr, Index, Number
+
+__all__ = ["Affine", "affine"]
+
+
+class Affine(NamedTuple):
+    """``Σ c i + k``: the letters with their factors, none of which is zero, and the rest."""
+
+    letters: dict[str, int]
+    constant: int
+
+    def bounds(self, sizes: Mapping[str, int]) -> tuple[int, int]:
+        """The smallest and the largest value."""
+        low = high = self.constant
+        for i, c in self.letters.items():
+            reach = c * (sizes[i] - 1)
+            low, high = low + min(0, reach), high + max(0, reach)
+        return low, high
+
+
+def affine(e: Expr, shapes: Mapping[str, tuple[int, ...]]) -> Affine | None:
+    """The affine form of ``e``, once shapes are known.
+
+    >>> from tensorprop.core.build import add, mul, number
+    >>> affine(add(mul(number(2), Index("x")), Dim("a", 0), number(-1)), {"a": (5,)})
+    Affine(letters={'x': 2}, constant=4)
+    """
+    letters: dict[str, int] = {}
+    constant = 0
+    for part, c in form(e).items():
+        if c.denominator != 1:
+            return None
+        match part:
+            case Index():
+                letters[part.name] = int(c)
+            case Number():
+                constant += int(c)
+            case Dim():
+                constant += int(c) * shapes[part.tensor][part.axis]
+            case _:
+                return None
+    return Affine(letters, constant)

@@ -1,0 +1,138 @@
+"""``X[i, 2x + u - 1, tok_bt, 0]``: entries of an array at subscripts of any kind.
+
+A plain letter keeps its axis, a number takes it away. One letter, ``c i + k``, is a strided slice, padded where it
+reads outside. Several letters, ``2x + u``, are a slice for each value of all of them but the longest, if those are few,
+else a gather from a table of subscripts. What an array tells is a gather; a plain letter that the subscripts share with
+the array, as b in ``X[b, y_b]``, pairs the two and is not spread into a grid.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from tensorprop.core.expr import Expr, Index
+from tensorprop.run.extents import Extents
+from tensorprop.run.lowerings.affine import Affine, affine
+from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Wish
+
+__all__ = ["Outside", "entries"]
+
+_SLICES = 32  # slices that are put together rather than gathered
+
+Outside = float | str | None
+"""What is read outside an axis: a number, "edge", "wrap", "mirror", or None where nobody says."""
+
+
+class Asks(Protocol):
+    """What a lowering is asked by: the operations, the sizes, and the small steps of `Values`."""
+
+    ops: Operations
+    extents: Extents
+
+    def diagonal(self, array: Array, axes: Sequence[str]) -> Value: ...
+    def align(self, v: Value, frame: tuple[str, ...]) -> Array: ...
+    def spread(self, v: Value, axes: tuple[str, ...], sizes: Sizes) -> Array: ...
+
+
+def entries(on: Asks, array: Array, subscripts: Sequence[Expr], sizes: Sizes, outside: Outside = None) -> Rule:
+    """The entries of ``array`` at these subscripts, over the letters that stand in them.
+
+    Where nobody says what lies outside, an entry there is 0 if the subscript is known now (a bracket makes it so), and
+    not a number if the arrays tell it.
+    """
+    axes: list[str | None] = []  # of the array as it now is; None: to be gathered
+    waiting: list[Expr] = []
+    k = 0
+    for s in subscripts:
+        known = affine(s, on.extents.shapes)
+        size = array.shape[k]
+        if isinstance(s, Index):
+            axes.append(s.name)
+        elif known is None or (isinstance(outside, str) and not _inside(known, sizes, size)):
+            axes.append(None)
+            waiting.append(s)
+        elif not known.letters and 0 <= known.constant < size:
+            array = on.ops.take(array, known.constant, k)
+            continue
+        elif _few(known, sizes):
+            array = _slices(on, array, k, known, sizes, 0.0 if outside is None else float(outside))
+            axes += known.letters
+            k += len(known.letters) - 1
+        else:
+            axes.append(None)
+            waiting.append(s)
+        k += 1
+    if not waiting:
+        return on.diagonal(array, [i for i in axes if i is not None])
+    return (yield from _gathered(on, array, axes, waiting, sizes, outside))
+
+
+def _inside(known: Affine, sizes: Sizes, size: int) -> bool:
+    low, high = known.bounds(sizes)
+    return low >= 0 and high < size
+
+
+def _few(known: Affine, sizes: Sizes) -> bool:
+    """Whether the values of all letters but the longest are few enough for a slice each."""
+    lengths = sorted(sizes[i] for i in known.letters)
+    return math.prod(lengths[:-1]) <= _SLICES
+
+
+def _slices(on: Asks, array: Array, axis: int, known: Affine, sizes: Sizes, fill: float) -> Array:
+    """The axis replaced by one for each letter: slices along the longest, put together along the others."""
+    if not known.letters:
+        return on.ops.take(on.ops.shifted(array, axis, known.constant, 1, 1, fill), 0, axis)
+    letters = list(known.letters)
+    longest = max(letters, key=lambda i: sizes[i])
+    others = [i for i in letters if i != longest]
+
+    def part(at: Mapping[str, int], left: Sequence[str]) -> Array:
+        if not left:
+            start = known.constant + sum(known.letters[i] * n for i, n in at.items())
+            return on.ops.shifted(array, axis, start, sizes[longest], known.letters[longest], fill)
+        first, *rest = left
+        parts = [part({**at, first: n}, rest) for n in range(sizes[first])]
+        place = axis + sum(letters.index(i) < letters.index(first) for i in (*rest, longest))
+        return on.ops.stack(parts, place)
+
+    return part({}, others)
+
+
+def _gathered(
+    on: Asks, array: Array, axes: list[str | None], waiting: Sequence[Expr], sizes: Sizes, outside: Outside
+) -> Rule:
+    """The axes without a letter gathered at these subscripts."""
+    places = [k for k, i in enumerate(axes) if i is None]
+    found: list[Value] = []
+    for s in waiting:
+        known = affine(s, on.extents.shapes)
+        v = Value(_table(on, known, sizes), tuple(known.letters)) if known is not None else (yield Wish(s, sizes))
+        found.append(v)
+    letters = tuple(dict.fromkeys(i for v in found for i in v.axes))
+    index: list[Array] = []
+    for k, v in zip(places, found, strict=True):
+        a = on.ops.whole(on.spread(v, letters, sizes))
+        index.append(on.ops.within(a, array.shape[k], outside) if isinstance(outside, str) else a)
+    batch: list[tuple[int, int]] = []
+    for n, i in enumerate(letters):
+        if axes.count(i) == 1:
+            batch.append((axes.index(i), n))
+    static = all(affine(s, on.extents.shapes) is not None for s in waiting)
+    fill = float(outside) if isinstance(outside, (int, float)) else 0.0 if static else None
+    out = on.ops.gather(array, tuple(places), index, batch, fill)
+    paired = {k for k, _ in batch}
+    left = [i for k, i in enumerate(axes) if i is not None and k not in paired]
+    return on.diagonal(on.ops.named(out, (*letters, *left)), [*letters, *left])
+
+
+def _table(on: Asks, known: Affine, sizes: Sizes) -> Any:
+    """The values of an affine form, worked out now."""
+    shape = [sizes[i] for i in known.letters]
+    total = np.full(shape, known.constant)
+    for n, (i, c) in enumerate(known.letters.items()):
+        total = total + c * np.arange(sizes[i]).reshape([-1 if m == n else 1 for m in range(len(shape))])
+    return on.ops.table(total)

@@ -1,0 +1,57 @@
+"""Entries that arrays tell, and their adjoints: compiled against loops, with no one-hot array in the program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.run.forms import faults, normal, program, whole
+
+CASES: list[tuple[str, dict[str, Any], str]] = [
+    ("e_btd = W[tok_bt, d]", {"W": normal(30, 4), "tok": whole(30, 2, 3)}, "W"),
+    ("l_b = logp[b, y_b]", {"logp": normal(6, 20), "y": whole(20, 6)}, "logp"),
+    ("q_i = p[i, π_i]", {"p": normal(6, 6), "π": whole(6, 6)}, "p"),
+    ("z_nd = c[u_n, d] w_nd", {"c": normal(40, 3), "u": whole(40, 7), "w": normal(7, 3)}, "c w"),
+    ("E = -mean_b(logp[b, y_b])", {"logp": normal(6, 20), "y": whole(20, 6)}, "logp"),
+    ("l_b = softmax_c(s_bc)[k_b]", {"s": normal(6, 5), "k": whole(5, 6)}, "s"),
+    ("x_e = A[r_e, c_e] w_e", {"A": normal(9, 8), "r": whole(9, 7), "c": whole(8, 7), "w": normal(7)}, "A w"),
+    ("x_be = A[b, r_be, c_e]", {"A": normal(3, 9, 8), "r": whole(9, 3, 7), "c": whole(8, 7)}, "A"),
+    ("z_td = x[lag_t, d] - x[lag_t, 0]", {"x": normal(40, 3), "lag": whole(40, 7)}, "x"),
+    ("y_b = h[b, n_b - 1]", {"h": normal(4, 9), "n": 1 + whole(9, 4)}, "h"),
+    ("y_bd = h[b, n_b + k_b, d]", {"h": normal(4, 9, 2), "n": whole(5, 4), "k": whole(5, 4)}, "h"),
+    # a bracket summed is a gather, a bracket kept a scatter that adds
+    ("o_bd = Σ_c [y_b = c] W_cd", {"W": normal(40, 3), "y": whole(40, 7)}, "W"),
+    ("E = -Σ_bc [y_b = c] log(p_bc)", {"p": np.abs(normal(6, 40)) + 0.1, "y": whole(40, 6)}, "p"),
+    ("E = -Σ_bc [y_b = c] log(p_bc) / p_bc", {"p": np.abs(normal(6, 40)) + 0.1, "y": whole(40, 6)}, "p"),
+    ("o_bd = Σ_c [y_b = c] W_cd", {"W": normal(4, 3), "y": whole(6, 7)}, "W"),
+    ("o_nd = g_nd Σ_e [n = r_e] x_ed", {"x": normal(9, 3), "r": whole(50, 9), "g": normal(50, 3)}, "x g"),
+    ("o_nd = g_nd Σ_e [n = r_e] x_ed w_e / v_n",
+     {"x": normal(9, 3), "w": normal(9), "r": whole(50, 9), "g": normal(50, 3), "v": 2 + normal(50)}, "x w g"),
+    ("o_nd = g_nd Σ_e [n = r_e] x_ed B_ne",
+     {"x": normal(9, 3), "B": normal(50, 9), "r": whole(50, 9), "g": normal(50, 3)}, "x B g"),
+    ("o_bnd = g_n Σ_e [n = r_be] x_bed", {"x": normal(2, 9, 3), "r": whole(50, 2, 9), "g": normal(50)}, "x"),
+    ("M_ij = G_ij Σ_e [i = r_e] [j = c_e] v_e",
+     {"r": whole(30, 8), "c": whole(20, 8), "v": normal(8), "G": normal(30, 20)}, "v G"),
+    ("o_n = g_n Σ_e [n = r_e] x_e", {"x": normal(9), "r": whole(90, 9) - 20, "g": normal(50)}, "x"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, arrays, wrt", CASES, ids=[c[0] for c in CASES])
+def test_gathers_and_scatters(text: str, arrays: dict[str, Any], wrt: str, x64: None) -> None:
+    assert not faults(text, arrays, wrt)
+
+
+def test_many_rows_make_no_one_hot() -> None:
+    """Neither the entries nor their gradient hold an array over rows and values."""
+    arrays = {"W": normal(5000, 8), "tok": whole(5000, 4, 6)}
+    for wrt, has in (("", "gather"), ("W", "scatter")):
+        text = program("e_btd = W[tok_bt, d]", arrays, wrt)
+        assert has in text and "4x6x5000" not in text and "24x5000" not in text and "5000x4x6" not in text
+
+
+def test_few_values_are_compared() -> None:
+    """Where a label has few values, comparing takes less than reading at places that nobody foresees."""
+    arrays = {"p": np.abs(normal(64, 10)) + 0.1, "y": whole(10, 64)}
+    assert "gather" not in program("E = -Σ_bc [y_b = c] log(p_bc)", arrays)
