@@ -38,7 +38,6 @@ Key = tuple[Expr, tuple[int, ...]]
 """A node, and the sizes of its free letters in alphabetical order."""
 
 
-
 class Visit(NamedTuple):
     """A node where it stands: the sizes of its free letters, of those that it binds, and its children's keys."""
 

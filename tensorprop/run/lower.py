@@ -253,9 +253,7 @@ class _Run(Values):
             v = self.masked(v, m) if not m.number else v if m.array else Value(Fraction(0), ())
         return v
 
-    def values_of(
-        self, p: Product, factors: Iterable[Factor], outside: float
-    ) -> Generator[Wish, Value, list[Value]]:
+    def values_of(self, p: Product, factors: Iterable[Factor], outside: float) -> Generator[Wish, Value, list[Value]]:
         """The values of factors, their axes under the product's own letters; equal letters become a diagonal.
 
         Letters that brackets say what they are are put there; where that leaves an axis stands ``outside``.

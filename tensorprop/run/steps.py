@@ -18,7 +18,7 @@ from typing import NamedTuple
 from tensorprop.core.expr import Expr, Tensor
 from tensorprop.core.functions import REDUCTIONS, keeps
 from tensorprop.run.count import VIEWS, WRITES, Shaped
-from tensorprop.run.words import Spec, Words
+from tensorprop.run.described import Described, Spec
 
 __all__ = ["Made", "steps"]
 
@@ -163,12 +163,12 @@ class _Record:
 
     def steps(self, held: int) -> Iterator[Made]:
         """The rows, with what is held while each of them runs."""
-        words = Words(self.ops, self.tensors, self.rows)
+        described = Described(self.ops, self.tensors, self.rows)
         reads = {a: self.reads(a) for a in self.rows}
         last = {b: a for a in self.rows if a in self.memory for b in reads[a]}
         done: set[Shaped] = set()
         for a in self.rows:
-            makes, by, spec = words.row(a)
+            makes, by, spec = described.row(a)
             lies = a if a in self.memory else None
             flops = self._work(a, done)
             free = [

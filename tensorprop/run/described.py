@@ -16,7 +16,7 @@ from tensorprop.core.expr import Expr, Index, Number, Tensor
 from tensorprop.core.functions import keeps
 from tensorprop.run.count import Shaped
 
-__all__ = ["Spec", "Words"]
+__all__ = ["Described", "Spec"]
 
 _ROOM = 150  # nodes of one expression; what is longer is cut in any table
 _REST = build.tensor("…")
@@ -36,7 +36,7 @@ _ENTRYWISE: dict[str, Callable[..., Expr]] = {
 }
 
 
-class Words:
+class Described:
     """``tensors``: operations that make a tensor of the System, and the reading that has its name and letters."""
 
     def __init__(self, ops: Sequence[Shaped], tensors: Mapping[Shaped, Shaped], rows: Sequence[Shaped]) -> None:
@@ -155,11 +155,13 @@ class Words:
         rank = len(index[0].shape)
         paired = dict(batch)
         rest = iter(at[rank:])
-        inner = tuple(
-            self.expr(index[axes.index(k)], at[:rank], spec) if k in axes else at[paired[k]] if k in paired else next(rest)
-            for k in range(len(b.shape))
-        )
-        return self.expr(b, inner, spec)
+        inner: list[Expr] = []
+        for k in range(len(b.shape)):
+            if k in axes:
+                inner.append(self.expr(index[axes.index(k)], at[:rank], spec))
+            else:
+                inner.append(at[paired[k]] if k in paired else next(rest))
+        return self.expr(b, tuple(inner), spec)
 
     def scatter(self, a: Shaped, at: Subscripts, spec: list[tuple[tuple[str, ...], ...]]) -> Expr:
         b, *index = a.sources
