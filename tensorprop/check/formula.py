@@ -176,23 +176,15 @@ def _stacked(line: Line, arrays: Mapping[str, Array], opened: Mapping[str, str],
     """The formula's value, once for every value of the carried indices, on the axes of the left side."""
     assert line.right is not None and isinstance(line.left, m.Name)
     target = line.left
+    sizes = dict(zip(primal_axes(line.equation.target) or (), shape, strict=False))
     if target.kind == "tensor":
-        return np.asarray(_Interpreter(arrays, {}, opened).value(line.right))
+        return np.asarray(_Interpreter(arrays, {}, opened, sizes).value(line.right))
     extents = dict(zip(line.equation.letters, shape, strict=True))
     out = np.empty(shape)
     for point in product(*(range(extents[i]) for i in line.carried)):
         at = dict(zip(line.carried, point, strict=True))
-        v = np.asarray(_Interpreter(arrays, at, opened).value(line.right))
-        match target.kind:
-            case "column" | "row":
-                need = (v.size, 1) if target.kind == "column" else (1, v.size)
-                if v.shape != need:
-                    return np.empty(0)
-                v = v.ravel()
-            case "matrix":
-                v = v.T if target.order[0] > target.order[1] else v
-            case _:
-                v = v.reshape(())
+        v = np.asarray(_Interpreter(arrays, at, opened, sizes).value(line.right))
+        v = _unfolded(v, target, shape)
         where = tuple(at[s] if isinstance(s, str) else slice(None) for s in target.slots)
         if out[where].shape != v.shape:
             return np.empty(0)
@@ -200,16 +192,35 @@ def _stacked(line: Line, arrays: Mapping[str, Array], opened: Mapping[str, str],
     return out
 
 
+def _unfolded(v: Array, target: m.Name, shape: tuple[int, ...]) -> Array:
+    """A column, a row or a matrix on the axes that it stands for; empty where it does not fit."""
+    sizes = [shape[axis] for axis in target.order]
+    rows = target.rows if target.kind == "matrix" else len(sizes) * (target.kind == "column")
+    need = () if target.kind == "scalar" else (math.prod(sizes[:rows]), math.prod(sizes[rows:]))
+    if np.shape(v) != need:
+        return np.empty(0)
+    return np.transpose(np.reshape(v, sizes), np.argsort(target.order))
+
+
 class _Interpreter:
     """Computes a math tree: columns are n × 1, rows 1 × n, so that every operation is checked by its shape."""
 
-    def __init__(self, arrays: Mapping[str, Array], at: Mapping[str, int], opened: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        arrays: Mapping[str, Array],
+        at: Mapping[str, int],
+        opened: Mapping[str, str],
+        sizes: Mapping[tuple[str, int], int],
+    ) -> None:
         self._arrays = arrays
         self._at = at
         self._opened = opened
+        self._sizes = sizes  # of tensors that only the left side names
 
     def _size(self, d: Dim) -> int:
-        return self._arrays[d.tensor].shape[d.axis]
+        if d.tensor in self._arrays:
+            return self._arrays[d.tensor].shape[d.axis]
+        return self._sizes[d.tensor, d.axis]
 
     def value(self, t: Tree) -> Any:
         """The value of a part."""
@@ -220,11 +231,13 @@ class _Interpreter:
                 return float(v)
             case m.Size(_, axis):
                 return float(self._size(axis))
-            case m.Ones(axis, of):
-                n = self._size(axis)
+            case m.Ones(axis, of, more):
+                n = math.prod(map(self._size, (axis, *more)))
                 return np.ones((n, 1) if of == "column" else (1, n))
-            case m.Identity(axis):
-                return np.eye(self._size(axis))
+            case m.Identity(axis, more):
+                return np.eye(math.prod(map(self._size, (axis, *more))))
+            case m.Over(letters, body):
+                return self._over(letters, body)
             case m.Transpose(of):
                 return np.transpose(self.value(of))
             case m.Product(factors):
@@ -263,6 +276,12 @@ class _Interpreter:
                 return np.einsum("ij,kl->ikjl", self.value(left), self.value(right))
             case m.KhatriRao(left, right):
                 return np.einsum("ij,kj->ikj", self.value(left), self.value(right))
+            case m.Inner(left, right):
+                return float(np.sum(self.value(left) * self.value(right)))
+            case m.Outer(left, right) if t.kind == "tensor" and left.kind == "column":
+                return np.multiply.outer(np.ravel(self.value(left)), np.ravel(self.value(right)))
+            case m.Outer(left, right) if right.kind == "column":
+                return np.multiply.outer(self.value(left), np.ravel(self.value(right)))
             case m.Outer(left, right):
                 return np.multiply.outer(self.value(left), self.value(right))
             case m.ModeProduct(tensor, mode, matrix):
@@ -274,17 +293,26 @@ class _Interpreter:
     def _name(self, t: m.Name) -> Any:
         where = tuple(slice(None) if s is None else self._at[s] if isinstance(s, str) else s for s in t.slots)
         v = self._arrays[t.tensor][where]
-        match t.kind:
-            case "scalar":
-                return float(v)
-            case "column":
-                return v[:, None]
-            case "row":
-                return v[None, :]
-            case "matrix":
-                return v.T if t.order[0] > t.order[1] else v
-            case _:
-                return v
+        if t.kind == "scalar":
+            return float(v)
+        if t.kind == "tensor":
+            return v
+        kept = [k for k, s in enumerate(t.slots) if s is None]
+        v = np.transpose(v, [kept.index(axis) for axis in t.order])
+        rows = t.rows if t.kind == "matrix" else v.ndim * (t.kind == "column")
+        return np.reshape(v, (math.prod(v.shape[:rows]), math.prod(v.shape[rows:])))
+
+    def _over(self, letters: tuple[str, ...], body: Tree) -> Any:
+        """The sum over every value of carried indices."""
+        names = [n for n in body.walk() if isinstance(n, m.Name)]
+        sizes = [next(self._arrays[n.tensor].shape[n.slots.index(i)] for n in names if i in n.slots) for i in letters]
+        found = [
+            _Interpreter(
+                self._arrays, {**self._at, **dict(zip(letters, point, strict=True))}, self._opened, self._sizes
+            ).value(body)
+            for point in product(*map(range, sizes))
+        ]
+        return sum(found[1:], found[0])
 
     def _product(self, factors: tuple[Tree, ...], kind: str) -> Any:
         scale, out = 1.0, None

@@ -189,6 +189,7 @@ def formula(
     adjoint: str = "δz",
     bold: bool = False,
     carry: str | tuple[str, ...] | None = None,
+    style: Literal["carry", "join", "sum"] | None = None,
 ) -> Formula:
     """The formula in vectors and matrices of an equation, a System, a derived rule, a layer or an einsum spec.
 
@@ -199,6 +200,8 @@ def formula(
     adjoint:     how the adjoint of z looks: ``"δz"``, ``"∂E/∂z"``, ``"z̄"``.
     bold:        vectors and matrices in bold type, where the output has it.
     carry:       indices that the formula holds for every value of; by default chosen only where needed.
+    style:       what becomes of indices beyond a matrix's two: ``"carry"`` (for every b), ``"join"`` (rows (b,t)),
+                 ``"sum"`` (Σ_b X_bᵀ Y_b); by default whatever reads best.
 
     The result is a Formula: ``str`` is Unicode, ``.latex``, ``.typst``, ``.numpy``, ``.jax`` the same otherwise;
     ``.kind`` is "matrix", "batched" (for every b: …) or "index" (no matrix form; ``.why`` says why).
@@ -211,8 +214,10 @@ def formula(
     AB
     >>> print(formula("S_bqk = Q_bqd K_bkd / sqrt(c)"))
     S = QKᵀ/√c  (for every b)
-    >>> formula("i,j,k->ijk").why
-    'i, j and k all stay, and a matrix has two indices'
+    >>> print(formula("btc,chk->bthk", names="X W"))
+    XW  (rows (b,t), columns (h,k))
+    >>> formula("ijk->kji").why
+    'k, j and i all stay, and a matrix has two indices'
     """
     _one_of("layout", layout, "column", "row")
     _one_of("samples", samples, "rows", "columns")
@@ -234,7 +239,9 @@ def formula(
         s, shown = unrolled(_system(x), "turn into matrices"), dict(names or {})
     convention = Convention(layout, samples, derivative, adjoint, batch, bold, shown)
     chosen = None if carry is None else tuple(carry.split()) if isinstance(carry, str) else tuple(carry)
-    return verified(render(s, convention, chosen, bare=spec))
+    if style is not None:
+        _one_of("style", style, "carry", "join", "sum")
+    return verified(render(s, convention, chosen, spec, style))
 
 
 _SHOWN = re.compile(r"[^\W\d_]\w*[′″']*(?:\^\([\w+−-]*\))?")

@@ -341,6 +341,11 @@ def _(t: m.KhatriRao, d: Dialect) -> tuple[str, int]:
 
 
 @_code.register
+def _(t: m.Inner, d: Dialect) -> tuple[str, int]:
+    return f"{d.prefix}.sum({_at(t.left, _SIGN, d)} * {_at(t.right, _SIGN, d)})", _ATOM
+
+
+@_code.register
 def _(t: m.Outer, d: Dialect) -> tuple[str, int]:
     return f'{d.prefix}.einsum("ij,kl->ijkl", {_code(t.left, d)[0]}, {_code(t.right, d)[0]})', _ATOM
 

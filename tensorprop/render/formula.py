@@ -18,11 +18,13 @@ from tensorprop.render import trees as m
 from tensorprop.render.dialects import Dialect
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.convert import Line, lines
-from tensorprop.render.names import Style
+from tensorprop.render.matrices.line import Legend
+from tensorprop.render.matrices.readings import Style as Treatment
+from tensorprop.render.names import Pen, Style
 from tensorprop.render.notation import Notation
 from tensorprop.render.printer import Printer
 
-__all__ = ["Formula", "render"]
+__all__ = ["Formula", "render", "told"]
 
 _WIDTH = 88  # columns within which several short formulas share a line
 
@@ -106,34 +108,39 @@ class Formula:
     def __str__(self) -> str:
         return self.unicode
 
-    def _style(self) -> Style:
-        style = Style(self.style.adjoint, self.style.bold, True, self.style.names)
-        return style if self.bare or not _evident(self.lines) else replace(style, labels=False)
-
     def written(self, to: Dialect) -> str:
         """The formula in a dialect: short lines beside one another, each with what holds for every value of it."""
-        style = self._style()
-        printer, notation = Printer(to, style), Notation(to, style, exact=True)
+        style = Style(self.style.adjoint, self.style.bold, True, self.style.names)
+        full, short = Printer(to, style), Printer(to, replace(style, labels=False))
+        notation = Notation(to, style, exact=True)
         terminal = to.page[0] == "\n"
         shown: list[str] = []
         for line in self.lines:
             if line.right is None or line.left is None:
                 shown.append(notation.equation(line.equation))
                 continue
+            printer = full if self.bare or not _evident(line) else short
             right = printer.show(line.right) + (line.note if terminal else _noted(line.note, to))
             shown.append(right if self.bare else f"{printer.show(line.left)} {to.sign('=')} {right}")
-        carried = {line.carried for line in self.lines}
-        if len(carried) == 1:
-            (letters,) = carried
-            end = _every(letters, printer)
+        legends = {self._legend(line) for line in self.lines}
+        if len(legends) == 1:
+            end = told(*legends, full.pen)
             together = to.comma.join(shown)
             if not terminal or len(together) + len(end) <= _WIDTH:
                 shown = [together + end]
             elif end:
                 shown.append(end.strip())
         else:
-            shown = [text + _every(line.carried, printer) for text, line in zip(shown, self.lines, strict=True)]
+            shown = [text + told(self._legend(line), full.pen) for text, line in zip(shown, self.lines, strict=True)]
         return to.page[1].format(to.page[0].join(map(to.line.format, shown)))
+
+    def _legend(self, line: Line) -> Legend:
+        """How a line is read; on a page of several, what is taken as one is the same for all."""
+        groups = dict.fromkeys(g for other in self.lines for g in other.joined)
+        if len(self.lines) == 1 or not groups:
+            return line.legend
+        every = tuple(part for part in line.legend if part[0] == "for every")
+        return (*(("", (g,)) for g in groups), *every)
 
     def _code(self, dialect: numpy.Dialect) -> str:
         out: list[str] = []
@@ -147,12 +154,22 @@ class Formula:
         return "\n".join(out)
 
 
-def _every(carried: tuple[str, ...], printer: Printer) -> str:
-    """``(for every b, h)``; nothing where no index is carried."""
-    if not carried:
+def told(legend: Legend, pen: Pen) -> str:
+    """A legend behind a formula: ``(rows (b,t), for every h)``."""
+    if not legend:
         return ""
-    to = printer.to
-    return to.quad + to.prose.format(_upright(f"(for every {', '.join(carried)})", to))
+    tex = pen.to.name == "latex"
+    parts: list[str] = []
+    for words, groups in legend:
+        letters = [",".join(map(pen.letter if tex else str, g)) for g in groups]
+        shown = ", ".join(f"({one})" if len(g) > 1 else one for one, g in zip(letters, groups, strict=True))
+        words, after = (words, "") if words else ("", " as one")
+        if tex:
+            words = f"\\mathrm{{{_upright(words, pen.to)}}}\\ " if words else ""
+            after = f"\\ \\mathrm{{{_upright(after.strip(), pen.to)}}}" if after else ""
+        parts.append(words + " " * bool(words and not tex) + shown + after)
+    text = f"({', '.join(parts)})"
+    return pen.to.quad + (text if tex else pen.to.prose.format(text))
 
 
 def _noted(note: str, to: Dialect) -> str:
@@ -164,20 +181,31 @@ def _upright(words: str, to: Dialect) -> str:
     return words.replace("–", "-").replace(" ", r"\ ") if to.name == "latex" else words
 
 
-def render(s: System, convention: Convention, carry: tuple[str, ...] | None = None, bare: bool = False) -> Formula:
+def render(
+    s: System,
+    convention: Convention,
+    carry: tuple[str, ...] | None = None,
+    bare: bool = False,
+    style: Treatment = None,
+) -> Formula:
     """The formula of every equation, not yet checked on numbers."""
     convention = convention.over(s)
-    return Formula(tuple(lines(s, convention, carry)), convention, bare)
+    return Formula(tuple(lines(s, convention, carry, style)), convention, bare)
 
 
-def _evident(rows: tuple[Line, ...]) -> bool:
-    """Whether every name has all the carried indices in front, so that they need not be shown."""
-    for line in rows:
-        for side in (line.left, line.right):
-            for t in side.walk() if side else ():
-                if isinstance(t, m.Name) and t.slots and t.slots[: len(line.carried)] != line.carried:
-                    return False
+def _evident(line: Line) -> bool:
+    """Whether every name has all the carried indices, so that they need not be shown."""
+    for side in (line.left, line.right):
+        for t in side.walk() if side else ():
+            if isinstance(t, m.Over):
+                return False
+            if isinstance(t, m.Name) and t.slots and sorted(map(str, _cuts(t))) != sorted(line.carried):
+                return False
     return True
+
+
+def _cuts(t: m.Name) -> list[str | int]:
+    return [s for s in t.slots if s is not None]
 
 
 def _einsum(eq: Equation, dialect: numpy.Dialect) -> str:

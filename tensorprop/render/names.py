@@ -253,9 +253,9 @@ class Pen:
         return closed + above if not self.to.both else self.to.sup.format(closed, above)
 
     def _parts(self, subs: Sequence[str | None]) -> list[str]:
-        """The subscripts that are shown: none where nothing is cut, dots where the first axes are kept."""
+        """The subscripts that are shown: none where nothing is cut, dots where the first axis is kept."""
         given = [s for s in subs if s is not None]
-        if not given or list(subs[: len(given)]) == given:
+        if not given or subs[0] is not None:
             return given
         return [self.to.sign("·") if s is None else s for s in subs]
 

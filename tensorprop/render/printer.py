@@ -58,6 +58,9 @@ class Printer:
                 return self._hadamard(factors)
             case m.Sum(terms):
                 return self._sum(terms)
+            case m.Over(letters, body):
+                sign = self.pen.subscript(self.to.sign("Σ"), [self.pen.letter(i) for i in letters])
+                return f"{sign} {self._at(body, HADAMARD)}"
             case m.Quotient():
                 return self._quotient(t)
             case m.Power(base, exponent):
@@ -75,6 +78,8 @@ class Printer:
                 return f"{d.sign('[')}{inner}{d.sign(']')}"
             case m.Norm(of):
                 return d.norm.format(self.show(of))
+            case m.Inner(left, right):
+                return self.to.inner.format(self.show(left), self.show(right))
             case m.Along(of=of):
                 return self._called(along(t), of)
             case m.Trace(of):
@@ -86,7 +91,8 @@ class Printer:
                     return f"{self.pen.function('log')} {self._called('det', of)}"
                 return self._called(function, of)
             case m.Kronecker(left, right) | m.KhatriRao(left, right) | m.Outer(left, right):
-                return f"{self._at(left, PRODUCT)} {d.sign(_BETWEEN[type(t)])} {self._at(right, PRODUCT)}"
+                first = self.show(left) if isinstance(left, m.Outer) else self._at(left, PRODUCT)  # ∘ is associative
+                return f"{first} {d.sign(_BETWEEN[type(t)])} {self._at(right, PRODUCT)}"
             case m.ModeProduct(tensor, mode, matrix):
                 sign = self.pen.lowered(d.sign("×"), str(mode))
                 return f"{self.show(tensor)} {sign} {self._at(matrix, POSTFIX)}"
@@ -190,10 +196,11 @@ class Printer:
         return out
 
     def _sum(self, terms: tuple[Tree, ...]) -> str:
-        out = self.show(terms[0])
-        for term in terms[1:]:
+        out = self._at(terms[0], HADAMARD) if isinstance(terms[0], m.Over) else self.show(terms[0])
+        for n, term in enumerate(terms[1:], 2):
             negative = coefficient(term) < 0
-            text = self._at(scaled(term, m.MINUS) if negative else term, HADAMARD, first=False)
+            ends = isinstance(term, m.Over) and n == len(terms)  # a Σ takes what follows it
+            text = self.show(term) if ends else self._at(scaled(term, m.MINUS) if negative else term, HADAMARD, False)
             out += f" {self.to.sign('−' if negative else '+')} {text}"
         return out
 

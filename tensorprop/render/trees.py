@@ -23,6 +23,7 @@ __all__ = [
     "Hadamard",
     "Identity",
     "Indicator",
+    "Inner",
     "Inverse",
     "KhatriRao",
     "Kind",
@@ -34,6 +35,7 @@ __all__ = [
     "Number",
     "Ones",
     "Outer",
+    "Over",
     "Power",
     "Product",
     "Quotient",
@@ -86,13 +88,15 @@ class Name(Tree):
     """A tensor, whole or cut along carried indices: ``X``, ``X_b``, ``T_{·j·}``.
 
     ``slots``: for every axis the carried letter, a fixed entry, or None where the axis stays. ``order``: the axes
-    that stay, those of the rows first.
+    that stay, those of the rows first; the first ``rows`` of a matrix's count its rows, several as one: with two,
+    the rows of a tensor X are its (b, t).
     """
 
     tensor: str
     slots: tuple[str | int | None, ...]
     order: tuple[int, ...]
     of: Kind
+    rows: int = 1
 
     @property
     def kind(self) -> Kind:
@@ -116,10 +120,11 @@ class Size(Tree):
 
 @dataclass(frozen=True, slots=True)
 class Ones(Tree):
-    """The vector of ones, as long as an axis."""
+    """The vector of ones, as long as an axis, or as several that are taken as one."""
 
     axis: Dim
     of: Kind = "column"
+    more: tuple[Dim, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -128,9 +133,10 @@ class Ones(Tree):
 
 @dataclass(frozen=True, slots=True)
 class Identity(Tree):
-    """The unit matrix, as large as an axis."""
+    """The unit matrix, as large as an axis, or as several that are taken as one."""
 
     axis: Dim
+    more: tuple[Dim, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -186,6 +192,18 @@ class Sum(Tree):
     @property
     def kind(self) -> Kind:
         return self.terms[0].kind
+
+
+@dataclass(frozen=True, slots=True)
+class Over(Tree):
+    """``Σ_b X_bᵀ Y_b``: added up over every value of carried indices."""
+
+    letters: tuple[str, ...]
+    body: Tree
+
+    @property
+    def kind(self) -> Kind:
+        return self.body.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +330,14 @@ class Norm(Tree):
 
 
 @dataclass(frozen=True, slots=True)
+class Inner(Tree):
+    """``⟨A, B⟩``: every entry times the same entry, all added up."""
+
+    left: Tree
+    right: Tree
+
+
+@dataclass(frozen=True, slots=True)
 class Inverse(Tree):
     """``A⁻¹``."""
 
@@ -385,6 +411,7 @@ MINUS = Fraction(-1)
 SUM, HADAMARD, PRODUCT, POSTFIX, ATOM = range(1, 6)
 _LEVEL: dict[type[Tree], int] = {
     Sum: SUM,
+    Over: SUM,
     Hadamard: HADAMARD,
     Kronecker: HADAMARD,
     KhatriRao: HADAMARD,

@@ -40,8 +40,8 @@ def weight(t: Tree) -> float:
                 total += 1 if level(of) >= m.POSTFIX else 2.5
             case m.Diag(of):
                 total += diag_cost(of)
-            case m.Diagonal():
-                total += 2
+            case m.Diagonal(of):
+                total += 2 + 0.3 * all(any(s is not None for s in x.slots) for x in of.walk() if isinstance(x, m.Name))
             case m.Trace():
                 total += 1.5
             case m.Apply() | m.Along() | m.WholeMatrix():

@@ -58,7 +58,7 @@ def matrix(eq: Equation, convention: Convention) -> Shown:
     >>> matrix(parse("z_j = a_i W_ij")["z"], Convention()).unicode
     'z = Wᵀa'
     """
-    (line,) = lines(system([eq]), convention)
+    (line,) = lines(system([eq]), convention, style="carry")
     style = Style(adjoint=convention.adjoint, bold=convention.bold, names=convention.names)
     if line.left is None or line.right is None:
         return Shown("", "", None, (), line.why, Math("", ""), Math("", ""), line, None, style)

@@ -7,9 +7,9 @@ sums, functions, brackets and reductions, and the choice of the carried indices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from itertools import product
+from itertools import groupby, islice, product
 from typing import Literal
 
 from tensorprop.core.build import number, power
@@ -21,9 +21,8 @@ from tensorprop.core.walk import postorder, tensors_of, witness
 from tensorprop.errors import UnknownRange
 from tensorprop.render import trees as m
 from tensorprop.render.layout import Convention
-from tensorprop.render.matrices.carry import prefixes, singles
 from tensorprop.render.matrices.line import Line, NoMatrix, are, count, joined, shown
-from tensorprop.render.matrices.orders import mode_product, special
+from tensorprop.render.matrices.orders import along_the_last, mode_product, special
 from tensorprop.render.matrices.products import (
     Form,
     Forms,
@@ -35,6 +34,7 @@ from tensorprop.render.matrices.products import (
     search,
     times,
 )
+from tensorprop.render.matrices.readings import Look, Reading, Style, looks, price, readings
 from tensorprop.render.matrices.sums import collected
 from tensorprop.render.trees import Tree, level, scaled
 from tensorprop.render.weight import polished, transposes, weight
@@ -42,62 +42,131 @@ from tensorprop.render.weight import polished, transposes, weight
 __all__ = ["Line", "NoMatrix", "lines"]
 
 _NOTHING: frozenset[str] = frozenset()
+_TRIED, _KEPT, _BEAM, _INDEX = 400, 40, 12, 60.0  # readings of a line, those kept, pages at a time, no matrix form
 _FEW = 3  # terms of a sum of which each is tried in two forms
 _DEEP = 200  # nodes on a path; what is nested deeper stays in index notation
 
 
-def lines(s: System, convention: Convention, carry: tuple[str, ...] | None = None) -> list[Line]:
-    """A line for every equation. ``carry``: indices to be carried, where the choice is not left to the search."""
-    return [_line(eq, convention, carry) for eq in s]
+def lines(
+    s: System, convention: Convention, carry: tuple[str, ...] | None = None, style: Style = None
+) -> list[Line]:
+    """A line for every equation, in all of which a tensor is read the same way.
+
+    ``carry``: indices to be carried, where the choice is not left to the search. ``style``: how indices beyond a
+    matrix's two are to be treated: carried, taken as one, or added up.
+    """
+    return agreed([Choices(eq, convention, carry, style, tuple(s)) for eq in s])
 
 
-def _line(eq: Equation, convention: Convention, carry: tuple[str, ...] | None) -> Line:
-    if _depth(eq.value) > _DEEP:
-        return Line(eq, None, None, why="the right side is nested too deep to be read as one formula")
-    if carry is not None:
+class Choices:
+    """The ways to read one equation, the best first; found as they are asked for."""
+
+    def __init__(
+        self,
+        eq: Equation,
+        convention: Convention,
+        carry: tuple[str, ...] | None,
+        style: Style,
+        page: tuple[Equation, ...] = (),
+    ) -> None:
+        self._eq = eq
+        self._page = page
+        self._convention = convention
+        self._carry = carry
+        self._style = style
+        self.why = ""
+
+    def best(self) -> Line:
+        """The line that is easiest to read."""
+        return next(self.all())
+
+    def all(self) -> Iterator[Line]:
+        """Every line that was found, the best first; last the index notation, with the reason."""
+        eq = self._eq
+        if _depth(eq.value) > _DEEP:
+            self.why = "the right side is nested too deep to be read as one formula"
+        elif self._carry is not None:
+            found = self._line(Reading(tuple(i for i in eq.letters if i in (self._carry or ()))))
+            if found is not None:
+                yield found
+        else:
+            yield from self._found()
+        yield Line(eq, None, None, why=self.why)
+
+    def _found(self) -> Iterator[Line]:
+        eq = self._eq
+        whole = special(eq)
+        if whole is not None:
+            yield whole
+        plain = self._line(Reading()) if self._style is None or _orders(eq) <= 2 else None
+        if plain is not None:
+            yield plain
+        modes = mode_product(eq) if plain is None and self._style is None else None
+        if modes is not None and not along_the_last(eq):
+            yield modes
+            modes = None
+        if not (isinstance(eq.value, Tensor) and plain is None and _permutes(eq)):
+            for _, tier in groupby(islice(self._readings(), _TRIED), key=lambda r: r.weight):
+                found = [line for line in map(self._line, tier) if line is not None]
+                yield from sorted(found, key=price)
+        if modes is not None:
+            yield modes
+
+    def _readings(self) -> Iterator[Reading]:
+        yield from readings(self._eq, self._style, self._page)
+        if len(self._page) > 1:
+            yield from readings(self._eq, self._style)
+
+    def _line(self, reading: Reading) -> Line | None:
         try:
-            return _matrix_line(eq, convention, tuple(i for i in eq.letters if i in carry))
+            work = _Conversion(self._eq, self._convention, reading)
+            left, sign = work.target()
+            right = polished(work.read(sign))
         except NoMatrix as no:
-            return Line(eq, None, None, why=str(no))
-    whole = special(eq)
-    if whole is not None:
-        return whole
-    reason = ""
-    for carried in ((), *prefixes(eq)):
-        try:
-            return _matrix_line(eq, convention, carried)
-        except NoMatrix as no:
-            reason = reason or str(no)
-    whole = mode_product(eq)
-    if whole is not None:
-        return whole
-    found: list[Line] = []
-    for carried in singles(eq):
-        try:
-            found.append(_matrix_line(eq, convention, carried))
-        except NoMatrix:
-            continue
-    return min(found, key=_weight, default=Line(eq, None, None, why=reason))
+            self.why = self.why or str(no)
+            return None
+        return Line(self._eq, left, right, reading.carried, joined=reading.joined)
 
 
-def _weight(line: Line) -> float:
-    return weight(line.right) if line.right is not None else 0
+def agreed(choices: list[Choices]) -> list[Line]:
+    """A line for every equation such that no tensor is read in two ways, as easy to read as that allows."""
+    first = [c.best() for c in choices]
+    if _consistent(first):
+        return first
+    beam: list[tuple[float, list[Line], dict[str, Look]]] = [(0.0, [], {})]
+    for c in choices:
+        grown: list[tuple[float, list[Line], dict[str, Look]]] = []
+        for line in islice(c.all(), _KEPT):
+            own = looks(line)
+            for total, before, known in beam:
+                if own is not None and all(known.get(name, look) == look for name, look in own.items()):
+                    cost = price(line) if line.right is not None else _INDEX
+                    grown.append((total + cost, [*before, line], known | own))
+        grown.sort(key=lambda g: g[0])
+        beam = grown[:_BEAM]
+    return beam[0][1]
 
 
-def _matrix_line(eq: Equation, convention: Convention, carried: tuple[str, ...]) -> Line:
-    work = _Conversion(eq, convention, frozenset(carried))
-    left, sign = work.target()
-    return Line(eq, left, polished(work.read(sign)), carried)
+def _consistent(found: list[Line]) -> bool:
+    known: dict[str, Look] = {}
+    for line in found:
+        own = looks(line)
+        if own is None or any(known.setdefault(name, look) != look for name, look in own.items()):
+            return False
+    return True
 
 
 # --------------------------------------------------------------------------- one equation
 class _Conversion:
     """The forms of every node of one equation's right side, bottom-up."""
 
-    def __init__(self, eq: Equation, convention: Convention, carried: frozenset[str]) -> None:
+    def __init__(self, eq: Equation, convention: Convention, reading: Reading) -> None:
         self._eq = eq
         self._convention = convention
-        self._carried = carried
+        self._carried = frozenset((*reading.carried, *reading.added))
+        self._added = reading.added
+        self._one = {i: ",".join(group) for group in reading.joined for i in group}
+        self._places = {i: n for group in reading.joined for n, i in enumerate(group)}
         self._rows = convention.layout == "row"
         self._ranges = infer(system([eq]))
         self._known = {  # for every class of axes one whose size is known: not the left side's own
@@ -111,7 +180,7 @@ class _Conversion:
         """The left side, and how its indices lie."""
         t = self._eq.target
         tree = self._name(t)
-        rest = [t.letters[axis] for axis in tree.order] if t.letters is not None else []
+        rest = self._letters_of(t, tree)
         match tree.kind, rest:
             case "scalar", _:
                 return tree, (None, None)
@@ -160,13 +229,24 @@ class _Conversion:
                 return self._product(e, factors, _NOTHING)
             case Sum(indices, body):
                 factors = body.factors if isinstance(body, Mul) else (body,)
-                return self._product(body, factors, frozenset(indices))
+                found = self._product(body, factors, self._whole(indices))
+                return self._over(tuple(i for i in indices if i in self._added), found)
             case Call():
                 return self._call(e)
             case Reduce():
                 return self._reduce(e)
             case _:  # an index as a number stands only in brackets and subscripts
-                return self._scalar(m.Number(Fraction(0)), 1, e)
+                raise NoMatrix("an index is used as a number")
+
+    def _over(self, letters: tuple[str, ...], p: Piece) -> Piece:
+        """The piece added up over carried indices."""
+        if not letters:
+            return p
+        over = {
+            sign: [f._replace(tree=m.Over(letters, f.tree), cost=f.cost + 2) for f in held]
+            for sign, held in p.forms.items()
+        }
+        return Piece(p.letters, over)
 
     def _get(self, e: Expr) -> Piece:
         found = self._done[e] if e in self._done else self._rule(e)
@@ -175,12 +255,33 @@ class _Conversion:
         return found
 
     def _letters(self, e: Expr) -> frozenset[str]:
-        return e.free - self._carried
+        return frozenset(self._one.get(i, i) for i in e.free - self._carried)
+
+    def _letters_of(self, t: Tensor, name: m.Name) -> list[str]:
+        """The indices that stay, those that are taken as one as one, in the order in which the name has them."""
+        out: list[str] = []
+        for axis in name.order:
+            s = t.subscripts[axis]
+            assert isinstance(s, Index)
+            one = self._one.get(s.name, s.name)
+            if one == s.name or one not in out:
+                out.append(one)
+        return out
+
+    def _whole(self, indices: Iterable[str]) -> frozenset[str]:
+        """Bound indices, those that are taken as one as one. Errors: NoMatrix where some of these are not bound."""
+        found = frozenset(self._one.get(i, i) for i in indices if i not in self._carried)
+        if any(i not in indices for one in found for i in one.split(",") if "," in one):
+            raise NoMatrix("indices that are taken as one are summed apart")
+        return found
 
     def _scalar(self, tree: Tree, cost: float, e: Expr) -> Piece:
         return Piece(_NOTHING, {(None, None): [Form(tree, cost, self._where.get(e, 0))]})
 
-    def _axis(self, letter: str, e: Expr) -> Dim:
+    def _axis(self, letter: str, e: Expr) -> tuple[Dim, ...]:
+        return tuple(self._axis_of(i, e) for i in letter.split(","))
+
+    def _axis_of(self, letter: str, e: Expr) -> Dim:
         try:
             d = witness(e, letter)
         except UnknownRange:
@@ -218,17 +319,27 @@ class _Conversion:
                     slots.append(int(value))
                 case _:
                     raise NoMatrix(f"{shown(t)} has a subscript that is computed")
-        order, kind = self._convention.placed(t, tuple(k for k, s in enumerate(slots) if s is None))
-        return m.Name(t.name, tuple(slots), order, kind)
+        groups: dict[object, list[int]] = {}
+        for k, s in enumerate(t.subscripts):
+            if slots[k] is None:
+                assert isinstance(s, Index)
+                groups.setdefault(self._one.get(s.name, k), []).append(k)
+        for one, axes in groups.items():
+            if isinstance(one, str):
+                axes.sort(key=lambda k: self._places[t.subscripts[k].name])  # pyright: ignore[reportAttributeAccessIssue]
+                if len(axes) != len(one.split(",")):
+                    raise NoMatrix("a tensor has some of the indices that are taken as one, and not the others")
+        first = {axes[0]: axes for axes in groups.values()}
+        order, kind = self._convention.placed(t, tuple(sorted(first)))
+        if kind == "tensor":
+            return m.Name(t.name, tuple(slots), tuple(k for k, s in enumerate(slots) if s is None), kind)
+        rows = len(first[order[0]]) if kind == "matrix" else 1
+        return m.Name(t.name, tuple(slots), tuple(k for axis in order for k in first[axis]), kind, rows)
 
     def _tensor(self, t: Tensor) -> Piece:
         name = self._name(t)
         place = self._where.get(t, 0)
-        letters: list[str] = []
-        for axis in name.order:
-            s = t.subscripts[axis]
-            assert isinstance(s, Index)
-            letters.append(s.name)
+        letters = self._letters_of(t, name)
         cost = 1 + 0.25 * any(s is not None for s in name.slots)
         match name.kind, letters:
             case "scalar", _:
@@ -269,9 +380,11 @@ class _Conversion:
         place = self._where.get(e, 0)
         if isinstance(e.left, Index) and isinstance(e.right, Index) and e.relation == "=":
             i, j = e.left.name, e.right.name
+            if {i, j} & self._one.keys():
+                raise NoMatrix(f"the bracket [{i} = {j}] compares indices that are taken as one with others")
             if {i, j} & self._carried:
                 raise NoMatrix(f"the bracket [{i} = {j}] is another unit vector for every value of a carried index")
-            one = Form(m.Identity(self._axis(i, e)), 1, place)
+            one = Form(m.Identity(self._axis_of(i, e)), 1, place)
             return Piece(frozenset((i, j)), {(i, j): [one], (j, i): [one]})
         if any(isinstance(n, Index) for side in (e.left, e.right) for n in (side, *side.children)) and not all(
             isinstance(side, (Tensor, Number, Call, Dim)) for side in (e.left, e.right)
@@ -337,8 +450,8 @@ class _Conversion:
                 pieces.append(p)
             else:
                 above.append(p.forms[None, None][0])
-        for i in summed - frozenset[str]().union(*(p.letters for p in pieces)):
-            above.append(Form(m.Size(i, self._axis(i, e)), 1, 1 << 20))
+        for one in summed - frozenset[str]().union(*(p.letters for p in pieces)):
+            above += [Form(m.Size(i, self._axis_of(i, e)), 1, 1 << 20) for i in one.split(",")]
         if len(kept) > 2 and not any(len(p.letters) > 2 for p in pieces):
             raise NoMatrix(f"{joined(sorted(kept))} all stay, and a matrix has two indices")
         found = search(pieces, kept, lambda i: self._axis(i, e), self._rows)
@@ -442,8 +555,11 @@ class _Conversion:
             return self._whole_matrix(e)
         place = self._where.get(e, 0)
         p = self._get(e.body)
-        bound = [i for i in e.indices if i in p.letters]
-        if len(bound) < len(e.indices):
+        indices = self._whole(e.indices)
+        if set(e.indices) & self._carried:
+            raise NoMatrix(f"{e.op} runs along an index that is carried")
+        bound = [i for i in p.letters if i in indices]
+        if len(bound) < len(indices):
             raise NoMatrix(f"{e.op} runs along an index that its body does not have")
         forms: Forms = {}
         if keeps(e.op):
@@ -451,6 +567,10 @@ class _Conversion:
             for i, a in zip(e.indices, e.at, strict=True):
                 if not isinstance(a, Index) or a.name in p.letters - {i} or a.name in self._carried:
                     raise NoMatrix(f"{e.op} is taken at one entry")
+                if i in self._one or a.name in self._one:
+                    if i != a.name:
+                        raise NoMatrix(f"{e.op} is taken at another of the indices that are taken as one")
+                    continue
                 names[i] = a.name
             if len(set(names.values())) < len(names):
                 raise NoMatrix(f"{e.op} is taken on its diagonal")
@@ -604,3 +724,19 @@ def _depth(e: Expr) -> int:
     for n in postorder(e):
         depth[n] = 1 + max((depth[c] for c in n.children), default=0)
     return depth[e]
+
+
+def _orders(eq: Equation) -> int:
+    """The greatest number of indices that a tensor has."""
+    return max(len(t.subscripts) for t in (eq.target, *tensors_of(eq.value)))
+
+
+def _permutes(eq: Equation) -> bool:
+    """Whether the axes are only put in another order, so that carrying one would say nothing."""
+    letters = eq.value.letters if isinstance(eq.value, Tensor) else None
+    if letters is None or sorted(letters) != sorted(eq.letters):
+        return False
+    lead = 0
+    while lead < len(letters) and letters[lead] == eq.letters[lead]:
+        lead += 1
+    return len(letters) - lead > 2

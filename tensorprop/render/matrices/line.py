@@ -6,12 +6,17 @@ In: nothing. Out: the class that the search fills in and the printers read, and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Tensor
-from tensorprop.render.trees import Tree
+from tensorprop.render.trees import Name, Tree
 
-__all__ = ["Line", "NoMatrix", "are", "count", "joined", "shown"]
+__all__ = ["Legend", "Line", "NoMatrix", "are", "count", "joined", "shown"]
+
+
+Legend: TypeAlias = tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
+"""What is told beside a formula: words, and the indices that they are about, those that are taken as one together."""
 
 
 class NoMatrix(Exception):
@@ -23,7 +28,8 @@ class Line:
     """One equation as it is to be shown.
 
     ``left`` and ``right`` are None where there is no matrix form; then ``why`` says so. ``carried``: indices for
-    every value of which the line holds. ``note``: how a result of higher order is to be read.
+    every value of which the line holds. ``joined``: indices that are taken as one, such as (b, t). ``note``: how a
+    result of higher order is to be read.
     """
 
     equation: Equation
@@ -32,6 +38,32 @@ class Line:
     carried: tuple[str, ...] = ()
     why: str = ""
     note: str = ""
+    joined: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def legend(self) -> Legend:
+        """How the indices beyond a matrix's two are read: what its rows and columns are, what is summed as one.
+
+        >>> from tensorprop.text import parse
+        >>> from tensorprop.render.layout import Convention
+        >>> from tensorprop.render.matrices.convert import lines
+        >>> lines(parse("Y_bthk = X_btc W_chk"), Convention())[0].legend
+        (('rows', (('b', 't'),)), ('columns', (('h', 'k'),)))
+        """
+        out: list[tuple[str, tuple[tuple[str, ...], ...]]] = []
+        rest = list(self.joined)
+        if isinstance(self.left, Name):
+            subscripts = self.equation.letters
+            order = [subscripts[axis] for axis in self.left.order]
+            split = self.left.rows if self.left.kind == "matrix" else len(order)
+            for words, part in (("rows", tuple(order[:split])), ("columns", tuple(order[split:]))):
+                if part in rest:
+                    rest.remove(part)
+                    out.append((words if self.left.kind == "matrix" else "entries", (part,)))
+        out += [("", (group,)) for group in rest]
+        if self.carried:
+            out.append(("for every", tuple((i,) for i in sorted(self.carried))))
+        return tuple(out)
 
 
 def shown(t: Tensor) -> str:

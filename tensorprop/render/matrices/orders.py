@@ -1,4 +1,4 @@
-"""Results with three axes and more that have a sign of their own: ⊙ of tensors, ⊗, Khatri–Rao, ∘, mode products.
+"""Results of higher order that have a sign of their own: ⊙ of tensors, ⟨A, B⟩, ⊗, Khatri–Rao, ∘, mode products.
 
 In: an Equation whose right side is a bare product of tensors. Out: a Line, or None.
 """
@@ -11,7 +11,7 @@ from tensorprop.render import trees as m
 from tensorprop.render.matrices.line import Line
 from tensorprop.render.trees import Kind, Tree
 
-__all__ = ["mode_product", "special"]
+__all__ = ["along_the_last", "mode_product", "special"]
 
 
 def _plain_factors(eq: Equation) -> list[tuple[Tensor, tuple[str, ...]]] | None:
@@ -36,9 +36,20 @@ def special(eq: Equation) -> Line | None:
     """⊙ of tensors of any order; Kronecker, Khatri–Rao and outer products of two matrices."""
     factors = _plain_factors(eq)
     out = eq.letters
-    if factors is None or len(out) < 3 or len(factors) < 2:
+    if factors is None or len(factors) < 2:
         return None
     left = _whole(eq.target)
+    if not out and len(factors) == 2:
+        (a, one), (b, other) = factors
+        if len(one) > 2 and one == other and len(set(one)) == len(one):
+            return Line(eq, left, m.Inner(_whole(a), _whole(b)))
+    if len(out) < 3:
+        return None
+    if all(len(letters) == 1 for _, letters in factors) and tuple(i for _, (i,) in factors) == out:
+        tree: Tree = _whole(factors[0][0])
+        for t, _ in factors[1:]:
+            tree = m.Outer(tree, _whole(t))
+        return Line(eq, left, tree)
     if all(letters == out for _, letters in factors):
         return Line(eq, left, m.Hadamard(tuple(_whole(t) for t, _ in factors)))
     if len(factors) != 2 or isinstance(eq.value, Sum) or any(len(letters) != 2 for _, letters in factors):
@@ -89,3 +100,16 @@ def mode_product(eq: Equation) -> Line | None:
     for mode, matrix in sorted(modes, key=lambda pair: pair[0]):
         tree = m.ModeProduct(tree, mode, matrix)
     return Line(eq, _whole(eq.target), tree)
+
+
+_SAMPLES = frozenset("bnBN")  # letters that count samples
+
+
+def along_the_last(eq: Equation) -> bool:
+    """Whether a mode product is plain multiplication from the right for every sample, or every leading index."""
+    factors = _plain_factors(eq) or []
+    if len(factors) != 2:
+        return False
+    (large,) = [letters for _, letters in factors if len(letters) == len(eq.letters)][:1]
+    changed = [n for n, (i, j) in enumerate(zip(large, eq.letters, strict=True)) if i != j]
+    return changed == [len(large) - 1] or large[0] in _SAMPLES

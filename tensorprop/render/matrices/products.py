@@ -22,6 +22,7 @@ from tensorprop.render.trees import (
     Hadamard,
     Identity,
     Inverse,
+    Name,
     Norm,
     Number,
     Ones,
@@ -72,11 +73,13 @@ class Piece(NamedTuple):
     forms: Forms
 
 
-Axis: TypeAlias = Callable[[str], Dim]
+Axis: TypeAlias = Callable[[str], tuple[Dim, ...]]
+"""The axis that an index runs along; several where it stands for indices that are taken as one."""
 
 # What reading costs, in symbols. A name, an operation sign and a pair of parentheses cost 1 each.
 _DIAG, _TRACE, _SUMMED, _NESTED, _LOPSIDED = 2.0, 1.5, 0.2, 0.8, 2.5
 _BACKWARD, _TRANSPOSED_LAST = 0.01, 0.02  # ties: the order as it was written, and tr(AᵀB) rather than tr(BAᵀ)
+_CUT = 0.3  # the diagonal of a product of slices, rather than (A_b ⊙ B_b)1
 _SCALED = 0.05  # a tie, too: A(u ⊙ v) rather than A diag(u) v
 _MANY = 3  # more factors with the same indices than this are put together by ⊙ beforehand
 _WIDE, _PATIENCE = 8, 300_000  # with more factors than this not every subset is tried; pairs of subsets at most
@@ -184,12 +187,13 @@ def _wraps(t: Tree) -> bool:
     return isinstance(t, Transpose) and level(t.of) < POSTFIX
 
 
-def outer_ones(axis: Dim, row_layout: bool, place: int = 0) -> tuple[Form, Form]:
+def outer_ones(axes: tuple[Dim, ...], row_layout: bool, place: int = 0) -> tuple[Form, Form]:
     """The vector of ones as a column and as a row."""
+    axis, *more = axes
     if row_layout:
-        one = Form(Ones(axis, "row"), 1, place)
+        one = Form(Ones(axis, "row", tuple(more)), 1, place)
         return Form(Transpose(one.tree), 2, place), one
-    one = Form(Ones(axis), 1, place)
+    one = Form(Ones(axis, "column", tuple(more)), 1, place)
     return one, Form(Transpose(one.tree), 2, place)
 
 
@@ -363,7 +367,8 @@ class _Search:
                 for f, g in _pairs(x.forms[i, j], y.forms[j, i]):
                     p = times(f, g)
                     lies = "row" if self._rows else "column"
-                    vector = Form(Diagonal(p.tree, lies), p.cost + _DIAG + _inside(p), p.place)
+                    cost = p.cost + _DIAG + _inside(p) + _CUT * _cut(p.tree)
+                    vector = Form(Diagonal(p.tree, lies), cost, p.place)
                     yield ((None, i) if self._rows else (i, None)), vector
             for f, g in _pairs(a.forms[i, j], b.forms[i, j]):
                 h = hadamard(f, g)
@@ -487,6 +492,11 @@ def _normed(a: Tree, b: Tree) -> bool:
         return False
     t = _upright(a)
     return not (isinstance(t, Hadamard) and len(set(t.factors)) == 1)
+
+
+def _cut(t: Tree) -> bool:
+    """Whether every name is a slice."""
+    return all(any(s is not None for s in n.slots) for n in t.walk() if isinstance(n, Name))
 
 
 def _tagged(f: Form, more: float) -> Form:

@@ -1,0 +1,198 @@
+"""How the indices beyond a matrix's two may be read: carried, taken as one with others, or added up outside.
+
+In: an Equation. Out: its readings, the simplest first. ``Q_bqhd K_bkhd`` is ``Q Kᵀ`` for every b and h; ``X_bti W_ij``
+is ``X W`` whose rows are (b, t); ``X_bti Y_btj`` is ``Xᵀ Y`` with (b, t) as one, or ``Σ_b X_bᵀ Y_b``. Whether what is
+left has a matrix form is tried by `convert`; here it is only known how many indices are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, combinations, product
+from typing import Literal, TypeAlias
+
+from tensorprop.core.equation import Equation
+from tensorprop.core.expr import Bracket, Index, Reduce, Tensor
+from tensorprop.core.walk import postorder, tensors_of
+from tensorprop.render import trees as m
+from tensorprop.render.matrices.line import Line
+from tensorprop.render.weight import weight
+
+__all__ = ["Look", "Reading", "Style", "looks", "price", "readings"]
+
+Style: TypeAlias = Literal["carry", "join", "sum"] | None
+Look: TypeAlias = tuple[tuple[object, ...], tuple[int, ...], str, int]
+"""How a tensor is read: its slots, the axes that stay, what it is, how many axes are its rows'."""
+
+# What reading costs, in symbols.
+_LEADING, _CARRIED, _ADDED = 0.4, 0.9, 2.5  # an index that is carried and stands in front; any other; a Σ
+_JOINED, _NEXT, _SCATTERED = 0.8, 0.3, 0.6  # a group; a further one; a tensor whose axes are moved for it
+_FLAT = 4.5  # a matrix, or more, that is read as a vector
+_SCALAR, _VECTOR = 2.0, 1.0  # so much is carried that a number, or a vector, is left
+_MOST = 4000  # sets of indices that are looked at
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Indices of the left side that are carried, summed ones that are added up outside, and those taken as one."""
+
+    carried: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    joined: tuple[tuple[str, ...], ...] = ()
+    scattered: int = 0
+    """Tensors whose axes have to be moved before those that are taken as one stand beside one another."""
+    inner: int = 0
+    """Carried indices that do not stand in front of every tensor that has more than two; batches that are joined."""
+
+    @property
+    def weight(self) -> int:
+        """How much a reader has to bear in mind beside the formula."""
+        return len(self.carried) + 2 * len(self.added) + bool(self.joined) + self.scattered + self.inner
+
+
+def readings(eq: Equation, style: Style = None, page: Iterable[Equation] = ()) -> Iterator[Reading]:
+    """Readings after which no tensor has more than two indices left, those that ask least of the reader first.
+
+    ``page``: equations beside this one; indices that are taken as one stand together in all of them.
+    """
+    space = _Space(eq, page)
+    kept, summed = space.kept, [] if style == "carry" else space.summed
+    joins = (False, True) if style in ("join", None) else (False,)
+    waiting: dict[int, list[Reading]] = {}
+    seen = 0
+    for weight_ in range(1, len(kept) + 2 * len(summed) + len(space.places) + 2):
+        for join, added in product(joins, range(min(len(summed), weight_ // 2) + 1)):
+            carried = weight_ - join - 2 * added
+            for chosen in product(combinations(kept, carried), combinations(summed, added)) if carried >= 0 else ():
+                seen += 1
+                if seen > _MOST:
+                    break
+                found = space.reading(frozenset(chain(*chosen)), join)
+                if found is not None and join == bool(found.joined):
+                    waiting.setdefault(found.weight, []).append(found)
+        yield from waiting.pop(weight_, ())
+
+
+class _Space:
+    """The indices of one equation, and which of them always stand together."""
+
+    def __init__(self, eq: Equation, page: Iterable[Equation]) -> None:
+        self._eq = eq
+        self.places: list[list[str]] = []
+        marks: dict[str, set[object]] = {}
+        self._apart = set[str]()  # what may not be taken as one with anything
+        barred = set[str]()  # what may not be carried
+        whole = set[str]()
+        for e in postorder(eq.value):
+            match e:
+                case Tensor():
+                    self._tensor(e, marks)
+                case Bracket():
+                    loose = {s.name for s in (e.left, e.right) if isinstance(s, Index)}
+                    barred |= loose
+                    self._apart |= loose
+                case Reduce(_, indices, _, at):
+                    barred.update(indices, *(a.free for a in at))
+                    for i in indices:
+                        marks.setdefault(i, set()).add(e)
+                    if e.op in ("inv", "det", "logdet"):
+                        whole.update(indices, *(a.free for a in at))
+                case _:
+                    pass
+        self._apart |= whole
+        self._tensor(eq.target, marks)
+        everything = dict.fromkeys(i for place in self.places for i in place)
+        self.kept = [i for i in eq.letters if i in everything and i not in barred]
+        self.summed = [i for i in everything if i not in eq.letters and i not in barred]
+        for other in page:
+            for t in () if other is eq else (other.target, *tensors_of(other.value)):
+                for s in t.subscripts:
+                    if isinstance(s, Index) and s.name in marks:
+                        marks[s.name].add(t)
+        self._marks = {i: frozenset(found) for i, found in marks.items()}
+        self._batch = {i for i in everything if all(i in place for place in self.places)}
+        self._order = list(everything)
+
+    def _tensor(self, t: Tensor, marks: dict[str, set[object]]) -> None:
+        letters = [s.name for s in t.subscripts if isinstance(s, Index)]
+        place = len(self.places)
+        self.places.append(letters)
+        for i in letters:
+            marks.setdefault(i, set()).add(place)
+            if letters.count(i) > 1:
+                self._apart.add(i)
+
+    def reading(self, out: frozenset[str], join: bool) -> Reading | None:
+        """The reading that carries ``out``; None if a tensor has more than two indices left."""
+        groups: dict[object, list[str]] = {}
+        if join:
+            for i in self._order:
+                if i not in out and i not in self._apart:
+                    groups.setdefault(self._marks[i], []).append(i)
+        scattered, inner = 0, set[str]()
+        one = {i: n for n, group in enumerate(groups.values()) for i in group if len(group) > 1}
+        for letters in self.places:
+            left = [one.get(i, i) for i in letters if i not in out]
+            if len(left) > 2 and len({*left}) + sum(left.count(i) - 1 for i in {*left} if isinstance(i, str)) > 2:
+                return None
+            scattered += _gaps(letters, one)
+            lead = next((n for n, i in enumerate(letters) if i not in out), len(letters))
+            inner |= {i for i in letters[lead:] if i in out} if len(letters) > 2 else set()
+        return Reading(
+            tuple(i for i in self._eq.letters if i in out),
+            tuple(i for i in self.summed if i in out),
+            tuple(tuple(g) for g in groups.values() if len(g) > 1),
+            scattered,
+            len(inner) + any(self._batch.issuperset(g) for g in groups.values() if len(g) > 1),
+        )
+
+
+def _gaps(letters: list[str], one: Mapping[str, int]) -> bool:
+    """Whether indices that are taken as one do not stand beside one another, or in another order."""
+    groups: dict[int, list[int]] = {}
+    for place, i in enumerate(letters):
+        if i in one:
+            groups.setdefault(one[i], []).append(place)
+    order = list(one)
+    return any(
+        places[-1] - places[0] >= len(places)
+        or [letters[p] for p in places] != sorted((letters[p] for p in places), key=order.index)
+        for places in groups.values()
+    )
+
+
+def price(line: Line) -> float:
+    """What a line costs to read, its legend with it."""
+    assert line.right is not None
+    total = weight(line.right)
+    names = [n for side in (line.left, line.right) if side for n in side.walk() if isinstance(n, m.Name)]
+    for i in line.carried:
+        leads = all(i in n.slots[: len(line.carried)] for n in names if i in n.slots and len(n.slots) > 2)
+        total += _LEADING if leads else _CARRIED
+    if line.carried and line.left is not None and line.left.kind != "matrix":
+        total += _SCALAR if line.left.kind == "scalar" else _VECTOR
+    total += sum(_ADDED for n in line.right.walk() if isinstance(n, m.Over))
+    if line.joined:
+        total += _JOINED + _NEXT * (len(line.joined) - 1)
+        total += _SCATTERED * sum(_scattered(n) for n in names)
+        total += _FLAT * sum(n.kind in ("column", "row") and len(n.order) > 1 for n in names)
+    return total
+
+
+def _scattered(n: m.Name) -> bool:
+    """Whether its axes would have to be moved before those that are taken as one stand beside one another."""
+    parts = (n.order[: n.rows], n.order[n.rows :]) if n.kind == "matrix" else (n.order,)
+    return any(part != tuple(range(part[0], part[0] + len(part))) for part in parts if part)
+
+
+def looks(line: Line) -> dict[str, Look] | None:
+    """How each tensor of a line is read; None if one is read in two ways."""
+    found: dict[str, Look] = {}
+    for side in (line.left, line.right):
+        for n in side.walk() if side else ():
+            if isinstance(n, m.Name):
+                look = (tuple(s if s is None or isinstance(s, int) else "·" for s in n.slots), n.order, n.kind, n.rows)
+                if found.setdefault(n.tensor, look) != look:
+                    return None
+    return found
