@@ -124,7 +124,7 @@ class Formula:
             shown.append(right if self.bare else f"{printer.show(line.left)} {to.sign('=')} {right}")
         legends = {self._legend(line) for line in self.lines}
         if len(legends) == 1:
-            end = told(*legends, full.pen)
+            end = told(next(iter(legends)), full.pen)
             together = to.comma.join(shown)
             if not terminal or len(together) + len(end) <= _WIDTH:
                 shown = [together + end]
@@ -145,7 +145,8 @@ class Formula:
     def _code(self, dialect: numpy.Dialect) -> str:
         out: list[str] = []
         for line in self.lines:
-            if line.right is None or line.left is None:
+            over = line.right is not None and any(isinstance(t, m.Over) for t in line.right.walk())
+            if line.right is None or line.left is None or line.joined or over:
                 text = _einsum(line.equation, dialect)
             else:
                 target = line.left if isinstance(line.left, m.Name) else None

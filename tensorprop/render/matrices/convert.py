@@ -73,7 +73,7 @@ class Choices:
         self._page = page
         self._convention = convention
         self._carry = carry
-        self._style = style
+        self._style: Style = style
         self.why = ""
 
     def best(self) -> Line:
@@ -326,7 +326,7 @@ class _Conversion:
                 groups.setdefault(self._one.get(s.name, k), []).append(k)
         for one, axes in groups.items():
             if isinstance(one, str):
-                axes.sort(key=lambda k: self._places[t.subscripts[k].name])  # pyright: ignore[reportAttributeAccessIssue]
+                axes.sort(key=lambda k: self._places[str(t.subscripts[k])])
                 if len(axes) != len(one.split(",")):
                     raise NoMatrix("a tensor has some of the indices that are taken as one, and not the others")
         first = {axes[0]: axes for axes in groups.values()}

@@ -28,8 +28,10 @@ Look: TypeAlias = tuple[tuple[object, ...], tuple[int, ...], str, int]
 # What reading costs, in symbols.
 _LEADING, _CARRIED, _ADDED = 0.4, 0.9, 2.5  # an index that is carried and stands in front; any other; a Σ
 _JOINED, _NEXT, _SCATTERED = 0.8, 0.3, 0.6  # a group; a further one; a tensor whose axes are moved for it
+_BATCH = 1.0  # indices that every tensor has, taken as one rather than carried
 _FLAT = 4.5  # a matrix, or more, that is read as a vector
 _SCALAR, _VECTOR = 2.0, 1.0  # so much is carried that a number, or a vector, is left
+_FACTORS = 9  # of products of more factors none is added up outside
 _MOST = 4000  # sets of indices that are looked at
 
 
@@ -57,7 +59,10 @@ def readings(eq: Equation, style: Style = None, page: Iterable[Equation] = ()) -
     ``page``: equations beside this one; indices that are taken as one stand together in all of them.
     """
     space = _Space(eq, page)
-    kept, summed = space.kept, [] if style == "carry" else space.summed
+    if eq.name.startswith("∂"):
+        return  # the axes of a derivative are two tensors', and fixing one says nothing
+    many = len(space.places) > _FACTORS
+    kept, summed = space.kept, [] if style == "carry" or many else space.summed
     joins = (False, True) if style in ("join", None) else (False,)
     waiting: dict[int, list[Reading]] = {}
     seen = 0
@@ -144,7 +149,7 @@ class _Space:
             tuple(i for i in self.summed if i in out),
             tuple(tuple(g) for g in groups.values() if len(g) > 1),
             scattered,
-            len(inner) + any(self._batch.issuperset(g) for g in groups.values() if len(g) > 1),
+            len(inner) + 2 * any(self._batch.issuperset(g) for g in groups.values() if len(g) > 1),
         )
 
 
@@ -176,6 +181,8 @@ def price(line: Line) -> float:
     if line.joined:
         total += _JOINED + _NEXT * (len(line.joined) - 1)
         total += _SCATTERED * sum(_scattered(n) for n in names)
+        tensors = (line.equation.target, *tensors_of(line.equation.value))
+        total += _BATCH * any(all(set(g) <= set(t.letters or ()) for t in tensors) for g in line.joined)
         total += _FLAT * sum(n.kind in ("column", "row") and len(n.order) > 1 for n in names)
     return total
 
