@@ -8,7 +8,8 @@ This file knows nothing of expressions.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypedDict
 
 __all__ = ["TensorpropError"]
 
@@ -122,6 +123,29 @@ def near(name: str, known: Sequence[str]) -> list[str]:
     from difflib import get_close_matches
 
     return get_close_matches(name, list(known), n=3, cutoff=0.7)
+
+
+class Among(TypedDict):
+    """What is known, and which of it was probably meant: two parts of an error."""
+
+    known: str
+    fix: str | None
+
+
+def among(name: str, known: Iterable[str], called: str = "known") -> Among:
+    """The parts of an error that says that ``name`` is none of those that are ``known``.
+
+    >>> among("gelux", ["exp", "gelu"], "functions")
+    {'known': 'functions: exp, gelu', 'fix': 'did you mean gelu?'}
+    """
+    names = list(known)
+    return {"known": f"{called}: {', '.join(names) or 'none'}", "fix": meant(name, names)}
+
+
+def meant(name: str, known: Iterable[str], before: str = "") -> str | None:
+    """The question which of the known names was meant, ``before`` in front of it; None where none is near."""
+    close = near(name, list(known))
+    return f"did you mean {before}{close[0]}?" if close else None
 
 
 # --------------------------------------------------------------------------- characters and syntax

@@ -171,3 +171,40 @@ def test_the_tables_are_acyclic() -> None:
         if room != "cli":  # the command line may use the public verbs; nothing imports it
             assert allowed <= seen, room
         seen.add(room)
+
+
+def _cut_up(tree: ast.Module) -> list[int]:
+    """Lines that cut a δ, a ∂ or a layer's label off a name, or glue one to it."""
+    found: list[int] = []
+    for n in ast.walk(tree):
+        match n:
+            case ast.Call(
+                func=ast.Attribute(attr="removeprefix" | "startswith" | "lstrip" | "partition" | "split"),
+                args=[ast.Constant(value=str(mark))],
+            ) if mark in ("δ", "∂", "/∂", "^", "^("):
+                found.append(n.lineno)
+            case ast.Subscript(ast.Attribute(attr="name" | "tensor"), ast.Slice(lower=ast.Constant(value=1))):
+                found.append(n.lineno)
+            case ast.JoinedStr(values=[ast.Constant(value="δ" | "∂"), ast.FormattedValue()]):
+                found.append(n.lineno)
+            case ast.BinOp(left=ast.Constant(value="δ" | "∂"), op=ast.Add()):
+                found.append(n.lineno)
+            case _:
+                pass
+    return found
+
+
+# What is cut there is no name: an option of ``formula``, the d of a differential as people type it.
+_CUTS = frozenset({"core/names.py", "check/formula.py", "render/names.py", "render/printer.py", "text/derivatives.py"})
+
+
+def test_names_of_derivatives_are_made_and_taken_apart_in_one_file() -> None:
+    cut = {path: _cut_up(ast.parse(source)) for path, source in package().items() if path not in _CUTS}
+    assert {path: lines for path, lines in cut.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    "source", ['x.removeprefix("δ")', "t.name[1:]", 'f"δ{x}"', '"δ" + name', 'n.startswith("∂")', 'n.partition("^(")']
+)
+def test_a_name_that_is_cut_up_is_seen(source: str) -> None:
+    assert _cut_up(ast.parse(source)) == [1]

@@ -15,16 +15,12 @@ from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.build import ONE, ZERO, add, fresh
 from tensorprop.core.equation import Equation, System, equation, system, unrolled
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Tensor
+from tensorprop.core.names import adjoint_name
 from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.walk import dims_of, freshen, tells, transform, witness
-from tensorprop.errors import UnknownName, UsageError, near
+from tensorprop.errors import UnknownName, UsageError, among
 
-__all__ = ["adjoint", "adjoint_name"]
-
-
-def adjoint_name(name: str) -> str:
-    """``z`` → ``δz``, the tensor ∂E/∂z."""
-    return f"δ{name}"
+__all__ = ["adjoint"]
 
 
 def adjoint(s: System | Equation | str, wrt: str | Iterable[str] | None = None, of: str | None = None) -> System:
@@ -117,11 +113,9 @@ def _smooth(s: System) -> set[str]:
 
 
 def _unknown(s: System, name: str) -> UnknownName:
-    close = near(name, s.names)
     return UnknownName(
         f"no tensor {name} in these equations",
-        known=f"known: {', '.join(s.names)}",
-        fix=f"did you mean {close[0]}?" if close else None,
+        **among(name, s.names),
     )
 
 

@@ -13,6 +13,7 @@ from tensorprop.calculus.page import Page, counts, seed_of
 from tensorprop.core.build import ONE
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr, Tensor
+from tensorprop.core.names import adjoint_name, primal
 from tensorprop.core.walk import transform
 from tensorprop.errors import NotDifferentiable
 
@@ -31,7 +32,7 @@ def derived(page: Page, wrt: Iterable[str] | None = None) -> System:
     """
     s, seed = page.system, seed_of(page.system)
     own = [equation(Tensor(seed, ()), ONE)] if seed is not None and any(eq.name == seed for eq in page.rules) else []
-    named = [eq.name[1:] for eq in page.rules if eq.name[1:] not in s.outputs]
+    named = [primal(eq.name) for eq in page.rules if primal(eq.name) not in s.outputs]
     variables = tuple(dict.fromkeys([*_smooth(s, wrt), *named]))
     return system([*own, *(adjoint(s, wrt=variables) if variables else ())])
 
@@ -51,7 +52,7 @@ def completed(page: Page, wrt: Iterable[str] | None = None) -> System:
     try:
         found = list(derived(page, smooth))
     except NotDifferentiable:
-        if not all(f"δ{name}" in mine for name in smooth):
+        if not all(adjoint_name(name) in mine for name in smooth):
             raise
         found = []
     names = {eq.name for eq in found}
@@ -62,7 +63,7 @@ def completed(page: Page, wrt: Iterable[str] | None = None) -> System:
             *(eq for eq in mine.values() if eq.name not in names),
         ]
     )
-    return merged.only([*(f"δ{name}" for name in smooth), *mine])
+    return merged.only([*(adjoint_name(name) for name in smooth), *mine])
 
 
 def _smooth(s: System, wrt: Iterable[str] | None) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ from tensorprop.calculus.source import as_system
 from tensorprop.core.build import mul, sum_over
 from tensorprop.core.equation import Equation, System, equation, system, unrolled
 from tensorprop.core.expr import Dim, Expr, Index, Tensor
+from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.walk import freshen, transform
-from tensorprop.errors import NameConflict, UnknownName, UsageError, near
+from tensorprop.errors import NameConflict, UnknownName, UsageError, among
 
 __all__ = ["batch"]
 
@@ -43,11 +44,9 @@ def batch(s: System | Equation | str, index: str, over: str | Iterable[str]) -> 
         return lifted(read(s), index, names).whole
     for name in names:
         if name not in s.inputs:
-            close = near(name, s.inputs)
             raise UnknownName(
                 f"{name} is not an input of these equations",
-                known=f"inputs: {', '.join(s.inputs)}",
-                fix=f"did you mean {close[0]}?" if close else None,
+                **among(name, s.inputs, "inputs"),
             )
     carried = set(names)
     for eq in s.ordered:
@@ -82,13 +81,13 @@ def lifted(page: Page, index: str, over: str | Iterable[str]) -> Page:
     forward = batch(page.system, index, over)
     carried = {name for name in forward.names if forward.rank(name) > page.system.rank(name)}
     seed = seed_of(page.system)
-    if page.rules and seed is not None and seed[1:] in carried:
+    if page.rules and seed is not None and primal(seed) in carried:
         raise UsageError(
-            f"the rules say the gradient of the one number {seed[1:]}, which would be many",
-            known=f"over {index} it is {forward[seed[1:]].target}",
+            f"the rules say the gradient of the one number {primal(seed)}, which would be many",
+            known=f"over {index} it is {forward[primal(seed)].target}",
             fix="batch the forward equations, and let the rules be derived",
         )
-    carried |= {f"δ{name}" for name in carried}
+    carried |= {adjoint_name(name) for name in carried}
     for eq in system(page.parts).ordered:
         if not carried.isdisjoint(eq.inputs):
             carried.add(eq.name)
@@ -101,7 +100,7 @@ def lifted(page: Page, index: str, over: str | Iterable[str]) -> Page:
     def put(eq: Equation) -> Equation:
         target, value = rule(eq.target), transform(freshen(eq.value, frozenset((index,))), rule)
         assert isinstance(target, Tensor)
-        if eq.name.startswith("δ") and eq.name not in carried:  # what every example shares is owed the sum over them
+        if is_adjoint(eq.name) and eq.name not in carried:  # what every example shares is owed the sum over them
             value = sum_over([index], value) if index in value.free else mul(Dim(forward.outputs[0], 0), value)
         return equation(target, value)
 

@@ -14,13 +14,12 @@ from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.build import ONE, add, fresh
 from tensorprop.core.equation import Equation, System, equation, unrolled
 from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.names import derivative_name
 from tensorprop.core.walk import freshen, inline
-from tensorprop.errors import IndexMismatch, RankMismatch, UnknownName, UsageError, near
+from tensorprop.errors import IndexMismatch, RankMismatch, UnknownName, UsageError, among
 from tensorprop.text.parse import parse_expression
 
 __all__ = ["derive", "expanded"]
-
-_SUPER = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def derive(s: System | Equation | str, wrt: str | Iterable[str], of: str | None = None) -> Equation:
@@ -57,7 +56,8 @@ def derive(s: System | Equation | str, wrt: str | Iterable[str], of: str | None 
         terms = [entry(t, g, axes, frozenset(fixed)) for t, g in shares.items() if t.name == x]
         value = simplify_expr(freshen(add(*terms), frozenset(taken)))
         fixed += axes
-    target = Tensor(_name(name, len(letters), done), tuple(Index(i) for i in fixed))
+    called = derivative_name(name, len(letters), [(x, len(axes)) for x, axes in done])
+    target = Tensor(called, tuple(Index(i) for i in fixed))
     return equation(target, value)
 
 
@@ -88,11 +88,9 @@ def _variable(s: System, text: str, taken: list[str], value: Expr) -> Tensor:
     if not isinstance(x, Tensor):
         raise UsageError(f"{text} is not a tensor with indices", fix='write "x_k", or bare "x"')
     if x.name not in s.names:
-        close = near(x.name, s.names)
         raise UnknownName(
             f"no tensor {x.name} in these equations",
-            known=f"known: {', '.join(s.names)}",
-            fix=f"did you mean {close[0]}?" if close else None,
+            **among(x.name, s.names),
         )
     if s.defines(x.name):
         raise UsageError(
@@ -119,7 +117,3 @@ def _variable(s: System, text: str, taken: list[str], value: Expr) -> Tensor:
     return x
 
 
-def _name(y: str, rank: int, variables: list[tuple[str, tuple[str, ...]]]) -> str:
-    order = len(variables)
-    power = str(order).translate(_SUPER) if order > 1 else ""
-    return f"∂{power}{y}{'·' * rank}/" + "".join(f"∂{x}{'·' * len(axes)}" for x, axes in variables)

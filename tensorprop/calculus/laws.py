@@ -16,36 +16,11 @@ from tensorprop.calculus.rewrite import law
 from tensorprop.core.build import MAX_EXPONENT, add, bracket, mul, number, power, reduce, rename, substitute, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.terms import base_and_exponent, factors_of, number_and_rest, scaled
 from tensorprop.core.walk import freshen, postorder, tells, witness
 from tensorprop.errors import UnknownRange
 
 _LONG = 200  # nodes; like terms are looked for in shorter ones
-
-
-def factors(e: Expr) -> tuple[Expr, ...]:
-    """The factors of a product, or the expression itself."""
-    return e.factors if isinstance(e, Mul) else (e,)
-
-
-def split(e: Expr) -> tuple[Fraction, Expr]:
-    """A term as number and rest; the number in front of a sum's body counts."""
-    if isinstance(e, Number):
-        return e.value, number(1)
-    if isinstance(e, Mul) and isinstance(e.factors[0], Number):
-        return e.factors[0].value, mul(*e.factors[1:])
-    if isinstance(e, Sum):
-        c, body = split(e.body)
-        return (c, sum_over(e.indices, body)) if c != 1 else (c, e)
-    return Fraction(1), e
-
-
-def scale(c: Fraction, e: Expr) -> Expr:
-    """``c e``, the number inside the sum where the term is one: ``Σ_i 2 a_i b_i`` is written ``2 a_i b_i``."""
-    if c == 1:
-        return e
-    if isinstance(e, Sum) and not isinstance(e.body, Add):
-        return sum_over(e.indices, mul(number(c), e.body))
-    return mul(number(c), e)
 
 
 # --------------------------------------------------------------------------- brackets
@@ -63,7 +38,7 @@ def _solves(b: Expr, bound: Sequence[str]) -> tuple[str, Expr] | None:
 def one_point(e: Expr) -> Expr | None:
     if not isinstance(e, Sum):
         return None
-    parts = factors(e.body)
+    parts = factors_of(e.body)
     for k, f in enumerate(parts):
         found = _solves(f, e.indices)
         if found is not None:
@@ -99,9 +74,9 @@ def bracket_once(e: Expr) -> Expr | None:
 def meet_bracket(e: Expr) -> Expr | None:
     if not isinstance(e, Sum):
         return None
-    parts = factors(e.body)
+    parts = factors_of(e.body)
     for k, f in enumerate(parts):
-        if isinstance(f, Add) and any(any(_solves(g, e.indices) for g in factors(t)) for t in f.terms):
+        if isinstance(f, Add) and any(any(_solves(g, e.indices) for g in factors_of(t)) for t in f.terms):
             terms = [mul(*parts[:k], t, *parts[k + 1 :]) for t in f.terms]
             if all(t.free >= frozenset(e.indices) for t in terms):
                 return add(*(sum_over(e.indices, t) for t in terms))
@@ -118,14 +93,14 @@ def _key(e: Expr) -> object:
     if sum(1 for _ in islice(postorder(e), _LONG)) < _LONG:
         return canonical(e)
     body = e.body if isinstance(e, Sum) else e
-    return e.indices if isinstance(e, Sum) else (), frozenset(Counter(factors(body)).items())
+    return e.indices if isinstance(e, Sum) else (), frozenset(Counter(factors_of(body)).items())
 
 
 def _sketch(t: Expr) -> tuple[object, ...]:
     """What like terms have in common at a glance: how much they sum over, and the heads of their factors."""
     body = t.body if isinstance(t, Sum) else t
     heads: list[str] = []
-    for f in factors(body):
+    for f in factors_of(body):
         if not isinstance(f, Number):
             name = f.name if isinstance(f, Tensor) else f.function if isinstance(f, Call) else ""
             heads.append(f"{type(f).__name__} {name}")
@@ -142,16 +117,16 @@ def collect(e: Expr) -> Expr | None:
     total: dict[object, Fraction] = {}
     first: dict[object, Expr] = {}
     for t in e.terms:
-        c, rest = split(t)
+        c, rest = number_and_rest(t)
         k = _key(rest) if alike[_sketch(t)] > 1 else rest
-        ck, k = split(k) if isinstance(k, Expr) else (Fraction(1), k)
+        ck, k = number_and_rest(k) if isinstance(k, Expr) else (Fraction(1), k)
         if not ck:
             continue
         total[k] = total.get(k, Fraction(0)) + c * ck
-        first.setdefault(k, rest if ck == 1 else scale(1 / ck, rest))
+        first.setdefault(k, rest if ck == 1 else scaled(1 / ck, rest))
     if len(total) == len(e.terms):
         return None
-    left = add(*(scale(c, first[k]) for k, c in total.items() if c))
+    left = add(*(scaled(c, first[k]) for k, c in total.items() if c))
     # a letter that went with its terms keeps its range, by a bracket that is always true
     return mul(left, *(bracket("<", Index(i), witness(e, i)) for i in sorted(e.free - left.free) if tells(e, i)))
 
@@ -180,7 +155,7 @@ def _take(terms: list[Expr]) -> Expr | None:
         return None
     inner = add(*(_without(t, common) for t in terms))
     body = terms[0].body if isinstance(terms[0], Sum) else terms[0]
-    first = [f for f in factors(body) if not isinstance(f, Number)]
+    first = [f for f in factors_of(body) if not isinstance(f, Number)]
     left, order = Counter(common), list[Expr]()
     for f in first:
         if left[f] > 0:
@@ -191,10 +166,10 @@ def _take(terms: list[Expr]) -> Expr | None:
 
 def _told(bound: tuple[str, ...], bodies: list[Expr]) -> bool:
     """Whether a shared factor tells the range of every letter: two sums over i may run over different ranges."""
-    common = set(factors(bodies[0])).intersection(*(factors(b) for b in bodies[1:]))
+    common = set(factors_of(bodies[0])).intersection(*(factors_of(b) for b in bodies[1:]))
     try:
         for i in bound:
-            witness(mul(*(f for f in factors(bodies[0]) if f in common)), i)
+            witness(mul(*(f for f in factors_of(bodies[0]) if f in common)), i)
     except UnknownRange:
         return False
     return True
@@ -204,19 +179,19 @@ def _outer(t: Expr) -> list[Expr]:
     """The factors of a term that do not depend on what it sums over; numbers do not count."""
     bound = frozenset(t.indices) if isinstance(t, Sum) else frozenset[str]()
     body = t.body if isinstance(t, Sum) else t
-    return [f for f in factors(body) if not isinstance(f, Number) and not (f.free & bound)]
+    return [f for f in factors_of(body) if not isinstance(f, Number) and not (f.free & bound)]
 
 
 def _without(t: Expr, common: Counter[Expr]) -> Expr:
     left, kept = Counter(common), list[Expr]()
-    for f in factors(t.body if isinstance(t, Sum) else t):
+    for f in factors_of(t.body if isinstance(t, Sum) else t):
         if left[f] > 0:
             left[f] -= 1
         else:
             kept.append(f)
     if not isinstance(t, Sum):
         return mul(*kept)
-    c, rest = split(mul(*kept))
+    c, rest = number_and_rest(mul(*kept))
     return mul(number(c), sum_over(t.indices, rest))
 
 
@@ -249,14 +224,14 @@ def common_number(e: Expr) -> Expr | None:
         if isinstance(f, Add):
             c = _content(f)
             if c != 1:
-                inner = add(*(scale(a / c, r) for a, r in map(split, f.terms)))
+                inner = add(*(scaled(a / c, r) for a, r in map(number_and_rest, f.terms)))
                 return mul(number(c), *e.factors[:k], inner, *e.factors[k + 1 :])
     return None
 
 
 def _content(e: Add) -> Fraction:
     """The number that can be taken out of a sum so that what is left has whole coefficients without a divisor."""
-    numbers = [split(t)[0] for t in e.terms]
+    numbers = [number_and_rest(t)[0] for t in e.terms]
     top = gcd(*(abs(c.numerator) for c in numbers))
     low = lcm(*(c.denominator for c in numbers))
     if low > 1000:
@@ -269,18 +244,18 @@ def _content(e: Add) -> Fraction:
 @law("-a_i + b_i + c_i == b_i - a_i + c_i", free="i", because="what is added is written before what is taken away")
 def add_first(e: Expr) -> Expr | None:
     """Only the first place matters: the others keep their order."""
-    if not isinstance(e, Add) or split(e.terms[0])[0] > 0:
+    if not isinstance(e, Add) or number_and_rest(e.terms[0])[0] > 0:
         return None
-    k = next((k for k, t in enumerate(e.terms) if split(t)[0] > 0), None)
+    k = next((k for k, t in enumerate(e.terms) if number_and_rest(t)[0] > 0), None)
     return add(e.terms[k], *e.terms[:k], *e.terms[k + 1 :]) if k is not None else None
 
 
 @law("-(a_i - b_i) == b_i - a_i", free="i", because="a difference is turned round")
 def turn_round(e: Expr) -> Expr | None:
     match e:
-        case Mul((Number(c), Add(terms))) if c == -1 and any(split(t)[0] < 0 for t in terms):
-            turned = [scale(-a, r) for a, r in map(split, terms)]
-            return add(*sorted(turned, key=lambda t: split(t)[0] < 0))
+        case Mul((Number(c), Add(terms))) if c == -1 and any(number_and_rest(t)[0] < 0 for t in terms):
+            turned = [scaled(-a, r) for a, r in map(number_and_rest, terms)]
+            return add(*sorted(turned, key=lambda t: number_and_rest(t)[0] < 0))
         case _:
             return None
 
@@ -310,7 +285,7 @@ def _merged(e: Expr) -> Expr:
         return e
     out: list[tuple[Expr, Fraction, Expr]] = []
     for f in e.factors:
-        base, n = _power(f)
+        base, n = base_and_exponent(f)
         k = next((k for k, (b, m, _) in enumerate(out) if b is base and _merge(b, m, n)), None)
         if k is None:
             out.append((base, n, f))
@@ -318,13 +293,6 @@ def _merged(e: Expr) -> Expr:
         n += out[k][1]
         out[k] = base, n, power(base, number(n))
     return mul(*(f for _, _, f in out)) if len(out) < len(e.factors) else e
-
-
-def _power(f: Expr) -> tuple[Expr, Fraction]:
-    """Base and exponent of a factor."""
-    if isinstance(f, Call) and f.function == "power" and isinstance(f.args[1], Number):
-        return f.args[0], f.args[1].value
-    return f, Fraction(1)
 
 
 def _merge(base: Expr, m: Fraction, n: Fraction) -> bool:
@@ -336,10 +304,10 @@ def _merge(base: Expr, m: Fraction, n: Fraction) -> bool:
 
 @law("1 / (a_i / b_i) == b_i / a_i", free="i", because="one over a quotient turns it over")
 def turn_over(e: Expr) -> Expr | None:
-    base, n = _power(e)
+    base, n = base_and_exponent(e)
     if n.denominator != 1 or n > 0 or not isinstance(base, Mul):
         return None
-    parts = [_power(f) for f in base.factors]
+    parts = [base_and_exponent(f) for f in base.factors]
     if all(m > 0 and not isinstance(b, Number) for b, m in parts):
         return None
     if any(isinstance(b, Number) and not b.value for b, _ in parts) or any(abs(m * n) > MAX_EXPONENT for _, m in parts):
@@ -354,9 +322,10 @@ def divide_out(e: Expr) -> Expr | None:
     for k, f in enumerate(e.factors):
         if not isinstance(f, Add):
             continue
-        below = {b for t in f.terms for b, n in map(_power, factors(t)) if n < 0}
+        below = {b for t in f.terms for b, n in map(base_and_exponent, factors_of(t)) if n < 0}
         for j, g in enumerate(e.factors):
-            if j != k and not isinstance(g, Number) and _power(g)[1] > 0 and _power(g)[0] in below:
+            base, n = base_and_exponent(g)
+            if j != k and not isinstance(g, Number) and n > 0 and base in below:
                 inner = add(*(_merged(mul(g, freshen(t, g.free | g.binds))) for t in f.terms))
                 new = mul(*(inner if n == k else h for n, h in enumerate(e.factors) if n != j))
                 return _ranged(new, e)
@@ -371,7 +340,7 @@ def divide_last(e: Expr) -> Expr | None:
 
 def _divided(e: Expr) -> Expr:
     """A product with what divides at its end."""
-    return mul(*sorted(factors(e), key=lambda f: _power(f)[1] < 0))
+    return mul(*sorted(factors_of(e), key=lambda f: base_and_exponent(f)[1] < 0))
 
 
 @law("a_k (W_ij x_j) == a_k W_ij x_j", free="i k", because="a factor without the index may stand inside the sum")
@@ -397,7 +366,7 @@ def _understood(e: Sum) -> bool:
     """Whether every letter of a sum stands in two factors of its body, or twice in one tensor."""
     if isinstance(e.body, Add):
         return False
-    parts = factors(e.body)
+    parts = factors_of(e.body)
     for i in e.indices:
         hits = [f for f in parts if i in f.free]
         twice = any(isinstance(f, Tensor) and sum(i in s.free for s in f.subscripts) > 1 for f in hits)

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 from tensorprop.calculus.shorthand import adjoints_spelled, forward_spelled
+from tensorprop.core.english import counted
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number, Reduce, Sum, Tensor
+from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import (
     CircularDefinition,
@@ -20,7 +22,8 @@ from tensorprop.errors import (
     TensorpropError,
     UnknownName,
     UsageError,
-    near,
+    among,
+    meant,
 )
 from tensorprop.text import parse_expression
 from tensorprop.text.parse import Spans, equations
@@ -62,7 +65,8 @@ class Page:
         """The page with tensors, and their adjoints, called otherwise."""
 
         def new(old: str) -> str:
-            return f"δ{names[old[1:]]}" if old[:1] == "δ" and old[1:] in names else names.get(old, old)
+            stem = primal(old)
+            return adjoint_name(names[stem]) if stem != old and stem in names else names.get(old, old)
 
         def rule(n: Expr) -> Expr:
             if isinstance(n, Tensor):
@@ -109,8 +113,8 @@ def read(forward: str | System, backward: str | None = None, given: str = "", *,
         raise source.place(error) from None
     try:
         spelled = adjoints_spelled(rest, built, split, back.said)
-        rules = tuple(eq for eq in spelled if eq.name.startswith("δ"))
-        parts = tuple(eq for eq in spelled if not eq.name.startswith("δ"))
+        rules = tuple(eq for eq in spelled if is_adjoint(eq.name))
+        parts = tuple(eq for eq in spelled if not is_adjoint(eq.name))
         _verify(built, rules, parts)
     except TensorpropError as error:
         raise back.place(error) from None
@@ -198,24 +202,24 @@ def _verify(forward: System, rules: tuple[Equation, ...], parts: tuple[Equation,
         seen.add(eq.name)
     ranks = {eq.name: len(eq.letters) for eq in parts}
     ranks |= {name: forward.rank(name) for name in forward.names}
-    ranks |= {f"δ{name}": forward.rank(name) for name in forward.names}
+    ranks |= {adjoint_name(name): forward.rank(name) for name in forward.names}
     for eq in (*rules, *parts):
         for t in (eq.target, *tensors_of(eq.value)):
             if t.name not in ranks:
                 raise _unknown(t, forward, ranks)
             if len(t.subscripts) != ranks[t.name]:
-                stem = t.name.removeprefix("δ")
+                stem = primal(t.name)
                 raise RankMismatch(
-                    f"{t} has {_count(len(t.subscripts), 'index', 'indices')}, "
-                    f"but {stem} has {_count(ranks[t.name], 'axis', 'axes')}",
+                    f"{t} has {counted(len(t.subscripts), 'index', 'indices')}, "
+                    f"but {stem} has {counted(ranks[t.name], 'axis', 'axes')}",
                     fix=f"an adjoint has the axes of its tensor: one index for each axis of {stem}",
                     about=(None, t),
                 )
     for eq in rules:
-        if eq.name[1:] in forward.outputs and eq.name != seed_of(forward):
-            others = [f"δ{name}" for name in forward.names if name not in forward.outputs]
+        if primal(eq.name) in forward.outputs and eq.name != seed_of(forward):
+            others = [adjoint_name(name) for name in forward.names if name not in forward.outputs]
             raise UsageError(
-                f"{eq.name} comes from what follows the layer: {eq.name[1:]} is its output",
+                f"{eq.name} comes from what follows the layer: {primal(eq.name)} is its output",
                 known=f"rules can be written for {', '.join(others)}",
                 about=(None, eq.target),
             )
@@ -226,24 +230,17 @@ def _verify(forward: System, rules: tuple[Equation, ...], parts: tuple[Equation,
         raise
 
 
-def _count(n: int, one: str, many: str) -> str:
-    return f"1 {one}" if n == 1 else f"{n or 'no'} {many}"
-
-
 def _unknown(t: Tensor, forward: System, ranks: Mapping[str, int]) -> UnknownName:
-    if t.name.startswith("δ"):
-        close = near(t.name[1:], forward.names)
+    if is_adjoint(t.name):
         return UnknownName(
-            f"{t.name} is the adjoint of nothing here: no tensor {t.name[1:]} in the forward equations",
+            f"{t.name} is the adjoint of nothing here: no tensor {primal(t.name)} in the forward equations",
             known=f"known: {', '.join(forward.names)}",
-            fix=f"did you mean δ{close[0]}?" if close else None,
+            fix=meant(primal(t.name), forward.names, "δ"),
             about=(None, t),
         )
-    close = near(t.name, list(ranks))
     return UnknownName(
         f"no tensor {t.name} in the forward equations, and no line names such a part",
-        known=f"known: {', '.join(ranks)}",
-        fix=f"did you mean {close[0]}?" if close else None,
+        **among(t.name, ranks),
         about=(None, t),
     )
 
@@ -251,7 +248,7 @@ def _unknown(t: Tensor, forward: System, ranks: Mapping[str, int]) -> UnknownNam
 # --------------------------------------------------------------------------- questions about a System
 def seed_of(s: System) -> str | None:
     """``δE`` where E is the System's one output and a number: there δE = 1."""
-    return f"δ{s.outputs[0]}" if len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0 else None
+    return adjoint_name(s.outputs[0]) if len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0 else None
 
 
 def counts(s: System) -> frozenset[str]:

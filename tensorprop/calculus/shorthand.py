@@ -17,6 +17,15 @@ from typing import NamedTuple
 
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Dim, Expr, Tensor
+from tensorprop.core.names import (
+    Derivative,
+    adjoint_name,
+    is_derivative,
+    labelled,
+    parts_of_name,
+    primal,
+    stem_and_label,
+)
 from tensorprop.core.walk import tensors_of, transform
 from tensorprop.errors import AmbiguousNotation, CircularDefinition, UsageError
 
@@ -35,7 +44,7 @@ class Split(NamedTuple):
         """``z_i`` → ``z^(k)_i``, ``δz_j`` → ``δz^(k+1)_j``; other tensors as they are."""
         if isinstance(t, Dim):
             return self._size(t)
-        if t.name.removeprefix("δ") != self.name:
+        if primal(t.name) != self.name:
             return t
         letters = t.letters or ()
         letter = letters[self.axis] if self.axis < len(letters) else None
@@ -46,10 +55,10 @@ class Split(NamedTuple):
                 fix=f"write {self.low} or {self.high} there, or the layer: {t.name}^(k), {t.name}^(k+1)",
                 about=(None, t),
             )
-        return Tensor(f"{t.name}^({'k' if letter == self.low else 'k+1'})", t.subscripts)
+        return Tensor(labelled(t.name, "k" if letter == self.low else "k+1"), t.subscripts)
 
     def _size(self, d: Dim) -> Dim:
-        if d.tensor.removeprefix("δ") != self.name:
+        if primal(d.tensor) != self.name:
             return d
         if d.axis == self.axis:
             raise AmbiguousNotation(
@@ -57,7 +66,7 @@ class Split(NamedTuple):
                 fix=f"label the layers: {self.name}^(k), {self.name}^(k+1)",
                 about=(None, d),
             )
-        return Dim(f"{d.tensor}^(k+1)", d.axis)
+        return Dim(labelled(d.tensor, "k+1"), d.axis)
 
 
 def forward_spelled(equations: tuple[Equation, ...]) -> tuple[System, Split | None]:
@@ -128,10 +137,12 @@ def adjoints_spelled(
 
 def _derivative(t: Tensor, forward: System) -> Tensor:
     """``∂E/∂z_i`` → ``δz_i``."""
-    if not t.name.startswith("∂"):
+    if not is_derivative(t.name):
         return t
-    above, _, below = t.name[1:].partition("/∂")
-    if "·" in above or "∂" in below or not below or above[:1] in "⁰¹²³⁴⁵⁶⁷⁸⁹":
+    made = parts_of_name(t.name)
+    assert isinstance(made, Derivative)
+    above = str(made.of)
+    if made.order > 1 or made.slots[0]:
         raise UsageError(
             f"{t} is not the adjoint of one tensor",
             fix="a layer's backward rules say ∂E/∂x for a scalar error E, written δx or ∂E/∂x",
@@ -143,23 +154,23 @@ def _derivative(t: Tensor, forward: System) -> Tensor:
             fix="a layer's backward rules say ∂E/∂x for a scalar error E that follows the layer, written δx or ∂E/∂x",
             about=(None, t),
         )
-    return Tensor(f"δ{below.rstrip('·')}", t.subscripts)
+    return Tensor(adjoint_name(str(made.by[0])), t.subscripts)
 
 
 def _bare(t: Tensor, forward: System, split: Split | None) -> str:
     """What a ``δ`` without a name is the adjoint of."""
     if split is not None:  # δ_i and δ_j are the adjoints of z_i and z_j, unless another tensor of layer k+1 has this j
-        rivals = [eq.name for eq in forward if "^(k+1)" not in eq.name and split.high in eq.letters]
+        rivals = [eq.name for eq in forward if stem_and_label(eq.name)[1] != "k+1" and split.high in eq.letters]
         found = [split.name, *rivals]
     else:
         found = [eq.name for eq in forward if eq.letters == t.letters] or [
             eq.name for eq in forward if len(eq.letters) == len(t.subscripts)
         ]
     if len(found) == 1:
-        return f"δ{found[0]}"
+        return adjoint_name(found[0])
     raise AmbiguousNotation(
         f"{t} could be the adjoint of {' or of '.join(found)}" if found else f"{t} is the adjoint of nothing here",
-        fix="name it: " + ", ".join(f"δ{name}" for name in found or forward.names),
+        fix="name it: " + ", ".join(adjoint_name(name) for name in found or forward.names),
         about=(None, t),
     )
 

@@ -10,8 +10,9 @@ from typing import overload
 from tensorprop.calculus import laws as _  # noqa: F401 - registers the laws
 from tensorprop.calculus.rewrite import LAWS, rewrite
 from tensorprop.calculus.source import as_system
-from tensorprop.core.equation import Equation, System, equation, primal_axes, system
+from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr
+from tensorprop.core.names import primal_axes
 
 __all__ = ["simplify", "simplify_expr"]
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tensorprop.calculus.adjoint import adjoint, adjoint_name
+from tensorprop.calculus.adjoint import adjoint
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.calculus.source import as_system
 from tensorprop.core.build import ZERO, add, mul, rename, sum_over
 from tensorprop.core.equation import Equation, System, equation, system, unrolled
 from tensorprop.core.expr import Dim, Expr, Tensor
+from tensorprop.core.names import adjoint_name, derivative_name, primal
 from tensorprop.core.walk import freshen, transform
 
 __all__ = ["tangent_name", "tangents"]
@@ -24,7 +25,7 @@ _SCALAR = "δδ"  # a number whose gradient is taken; no text can spell it
 
 def tangent_name(name: str, rank: int) -> str:
     """The tensor ∂z/∂ε, which has the axes of z: ``tangent_name("z", 2)`` is ``∂z··/∂ε``."""
-    return f"∂{name}{'·' * rank}/∂ε"
+    return derivative_name(name, rank, [("ε", 0)])
 
 
 def tangents(s: System | Equation | str, wrt: Iterable[str]) -> System:
@@ -57,7 +58,7 @@ def _tangent(eq: Equation, names: list[str], s: System) -> Equation | None:
     """One equation's rule; None where it depends on these tensors only in brackets and subscripts."""
     terms: list[Expr] = []
     for rule in adjoint(system([eq]), wrt=names):
-        name = rule.name[1:]
+        name = primal(rule.name)
         moved = Tensor(tangent_name(name, s.rank(name)), rule.target.subscripts)
         terms.append(sum_over(rule.letters, mul(rule.value, moved)))
     owed = add(*terms)

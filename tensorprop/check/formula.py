@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from tensorprop.core.build import add, call, mul, number
-from tensorprop.core.equation import Equation, System, equation, primal_axes, system
+from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Reduce, Tensor
 from tensorprop.core.functions import is_known, is_matrix
+from tensorprop.core.names import primal_axes
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import TensorpropError

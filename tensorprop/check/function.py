@@ -28,9 +28,10 @@ from tensorprop.check.slips.search import diagnose_values
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Call, Index, Reduce, Sum
 from tensorprop.core.functions import is_known
+from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import inline, postorder, tensors_of
-from tensorprop.errors import TensorpropError, UnknownName, Unsupported, UsageError, near
+from tensorprop.errors import TensorpropError, UnknownName, Unsupported, UsageError, among
 from tensorprop.layers.layer import Layer, as_layer
 from tensorprop.run import compile as compiled
 from tensorprop.run import extents
@@ -99,8 +100,8 @@ def check_function(
             known=f"it was given {', '.join(f'{n} {a.shape}' for n, a in trials[0].given.items())}",
             fix="say with args which input each parameter is, or with sizes which sizes the function takes",
         )
-    rows = [s[name] for name in s.outputs] + [rules[f"δ{name}"] for name in names]
-    blamed = _blamed(trials, [f"δ{name}" for name in names])
+    rows = [s[name] for name in s.outputs] + [rules[adjoint_name(name)] for name in names]
+    blamed = _blamed(trials, [adjoint_name(name) for name in names])
     verdicts = [Compared(eq, eq, False, False, *_judged(eq.name, trials, blamed)) for eq in rows]
     left = DIAGNOSED
     for n, v in enumerate(verdicts):
@@ -121,7 +122,7 @@ class Difference(Finding):
         """The finding in words, a line each."""
         out: list[str] = []
         if self.entry is not None:
-            name = self.tensor if self.kind == "output" else f"δ{self.tensor}"
+            name = self.tensor if self.kind == "output" else adjoint_name(self.tensor)
             where = name + (f"[{', '.join(map(str, self.entry))}]" if self.entry else "")
             expected, got = apart(self.expected or 0.0, self.got or 0.0)
             sizes = ", ".join(f"{i} = {n}" for i, n in self.sizes.items())
@@ -222,16 +223,14 @@ def _sizes(x: Any) -> dict[str, int]:
 
 # --------------------------------------------------------------------------- how the function is called
 def _variables(s: System, wrt: tuple[str, ...] | None) -> tuple[str, ...]:
-    smooth = [eq.name[1:] for eq in adjoint(s)]
+    smooth = [primal(eq.name) for eq in adjoint(s)]
     labels = counts(s)
     known = tuple(n for n in s.inputs if n in smooth and n not in labels)
     for name in wrt or ():
         if name not in known:
-            close = near(name, known)
             raise UnknownName(
                 f"no input {name} that the equations are smooth in",
-                known=f"smooth inputs: {', '.join(known) or 'none'}",
-                fix=f"did you mean {close[0]}?" if close else None,
+                **among(name, known, "smooth inputs"),
             )
     return known if wrt is None else wrt
 
@@ -370,14 +369,14 @@ class _Spec:
     def __call__(self, given: Arrays, seeds: Arrays) -> dict[str, np.ndarray]:
         if not self.large(given):
             values, adjoints = self.oracle(given, seeds)
-            return {**values, **{f"δ{n}": a for n, a in adjoints.items()}}
+            return {**values, **{adjoint_name(n): a for n, a in adjoints.items()}}
         s, f = self.s, self._lowered or compiled(self.s)
         self._lowered = f
         arrays = [given[n] for n in s.inputs]
         probe = Probe(lambda *some: _outputs(f(**dict(zip(s.inputs, some, strict=True))), s), arrays, "float64")
         grads = probe.pull(self.smooth, [seeds[n] for n in s.outputs])
         found = dict(zip(s.outputs, probe.values, strict=True))
-        return found | {f"δ{s.inputs[k]}": g for k, g in zip(self.smooth, grads, strict=True)}
+        return found | {adjoint_name(s.inputs[k]): g for k, g in zip(self.smooth, grads, strict=True)}
 
     def shapes(self, given: Arrays) -> dict[str, tuple[int, ...]]:
         """The shape of every tensor."""
@@ -453,7 +452,7 @@ class _Trial:
             except Exception as error:
                 self.unpulled = _brief(error)
                 return
-            self.got |= {f"δ{n}": g for n, g in zip(names, pulled, strict=True)}
+            self.got |= {adjoint_name(n): g for n, g in zip(names, pulled, strict=True)}
 
     def _weigh(self, equations: Sequence[Equation], unit: float) -> None:
         """How far rounding may move each entry: by that of its terms, also of those of what it is made from."""
@@ -469,7 +468,7 @@ class _Trial:
         """For each tensor the root of the sum of the squares of its terms, at least, through all equations."""
         seed = seed_of(self.s)
         ends = float(self.seeds[self.s.outputs[0]]) if seed is not None else 1.0
-        truth = {n: a / ends if n.startswith("δ") else a for n, a in {**self.given, **self.truth}.items()}
+        truth = {n: a / ends if is_adjoint(n) else a for n, a in {**self.given, **self.truth}.items()}
         scales: dict[str, np.ndarray] = {n: np.abs(a) for n, a in truth.items()}
         for eq in whole.ordered:
             if eq.name not in truth:  # an adjoint that is zero, or of what has none
@@ -479,7 +478,7 @@ class _Trial:
             except TensorpropError:
                 continue
             scales[eq.name] = np.maximum(scales[eq.name], scale / math.sqrt(_terms(eq, known)))  # Σ|t| ≤ √(K Σt²)
-        return {n: a * abs(ends) if n.startswith("δ") else a for n, a in scales.items()}
+        return {n: a * abs(ends) if is_adjoint(n) else a for n, a in scales.items()}
 
     def near(self, name: str, expected: np.ndarray) -> bool:
         """Whether what the function gave is this, rounding apart."""
@@ -515,7 +514,7 @@ def _brief(error: Exception) -> str:
 # --------------------------------------------------------------------------- judging
 def _judged(name: str, trials: Sequence[_Trial], blamed: frozenset[str]) -> tuple[int, Finding | None]:
     """On how many trials a tensor agreed, and the first thing that is wrong with it."""
-    kind, tensor = ("value", name[1:]) if name.startswith("δ") else ("output", name)
+    kind, tensor = ("value", primal(name)) if is_adjoint(name) else ("output", name)
     agreed, misfit = 0, ""
     for t in trials:
         got = t.got.get(name)
@@ -584,7 +583,7 @@ def _slip(
     if narrow is not None:
         return narrow
     some = [t for t in fit if t.dtype == np.float64 and t.truth[name].size <= 1000]
-    if search and some and name.startswith("δ"):
+    if search and some and is_adjoint(name):
         apart = [t for t in some if len(set(t.letters.values())) == len(t.letters)]
         found = _searched(rule, (apart or some)[0], s)
         if found is not None:
@@ -617,11 +616,11 @@ def _as_a_whole(
         same = [t for t in fit if other in t.truth and t.truth[other].shape == t.got[name].shape]
         if same and all(t.near(name, t.truth[other]) for t in same):
             yield "exchanged", f"it is {other}, the gradient by another input"
-    if name.startswith("δ"):
+    if is_adjoint(name):
         ones = {n: np.ones_like(a) for n, a in fit[0].seeds.items()}
         with double_precision(), np.errstate(all="ignore"):
             if fit[0].near(name, fit[0].spec(fit[0].given, ones)[name]):
-                ends = " and ".join(f"δ{n}" for n in s.outputs)
+                ends = " and ".join(adjoint_name(n) for n in s.outputs)
                 yield "cotangent", f"the cotangent is ignored: it is the gradient for {ends} = 1"
 
 
@@ -676,9 +675,9 @@ def _searched(rule: Equation, t: _Trial, s: System) -> Diagnosis | None:
     truth, got, seed = {**t.given, **t.truth}, t.got[rule.name], seed_of(s)
     if seed is not None:
         scale = float(t.seeds[s.outputs[0]])
-        truth |= {n: a / scale for n, a in truth.items() if n.startswith("δ")}
+        truth |= {n: a / scale for n, a in truth.items() if is_adjoint(n)}
         got = got / scale
-    truth |= {f"δ{n}": a for n, a in t.seeds.items()} if seed is None else {seed: np.ones(())}
+    truth |= {adjoint_name(n): a for n, a in t.seeds.items()} if seed is None else {seed: np.ones(())}
     unfolded = equation(rule.target, inline(rule.value, s.definitions()))  # a slope that its function's value tells
     for form in dict.fromkeys((rule, unfolded)):
         try:

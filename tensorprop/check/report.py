@@ -15,6 +15,7 @@ from typing import Any
 
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Expr
+from tensorprop.core.names import adjoint_name, primal
 from tensorprop.text import show
 
 __all__ = ["Counterexample", "Diagnosis", "Finding", "Report", "Verdict", "apart", "marked", "plain"]
@@ -196,7 +197,7 @@ class Finding:
         return out
 
     def _wrong(self, entry: tuple[int, ...], expected: float, got: float, where: str) -> str:
-        place = f"δ{self.tensor}[{', '.join(map(str, entry))}]" if entry else f"δ{self.tensor}"
+        place = f"δ{self.tensor}[{', '.join(map(str, entry))}]" if entry else adjoint_name(self.tensor)
         right, wrong = apart(expected, got)
         return f"first wrong entry: {place} should be {right}, the rule gives {wrong}" + (
             f"  ({where})" if where else ""
@@ -332,7 +333,7 @@ class Report:
             "forward": [str(eq) for eq in self.system],
             "rules": [
                 {
-                    "tensor": v.rule.name.removeprefix("δ"),
+                    "tensor": primal(v.rule.name),
                     "rule": str(v.rule),
                     "derived": None if v.derived is None else str(v.derived),
                     "written": v.written,

@@ -25,6 +25,7 @@ from tensorprop.check.slips.search import diagnose
 from tensorprop.core.build import ONE
 from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor
+from tensorprop.core.names import adjoint_name, primal
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import NotDifferentiable, SizeMismatch, TensorpropError, Unsupported
@@ -74,7 +75,7 @@ def check_rules(x: Any) -> Report:
             finding = None
         if finding is None and decision.status == "refuted":
             finding = Finding(
-                "proof", name.removeprefix("δ"), note=f"{decision.how}; no sample of these sizes shows it"
+                "proof", primal(name), note=f"{decision.how}; no sample of these sizes shows it"
             )
         if finding is not None and finding.kind != "undecided" and name in written and name in derived:
             slip = diagnose(
@@ -135,7 +136,7 @@ class _Samples:
         for eq in rules:
             axes: dict[str, set[object]] = {}
             for t in (eq.target, *tensors_of(eq.value)):
-                name = t.name.removeprefix("δ")
+                name = primal(t.name)
                 for k, i in enumerate(t.subscripts):
                     if isinstance(i, Index) and name in s.names:
                         axes.setdefault(i.name, set()).add(ranges.find(name, k))
@@ -178,7 +179,7 @@ class _Samples:
 
     def judge(self, rule: Equation, derived: Equation | None) -> tuple[Finding | None, int]:
         """The first thing that is wrong with a rule, and the number of samples on which nothing was."""
-        tensor = rule.name.removeprefix("δ")
+        tensor = primal(rule.name)
         if not self.drawn:
             return Finding("undecided", tensor, note=f"not compared: {self.why}"), 0
         agreed, misfit = 0, ""
@@ -335,7 +336,7 @@ def _values(
         inputs = {name: a if name in fixed else scale * a for name, a in inputs.items()}
         plain = evaluate(s, inputs, seed)  # NumPy says which subscript leaves its axis, JAX does not
         values, adjoints = oracle(inputs, _seeds(s, plain, seed), seed)
-        found = {**values, **{f"δ{name}": a for name, a in adjoints.items()}}
+        found = {**values, **{adjoint_name(name): a for name, a in adjoints.items()}}
         if all(np.isfinite(a).all() for a in found.values()):
             return found
     raise Unsupported("the values are not finite for any numbers that were tried")

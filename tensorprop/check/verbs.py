@@ -18,6 +18,7 @@ from tensorprop.check.prove.decide import Laws, decide, put_in
 from tensorprop.check.report import Report
 from tensorprop.core.equation import Equation, System, equation, unrolled
 from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.names import stem_and_label
 from tensorprop.core.walk import freshen
 from tensorprop.errors import UsageError
 from tensorprop.render.derivation.derivation import Derivation
@@ -222,7 +223,7 @@ def formula(
     _one_of("layout", layout, "column", "row")
     _one_of("samples", samples, "rows", "columns")
     _one_of("derivative", derivative, "denominator", "numerator")
-    if adjoint not in ("δ", "δz", "z̄", "bar") and not (adjoint.startswith("∂") and "/" in adjoint):
+    if adjoint not in ("δ", "δz", "z̄", "bar") and not (is_derivative(adjoint) and "/" in adjoint):
         raise UsageError(f"no way to write an adjoint as {adjoint!r}", fix='adjoint is "δz", "∂E/∂z" or "z̄"')
     spec = isinstance(x, str) and is_spec(x)
     shown: dict[str, str] = {}
@@ -316,7 +317,7 @@ def _labelled(name: str, s: System) -> str:
     """The name with its layer label, where it was given without and one alone can be meant."""
     if name in s.names:
         return name
-    labelled = [n for n in s.inputs if n.partition("^")[0] == name] or [
-        n for n in s.names if n.partition("^")[0] == name
+    labelled = [n for n in s.inputs if stem_and_label(n)[0] == name] or [
+        n for n in s.names if stem_and_label(n)[0] == name
     ]
     return labelled[0] if len(labelled) == 1 else name

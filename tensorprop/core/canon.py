@@ -22,6 +22,7 @@ from tensorprop.core.build import substitute as put
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import watch
 from tensorprop.core.templates import meaning
+from tensorprop.core.terms import base_and_exponent, factors_of, terms_of
 from tensorprop.core.walk import dims_of, fold, postorder, witness
 from tensorprop.errors import UnknownRange
 
@@ -549,20 +550,18 @@ def _raised(a: Expr, n: Fraction) -> Expr:
 def _read(e: Expr) -> Poly:
     """The polynomial of a canonical expression: the inverse of ``_expr``."""
     out: Poly = {}
-    for t in e.terms if isinstance(e, Add) else (e,):
+    for t in terms_of(e):
         bound: tuple[str, ...] = ()
         body = t
         if isinstance(t, Sum):
             bound, body = t.indices, t.body
         coefficient = Fraction(1)
         factors: dict[Expr, Fraction] = {}
-        for f in body.factors if isinstance(body, Mul) else (body,):
+        for f in factors_of(body):
             if isinstance(f, Number):
                 coefficient *= f.value
                 continue
-            base, n = f, Fraction(1)
-            if isinstance(f, Call) and f.function == "power" and isinstance(f.args[1], Number):
-                base, n = f.args[0], f.args[1].value
+            base, n = base_and_exponent(f)
             factors[base] = factors.get(base, Fraction(0)) + n
         if coefficient:
             key = (bound, tuple(sorted(factors.items(), key=_factor_order)))

@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from tensorprop.core.affine import shift, whole
 from tensorprop.core.build import rename, sum_over
+from tensorprop.core.english import counted
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Interned, Number, Tensor, node
+from tensorprop.core.names import primal_axes
 from tensorprop.core.order import Ring, arrange, names_in
 from tensorprop.core.walk import freshen, postorder
 from tensorprop.errors import (
@@ -32,7 +34,6 @@ __all__ = [
     "Range",
     "System",
     "equation",
-    "primal_axes",
     "system",
     "unrolled",
 ]
@@ -183,7 +184,8 @@ class System(Interned):
                     rank = ranks.setdefault(e.name, len(e.subscripts))
                     if rank != len(e.subscripts):
                         raise RankMismatch(
-                            f"{e.name} has {_axes(rank)} in one place and {_axes(len(e.subscripts))} in another",
+                            f"{e.name} has {counted(rank, 'axis', 'axes')} in one place and "
+                            f"{counted(len(e.subscripts), 'axis', 'axes')} in another",
                             fix="one name, one number of axes: correct the subscripts or use another name",
                             about=(n, e),
                         )
@@ -413,29 +415,6 @@ def summed(target: Tensor, value: Expr) -> Equation:
     return equation(target, sum_over(sorted(value.free - free), value))
 
 
-def primal_axes(target: Tensor) -> list[tuple[str, int]] | None:
-    """Which axis of which tensor each axis of a derivative repeats: ``δz_bj`` has those of z.
-
-    ``None`` for an ordinary tensor. A derivative's name holds one · for every subscript: ``∂y·/∂x··``.
-
-    >>> from tensorprop.core.build import tensor
-    >>> primal_axes(tensor("∂y·/∂x··", "i", "j", "k"))
-    [('y', 0), ('x', 0), ('x', 1)]
-    >>> primal_axes(tensor("δz", "b", "j"))
-    [('z', 0), ('z', 1)]
-    """
-    if target.name.startswith("δ") and len(target.name) > 1:
-        return [(target.name[1:], k) for k in range(len(target.subscripts))]
-    if not target.name.startswith("∂"):
-        return None
-    axes: list[tuple[str, int]] = []
-    for part in target.name.replace("/", "").split("∂")[1:]:
-        stem = part.lstrip("⁰¹²³⁴⁵⁶⁷⁸⁹")
-        name = stem.rstrip("·")
-        axes += [(name, k) for k in range(len(stem) - len(name))]
-    return axes
-
-
 def _shape_names(eq: Equation) -> list[str]:
     """Tensors that alone tell the range of a letter on the left: X in ``∂y/∂X_ij = [i = j]``."""
     axes = primal_axes(eq.target)
@@ -458,6 +437,3 @@ def _shape_names(eq: Equation) -> list[str]:
             told.add(i)
     return needed[::-1]
 
-
-def _axes(n: int) -> str:
-    return "no axes" if n == 0 else "1 axis" if n == 1 else f"{n} axes"

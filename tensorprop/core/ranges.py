@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from tensorprop.core.equation import Equation, System, primal_axes
+from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix
+from tensorprop.core.names import primal_axes
 from tensorprop.core.walk import fold, postorder
 
 __all__ = ["Axis", "Letters", "Place", "Ranges", "Told", "infer"]

@@ -14,6 +14,7 @@ from tensorprop.calculus.source import names_in
 from tensorprop.core.build import fresh, sum_over
 from tensorprop.core.equation import System, system
 from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.names import labelled, stem_and_label
 from tensorprop.core.walk import fold
 from tensorprop.errors import RankMismatch, UsageError
 from tensorprop.layers.layer import Layer, as_layer, layer_of
@@ -165,8 +166,8 @@ def _labelled(name: str, label: str) -> str:
         return name
     if label.isdigit() and "^" not in name and not name[-1:].isdigit():
         return name + label
-    stem, _, old = name.partition("^")
-    return f"{stem}^({old.strip('(){}')}{label})" if old else f"{name}^({label})"
+    stem, old = stem_and_label(name)
+    return labelled(stem, old + label)
 
 
 def _letters(page: Page) -> set[str]:

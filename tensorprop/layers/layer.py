@@ -14,7 +14,7 @@ from tensorprop.calculus.backward import completed, derived
 from tensorprop.calculus.page import Page, letters_of, read
 from tensorprop.calculus.source import Source, as_page, names_in
 from tensorprop.core.equation import Equation, System
-from tensorprop.errors import NameConflict, UnknownName, UsageError, near
+from tensorprop.errors import NameConflict, UnknownName, UsageError, among
 from tensorprop.text import show
 
 __all__ = ["Layer", "as_layer"]
@@ -91,11 +91,9 @@ class Layer:
         self.takes = takes or type(self).takes
         for known in (*self.parameters, *([self.takes] if self.takes else [])):
             if known not in page.system.inputs:
-                close = near(known, page.system.inputs)
                 raise UnknownName(
                     f"{known} is not an input of {name}",
-                    known=f"inputs: {', '.join(page.system.inputs)}",
-                    fix=f"did you mean {close[0]}?" if close else None,
+                    **among(known, page.system.inputs, "inputs"),
                 )
 
     @property

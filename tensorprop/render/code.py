@@ -13,9 +13,9 @@ from functools import singledispatch
 
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Mul, Number, Tensor
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, Function, Reduction, read
+from tensorprop.core.names import Adjoint, Derivative, Plain, adjoint_name, parts_of_name
 from tensorprop.core.walk import inline
 from tensorprop.render import trees as m
-from tensorprop.render.names import Adjoint, Derivative, Plain, spelled
 from tensorprop.render.trees import Kind, Tree, coefficient, scaled
 
 __all__ = ["Dialect", "code", "identifier"]
@@ -51,11 +51,11 @@ def identifier(name: str) -> str:
     >>> identifier("W^(k+1)"), identifier("∂y·/∂x·"), identifier("δz")
     ('W_k_plus_1', 'dy_dx', 'δz')
     """
-    match spelled(name):
+    match parts_of_name(name):
         case Plain(base, label):
             text = base + (f"_{label}" if label else "")
         case Adjoint(Plain(base, label)):
-            text = f"δ{base}" + (f"_{label}" if label else "")
+            text = adjoint_name(base) + (f"_{label}" if label else "")
         case Derivative(of, by):
             text = f"d{len(by) if len(by) > 1 else ''}{of.base}_" + "".join(f"d{p.base}" for p in by)
     text = text.replace("+", "_plus_").replace("-", "_minus_")

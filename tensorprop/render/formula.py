@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tensorprop.core.equation import Equation, System
-from tensorprop.core.expr import Mul, Sum, Tensor
+from tensorprop.core.expr import Sum, Tensor
+from tensorprop.core.names import is_adjoint, is_derivative
+from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import tensors_of
 from tensorprop.render import code as numpy
 from tensorprop.render import dialects
@@ -57,7 +59,7 @@ class Formula:
         """What the formula takes for granted, in one line."""
         trees = [t for line in self.lines for side in (line.left, line.right) if side for t in side.walk()]
         names = [t for t in trees if isinstance(t, m.Name)]
-        derivatives = any(t.tensor.startswith("∂") or (t.tensor.startswith("δ") and len(t.tensor) > 1) for t in names)
+        derivatives = any(is_derivative(t.tensor) or (is_adjoint(t.tensor)) for t in names)
         equations = [line.equation for line in self.lines]
         batched = any(self.style.leads(t) for eq in equations for t in (eq.target, *tensors_of(eq.value)))
         notes = [self.style.says(derivatives, batched)]
@@ -212,7 +214,7 @@ def _cuts(t: m.Name) -> list[str | int]:
 def _einsum(eq: Equation, dialect: numpy.Dialect) -> str:
     """``np.einsum`` of a bare product; of anything else a comment that says there is none."""
     e = eq.value.body if isinstance(eq.value, Sum) else eq.value
-    factors = e.factors if isinstance(e, Mul) else (e,)
+    factors = factors_of(e)
     names: list[str] = []
     places: list[str] = []
     for f in factors:

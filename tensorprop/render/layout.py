@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from tensorprop.core.equation import Equation, primal_axes
+from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Index, Tensor
+from tensorprop.core.names import Derivative, is_adjoint, parts_of_name, primal, primal_axes
 from tensorprop.core.walk import tensors_of
 from tensorprop.render.trees import Kind
 
@@ -47,7 +48,7 @@ class Convention:
             return self
         everything = [t for eq in equations for t in (eq.target, *tensors_of(eq.value))]
         turned = frozenset(t.name for t in everything if self.leads(t))
-        turned |= {name[1:] for name in turned if name.startswith("δ") and len(name) > 1}
+        turned |= {name[1:] for name in turned if is_adjoint(name)}
         return replace(self, turned=self.turned | turned)
 
     def leads(self, t: Tensor) -> bool:
@@ -75,12 +76,14 @@ class Convention:
         axes = primal_axes(tensor)
         if axes is None:
             return len(stay) == 2 and name in self.turned
-        if name.startswith("δ"):
-            turned = len(stay) == 2 and name[1:] in self.turned
+        if is_adjoint(name):
+            turned = len(stay) == 2 and primal(name) in self.turned
             return turned != (self.derivative == "numerator")
-        if name.startswith("∂²"):
+        made = parts_of_name(name)
+        assert isinstance(made, Derivative)
+        if made.order > 1:
             return False
-        function = name.split("/")[0].count("·")  # the function's axes come first
+        function = made.slots[0]  # the function's axes come first
         of_function = sum(axis < function for axis in stay)
         of_variable = len(stay) - of_function
         if of_function and of_variable:

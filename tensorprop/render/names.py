@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from tensorprop.core.names import Adjoint, Derivative, Plain, parts_of_name, stem_and_label
 from tensorprop.render.dialects import GREEK, Dialect
 
-__all__ = ["Adjoint", "Derivative", "Pen", "Plain", "Style", "figures", "spelled"]
+__all__ = ["Pen", "Style", "figures"]
 
 
 def _no_names() -> dict[str, str]:
@@ -43,57 +44,6 @@ class Style:
     def bar(self) -> bool:
         """Whether the adjoint of z is written z̄."""
         return "\u0304" in self.adjoint or self.adjoint == "bar"
-
-
-@dataclass(frozen=True)
-class Plain:
-    """A base and a layer label: W and k+1."""
-
-    base: str
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Adjoint:
-    """The adjoint of a tensor."""
-
-    of: Plain
-
-
-@dataclass(frozen=True)
-class Derivative:
-    """The derivative of one tensor by others, each with its number of subscripts."""
-
-    of: Plain
-    by: tuple[Plain, ...]
-    slots: tuple[int, ...]
-
-
-def spelled(name: str, names: Mapping[str, str] | None = None) -> Plain | Adjoint | Derivative:
-    """The parts of a name.
-
-    >>> spelled("δW^(k)")
-    Adjoint(of=Plain(base='W', label='k'))
-    >>> spelled("∂²y/∂x·∂x·").by
-    (Plain(base='x', label=''), Plain(base='x', label=''))
-    """
-    names = names or {}
-    if name in names:
-        return _plain(names[name], {})
-    if name.startswith("δ") and len(name) > 1:
-        return Adjoint(_plain(name[1:], names))
-    if name.startswith("∂"):
-        above, _, below = name.partition("/")
-        stems = [above.lstrip("∂⁰¹²³⁴⁵⁶⁷⁸⁹"), *below.split("∂")[1:]]
-        plain = [_plain(s.rstrip("·"), names) for s in stems]
-        return Derivative(plain[0], tuple(plain[1:]), tuple(s.count("·") for s in stems))
-    return _plain(name, names)
-
-
-def _plain(name: str, names: Mapping[str, str]) -> Plain:
-    name = names.get(name, name)
-    base, mark, label = name.partition("^(")
-    return Plain(base, label.removesuffix(")") if mark else "")
 
 
 class Pen:
@@ -131,14 +81,14 @@ class Pen:
         marks = name[len(stem) :]
         if "′" in d.signs:
             marks = d.signs["′"] * sum("′″‴⁗".index(c) + 1 for c in marks)
-        p = _plain(stem, {})
-        if p.base in d.known:
-            base = d.known_as.format(p.base)
-        elif len(p.base) == 1:
-            base = self.letter(p.base)
+        base_name, label = stem_and_label(stem)
+        if base_name in d.known:
+            base = d.known_as.format(base_name)
+        elif len(base_name) == 1:
+            base = self.letter(base_name)
         else:
-            base = d.operator.format(p.base.replace("_", r"\_") if d.name == "latex" else p.base)
-        return self._scripts(base, p.label) + marks
+            base = d.operator.format(base_name.replace("_", r"\_") if d.name == "latex" else base_name)
+        return self._scripts(base, label) + marks
 
     def figure(self, digits: str) -> str:
         """Digits with perhaps a sign."""
@@ -216,7 +166,7 @@ class Pen:
         ``subs``: a text for every axis, None where a slice keeps the axis; ``above``: what stands above the name.
         """
         d = self.to
-        match spelled(tensor, self.style.names):
+        match parts_of_name(tensor, self.style.names):
             case Plain(base, label):
                 return self._scripts(self.letter(base, bold), label, self._parts(subs), above, cut)
             case Adjoint(Plain(base, label) as of):
@@ -240,7 +190,7 @@ class Pen:
 
     def fraction(self, tensor: str) -> bool:
         """Whether the name is itself a quotient, such as ∂E/∂z."""
-        found = spelled(tensor, self.style.names)
+        found = parts_of_name(tensor, self.style.names)
         return isinstance(found, Derivative) or (isinstance(found, Adjoint) and bool(self.style.loss))
 
     def _plain(self, p: Plain, subs: Sequence[str | None], bold: bool, cut: bool) -> str:

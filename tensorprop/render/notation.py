@@ -17,6 +17,7 @@ from tensorprop.core.build import mul, negate, number, power, remake, sum_over
 from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix
+from tensorprop.core.names import is_adjoint
 from tensorprop.core.walk import fold, tensors_of
 from tensorprop.errors import TensorpropError
 from tensorprop.render import dialects
@@ -264,7 +265,7 @@ class Notation:
         held = self._wrap(parts[0], _ATOM)
         if self.to.both and held == parts[0][0]:
             scripted = isinstance(base, Tensor) and (
-                "^(" in base.name or self.pen.fraction(base.name) or (self._exact and base.name.startswith("δ"))
+                "^(" in base.name or self.pen.fraction(base.name) or (self._exact and is_adjoint(base.name))
             )
             if scripted or (self._exact and isinstance(base, Call) and base.function != "power" and base.args):
                 held = self.to.closed(held)

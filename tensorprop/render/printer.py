@@ -6,9 +6,10 @@ here, once for all formats; how a sign looks, in the dialect's table; how a name
 
 from __future__ import annotations
 
+from tensorprop.core.names import parts_of_name
 from tensorprop.render import trees as m
 from tensorprop.render.dialects import Dialect
-from tensorprop.render.names import Pen, Style, spelled
+from tensorprop.render.names import Pen, Style
 from tensorprop.render.trees import ATOM, HADAMARD, POSTFIX, PRODUCT, Tree, coefficient, level, scaled
 
 __all__ = ["Printer", "along"]
@@ -120,7 +121,7 @@ class Printer:
         return self._parens(text) if scripted else text
 
     def _label(self, t: m.Name) -> str:
-        return getattr(spelled(t.tensor, self.style.names), "label", "")
+        return getattr(parts_of_name(t.tensor, self.style.names), "label", "")
 
     def _called(self, function: str, *args: Tree) -> str:
         return self.pen.function(function) + self._parens(self._list(args))

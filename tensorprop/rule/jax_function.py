@@ -19,8 +19,9 @@ from tensorprop.calculus.tangent import tangent_name, tangents
 from tensorprop.core.build import ZERO
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Dim, Expr, Tensor
+from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.walk import tensors_of, transform
-from tensorprop.errors import TensorpropError, UnknownName, UsageError, near
+from tensorprop.errors import TensorpropError, UnknownName, UsageError, among, meant
 from tensorprop.run.api import compared, concrete_all
 from tensorprop.run.arrays import accept
 from tensorprop.run.extents import Extents, extents, supported
@@ -181,10 +182,10 @@ class JaxFunction:
         shapes: Shapes = dict(kept.note)
         wanted = tuple(n for n in kept.wanted if n in self.wrt)
         plan = self._way_back.of(wanted, tuple(n for n in self.outputs if n not in cotangents))
-        arrays = {**kept.arrays, **{f"δ{n}": c for n, c in cotangents.items()}}
-        sizes = extents(plan.system, {n: shapes[n.removeprefix("δ")] for n in plan.system.inputs})
+        arrays = {**kept.arrays, **{adjoint_name(n): c for n, c in cotangents.items()}}
+        sizes = extents(plan.system, {n: shapes[primal(n)] for n in plan.system.inputs})
         out = _lowered(plan.system, arrays, plan.gradients, sizes, self._compared)
-        found = {n[1:]: g for n, g in zip(plan.gradients, out, strict=True)}
+        found = {primal(n): g for n, g in zip(plan.gradients, out, strict=True)}
         if self._way_back.seeded:
             (seed,) = cotangents.values()
             found = {n: g * seed.astype(g.dtype) for n, g in found.items()}
@@ -256,19 +257,20 @@ class _Backward:
         return self._plans[key]
 
     def _plan(self, wanted: tuple[str, ...], idle: tuple[str, ...]) -> Plan:
-        names = tuple(f"δ{n}" for n in wanted)
-        rules = _without(self.rules, {f"δ{n}" for n in idle}, names)
+        names = tuple(adjoint_name(n) for n in wanted)
+        rules = _without(self.rules, {adjoint_name(n) for n in idle}, names)
         again = [eq for eq in self.forward if eq.name not in self.kept]
         gradients = tuple(n for n in names if n in rules)
         whole = stabilise(system([*again, *rules]).only(gradients))
         read = {t.name for eq in whole for t in tensors_of(eq.value)}
-        saved = tuple(n for n in whole.inputs if n in read and n[:1] != "δ")
+        saved = tuple(n for n in whole.inputs if n in read and not is_adjoint(n))
         return Plan(whole, gradients, saved)
 
     def owed(self, wanted: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         """For every output the inputs whose rule needs its cotangent."""
-        needs = {n: self.rules.only([f"δ{n}"]).inputs for n in wanted if f"δ{n}" in self.rules}
-        return {out: tuple(n for n in needs if self.seeded or f"δ{out}" in needs[n]) for out in self.forward.outputs}
+        needs = {n: self.rules.only([adjoint_name(n)]).inputs for n in wanted if adjoint_name(n) in self.rules}
+        ends = {out: adjoint_name(out) for out in self.forward.outputs}
+        return {out: tuple(n for n in needs if self.seeded or end in needs[n]) for out, end in ends.items()}
 
     def again(self, wanted: tuple[str, ...]) -> bool:
         """Whether part of the forward equations is worked out a second time."""
@@ -301,11 +303,11 @@ def _read(layer: Any, wrt: tuple[str, ...] | None, derive: bool) -> tuple[System
     _inputs_only(forward, wrt)
     if not derive:
         rules = system(())
-        ruled = tuple(n for n in forward.inputs if wrt is not None or f"δ{n}" in adjoint(forward))
+        ruled = tuple(n for n in forward.inputs if wrt is not None or adjoint_name(n) in adjoint(forward))
     else:
         rules = _completed(forward, completed(page, wrt or None))
         rules = system(equation(eq.target, transform(eq.value, _sized)) for eq in rules)
-        ruled = tuple(n for n in forward.inputs if f"δ{n}" in rules)
+        ruled = tuple(n for n in forward.inputs if adjoint_name(n) in rules)
     for name in wrt or ():
         if name not in ruled:
             raise UnknownName(
@@ -320,18 +322,17 @@ def _inputs_only(s: System, wrt: tuple[str, ...] | None) -> None:
     """Gradients are by inputs."""
     for name in wrt or ():
         if name not in s.inputs:
-            close = near(name, s.inputs)
             made = name in s.names
             raise UnknownName(
                 f"{name} is worked out from other tensors, and wrt names inputs" if made else f"no input {name}",
                 known=f"inputs: {', '.join(s.inputs) or 'none'}",
-                fix=f"did you mean {close[0]}?" if close and not made else None,
+                fix=None if made else meant(name, s.inputs),
             )
 
 
 def _completed(forward: System, rules: System) -> System:
     """The rules, and those for the intermediates whose adjoints they use, smooth or not: ``δx_i = δh_i``."""
-    open_ends = [n for n in forward.names if n not in forward.outputs and f"δ{n}" in rules.inputs]
+    open_ends = [n for n in forward.names if n not in forward.outputs and adjoint_name(n) in rules.inputs]
     if not open_ends:
         return rules
     more = [eq for eq in adjoint(forward, wrt=dict.fromkeys(open_ends)) if eq.name not in rules]
@@ -340,7 +341,7 @@ def _completed(forward: System, rules: System) -> System:
 
 def _sized(n: Expr) -> Expr:
     """δz is as large as z."""
-    return Dim(n.tensor[1:], n.axis) if isinstance(n, Dim) and n.tensor[:1] == "δ" else n
+    return Dim(primal(n.tensor), n.axis) if isinstance(n, Dim) else n
 
 
 def _names(x: object, option: str) -> tuple[str, ...]:
@@ -363,11 +364,9 @@ def _kept(s: System, save: str | Iterable[str]) -> frozenset[str]:
     names = _names(save, "save")
     for name in names:
         if name not in s.names:
-            close = near(name, s.names)
             raise UnknownName(
                 f"no tensor {name} to save",
-                known=f"the forward equations have {', '.join(s.names)}",
-                fix=f"did you mean {close[0]}?" if close else None,
+                **among(name, s.names, "the forward equations have"),
             )
     return frozenset(names)
 

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from tensorprop.calculus import adjoint, stabilise
 from tensorprop.calculus.source import as_forward, as_system
-from tensorprop.core.equation import Equation, System, primal_axes
+from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Bracket, Expr, Tensor
+from tensorprop.core.names import adjoint_name, primal_axes
 from tensorprop.errors import (
     MissingInput,
     NonNumericDtype,
@@ -22,7 +23,7 @@ from tensorprop.errors import (
     TensorpropError,
     UnknownName,
     UsageError,
-    near,
+    among,
 )
 from tensorprop.run.arrays import accept, look
 from tensorprop.run.extents import extents, supported
@@ -162,7 +163,7 @@ class Gradient:
         self.rules = rules
         self.wrt = wrt
         self.inputs = tuple(dict.fromkeys((*needed.inputs, *wrt)))
-        self._deltas = tuple(f"δ{name}" for name in wrt)
+        self._deltas = tuple(adjoint_name(name) for name in wrt)
         self.system = (forward + rules).only((error, *self._deltas, *aux))
         self._needed = needed
         self._error = error
@@ -243,11 +244,9 @@ def _scalar(s: System, of: str | None) -> str:
 
 def _unknown(name: str, known: Iterable[str], problem: str) -> UnknownName:
     known = list(known)
-    close = near(name, known)
     return UnknownName(
         f"{problem} {name}",
-        known=f"known: {', '.join(known)}",
-        fix=f"did you mean {close[0]}?" if close else None,
+        **among(name, known),
     )
 
 

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from tensorprop.core.equation import Equation, System, primal_axes, unrolled
+from tensorprop.core.equation import Equation, System, unrolled
 from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import REDUCTIONS, is_known, is_matrix
+from tensorprop.core.names import primal_axes
 from tensorprop.core.ranges import Letters, Place
 from tensorprop.core.walk import postorder
 from tensorprop.errors import (
@@ -28,7 +29,7 @@ from tensorprop.errors import (
     UnknownName,
     UnknownRange,
     Unsupported,
-    near,
+    among,
 )
 from tensorprop.text import locate, show
 
@@ -275,11 +276,9 @@ def _inputs(system: System, given: Mapping[str, tuple[int, ...]]) -> dict[str, t
                     known=f"inputs: {', '.join(system.inputs) or 'none'}",
                     about=(None, system[name].target),
                 )
-            close = near(name, system.inputs)
             raise UnknownName(
                 f"no tensor is called {name}",
-                known=f"inputs: {', '.join(system.inputs) or 'none'}",
-                fix=f"did you mean {close[0]}?" if close else None,
+                **among(name, system.inputs, "inputs"),
             )
     places = entries(system)
     for name in system.inputs:

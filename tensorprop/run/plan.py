@@ -17,11 +17,12 @@ from typing import Any
 
 from tensorprop.calculus import stabilise
 from tensorprop.calculus.source import as_system
+from tensorprop.core.english import run_together
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Expr, Mul, Number, Sum
 from tensorprop.core.ranges import Axis, Ranges, infer
 from tensorprop.core.walk import postorder
-from tensorprop.errors import MissingInput, PlanTooLarge, SizeMismatch, TensorpropError, UnknownName, UsageError, near
+from tensorprop.errors import MissingInput, PlanTooLarge, SizeMismatch, TensorpropError, UnknownName, UsageError, among
 from tensorprop.run.count import Count
 from tensorprop.run.extents import Extents, extents, supported
 from tensorprop.run.lower import lower
@@ -201,11 +202,9 @@ def _shapes(
             raise UsageError(f"the size {n!r} of {what} is not a whole number")
     for letter in sizes:
         if letter not in labels:
-            close = near(letter, list(labels))
             raise UnknownName(
                 f"no index is called {letter}",
-                known=f"indices: {', '.join(labels) or 'none'}",
-                fix=f"did you mean {close[0]}?" if close else None,
+                **among(letter, labels, "indices"),
             )
     known: dict[Axis, tuple[int, str]] = {}
     for name, shape in shapes.items():
@@ -298,7 +297,7 @@ def _written(e: Expr, ascii: bool) -> str:
             front = "-" if c.value == -1 else f"{show(c, ascii=ascii)} "
             return front + _written(inner, ascii)
         case Sum():
-            letters = "".join(e.indices) if all(len(i) == 1 for i in e.indices) else f"{{{','.join(e.indices)}}}"
+            letters = run_together(e.indices)
             body = show(e.body, ascii=ascii)
             return f"{'sum' if ascii else 'Σ'}_{letters} " + (f"({body})" if isinstance(e.body, Add) else body)
         case _:

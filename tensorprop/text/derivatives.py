@@ -6,6 +6,7 @@ In: the tokens from the first ∂ on. Out: the leaf of the tensor that holds the
 from __future__ import annotations
 
 from tensorprop.core.expr import Expr, Tensor
+from tensorprop.core.names import derivative_name
 from tensorprop.errors import LimitExceeded, UnexpectedChar
 from tensorprop.text.binders import Binders
 from tensorprop.text.characters import raised
@@ -68,12 +69,13 @@ class Derivatives(Binders):
     def _quotient(self, top: Leaf, below: list[Leaf], p: int) -> Leaf:
         subscripts: list[Expr] = []
         letters: list[str] = []
-        name = f"∂{_ORDERS[len(below)]}"
-        for k, leaf in enumerate((top, *below)):
+        named: list[tuple[str, int]] = []
+        for leaf in (top, *below):
             assert isinstance(leaf.node, Tensor)
-            name += ("/∂" if k == 1 else "∂" if k else "") + leaf.node.name + "·" * len(leaf.node.subscripts)
+            named.append((leaf.node.name, len(leaf.node.subscripts)))
             subscripts += leaf.node.subscripts
             letters += leaf.open
+        name = derivative_name(*named[0], named[1:])
         span = (self.starts[p], self.ends[self.p - 1])
         return Leaf(*span, tuple(letters), self.tensor(name, tuple(subscripts), p))
 

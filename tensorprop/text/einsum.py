@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from tensorprop.core.build import mul, sum_over
+from tensorprop.core.english import counted
 from tensorprop.core.equation import System, equation, system
 from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.errors import (
@@ -257,7 +258,7 @@ def _refuse_empty(spec: str, places: list[tuple[int, int]], operands: int | None
     commas = [i for i, c in enumerate(spec) if c == ","]
     at = commas[k - 1] if last else commas[k]
     where = "trailing" if last else "leading" if k == 0 else "doubled"
-    filled = _counted(len(places) - len(empty) if operands is None else operands, "operand")
+    filled = counted(len(places) - len(empty) if operands is None else operands, "operand")
     raise EmptyOperand(
         f"{where} comma: {len(places)} places but {filled}",
         spec,
@@ -323,7 +324,7 @@ def _called(names: str | Sequence[str] | None, spec: str, places: list[tuple[int
         _check_name(name)
     if len(called) != len(places):
         raise OperandCount(
-            f"{_counted(len(places), 'operand')} in the spec, {_counted(len(called), 'name')}",
+            f"{counted(len(places), 'operand')} in the spec, {counted(len(called), 'name')}",
             spec,
             places[len(called)] if len(called) < len(places) else places[-1],
             known=f"names: {', '.join(called)}",
@@ -424,7 +425,3 @@ def _refuse_rank(spec: str, place: tuple[int, int], k: int, written: int, rank: 
         place,
         fix="write one index for each axis",
     )
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"

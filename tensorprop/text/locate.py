@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import cast
 
 from tensorprop.core.equation import Equation, System
-from tensorprop.core.expr import Index, Mul, Sum, Tensor
+from tensorprop.core.expr import Index, Sum, Tensor
+from tensorprop.core.terms import factors_of
 from tensorprop.errors import TensorpropError
 from tensorprop.text.einsum import operand_spans
 from tensorprop.text.parse import Spans, equations
@@ -91,7 +92,7 @@ def _einsum_places(spec: str, eq: Equation) -> Spans:
     """The places of the operands of a spec, of its output and of every index."""
     places, output = operand_spans(spec)
     body = eq.value.body if isinstance(eq.value, Sum) else eq.value
-    operands = body.factors if isinstance(body, Mul) else (body,)
+    operands = factors_of(body)
     spans: Spans = {}
     for t, (start, end) in zip((*operands, eq.target), (*places, output), strict=False):
         spans.setdefault(t, (start, end))

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from typing import cast
 
 from tensorprop.core.affine import whole
-from tensorprop.core.equation import Equation, Fact, Outside, Range, System, equation, primal_axes, system
+from tensorprop.core.equation import Equation, Fact, Outside, Range, System, equation, system
 from tensorprop.core.expr import Dim, Expr, Index, Number, Tensor
+from tensorprop.core.names import primal_axes
 from tensorprop.errors import (
     DuplicateDefinition,
     EmptySpec,

@@ -14,9 +14,11 @@ from fractions import Fraction
 from typing import Any
 
 from tensorprop.core.build import reduce
-from tensorprop.core.equation import Equation, Fact, Range, System, primal_axes
+from tensorprop.core.equation import Equation, Fact, Range, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix, keeps
+from tensorprop.core.names import Derivative, innermost, is_derivative, parts_of_name, primal_axes, stem_and_label
+from tensorprop.core.terms import factors_of, terms_of
 from tensorprop.core.walk import postorder
 from tensorprop.errors import UsageError
 from tensorprop.text.characters import GREEK, LETTERS
@@ -364,8 +366,8 @@ class _Printer:
             stem = "σ"
         if not self.ascii:
             return stem + primes
-        stem, _, label = stem.partition("^")
-        return self._name(stem) + ("^" + label if label else "") + primes.translate(_ASCII_PRIMES)
+        stem, label = stem_and_label(stem)
+        return self._name(stem) + (f"^({label})" if label else "") + primes.translate(_ASCII_PRIMES)
 
     def _power(self, n: Call, below: list[Shown]) -> Shown:
         base, exponent = n.args
@@ -454,7 +456,7 @@ class _Printer:
     # ------------------------------------------------------------------- tensors and their subscripts
     def _tensor(self, n: Tensor, below: list[Shown], left: bool = False) -> Shown:
         letters = _occurrences(n.subscripts)
-        if n.name.startswith("∂"):
+        if is_derivative(n.name):
             return Shown(POWER, (self._derivative(n, below),), letters)
         name = self._tensor_name(n.name, len(n.subscripts))
         if not n.subscripts and not left and n.name in self.indices:
@@ -463,28 +465,24 @@ class _Printer:
 
     def _derivative(self, n: Tensor, below: list[Shown]) -> str:
         """``∂y_i/∂x_k``: the name has one · for every subscript of each tensor in it."""
-        top, _, bottom = n.name.partition("/")
-        order = top[1:2] if top[1:2] in "²³⁴⁵⁶⁷⁸⁹" else ""
-        stems = [top[1 + len(order) :], *bottom.split("∂")[1:]]
+        made = parts_of_name(n.name)
+        assert isinstance(made, Derivative)
         shown: list[str] = []
         at = 0
-        for stem in stems:
-            name = stem.rstrip("·")
-            k = len(stem) - len(name)
+        for tensor, k in zip((made.of, *made.by), made.slots, strict=True):
             entry = self._subscripts(n.subscripts[at : at + k], below[at : at + k])
-            shown.append(("partial " if self.ascii else "∂") + self._tensor_name(name, k) + entry)
+            sign = "partial" if self.ascii else "∂"
+            if at == 0 and not shown and made.order > 1:
+                sign += f"^{made.order}" if self.ascii else "⁰¹²³⁴⁵⁶⁷⁸⁹"[made.order]
+            shown.append(sign + " " * self.ascii + self._tensor_name(str(tensor), k) + entry)
             at += k
-        if self.ascii and order:
-            shown[0] = shown[0].replace("partial ", f"partial^{'⁰¹²³⁴⁵⁶⁷⁸⁹'.index(order)} ", 1)
-        elif order:
-            shown[0] = "∂" + order + shown[0][1:]
         return shown[0] + "/" + (" " if self.ascii else "").join(shown[1:])
 
     def _tensor_name(self, name: str, rank: int) -> str:
-        stem, caret, label = name.partition("^")
-        if caret:
-            label = "^" + label if rank else "^{" + label + "}"
-        adjoints = len(stem) - len(stem.lstrip("δ"))
+        stem, label = stem_and_label(name)
+        if label:
+            label = f"^({label})" if rank else f"^{{({label})}}"
+        adjoints = len(stem) - len(innermost(stem))
         if self.ascii and adjoints and stem[adjoints : adjoints + 1].isalpha():
             return "delta " * adjoints + self._name(stem[adjoints:]) + self._ascii_label(label)
         if self.ascii and stem == "δ":
@@ -530,8 +528,8 @@ class _Printer:
     def _affine(self, s: Expr) -> str:
         """``2x+u-1``, with sizes in their long form."""
         out = ""
-        for k, part in enumerate(s.terms if isinstance(s, Add) else (s,)):
-            factors = part.factors if isinstance(part, Mul) else (part,)
+        for k, part in enumerate(terms_of(s)):
+            factors = factors_of(part)
             minus = isinstance(factors[0], Number) and factors[0].value < 0
             text = ""
             for f in factors:

@@ -14,6 +14,7 @@ from typing import NoReturn
 from tensorprop.core.build import delta
 from tensorprop.core.expr import Call, Expr, Index, Tensor
 from tensorprop.core.functions import FUNCTIONS
+from tensorprop.core.names import adjoint_name, innermost
 from tensorprop.errors import (
     AmbiguousNotation,
     LimitExceeded,
@@ -52,7 +53,7 @@ class Words(Derivatives):
             name not in RESERVED
             and name not in BINDERS
             and name not in PROGRAMMING
-            and (name[0] != "δ" or name.lstrip("δ") not in WORDS)
+            and (name[0] != "δ" or innermost(name) not in WORDS)
             and token not in SPLIT
             and not (name == "δ" and len(letters) == 2 and not self.delta_is_tensor)
         ):
@@ -120,7 +121,7 @@ class Words(Derivatives):
                     self.starts[p],
                     tree.end,
                     tree.open,
-                    self.tensor("δ" + tree.node.name, tree.node.subscripts, p),
+                    self.tensor(adjoint_name(tree.node.name), tree.node.subscripts, p),
                 )
         return self.entry()
 
@@ -161,7 +162,7 @@ class Words(Derivatives):
         self.p = p + 1
         if name in PROGRAMMING:
             doubts.programming_word(self, p, name)
-        stem = name.lstrip("δ") if len(name) > 1 else ""
+        stem = innermost(name) if len(name) > 1 else ""
         if stem in WORDS and stem != name:
             self.fail(
                 NameConflict,

@@ -26,6 +26,7 @@ from tensorprop.core.build import ONE, ZERO, bracket, call, mul, negate, power, 
 from tensorprop.core.equation import System
 from tensorprop.core.expr import Bracket, Expr, Index, Number, Tensor
 from tensorprop.core.functions import FUNCTIONS, watch
+from tensorprop.core.names import labelled, stem_and_label
 from tensorprop.errors import Unsupported, UsageError
 from tensorprop.trace.readable import FINITE, NOT_A_NUMBER, STOP, bare, readable, valid_name
 from tensorprop.trace.recognise import INF, NO_POSITIONS, OTHER, TWO, Axis, Page, Value
@@ -154,7 +155,7 @@ def _input_names(fn: Callable[..., Any], leaves: Sequence[tuple[tuple[Any, ...],
     out: list[str] = []
     for stem, label in stems:
         alone = sum(s == stem for s, _ in stems) == 1
-        name = stem if alone or not label else f"{stem}^({','.join(label)})"
+        name = stem if alone or not label else labelled(stem, ",".join(label))
         out.append(_free(name, out))
     return out
 
@@ -192,10 +193,10 @@ def _word(key: str) -> str:
 
 
 def _free(name: str, taken: Sequence[str]) -> str:
-    stem, label, close = name.partition("^(")
+    stem, label = stem_and_label(name)
     n = 2
     while name in taken:
-        name, n = f"{stem}{n}{label}{close}", n + 1
+        name, n = labelled(f"{stem}{n}", label) if label else f"{stem}{n}", n + 1
     return name
 
 

@@ -33,6 +33,7 @@ from tensorprop.core.build import (
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_known
 from tensorprop.core.pattern import Patterns
+from tensorprop.core.terms import terms_of
 from tensorprop.errors import Unsupported
 from tensorprop.run.functions import NUMPY
 from tensorprop.trace.readable import (
@@ -265,7 +266,7 @@ class Page:
                 total = self.look(y)
                 if isinstance(total, Reduce) and total.op == "logsumexp":
                     inner = self.look(total.body)
-                    rest = inner.terms if isinstance(inner, Add) else (inner,)
+                    rest = terms_of(inner)
                     if negate(x) in rest:
                         return self.lse(total.indices, add(*(t for t in rest if t is not negate(x))))
         return add(a, b)

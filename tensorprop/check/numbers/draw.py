@@ -14,6 +14,7 @@ import numpy as np
 from tensorprop.calculus.page import counts
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.names import primal
 from tensorprop.core.ranges import Axis, Ranges, infer
 from tensorprop.core.walk import postorder, tensors_of
 
@@ -154,7 +155,7 @@ def letter_sizes(equations: Iterable[Equation], shapes: Mapping[str, tuple[int, 
     found: dict[str, int] = {}
     for eq in equations:
         for t in (eq.target, *tensors_of(eq.value)):
-            shape = shapes.get(t.name, shapes.get(t.name.removeprefix("δ")))
+            shape = shapes.get(t.name, shapes.get(primal(t.name)))
             for place, n in zip(t.subscripts, shape or (), strict=False):
                 if isinstance(place, Index):
                     found.setdefault(place.name, n)

@@ -17,10 +17,11 @@ import jax.numpy as jnp
 import jax.scipy.special as special
 import numpy as np
 
-from tensorprop.core.equation import Equation, System, primal_axes
+from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS as ROWS
 from tensorprop.core.functions import complete, is_known, read
+from tensorprop.core.names import primal_axes
 from tensorprop.core.templates import meaning
 from tensorprop.core.walk import postorder
 from tensorprop.errors import OutOfRange, SizeMismatch, UnknownRange, Unsupported, UsageError

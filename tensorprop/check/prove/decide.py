@@ -20,7 +20,9 @@ from tensorprop.core.build import ONE, add, bracket, call, mul, power, remake, s
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.names import is_adjoint, primal
 from tensorprop.core.ranges import Ranges, infer
+from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import fold, freshen, postorder, tells, transform, witness
 from tensorprop.errors import RankMismatch, TensorpropError
 
@@ -74,7 +76,7 @@ class Laws:
 
     def axis(self, d: Dim) -> Dim:
         """One axis that stands for all of the same length; δz is as long as z."""
-        return Dim(*self._ranges.find(d.tensor.removeprefix("δ"), d.axis))
+        return Dim(*self._ranges.find(primal(d.tensor), d.axis))
 
     def normal(self, e: Expr) -> Expr:
         """The canonical form, what is given put in."""
@@ -93,7 +95,7 @@ class Laws:
         """A sum in which one factor alone has an index over which it adds up to a number that is known."""
         if not isinstance(n, Sum):
             return n
-        factors = n.body.factors if isinstance(n.body, Mul) else (n.body,)
+        factors = factors_of(n.body)
         for f in factors:
             others = [g for g in factors if g is not f]
             elsewhere = frozenset[str]().union(*(g.free for g in others if not _limits(g, n.indices)))
@@ -256,7 +258,7 @@ def _stages(a: Expr, b: Expr, definitions: Definitions, laws: Laws) -> Iterator[
             if max(_count(a), _count(b)) > _NODES:
                 break
             yield a, b
-    forward = {name: body for name, body in definitions.items() if not name.startswith("δ")}
+    forward = {name: body for name, body in definitions.items() if not is_adjoint(name)}
     for known in (forward, definitions):
         before = a, b
         for _ in range(_ROUNDS):

@@ -39,6 +39,7 @@ from tensorprop.check.prove.unfold import is_about_indices, is_odd
 from tensorprop.core.build import add
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.ranges import Letters, Place
+from tensorprop.core.terms import factors_of, terms_of
 from tensorprop.core.walk import postorder, tensors_of
 
 __all__ = ["Tested", "identical"]
@@ -476,7 +477,8 @@ class _Setting:
         sizes = {self.find((n.tensor, n.axis)) for n, _ in self.order if isinstance(n, Dim)}
         for n, _ in self.order:
             if isinstance(n, Sum):
-                counted = [i for i in n.indices if all(i not in f.free or any(_limits(f, i)) for f in _factors(n.body))]
+                parts = factors_of(n.body)
+                counted = [i for i in n.indices if all(i not in f.free or any(_limits(f, i)) for f in parts)]
                 sizes |= {self.range(n, i) for i in counted}
         return frozenset(sizes)
 
@@ -760,7 +762,7 @@ class _Point:
                 raise _Unknown(f"nothing in a sum depends on {i}")
             k = letters.index(i)
             at = self.setting.range(n, i)
-            if p and all(i not in f.free or any(_limits(f, i)) for f in _factors(n.body)):  # Σ_i 1 is the size itself
+            if p and all(i not in f.free or any(_limits(f, i)) for f in factors_of(n.body)):  # Σ_i 1 is the size itself
                 x = np.take(x, 0, axis=k) * self.measure(at, level)
             else:
                 x = np.take(x, range(self.sizes[at]), axis=k)
@@ -884,13 +886,9 @@ def _places(n: Expr) -> tuple[Expr, ...]:
     return n.children if isinstance(n, Bracket) and is_about_indices(n) else ()
 
 
-def _factors(e: Expr) -> tuple[Expr, ...]:
-    return e.factors if isinstance(e, Mul) else (e,)
-
-
 def _limits(e: Expr, letter: str) -> Iterable[Dim]:
     """The sizes below which factors of ``e`` say that a letter is: ``[i < dim(x, 0)]``."""
-    for f in _factors(e):
+    for f in factors_of(e):
         match f:
             case Bracket("<", Index(name), Dim() as d) | Bracket(">", Dim() as d, Index(name)) if name == letter:
                 yield d
@@ -929,9 +927,9 @@ def _steepest(e: Expr) -> int:
 def _largest(e: Expr, far: Mapping[str, int]) -> int:
     """The largest value of an affine form, each letter running from 0 to its range."""
     total = Fraction(0)
-    for t in e.terms if isinstance(e, Add) else (e,):
+    for t in terms_of(e):
         factor, letters = Fraction(1), 1
-        for f in _factors(t):
+        for f in factors_of(t):
             match f:
                 case Number(value):
                     factor *= value

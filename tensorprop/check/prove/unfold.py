@@ -36,6 +36,7 @@ from tensorprop.core.canon import canonical, leading
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS, read, watch
 from tensorprop.core.templates import meaning
+from tensorprop.core.terms import base_and_exponent, factors_of, number_and_rest, terms_of
 from tensorprop.core.walk import inline, postorder, transform
 from tensorprop.text import parse_expression
 
@@ -417,13 +418,13 @@ def _without_functions(d: Add, normal: Callable[[Expr], Expr]) -> Sign | None:
     one, other = d.terms
     ratio = normal(negate(divide(other, one)))  # d = one (1 - ratio)
     head = leading(ratio)
-    parts = [f for f in (ratio.factors if isinstance(ratio, Mul) else (ratio,)) if not isinstance(f, Number)]
+    parts = [f for f in factors_of(ratio) if not isinstance(f, Number)]
     if all(_is_exponential(f) for f in parts):
         if head < 0:
             return _sign(one, normal)
         below = normal(negate(add(call("log", number(head)), *(_exponent(f) for f in parts))))
         return _sign_of_product([_sign(one, normal), _sign(below, normal)])
-    for (c, f), (k, g) in itertools.permutations([_scaled(one), _scaled(other)]):
+    for (c, f), (k, g) in itertools.permutations([number_and_rest(one), number_and_rest(other)]):
         if not (isinstance(f, Call) and len(f.args) == 1 and f.function in FUNCTIONS and FUNCTIONS[f.function].rises):
             continue
         x = f.args[0]
@@ -438,15 +439,6 @@ def _without_functions(d: Add, normal: Callable[[Expr], Expr]) -> Sign | None:
             continue
         return _sign(normal(inner if c > 0 else negate(inner)), normal)
     return None
-
-
-def _scaled(t: Expr) -> tuple[Fraction, Expr]:
-    """A term as a number and the rest."""
-    if isinstance(t, Number):
-        return t.value, ONE
-    if isinstance(t, Mul) and isinstance(t.factors[0], Number):
-        return t.factors[0].value, mul(*t.factors[1:])
-    return Fraction(1), t
 
 
 def _is_exponential(f: Expr) -> bool:
@@ -534,7 +526,8 @@ def _at_a_tie(n: Mul, normal: Callable[[Expr], Expr]) -> Expr:
             continue
         d = b.left if b.right is ZERO else b.right
         others = [f for f in n.factors if f is not b]
-        if any(_is_no_number(f, lambda e, d=d: e is d or _scaled(e)[1] is _scaled(d)[1]) for f in others):
+        bare = number_and_rest(d)[1]
+        if any(_is_no_number(f, lambda e, d=d, bare=bare: e is d or number_and_rest(e)[1] is bare) for f in others):
             return ZERO
         found = _solved(d)
         if found is None and not isinstance(d, Sum):
@@ -600,15 +593,14 @@ class _Monomial(NamedTuple):
 def _monomial(t: Expr) -> _Monomial:
     letters, body = (t.indices, t.body) if isinstance(t, Sum) else ((), t)
     c, powers, core = Fraction(1), dict[Expr, Fraction](), list[Expr]()
-    for f in body.factors if isinstance(body, Mul) else (body,):
+    for f in factors_of(body):
         if isinstance(f, Number):
             c *= f.value
         elif not f.free.isdisjoint(letters):
             core.append(f)
-        elif isinstance(f, Call) and f.function == "power" and isinstance(f.args[1], Number):
-            powers[f.args[0]] = f.args[1].value
         else:
-            powers[f] = Fraction(1)
+            base, n = base_and_exponent(f)
+            powers[base] = n
     return _Monomial(c, powers, sum_over(letters, mul(*core)) if core else ONE)
 
 
@@ -625,7 +617,7 @@ def _quotient(whole: _Monomial, part: _Monomial, normal: Callable[[Expr], Expr])
 
 def _solved(d: Expr) -> tuple[Tensor, Expr] | None:
     """``d = 0`` solved for an entry that stands in one term, alone but for a number."""
-    terms = d.terms if isinstance(d, Add) else (d,)
+    terms = terms_of(d)
     for t in terms:
         c, entry = (t.factors[0], t.factors[1:]) if isinstance(t, Mul) else (ONE, (t,))
         if len(entry) != 1 or not isinstance(entry[0], Tensor) or not isinstance(c, Number):
@@ -638,7 +630,7 @@ def _solved(d: Expr) -> tuple[Tensor, Expr] | None:
 
 def _logistic(x: Expr) -> Expr:
     """``σ(-x) = 1 - σ(x)``; σ of a logarithm by what it means, so that the two meet."""
-    if any(_log_term(t) for t in (x.terms if isinstance(x, Add) else (x,))):
+    if any(_log_term(t) for t in terms_of(x)):
         return power(add(ONE, call("exp", negate(x))), MINUS_ONE)
     if leading(x) < 0:
         return subtract(ONE, call("sigmoid", canonical(negate(x))))
@@ -649,7 +641,7 @@ def _root(x: Expr, n: Fraction) -> Expr:
     """``√(x² y) = |x| √y``; what is positive, and even powers, stand alone under their root."""
     out: list[Expr] = []
     kept: list[Expr] = []
-    for f in x.factors if isinstance(x, Mul) else (x,):
+    for f in factors_of(x):
         match f:
             case Call("power", (base, Number(m))) if m.denominator == 1 and m.numerator % 2 == 0 and not base.binds:
                 size = add(mul(number(2), base, bracket(">", base, ZERO)), negate(base))
@@ -662,7 +654,7 @@ def _root(x: Expr, n: Fraction) -> Expr:
 
 
 def _log_term(t: Expr) -> bool:
-    parts = t.factors if isinstance(t, Mul) else (t,)
+    parts = factors_of(t)
     logs = [f for f in parts if isinstance(f, Call) and f.function in ("log", "arcsinh", "arccosh", "arctanh")]
     return len(logs) == 1 and all(isinstance(f, Number) for f in parts if f is not logs[0])
 
@@ -689,7 +681,7 @@ def _logarithm(x: Expr) -> Expr:
         return add(*(call("log", g) for g in groups))
     out: list[Expr] = []
     kept: list[Expr] = []
-    for f in x.factors if isinstance(x, Mul) else (x,):
+    for f in factors_of(x):
         base, n = (f.args[0], f.args[1]) if isinstance(f, Call) and f.function == "power" else (f, ONE)
         if isinstance(base, Call) and base.function == "exp":
             out.append(mul(n, base.args[0]))
@@ -752,10 +744,8 @@ def _common_factors(x: Add) -> Expr:
     least: dict[Expr, Fraction] = {}
     counts: dict[Expr, int] = {}
     for t in x.terms:
-        for f in t.factors if isinstance(t, Mul) else (t,):
-            base, n = f, Fraction(1)
-            if isinstance(f, Call) and f.function == "power" and isinstance(f.args[1], Number):
-                base, n = f.args[0], f.args[1].value
+        for f in factors_of(t):
+            base, n = base_and_exponent(f)
             if not isinstance(base, Number) and _positive(base):
                 least[base] = min(least.get(base, n), n)
                 counts[base] = counts.get(base, 0) + 1
@@ -798,8 +788,8 @@ def _positive(e: Expr, or_zero: bool = False) -> bool:
 
 def _quarter_turns(name: str, x: Expr, normal: Callable[[Expr], Expr]) -> Expr | None:
     """``sin(x + π) = -sin(x)``, ``cos(x + π / 2) = -sin(x)``, ``sin(π / 6) = 1/2``."""
-    terms = x.terms if isinstance(x, Add) else (x,)
-    found = [(c, t) for t in terms for c, rest in [_scaled(t)] if isinstance(rest, Call) and rest.function == "pi"]
+    turns = ((*number_and_rest(t), t) for t in terms_of(x))
+    found = [(c, t) for c, rest, t in turns if isinstance(rest, Call) and rest.function == "pi"]
     if not found:
         return None
     c, turn = found[0]
@@ -854,7 +844,7 @@ def _extremum(op: str, indices: tuple[str, ...], body: Expr, normal: Callable[[E
         apart = [t for t in body.terms if t.free.isdisjoint(inside)]
         if apart:
             return add(*apart, reduce("max", indices, add(*(t for t in body.terms if t not in apart))))
-    factors = body.factors if isinstance(body, Mul) else (body,)
+    factors = factors_of(body)
     apart = [f for f in factors if f.free.isdisjoint(inside) and not isinstance(f, Number) and _positive(f)]
     c = abs(leading(body))
     if apart or c != 1:

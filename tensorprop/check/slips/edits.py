@@ -33,11 +33,13 @@ from tensorprop.core.build import (
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS
+from tensorprop.core.names import adjoint_name, primal
 from tensorprop.core.ranges import infer
+from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import TensorpropError
 
-__all__ = ["Edit", "Names", "edits", "terms_of"]
+__all__ = ["Edit", "Names", "edits", "multiplied_out"]
 
 _PLACES = 250  # places of an expression that are edited
 _FACTORS = 5  # factors of a product of which every selection is tried
@@ -77,7 +79,7 @@ class Names:
             found = tuple(ranges.find(name, k) for k in range(forward.rank(name)))
             self.axes[name] = found
             if name in later:
-                self.axes[f"δ{name}"] = found
+                self.axes[adjoint_name(name)] = found
         self.defined: Mapping[str, Equation] = {eq.name: eq for eq in forward}
         entries: dict[Tensor, None] = {}
         functions: dict[str, None] = {}
@@ -95,7 +97,7 @@ class Names:
         found: dict[str, object] = {}
         for n in postorder(value):
             if isinstance(n, Tensor):
-                axes = self.axes.get(n.name) or self.axes.get(n.name.removeprefix("δ")) or ()
+                axes = self.axes.get(n.name) or self.axes.get(primal(n.name)) or ()
                 for i, axis in zip(n.subscripts, axes, strict=False):
                     if isinstance(i, Index):
                         found.setdefault(i.name, axis)
@@ -470,7 +472,7 @@ def _added(p: _Place, about: _About) -> Iterator[_Change]:
         return
     if isinstance(around, Reduce) and p.number > 0:
         return
-    there = n.factors if isinstance(n, Mul) else (n,)
+    there = factors_of(n)
     for t in about.fitting(p.scope):
         if any(t in (f, *f.children) for f in there):  # that is a power
             continue
@@ -478,7 +480,7 @@ def _added(p: _Place, about: _About) -> Iterator[_Change]:
     sizes: dict[object, Dim] = {}
     for name, axes in about.names.axes.items():
         for k, axis in enumerate(axes):
-            sizes.setdefault(axis, Dim(name.removeprefix("δ"), k))
+            sizes.setdefault(axis, Dim(primal(name), k))
     for d in sizes.values():
         for factor in (power(d, MINUS_ONE), d):
             yield "factor added", ONE, factor, mul(n, factor), 3.7, ""
@@ -527,11 +529,11 @@ def _throughout(
 
 
 # --------------------------------------------------------------------------- terms
-def terms_of(e: Expr) -> list[Expr]:
+def multiplied_out(e: Expr) -> list[Expr]:
     """The terms of an expression, products of sums multiplied out, letters as they are.
 
     >>> from tensorprop.text import parse_expression
-    >>> [str(t) for t in terms_of(parse_expression("p_t (a_t - Σ_u p_u a_u)", free="t"))]
+    >>> [str(t) for t in multiplied_out(parse_expression("p_t (a_t - Σ_u p_u a_u)", free="t"))]
     ['p_t a_t', '-p_t Σ_u p_u a_u']
     """
     done: dict[Expr, list[Expr]] = {}

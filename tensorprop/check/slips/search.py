@@ -27,14 +27,13 @@ from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.numbers.naive import Evaluation, double_precision, evaluate
 from tensorprop.check.prove.decide import Laws, proves
 from tensorprop.check.report import Counterexample, Diagnosis
-from tensorprop.check.slips.edits import Edit, Names, edits, terms_of
+from tensorprop.check.slips.edits import Edit, Names, edits, multiplied_out
 from tensorprop.core.build import (
     MINUS_ONE,
     ONE,
     ZERO,
     add,
     mul,
-    negate,
     number,
     power,
     reduce,
@@ -45,9 +44,12 @@ from tensorprop.core.build import (
     sum_over,
 )
 from tensorprop.core.canon import canonical, same
-from tensorprop.core.equation import Equation, System, equation, primal_axes, system
+from tensorprop.core.english import run_together
+from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.names import adjoint_name, is_adjoint, primal, primal_axes
 from tensorprop.core.ranges import infer
+from tensorprop.core.terms import sign_and_rest
 from tensorprop.core.walk import fold, freshen, inline, postorder, tensors_of, transform
 from tensorprop.errors import NotDifferentiable, TensorpropError
 from tensorprop.text import show
@@ -167,7 +169,7 @@ def _completed(
     ends: dict[str, np.ndarray] = {}
     for name in forward.outputs:
         shape = values[name].shape
-        ends[f"δ{name}"] = (
+        ends[adjoint_name(name)] = (
             draw.integers(1, 4, shape) * draw.choice([-1.0, 1.0], shape) if whole else draw.normal(size=shape)
         )
     if (last := seed_of(forward)) is not None:
@@ -217,7 +219,7 @@ class _Search:
         self.got = list(got)
         self.wanted = [s.value(derived.value) for s in samples]
         self.letters = derived.letters
-        self.tensor = derived.name.removeprefix("δ")
+        self.tensor = primal(derived.name)
         rules = [eq for eq in (derived, hand, *parts) if eq is not None]
         self.names = Names(forward, rules, _later(forward, self.tensor))
         self.runs = dict(zip(derived.letters, self.names.axes.get(self.tensor, ()), strict=False))
@@ -282,7 +284,7 @@ class _Search:
     def _edits_of(self, form: Expr) -> Iterator[tuple[Edit, Expr]]:
         """Edits of the derived rule in one of its forms, and of its terms; each with that form."""
         far = 0.0 if form is self.derived.value else 0.7
-        apart = add(*terms_of(form))
+        apart = add(*multiplied_out(form))
         for e in islice(edits(form, self.letters, self.names, self.runs), _EDITS):
             yield replace(e, cost=e.cost + far), form
         if apart is not form and isinstance(apart, Add) and len(apart.terms) <= 8:
@@ -305,7 +307,7 @@ class _Search:
             for i in letters:
                 more = (*given, (sum_over((i,), Tensor(name, tuple(map(Index, letters)))), ONE))
                 if self._right_under(more):
-                    left = f"Σ_{_letters((i,))} {Tensor(name, tuple(map(Index, letters)))}"
+                    left = f"Σ_{run_together((i,))} {Tensor(name, tuple(map(Index, letters)))}"
                     words = f'this is right only where {left} = 1, which is not given: say given="{left} = 1"'
                     right = None if self.forms[-1] is self.derived.value else self.forms[-1]
                     yield _Found(3.4, ("given",), (words,), right, (self.hand.value, self.derived.value)), more
@@ -338,8 +340,8 @@ class _Search:
                 other
                 for t in (*tensors_of(eq.value), eq.target)
                 for k in range(len(t.subscripts))
-                if t.name.removeprefix("δ") in self.forward.names
-                and self._axis(other := Dim(t.name.removeprefix("δ"), k)) is here
+                if primal(t.name) in self.forward.names
+                and self._axis(other := Dim(primal(t.name), k)) is here
             ]
             tries = [eq]
             for other in dict.fromkeys(others):
@@ -383,7 +385,7 @@ class _Search:
 
     def _axis(self, d: Dim) -> Dim:
         """One axis for all that are equally long."""
-        name = d.tensor.removeprefix("δ")
+        name = primal(d.tensor)
         return Dim(*self.ranges.find(name, d.axis)) if name in self.forward.names else d
 
     def edited(self, adding: bool = False) -> Iterator[tuple[Edit, Expr, Equation | None]]:
@@ -429,7 +431,7 @@ class _Search:
         for name, eq in self.others.items():
             if name == self.derived.name or len(eq.letters) != rank or name in mine:
                 continue
-            if not {name.removeprefix("δ"), self.tensor} <= {*self.forward.inputs}:
+            if not {primal(name), self.tensor} <= {*self.forward.inputs}:
                 continue
             for order in permutations(range(rank)):
                 turned = self._turned(eq, order)
@@ -515,7 +517,7 @@ class _Search:
         found: dict[object, Dim] = {}
         for e in (self.derived.value, *([self.hand.value] if self.hand is not None else [])):
             for t in (self.derived.target, *tensors_of(e)):
-                name = t.name.removeprefix("δ")
+                name = primal(t.name)
                 if name in self.forward.names:
                     for k in range(len(t.subscripts)):
                         found.setdefault(ranges.find(name, k), Dim(name, k))
@@ -551,15 +553,15 @@ class _Search:
     def _called(self, d: Dim) -> str:
         """``dim(b)``, by a letter that runs along the axis in the rules."""
         ranges = self.ranges
-        if d.tensor.removeprefix("δ") not in self.forward.names:
+        if primal(d.tensor) not in self.forward.names:
             return show(d)
-        d = Dim(d.tensor.removeprefix("δ"), d.axis)
+        d = Dim(primal(d.tensor), d.axis)
         here = ranges.find(d.tensor, d.axis)
         for eq in (self.hand, self.derived, *self.forward):
             if eq is None:
                 continue
             for t in (eq.target, *tensors_of(eq.value)):
-                name = t.name.removeprefix("δ")
+                name = primal(t.name)
                 for k, i in enumerate(t.subscripts):
                     if isinstance(i, Index) and name in self.forward.names and ranges.find(name, k) == here:
                         return f"dim({i.name})"
@@ -568,7 +570,7 @@ class _Search:
     # ----- term by term
     def by_terms(self, form: Expr) -> Iterator[_Found]:
         """``hand = Σ_k c_k t_k`` over the terms t_k of the derived rule: c = 0, -1 or another number is a slip."""
-        terms = terms_of(form)
+        terms = multiplied_out(form)
         if not 2 <= len(terms) <= 8:
             return
         rows = [
@@ -623,9 +625,9 @@ class _Search:
         uses = [n for eq in self.forward for n in _occurrences(eq.value) if n.name == self.tensor]
         if len(uses) < 2:
             return "missing term", f"the term {_signed(t)} is missing"
-        there = {n.name for n in tensors_of(t) if n.name.startswith("δ")}
+        there = {n.name for n in tensors_of(t) if is_adjoint(n.name)}
         mine = set() if self.hand is None else {n.name for n in tensors_of(self.hand.value)}
-        ways = sorted(name.removeprefix("δ") for name in there - mine)
+        ways = sorted(primal(name) for name in there - mine)
         if ways:
             return "second path", f"the second path, through {' and '.join(ways)}, is missing: {_signed(t)}"
         users = [eq.name for eq in self.forward if any(n.name == self.tensor for n in _occurrences(eq.value))]
@@ -813,33 +815,19 @@ def _shown(e: Expr) -> str:
     if not isinstance(e, Sum):
         return f"({show(e)})" if isinstance(e, Add) else show(e)
     body = show(e.body)
-    return f"Σ_{_letters(e.indices)} " + (f"({body})" if isinstance(e.body, Add) else body)
+    return f"Σ_{run_together(e.indices)} " + (f"({body})" if isinstance(e.body, Add) else body)
 
-
-def _letters(indices: Sequence[str]) -> str:
-    return "".join(indices) if all(len(i) == 1 for i in indices) else "{" + ",".join(indices) + "}"
 
 
 def _signed(t: Expr) -> str:
     """A term with its sign in front: ``- a_i b_i``."""
-    bare, sign = _bare(t)
+    sign, bare = sign_and_rest(t)
     return f"{'+' if sign > 0 else '-'} {_shown(bare)}"
-
-
-def _bare(t: Expr) -> tuple[Expr, int]:
-    """A term without its sign, and the sign."""
-    if isinstance(t, Number):
-        return Number(abs(t.value)), -1 if t.value < 0 else 1
-    if isinstance(t, Mul) and isinstance(t.factors[0], Number) and t.factors[0].value < 0:
-        return negate(t), -1
-    if isinstance(t, Sum) and (inside := _bare(t.body))[1] < 0:
-        return sum_over(t.indices, inside[0]), -1
-    return t, 1
 
 
 def _sign(right: Expr) -> str:
     """What is wrong where the sign of this belongs."""
-    bare, sign = _bare(right)
+    sign, bare = sign_and_rest(right)
     here, there = ("+", "-") if sign > 0 else ("-", "+")
     return f"the sign of {_shown(bare)} is wrong: {here} belongs there, not {there}"
 
@@ -1058,7 +1046,7 @@ def _apart(hand: Equation, derived: Equation, small: Counterexample | None, sear
     forms = [derived.value] if search is None else [derived.value, *search.forms]
     written = [hand.value] if search is None else [hand.value, search.whole(hand.value)]
     apart = (subtract(one, form) for one in written for form in forms)
-    rests = [equation(hand.target, simplify_expr(e)) for d in apart for e in (d, add(*terms_of(d)))]
+    rests = [equation(hand.target, simplify_expr(e)) for d in apart for e in (d, add(*multiplied_out(d)))]
     rest = min(rests if search is None else map(search.sized, rests), key=lambda e: len(show(e)))
     words = "no single slip explains it"
     return Diagnosis("unknown", words, ("unknown",), hand, derived, None, False, small, rest.value)
@@ -1157,7 +1145,7 @@ def _alike(derived: Equation, hand: Equation) -> Equation:
                 new = list(children)
                 for slot, (_, k) in zip(slots, known, strict=True):
                     new[slot] = children[k]
-                if isinstance(n, Add) and _bare(new[0])[1] < 0 < _bare(children[0])[1]:
+                if isinstance(n, Add) and sign_and_rest(new[0])[0] < 0 < sign_and_rest(children[0])[0]:
                     return remake(n, children)
                 return remake(n, tuple(new))
             case Sum(indices) | Reduce(_, indices, _, ()):
@@ -1174,7 +1162,7 @@ def _alike(derived: Equation, hand: Equation) -> Equation:
                 return remake(n, children)
 
     def at(c: Expr) -> int | None:
-        bare, _ = _bare(c)
+        _, bare = sign_and_rest(c)
         if isinstance(bare, Number):
             return None
         found = place.get(c, place.get(bare))

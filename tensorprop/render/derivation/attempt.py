@@ -37,9 +37,11 @@ from tensorprop.core.build import (
 )
 from tensorprop.core.canon import same
 from tensorprop.core.equation import Equation, System, equation
-from tensorprop.core.expr import Call, Expr, Index, Mul, Number, Sum, Tensor
+from tensorprop.core.expr import Call, Expr, Index, Number, Sum, Tensor
 from tensorprop.core.functions import SPELLED, is_known
+from tensorprop.core.names import Derivative, adjoint_name, is_adjoint, parts_of_name, primal
 from tensorprop.core.ranges import infer
+from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import inline, postorder, tensors_of, transform
 from tensorprop.errors import (
     AmbiguousNotation,
@@ -50,7 +52,7 @@ from tensorprop.errors import (
     UnexpectedChar,
     UnexpectedEnd,
     UnknownName,
-    near,
+    meant,
 )
 from tensorprop.render.derivation.matrix import Shown, matrix
 from tensorprop.render.derivation.passage import axes_of
@@ -161,7 +163,7 @@ _LATEX = {
 
 def _spelled(name: str) -> str:
     """``∂E/∂z`` is δz."""
-    return f"δ{name.rpartition('∂')[2]}" if name.startswith("∂") else name
+    return adjoint_name(str(made.by[-1])) if isinstance(made := parts_of_name(name), Derivative) else name
 
 
 class _Reader:
@@ -306,7 +308,7 @@ class _Types:
                         self._letters.setdefault((t.name, axis), i.name)
 
     def is_function(self, name: str) -> bool:
-        return name not in self._system.names and not name.startswith("δ")
+        return name not in self._system.names and not is_adjoint(name)
 
     def _new(self, axis: tuple[str, int]) -> str:
         self._count += 1
@@ -316,7 +318,7 @@ class _Types:
 
     def find(self, name: str, axis: int) -> tuple[str, int]:
         """The class of an axis: equal for two that the equations make equally long."""
-        stem = name[1:] if name.startswith("δ") and len(name) > 1 else name
+        stem = primal(name)
         return self._ranges.find(stem, axis)
 
     def shown(self, i: str) -> str:
@@ -327,7 +329,7 @@ class _Types:
         )
 
     def tensor(self, name: str) -> _Typed:
-        stem = name[1:] if name.startswith("δ") else name
+        stem = primal(name)
         n = self._system.rank(stem)
         if n > 2:
             raise RankMismatch(f"{name} has {n} axes, and a matrix has two", fix="write its rule in index notation")
@@ -432,7 +434,7 @@ def _candidates(rules: System) -> Iterator[_Candidate]:
 
 
 def _deltas(e: Expr) -> set[str]:
-    return {t.name for t in tensors_of(e) if t.name.startswith("δ")}
+    return {t.name for t in tensors_of(e) if is_adjoint(t.name)}
 
 
 def _content(e: Expr) -> Counter[str]:
@@ -458,8 +460,8 @@ def judge(attempt: str, s: System, rules: System, convention: Convention) -> Ver
     body = right if equals else attempt
     mentioned = {t.text for t in _tokens(body) if t.kind == "name"}
     chosen = [c for c in _candidates(rules) if asked is None or c.name == asked]
-    named = {m for m in mentioned if m.startswith("δ") and len(m) > 1}
-    unknown = [m for m in sorted(named) if m[1:] not in s.names]
+    named = {m for m in mentioned if is_adjoint(m)}
+    unknown = [m for m in sorted(named) if primal(m) not in s.names]
     if unknown:
         raise _no_name(unknown[0], attempt, s)
     chosen = [c for c in chosen if named <= _deltas(c.eq.value)] or chosen
@@ -480,8 +482,8 @@ def _asked(left: str, s: System, rules: System) -> str:
     name = _spelled(left.strip())
     if name == "δ":
         name = next(iter(rules)).name
-    if not name.startswith("δ") and f"δ{name}" in rules:
-        name = f"δ{name}"
+    if not is_adjoint(name) and adjoint_name(name) in rules:
+        name = adjoint_name(name)
     if name not in rules:
         raise UnknownName(
             f"no rule for {name} is derived here",
@@ -492,14 +494,13 @@ def _asked(left: str, s: System, rules: System) -> str:
 
 
 def _no_name(name: str, text: str, s: System) -> UnknownName:
-    close = near(name.removeprefix("δ"), s.names)
     at = text.find(name)
     return UnknownName(
-        f"no tensor {name.removeprefix('δ')} in these equations",
+        f"no tensor {primal(name)} in these equations",
         text,
         (at, at + len(name)) if at >= 0 else None,
         known=f"known: {', '.join(s.names)}, and the δ of each",
-        fix=f"did you mean {close[0]}?" if close else None,
+        fix=meant(primal(name), s.names),
     )
 
 
@@ -539,7 +540,7 @@ class _Judge:
                     fix="name it: " + ", ".join(inside) if inside else None,
                 )
             name = inside[0]
-        if name.removeprefix("δ") not in self._system.names:
+        if primal(name) not in self._system.names:
             raise _no_name(name, self._text, self._system)
         return self._types.tensor(name)
 
@@ -578,8 +579,8 @@ class _Judge:
         """Whether one transpose more, or one fewer, makes the formula the rule."""
         tokens = _tokens(self._body)
         for token, after in zip(tokens, [*tokens[1:], None], strict=True):
-            known = token.text.removeprefix("δ") in self._system.names
-            if token.kind != "name" or not known or self._system.rank(token.text.removeprefix("δ")) != 2:
+            known = primal(token.text) in self._system.names
+            if token.kind != "name" or not known or self._system.rank(primal(token.text)) != 2:
                 continue
             turned_ = after is not None and after.kind == "turn"
             at, end = after.span if after is not None and turned_ else (token.span[1],) * 2
@@ -778,7 +779,7 @@ def _coefficient(e: Expr) -> Fraction:
     """The number in front."""
     body = e.body if isinstance(e, Sum) else e
     found = Fraction(1)
-    for f in body.factors if isinstance(body, Mul) else (body,):
+    for f in factors_of(body):
         if isinstance(f, Number):
             found *= f.value
         elif isinstance(f, Sum):

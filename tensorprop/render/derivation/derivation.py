@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from tensorprop.calculus.adjoint import adjoint, adjoint_name
+from tensorprop.calculus.adjoint import adjoint
 from tensorprop.calculus.rewrite import LAWS
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.calculus.source import as_forward
 from tensorprop.core.build import bracket, mul, rename
+from tensorprop.core.english import numeral
 from tensorprop.core.equation import Equation, System, equation
 from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, keeps, read
+from tensorprop.core.names import adjoint_name, is_adjoint, primal, stem_and_label
+from tensorprop.core.terms import number_and_rest, terms_of
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import UsageError
 from tensorprop.render.derivation.attempt import judge
@@ -31,7 +34,6 @@ from tensorprop.text import parse_expression
 
 __all__ = ["Derivation", "Part", "Step", "explain"]
 
-_COUNT = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 # The laws of differentiation and of matrices, beside those of simplification (`calculus.rewrite.LAWS`).
 LAWS_OF_CHANGE: dict[str, Math] = {
@@ -123,7 +125,7 @@ class _Words:
         self._told = False  # why the letters of x are fresh, which is said once
 
     def part(self, rule: Equation) -> Part:
-        p = passage(self._system, self._rules, rule.name[1:], self._axis)
+        p = passage(self._system, self._rules, primal(rule.name), self._axis)
         shown = matrix(rule, self._convention)
         why = reasons(p, shown, lambda eq: matrix(eq, self._convention))
         check = dimensions(p, shown)
@@ -136,7 +138,7 @@ class _Words:
             return
         yield self._local(p)
         bare = all(
-            isinstance(t, Tensor) for t in (p.chain.value.terms if isinstance(p.chain.value, Add) else (p.chain.value,))
+            isinstance(t, Tensor) for t in (terms_of(p.chain.value))
         )
         if not bare:
             yield Step(
@@ -211,7 +213,7 @@ class _Words:
             reason = say(
                 "{x} reaches the error along {n} paths, through {vs}. What it does along each of them is added up.",
                 x=whole(p.name),
-                n=_COUNT[n] if n < len(_COUNT) else str(n),
+                n=numeral(n),
                 vs=listed([entry(v) for v in through]),
             )
         return Step("chain", "Chain rule", (p.chain,), "chain_rule", LAWS_OF_CHANGE["chain_rule"], reason)
@@ -328,8 +330,8 @@ class _Words:
     def _recursion(self, parts: tuple[Part, ...]) -> Iterator[Remark]:
         """Two rules put together, where a label says that they repeat: δz^(k) by δz^(k+1)."""
         for part in parts:
-            stem, hat, _ = part.name.partition("^")
-            if not hat:
+            stem, label = stem_and_label(part.name)
+            if not label:
                 continue
             whole_rule = self._put_together(part.rule, stem)
             if whole_rule is None:
@@ -349,11 +351,11 @@ class _Words:
     def _to_the_end(self, parts: tuple[Part, ...]) -> Iterator[Remark]:
         """The first rule that speaks of a δ whose own rule speaks of none: a loss and what stands before it."""
         for part in parts:
-            inner = {t.name for t in tensors_of(part.rule.value) if t.name.startswith("δ")}
+            inner = {t.name for t in tensors_of(part.rule.value) if is_adjoint(t.name)}
             if len(inner) != 1 or not inner <= {r.name for r in self._rules}:
                 continue
             (name,) = inner
-            if any(t.name.startswith("δ") for t in tensors_of(self._rules[name].value)):
+            if any(is_adjoint(t.name) for t in tensors_of(self._rules[name].value)):
                 continue
             eq = equation(part.rule.target, unfolded(part.rule.value, self._rules, name))
             yield Remark(
@@ -367,8 +369,8 @@ class _Words:
     def _put_together(self, rule: Equation, stem: str) -> tuple[Equation, list[str]] | None:
         value, used = rule.value, [rule.name]
         for _ in range(4):
-            inner = [t for t in tensors_of(value) if t.name.startswith("δ")]
-            if any(t.name[1:].partition("^")[0] == stem for t in inner):
+            inner = [t for t in tensors_of(value) if is_adjoint(t.name)]
+            if any(stem_and_label(primal(t.name))[0] == stem for t in inner):
                 return (equation(rule.target, value), used) if len(used) > 1 else None
             if len({t.name for t in inner}) != 1 or inner[0].name not in self._rules:
                 return None
@@ -440,7 +442,7 @@ def _notes(local: Local, p: Passage) -> Iterator[Sentence]:
         stack.extend(reversed([c for c in n.children if inside[c]]))
         match n:
             case Add(terms):
-                rest = [_bare(t) for t in terms if not inside[t]]
+                rest = [number_and_rest(t)[1] for t in terms if not inside[t]]
                 if rest:
                     yield say(
                         "{rest} {verb} not depend on {x}: the derivative is 0.",
@@ -454,7 +456,7 @@ def _notes(local: Local, p: Passage) -> Iterator[Sentence]:
                 if len(mine) > 1:
                     yield say(
                         "{n} factors depend on {x}: each is differentiated in turn, the others stay (product rule).",
-                        n=_COUNT[len(mine)].capitalize() if len(mine) < len(_COUNT) else str(len(mine)),
+                        n=numeral(len(mine)).capitalize(),
                         x=x,
                     )
                 elif rest:
@@ -513,13 +515,8 @@ def _too_many(local: Local) -> Sentence:
         "{d} has {n} indices: it is no matrix, and vector notation has no name for it. Index notation needs none, and "
         "most of it is zero: the brackets say where.",
         d=entry(local.rule.target),
-        n=_COUNT[n] if n < len(_COUNT) else str(n),
+        n=numeral(n),
     )
-
-
-def _bare(e: Expr) -> Expr:
-    """An expression without the number in front."""
-    return mul(*e.factors[1:]) if isinstance(e, Mul) and isinstance(e.factors[0], Number) else e
 
 
 def _reduction(n: Reduce, local: Local) -> Sentence:

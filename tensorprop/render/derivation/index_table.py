@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from tensorprop.calculus.laws import factors
 from tensorprop.core.equation import Equation
-from tensorprop.core.expr import Add, Expr, Sum, Tensor
+from tensorprop.core.expr import Expr, Sum, Tensor
+from tensorprop.core.terms import factors_of, terms_of
 from tensorprop.core.walk import postorder
 from tensorprop.render import trees as m
 from tensorprop.render.derivation.indexed import Indexed, scaling
@@ -42,12 +42,12 @@ def patterns(value: Expr, left: Iterable[str]) -> list[Pattern]:
     """The products that a right side is the sum of."""
     found: list[Pattern] = []
     order = list(left)
-    for term in value.terms if isinstance(value, Add) else (value,):
+    for term in terms_of(value):
         summed: tuple[str, ...] = ()
-        parts = list(factors(term))
+        parts = list(factors_of(term))
         inner = [f for f in parts if isinstance(f, Sum)]
         if len(inner) == 1:  # a_k Σ_i b_i c_i is one product, too
-            parts = [g for f in parts for g in (factors(f.body) if isinstance(f, Sum) else (f,))]
+            parts = [g for f in parts for g in (factors_of(f.body) if isinstance(f, Sum) else (f,))]
             summed = inner[0].indices
         with_letters = tuple(f for f in parts if f.free)
         kept = tuple(i for i in order if i in term.free)

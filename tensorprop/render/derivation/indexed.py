@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tensorprop.core.build import fresh
-from tensorprop.core.equation import Equation, primal_axes
+from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Index, Tensor
+from tensorprop.core.names import primal_axes
 from tensorprop.core.walk import postorder
 from tensorprop.render import trees as m
 from tensorprop.render.trees import Tree

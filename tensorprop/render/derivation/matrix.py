@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tensorprop.core.equation import Equation, system
+from tensorprop.core.names import is_adjoint
 from tensorprop.render import dialects
 from tensorprop.render.derivation.indexed import Indexed, indexed
 from tensorprop.render.derivation.sentences import Math
@@ -74,5 +75,5 @@ def matrix(eq: Equation, convention: Convention) -> Shown:
         line,
         indexed(eq, line.left, line.right, line.carried),
         style,
-        convention.derivative == "numerator" and eq.name.startswith("δ"),
+        convention.derivative == "numerator" and is_adjoint(eq.name),
     )

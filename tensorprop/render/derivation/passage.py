@@ -11,13 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeGuard
 
-from tensorprop.calculus.adjoint import adjoint_name
 from tensorprop.calculus.laws import (
     bracket_once,
     collect,
     common_factor,
     common_number,
-    factors,
     meet_bracket,
     merge_powers,
     one_point,
@@ -28,10 +26,12 @@ from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, remake, r
 from tensorprop.core.canon import canonical, same
 from tensorprop.core.equation import Equation, System, equation
 from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.names import adjoint_name, derivative_name, primal, stem_and_label
 from tensorprop.core.ranges import infer
+from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import fold, freshen, postorder, tensors_of
 
-__all__ = ["Local", "Move", "Passage", "axes_of", "jacobian_name", "moves", "one_axis", "passage"]
+__all__ = ["Local", "Move", "Passage", "axes_of", "moves", "one_axis", "passage"]
 
 
 class Local(NamedTuple):
@@ -71,7 +71,7 @@ def one_axis(s: System) -> Axis:
     ranges = infer(s)
 
     def axis(d: Dim) -> Dim:
-        stem = d.tensor[1:] if d.tensor.startswith("δ") and len(d.tensor) > 1 else d.tensor
+        stem = primal(d.tensor)
         return Dim(*ranges.find(stem, d.axis))
 
     return axis
@@ -149,17 +149,12 @@ def _apart(like: Sequence[str], uses: Sequence[Equation], rule: Equation, s: Sys
     for eq in uses:
         taken |= {*eq.letters, *eq.value.free, *eq.value.binds}
         for t in (eq.target, *tensors_of(eq.value)):
-            taken |= set(t.name.partition("^")[2])  # the k of W^(k)
+            taken |= set(stem_and_label(t.name)[1])  # the k of W^(k)
     found: list[str] = []
     for i in like:
         found.append(fresh(i, taken))
         taken.add(found[-1])
     return tuple(found)
-
-
-def jacobian_name(above: str, above_axes: int, below: str, below_axes: int) -> str:
-    """``∂z·/∂W··``, the name of a derivative."""
-    return f"∂{above}{'·' * above_axes}/∂{below}{'·' * below_axes}"
 
 
 def _local(eq: Equation, name: str, letters: tuple[str, ...]) -> Local | None:
@@ -180,7 +175,7 @@ def _local(eq: Equation, name: str, letters: tuple[str, ...]) -> Local | None:
     if not terms:
         return None
     target = Tensor(
-        jacobian_name(eq.name, len(eq.letters), name, len(letters)),
+        derivative_name(eq.name, len(eq.letters), [(name, len(letters))]),
         (*eq.target.subscripts, *map(Index, letters)),
     )
     value = freshen(add(*terms), left | frozenset(letters))
@@ -260,7 +255,7 @@ def _first(root: Expr, laws: Sequence[Law]) -> tuple[Law, Expr, Expr] | None:
 def _solved(e: Expr) -> tuple[tuple[str, Expr], ...]:
     """``i := k`` where ``Σ_i [i = k] …`` has one term."""
     if isinstance(e, Sum):
-        for f in factors(e.body):
+        for f in factors_of(e.body):
             if isinstance(f, Bracket) and f.relation == "=":
                 for i, other in ((f.left, f.right), (f.right, f.left)):
                     if isinstance(i, Index) and i.name in e.indices and isinstance(other, Index) and other is not i:

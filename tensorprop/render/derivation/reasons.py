@@ -18,13 +18,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tensorprop.calculus.adjoint import adjoint_name
-from tensorprop.calculus.laws import factors, split
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.core.build import add, mul
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, equation
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.names import adjoint_name
+from tensorprop.core.terms import factors_of, number_and_rest
 from tensorprop.core.walk import postorder
 from tensorprop.render import trees as m
 from tensorprop.render.derivation.facts import facts
@@ -192,11 +192,11 @@ def _diagonal(p: Passage) -> tuple[Local, Expr] | None:
     value = local.rule.value
     if isinstance(value, (Sum, Add)) or len(local.forward.letters) != len(p.letters) or not p.letters:
         return None
-    brackets = [f for f in factors(value) if isinstance(f, Bracket) and f.relation == "="]
+    brackets = [f for f in factors_of(value) if isinstance(f, Bracket) and f.relation == "="]
     pairs = {(f.left.name, f.right.name) for f in brackets if isinstance(f.left, Index) and isinstance(f.right, Index)}
     if {k for _, k in pairs} != set(p.letters) or {j for j, _ in pairs} != set(local.forward.letters):
         return None
-    return local, mul(*(f for f in factors(value) if f not in brackets))
+    return local, mul(*(f for f in factors_of(value) if f not in brackets))
 
 
 def _jacobian(p: Passage, form: Form) -> Iterator[Fact]:
@@ -235,7 +235,7 @@ def _jacobian(p: Passage, form: Form) -> Iterator[Fact]:
 
 def _positive_first(e: Expr) -> Expr:
     """``a - b`` for ``-b + a``."""
-    return add(*sorted(e.terms, key=lambda t: split(t)[0] < 0)) if isinstance(e, Add) else e
+    return add(*sorted(e.terms, key=lambda t: number_and_rest(t)[0] < 0)) if isinstance(e, Add) else e
 
 
 # --------------------------------------------------------------------------- sums and copies
@@ -281,7 +281,7 @@ def _sums(p: Passage) -> Iterator[Fact]:
 def _alone_in(value: Expr, j: str) -> bool:
     """Whether a summed letter stands in one factor only."""
     return all(
-        sum(j in f.free for f in factors(n.body)) < 2
+        sum(j in f.free for f in factors_of(n.body)) < 2
         for n in postorder(value)
         if isinstance(n, Sum) and j in n.indices
     )

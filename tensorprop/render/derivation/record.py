@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from tensorprop.calculus.adjoint import adjoint_name
 from tensorprop.core.equation import Equation, System
+from tensorprop.core.names import adjoint_name
 from tensorprop.errors import UsageError
 from tensorprop.render import dialects, document
 from tensorprop.render.derivation.attempt import Verdict
@@ -187,7 +187,7 @@ class Derivation:
             rf"\delta {x.latex} = \partial {self.error} / \partial {x.latex}",
         )
         outputs = [name for name in self.system.outputs if name != self.error or self.system.rank(name)]
-        given = listed([whole(f"δ{name}") for name in outputs]) if outputs else None
+        given = listed([whole(adjoint_name(name)) for name in outputs]) if outputs else None
         told = listed([whole(name) for name in outputs]) if outputs else None
         verb = "is" if len(outputs) == 1 else "are"
         if self.detail == "short":

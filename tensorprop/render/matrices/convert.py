@@ -13,15 +13,18 @@ from itertools import groupby, islice, product
 from typing import Literal
 
 from tensorprop.core.build import number, power
-from tensorprop.core.equation import Equation, System, primal_axes, system
+from tensorprop.core.english import are, counted, joined
+from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix, keeps
+from tensorprop.core.names import primal_axes
 from tensorprop.core.ranges import infer
+from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import postorder, tensors_of, witness
 from tensorprop.errors import UnknownRange
 from tensorprop.render import trees as m
 from tensorprop.render.layout import Convention
-from tensorprop.render.matrices.line import Line, NoMatrix, are, count, joined, shown
+from tensorprop.render.matrices.line import Line, NoMatrix, shown
 from tensorprop.render.matrices.orders import along_the_last, mode_product, special
 from tensorprop.render.matrices.products import (
     Form,
@@ -228,7 +231,7 @@ class _Conversion:
             case Mul(factors):
                 return self._product(e, factors, _NOTHING)
             case Sum(indices, body):
-                factors = body.factors if isinstance(body, Mul) else (body,)
+                factors = factors_of(body)
                 found = self._product(body, factors, self._whole(indices))
                 return self._over(tuple(i for i in indices if i in self._added), found)
             case Call():
@@ -361,7 +364,7 @@ class _Conversion:
         """Why a tensor of order three or more cannot be seen as a matrix."""
         kept = [i for i in dict.fromkeys(letters) if i in self._eq.letters]
         gone = [i for i in dict.fromkeys(letters) if i not in kept]
-        head = f"{shown(t)} has {count(len(letters), 'index', 'indices')} and a matrix two"
+        head = f"{shown(t)} has {counted(len(letters), 'index', 'indices', words=True)} and a matrix two"
         if kept and gone:
             return f"{head}: {joined(kept)} stay{'s' * (len(kept) == 1)} and {joined(gone)} {are(gone)} summed"
         if gone:

@@ -12,7 +12,7 @@ from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Tensor
 from tensorprop.render.trees import Name, Tree
 
-__all__ = ["Legend", "Line", "NoMatrix", "are", "count", "joined", "shown"]
+__all__ = ["Legend", "Line", "NoMatrix", "shown"]
 
 
 Legend: TypeAlias = tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
@@ -72,21 +72,3 @@ def shown(t: Tensor) -> str:
     if letters is None:
         return t.name
     return t.name + ("_" + "".join(letters) if all(len(i) == 1 for i in letters) else f"[{', '.join(letters)}]")
-
-
-_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
-
-def count(n: int, one: str, more: str) -> str:
-    """``three indices``."""
-    return f"{_WORDS[n] if n < len(_WORDS) else n} {one if n == 1 else more}"
-
-
-def joined(words: list[str]) -> str:
-    """``i, j and k``."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def are(words: list[str]) -> str:
-    """``is`` or ``are``."""
-    return "is" if len(words) == 1 else "are"

@@ -6,7 +6,8 @@ In: an Equation whose right side is a bare product of tensors. Out: a Line, or N
 from __future__ import annotations
 
 from tensorprop.core.equation import Equation
-from tensorprop.core.expr import Mul, Sum, Tensor
+from tensorprop.core.expr import Sum, Tensor
+from tensorprop.core.terms import factors_of
 from tensorprop.render import trees as m
 from tensorprop.render.matrices.line import Line
 from tensorprop.render.trees import Kind, Tree
@@ -17,7 +18,7 @@ __all__ = ["along_the_last", "mode_product", "special"]
 def _plain_factors(eq: Equation) -> list[tuple[Tensor, tuple[str, ...]]] | None:
     """The tensors of a bare product, None if the right side is anything else."""
     e = eq.value.body if isinstance(eq.value, Sum) else eq.value
-    factors = e.factors if isinstance(e, Mul) else (e,)
+    factors = factors_of(e)
     out: list[tuple[Tensor, tuple[str, ...]]] = []
     for f in factors:
         if not isinstance(f, Tensor) or f.letters is None:

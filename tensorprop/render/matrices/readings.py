@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Bracket, Index, Reduce, Tensor
+from tensorprop.core.names import is_derivative
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.render import trees as m
 from tensorprop.render.matrices.line import Line
@@ -59,7 +60,7 @@ def readings(eq: Equation, style: Style = None, page: Iterable[Equation] = ()) -
     ``page``: equations beside this one; indices that are taken as one stand together in all of them.
     """
     space = _Space(eq, page)
-    if eq.name.startswith("∂"):
+    if is_derivative(eq.name):
         return  # the axes of a derivative are two tensors', and fixing one says nothing
     many = len(space.places) > _FACTORS
     kept, summed = space.kept, [] if style == "carry" or many else space.summed
