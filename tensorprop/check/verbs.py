@@ -223,7 +223,7 @@ def formula(
     _one_of("layout", layout, "column", "row")
     _one_of("samples", samples, "rows", "columns")
     _one_of("derivative", derivative, "denominator", "numerator")
-    if adjoint not in ("δ", "δz", "z̄", "bar") and not (is_derivative(adjoint) and "/" in adjoint):
+    if adjoint not in ("δ", "δz", "z̄", "bar") and not (adjoint.startswith("∂") and "/" in adjoint):
         raise UsageError(f"no way to write an adjoint as {adjoint!r}", fix='adjoint is "δz", "∂E/∂z" or "z̄"')
     spec = isinstance(x, str) and is_spec(x)
     shown: dict[str, str] = {}

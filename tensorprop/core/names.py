@@ -148,6 +148,8 @@ def primal_axes(target: Tensor) -> list[tuple[str, int]] | None:
     >>> primal_axes(tensor("δz", "b", "j"))
     [('z', 0), ('z', 1)]
     """
+    if target.name[:1] not in ("δ", "∂"):  # asked of every equation, and nearly always so
+        return None
     if is_adjoint(target.name):
         return [(primal(target.name), k) for k in range(len(target.subscripts))]
     if not is_derivative(target.name):
