@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tensorprop.rule.jax_function import jax_function
     from tensorprop.run import compile, plan, value_and_grad
     from tensorprop.text import parse, parse_einsum, show
-    from tensorprop.trace.primitives import from_jax
+    from tensorprop.trace.jax_read import from_jax
 
 __all__ = [
     "Dense",
@@ -62,7 +62,7 @@ _HOMES = {
     "tensorprop.layers": ("Dense", "Layer", "chain"),
     "tensorprop.run": ("compile", "plan", "value_and_grad"),
     "tensorprop.rule.jax_function": ("jax_function",),
-    "tensorprop.trace.primitives": ("from_jax",),
+    "tensorprop.trace.jax_read": ("from_jax",),
     "tensorprop.check.verbs": ("assert_rule", "check", "equivalent", "explain", "formula"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -12,7 +12,7 @@ from fractions import Fraction
 from tensorprop.core.build import ZERO, add, mul, number
 from tensorprop.core.expr import Add, Dim, Expr, Index, Mul, Number
 
-__all__ = ["Form", "form", "parts", "shift", "whole", "written"]
+__all__ = ["Form", "form", "measured", "parts", "shift", "whole", "written"]
 
 Form = dict[Expr, Fraction]
 """Parts and how often each stands in the form; the part ``Number(1)`` counts for the constant."""
@@ -92,6 +92,21 @@ def whole(e: Expr) -> bool:
     """Whether ``e`` is a whole number made of numbers and sizes: a place such as ``-1`` or ``dim(r, 0) - 1``."""
     f = form(e)
     return all(c.denominator == 1 and (p is _ONE or isinstance(p, Dim)) for p, c in f.items())
+
+
+def measured(e: Expr) -> bool:
+    """Whether ``e`` is made of numbers and sizes alone, by +, -, products and division by whole numbers.
+
+    >>> measured(mul(number("1/2"), Dim("x", 0), add(Dim("x", 1), number(-1)))), measured(Index("i"))
+    (True, False)
+    """
+    stack = [e]
+    while stack:
+        n = stack.pop()
+        if not isinstance(n, (Number, Dim, Add, Mul)):
+            return False
+        stack.extend(n.children)
+    return True
 
 
 def difference(a: Expr, b: Expr) -> Form:

@@ -252,6 +252,11 @@ class System(Interned):
         return next((f.value for f in self.facts if isinstance(f, Outside) and f.tensor == tensor), None)
 
     @property
+    def constants(self) -> Mapping[str, object]:
+        """Arrays that the System brings along for some of its inputs, by name: of one that was read from code."""
+        return {}
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """Names that are used and not defined, in the order in which they are met."""
         return self._inputs

@@ -211,7 +211,9 @@ class Binders(Subscripts):
         if self.kinds[at + 1] == ")":
             self.p = at + 2
             return Size(self.starts[p], self.ends[at + 1], self.texts[at])
+        told = len(self.bare)
         leaf = self.named()
+        del self.bare[told:]  # a tensor whose axis is meant stands for no number
         if (
             isinstance(leaf, Leaf)
             and isinstance(leaf.node, Tensor)

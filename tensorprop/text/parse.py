@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
-from tensorprop.core.affine import whole
+from tensorprop.core.affine import measured
 from tensorprop.core.equation import Equation, Fact, Outside, Range, System, equation, system
 from tensorprop.core.expr import Dim, Expr, Index, Number, Tensor
 from tensorprop.core.names import primal_axes
@@ -163,7 +163,7 @@ def facts(reader: Reader, found: list[Equation]) -> list[Fact]:
             made.append(Outside(name, value))
             continue
         size = builder.sized_by(value, lambda letter: _axis(letter, found))
-        if not whole(size) or (isinstance(size, Number) and size.value < 0):
+        if not measured(size) or (isinstance(size, Number) and size.value < 0):
             raise UnexpectedChar(
                 "a range is a whole number, or made of sizes by + and -",
                 reader.text,

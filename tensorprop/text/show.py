@@ -531,10 +531,11 @@ class _Printer:
         for k, part in enumerate(terms_of(s)):
             factors = factors_of(part)
             minus = isinstance(factors[0], Number) and factors[0].value < 0
-            text = ""
+            text, below = "", ""
             for f in factors:
                 if isinstance(f, Number):
-                    piece = "" if abs(f.value) == 1 and len(factors) > 1 else str(abs(f.value))
+                    piece = "" if abs(f.value.numerator) == 1 and len(factors) > 1 else str(abs(f.value.numerator))
+                    below = f"/{f.value.denominator}" if f.value.denominator > 1 else ""
                 elif isinstance(f, Dim):
                     piece = f"dim({self._tensor_name(f.tensor, rank=0)}, {f.axis})"
                 elif isinstance(f, (Add, Mul)):
@@ -543,6 +544,8 @@ class _Printer:
                     piece = self._tensor(f, [self.shown(c, []) for c in f.subscripts]).text()
                 else:
                     piece = self._name(f.name) if isinstance(f, Index) else str(f)
+                if below and not isinstance(f, Number) and not f.free:
+                    piece, below = piece + below, ""
                 tight = text.isdigit() and piece[:1].isalpha() and piece[:1] not in "eE"
                 text += piece if not text or tight else " " + piece
             out += ("-" if minus else "+" if k else "") + text

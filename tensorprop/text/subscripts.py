@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from tensorprop.core.build import add, mul, number
-from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.expr import Expr, Index, Number, Tensor
 from tensorprop.errors import AmbiguousNotation, MissingIndex, UnbalancedBracket, UnexpectedChar
 from tensorprop.text.characters import GREEK, LETTERS, lower
 from tensorprop.text.cursor import Cursor
@@ -242,6 +242,8 @@ class Subscripts(Cursor):
             factors: list[Expr] = []
             while True:
                 factors.append(self.affine_factor(letters))
+                if self.kinds[self.p] == "/" and not factors[-1].free and not isinstance(factors[-1], Number):
+                    factors.append(self.divisor())
                 if self.kinds[self.p] == "*":
                     self.p += 1
                 elif self.kinds[self.p] not in ("n", "N", "T", "(", "|"):
@@ -253,6 +255,14 @@ class Subscripts(Cursor):
             k = self.kinds[self.p]
             if k not in ("+", "-"):
                 return add(*terms)
+
+    def divisor(self) -> Expr:
+        """What a size is divided by: ``dim(x, 1)/2``."""
+        p = self.p + 1
+        if self.kinds[p] != "n" or self.value(p).denominator != 1 or not 0 < self.value(p) < MAX_SUBSCRIPT:
+            self.unexpected(p, "a size in a subscript is divided by a whole number")
+        self.p = p + 1
+        return number(1 / self.value(p))
 
     def affine_factor(self, letters: list[str]) -> Expr:
         p = self.p

@@ -1,23 +1,20 @@
 """From one definition for every operation to equations as a person would write them.
 
-In: definitions in the order in which they were met, with anonymous names and letters. Out: a System: what is used once
-and is simple stands where it is used, every dimension keeps its letter, intermediates have names that say what they
-are. This file knows expressions and the sizes of letters; it does not know where the definitions come from.
+In: definitions in the order in which they were met, with anonymous names and letters. Out: lines: what is used once
+and is simple stands where it is used. Names and letters for them are chosen in ``trace.naming``. This file knows
+expressions; it does not know where the definitions come from.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from tensorprop.core.build import add, bracket, call, mul, number, reduce, remake, substitute, sum_over
-from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.build import add, bracket, call, mul, number, reduce, substitute, sum_over
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import keeps
-from tensorprop.core.walk import postorder, tells, transform
+from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import TensorpropError, UnknownRange, Unsupported
 from tensorprop.text import parse
 
@@ -25,21 +22,25 @@ __all__ = [
     "FINITE",
     "INFINITY",
     "NOT_A_NUMBER",
+    "ORDER",
     "STOP",
     "Definition",
+    "Draft",
     "Output",
     "Trace",
+    "arithmetic",
     "bare",
-    "readable",
+    "contracts",
+    "folded",
+    "merged",
+    "scale",
     "size_of",
     "valid_name",
 ]
 
 # Functions that only a reader of programs has: they are gone in the System.
 STOP, FINITE, INFINITY, NOT_A_NUMBER = "·stop", "·finite", "·infinity", "·nan"
-_SIZE = "·size"
-
-T = TypeVar("T")
+ORDER = "·order"
 
 
 class Definition(NamedTuple):
@@ -62,19 +63,26 @@ class Trace(NamedTuple):
     """A program read: definitions by anonymous name, inputs with the letters of their axes, outputs.
 
     ``find`` gives one letter for all those that run over the same range; ``trees``: inputs that come out of a dict or
-    the like, which are parameters rather than data.
+    the like, which are parameters rather than data. ``sizes``: the size of every letter, at each of the sizes at which
+    the program was read; ``dims``: sizes that change, as the axis of an input tells them; ``stated``: letters of parts
+    of axes, whose size is to be stated; ``tables``: inputs that depend on no argument; ``outside``: tensors that are
+    read outside their axes, where they are 0.
     """
 
     definitions: Mapping[str, Definition]
     inputs: Mapping[str, tuple[str, ...]]
     trees: frozenset[str]
     outputs: Sequence[Output]
-    sizes: Mapping[str, int]
+    sizes: Mapping[str, tuple[int, ...]]
     find: Callable[[str], str]
+    dims: Mapping[tuple[int, ...], Expr]
+    stated: frozenset[str]
+    tables: Mapping[str, tuple[tuple[Any, ...], str]]
+    outside: frozenset[str]
 
 
-def readable(trace: Trace, renamed: Mapping[str, str]) -> tuple[System, list[str]]:
-    """The System, and what is to be said about it. ``renamed`` gives intermediates other names."""
+def folded(trace: Trace) -> tuple[list[Draft], list[str]]:
+    """The equations to be, and what is to be said about them."""
     lines = _Folding(trace).lines()
     notes: list[str] = []
     if any(isinstance(n, Call) and n.function == STOP for line in lines for n in postorder(line.value)):
@@ -82,13 +90,12 @@ def readable(trace: Trace, renamed: Mapping[str, str]) -> tuple[System, list[str
         lines = [line._replace(value=without_stop(line.value)) for line in lines]
     for line in lines:
         _check(line, trace)
-    called = _names(lines, trace, renamed)
-    return _Letters(lines, trace, called).system(), notes
+    return lines, notes
 
 
 def size_of(letter: str) -> Expr:
     """The size of what a letter runs over, until it is known which tensor tells it."""
-    return Call(_SIZE, (Index(letter),))
+    return Dim(letter, 0)
 
 
 def without_stop(e: Expr) -> Expr:
@@ -107,7 +114,7 @@ def bare(e: Expr) -> bool:
         n = stack.pop()
         if isinstance(n, Index):
             return True
-        if not isinstance(n, (Tensor, Bracket)) and not (isinstance(n, Call) and n.function == _SIZE):
+        if not isinstance(n, (Tensor, Bracket)):
             stack.extend(n.children[:1] if isinstance(n, Reduce) else n.children)
     return False
 
@@ -124,7 +131,7 @@ def valid_name(name: str) -> bool:
 
 
 # --------------------------------------------------------------------------- what stands where
-class _Line(NamedTuple):
+class Draft(NamedTuple):
     """An equation to be; ``output``: under the name that was asked for."""
 
     name: str
@@ -146,7 +153,7 @@ class _Folding:
         self.done: dict[str, Definition] = {}
         self.uses: Counter[str] = Counter()
 
-    def lines(self) -> list[_Line]:
+    def lines(self) -> list[Draft]:
         defs, live = self.trace.definitions, list[str]()
         stack = [name for o in self.trace.outputs for name in _used(o.value)]
         seen: set[str] = set()
@@ -161,7 +168,7 @@ class _Folding:
         for name in live:
             letters, value, where = defs[name]
             self.done[name] = Definition(letters, self.fold(value, "top"), where)
-        out = [_Line(o.name, o.letters, self.fold(o.value, "top"), "", True) for o in self.trace.outputs]
+        out = [Draft(o.name, o.letters, self.fold(o.value, "top"), "", True) for o in self.trace.outputs]
         need = set[str]()
         stack = [name for line in out for name in _used(line.value)]
         while stack:
@@ -169,7 +176,7 @@ class _Folding:
             if name in defs and name not in need:
                 need.add(name)
                 stack.extend(_used(self.done[name].value))
-        lines = [_Line(n, *self.done[n], False) for n in live if n in need]
+        lines = [Draft(n, *self.done[n], False) for n in live if n in need]
         return [*lines, *out]
 
     def fold(self, e: Expr, place: str) -> Expr:
@@ -184,7 +191,7 @@ class _Folding:
                 others = [f for f in e.factors if not isinstance(f, Number)]
                 alone = len(others) == 1 and place != "top"
                 inner = place if alone or place in ("dot", "made") else "factor"
-                if place in ("top", "term") and all(_scale(f) for f in others[1:]):
+                if place in ("top", "term") and all(scale(f) for f in others[1:]):
                     inner = "scaled"
                 twice = [
                     f for f, n in Counter(others).items() if n > 1 and isinstance(f, Tensor) and f.name in self.done
@@ -192,7 +199,7 @@ class _Folding:
                 if twice:  # (x_i - y_i) (x_i - y_i)
                     powers: dict[Expr, Expr] = {f: call("power", f, number(others.count(f))) for f in twice}
                     return self.fold(mul(*dict.fromkeys(powers.get(f, f) for f in e.factors)), place)
-                return product([self.fold(f, inner if not _scale(f) else "divisor") for f in e.factors])
+                return product([self.fold(f, inner if not scale(f) else "divisor") for f in e.factors])
             case Sum():
                 factors = [f for f in e.body.factors if isinstance(f, Tensor)] if isinstance(e.body, Mul) else []
                 dot = len(factors) > 1
@@ -201,8 +208,6 @@ class _Folding:
                 return merged(e.indices, body)
             case Call():
                 inner = "divisor" if e.function == "power" and e.args[1] is _MINUS else "call"
-                if e.function == _SIZE:
-                    return e
                 args = [self.fold(a, inner) for a in e.args]
                 if e.function == "power" and isinstance(args[0], Call) and args[0].function == "power":
                     args = list(e.args)  # powers of powers stay apart, whatever their exponents come to
@@ -223,15 +228,15 @@ class _Folding:
         inside = substitute(value, dict(zip(letters, e.subscripts, strict=True)))
         if isinstance(value, Tensor) and (value.letters is not None or value.name not in self.trace.definitions):
             return inside
-        if self.uses[e.name] > 1 and not _trivial(value):
+        if e.name in self.trace.outside or (self.uses[e.name] > 1 and not _trivial(value)):
             return e
         if not plain and (place != "top" or any(isinstance(n, Reduce) and n.at for n in postorder(value))):
             return e if self.weight(value) > 2 else inside
         return inside if self.fits(value, place) else e
 
     def fits(self, e: Expr, place: str) -> bool:
-        weight, product = self.weight(e), _contracts(e)
-        called = any(isinstance(n, (Call, Reduce)) and not _arithmetic(n) for n in postorder(e))
+        weight, product = self.weight(e), contracts(e)
+        called = any(isinstance(n, (Call, Reduce)) and not arithmetic(n) and not _fixed(n) for n in postorder(e))
         match place:
             case "top":
                 return True
@@ -255,7 +260,7 @@ class _Folding:
         total, stack = 0, [e]
         while stack and total < 100:
             n = stack.pop()
-            total += isinstance(n, (Tensor, Call, Reduce, Bracket)) and not _arithmetic(n)
+            total += isinstance(n, (Tensor, Call, Reduce, Bracket)) and not arithmetic(n)
             if not isinstance(n, Tensor):
                 stack.extend(n.children)
         return total
@@ -273,7 +278,7 @@ def product(factors: Sequence[Expr]) -> Expr:
     body = sums[0].body
     inside = [f for f in body.factors if not isinstance(f, Number)] if isinstance(body, Mul) else []
     plain = all(isinstance(f, (Number, Tensor, Bracket, Call)) for f in others) and all(
-        isinstance(f, (Tensor, Bracket)) or _scale(f) or (isinstance(f, (Call, Reduce)) and len(others) < 2)
+        isinstance(f, (Tensor, Bracket)) or scale(f) or (isinstance(f, (Call, Reduce)) and len(others) < 2)
         for f in inside
     )
     if len(sums) > 1 or len(inside) < 2 or not plain:
@@ -300,31 +305,28 @@ def merged(indices: Sequence[str], body: Expr) -> Expr:
     return total
 
 
-def _scale(f: Expr) -> bool:
+def scale(f: Expr) -> bool:
     """A factor that is a number in all but form: ``1/sqrt(dim(d))``."""
-    return isinstance(f, Number) or (not f.free and not isinstance(f, (Sum, Reduce))) or _root_of_size(f)
+    return isinstance(f, Number) or (not f.free and not isinstance(f, (Sum, Reduce)))
 
 
-def _root_of_size(f: Expr) -> bool:
-    return (
-        isinstance(f, Call)
-        and all(isinstance(n, (Call, Number, Index, Mul)) for n in postorder(f))
-        and any(isinstance(n, Call) and n.function == _SIZE for n in postorder(f))
-    )
-
-
-def _arithmetic(n: Expr) -> bool:
+def arithmetic(n: Expr) -> bool:
     """Calls that are read as arithmetic: powers by numbers, and what is no function at all."""
     if not isinstance(n, Call):
         return False
-    return n.function in (STOP, _SIZE) or (n.function == "power" and isinstance(n.args[1], Number))
+    return n.function == STOP or (n.function == "power" and isinstance(n.args[1], Number))
 
 
-def _contracts(e: Expr) -> bool:
+def _fixed(e: Expr) -> bool:
+    """Whether there are only numbers and sizes in it: ``sqrt(dim(d))``."""
+    return not e.free and not any(isinstance(n, (Tensor, Sum, Reduce, Bracket)) for n in postorder(e))
+
+
+def contracts(e: Expr) -> bool:
     """Whether there is a matrix product in it: a sum over factors that have different letters left."""
     for n in postorder(e):
         if isinstance(n, Sum) and isinstance(n.body, Mul):
-            factors = [f for f in n.body.factors if f.free and not _scale(f) and not isinstance(f, Bracket)]
+            factors = [f for f in n.body.factors if f.free and not scale(f) and not isinstance(f, Bracket)]
             left = {f.free - frozenset(n.indices) for f in factors}
             if len(left) > 1:
                 return True
@@ -357,7 +359,7 @@ def _used(e: Expr) -> Iterator[str]:
             stack.append(c)
 
 
-def _check(line: _Line, trace: Trace) -> None:
+def _check(line: Draft, trace: Trace) -> None:
     """What no equation can say is refused, with its place."""
     known = f"at {line.where}" if line.where else None
     for n in postorder(line.value):
@@ -369,398 +371,16 @@ def _check(line: _Line, trace: Trace) -> None:
             )
         if isinstance(n, Call) and n.function == FINITE:
             raise Unsupported("is_finite has no counterpart in index notation", known=known)
+        if isinstance(n, Call) and n.function == ORDER:
+            problem = "which entry comes k-th is a position, and is not read"
+            raise Unsupported(problem, known=known, fix="use the values")
         if isinstance(n, (Sum, Reduce)):
             for i in n.indices:
-                if not _told(n.body, i):
+                if i not in n.body.free:
                     raise UnknownRange(
-                        f"an axis of size {trace.sizes.get(i, 0)} is summed or reduced that no tensor has",
+                        f"an axis of size {trace.sizes[i][0]} is summed or reduced that no tensor has",
                         known=known,
                         fix="multiply by an array that has this axis, or write the number",
                     )
     if bare(line.value):
         raise Unsupported("the value of an index is used as a number", known=known)
-    for k, i in enumerate(line.letters):
-        if not _told(line.value, i):
-            raise UnknownRange(
-                f"axis {k} of {line.name if line.output else 'an intermediate'}, of size {trace.sizes.get(i, 0)}, "
-                "is that of no tensor: nothing tells how long it is",
-                known=known,
-                fix="return the array before it is repeated, or add an input that has this axis",
-            )
-
-
-def _told(e: Expr, letter: str) -> bool:
-    if letter not in e.free:
-        return False
-    if tells(e, letter, by_ties=False) or any(isinstance(n, Tensor) and letter in n.free for n in postorder(e)):
-        return True
-    beside = {i for n in postorder(e) if isinstance(n, Bracket) and letter in n.free for i in n.free}
-    return any(isinstance(n, Tensor) and n.free & beside for n in postorder(e))
-
-
-# --------------------------------------------------------------------------- names
-_ACTIVATIONS = frozenset(
-    "tanh relu sigmoid silu gelu gelu_tanh elu selu leaky_relu softplus mish softsign max min sin cos erf where".split()
-)
-_OF_REDUCTION = {
-    "mean": "m", "var": "v", "max": "m", "min": "m", "softmax": "p", "logsoftmax": "logp", "logsumexp": "l",
-    "argmax": "k", "argmin": "k", "prod": "q",
-}  # fmt: skip
-_OF_CALL = {"exp": "e", "log": "l", "sqrt": "r", "rsqrt": "r", "power": "r"}
-
-
-def _names(lines: Sequence[_Line], trace: Trace, renamed: Mapping[str, str]) -> dict[str, str]:
-    """A name for every line, saying what it is: z, h, s, p …, numbered where there are several."""
-    scores = {
-        t.name
-        for line in lines
-        for n in postorder(line.value)
-        if isinstance(n, Reduce) and (keeps(n.op) or n.op == "logsumexp")
-        for t in postorder(n.body)
-        if isinstance(t, Tensor)
-    }
-    scores |= {
-        t.name
-        for line in lines
-        if isinstance(line.value, Mul) and any(isinstance(s, Sum) for f in line.value.factors for s in f.children)
-        for n in postorder(line.value)
-        if isinstance(n, Call) and n.function == "exp"
-        for t in n.args
-        if isinstance(t, Tensor)
-    }
-    taken = {*trace.inputs, *(line.name for line in lines if line.output)}
-    called: dict[str, str] = {line.name: line.name for line in lines if line.output}
-    stems: dict[str, tuple[str, str]] = {}
-    for line in lines:
-        if not line.output:
-            stems[line.name] = _stem(line, scores, trace.inputs, stems)
-    count = Counter(stems.values())
-    several = {stem for stem, _ in stems.values() if sum(s == stem for s, _ in count) > 1 or count[stem, ""] > 1}
-    number_of: Counter[str] = Counter()
-    for name, (stem, mark) in stems.items():
-        own = stem + mark if mark and count[stem, mark] == 1 else stem
-        if own in taken or (own == stem and stem in several):
-            while (own := f"{stem}{number_of[stem] + 1}") in taken:
-                number_of[stem] += 1
-        taken.add(own)
-        called[name] = renamed.get(own, own)
-    return called
-
-
-def _stem(
-    line: _Line, scores: set[str], inputs: Mapping[str, tuple[str, ...]], known: Mapping[str, tuple[str, str]]
-) -> tuple[str, str]:
-    """What a line is, as a letter, and the mark that it has from its weight: z1 of W1, z^(0) of W^(0), q of Wq."""
-    e = line.value
-    if isinstance(e, Mul):
-        inner = [f for f in e.factors if not _scale(f)]
-        e = inner[0] if len(inner) == 1 else e
-    if line.name in scores and (_contracts(e) or isinstance(e, Call)):
-        return "s", ""
-    mark = ""
-    if _contracts(e):
-        weights = {t.name for t in postorder(e) if isinstance(t, Tensor) and t.name in inputs and t.name[0].isupper()}
-        found = re.fullmatch(r"(.)([A-Za-z0-9]*)(\^\(.*\))?", weights.pop()) if len(weights) == 1 else None
-        if found is not None and re.fullmatch("[a-z]", found[2]) and found[1] == "W" and not found[3]:
-            return found[2], ""
-        if found is not None and re.fullmatch("[0-9]*", found[2]):
-            mark = found[2] + (found[3] or "")
-        minus = isinstance(e, Add) and any(_is_minus(t) and not _contracts(t) for t in e.terms)
-        return "r" if minus else "z", mark
-    before = {known[t.name] for t in postorder(e) if isinstance(t, Tensor) and t.name in known}
-    if len(before) == 1:
-        ((_, mark),) = before
-    match e:
-        case Reduce():
-            return _OF_REDUCTION.get(e.op, "q"), ""
-        case Call():
-            return ("h", mark) if e.function in _ACTIVATIONS else (_OF_CALL.get(e.function, "a"), "")
-        case Sum():
-            return "c", ""
-        case Mul():
-            calls = [n for f in e.factors for n in postorder(f) if isinstance(n, Call)]
-            if any(n.function == "exp" for n in calls):
-                return "p", ""
-            if any(n.function in ("rsqrt", "sqrt") for n in calls) or any(isinstance(f, Add) for f in e.factors):
-                return "n", ""
-            return "g", ""
-        case Add():
-            return ("u" if len(e.terms) > 2 or not any(map(_is_minus, e.terms)) else "d"), ""
-        case _:
-            return "a", ""
-
-
-def _is_minus(e: Expr) -> bool:
-    return isinstance(e, Mul) and isinstance(e.factors[0], Number) and e.factors[0].value < 0
-
-
-# --------------------------------------------------------------------------- letters
-_POOL = "ijklmnpqrsvwxyzacdefgh"
-_PLACES, _CLASSES = "tuvsw", "cdk"
-
-
-class _Letters:
-    """One letter for every dimension, the same in all equations."""
-
-    def __init__(self, lines: Sequence[_Line], trace: Trace, called: Mapping[str, str]) -> None:
-        self.lines = [n._replace(value=_ordered(n)) for n in lines]
-        self.trace, self.called = trace, called
-        self.find = trace.find
-        self.scalars = {called.get(n.name, n.name) for n in lines if not n.letters}
-        self.scalars |= {name for name, letters in trace.inputs.items() if not letters}
-        self.letters: dict[str, list[str]] = {}
-        self.shapes: dict[str, tuple[str, ...]] = {**trace.inputs, **{n.name: n.letters for n in lines}}
-        self.choose()
-        self.places = {n.name: self.rows_first(n) for n in lines if not n.output}
-        turned = [n._replace(letters=self.turned(n.name, n.letters)) for n in self.lines]
-        self.lines = [n._replace(value=_ordered(n)) for n in turned]
-        self.shapes.update((n.name, n.letters) for n in self.lines)
-
-    def rows_first(self, line: _Line) -> tuple[int, ...]:
-        """The axes of an intermediate, b in front."""
-        return tuple(sorted(range(len(line.letters)), key=lambda k: self.letters[self.find(line.letters[k])][0] != "b"))
-
-    def turned(self, name: str, axes: tuple[T, ...]) -> tuple[T, ...]:
-        return tuple(axes[k] for k in self.places[name]) if name in self.places else axes
-
-    def choose(self) -> None:
-        """The first letters: b for the rows of data, t and u for positions, c for classes, then i, j, k …"""
-        used = self.classes()
-        weights = {self.find(i) for n, ls in self.trace.inputs.items() if self.parameter(n) for i in ls}
-        paired = self.paired()
-        attended = {c: side for c, side in self.attended().items() if c not in weights}
-        order: list[str] = []
-        for line in self.lines:
-            for t in _reading(line.value):
-                order += (self.find(i.name) for s in t.subscripts for i in postorder(s) if isinstance(i, Index))
-            order += (self.find(i) for i in line.letters)
-        present = {self.find(i.name) for line in self.lines for i in postorder(line.value) if isinstance(i, Index)}
-        order = [c for c in dict.fromkeys(order) if c in present]
-        taken = set(self.scalars)
-
-        def give(c: str, wished: str) -> None:
-            if c not in self.letters:
-                letter = next((x for x in wished if x not in taken), None) or self.spare(taken)
-                self.letters[c] = [letter]
-                taken.add(letter)
-
-        data = [n for n in self.trace.inputs if n in used and not self.parameter(n)]
-        for c in order:
-            if c in attended:
-                give(c, "tuv" if attended[c] == "row" else "utv")
-            elif c in paired and c not in weights:
-                give(c, _PLACES)
-        doubled = self.doubled()
-        for n in data:
-            shape = [self.find(i) for i in self.trace.inputs[n]]
-            if len(shape) >= 2 and shape[0] not in weights and shape[0] not in self.letters and shape[0] not in doubled:
-                give(shape[0], "b")
-                break
-        for c in order:
-            if c in self.normalised():
-                rows = [d for d in self.normalised()[c] if d not in self.letters and d not in weights]
-                if len(rows) == 1 and "b" not in taken:
-                    give(rows[0], "b")
-                give(c, _CLASSES)
-        for n in data:
-            shape = [self.find(i) for i in self.trace.inputs[n]]
-            if (len(shape) >= 3 or n in self.subscripts()) and len(shape) > 1 and shape[1] not in weights:
-                give(shape[1], _PLACES)
-        for c in order:
-            give(c, _POOL)
-
-    def spare(self, taken: set[str]) -> str:
-        for letter in (*_POOL, *"btuocg", *(f"i{n}" for n in range(1, 1000))):
-            if letter not in taken:
-                return letter
-        raise AssertionError
-
-    def parameter(self, name: str) -> bool:
-        data = {"Q", "K", "V"} if {"Q", "K"} <= self.trace.inputs.keys() else set[str]()
-        return name in self.trace.trees or (name[0].isupper() and name not in {*data, "X", "Y"})
-
-    def classes(self) -> set[str]:
-        return {t.name for line in self.lines for t in postorder(line.value) if isinstance(t, Tensor)}
-
-    def paired(self) -> set[str]:
-        """Dimensions that a bracket compares with themselves by order: positions."""
-        out: set[str] = set()
-        for line in self.lines:
-            for n in postorder(line.value):
-                if isinstance(n, Bracket) and n.relation not in "=≠":
-                    found = [self.find(i) for i in n.free if bare(n.left) and bare(n.right)]
-                    out.update(c for c in found if found.count(c) > 1)
-        return out
-
-    def subscripts(self) -> set[str]:
-        """Inputs that are looked up with, such as tokens."""
-        return {
-            s.name
-            for line in self.lines
-            for t in postorder(line.value)
-            if isinstance(t, Tensor)
-            for s in t.subscripts
-            if isinstance(s, Tensor)
-        }
-
-    def doubled(self) -> set[str]:
-        """Dimensions of which two letters stand in one entry: those of square matrices."""
-        out: set[str] = set()
-        for line in self.lines:
-            found = [self.find(i) for i in line.letters]
-            out.update(c for c in found if found.count(c) > 1)
-            for t in postorder(line.value):
-                if isinstance(t, Tensor):
-                    found = [self.find(s.name) for s in t.subscripts if isinstance(s, Index)]
-                    out.update(c for c in found if found.count(c) > 1)
-        return out
-
-    def attended(self) -> dict[str, str]:
-        """Dimensions along which a softmax is taken that is summed over afterwards, and those of its rows."""
-        out: dict[str, str] = {}
-        along: dict[str, tuple[int, tuple[str, ...]]] = {}
-        for line in self.lines:
-            e = line.value
-            soft = next((n for n in postorder(e) if isinstance(n, Reduce) and n.op == "softmax"), None)
-            if soft is not None and len(soft.at) == 1 and isinstance(soft.at[0], Index):
-                if soft.at[0].name in line.letters:
-                    along[line.name] = line.letters.index(soft.at[0].name), line.letters
-            elif isinstance(e, Mul) and any(isinstance(n, Call) and n.function == "exp" for n in postorder(e)):
-                over = {i for n in postorder(e) if isinstance(n, (Sum, Reduce)) for i in n.indices}
-                own = [k for k, i in enumerate(line.letters) if self.find(i) in {self.find(j) for j in over}]
-                if own:
-                    along[line.name] = own[-1], line.letters
-        for line in self.lines:
-            for n in postorder(line.value):
-                if not isinstance(n, Sum):
-                    continue
-                for t in postorder(n.body):
-                    if isinstance(t, Tensor) and t.name in along:
-                        k, letters = along[t.name]
-                        s = t.subscripts[k]
-                        if isinstance(s, Index) and s.name in n.indices:
-                            rows = [i for j, i in enumerate(letters) if j != k]
-                            out.setdefault(self.find(letters[k]), "column")
-                            if rows:
-                                out[self.find(rows[-1])] = "row"
-        return out
-
-    def normalised(self) -> dict[str, tuple[str, ...]]:
-        """Dimensions along which a softmax is taken, and those beside it."""
-        out: dict[str, tuple[str, ...]] = {}
-        for line in self.lines:
-            for n in postorder(line.value):
-                if isinstance(n, Reduce) and (keeps(n.op) or n.op == "logsumexp") and len(n.indices) == 1:
-                    beside = sorted(n.body.free - set(n.indices))
-                    out.setdefault(self.find(n.indices[0]), tuple(self.find(i) for i in beside))
-        return out
-
-    # ------------------------------------------------------------- equations
-    def system(self) -> System:
-        return system(self.equation(line) for line in self.lines)
-
-    def equation(self, line: _Line) -> Equation:
-        env: dict[str, str] = {}
-        for i in line.letters:
-            env[i] = self.pick(i, set(env.values()))
-        target = Tensor(self.called[line.name], tuple(Index(env[i]) for i in line.letters))
-        return equation(target, self.sized(self.written(line.value, env)))
-
-    def pick(self, letter: str, taken: Iterable[str]) -> str:
-        """The first letter of a dimension that is not taken yet."""
-        c = self.find(letter)
-        own = self.letters.setdefault(c, [])
-        for x in own:
-            if x not in taken:
-                return x
-        others = {x for d, ls in self.letters.items() if d != c for x in ls} | self.scalars
-        wished = _POOL
-        if own:
-            start = _POOL.find(own[0]) + 1
-            wished = _PLACES if own[0] in _PLACES else "nm" + _POOL if own[0] == "b" else _POOL[start:] + _POOL
-        new = next((x for x in wished if x not in others and x not in own and x not in taken), None)
-        if new is None:
-            new = self.spare({*others, *own, *taken})
-        own.append(new)
-        return new
-
-    def written(self, e: Expr, env: Mapping[str, str]) -> Expr:
-        """``e`` with its letters, names and sizes as they are to be read."""
-        match e:
-            case Index():
-                return Index(env[e.name])
-            case Tensor():
-                subscripts = tuple(self.written(s, env) for s in e.subscripts)
-                return Tensor(self.called.get(e.name, e.name), self.turned(e.name, subscripts))
-            case Sum():
-                inner = dict(env)
-                for i in e.indices:
-                    inner[i] = self.pick(i, inner.values())
-                return sum_over([inner[i] for i in e.indices], self.written(e.body, inner))
-            case Reduce():
-                inner = dict(env)
-                at = {a.name for a in e.at if isinstance(a, Index)}
-                for i in e.indices:
-                    if i in at and i in env:
-                        continue
-                    inner[i] = self.pick(i, inner.values())
-                entry = [self.written(a, env) for a in e.at]
-                return reduce(e.op, [inner[i] for i in e.indices], self.written(e.body, inner), entry)
-            case Call() if e.function == _SIZE:
-                return e
-            case _:
-                return remake(e, tuple(self.written(c, env) for c in e.children))
-
-    def sized(self, e: Expr) -> Expr:
-        """``dim(i)`` where a size was meant."""
-        sizes = {n for n in postorder(e) if isinstance(n, Call) and n.function == _SIZE}
-        put: dict[Expr, Expr] = {n: self.size(n, e) for n in sizes}
-        return transform(e, lambda n: put.get(n, n)) if put else e
-
-    def size(self, n: Expr, e: Expr) -> Expr:
-        assert isinstance(n, Call) and isinstance(n.args[0], Index)
-        c = self.find(n.args[0].name)
-        back = {self.called.get(name, name): letters for name, letters in self.shapes.items()}
-        for t in postorder(e):
-            if isinstance(t, Tensor) and t.name in back:
-                for k, (s, i) in enumerate(zip(t.subscripts, back[t.name], strict=True)):
-                    if isinstance(s, Index) and self.find(i) == c:
-                        return Dim(t.name, k)
-        for name, letters in self.trace.inputs.items():
-            for k, i in enumerate(letters):
-                if self.find(i) == c and name in self.classes():
-                    return Dim(name, k)
-        return number(self.trace.sizes[n.args[0].name])
-
-
-def _reading(e: Expr) -> Iterator[Tensor]:
-    """Tensors from left to right."""
-    return (n for n in postorder(e) if isinstance(n, Tensor))
-
-
-def _ordered(line: _Line) -> Expr:
-    """Matrix products in the order in which the left side has their letters: ``A_ij B_jk C_kl`` for y_il."""
-
-    def chain(tensors: list[Expr], summed: frozenset[str]) -> list[Expr]:
-        lead = next((i for i in line.letters if sum(i in t.free for t in tensors) == 1), None)
-        left = list(tensors)
-        out = [next(t for t in left if lead is None or lead in t.free)]
-        left.remove(out[0])
-        while left:
-            near = (t for t in left if t.free & out[-1].free & summed)
-            out.append(next(near, left[0]))
-            left.remove(out[-1])
-        return out
-
-    def rule(e: Expr) -> Expr:
-        if isinstance(e, Add):
-            return add(*map(rule, e.terms))
-        if isinstance(e, Sum) and isinstance(e.body, Mul):
-            factors = e.body.factors
-            tensors: list[Expr] = [f for f in factors if isinstance(f, Tensor)]
-            if len(tensors) > 1 and all(isinstance(f, Tensor) or _scale(f) for f in factors):
-                order = iter(chain(tensors, frozenset(e.indices)))
-                return Sum(e.indices, mul(*(next(order) if isinstance(f, Tensor) else f for f in factors)))
-        return e
-
-    return rule(line.value)

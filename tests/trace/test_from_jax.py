@@ -20,7 +20,7 @@ from tensorprop.core.equation import System
 from tensorprop.errors import TensorpropError, UnknownRange, Unsupported, UsageError
 from tensorprop.run.api import compile, value_and_grad
 from tensorprop.text import parse, show
-from tensorprop.trace.primitives import from_jax
+from tensorprop.trace.jax_read import from_jax
 
 F = jax.ShapeDtypeStruct
 LETTERS = "abcdefghijklmnpqtuv"
@@ -308,7 +308,7 @@ TABLE: list[tuple[str, Callable[..., Any], Spec, str]] = [
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("fn, args, text", [c[1:] for c in TABLE], ids=[c[0] for c in TABLE])
 def test_value_and_text(fn: Callable[..., Any], args: Spec, text: str) -> None:
-    s = read(fn, *structs(args))
+    s = read(fn, *structs(args), verify=False)
     if text:
         assert str(s) == text.replace("; ", "\n")
     given = arrays(args, OTHER)
@@ -322,7 +322,7 @@ GRADIENTS = [c for c in TABLE if c[0] not in ("argmax", "cumulative sum")]
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("fn, args", [c[1:3] for c in GRADIENTS], ids=[c[0] for c in GRADIENTS])
 def test_gradient(fn: Callable[..., Any], args: Spec) -> None:
-    s = read(fn, *structs(args))
+    s = read(fn, *structs(args), verify=False)
     given = arrays(args, OTHER, seed=1)
     (y,) = s.outputs
     G = jnp.asarray(np.random.default_rng(2).normal(size=jax.eval_shape(fn, *given).shape))
@@ -352,14 +352,17 @@ def heads(x, Wq, Wk, Wv, Wo):
 
 def test_axes_divided_and_made_one() -> None:
     square = [F((6, 6), "float32")] * 4
-    s = read(heads, F((3, 5, 6), "float32"), *square)
+    s = read(heads, F((3, 5, 6), "float32"), *square, verify=False)
     assert str(s).split("\n") == [
-        "q_btjk = x_bti Wq[i, 3j+k]",
-        "k_btjk = x_bti Wk[i, 3j+k]",
-        "v_btjl = x_bti Wv[i, 3j+l]",
-        "s_bjtu = q_btjk k_bujk / sqrt(dim(k))",
+        "q_btjk = x_bti Wq[i, dim(x, 2)/2 j+k]",
+        "k_btjk = x_bti Wk[i, dim(x, 2)/2 j+k]",
+        "v_btjl = x_bti Wv[i, dim(x, 2)/2 j+l]",
+        "s_bjtu = q_btjk k_bujk / sqrt(1/2 dim(x, 2))",
         "p_bjtu = softmax_u(s_bjtu)",
-        "y_btm = p_bjtu v_bujl Wo[3j+l, m]",
+        "y_btm = p_bjtu v_bujl Wo[dim(x, 2)/2 j+l, m]",
+        "dim(j) = 2",
+        "dim(k) = 1/2 dim(x, 2)",
+        "dim(l) = 1/2 dim(x, 2)",
     ]
     assert str(read(lambda x, W: x.reshape(5, -1) @ W, F((5, 3, 4), "float32"), F((12, 7), "float32"))) == (
         "y_bj = x_bti W[4t+i, j]"
@@ -474,12 +477,16 @@ def test_numbers_are_the_shortest(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("fn, text", [
-    (lambda x: jnp.sum(x) / 6,                  "y = (Σ_bi x_bi) / dim(b)"),
-    (lambda x: jnp.sum(x) / 30,                 "y = mean_bi(x_bi)"),
+    (lambda x: jnp.sum(x) / x.shape[0],         "y = (Σ_bi x_bi) / dim(b)"),
+    (lambda x: jnp.sum(x) / 6,                  "y = 1/6 Σ_bi x_bi"),
+    (lambda x: jnp.sum(x) / x.size,             "y = mean_bi(x_bi)"),
+    (lambda x: jnp.sum(x) / 30,                 "y = 1/30 Σ_bi x_bi"),
     (lambda x: jnp.sum(x) / 7,                  "y = 1/7 Σ_bi x_bi"),
-    (lambda x: jnp.sum(x, 1) / 5,               "y_b = mean_i(x_bi)"),
-    (lambda x: jnp.sum(x, 1) / x.shape[0],      "y_b = 1/6 Σ_i x_bi"),
-    (lambda x: x @ x.T / jnp.sqrt(5),           "y_ik = x_ij x_kj / sqrt(dim(j))"),
+    (lambda x: jnp.sum(x, 1) / x.shape[1],      "y_b = mean_i(x_bi)"),
+    (lambda x: jnp.sum(x, 1) / 5,               "y_b = 1/5 Σ_i x_bi"),
+    (lambda x: jnp.sum(x, 1) / x.shape[0],      "y_b = (Σ_i x_bi) / dim(b)"),
+    (lambda x: x @ x.T / jnp.sqrt(x.shape[1]),  "y_ik = x_ij x_kj / sqrt(dim(j))"),
+    (lambda x: x @ x.T / jnp.sqrt(5),           "y_ik = x_ij x_kj / sqrt(5)"),
 ])  # fmt: skip
 def test_counts(fn: Callable[..., Any], text: str) -> None:
     assert str(read(fn, f32((6, 5)))) == text
@@ -503,7 +510,6 @@ by_hand.defvjp(lambda x: (by_hand(x), x), lambda x, g: (g * jnp.cos(x),))
     (lambda x: x @ np.arange(10.0).reshape(5, 2), "y_bj = x_bi const1_ij", ("closes over", "(5, 2)")),
     (lambda x: by_hand(x),                    "y_bi = sin(x_bi)",       ("rule of its own", "test_from_jax.py")),
     (lambda x: x.sum(1, keepdims=True),       "y_b = Σ_i x_bi",         ("size 1",)),
-    (lambda x: x[:, -1],                      "y_b = x[b, 4]",          ("entry 4",)),
 ])  # fmt: skip
 def test_notes(fn: Callable[..., Any], text: str, words: tuple[str, ...]) -> None:
     with pytest.warns(UserWarning) as caught:
@@ -527,15 +533,9 @@ def scanned(x):
 
 
 @pytest.mark.parametrize("fn, shape, error, words", [
-    (lambda x, k: lax.conv(x, k, (1, 1), "SAME"), ((2, 3, 8, 8), (4, 3, 3, 3)), Unsupported, ("conv_general_dilated",)),
     (scanned,                                 ((5,),),        Unsupported, ("scan", "test_from_jax.py")),
     (lambda x: lax.cond(x > 0, jnp.sin, jnp.cos, x), ((),),   Unsupported, ("cond", "jnp.where")),
-    (lambda x: jnp.sort(x),                   ((5,),),        Unsupported, ("sort",)),
     (lambda x: jnp.floor(x),                  ((5,),),        Unsupported, ("floor", "test_from_jax.py")),
-    (lambda x, y: jnp.concatenate([x, y]),    ((5,), (6,)),   Unsupported, ("along an axis",)),
-    (lambda x: x[1:],                         ((5,),),        Unsupported, ("a part of an axis", "mask")),
-    (lambda x: x * jnp.arange(5.0),           ((5,),),        Unsupported, ("value of an index",)),
-    (lambda x: x.reshape(-1),                 ((5, 3),),      Unsupported, ("two axes made one", "y")),
     (lambda x: x.reshape(9, 4),               ((6, 6),),      Unsupported, ("reshape",)),
     (lambda x: jnp.where(x > 0, x, jnp.inf),  ((5,),),        Unsupported, ("infinity",)),
     (lambda x: jnp.where(x > 0, x, jnp.nan),  ((5,),),        Unsupported, ("nan",)),
@@ -543,7 +543,6 @@ def scanned(x):
     (lambda x: x.astype(int),                 ((5,),),        Unsupported, ("whole numbers",)),
     (lambda x: jnp.broadcast_to(x, (7, 5)),   ((5,),),        UnknownRange, ("axis 0 of y", "7")),
     (lambda x: jnp.eye(4),                    ((5,),),        UnknownRange, ("axis 0 of y",)),
-    (lambda A, b: jnp.linalg.solve(A, b),     ((5, 5), (5,)), Unsupported, ("lu",)),
     (lambda x: jax.random.normal(jax.random.key(0), (5,)) * x, ((5,),), Unsupported, ("random",)),
 ])  # fmt: skip
 def test_refusals(
@@ -679,5 +678,8 @@ def random_program(seed: int) -> tuple[Callable[..., Any], list[Any]]:
 @pytest.mark.parametrize("seed", range(40))
 def test_random_programs(seed: int) -> None:
     fn, given = random_program(seed)
-    s = read(fn, *given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what it computes depends on which of its sizes are equal, which is said
+        s = from_jax(fn, *given, verify=False)
+    assert parse(show(s)) is s
     near(run(s, fn, given, "numpy"), fn(*given))

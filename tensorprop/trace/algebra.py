@@ -1,0 +1,136 @@
+"""Functions of whole matrices: what of jax.numpy.linalg is a word of the notation.
+
+In: calls and lines of a program, and values. Out: values such as ``inv(A)_ij b_j``; None where a call is not what its
+name says, so that what is inside is read. A factorisation stands for what is done with it, which is told by the call
+that holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tensorprop.core.build import add, bracket, call, mul, reduce, substitute, sum_over
+from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.functions import is_matrix
+from tensorprop.trace.primitives import Operation, row
+from tensorprop.trace.readable import bare
+from tensorprop.trace.recognise import Recognition
+from tensorprop.trace.sheet import Axis, Traced
+
+__all__ = ["FUNCTIONS"]
+
+Function = Callable[[Recognition, Operation, list[Traced]], list[Traced] | None]
+
+
+def matrix(page: Recognition, v: Traced) -> tuple[Tensor, Axis, str, str] | None:
+    """A square matrix under a name, for every value of the letters in front, and its two letters."""
+    v = page.fresh(page.whole(v))
+    if len(v.axes) < 2 or any(len(a) != 1 for a in v.axes[-2:]) or bare(v.expr):
+        return None
+    (i,), (j,) = v.axes[-2:]
+    if page.sizes[i] != page.sizes[j]:
+        return None
+    page.one_range(i, j)
+    lead = tuple(k for axis in v.axes[:-2] for k in axis)
+    e = v.expr
+    plain = isinstance(e, Tensor) and e.letters is not None and set(e.letters) == {*lead, i, j}
+    if plain and isinstance(e, Tensor) and e.letters is not None and sorted(e.letters[-2:]) == sorted((i, j)):
+        return e, lead, i, j
+    e = page.named(e, v.axes)
+    if not isinstance(e, Tensor) or not {i, j} <= e.free:  # diagonal, constant …
+        return None
+    return e, lead, i, j
+
+
+def of_matrix(page: Recognition, op: str, v: Traced) -> tuple[Expr, Axis, str, str] | None:
+    """``op(A)_ij``, or ``op(A)`` of a function that is a number."""
+    found = matrix(page, v)
+    if found is None or not is_matrix(op):
+        return None
+    e, lead, i, j = found
+    if op in ("det", "logdet"):
+        return reduce(op, (i, j), e), lead, i, j
+    k, m = page.letter(page.sizes[i], i), page.letter(page.sizes[i], i)
+    body = substitute(e, {i: Index(k), j: Index(m)})
+    return reduce(op, (k, m), body, (Index(i), Index(j))), lead, i, j
+
+
+def _inv(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced] | None:
+    if len(args) != 1 or len(line.outs) != 1:
+        return None
+    found = of_matrix(page, "inv", args[0])
+    if found is None:
+        return None
+    e, lead, i, j = found
+    return [page.define(e, (*((k,) for k in lead), (i,), (j,)))]
+
+
+def _det(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced] | None:
+    if len(args) != 1 or len(line.outs) != 1:
+        return None
+    found = of_matrix(page, "det", args[0])
+    return None if found is None else [page.define(found[0], tuple((k,) for k in found[1]))]
+
+
+def _slogdet(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced] | None:
+    """The sign of the determinant, and the logarithm of its absolute value."""
+    if len(args) != 1 or len(line.outs) != 2:
+        return None
+    found, det = of_matrix(page, "logdet", args[0]), of_matrix(page, "det", args[0])
+    if found is None or det is None:
+        return None
+    axes = tuple((k,) for k in found[1])
+    return [page.define(call("sign", det[0]), tuple((k,) for k in det[1])), page.define(found[0], axes)]
+
+
+def _solve(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced] | None:
+    """``inv(A)_ij b_j``."""
+    if len(args) != 2 or len(line.outs) != 1 or len(line.ins[0]) < 2:
+        return None
+    return _solved(page, args[0], args[1], -1 if len(line.ins[1]) == 1 else -2)
+
+
+def _solved(page: Recognition, a: Traced, b: Traced, at: int) -> list[Traced] | None:
+    found = of_matrix(page, "inv", a)
+    b = page.fresh(page.whole(b))
+    at %= len(b.axes)
+    if found is None or len(b.axes[at]) != 1 or bare(b.expr):
+        return None
+    e, lead, i, j = found
+    put: dict[str, Expr] = dict(page.put(b.axes[at], (j,)))
+    for here, k in zip(b.axes[: len(lead)], lead, strict=False):
+        put.update(page.put(here, (k,)))
+    axes = list(b.axes)
+    axes[at] = (i,)
+    for n, k in enumerate(lead):
+        axes[n] = (k,)
+    return [page.define(sum_over((j,), mul(e, substitute(b.expr, put))), tuple(axes))]
+
+
+FUNCTIONS: dict[str, Function] = {
+    "inv": _inv,
+    "det": _det,
+    "slogdet": _slogdet,
+    "solve": _solve,
+}
+
+
+@row("triangular_solve")
+def _triangular_solve(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """``inv(T)_ij b_j``, where T is a triangle of a matrix."""
+    p = line.params
+    v = page.fresh(page.whole(args[0]))
+    (i,), (j,) = v.axes[-2:]
+    order = "≥" if p["lower"] else "≤"
+    if p["unit_diagonal"]:
+        strict = bracket(">" if p["lower"] else "<", Index(i), Index(j))
+        e = add(mul(strict, v.expr), bracket("=", Index(i), Index(j)))
+    else:
+        e = mul(bracket(order, Index(i), Index(j)), v.expr)
+    turned = bool(p["transpose_a"]) == bool(p["left_side"])
+    axes = (*v.axes[:-2], (j,), (i,)) if turned else v.axes
+    page.one_range(i, j)
+    solved = _solved(page, Traced(page.named(e, v.axes), axes), args[1], -2 if p["left_side"] else -1)
+    if solved is None:
+        raise page.refuse("a triangular system of a matrix that is not plain")
+    return solved[0]

@@ -1,0 +1,472 @@
+"""Primitives that move axes about, cut them, put them together and look entries up: rows of ``trace.primitives``.
+
+In: lines of a program and values. Out: values. A part of an axis is a shifted subscript, ``x[t + 1]``; arrays one after
+the other are kept as parts until something needs them whole; a reshape divides an axis or makes two one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from tensorprop.core.build import ZERO, add, bracket, mul, negate, substitute, sum_over
+from tensorprop.core.expr import Expr, Index, Number, Tensor
+from tensorprop.trace.numbers import Extent, times
+from tensorprop.trace.primitives import Operation, row
+from tensorprop.trace.readable import bare
+from tensorprop.trace.recognise import Recognition
+from tensorprop.trace.sheet import Axis, Traced, is_one
+
+__all__: list[str] = []
+
+_RESHAPE = "index notation can divide an axis or put axes together, not both at once"
+
+
+@row("iota")
+def _iota(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    k = line.params["dimension"]
+    axes = tuple(page.axis(n) for n in line.outs[0])
+    return Traced(Index(axes[k][0]) if axes[k] else ZERO, axes)
+
+
+@row("transpose")
+def _transpose(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    (v,), order = args, [int(k) for k in line.params["permutation"]]
+    return _turned(v, order)
+
+
+def _turned(v: Traced, order: Sequence[int]) -> Traced:
+    parts = tuple(p._replace(value=_turned(p.value, order)) for p in v.parts)
+    return Traced(v.expr, tuple(v.axes[k] for k in order), parts, order.index(v.along) if v.parts else 0)
+
+
+@row("rev")
+def _rev(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """``x[n - 1 - i]``."""
+    v = page.fresh(page.whole(args[0]))
+    put: dict[str, Expr] = {}
+    for k in line.params["dimensions"]:
+        if len(v.axes[k]) > 1:
+            raise page.refuse("an axis that is made of two, reversed", "keep the axes apart")
+        for i in v.axes[k]:
+            put[i] = add(page.amount_of(tuple(n - 1 for n in line.ins[0][k])), negate(Index(i)))
+    return page.substituted(v, put, v.axes)
+
+
+@row("broadcast_in_dim")
+def _broadcast(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    v, old = args[0], line.ins[0]
+    from_ = {int(d): k for k, d in enumerate(line.params["broadcast_dimensions"])}
+    put: dict[str, Expr] = {}
+    axes: list[Axis] = []
+    for d, n in enumerate(line.outs[0]):
+        k = from_.get(d)
+        if k is not None and old[k] == n:
+            axes.append(v.axes[k])
+            continue
+        if k is not None:
+            put.update({i: ZERO for i in v.axes[k]})
+        axes.append(page.axis(n))
+    if not v.parts:
+        return Traced(substitute(v.expr, put), tuple(axes))
+    at = next(d for d, k in from_.items() if k == v.along)
+
+    def widened(p: Traced) -> Traced:
+        own = tuple(p.axes[v.along] if d == at else a for d, a in enumerate(axes))
+        return Traced(substitute(p.expr, put), own) if not p.parts else page.whole(p)
+
+    parts = tuple(p._replace(value=widened(p.value)) for p in v.parts)
+    if any(len(p.value.axes) != len(axes) for p in parts):
+        whole = page.whole(v)
+        return Traced(substitute(whole.expr, put), tuple(axes))
+    return Traced(ZERO, tuple(axes), parts, at)
+
+
+@row("squeeze")
+def _squeeze(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    return squeezed(page, args[0], {int(k) % len(args[0].axes) for k in line.params["dimensions"]})
+
+
+def squeezed(page: Recognition, v: Traced, gone: set[int]) -> Traced:
+    """Without axes of size 1."""
+    if v.parts and v.along in gone:
+        v = page.whole(v)
+    put: dict[str, Expr] = {i: ZERO for k in gone for i in v.axes[k]}
+    axes = tuple(a for k, a in enumerate(v.axes) if k not in gone)
+    if v.parts:
+        at = v.along - sum(k < v.along for k in gone)
+        return Traced(ZERO, axes, tuple(p._replace(value=squeezed(page, p.value, gone)) for p in v.parts), at)
+    return Traced(substitute(v.expr, put), axes)
+
+
+@row("expand_dims", "reshape")
+def _reshape(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    if line.params.get("dimensions") is not None:
+        raise page.refuse("a reshape that also transposes")
+    (v,) = args
+    old, new = line.ins[0], line.outs[0]
+    if v.parts:
+        at = _same_axis(page, old, new, v.along)
+        if at is None:
+            v = page.whole(v)
+        else:
+            parts = []
+            for p in v.parts:
+                was = tuple(p.size if k == v.along else n for k, n in enumerate(old))
+                will = tuple(p.size if k == at else n for k, n in enumerate(new))
+                parts.append((p.size, reshaped(page, p.value, was, will)))
+            return page.joined(parts, at)
+    return reshaped(page, v, old, new)
+
+
+def _same_axis(page: Recognition, old: Sequence[Extent], new: Sequence[Extent], k: int) -> int | None:
+    """Where an axis is after a reshape that leaves it as it is."""
+    before = times(old[:k], page.count)
+    for at, n in enumerate(new):
+        if n == old[k] and times(new[:at], page.count) == before and not is_one(n):
+            return at
+    return None
+
+
+def reshaped(page: Recognition, v: Traced, old: Sequence[Extent], new: Sequence[Extent]) -> Traced:
+    """Axes are divided and put together; what does neither keeps its letter."""
+    put: dict[str, Expr] = {}
+    queue: list[str] = []
+    for axis, n in zip(v.axes, old, strict=True):
+        if is_one(n):
+            put.update({i: ZERO for i in axis})
+        else:
+            queue += axis
+    axes: list[Axis] = []
+    refusal = page.refuse(f"a reshape from {_first(old)} to {_first(new)}", _RESHAPE)
+    k = 0
+    while k < len(new):
+        n = new[k]
+        if is_one(n):
+            axes.append(())
+            k += 1
+            continue
+        if not queue or 0 in page.sizes[queue[0]]:
+            raise page.refuse("a reshape of an array without entries")
+        here = [queue.pop(0)]
+        size = page.sizes[here[0]]
+        if size != n and page.ordered(n, size)[0] is n:  # one axis divided
+            parts = [k]
+            while times((new[p] for p in parts), page.count) != size and parts[-1] + 1 < len(new):
+                parts.append(parts[-1] + 1)
+            if times((new[p] for p in parts), page.count) != size:
+                raise refusal
+            letters = tuple(page.letter(new[p], stated=True) for p in parts if not is_one(new[p]))
+            page.made.append((here[0], letters))
+            put[here[0]] = page.affine(letters)
+            rest = iter(letters)
+            axes += [() if is_one(new[p]) else (next(rest),) for p in parts]
+            k = parts[-1] + 1
+            continue
+        while page.size(tuple(here)) != n and queue:
+            here.append(queue.pop(0))
+        if page.size(tuple(here)) != n:
+            raise refusal
+        axes.append(tuple(here))
+        k += 1
+    whole = undivided(page, Traced(substitute(v.expr, put), tuple(axes)))
+    if isinstance(whole.expr, Tensor) and whole.expr.name in page.definitions and whole.expr.letters is None:
+        return Traced(page.named(whole.expr, whole.axes), whole.axes)
+    return whole
+
+
+def _first(shape: Sequence[Extent]) -> tuple[int, ...]:
+    return tuple(n[0] for n in shape)
+
+
+def undivided(page: Recognition, v: Traced) -> Traced:
+    """``x[3h + k]`` with h and k made one again is ``x_j``."""
+    expr = v.expr
+    if isinstance(expr, Tensor) and isinstance(page.look(expr), Tensor):
+        expr = page.look(expr)  # it was divided before
+    if not isinstance(expr, Tensor):
+        return v
+    axes = list(v.axes)
+    for k, axis in enumerate(v.axes):
+        if len(axis) < 2:
+            continue
+        whole = page.affine(axis)
+        if whole in expr.subscripts and sum(not s.free.isdisjoint(axis) for s in expr.subscripts) == 1:
+            letter = page.letter(page.size(axis), stated=True)
+            at = expr.subscripts.index(whole)
+            letters = page.definitions[expr.name].letters if expr.name in page.definitions else page.inputs[expr.name]
+            page.one_range(letters[at], letter)
+            expr = Tensor(expr.name, tuple(Index(letter) if s is whole else s for s in expr.subscripts))
+            axes[k] = (letter,)
+    return Traced(expr, tuple(axes)) if axes != list(v.axes) else v
+
+
+# --------------------------------------------------------------------------- parts of an axis
+@row("slice")
+def _slice(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    (v,) = args
+    steps = line.sizes("strides") if line.params["strides"] else (page.one(1),) * len(line.ins[0])
+    for k, (start, n, step) in enumerate(zip(line.sizes("start_indices"), line.outs[0], steps, strict=True)):
+        last = tuple(a - 1 for a in line.ins[0][k])
+        if is_one(n) and start == last and not is_one(line.ins[0][k]) and len(set(last)) == 1:
+            page.notes.append(f"the last entry of an axis is read as entry {last[0]}, at {page.where}")
+        v = page.cut(v, k, start, n, step)
+    return v
+
+
+@row("split")
+def _split(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced]:
+    k = line.params["axis"]
+    start, out = page.one(0), list[Traced]()
+    for size in line.sizes("sizes"):
+        out.append(page.cut(args[0], k, start, size))
+        start = tuple(a + b for a, b in zip(start, size, strict=True))
+    return out
+
+
+@row("concatenate")
+def _concatenate(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    k = line.params["dimension"]
+    return page.joined([(shape[k], v) for shape, v in zip(line.ins, args, strict=True)], k)
+
+
+@row("stack")
+def _stack(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    k, one = line.params["axis"] % len(line.outs[0]), page.one(1)
+    return page.joined([(one, _opened(page.whole(v), k)) for v in args], k)
+
+
+def _opened(v: Traced, k: int) -> Traced:
+    """With an axis of size 1 more."""
+    return Traced(v.expr, (*v.axes[:k], (), *v.axes[k:]))
+
+
+@row("unstack")
+def _unstack(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced]:
+    k, one = line.params["axis"] % len(line.ins[0]), page.one(1)
+    return [squeezed(page, page.cut(args[0], k, page.one(n), one), {k}) for n in range(len(line.outs))]
+
+
+@row("pad")
+def _pad(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    v, value = args
+    for k in range(len(line.ins[0])):
+        low, high, between = (tuple(int(p["padding_config"][k][n]) for p in line.every) for n in range(3))
+        if any(between):
+            v = _spread(page, v, value, k, low, between, line.outs[0][k])
+            continue
+        size = line.ins[0][k]
+        for n, first in ((low, True), (high, False)):
+            if any(a < 0 for a in n):
+                less = tuple(min(a, 0) for a in n)
+                size = tuple(a + b for a, b in zip(size, less, strict=True))
+                v = page.cut(v, k, tuple(-a for a in less) if first else page.one(0), size)
+        pieces = [(size, v)]
+        if any(a > 0 for a in low):
+            pieces.insert(0, (low, _filled(page, value, v, k, low)))
+        if any(a > 0 for a in high):
+            pieces.append((high, _filled(page, value, v, k, high)))
+        v = page.joined(pieces, k) if len(pieces) > 1 else v
+    return v
+
+
+def _filled(page: Recognition, value: Traced, like: Traced, k: int, size: Extent) -> Traced:
+    return Traced(value.expr, tuple(page.axis(size) if n == k else a for n, a in enumerate(like.axes)))
+
+
+def _spread(
+    page: Recognition, v: Traced, value: Traced, k: int, low: Extent, between: Extent, size: Extent
+) -> Traced:
+    """Entries with room between them: ``Σ_i [o = (m + 1) i + p] x_i``, where the room holds 0."""
+    if value.expr is not ZERO or len(v.axes[k]) != 1:
+        raise page.refuse("padding between entries with another number than 0")
+    v = page.fresh(page.whole(v))
+    (o,), (i,) = page.axis(size, stated=True), v.axes[k]
+    place = add(mul(Number(Fraction(between[0] + 1)), Index(i)), page.amount_of(low))
+    expr = sum_over((i,), mul(bracket("=", Index(o), place), v.expr))
+    axes = tuple((o,) if n == k else a for n, a in enumerate(v.axes))
+    return page.define(expr, axes)
+
+
+@row("dynamic_slice")
+def _dynamic_slice(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    v, starts = page.fresh(page.whole(args[0])), args[1:]
+    put: dict[str, Expr] = {}
+    axes: list[Axis] = []
+    for axis, n, taken, start in zip(v.axes, line.ins[0], line.outs[0], starts, strict=True):
+        if taken == n:
+            axes.append(axis)
+        elif len(axis) == 1:
+            new = page.axis(taken, stated=True)
+            place = subscript(page, start.expr)
+            put[axis[0]] = add(Index(new[0]), place) if new else place
+            axes.append(new)
+        else:
+            raise page.refuse("a window of an axis that is made of two", "keep the axes apart")
+    return Traced(substitute(v.expr, put), tuple(axes))
+
+
+@row("dynamic_update_slice")
+def _dynamic_update_slice(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """Part of an array replaced, at a place that is known."""
+    v, new, starts = args[0], args[1], args[2:]
+    return _replaced(page, v, new, [page.values(s.expr) for s in starts], line.ins[0], line.ins[1])
+
+
+def _replaced(
+    page: Recognition, v: Traced, new: Traced, starts: Sequence[Any], shape: Sequence[Extent], size: Sequence[Extent]
+) -> Traced:
+    partial = [k for k in range(len(shape)) if shape[k] != size[k]]
+    if not partial:
+        return new
+    k = partial[0]
+    if starts[k] is None:
+        raise page.refuse("a part of an array replaced at a place that is computed", "mask: jnp.where(i == k, new, x)")
+    first = tuple(round(float(a)) for a in starts[k])
+    end = tuple(a + b for a, b in zip(first, size[k], strict=True))
+    rest = tuple(a - b for a, b in zip(shape[k], end, strict=True))
+    inner = page.cut(v, k, first, size[k])
+    within = [size[k] if n == k else a for n, a in enumerate(shape)]
+    middle = _replaced(page, inner, new, starts, within, size)
+    pieces = [(first, page.cut(v, k, page.one(0), first))] if any(first) else []
+    pieces.append((size[k], middle))
+    if any(rest):
+        pieces.append((rest, page.cut(v, k, end, rest)))
+    return page.joined(pieces, k)
+
+
+# --------------------------------------------------------------------------- entries looked up
+def subscript(page: Recognition, e: Expr) -> Expr:
+    """``e`` as a subscript."""
+    if isinstance(e, (Index, Number, Tensor)) or bare(e) or page.values(e) is not None:
+        return e
+    raise page.refuse("an index that is computed from other things than positions", "gather by an integer array")
+
+
+def _columns(page: Recognition, where: Traced, count: int) -> list[Expr]:
+    """The whole numbers that stand side by side along the last axis of an array of places."""
+    last = len(where.axes) - 1
+    one = page.one(1)
+    return [page.whole(page.cut(where, last, page.one(n), one)).expr for n in range(count)]
+
+
+@row("gather")
+def _gather(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """An entry is looked up: letters of the array are replaced by the numbers that say where."""
+    d, sizes, shape = line.params["dimension_numbers"], line.sizes("slice_sizes"), line.ins[0]
+    array, where = page.fresh(page.whole(args[0])), args[1]
+    places = _columns(page, where, len(d.start_index_map))
+    put: dict[str, Expr] = {}
+    offset: list[Axis] = []
+    along: list[str] = []
+    looked: list[tuple[str, Expr]] = []
+    for k, axis in enumerate(array.axes):
+        if k in d.operand_batching_dims:
+            there = where.axes[d.start_indices_batching_dims[d.operand_batching_dims.index(k)]]
+            put.update(page.put(axis, there))
+            along += there
+            continue
+        kept = axis
+        if k in d.start_index_map:
+            place = subscript(page, places[d.start_index_map.index(k)])
+            if is_one(sizes[k]) and len(axis) < 2:
+                kept = ()
+                for i in axis:
+                    put[i] = place
+                    if isinstance(place, Index):
+                        page.one_range(i, place.name)
+                        along.append(place.name)
+                    elif isinstance(place, Tensor):
+                        looked.append((i, place))
+            elif (sizes[k] != shape[k] or place is not ZERO) and len(axis) < 2:
+                kept = page.axis(sizes[k], stated=True)
+                put.update({i: add(Index(kept[0]), place) for i in axis})
+            elif sizes[k] != shape[k] or place is not ZERO:
+                raise page.refuse("a window of an axis that is made of two", "keep the axes apart")
+        elif sizes[k] != shape[k] and len(axis) < 2:
+            kept = page.axis(sizes[k], stated=True)
+            put.update({i: Index(kept[0]) for i in axis})
+        elif sizes[k] != shape[k]:
+            raise page.refuse("a gather of a part of an axis that is made of two", "keep the axes apart")
+        if k not in d.collapsed_slice_dims:
+            offset.append(kept)
+    rows = iter(where.axes[:-1])
+    rest = iter(offset)
+    axes = tuple(next(rest) if k in d.offset_dims else next(rows) for k in range(len(line.outs[0])))
+    if len(looked) == 1 and along and not any(offset):  # logp[b, y_b] is [y_b = c] logp_bc
+        ((i, piece),) = looked
+        del put[i]
+        entry = substitute(array.expr, put)
+        return page.define(sum_over((i,), mul(bracket("=", piece, Index(i)), entry)), axes)
+    return page.define(page.settled(substitute(array.expr, put)), axes)
+
+
+@row("scatter-add", "scatter_add")
+def _scatter_add(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """``x_i + Σ_k [i = place_k] u_k``: the adjoint of looking up."""
+    total, spread = _scattered(page, line, args)
+    exprs, axes = page.aligned([total, spread])
+    return page.define(add(*exprs), axes)
+
+
+@row("scatter")
+def _scatter(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """Entries replaced at places that are known."""
+    d = line.params["dimension_numbers"]
+    v, where, new = args
+    rows = len(line.ins[1]) - 1
+    if any(not is_one(n) for n in line.ins[1][:rows]) or d.operand_batching_dims:
+        raise page.refuse("entries replaced at many places", "mask: jnp.where(i == k, new, x), or use .at[…].add")
+    places = _columns(page, where, len(d.scatter_dims_to_operand_dims))
+    starts: list[Any] = [page.values(ZERO)] * len(line.ins[0])
+    for k, e in zip(d.scatter_dims_to_operand_dims, places, strict=True):
+        starts[k] = page.values(e)
+    gone = {k for k in range(len(line.ins[2])) if k not in d.update_window_dims}
+    update, window = squeezed(page, new, gone), [line.ins[2][k] for k in d.update_window_dims]
+    for k in sorted(d.inserted_window_dims):
+        update = _opened(page.whole(update), k)
+        window.insert(k, page.one(1))
+    return _replaced(page, v, update, starts, line.ins[0], window)
+
+
+def _scattered(page: Recognition, line: Operation, args: list[Traced]) -> tuple[Traced, Traced]:
+    """The array before, and what is added: a sum over all updates of brackets that say where each goes."""
+    d = line.params["dimension_numbers"]
+    array, where, update = args[0], page.fresh(args[1]), page.fresh(page.whole(args[2]))
+    places = _columns(page, where, len(d.scatter_dims_to_operand_dims))
+    windows = [k for k in range(len(line.ins[0])) if k not in (*d.inserted_window_dims, *d.operand_batching_dims)]
+    window_of = dict(zip(windows, sorted(d.update_window_dims), strict=True))
+    rows = [k for k in range(len(line.ins[2])) if k not in d.update_window_dims]
+    put: dict[str, Expr] = {}  # the updates run over the letters of their places
+    for k, there in zip(rows, where.axes[:-1], strict=True):
+        put.update(page.put(update.axes[k], there))
+    body = substitute(update.expr, put)
+    axes: list[Axis] = []
+    factors: list[Expr] = []
+    summed = [i for axis in where.axes[:-1] for i in axis]
+    for k, size in enumerate(line.ins[0]):
+        inner = update.axes[window_of[k]] if k in window_of else ()
+        if k in d.operand_batching_dims:
+            there = where.axes[d.scatter_indices_batching_dims[d.operand_batching_dims.index(k)]]
+            axes.append(there)
+            summed = [i for i in summed if i not in there]
+            continue
+        place = ZERO
+        if k in d.scatter_dims_to_operand_dims:
+            place = subscript(page, places[d.scatter_dims_to_operand_dims.index(k)])
+        if place is ZERO and inner and page.size(inner) == size:
+            axes.append(inner)
+            continue
+        new = page.axis(size, stated=True)
+        if len(inner) > 1:
+            raise page.refuse("a window of an axis that is made of two", "keep the axes apart")
+        axes.append(new)
+        if new:
+            if isinstance(place, Index) and not inner:
+                page.one_range(new[0], place.name) if page.sizes[place.name] == size else None
+            factors.append(bracket("=", Index(new[0]), add(place, *map(Index, inner))))
+            summed += inner
+    rest = mul(*factors, body)
+    expr = page.total(summed, rest)
+    return array, page.define(expr, tuple(axes)) if expr is not ZERO else Traced(ZERO, tuple(axes))

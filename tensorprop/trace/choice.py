@@ -1,0 +1,86 @@
+"""At which other sizes a program is read: which axes go together, and what to take for them.
+
+In: a page on which the program was read at the sizes of its example. Out: sizes for every axis of its arguments,
+several times, in which what need not be equal is not. Axes that the program multiplies or compares go together;
+an even axis stays even. The program is not known here, nor whether it takes these sizes: that is tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import permutations
+from math import prod
+from typing import NamedTuple
+
+from tensorprop.trace.sheet import Sheet
+
+__all__ = ["Group", "assignment", "groups", "offers"]
+
+TRACES = 4  # the sizes at which a program is read: those of the example, and three more
+_STEPS = ((1, 4, 9), (3, 2, 8), (5, 8, 1), (2, 7, 3), (7, 3, 5), (4, 9, 6), (6, 1, 10), (8, 5, 2), (9, 6, 4))
+_JITTER = ((0, 1, 1), (1, 0, 2), (1, 2, 0), (2, 1, 3), (0, 3, 1), (3, 0, 2), (2, 3, 0), (1, 3, 3))
+_FOLDS = tuple(permutations((2, 3, 5))) + tuple(permutations((2, 3, 4)))
+_LARGE = 24  # an example's size from which on smaller ones are tried first
+
+
+class Group(NamedTuple):
+    """Axes of arguments that are equally long: their letters, and how long they are in the example."""
+
+    root: str
+    letters: tuple[str, ...]
+    size: int
+
+
+def groups(page: Sheet, arguments: Sequence[str]) -> list[Group]:
+    """The groups of the axes of these inputs, but for axes of size 1, and those that the code holds arrays for."""
+    held = {page.find(i) for name, letters in page.inputs.items() if name not in arguments for i in letters}
+    found: dict[str, list[str]] = {}
+    for name in arguments:
+        for i in page.inputs[name]:
+            found.setdefault(page.find(i), []).append(i)
+    out = []
+    for root, letters in found.items():
+        size = page.sizes[letters[0]][0]
+        if size > 1 and root not in held:
+            out.append(Group(root, tuple(letters), size))
+    return out
+
+
+def offers(size: int, n: int) -> Iterator[tuple[int, ...]]:
+    """Sizes to try for the n-th group, all different from those of other groups; the likeliest first."""
+    step = 4 if size % 4 == 0 and size > 4 else 2
+    jumps = [step * (k + 11 * (n // len(_STEPS))) for k in _STEPS[n % len(_STEPS)]]
+    base = size if size < _LARGE else step * (3 + n) + size % 2
+    yield tuple(base + k for k in jumps)
+    if size >= _LARGE:
+        yield tuple(size + k for k in jumps)
+    jitter = _JITTER[n % len(_JITTER)]
+    yield tuple(m * size + step * k for m, k in zip((4, 6, 5), jitter, strict=True))  # in the example's order
+    yield tuple(size * k for k in _FOLDS[n % len(_FOLDS)])
+
+
+def assignment(page: Sheet, chosen: dict[str, int]) -> dict[str, int]:
+    """The size of every group, given some: products and parts of axes follow from one another.
+
+    An axis that a reshape divides among axes of other arguments is as long as they together, and so is one that is
+    contracted with arrays that were put together.
+    """
+    sizes = dict(chosen)
+    for whole, parts in page.made:
+        root, below = page.find(whole), [page.find(i) for i in parts]
+        if root not in chosen or len(parts) < 2:
+            continue
+        product = prod(chosen.get(p, page.sizes[p][0]) for p in below)
+        if any(p in chosen for p in below) and prod(page.sizes[p][0] for p in below) == page.sizes[root][0]:
+            sizes[root] = product
+    for new, (old, *more) in page.made:
+        a, b = page.find(new), page.find(old)
+        if not more and a in chosen and b in chosen and a != b:
+            sizes[a] = sizes[b] + page.sizes[a][0] - page.sizes[b][0]
+    for whole, axes in page.together:
+        root = page.find(whole)
+        if root in chosen:
+            size = sum(prod(sizes.get(page.find(i), page.sizes[i][0]) for i in axis) for axis in axes)
+            if size != page.sizes[root][0]:
+                sizes[root] = size
+    return sizes

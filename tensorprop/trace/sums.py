@@ -1,0 +1,288 @@
+"""Primitives that add up, reduce and contract: rows of the table in ``trace.primitives``.
+
+In: lines of a program and values. Out: values. What is summed over keeps its letter; an array in parts is summed part
+by part. Ranks stand for order: the k-th smallest is ``Σ_i [r_i = k] x_i`` where r_i counts what comes before x_i.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from tensorprop.core.build import ONE, ZERO, add, bracket, call, mul, negate, reduce, substitute, sum_over
+from tensorprop.core.expr import Expr, Index, Number, Tensor
+from tensorprop.trace.primitives import PRIMITIVES, Operation, Rule, row
+from tensorprop.trace.readable import ORDER, bare
+from tensorprop.trace.recognise import Recognition
+from tensorprop.trace.sheet import NO_POSITIONS, Axis, Traced, is_one
+
+__all__: list[str] = []
+
+
+# --------------------------------------------------------------------------- products of arrays
+@row("dot_general")
+def _dot_general(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    (la, lb), (ba, bb) = line.params["dimension_numbers"]
+    return contract(page, args[0], args[1], (tuple(la), tuple(lb)), (tuple(ba), tuple(bb)))
+
+
+def contract(
+    page: Recognition,
+    a: Traced,
+    b: Traced,
+    summed: tuple[Sequence[int], Sequence[int]],
+    batch: tuple[Sequence[int], Sequence[int]],
+) -> Traced:
+    """The product of two arrays, summed over pairs of axes; a sum over an axis in parts is a sum for every part."""
+    for v, own in ((a, 0), (b, 1)):
+        if not v.parts:
+            continue
+        k = v.along
+        if k in summed[own]:
+            n = summed[own].index(k)
+            page.alike(a.axes[summed[0][n]], b.axes[summed[1][n]])
+            pieces = page.segments((a, b), (summed[0][n], summed[1][n]))
+            assert pieces is not None
+            terms = []
+            for start, size in pieces:
+                x = page.cut(a, summed[0][n], start, size)
+                y = page.cut(b, summed[1][n], start, size)
+                if (x.expr is ZERO and not x.parts) or (y.expr is ZERO and not y.parts):
+                    continue
+                terms.append(contract(page, x, y, summed, batch))
+            return _added(page, terms)
+        if (own and k in batch[1]) or (not own and k in batch[0]):
+            a, b = page.whole(a), page.whole(b)
+            continue
+        # an axis that is kept: part by part
+        free_a = [n for n in range(len(a.axes)) if n not in (*summed[0], *batch[0])]
+        free_b = [n for n in range(len(b.axes)) if n not in (*summed[1], *batch[1])]
+        at = len(batch[0]) + (len(free_a) + free_b.index(k) if own else free_a.index(k))
+        out = []
+        for p in v.parts:
+            out.append((p.size, contract(page, *((a, p.value) if own else (p.value, b)), summed, batch)))
+        return page.joined(out, at)
+    return _contracted(page, page.fresh(a), page.fresh(b), summed, batch)
+
+
+def _contracted(
+    page: Recognition,
+    a: Traced,
+    b: Traced,
+    summed: tuple[Sequence[int], Sequence[int]],
+    batch: tuple[Sequence[int], Sequence[int]],
+) -> Traced:
+    put_a: dict[str, Expr] = {}
+    put_b: dict[str, Expr] = {}
+    joint: list[Axis] = []
+    for p, q in zip((*summed[0], *batch[0]), (*summed[1], *batch[1]), strict=True):
+        left, right = a.axes[p], b.axes[q]
+        axis = max(left, right, key=len)
+        put_a.update(page.put(left, axis))
+        put_b.update(page.put(right, axis))
+        joint.append(axis)
+    x, y = page.settled(substitute(a.expr, put_a)), page.settled(substitute(b.expr, put_b))
+    if bare(x) or bare(y):
+        raise page.refuse("the value of an index is used as a number", NO_POSITIONS)
+    letters = [i for axis in joint[: len(summed[0])] for i in axis]
+    axes = (
+        *joint[len(summed[0]) :],
+        *(axis for k, axis in enumerate(a.axes) if k not in (*summed[0], *batch[0])),
+        *(axis for k, axis in enumerate(b.axes) if k not in (*summed[1], *batch[1])),
+    )
+    return page.define(page.dot(letters, x, y), axes)
+
+
+def _added(page: Recognition, terms: Sequence[Traced]) -> Traced:
+    """The sum of arrays of one shape."""
+    total = terms[0]
+    for t in terms[1:]:
+        exprs, axes = page.aligned([page.whole(total), page.whole(t)])
+        total = page.define(add(*exprs), axes)
+    return total
+
+
+# --------------------------------------------------------------------------- sums and reductions
+@row("reduce_sum")
+def _reduce_sum(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    return summed_over(page, args[0], [int(k) for k in line.params["axes"]])
+
+
+def summed_over(page: Recognition, v: Traced, axes: Sequence[int]) -> Traced:
+    """The sum over axes, also of an array in parts."""
+    if v.parts and v.along in axes:
+        return _added(page, [summed_over(page, p.value, axes) for p in v.parts])
+    if v.parts:
+        at = v.along - sum(k < v.along for k in axes)
+        return page.joined([(p.size, summed_over(page, p.value, axes)) for p in v.parts], at)
+    letters, body, left = page.reduced(v, axes)
+    return page.define(page.total(letters, body), left)
+
+
+_REDUCTIONS = {
+    "reduce_max": "max", "reduce_min": "min", "reduce_prod": "prod", "argmax": "argmax", "argmin": "argmin",
+    "reduce_or": "max", "reduce_and": "min",
+}  # fmt: skip
+
+
+def _reduction(op: str) -> Rule:
+    def rule(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+        v = args[0]
+        axes = [int(k) for k in line.params["axes"]]
+        if v.parts and v.along in axes and op in ("max", "min"):
+            some = [rule(page, line, [p.value]) for p in v.parts]
+            total = some[0]
+            for t in some[1:]:
+                exprs, kept = page.aligned([page.whole(total), page.whole(t)])
+                total = page.define(call(op, *exprs), kept)
+            return total
+        letters, body, left = page.reduced(page.whole(v), axes)
+        kept = [i for i in letters if i in body.free]
+        if op.startswith("arg") and len(kept) != 1:
+            raise page.refuse(f"{op} over {len(kept)} axes", "take it along one axis")
+        if op == "prod" and len(kept) < len(letters):
+            raise page.refuse("a product over an axis that nothing depends on", "write the power")
+        return page.define(reduce(op, kept, body) if kept else body, left)
+
+    return rule
+
+
+PRIMITIVES.update((n, _reduction(op)) for n, op in _REDUCTIONS.items())
+
+
+def _running(page: Recognition, line: Operation, v: Traced) -> tuple[list[str], Expr, Expr, tuple[Axis, ...]]:
+    """The letter that runs up to an entry of an axis, the bracket that says so, and what it runs over."""
+    v, k = page.whole(v), line.params["axis"]
+    if len(v.axes[k]) != 1 or v.axes[k][0] not in v.expr.free:
+        raise page.refuse("a cumulative sum over an axis that nothing depends on")
+    (t,) = v.axes[k]
+    letters, body, _ = page.reduced(v, (k,))
+    order = bracket("≤" if line.params["reverse"] else "≥", Index(t), Index(letters[0]))
+    return letters, order, body, v.axes
+
+
+@row("cumsum")
+def _cumsum(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """``Σ_u [t ≥ u] x_u``."""
+    letters, order, body, axes = _running(page, line, args[0])
+    return page.define(sum_over(letters, mul(order, body)), axes)
+
+
+@row("cumprod")
+def _cumprod(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """``prod_u where([t ≥ u], x_u, 1)``."""
+    letters, order, body, axes = _running(page, line, args[0])
+    return page.define(reduce("prod", letters, call("where", order, body, ONE)), axes)
+
+
+@row("cumlogsumexp")
+def _cumlogsumexp(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """``log Σ_u [t ≥ u] exp(x_u)``."""
+    letters, order, body, axes = _running(page, line, args[0])
+    return page.define(call("log", sum_over(letters, mul(order, call("exp", body)))), axes)
+
+
+# --------------------------------------------------------------------------- order
+def _rank(page: Recognition, v: Traced, k: int, before: str) -> tuple[Expr, str]:
+    """How many entries along an axis come before this one: those that are less, and equal ones that stand earlier."""
+    (i,) = v.axes[k]
+    letters, body, _ = page.reduced(v, (k,))
+    (j,) = letters
+    less = sum_over((j,), bracket(before, body, v.expr))
+    tied = sum_over((j,), mul(bracket("<", Index(j), Index(i)), bracket("=", body, v.expr)))
+    return page.define(add(less, tied), v.axes).expr, i
+
+
+def _taken(page: Recognition, v: Traced, rank: Expr, i: str, k: int, new: str) -> Traced:
+    """``Σ_i [r_i = k] x_i``."""
+    axes = tuple((new,) if n == k else a for n, a in enumerate(v.axes))
+    letter = page.letter(page.sizes[i], i)
+    body = mul(bracket("=", rank, Index(new)), v.expr)
+    return page.define(sum_over((letter,), substitute(body, {i: Index(letter)})), axes)
+
+
+@row("sort")
+def _sort(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced]:
+    """The k-th smallest is ``Σ_i [r_i = k] x_i``, where r_i counts what is before x_i."""
+    k = line.params["dimension"]
+    if line.params.get("num_keys", 1) != 1:
+        raise page.refuse("a sort by several keys", "sort by one")
+    if not page.whole(args[0]).axes[k]:
+        return list(args)
+    exprs, axes = page.aligned([page.whole(v) for v in args])
+    if len(axes[k]) != 1 or axes[k][0] not in exprs[0].free:
+        raise page.refuse("a sort along an axis that nothing depends on")
+    if bare(exprs[0]):
+        raise page.refuse("positions are sorted", NO_POSITIONS)
+    rank, i = _rank(page, Traced(exprs[0], axes), k, "<")
+    new = page.letter(page.sizes[i], i)
+    moved = tuple((new,) if n == k else a for n, a in enumerate(axes))
+    return [  # of an argsort, which entry it was
+        Traced(call(ORDER), moved) if bare(e) else _taken(page, Traced(e, axes), rank, i, k, new) for e in exprs
+    ]
+
+
+@row("top_k")
+def _top_k(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced]:
+    """The k greatest, greatest first; which they are is not read."""
+    v = page.whole(args[0])
+    k = line.params.get("axis", len(v.axes) - 1) % len(v.axes)
+    if len(v.axes[k]) != 1 or v.axes[k][0] not in v.expr.free:
+        raise page.refuse("top_k along an axis that nothing depends on")
+    rank, i = _rank(page, v, k, ">")
+    count = line.outs[0][k]
+    new = page.letter(count, stated=True)
+    page.made.append((new, (i,)))
+    values = _taken(page, v, rank, i, k, new)
+    return [values, Traced(call(ORDER), values.axes)]
+
+
+# --------------------------------------------------------------------------- convolution
+@row("conv_general_dilated")
+def _convolution(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """``Σ_uc a[b, s x + d u - p, c] k[u, c, o]``; outside, a is 0."""
+    p = line.params
+    x, kernel = page.fresh(page.whole(args[0])), page.fresh(page.whole(args[1]))
+    if not isinstance(x.expr, Tensor):
+        x = Traced(page.named(x.expr, x.axes), x.axes)
+    spec = p["dimension_numbers"]
+    (xb, xc, *xs), (ko, kc, *ks), (yb, yc, *ys) = spec.lhs_spec, spec.rhs_spec, spec.out_spec
+    groups, rank = p["feature_group_count"], len(x.axes)
+    if p["batch_group_count"] != 1 or any(n != 1 for n in p["lhs_dilation"]):
+        raise page.refuse("a convolution of a dilated array", "write the equation by hand")
+    padding = [tuple(zip(*(q["padding"][n] for q in line.every), strict=True)) for n in range(len(xs))]
+    put: dict[str, Expr] = {}
+    axes: list[Axis] = [()] * rank
+    summed: list[str] = []
+    for n, (a, k, y) in enumerate(zip(xs, ks, ys, strict=True)):
+        out = page.axis(line.outs[0][y], stated=True)
+        window = kernel.axes[k]
+        if len(x.axes[a]) > 1 or len(window) > 1:
+            raise page.refuse("a convolution along an axis that is made of two", "keep the axes apart")
+        low, high = padding[n]
+        stride, dilation = p["window_strides"][n], p["rhs_dilation"][n]
+        place = add(
+            *(mul(Number(Fraction(stride)), Index(i)) for i in out),
+            *(mul(Number(Fraction(dilation)), Index(i)) for i in window),
+            negate(page.amount_of(low)),
+        )
+        summed += window
+        put.update(dict.fromkeys(x.axes[a], place))
+        if (any(low) or any(high)) and isinstance(x.expr, Tensor):
+            page.outside.add(x.expr.name)
+        axes[y] = out
+    axes[yb] = x.axes[xb]
+    put_k: dict[str, Expr] = {}
+    channels, outputs = x.axes[xc], kernel.axes[ko]
+    if groups == 1:
+        put_k.update(page.put(kernel.axes[kc], channels))
+        put.update(page.put(channels, channels))
+        summed += channels
+        axes[yc] = outputs
+    elif is_one(line.ins[1][kc]) and line.ins[1][ko] == line.ins[0][xc]:  # every channel on its own
+        put_k.update(page.put(outputs, channels))
+        axes[yc] = channels
+    else:
+        raise page.refuse("a convolution in groups", "write the equation by hand")
+    body = mul(substitute(x.expr, put), substitute(kernel.expr, put_k))
+    return page.define(sum_over([i for i in summed if i in body.free], body), tuple(axes))
