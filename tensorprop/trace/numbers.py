@@ -202,7 +202,7 @@ def _forms(dims: Mapping[Extent, Expr]) -> Iterator[list[_Form]]:
                 yield [whole, _Form(-whole.log, whole.below, whole.above)]
         for some in combinations(sizes, 3):
             all_ = mul(*(e for e, _ in some))
-            yield list(_powers(add(all_, number(-1)), math.prod(n for _, n in some) - 1, False))
+            yield list(_powers(add(all_, number(-1)), np.prod([n for _, n in some], axis=0) - 1, False))
     if len(sizes) > 1:
         yield [f for a, b in combinations(singles, 2) for f in _pairs(a, b)]
 

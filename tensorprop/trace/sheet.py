@@ -545,7 +545,7 @@ class Sheet:
 
     def alike(self, *axes: Axis) -> None:
         """Axes of one size run over one range."""
-        letters = [axis[0] for axis in axes if len(axis) == 1]
+        letters = [i for axis in axes if len(axis) == 1 for i in axis]
         for i in letters[1:]:
             if self.sizes[i] == self.sizes[letters[0]]:
                 self.one_range(letters[0], i)
