@@ -500,7 +500,7 @@ class Sheet:
         if new:
             place = add(mul(self.amount_of(step), Index(new[0])), place)
         if new and is_one(step):
-            self.made.append((new[0], (axis[0],)))
+            self.made.append((new[0], axis))
         axes = tuple(new if n == k else a for n, a in enumerate(v.axes))
         return self.substituted(v, {i: place for i in axis}, axes)
 
