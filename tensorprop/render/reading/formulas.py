@@ -1,0 +1,337 @@
+"""``parse_formula``: formulas in vectors and matrices, as equations in index notation.
+
+In: lines such as ``δW = aᵀ δz + λ W``, in Unicode, LaTeX or NumPy, and what each letter is. Out: a System. It is the
+inverse of `formula`: the same conventions say how a tensor lies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tensorprop.calculus.source import Source, as_system
+from tensorprop.core.build import ZERO, fresh, rename, sum_over
+from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.walk import postorder, tensors_of, transform
+from tensorprop.errors import EmptySpec, RankMismatch, TensorpropError, UnexpectedEnd, UsageError
+from tensorprop.render.layout import Convention
+from tensorprop.render.reading.python import is_code, read_code
+from tensorprop.render.reading.typed import Misfit, Names, Typed, Types, stem
+from tensorprop.render.reading.written import Reader, adjoint_of, plain
+
+__all__ = ["Line", "Read", "is_formula", "parse_formula", "read_line", "split"]
+
+Kinds = Mapping[str, str]
+_RANKS = {"scalar": 0, "number": 0, "vector": 1, "column": 1, "row": 1, "matrix": 2}
+
+
+def parse_formula(
+    text: str,
+    like: Source | Kinds | None = None,
+    *,
+    layout: Literal["column", "row"] = "column",
+    samples: Literal["rows", "columns"] = "rows",
+    batch: str = "b",
+    derivative: Literal["denominator", "numerator"] = "denominator",
+) -> System:
+    """The equations that formulas in vectors and matrices stand for, one a line.
+
+    ``like`` says what the letters are: equations in which they stand, or ``{"W": "matrix", "a": "vector"}``. Without
+    it capital Latin letters are matrices and small ones vectors, and what a left side is follows from its right side.
+    Unicode, LaTeX and NumPy code are read. The other options are those of `formula`: how vectors, samples and
+    gradients lie.
+
+    Errors: ParseError for what is no formula, UnknownName, RankMismatch where neighbours do not fit.
+
+    >>> print(parse_formula("δW = aᵀ δz + λ W", like="z_bj = a_bi W_ij; E = λ W_ij W_ij"))
+    δW_ij = a_bi δz_bj + λ W_ij
+    >>> print(parse_formula(r"z = W^{\\top} a + b"))
+    z_j = W_ij a_i + b_j
+    >>> print(parse_formula("δa = W @ δz", like={"W": "matrix", "δz": "vector"}))
+    δa_i = W_ij δz_j
+    """
+    convention = Convention(layout=layout, samples=samples, derivative=derivative, batch=batch)
+    names, s = _names(like, text)
+    if s is not None:
+        convention = convention.over(s)
+    lines = list(split(text))
+    found: dict[int, Equation] = {}
+    while len(found) < len(lines):
+        k = _next(lines, found, names)
+        line = lines[k]
+        if line.left is None:
+            raise UnexpectedEnd("a formula needs a left side", line.text, (0, 0), fix="write δW = …")
+        try:
+            found[k] = read_line(line, names, convention).equation(line.left)
+        except Misfit as misfit:
+            raise _unfit(misfit, line) from None
+    if not found:
+        raise EmptySpec("there is no formula", text, (0, 0), fix="write one, such as δW = aᵀ δz")
+    return system([found[k] for k in range(len(lines))])
+
+
+def _next(lines: list[Line], found: Mapping[int, Equation], names: Names) -> int:
+    """A line all of whose names are known; the first that is left where none is so."""
+    left = [k for k in range(len(lines)) if k not in found]
+    made = {name for k in left if (name := lines[k].left) is not None and names.rank(name) is None}
+    return next((k for k in left if made.isdisjoint(_words(lines[k].body))), left[0])
+
+
+def is_formula(text: str) -> bool:
+    """Whether a text has what formulas in matrices have, and index notation has not.
+
+    >>> is_formula("z = Wᵀa + b"), is_formula("z_j = W_ij a_i")
+    (True, False)
+    """
+    signs = ("ᵀ", "^T", "^{T}", "\\\\top", "⊙", ".T", "@", "np.", "‖", "𝟏", "⊘")
+    return any(sign in text for sign in signs) and not re.search(r"[^\W\d_](?:_|\[)\{?[^\W\d]", text)
+
+
+# --------------------------------------------------------------------------- lines
+@dataclass(frozen=True)
+class Line:
+    """One formula: the name on its left, if there is one, its right side, and the indices carried along."""
+
+    left: str | None
+    body: str
+    text: str
+    carried: tuple[str, ...] = ()
+
+
+_EVERY = re.compile(r"[,(\s]*for\s+every\s+(?:leading\s+index\s*)?([^()]*?)\)?\s*$")
+
+
+def split(text: str) -> Iterator[Line]:
+    """The formulas of a text: one a line, or separated by ``;`` or by a comma before the next left side."""
+    code = is_code(text)
+    text = text if code else plain(text)
+    carried: tuple[str, ...] = ()
+    if (every := _EVERY.search(text)) is not None:
+        carried = tuple(re.findall(r"[^\W\d_]\d*", every[1]))
+        text = text[: every.start()]
+    for part in _parts(text, code):
+        if not part.strip():
+            continue
+        left, equals, right = _sides(part)
+        yield Line(adjoint_of(left) if equals else None, right if equals else part, part.strip(), carried)
+
+
+def _parts(text: str, code: bool) -> Iterator[str]:
+    depth, start = 0, 0
+    for p, c in enumerate(text):
+        depth += (c in "([{") - (c in ")]}")
+        new = c in "\n;" and depth <= 0
+        if c == "," and depth == 0 and not code:
+            new = re.match(r"\s*(?:δ|∂[A-Za-z]*/∂)?\s*[^\W\d_]\w*[^\s=,]*\s*=", text[p + 1 :]) is not None
+        if new:
+            yield text[start:p]
+            start = p + 1
+    yield text[start:]
+
+
+def _sides(text: str) -> tuple[str, str, str]:
+    """Both sides of the equals sign that stands outside all brackets."""
+    depth = 0
+    for p, c in enumerate(text):
+        depth += (c in "([{") - (c in ")]}")
+        if c == "=" and depth == 0 and text[p - 1 : p] not in ("<", ">", "!", "=") and text[p + 1 : p + 2] != "=":
+            return text[:p], "=", text[p + 1 :]
+    return text, "", ""
+
+
+# --------------------------------------------------------------------------- one line, read
+@dataclass(frozen=True)
+class Read:
+    """A right side with its types, not yet in letters that people read."""
+
+    typed: Typed
+    types: Types
+    loose: bool = False  # a vector that lies nowhere, as in code
+
+    def equation(self, name: str) -> Equation:
+        """``name = …``; Misfit where the left side is another kind of thing."""
+        types, value = self.types, self.typed
+        if types.names.rank(name) is None:
+            types.names.ranks[name] = len(value.letters)
+            if not self.loose and len(value.letters) == 1 and (value.rows is None) != types.row:
+                raise RankMismatch(
+                    f"{value.math.unicode} lies, and vectors are {'rows' if types.row else 'columns'} here",
+                    fix="write its transpose, or choose the other layout",
+                )
+        target = types.tensor(name)
+        pairs = self.matched(target)
+        return lettered(Tensor(name, target.entry.subscripts), rename(value.entry, pairs), types)  # type: ignore[attr-defined]
+
+    def matched(self, target: Typed) -> dict[str, str]:
+        """The letters of the right side, and those of the target in their place."""
+        types, value = self.types, self.typed
+        if value.entry is ZERO:
+            return {}
+        mine, theirs = ((value.rows, value.columns), (target.rows, target.columns))
+        if self.loose and len(value.letters) == len(target.letters):
+            mine, theirs = value.letters, target.letters
+        if not all(types.fits(i, j) for i, j in zip(mine, theirs, strict=True)):
+            raise Misfit(value, target, "=")
+        return {i: j for i, j in zip(mine, theirs, strict=True) if i is not None and j is not None}
+
+
+def read_line(
+    line: Line, names: Names, convention: Convention, bare: Callable[[], str] | None = None, standing: bool = False
+) -> Read:
+    """A right side, read: as code where it is code; a factor 1 is a vector of ones where that fits.
+
+    Errors: Misfit where neighbours do not fit, ParseError for what is no formula, UnknownName.
+    """
+    if is_code(line.body):
+        return _tried(line, names, lambda types: _coded(line.body, types), convention, standing)
+
+    def written(ones: bool) -> Callable[[Types], Read]:
+        return lambda types: Read(Reader(line.body, types, bare, ones).formula(), types)
+
+    first: Misfit | None = None
+    for way in (written(True), written(False), lambda types: _coded(line.body, types)):
+        try:
+            return _tried(line, names, way, convention, standing)
+        except Misfit as misfit:
+            first = first or misfit
+        except TensorpropError:
+            if first is None:
+                raise
+    assert first is not None
+    raise first
+
+
+def _tried(line: Line, names: Names, way: Callable[[Types], Read], convention: Convention, standing: bool) -> Read:
+    """One way to read a right side; what it settles about ranges is kept if it fits the left side."""
+    trial = names.copy()
+    read = way(Types(trial, convention, line.carried, standing))
+    if line.left is not None and trial.rank(line.left) is not None:
+        read.matched(read.types.tensor(line.left))
+    names.__dict__.update(trial.__dict__)
+    read.types.names = names
+    return read
+
+
+def _coded(text: str, types: Types) -> Read:
+    array = read_code(text, types)
+    if len(array.axes) > 2 or None in array.axes:
+        raise Misfit(array.typed, array.typed, "shape")
+    return Read(array.typed, types, len(array.axes) == 1)
+
+
+def _unfit(misfit: Misfit, line: Line) -> TensorpropError:
+    a, b = misfit.left, misfit.right
+    known = f"{a.math.unicode} has {_lies(a)}; {b.math.unicode} has {_lies(b)}"
+    what = f"{a.math.unicode} and {b.math.unicode} do not fit"
+    match misfit.sign:
+        case "product":
+            fix = "a product sums over the columns of one and the rows of the other: they must be the same index"
+        case "=":
+            what = f"the right side is not as large as {b.math.unicode}"
+            fix = "the wrong index is summed, or a transpose is missing"
+        case sign:
+            fix = f"{sign} needs the same indices on both sides"
+    return RankMismatch(what, line.text, known=known, fix=fix)
+
+
+def _lies(t: Typed) -> str:
+    return {
+        (False, False): "rows and columns", (False, True): "rows alone", (True, False): "columns alone",
+        (True, True): "neither rows nor columns",
+    }[t.rows is None, t.columns is None]  # fmt: skip
+
+
+# --------------------------------------------------------------------------- letters
+_LETTERS = "ijklmnpqrstuvw"
+
+
+def lettered(target: Tensor, value: Expr, types: Types) -> Equation:
+    """The equation in letters as the equations have them: those of the left side first, then what is summed."""
+    taken: set[str] = {i for i in (*target.free, *value.free, *value.binds) if not i.startswith("·")}
+    names: dict[str, str] = {}
+    own: dict[int, str] = {}
+    s = types.names.system
+    home = stem(target.name)
+    if s is not None and home in s.names:
+        uses = [s[home].letters] if s.defines(home) else []
+        uses += [t.letters for eq in s for t in tensors_of(eq.value) if t.name == home and t.letters is not None]
+        own = dict(enumerate(next((u for u in uses if len(set(u)) == len(u)), ())))
+    own = {k: i for k, i in own.items() if s is not None}
+    for k, i in enumerate(target.subscripts) if s is not None else ():
+        if isinstance(i, Index) and i.name.startswith("·"):
+            names[i.name] = _free(own.get(k, types.shown(i.name)), taken)
+    for i in _reading(value):
+        if i.startswith("·") and i not in names:
+            names[i] = _free(types.shown(i), taken)
+    value = rename(value, names)
+
+    def rule(e: Expr) -> Expr:
+        if isinstance(e, Sum) and any(i.startswith("·") for i in e.indices):
+            new = {i: names.get(i, i) for i in e.indices}
+            return sum_over(new.values(), rename(e.body, {a: b for a, b in new.items() if a != b}))
+        if isinstance(e, Reduce) and any(i.startswith("·") for i in e.indices):
+            new = {i: names.get(i, i) for i in e.indices}
+            return Reduce(e.op, tuple(new.values()), rename(e.body, {a: b for a, b in new.items() if a != b}), e.at)
+        return e
+
+    for i in target.letters or ():
+        if i.startswith("·") and i not in names:
+            names[i] = _free(types.shown(i), taken)
+    return equation(rename(target, names), transform(value, rule))  # type: ignore[arg-type]
+
+
+def _reading(e: Expr) -> Iterator[str]:
+    for n in postorder(e):
+        if isinstance(n, Index):
+            yield n.name
+
+
+def _free(like: str, taken: set[str]) -> str:
+    """A letter: this one, or the next that is free."""
+    if like == "?" or like in taken:
+        like = next((c for c in _LETTERS if c not in taken), fresh("k", taken))
+    taken.add(like)
+    return like
+
+
+# --------------------------------------------------------------------------- what the letters are
+def _names(like: Any, text: str) -> tuple[Names, System | None]:
+    if like is None:
+        return _by_case(text), None
+    if isinstance(like, Mapping):
+        ranks: dict[str, int] = {}
+        for name, kind in like.items():
+            if kind not in _RANKS:
+                raise UsageError(f"{name} is a {kind!r}", fix=f"a kind is {', '.join(_RANKS)}")
+            ranks[name] = _RANKS[kind]
+        return Names(None, ranks), None
+    s = as_system(like)
+    return Names(s), s
+
+
+def _by_case(text: str) -> Names:
+    """Capital Latin letters are matrices, small ones vectors; what stands on the left follows from the right."""
+    lines = list(split(text))
+    made = {line.left for line in lines}
+    ranks: dict[str, int] = {}
+    for line in lines:
+        for word in _words(line.body):
+            for letter in re.findall(r"[^\W\d_]\d*", word):
+                if letter in made:
+                    continue
+                if not letter[0].isascii():
+                    raise UsageError(
+                        f"nothing says whether {letter} is a number, a vector or a matrix",
+                        fix=f'say it: like={{"{letter}": "scalar", …}}',
+                    )
+                ranks.setdefault(letter, 2 if letter[0].isupper() else 1)
+    return Names(None, ranks)
+
+
+def _words(body: str) -> list[str]:
+    """The runs of letters in a formula that are no functions and no transposes."""
+    text = re.sub(r"\^\{?[T⊤]\}?|\.T\b|ᵀ|\bnp\.\w+(?:\.\w+)*|δ|∂[A-Za-z]*/∂", " ", body)
+    return [m[1] for m in re.finditer(r"([^\W\d_𝟏]+\d*)(?!\w*['′(])", text) if m[1] not in ("𝟏", "ones", "I")]

@@ -1,0 +1,410 @@
+"""Formulas as NumPy or JAX code, read into typed parts; nothing is run.
+
+In: a Python expression, ``np.outer(a, δz)``, ``p * (δp - (p @ δp))``. Out: an array as its entry and its axes, with
+NumPy's own rules: vectors lie nowhere, ``*`` broadcasts from the last axis, ``@`` sums the last axis of one with the
+last but one of the other. The syntax is Python's own; what is no operation on arrays is refused.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, NoReturn
+
+from tensorprop.core.build import (
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    add,
+    bracket,
+    call,
+    mul,
+    negate,
+    number,
+    power,
+    reduce,
+    substitute,
+)
+from tensorprop.core.expr import Dim, Expr, Index, Number
+from tensorprop.core.functions import ALONG, SPELLED, keeps
+from tensorprop.errors import ParseError, SpecTooLong, UnexpectedChar
+from tensorprop.render.code import called, identifier
+from tensorprop.render.derivation.sentences import Math
+from tensorprop.render.reading.typed import Misfit, Typed, Types, power_of
+from tensorprop.render.reading.written import LIMIT
+
+__all__ = ["Array", "is_code", "read_code"]
+
+_MARKS = ("np.", "jnp.", "numpy.", "jax.", "**", "torch.", ".shape", "None", ".mT")
+_ALIASES = {
+    **{"maximum": "max", "minimum": "min", "amax": "max", "amin": "min", "absolute": "abs", "power": "power"},
+    **{"sigmoid": "sigmoid", "log_softmax": "logsoftmax", "log_sigmoid": "logsigmoid", "logaddexp.reduce": "logsumexp"},
+    **{"logsumexp": "logsumexp", "soft_sign": "softsign", "expit": "sigmoid"},
+}
+_COMPARED: dict[type[ast.cmpop], str] = {
+    ast.Eq: "=", ast.NotEq: "≠", ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥",
+}  # fmt: skip
+
+
+def is_code(text: str) -> bool:
+    """Whether a formula is Python: what no page of mathematics has stands in it.
+
+    >>> is_code("np.outer(a, δz)"), is_code("a.T @ δz"), is_code("aᵀ δz")
+    (True, True, False)
+    """
+    return any(mark in text for mark in _MARKS) or ("@" in text and not any(sign in text for sign in _PAGE))
+
+
+_PAGE = "ᵀ⊤⊙⊘∘′'^‖√𝟏"  # what stands on a page, and in no code
+
+
+@dataclass(frozen=True)
+class Array:
+    """An entry, the letter of every axis (None for one of size 1), and how it was written."""
+
+    entry: Expr
+    axes: tuple[str | None, ...]
+    math: Math
+
+    @property
+    def typed(self) -> Typed:
+        """As a part that stands: a vector is a column."""
+        rows, columns = (*self.axes, None, None)[:2]
+        return Typed(self.entry, rows, columns, self.math)
+
+
+def read_code(text: str, types: Types) -> Array:
+    """The array that an expression gives."""
+    if len(text) > LIMIT:
+        raise SpecTooLong(f"the formula has {len(text):,} characters; the limit is {LIMIT:,}")
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+        return _Code(text.strip(), types).value(tree.body)
+    except SyntaxError as error:
+        at = max(0, (error.offset or 1) - 1)
+        raise ParseError(f"this is no Python expression: {error.msg}", text, (at, at + 1)) from None
+    except (RecursionError, MemoryError, ValueError):
+        raise ParseError("the expression is nested too deeply", text) from None
+
+
+class _Code:
+    def __init__(self, text: str, types: Types) -> None:
+        self._text = text
+        self._types = types
+        self._names = {identifier(n): n for n in types.names.ranks}
+        self._names |= {identifier(f"δ{n}"): f"δ{n}" for n in types.names.ranks}
+        self._names |= {
+            f"d{k}": f"δ{n}" for k, n in list(self._names.items()) if f"d{k}" not in self._names and n[:1] != "δ"
+        }
+
+    def _refuse(self, n: ast.AST, problem: str, fix: str | None = None) -> NoReturn:
+        start, end = getattr(n, "col_offset", 0), getattr(n, "end_col_offset", 1) or 1
+        encoded = self._text.encode()
+        span = len(encoded[:start].decode(errors="ignore")), len(encoded[:end].decode(errors="ignore"))
+        raise UnexpectedChar(problem, self._text, span, fix=fix)
+
+    def _math(self, n: ast.AST) -> Math:
+        text = ast.get_source_segment(self._text, n) or ""  # type: ignore[arg-type]
+        return Math(text, rf"\mathtt{{{text}}}".replace("_", r"\_"))
+
+    def value(self, n: ast.AST) -> Array:
+        """An expression."""
+        match n:
+            case ast.Constant(value) if isinstance(value, (int, float)) and not isinstance(value, bool):
+                return Array(Number(Fraction(repr(value))), (), self._math(n))
+            case ast.Name(name):
+                return self._name(n, name)
+            case ast.UnaryOp(ast.USub(), of):
+                a = self.value(of)
+                return replace(a, entry=negate(a.entry), math=self._math(n))
+            case ast.UnaryOp(ast.UAdd(), of):
+                return self.value(of)
+            case ast.BinOp(left, op, right):
+                return self._binary(n, op, self.value(left), self.value(right))
+            case ast.Compare(left, [op], [right]) if type(op) in _COMPARED:
+                a, b, axes = self._alike(self.value(left), self.value(right), _COMPARED[type(op)])
+                return Array(bracket(_COMPARED[type(op)], a, b), axes, self._math(n))
+            case ast.Attribute(of, "T" | "mT"):
+                a = self.value(of)
+                return replace(a, axes=a.axes[::-1], math=self._math(n))
+            case ast.Subscript(ast.Attribute(of, "shape"), ast.Constant(int() as k)):
+                return self._size(n, self.value(of), k)
+            case ast.Subscript(of, index):
+                return self._indexed(n, self.value(of), index)
+            case ast.Call():
+                return self._call(n)
+            case ast.Attribute(ast.Name("np" | "jnp" | "numpy" | "math"), "pi"):
+                return Array(call("pi"), (), self._math(n))
+            case _:
+                self._refuse(n, f"{type(n).__name__} is no operation on arrays")
+
+    def _name(self, n: ast.AST, name: str) -> Array:
+        if name not in self._names:
+            raise self._types.known(name, self._text, None)
+        t = self._types.tensor(self._names[name])
+        return Array(t.entry, t.letters, self._math(n))
+
+    def _size(self, n: ast.AST, a: Array, k: int) -> Array:
+        if not -len(a.axes) <= k < len(a.axes):
+            self._refuse(n, f"there is no axis {k}")
+        letter = a.axes[k]
+        size = None if letter is None else self._types.names.size(self._types.range[letter])
+        return Array(ONE if letter is None else size or self._refuse(n, "nothing tells this size"), (), self._math(n))
+
+    def _indexed(self, n: ast.AST, a: Array, index: ast.AST) -> Array:
+        """``x[:, None]``, ``x[0]``."""
+        parts = list(index.elts) if isinstance(index, ast.Tuple) else [index]
+        left = list(a.axes)
+        axes: list[str | None] = []
+        entry = a.entry
+        for p in parts:
+            match p:
+                case ast.Constant(None):
+                    axes.append(None)
+                case ast.Attribute(_, "newaxis"):
+                    axes.append(None)
+                case ast.Constant(value) if value is Ellipsis:
+                    rest = sum(not (isinstance(q, ast.Constant) and q.value is None) for q in parts) - 1
+                    axes += left[: len(left) - rest]
+                    left = left[len(left) - rest :]
+                case ast.Slice(None, None, None) if left:
+                    axes.append(left.pop(0))
+                case ast.Constant(int() as k) if left:
+                    i = left.pop(0)
+                    entry = entry if i is None else substitute(entry, {i: number(k)})
+                case _:
+                    self._refuse(n, "only whole axes, entries and new axes can be read", "write x[:, None] or x[0]")
+        return Array(entry, (*axes, *left), self._math(n))
+
+    # ----------------------------------------------------------------- two operands
+    def _binary(self, n: ast.AST, op: ast.operator, a: Array, b: Array) -> Array:
+        match op:
+            case ast.MatMult():
+                return replace(self._product(a, b), math=self._math(n))
+            case ast.Add() | ast.Sub():
+                one, other, axes = self._alike(a, b, "+" if isinstance(op, ast.Add) else "−")
+                return Array(add(one, other if isinstance(op, ast.Add) else negate(other)), axes, self._math(n))
+            case ast.Mult():
+                one, other, axes = self._alike(a, b, "⊙")
+                return Array(mul(one, other), axes, self._math(n))
+            case ast.Div():
+                one, other, axes = self._alike(a, b, "⊘")
+                return Array(mul(one, power(other, MINUS_ONE)), axes, self._math(n))
+            case ast.Pow():
+                one, other, axes = self._alike(a, b, "^")
+                return Array(power_of(one, other), axes, self._math(n))
+            case _:
+                self._refuse(n, f"{type(op).__name__} is no operation on arrays")
+
+    def _alike(self, a: Array, b: Array, sign: str) -> tuple[Expr, Expr, tuple[str | None, ...]]:
+        """Both entries over common axes, matched from the last."""
+        rank = max(len(a.axes), len(b.axes))
+        mine = (None,) * (rank - len(a.axes)) + a.axes
+        theirs = (None,) * (rank - len(b.axes)) + b.axes
+        new: dict[str, Expr] = {}
+        axes: list[str | None] = []
+        for i, j in zip(mine, theirs, strict=True):
+            if i is not None and j is not None:
+                if not self._types.fits(i, j):
+                    raise Misfit(a.typed, b.typed, sign)
+                new[j] = Index(i)
+            axes.append(i if i is not None else j)
+        return a.entry, substitute(b.entry, new), tuple(axes)
+
+    def _product(self, a: Array, b: Array) -> Array:
+        """``a @ b``."""
+        if not a.axes or not b.axes:
+            raise Misfit(a.typed, b.typed, "product")
+        k = len(b.axes) - 2 if len(b.axes) > 1 else 0
+        i, j = a.axes[-1], b.axes[k]
+        rest = (*a.axes[:-1], *b.axes[:k], *b.axes[k + 1 :])
+        if i is None or j is None or not self._types.fits(i, j) or len(a.axes) > 2 or len(b.axes) > 2:
+            raise Misfit(a.typed, b.typed, "product")
+        return Array(self._types.contract(a.entry, i, b.entry, j), rest, a.math)
+
+    # ----------------------------------------------------------------- calls
+    def _call(self, n: ast.Call) -> Array:
+        parts: list[str] = []
+        f: ast.AST = n.func
+        while isinstance(f, ast.Attribute):
+            parts.insert(0, f.attr)
+            f = f.value
+        module = f.id if isinstance(f, ast.Name) else ""
+        if module not in ("np", "jnp", "numpy", "jax", "torch", "scipy") or not parts:
+            if isinstance(n.func, ast.Attribute):  # x.sum(axis=0)
+                return self._named(n, n.func.attr, [self.value(n.func.value), *map(self.value, n.args)])
+            return self._open(n, module)
+        parts = [p for p in parts if p not in ("nn", "linalg", "special", "scipy", "numpy")]
+        name = ".".join(parts)
+        if name in _SHAPED:
+            return replace(_SHAPED[name](self, n), math=self._math(n))
+        return self._named(n, name, [self.value(a) for a in n.args])
+
+    def _open(self, n: ast.Call, name: str) -> Array:
+        """A function that is left open, ``df(z)`` for ``f′(z)``; or a known one by its bare name."""
+        args = [self.value(a) for a in n.args]
+        stem, primes = name, ""
+        for order, mark in enumerate("′″‴", 1):
+            for f in self._types.names.system.functions if self._types.names.system is not None else ():
+                if name == called(f.rstrip("′″‴") + mark) and f.rstrip("′″‴"):
+                    stem, primes = f.rstrip("′″‴"), "′" * order
+        if primes:
+            t = self._types.apply(stem, len(primes), [args[0].typed])
+            return Array(t.entry, args[0].axes, self._math(n))
+        return self._named(n, name, args)
+
+    def _named(self, n: ast.Call, name: str, args: list[Array]) -> Array:
+        name = _ALIASES.get(name, name)
+        options = {k.arg: k.value for k in n.keywords}
+        op = ALONG.get(name)
+        if op is not None and len(args) == 1:
+            return self._along(n, op, args[0], options)
+        if not args:
+            self._refuse(n, f"{name} needs an argument")
+        first, *rest = args
+        entries, axes = [first.entry], first.axes
+        for a in rest:
+            one, other, wider = self._alike(Array(entries[0], axes, first.math), a, name)
+            entries, axes = [one, *entries[1:], other], wider
+        function = SPELLED.get(name, name)
+        if function == "logaddexp":
+            return Array(call("log", add(*(call("exp", e) for e in entries))), axes, self._math(n))
+        return Array(power_of(*entries) if function == "power" else call(function, *entries), axes, self._math(n))
+
+    def _along(self, n: ast.AST, op: str, a: Array, options: Mapping[str | None, ast.expr]) -> Array:
+        axis = options.get("axis")
+        kept = "keepdims" in options
+        where = _whole_number(axis)
+        if axis is not None and where is None and not (isinstance(axis, ast.Constant) and axis.value is None):
+            self._refuse(axis, "an axis is a whole number")
+        if where is None and keeps(op) and axis is None:
+            where = -1
+        places = range(len(a.axes)) if where is None else [where % max(len(a.axes), 1)]
+        letters = [i for k in places if (i := a.axes[k]) is not None]
+        if not letters:
+            return a
+        if keeps(op):
+            (i,) = letters
+            k = self._types.new(self._types.range[i])
+            body = substitute(a.entry, {i: Index(k)})
+            return Array(reduce(op, (k,), body, (Index(i),)), a.axes, self._math(n))
+        entry = a.entry
+        if op == "sum":
+            for i in letters:
+                entry = self._types.summed(entry, i)
+        else:
+            entry = reduce(op, tuple(letters), entry)
+        axes = [None if k in places else i for k, i in enumerate(a.axes) if kept or k not in places]
+        return Array(entry, tuple(axes), self._math(n))
+
+    # ----------------------------------------------------------------- calls that look at shapes
+    def outer(self, n: ast.Call) -> Array:
+        a, b = (self.value(x) for x in n.args)
+        if len(a.axes) != 1 or len(b.axes) != 1:
+            raise Misfit(a.typed, b.typed, "outer")
+        return Array(mul(a.entry, b.entry), (*a.axes, *b.axes), a.math)
+
+    def dot(self, n: ast.Call) -> Array:
+        a, b = (self.value(x) for x in n.args)
+        return self._product(a, b)
+
+    def diag(self, n: ast.Call) -> Array:
+        a = self.value(n.args[0])
+        if len(a.axes) > 2 or None in a.axes or not a.axes:
+            self._refuse(n, "diag takes a vector or a matrix")
+        t = self._types.apply("diag", 0, [a.typed])
+        return Array(t.entry, t.letters, a.math)
+
+    def trace(self, n: ast.Call) -> Array:
+        return Array(self._types.apply("tr", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
+
+    def norm(self, n: ast.Call) -> Array:
+        return Array(self._types.apply("norm", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
+
+    def inv(self, n: ast.Call) -> Array:
+        t = self._types.inverse(self.value(n.args[0]).typed)
+        return Array(t.entry, t.letters, t.math)
+
+    def matrix_power(self, n: ast.Call) -> Array:
+        a, k = self.value(n.args[0]), self.value(n.args[1])
+        t = self._types.raised(a.typed, k.entry, k.math.unicode)
+        return Array(t.entry, t.letters, t.math)
+
+    def determinant(self, n: ast.Call) -> Array:
+        return Array(self._types.apply("det", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
+
+    def ones(self, n: ast.Call) -> Array:
+        """``np.ones(n)``: a vector whose length the size tells."""
+        shape = n.args[0]
+        sizes = shape.elts if isinstance(shape, ast.Tuple) else [shape]
+        letters = tuple(self._over(self.value(s), s) for s in sizes)
+        return Array(ONE, letters, self._math(n))
+
+    def zeros(self, n: ast.Call) -> Array:
+        return replace(self.ones(n), entry=ZERO)
+
+    def eye(self, n: ast.Call) -> Array:
+        i = self._over(self.value(n.args[0]), n.args[0])
+        j = self._types.new(self._types.range[i])
+        return Array(bracket("=", Index(i), Index(j)), (i, j), self._math(n))
+
+    def _over(self, size: Array, n: ast.AST) -> str:
+        if isinstance(size.entry, Dim):
+            return self._types.new((size.entry.tensor, size.entry.axis))
+        if isinstance(size.entry, Number):
+            return self._types.any()
+        self._refuse(n, "a size is x.shape[0]")
+
+    def where(self, n: ast.Call) -> Array:
+        condition, yes, no = (self.value(a) for a in n.args)
+        if yes.entry is ONE and no.entry is ZERO and not yes.axes and not no.axes:
+            return condition
+        one, other, axes = self._alike(yes, no, "where")
+        c, rest, axes = self._alike(condition, Array(add(one, negate(other)), axes, yes.math), "where")
+        base = Array(mul(c, rest), axes, yes.math)
+        left, right, axes = self._alike(base, no, "where")
+        return Array(add(left, right), axes, self._math(n))
+
+    def einsum(self, n: ast.Call) -> Array:
+        spec, *operands = n.args
+        if not isinstance(spec, ast.Constant) or not isinstance(spec.value, str) or "->" not in spec.value:
+            self._refuse(n, "einsum needs its spec in quotes, with an arrow")
+        into, out = spec.value.replace(" ", "").split("->")
+        letters: dict[str, str] = {}
+        entries: list[Expr] = []
+        for places, x in zip(into.split(","), operands, strict=False):
+            a = self.value(x)
+            if len(places) != len(a.axes) or None in a.axes:
+                self._refuse(x, f"{places} does not name the axes of an array with {len(a.axes)}")
+            new: dict[str, Expr] = {}
+            for c, i in zip(places, a.axes, strict=True):
+                assert i is not None
+                if not self._types.fits(letters.setdefault(c, i), i):
+                    self._refuse(x, f"{c} runs over axes of different lengths")
+                new[i] = Index(letters[c])
+            entries.append(substitute(a.entry, new))
+        entry = mul(*entries)
+        for c, i in letters.items():
+            if c not in out:
+                entry = self._types.summed(entry, i)
+        return Array(entry, tuple(letters[c] for c in out if c in letters), self._math(n))
+
+
+_SHAPED: dict[str, Callable[[_Code, Any], Array]] = {
+    "outer": _Code.outer, "dot": _Code.dot, "matmul": _Code.dot, "diag": _Code.diag, "diagonal": _Code.diag,
+    "trace": _Code.trace, "norm": _Code.norm, "inv": _Code.inv, "matrix_power": _Code.matrix_power,
+    "det": _Code.determinant, "ones": _Code.ones, "zeros": _Code.zeros, "eye": _Code.eye, "where": _Code.where,
+    "einsum": _Code.einsum,
+}  # fmt: skip
+
+
+def _whole_number(n: ast.AST | None) -> int | None:
+    match n:
+        case ast.Constant(int() as k):
+            return k
+        case ast.UnaryOp(ast.USub(), ast.Constant(int() as k)):
+            return -k
+        case _:
+            return None

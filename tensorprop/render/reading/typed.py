@@ -1,0 +1,486 @@
+"""What a part of a formula in matrices is: its entry, and the indices of its rows and of its columns.
+
+In: names with their axes, and the operations of linear algebra on what is known of their factors. Out: a `Typed` part,
+or a `Misfit`. A product sums over what stands between its two factors, ⊙ keeps what both have. Sizes are not known
+here: two axes fit if the equations make them equally long, or if nothing is known yet of one of them. How a formula
+is written is not known here either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from tensorprop.calculus.slope import slope
+from tensorprop.core.build import (
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    add,
+    bracket,
+    call,
+    mul,
+    negate,
+    number,
+    power,
+    reduce,
+    rename,
+    substitute,
+    sum_over,
+)
+from tensorprop.core.equation import System
+from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Tensor
+from tensorprop.core.functions import ALONG, SPELLED, is_known, keeps
+from tensorprop.core.ranges import infer
+from tensorprop.core.walk import tensors_of
+from tensorprop.errors import AmbiguousNotation, RankMismatch, UnknownName, UsageError, near
+from tensorprop.render.derivation.sentences import Math, whole
+from tensorprop.render.layout import Convention
+from tensorprop.render.notation import LATEX
+
+__all__ = ["Axis", "Misfit", "Names", "Typed", "Types", "power_of", "stem"]
+
+Axis = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A part of a formula: its entry, the letters of its rows and of its columns, and how it was written."""
+
+    entry: Expr
+    rows: str | None
+    columns: str | None
+    math: Math
+
+    @property
+    def scalar(self) -> bool:
+        """Whether it is one number."""
+        return self.rows is None and self.columns is None
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """The letters that it has, those of the rows first."""
+        return tuple(i for i in (self.rows, self.columns) if i is not None)
+
+
+class Misfit(Exception):
+    """Two neighbours that do not fit; ``sign`` is ``"product"``, or the sign between them."""
+
+    def __init__(self, left: Typed, right: Typed, sign: str) -> None:
+        super().__init__()
+        self.left, self.right, self.sign = left, right, sign
+
+
+# --------------------------------------------------------------------------- names and ranges
+class Names:
+    """The tensors that a formula may name: how many axes each has, and which axes are equally long.
+
+    Those of a System have ranges that are settled; those that are told by their number of axes alone have ranges that
+    the formula settles, ``define`` adds what a line of it makes.
+    """
+
+    def __init__(self, s: System | None = None, ranks: Mapping[str, int] | None = None) -> None:
+        self.system = s
+        self.ranks: dict[str, int] = {} if s is None else {name: s.rank(name) for name in s.names}
+        self.ranks |= ranks or {}
+        self._settled = infer(s) if s is not None else None
+        self._parent: dict[Axis, Axis] = {}
+        self.letters: dict[Axis, str] = {}
+        """How the equations call an axis, by its class."""
+        for eq in s or ():
+            for t in (eq.target, *tensors_of(eq.value)):
+                for axis, i in enumerate(t.subscripts):
+                    if isinstance(i, Index):
+                        self.letters.setdefault(self.find((t.name, axis)), i.name)
+
+    def copy(self) -> Names:
+        """The same names, their ranges to be settled anew."""
+        other = Names.__new__(Names)
+        other.__dict__.update(self.__dict__, ranks=dict(self.ranks), _parent=dict(self._parent))
+        return other
+
+    def rank(self, name: str) -> int | None:
+        """The number of axes, also of an adjoint; None for a name that is not known."""
+        return self.ranks.get(name, self.ranks.get(stem(name)))
+
+    def find(self, axis: Axis) -> Axis:
+        """The axis that stands for all that are equally long; δz is as long as z."""
+        axis = stem(axis[0]), axis[1]
+        if self._settled is not None:
+            axis = self._settled.find(*axis)
+        while (up := self._parent.get(axis, axis)) != axis:
+            axis = up
+        return axis
+
+    def settled(self, axis: Axis) -> bool:
+        """Whether the equations tell how long an axis is."""
+        return self.system is not None and axis[0] in self.system.names
+
+    def same(self, one: Axis, other: Axis) -> bool:
+        """Whether two axes are equally long; what is not settled yet is made so."""
+        one, other = self.find(one), self.find(other)
+        if one == other:
+            return True
+        if self.settled(one) and self.settled(other):
+            return False
+        if self.settled(one) or one[0] != "":
+            one, other = other, one
+        self._parent[one] = other
+        return True
+
+    def size(self, axis: Axis) -> Dim | None:
+        """The size of an axis, if a tensor has it."""
+        axis = self.find(axis)
+        known = [(n, k) for n, rank in self.ranks.items() for k in range(rank) if self.find((n, k)) == axis]
+        return Dim(*known[0]) if known else None
+
+    def called(self, letter: str, where: str = "") -> list[Axis]:
+        """The axes that the equations call by a letter, each class once; those of the tensors in a text alone, if
+        there are such."""
+        found = [axis for axis, i in self.letters.items() if i == letter]
+        near = {self.find((n, k)) for n, rank in self.ranks.items() if n in where for k in range(rank)}
+        return [axis for axis in found if axis in near] or found
+
+
+def stem(name: str) -> str:
+    """z for δz."""
+    return name[1:] if name.startswith("δ") and len(name) > 1 else name
+
+
+# --------------------------------------------------------------------------- operations
+class Types:
+    """Which axes a part has, and what an operation does with them."""
+
+    def __init__(self, names: Names, convention: Convention, carried: Iterable[str] = (), standing: bool = False):
+        """``carried``: letters for every value of which the formula is meant; ``standing``: 𝟏 is a column."""
+        self.names = names
+        self.convention = convention
+        self.row = convention.layout == "row"
+        self.standing = standing or not self.row
+        self.carried = {names.find(axis): i for i in carried for axis in names.called(i)}
+        self.range: dict[str, Axis] = {}
+        self._count = 0
+
+    def new(self, axis: Axis) -> str:
+        """A letter over an axis."""
+        self._count += 1
+        i = f"·{self._count}"
+        self.range[i] = axis
+        return i
+
+    def any(self) -> str:
+        """A letter over a range that its neighbour will tell."""
+        return self.new(("", self._count))
+
+    def shown(self, i: str) -> str:
+        """The letter that the equations have for an axis."""
+        return self.names.letters.get(self.names.find(self.range[i]), "?") if i in self.range else i
+
+    def fits(self, i: str | None, j: str | None) -> bool:
+        """Whether two letters run over one range."""
+        if i is None or j is None:
+            return i is j
+        return self.names.same(self.range[i], self.range[j])
+
+    # ----------------------------------------------------------------- what has no parts
+    def number(self, value: Fraction | int | str, shown: str = "") -> Typed:
+        """A number."""
+        text = shown or str(value)
+        return Typed(number(value), None, None, Math(text, text))
+
+    def tensor(self, name: str) -> Typed:
+        """A tensor as the convention lays it."""
+        rank = self.names.rank(name)
+        assert rank is not None
+        letters: list[str] = []
+        stay: list[int] = []
+        for axis in range(rank):
+            carried = self.carried.get(self.names.find((name, axis)))
+            if carried is not None and carried not in letters:
+                letters.append(carried)
+                continue
+            stay.append(axis)
+            letters.append(self.new((name, axis)))
+        if len(stay) > 2:
+            raise RankMismatch(
+                f"{name} has {len(stay)} axes, and a matrix has two", fix="write its rule in index notation"
+            )
+        value = Tensor(name, tuple(map(Index, letters)))
+        order, kind = self.convention.placed(value, tuple(stay))
+        own = [letters[k] for k in order]
+        match kind:
+            case "matrix":
+                return Typed(value, own[0], own[1], whole(name))
+            case "column":
+                return Typed(value, own[0], None, whole(name))
+            case "row":
+                return Typed(value, None, own[0], whole(name))
+            case _:
+                return Typed(value, None, None, whole(name))
+
+    def ones(self) -> Typed:
+        """A vector of ones."""
+        i, math = self.any(), Math("𝟏", r"\mathbf{1}")
+        return Typed(ONE, i, None, math) if self.standing else Typed(ONE, None, i, math)
+
+    def identity(self) -> Typed:
+        """The unit matrix."""
+        i = self.any()
+        j = self.new(self.range[i])
+        return Typed(bracket("=", Index(i), Index(j)), i, j, Math("I", "I"))
+
+    def size(self, letter: str, where: str = "") -> Typed | None:
+        """``|i|``, if one range alone is called so in a formula."""
+        found = self.names.called(letter, where)
+        if len(found) > 1:
+            raise AmbiguousNotation(
+                f"|{letter}| could be the size of {' or of '.join(f'axis {k} of {n}' for n, k in found)}",
+                fix=f"write dim({found[0][0]}, {found[0][1]})",
+            )
+        return self.dim(*found[0], f"|{letter}|") if found else None
+
+    def dim(self, name: str, axis: int, shown: str = "") -> Typed:
+        """The size of an axis of a tensor."""
+        text = shown or f"dim({name}, {axis})"
+        return Typed(Dim(stem(name), axis), None, None, Math(text, text))
+
+    # ----------------------------------------------------------------- products and sums
+    def times(self, a: Typed, b: Typed, sign: str = " ") -> Typed:
+        """``a b``: the sum over what stands between them; a number times anything."""
+        math = Math(f"{a.math.unicode}{sign}{b.math.unicode}", f"{a.math.latex} {b.math.latex}")
+        if a.scalar or b.scalar:
+            keep = b if a.scalar else a
+            return Typed(mul(a.entry, b.entry), keep.rows, keep.columns, math)
+        if not self.fits(a.columns, b.rows):
+            raise Misfit(a, b, "product")
+        if a.columns is None or b.rows is None:
+            return Typed(mul(a.entry, b.entry), a.rows, b.columns, math)
+        return Typed(self.contract(a.entry, a.columns, b.entry, b.rows), a.rows, b.columns, math)
+
+    def contract(self, one: Expr, i: str, other: Expr, j: str) -> Expr:
+        """``Σ_i one_i other_i``."""
+        return self.summed(mul(one, substitute(other, {j: Index(i)})), i)
+
+    def summed(self, body: Expr, i: str) -> Expr:
+        """``Σ_i body``."""
+        if i in body.free:
+            return sum_over([i], body)
+        size = self.names.size(self.range[i])
+        if size is None:
+            raise UsageError("nothing tells how many ones 𝟏ᵀ𝟏 adds up", fix="write the number")
+        return mul(size, body)
+
+    def entrywise(self, a: Typed, b: Typed, over: bool = False) -> Typed:
+        """``a ⊙ b``, or ``a ⊘ b``."""
+        sign = "⊘" if over else "⊙"
+        math = Math(
+            f"{a.math.unicode} {sign} {b.math.unicode}",
+            rf"{a.math.latex} \o{'slash' if over else 'dot'} {b.math.latex}",
+        )
+        factor = replace(b, entry=power(b.entry, MINUS_ONE)) if over else b
+        if a.scalar or b.scalar:
+            keep = b if a.scalar else a
+            return Typed(mul(a.entry, factor.entry), keep.rows, keep.columns, math)
+        return Typed(mul(a.entry, self.like(a, factor, sign)), a.rows, a.columns, math)
+
+    def plus(self, a: Typed, b: Typed, minus: bool) -> Typed:
+        """``a + b``, ``a − b``; a number serves every entry."""
+        sign = "−" if minus else "+"
+        math = Math(
+            f"{a.math.unicode} {sign} {b.math.unicode}", f"{a.math.latex} {'-' if minus else '+'} {b.math.latex}"
+        )
+        if a.scalar != b.scalar:
+            keep = b if a.scalar else a
+            return Typed(add(a.entry, negate(b.entry) if minus else b.entry), keep.rows, keep.columns, math)
+        other = self.like(a, b, sign)
+        return Typed(add(a.entry, negate(other) if minus else other), a.rows, a.columns, math)
+
+    def like(self, a: Typed, b: Typed, sign: str) -> Expr:
+        """The entry of b in the letters of a."""
+        if not (self.fits(a.rows, b.rows) and self.fits(a.columns, b.columns)):
+            raise Misfit(a, b, sign)
+        pairs = [(i, j) for i, j in ((a.rows, b.rows), (a.columns, b.columns)) if i is not None and j is not None]
+        return substitute(b.entry, {j: Index(i) for i, j in pairs})
+
+    def negative(self, a: Typed) -> Typed:
+        """``−a``."""
+        return replace(a, entry=negate(a.entry), math=Math(f"−{a.math.unicode}", f"-{a.math.latex}"))
+
+    def over(self, a: Typed, b: Typed) -> Typed:
+        """``a / b``, b a number."""
+        if not b.scalar:
+            raise Misfit(a, b, "/")
+        math = Math(f"{a.math.unicode}/{b.math.unicode}", rf"\frac{{{a.math.latex}}}{{{b.math.latex}}}")
+        return Typed(mul(a.entry, power(b.entry, MINUS_ONE)), a.rows, a.columns, math)
+
+    # ----------------------------------------------------------------- what stands above
+    def turned(self, a: Typed) -> Typed:
+        """``aᵀ``."""
+        return Typed(a.entry, a.columns, a.rows, _after(a, "ᵀ", r"^\top"))
+
+    def raised(self, a: Typed, exponent: Expr, shown: str, entrywise: bool = False) -> Typed:
+        """``aⁿ``: of every entry where a is no square matrix, or where ``entrywise`` says so; else Aⁿ and A⁻¹."""
+        mark = f"∘{shown}" if entrywise else shown
+        small = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
+        latex = mark.replace("∘", "\\circ ").replace("−", "-")
+        above = mark.translate(small) if mark.replace("−", "-").lstrip("-").isdigit() else f"^{{{mark}}}"
+        math = _after(a, above, f"^{{{latex}}}")
+        whole_number = isinstance(exponent, Number) and exponent.value.denominator == 1
+        if entrywise or a.rows is None or a.columns is None or not whole_number or not self._square(a):
+            return Typed(power_of(a.entry, exponent), a.rows, a.columns, math)
+        assert isinstance(exponent, Number)
+        found = a if exponent.value > 0 else self.inverse(a)
+        out = found
+        for _ in range(abs(int(exponent.value)) - 1):
+            out = self.times(out, self.afresh(found))
+        return replace(out, math=math)
+
+    def _square(self, a: Typed) -> bool:
+        assert a.rows is not None and a.columns is not None
+        return self.names.find(self.range[a.rows]) == self.names.find(self.range[a.columns])
+
+    def afresh(self, a: Typed) -> Typed:
+        """The same part once more, in letters of its own."""
+        new = {i: self.new(self.range[i]) for i in a.letters}
+        rows, columns = (None if i is None else new[i] for i in (a.rows, a.columns))
+        return Typed(rename(a.entry, new), rows, columns, a.math)
+
+    def inverse(self, a: Typed) -> Typed:
+        """``A⁻¹``; of a diagonal matrix, entry by entry."""
+        i, j = a.rows, a.columns
+        if i is None or j is None or not self.fits(i, j):
+            raise Misfit(a, a, "inverse")
+        diagonal = _of_diagonal(a.entry, i, j)
+        if diagonal is not None:
+            return replace(a, entry=mul(power(diagonal, MINUS_ONE), bracket("=", Index(i), Index(j))))
+        new = self.afresh(a)
+        assert new.rows is not None and new.columns is not None
+        entry = Reduce("inv", (new.rows, new.columns), new.entry, (Index(i), Index(j)))
+        return Typed(entry, i, j, a.math)
+
+    # ----------------------------------------------------------------- functions
+    def apply(self, name: str, primes: int, args: list[Typed]) -> Typed:
+        """``f(a)``: entry by entry, along rows or columns, or of the whole matrix."""
+        inner = Math(", ".join(a.math.unicode for a in args), ", ".join(a.math.latex for a in args))
+        shown = name + "′" * primes
+        math = Math(f"{shown}({inner.unicode})", f"{LATEX.function(shown)}({inner.latex})")
+        if not primes and len(args) == 1:
+            found = self._whole(name, args[0])
+            if found is not None:
+                return replace(found, math=math)
+        shape = next((a for a in args if not a.scalar), args[0])
+        parts = [a.entry if a.scalar else self.like(shape, a, shown) for a in args]
+        function = SPELLED.get(name, name)
+        if is_known(function):
+            e = call(function, *parts)
+            for _ in range(primes):
+                e = slope(function, 0, tuple(parts), e)
+        else:
+            e = call(function + "′" * primes, *parts)
+        return Typed(e, shape.rows, shape.columns, math)
+
+    def _whole(self, name: str, a: Typed) -> Typed | None:
+        """Functions that are not entry by entry; None for one that is."""
+        i, j = a.rows, a.columns
+        match name:
+            case "diag" if i is None or j is None:
+                if a.scalar:
+                    return None
+                (i,) = a.letters
+                j = self.new(self.range[i])
+                return Typed(mul(a.entry, bracket("=", Index(i), Index(j))), i, j, a.math)
+            case "diag":
+                if not self.fits(i, j):
+                    raise Misfit(a, self.turned(a), "diag")
+                entry = substitute(a.entry, {j: Index(i)})
+                return Typed(entry, None, i, a.math) if self.row else Typed(entry, i, None, a.math)
+            case "tr" | "trace":
+                if i is None or j is None or not self.fits(i, j):
+                    raise Misfit(a, self.turned(a), "tr")
+                return Typed(self.summed(substitute(a.entry, {j: Index(i)}), i), None, None, a.math)
+            case "norm":
+                entry = power(a.entry, number(2))
+                for k in a.letters:
+                    entry = self.summed(entry, k)
+                return Typed(call("sqrt", entry), None, None, a.math)
+            case "inv":
+                return self.inverse(a)
+            case "det" | "logdet":
+                new = self.afresh(a)
+                if new.rows is None or new.columns is None or not self.fits(new.rows, new.columns):
+                    raise Misfit(a, self.turned(a), name)
+                return Typed(Reduce(name, (new.rows, new.columns), new.entry), None, None, a.math)
+            case _:
+                return self._along(name, a)
+
+    def _along(self, name: str, a: Typed) -> Typed | None:
+        """``softmax(S)``, ``rowmax(S)``, ``mean(S)``: along each row, each column, or all of it."""
+        side = next((s for s in ("row", "col") if name.startswith(s) and name[3:] in ALONG), "")
+        op = ALONG.get(name[3:] if side else name)
+        if op is None or (is_known(SPELLED.get(name, name)) and a.scalar):
+            return None
+        if side == "row" or (not side and keeps(op)):
+            over = [a.columns if a.columns is not None else a.rows]
+        else:
+            over = [a.rows if a.rows is not None else a.columns] if side else list(a.letters)
+        letters = [i for i in over if i is not None]
+        if not letters:
+            return None
+        if keeps(op):
+            (i,) = letters
+            k = self.new(self.range[i])
+            return Typed(reduce(op, (k,), rename(a.entry, {i: k}), (Index(i),)), a.rows, a.columns, a.math)
+        entry = a.entry
+        if op == "sum":
+            for i in letters:
+                entry = self.summed(entry, i)
+        else:
+            entry = reduce(op, tuple(letters), entry)
+        rows, columns = (None if i in letters else i for i in (a.rows, a.columns))
+        return Typed(entry, rows, columns, a.math)
+
+    def compared(self, relation: str, a: Typed, b: Typed) -> Typed:
+        """``[a > b]``, entry by entry."""
+        shape = b if a.scalar else a
+        one, other = (t.entry if t.scalar else self.like(shape, t, relation) for t in (a, b))
+        math = Math(f"[{a.math.unicode} {relation} {b.math.unicode}]", f"[{a.math.latex} {relation} {b.math.latex}]")
+        return Typed(bracket(relation, one, other), shape.rows, shape.columns, math)
+
+    def known(self, name: str, text: str, span: tuple[int, int] | None) -> UnknownName:
+        """The error of a name that stands for nothing."""
+        names = list(self.names.ranks)
+        close = near(stem(name), names)
+        return UnknownName(
+            f"no tensor {stem(name)} in these equations",
+            text,
+            span,
+            known=f"known: {', '.join(names)}, and the δ of each",
+            fix=f"did you mean {close[0]}?" if close else None,
+        )
+
+
+def power_of(base: Expr, exponent: Expr) -> Expr:
+    """A power; of a norm, whose root goes."""
+    match base, exponent:
+        case Call("sqrt", (inner,)), Number(value) if value.denominator == 1 and value % 2 == 0:
+            return power(inner, Number(value / 2))
+        case _:
+            return power(base, exponent)
+
+
+def _of_diagonal(e: Expr, i: str, j: str) -> Expr | None:
+    """v where an entry is ``v_i [i = j]``."""
+    delta = bracket("=", Index(i), Index(j))
+    factors = list(e.children) if type(e).__name__ == "Mul" else [e]
+    if delta not in factors:
+        return None
+    factors.remove(delta)
+    rest = mul(*factors)
+    return rest if rest is not ZERO and j not in rest.free else None
+
+
+def _after(a: Typed, unicode: str, latex: str) -> Math:
+    bare = len(a.math.unicode) <= 3 or a.math.unicode.endswith(")") or " " not in a.math.unicode
+    u, x = (a.math.unicode, a.math.latex) if bare else (f"({a.math.unicode})", f"({a.math.latex})")
+    return Math(u + unicode, x + latex)
