@@ -219,7 +219,7 @@ class Verdict:
 
     ``derived`` is the rule as the calculus finds it; ``written`` says whether somebody wrote ``rule``; ``proved``,
     whether both are equal for arrays of all sizes, and ``how`` that was shown; ``samples``, on how many random samples
-    every entry agreed with JAX.
+    every entry agreed with JAX. ``formula`` is the rule as it was written, where that was in matrices.
     """
 
     rule: Equation
@@ -229,6 +229,7 @@ class Verdict:
     samples: int
     finding: Finding | None = None
     how: str = ""
+    formula: str = ""
 
     @property
     def words(self) -> str:
@@ -278,7 +279,7 @@ class Report:
     def show(self, ascii: bool = False) -> str:
         """The report as text."""
         lines = [self.name, *(f"  {line}" for line in show(self.system, ascii=ascii).split("\n")), ""]
-        rules = [show(v.rule, ascii=ascii) for v in self.verdicts]
+        rules = [(plain(v.formula) if ascii else v.formula) or show(v.rule, ascii=ascii) for v in self.verdicts]
         width = max((len(r) for r in rules if len(r) <= 60), default=0)
         for v, rule in zip(self.verdicts, rules, strict=True):
             lines.append(f"  {rule.ljust(width)}  {v.words}")
@@ -334,7 +335,7 @@ class Report:
             "rules": [
                 {
                     "tensor": primal(v.rule.name),
-                    "rule": str(v.rule),
+                    "rule": v.formula or str(v.rule),
                     "derived": None if v.derived is None else str(v.derived),
                     "written": v.written,
                     "proved": v.proved,

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, cast
 
-from tensorprop.calculus.page import Page
-from tensorprop.calculus.source import Source, as_forward, as_system, is_spec
+from tensorprop.calculus.page import Page, read
+from tensorprop.calculus.source import Source, as_forward, as_page, as_system, is_spec
 from tensorprop.check.formula import verified, verify
 from tensorprop.check.prove.decide import Laws, decide, put_in
 from tensorprop.check.report import Report
@@ -21,10 +22,12 @@ from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.names import stem_and_label
 from tensorprop.core.walk import freshen
 from tensorprop.errors import UsageError
+from tensorprop.layers.layer import layer_of
 from tensorprop.render.derivation.derivation import Derivation
 from tensorprop.render.derivation.derivation import explain as derivation
 from tensorprop.render.formula import Formula, render
 from tensorprop.render.layout import Convention
+from tensorprop.render.reading.formulas import is_formula, is_indexed, parse_formula
 from tensorprop.text import parse_einsum, parse_expression
 
 __all__ = ["assert_rule", "check", "equivalent", "explain", "formula"]
@@ -37,6 +40,8 @@ def check(
     x: Source | Callable[..., Any],
     against: Source | None = None,
     *,
+    rule: str | None = None,
+    like: Source | Mapping[str, str] | None = None,
     args: str | Iterable[str] | None = None,
     wrt: str | Iterable[str] | None = None,
     sizes: Mapping[str, int] | None = None,
@@ -53,6 +58,9 @@ def check(
 
     A rule that is refuted is diagnosed: ``finding.diagnosis`` says which slip makes it of the right one.
 
+    ``rule`` are rules that stand apart from the page, in index notation or as formulas in vectors and matrices; then
+    the page may be such formulas too, ``like`` as in `parse_formula` saying what the letters are.
+
     Where ``x`` is a Python function, ``against`` says what it should compute: values and VJP are compared with these
     equations and their derived rules, in every entry. The options are those of
     `tensorprop.check.function.check_function`:
@@ -67,6 +75,8 @@ def check(
     >>> report = check("z_bj = a_bi W_ij + b_j; δW_ij = a_bi δz_bj; δb_j = mean_b(δz_bj)")
     >>> report.ok, [v.proved for v in report.verdicts if v.written]
     (False, [True, False])
+    >>> print(check("z = Wᵀa + b", rule="δW = δz aᵀ").findings[0].note.partition(". ")[2].partition(", the")[0])
+    The transpose stands at a, and belongs at δz
     >>> import jax.numpy as jnp
     >>> check(lambda a, W: jnp.tanh(a @ W), against="h_bj = tanh(a_bi W_ij)").ok
     True
@@ -97,7 +107,19 @@ def check(
         )
     from tensorprop.check.rules import check_rules
 
-    return check_rules(x)
+    page: Any = x
+    if isinstance(x, str) and is_formula(x):
+        page = parse_formula(x, like)
+    if rule is None:
+        return check_rules(page)
+    forward = as_page(page)
+    if is_indexed(rule):
+        both = read(forward.system, rule)
+        page = Page(both.system, both.rules, both.parts, forward.given, both.origin)
+        return check_rules(layer_of(page, "Layer"))
+    from tensorprop.check.attempt import check_formulas
+
+    return check_formulas(rule, forward)
 
 
 def _is_equations(x: object) -> bool:
@@ -305,12 +327,24 @@ def explain(
     >>> d.verdict.right
     False
     """
-    s = as_forward(x, of)
+    page = None if of is not None else _page(x)
+    s = as_forward(x, of) if page is None else page.system
     names = None if wrt is None else [_labelled(name, s) for name in ((wrt,) if isinstance(wrt, str) else wrt)]
-    found = derivation(s, names, of, detail, attempt, layout, samples, derivative)
+    found = derivation(s, names, of, detail, layout, samples, derivative)
     for shown in found.formulas:
         verify(shown.line)  # raises if what is shown computes anything else
+    if attempt is not None:
+        from tensorprop.check.attempt import judge
+
+        given = () if page is None else page.given
+        found = replace(found, verdict=judge(attempt, found.system, found.rules, found.convention, given).judgement)
     return found
+
+
+def _page(x: Source) -> Page | None:
+    """The page of a layer, or of a text that has one."""
+    page = getattr(x() if isinstance(x, type) else x, "page", None)
+    return page if isinstance(page, Page) else None
 
 
 def _labelled(name: str, s: System) -> str:

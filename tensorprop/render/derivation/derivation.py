@@ -22,7 +22,6 @@ from tensorprop.core.names import adjoint_name, is_adjoint, primal, stem_and_lab
 from tensorprop.core.terms import number_and_rest, terms_of
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import UsageError
-from tensorprop.render.derivation.attempt import judge
 from tensorprop.render.derivation.matrix import Shown, matrix
 from tensorprop.render.derivation.passage import Local, Passage, one_axis, passage
 from tensorprop.render.derivation.reasons import Reason, dimensions, reasons
@@ -67,7 +66,6 @@ def explain(
     wrt: str | Iterable[str] | None = None,
     of: str | None = None,
     detail: Literal["full", "short"] = "full",
-    attempt: str | None = None,
     layout: Literal["column", "row"] = "column",
     samples: Literal["rows", "columns"] = "rows",
     derivative: Literal["denominator", "numerator"] = "denominator",
@@ -78,10 +76,9 @@ def explain(
 
     with the local derivative, its brackets, their elimination, the matrix form, and for each the law and the reason.
     ``of`` is the error E, by default the only output if that is a scalar; outputs with indices have a δ that is given.
-    ``attempt`` is a formula in vectors and matrices, such as ``"δW = δz aᵀ"``, to be judged.
     The last line of every part is the Equation that `adjoint` gives.
 
-    Errors: as `adjoint`; UsageError for another level of detail; ParseError for an attempt that cannot be read.
+    Errors: as `adjoint`; UsageError for another level of detail.
 
     >>> d = explain("z_j = a_i W_ij + b_j", wrt="a")
     >>> print(d.part("a").rule)
@@ -109,8 +106,7 @@ def explain(
     error = s.outputs[0] if len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0 else "E"
     forward = tuple((eq, matrix(eq, convention)) for eq in s)
     remarks = tuple(worker.remarks(parts))
-    verdict = None if attempt is None else judge(attempt, s, rules, convention)
-    return Derivation(s, rules, convention, detail, forward, parts, remarks, error, verdict)
+    return Derivation(s, rules, convention, detail, forward, parts, remarks, error)
 
 
 class _Words:

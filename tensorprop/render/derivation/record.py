@@ -15,7 +15,6 @@ from tensorprop.core.equation import Equation, System
 from tensorprop.core.names import adjoint_name
 from tensorprop.errors import UsageError
 from tensorprop.render import dialects, document
-from tensorprop.render.derivation.attempt import Verdict
 from tensorprop.render.derivation.matrix import Shown
 from tensorprop.render.derivation.passage import Passage, axes_of
 from tensorprop.render.derivation.reasons import Reason
@@ -25,7 +24,7 @@ from tensorprop.render.layout import Convention
 from tensorprop.render.names import Style
 from tensorprop.render.notation import LATEX, UNICODE, Notation
 
-__all__ = ["Derivation", "Part", "Remark", "Step"]
+__all__ = ["Derivation", "Judgement", "Part", "Remark", "Step"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,19 @@ class Remark:
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """What is said of a formula that somebody tried: ``right`` or not, as it was read, and sentences that say why."""
+
+    formula: Math
+    right: bool
+    sentences: tuple[Sentence, ...]
+    target: str
+
+    def __str__(self) -> str:
+        return "\n".join(s.unicode for s in self.sentences)
+
+
+@dataclass(frozen=True)
 class Derivation:
     """Numbered steps from the forward equations to each rule.
 
@@ -88,7 +100,7 @@ class Derivation:
     parts: tuple[Part, ...]
     remarks: tuple[Remark, ...]
     error: str
-    verdict: Verdict | None = None
+    verdict: Judgement | None = None
 
     def part(self, name: str) -> Part:
         """The derivation of the rule for δname."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
 
 from tensorprop.calculus.source import Source, as_system
 from tensorprop.core.build import ZERO, fresh, rename, sum_over
@@ -17,12 +17,13 @@ from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import EmptySpec, RankMismatch, TensorpropError, UnexpectedEnd, UsageError
+from tensorprop.render.code import identifier
 from tensorprop.render.layout import Convention
 from tensorprop.render.reading.python import is_code, read_code
-from tensorprop.render.reading.typed import Misfit, Names, Typed, Types, stem
-from tensorprop.render.reading.written import Reader, adjoint_of, plain
+from tensorprop.render.reading.typed import Known, Misfit, Typed, Types, stem
+from tensorprop.render.reading.written import FormulaReader, adjoint_of, plain, tokens
 
-__all__ = ["Line", "Read", "is_formula", "parse_formula", "read_line", "split"]
+__all__ = ["FormulaText", "Read", "is_formula", "is_indexed", "parse_formula", "read_line", "split"]
 
 Kinds = Mapping[str, str]
 _RANKS = {"scalar": 0, "number": 0, "vector": 1, "column": 1, "row": 1, "matrix": 2}
@@ -65,7 +66,8 @@ def parse_formula(
         if line.left is None:
             raise UnexpectedEnd("a formula needs a left side", line.text, (0, 0), fix="write δW = …")
         try:
-            found[k] = read_line(line, names, convention).equation(line.left)
+            line = replace(line, left=_meant(line.left, names))
+            found[k] = read_line(line, names, convention).equation(str(line.left))
         except Misfit as misfit:
             raise _unfit(misfit, line) from None
     if not found:
@@ -73,7 +75,17 @@ def parse_formula(
     return system([found[k] for k in range(len(lines))])
 
 
-def _next(lines: list[Line], found: Mapping[int, Equation], names: Names) -> int:
+def _meant(name: str, names: Known) -> str:
+    """The name that a left side means: ``dW`` is δW, and ``W_k`` in code is W^(k)."""
+    if names.rank(name) is not None:
+        return name
+    if name[:1] == "d" and names.rank(name[1:]) is not None:
+        return f"δ{name[1:]}"
+    coded = {identifier(n).replace("_", ""): n for known in names.ranks for n in (known, f"δ{known}")}
+    return coded.get(name.replace("_", ""), name)
+
+
+def _next(lines: list[FormulaText], found: Mapping[int, Equation], names: Known) -> int:
     """A line all of whose names are known; the first that is left where none is so."""
     left = [k for k in range(len(lines)) if k not in found]
     made = {name for k in left if (name := lines[k].left) is not None and names.rank(name) is None}
@@ -86,13 +98,24 @@ def is_formula(text: str) -> bool:
     >>> is_formula("z = Wᵀa + b"), is_formula("z_j = W_ij a_i")
     (True, False)
     """
+    if is_indexed(text):
+        return False
     signs = ("ᵀ", "^T", "^{T}", "\\\\top", "⊙", ".T", "@", "np.", "‖", "𝟏", "⊘")
-    return any(sign in text for sign in signs) and not re.search(r"[^\W\d_](?:_|\[)\{?[^\W\d]", text)
+    return any(sign in text for sign in signs)
+
+
+def is_indexed(text: str) -> bool:
+    """Whether a text has subscripts.
+
+    >>> is_indexed("δW_ij = a_i δz_j"), is_indexed("δW = a δzᵀ")
+    (True, False)
+    """
+    return re.search(r"[^\W\d_](?:_|\[)\{?[^\W\d]|[ᵢⱼₖₗₘₙₚᵣₛₜᵤᵥₓ]", text) is not None
 
 
 # --------------------------------------------------------------------------- lines
 @dataclass(frozen=True)
-class Line:
+class FormulaText:
     """One formula: the name on its left, if there is one, its right side, and the indices carried along."""
 
     left: str | None
@@ -104,7 +127,7 @@ class Line:
 _EVERY = re.compile(r"[,(\s]*for\s+every\s+(?:leading\s+index\s*)?([^()]*?)\)?\s*$")
 
 
-def split(text: str) -> Iterator[Line]:
+def split(text: str) -> Iterator[FormulaText]:
     """The formulas of a text: one a line, or separated by ``;`` or by a comma before the next left side."""
     code = is_code(text)
     text = text if code else plain(text)
@@ -116,7 +139,7 @@ def split(text: str) -> Iterator[Line]:
         if not part.strip():
             continue
         left, equals, right = _sides(part)
-        yield Line(adjoint_of(left) if equals else None, right if equals else part, part.strip(), carried)
+        yield FormulaText(adjoint_of(left) if equals else None, right if equals else part, part.strip(), carried)
 
 
 def _parts(text: str, code: bool) -> Iterator[str]:
@@ -174,12 +197,16 @@ class Read:
         if self.loose and len(value.letters) == len(target.letters):
             mine, theirs = value.letters, target.letters
         if not all(types.fits(i, j) for i, j in zip(mine, theirs, strict=True)):
-            raise Misfit(value, target, "=")
+            raise Misfit(value, target, "=", types)
         return {i: j for i, j in zip(mine, theirs, strict=True) if i is not None and j is not None}
 
 
 def read_line(
-    line: Line, names: Names, convention: Convention, bare: Callable[[], str] | None = None, standing: bool = False
+    line: FormulaText,
+    names: Known,
+    convention: Convention,
+    bare: Callable[[], str] | None = None,
+    standing: bool = False,
 ) -> Read:
     """A right side, read: as code where it is code; a factor 1 is a vector of ones where that fits.
 
@@ -189,10 +216,13 @@ def read_line(
         return _tried(line, names, lambda types: _coded(line.body, types), convention, standing)
 
     def written(ones: bool) -> Callable[[Types], Read]:
-        return lambda types: Read(Reader(line.body, types, bare, ones).formula(), types)
+        return lambda types: Read(FormulaReader(line.body, types, bare, ones).formula(), types)
+
+    def coded(types: Types) -> Read:
+        return _coded(line.body, types)
 
     first: Misfit | None = None
-    for way in (written(True), written(False), lambda types: _coded(line.body, types)):
+    for way in (written(True), written(False), coded):
         try:
             return _tried(line, names, way, convention, standing)
         except Misfit as misfit:
@@ -204,7 +234,9 @@ def read_line(
     raise first
 
 
-def _tried(line: Line, names: Names, way: Callable[[Types], Read], convention: Convention, standing: bool) -> Read:
+def _tried(
+    line: FormulaText, names: Known, way: Callable[[Types], Read], convention: Convention, standing: bool
+) -> Read:
     """One way to read a right side; what it settles about ranges is kept if it fits the left side."""
     trial = names.copy()
     read = way(Types(trial, convention, line.carried, standing))
@@ -218,11 +250,11 @@ def _tried(line: Line, names: Names, way: Callable[[Types], Read], convention: C
 def _coded(text: str, types: Types) -> Read:
     array = read_code(text, types)
     if len(array.axes) > 2 or None in array.axes:
-        raise Misfit(array.typed, array.typed, "shape")
+        raise Misfit(array.typed, array.typed, "shape", types)
     return Read(array.typed, types, len(array.axes) == 1)
 
 
-def _unfit(misfit: Misfit, line: Line) -> TensorpropError:
+def _unfit(misfit: Misfit, line: FormulaText) -> TensorpropError:
     a, b = misfit.left, misfit.right
     known = f"{a.math.unicode} has {_lies(a)}; {b.math.unicode} has {_lies(b)}"
     what = f"{a.math.unicode} and {b.math.unicode} do not fit"
@@ -298,21 +330,21 @@ def _free(like: str, taken: set[str]) -> str:
 
 
 # --------------------------------------------------------------------------- what the letters are
-def _names(like: Any, text: str) -> tuple[Names, System | None]:
+def _names(like: Any, text: str) -> tuple[Known, System | None]:
     if like is None:
         return _by_case(text), None
     if isinstance(like, Mapping):
         ranks: dict[str, int] = {}
-        for name, kind in like.items():
+        for name, kind in cast("Kinds", like).items():
             if kind not in _RANKS:
                 raise UsageError(f"{name} is a {kind!r}", fix=f"a kind is {', '.join(_RANKS)}")
             ranks[name] = _RANKS[kind]
-        return Names(None, ranks), None
+        return Known(None, ranks), None
     s = as_system(like)
-    return Names(s), s
+    return Known(s), s
 
 
-def _by_case(text: str) -> Names:
+def _by_case(text: str) -> Known:
     """Capital Latin letters are matrices, small ones vectors; what stands on the left follows from the right."""
     lines = list(split(text))
     made = {line.left for line in lines}
@@ -328,10 +360,21 @@ def _by_case(text: str) -> Names:
                         fix=f'say it: like={{"{letter}": "scalar", …}}',
                     )
                 ranks.setdefault(letter, 2 if letter[0].isupper() else 1)
-    return Names(None, ranks)
+    return Known(None, ranks)
 
 
 def _words(body: str) -> list[str]:
     """The runs of letters in a formula that are no functions and no transposes."""
-    text = re.sub(r"\^\{?[T⊤]\}?|\.T\b|ᵀ|\bnp\.\w+(?:\.\w+)*|δ|∂[A-Za-z]*/∂", " ", body)
-    return [m[1] for m in re.finditer(r"([^\W\d_𝟏]+\d*)(?!\w*['′(])", text) if m[1] not in ("𝟏", "ones", "I")]
+    if is_code(body):
+        text = re.sub(r"\b(?:np|jnp|jax)(?:\.\w+)+|\.\w+", " ", body)
+        return [m[1] for m in re.finditer(r"\b([^\W\d_]+\d*)\b(?!\()", text)]
+    found: list[str] = []
+    words = tokens(body)
+    for n, token in enumerate(words):
+        after, before = words[n + 1 : n + 2], words[n - 1] if n else None
+        called = bool(after) and (after[0].kind == "prime" or (after[0].text == "(" and len(token.text) > 1))
+        called = called or (bool(after) and after[0].text == "(" and after[0].span[0] == token.span[1])
+        turns = token.text == "T" and before is not None and before.text in ("^", "{")
+        if token.kind == "name" and not called and not turns and token.text not in ("𝟏", "ones", "I", "δ"):
+            found.append(token.text)
+    return found

@@ -35,9 +35,9 @@ from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.reading.typed import Misfit, Typed, Types, power_of
 from tensorprop.render.reading.written import LIMIT
 
-__all__ = ["Array", "is_code", "read_code"]
+__all__ = ["Operand", "is_code", "read_code"]
 
-_MARKS = ("np.", "jnp.", "numpy.", "jax.", "**", "torch.", ".shape", "None", ".mT")
+_MARKS = ("np.", "jnp.", "numpy.", "jax.", "**", "torch.", ".shape", "None", ".mT", "axis=")
 _ALIASES = {
     **{"maximum": "max", "minimum": "min", "amax": "max", "amin": "min", "absolute": "abs", "power": "power"},
     **{"sigmoid": "sigmoid", "log_softmax": "logsoftmax", "log_sigmoid": "logsigmoid", "logaddexp.reduce": "logsumexp"},
@@ -61,7 +61,7 @@ _PAGE = "ᵀ⊤⊙⊘∘′'^‖√𝟏"  # what stands on a page, and in no cod
 
 
 @dataclass(frozen=True)
-class Array:
+class Operand:
     """An entry, the letter of every axis (None for one of size 1), and how it was written."""
 
     entry: Expr
@@ -75,7 +75,7 @@ class Array:
         return Typed(self.entry, rows, columns, self.math)
 
 
-def read_code(text: str, types: Types) -> Array:
+def read_code(text: str, types: Types) -> Operand:
     """The array that an expression gives."""
     if len(text) > LIMIT:
         raise SpecTooLong(f"the formula has {len(text):,} characters; the limit is {LIMIT:,}")
@@ -109,11 +109,11 @@ class _Code:
         text = ast.get_source_segment(self._text, n) or ""  # type: ignore[arg-type]
         return Math(text, rf"\mathtt{{{text}}}".replace("_", r"\_"))
 
-    def value(self, n: ast.AST) -> Array:
+    def value(self, n: ast.AST) -> Operand:
         """An expression."""
         match n:
             case ast.Constant(value) if isinstance(value, (int, float)) and not isinstance(value, bool):
-                return Array(Number(Fraction(repr(value))), (), self._math(n))
+                return Operand(Number(Fraction(repr(value))), (), self._math(n))
             case ast.Name(name):
                 return self._name(n, name)
             case ast.UnaryOp(ast.USub(), of):
@@ -125,7 +125,7 @@ class _Code:
                 return self._binary(n, op, self.value(left), self.value(right))
             case ast.Compare(left, [op], [right]) if type(op) in _COMPARED:
                 a, b, axes = self._alike(self.value(left), self.value(right), _COMPARED[type(op)])
-                return Array(bracket(_COMPARED[type(op)], a, b), axes, self._math(n))
+                return Operand(bracket(_COMPARED[type(op)], a, b), axes, self._math(n))
             case ast.Attribute(of, "T" | "mT"):
                 a = self.value(of)
                 return replace(a, axes=a.axes[::-1], math=self._math(n))
@@ -136,24 +136,24 @@ class _Code:
             case ast.Call():
                 return self._call(n)
             case ast.Attribute(ast.Name("np" | "jnp" | "numpy" | "math"), "pi"):
-                return Array(call("pi"), (), self._math(n))
+                return Operand(call("pi"), (), self._math(n))
             case _:
                 self._refuse(n, f"{type(n).__name__} is no operation on arrays")
 
-    def _name(self, n: ast.AST, name: str) -> Array:
+    def _name(self, n: ast.AST, name: str) -> Operand:
         if name not in self._names:
             raise self._types.known(name, self._text, None)
         t = self._types.tensor(self._names[name])
-        return Array(t.entry, t.letters, self._math(n))
+        return Operand(t.entry, t.letters, self._math(n))
 
-    def _size(self, n: ast.AST, a: Array, k: int) -> Array:
+    def _size(self, n: ast.AST, a: Operand, k: int) -> Operand:
         if not -len(a.axes) <= k < len(a.axes):
             self._refuse(n, f"there is no axis {k}")
         letter = a.axes[k]
         size = None if letter is None else self._types.names.size(self._types.range[letter])
-        return Array(ONE if letter is None else size or self._refuse(n, "nothing tells this size"), (), self._math(n))
+        return Operand(ONE if letter is None else size or self._refuse(n, "nothing tells this size"), (), self._math(n))
 
-    def _indexed(self, n: ast.AST, a: Array, index: ast.AST) -> Array:
+    def _indexed(self, n: ast.AST, a: Operand, index: ast.AST) -> Operand:
         """``x[:, None]``, ``x[0]``."""
         parts = list(index.elts) if isinstance(index, ast.Tuple) else [index]
         left = list(a.axes)
@@ -176,29 +176,29 @@ class _Code:
                     entry = entry if i is None else substitute(entry, {i: number(k)})
                 case _:
                     self._refuse(n, "only whole axes, entries and new axes can be read", "write x[:, None] or x[0]")
-        return Array(entry, (*axes, *left), self._math(n))
+        return Operand(entry, (*axes, *left), self._math(n))
 
     # ----------------------------------------------------------------- two operands
-    def _binary(self, n: ast.AST, op: ast.operator, a: Array, b: Array) -> Array:
+    def _binary(self, n: ast.AST, op: ast.operator, a: Operand, b: Operand) -> Operand:
         match op:
             case ast.MatMult():
                 return replace(self._product(a, b), math=self._math(n))
             case ast.Add() | ast.Sub():
                 one, other, axes = self._alike(a, b, "+" if isinstance(op, ast.Add) else "−")
-                return Array(add(one, other if isinstance(op, ast.Add) else negate(other)), axes, self._math(n))
+                return Operand(add(one, other if isinstance(op, ast.Add) else negate(other)), axes, self._math(n))
             case ast.Mult():
                 one, other, axes = self._alike(a, b, "⊙")
-                return Array(mul(one, other), axes, self._math(n))
+                return Operand(mul(one, other), axes, self._math(n))
             case ast.Div():
                 one, other, axes = self._alike(a, b, "⊘")
-                return Array(mul(one, power(other, MINUS_ONE)), axes, self._math(n))
+                return Operand(mul(one, power(other, MINUS_ONE)), axes, self._math(n))
             case ast.Pow():
                 one, other, axes = self._alike(a, b, "^")
-                return Array(power_of(one, other), axes, self._math(n))
+                return Operand(power_of(one, other), axes, self._math(n))
             case _:
                 self._refuse(n, f"{type(op).__name__} is no operation on arrays")
 
-    def _alike(self, a: Array, b: Array, sign: str) -> tuple[Expr, Expr, tuple[str | None, ...]]:
+    def _alike(self, a: Operand, b: Operand, sign: str) -> tuple[Expr, Expr, tuple[str | None, ...]]:
         """Both entries over common axes, matched from the last."""
         rank = max(len(a.axes), len(b.axes))
         mine = (None,) * (rank - len(a.axes)) + a.axes
@@ -208,24 +208,24 @@ class _Code:
         for i, j in zip(mine, theirs, strict=True):
             if i is not None and j is not None:
                 if not self._types.fits(i, j):
-                    raise Misfit(a.typed, b.typed, sign)
+                    raise Misfit(a.typed, b.typed, sign, self._types)
                 new[j] = Index(i)
             axes.append(i if i is not None else j)
         return a.entry, substitute(b.entry, new), tuple(axes)
 
-    def _product(self, a: Array, b: Array) -> Array:
+    def _product(self, a: Operand, b: Operand) -> Operand:
         """``a @ b``."""
         if not a.axes or not b.axes:
-            raise Misfit(a.typed, b.typed, "product")
+            raise Misfit(a.typed, b.typed, "product", self._types)
         k = len(b.axes) - 2 if len(b.axes) > 1 else 0
         i, j = a.axes[-1], b.axes[k]
         rest = (*a.axes[:-1], *b.axes[:k], *b.axes[k + 1 :])
         if i is None or j is None or not self._types.fits(i, j) or len(a.axes) > 2 or len(b.axes) > 2:
-            raise Misfit(a.typed, b.typed, "product")
-        return Array(self._types.contract(a.entry, i, b.entry, j), rest, a.math)
+            raise Misfit(a.typed, b.typed, "product", self._types)
+        return Operand(self._types.contract(a.entry, i, b.entry, j), rest, a.math)
 
     # ----------------------------------------------------------------- calls
-    def _call(self, n: ast.Call) -> Array:
+    def _call(self, n: ast.Call) -> Operand:
         parts: list[str] = []
         f: ast.AST = n.func
         while isinstance(f, ast.Attribute):
@@ -242,7 +242,7 @@ class _Code:
             return replace(_SHAPED[name](self, n), math=self._math(n))
         return self._named(n, name, [self.value(a) for a in n.args])
 
-    def _open(self, n: ast.Call, name: str) -> Array:
+    def _open(self, n: ast.Call, name: str) -> Operand:
         """A function that is left open, ``df(z)`` for ``f′(z)``; or a known one by its bare name."""
         args = [self.value(a) for a in n.args]
         stem, primes = name, ""
@@ -252,10 +252,10 @@ class _Code:
                     stem, primes = f.rstrip("′″‴"), "′" * order
         if primes:
             t = self._types.apply(stem, len(primes), [args[0].typed])
-            return Array(t.entry, args[0].axes, self._math(n))
+            return Operand(t.entry, args[0].axes, self._math(n))
         return self._named(n, name, args)
 
-    def _named(self, n: ast.Call, name: str, args: list[Array]) -> Array:
+    def _named(self, n: ast.Call, name: str, args: list[Operand]) -> Operand:
         name = _ALIASES.get(name, name)
         options = {k.arg: k.value for k in n.keywords}
         op = ALONG.get(name)
@@ -266,14 +266,14 @@ class _Code:
         first, *rest = args
         entries, axes = [first.entry], first.axes
         for a in rest:
-            one, other, wider = self._alike(Array(entries[0], axes, first.math), a, name)
+            one, other, wider = self._alike(Operand(entries[0], axes, first.math), a, name)
             entries, axes = [one, *entries[1:], other], wider
         function = SPELLED.get(name, name)
         if function == "logaddexp":
-            return Array(call("log", add(*(call("exp", e) for e in entries))), axes, self._math(n))
-        return Array(power_of(*entries) if function == "power" else call(function, *entries), axes, self._math(n))
+            return Operand(call("log", add(*(call("exp", e) for e in entries))), axes, self._math(n))
+        return Operand(power_of(*entries) if function == "power" else call(function, *entries), axes, self._math(n))
 
-    def _along(self, n: ast.AST, op: str, a: Array, options: Mapping[str | None, ast.expr]) -> Array:
+    def _along(self, n: ast.AST, op: str, a: Operand, options: Mapping[str | None, ast.expr]) -> Operand:
         axis = options.get("axis")
         kept = "keepdims" in options
         where = _whole_number(axis)
@@ -289,7 +289,7 @@ class _Code:
             (i,) = letters
             k = self._types.new(self._types.range[i])
             body = substitute(a.entry, {i: Index(k)})
-            return Array(reduce(op, (k,), body, (Index(i),)), a.axes, self._math(n))
+            return Operand(reduce(op, (k,), body, (Index(i),)), a.axes, self._math(n))
         entry = a.entry
         if op == "sum":
             for i in letters:
@@ -297,77 +297,77 @@ class _Code:
         else:
             entry = reduce(op, tuple(letters), entry)
         axes = [None if k in places else i for k, i in enumerate(a.axes) if kept or k not in places]
-        return Array(entry, tuple(axes), self._math(n))
+        return Operand(entry, tuple(axes), self._math(n))
 
     # ----------------------------------------------------------------- calls that look at shapes
-    def outer(self, n: ast.Call) -> Array:
+    def outer(self, n: ast.Call) -> Operand:
         a, b = (self.value(x) for x in n.args)
         if len(a.axes) != 1 or len(b.axes) != 1:
-            raise Misfit(a.typed, b.typed, "outer")
-        return Array(mul(a.entry, b.entry), (*a.axes, *b.axes), a.math)
+            raise Misfit(a.typed, b.typed, "outer", self._types)
+        return Operand(mul(a.entry, b.entry), (*a.axes, *b.axes), a.math)
 
-    def dot(self, n: ast.Call) -> Array:
+    def dot(self, n: ast.Call) -> Operand:
         a, b = (self.value(x) for x in n.args)
         return self._product(a, b)
 
-    def diag(self, n: ast.Call) -> Array:
+    def diag(self, n: ast.Call) -> Operand:
         a = self.value(n.args[0])
         if len(a.axes) > 2 or None in a.axes or not a.axes:
             self._refuse(n, "diag takes a vector or a matrix")
         t = self._types.apply("diag", 0, [a.typed])
-        return Array(t.entry, t.letters, a.math)
+        return Operand(t.entry, t.letters, a.math)
 
-    def trace(self, n: ast.Call) -> Array:
-        return Array(self._types.apply("tr", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
+    def trace(self, n: ast.Call) -> Operand:
+        return Operand(self._types.apply("tr", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
 
-    def norm(self, n: ast.Call) -> Array:
-        return Array(self._types.apply("norm", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
+    def norm(self, n: ast.Call) -> Operand:
+        return Operand(self._types.apply("norm", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
 
-    def inv(self, n: ast.Call) -> Array:
+    def inv(self, n: ast.Call) -> Operand:
         t = self._types.inverse(self.value(n.args[0]).typed)
-        return Array(t.entry, t.letters, t.math)
+        return Operand(t.entry, t.letters, t.math)
 
-    def matrix_power(self, n: ast.Call) -> Array:
+    def matrix_power(self, n: ast.Call) -> Operand:
         a, k = self.value(n.args[0]), self.value(n.args[1])
         t = self._types.raised(a.typed, k.entry, k.math.unicode)
-        return Array(t.entry, t.letters, t.math)
+        return Operand(t.entry, t.letters, t.math)
 
-    def determinant(self, n: ast.Call) -> Array:
-        return Array(self._types.apply("det", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
+    def determinant(self, n: ast.Call) -> Operand:
+        return Operand(self._types.apply("det", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
 
-    def ones(self, n: ast.Call) -> Array:
+    def ones(self, n: ast.Call) -> Operand:
         """``np.ones(n)``: a vector whose length the size tells."""
         shape = n.args[0]
         sizes = shape.elts if isinstance(shape, ast.Tuple) else [shape]
         letters = tuple(self._over(self.value(s), s) for s in sizes)
-        return Array(ONE, letters, self._math(n))
+        return Operand(ONE, letters, self._math(n))
 
-    def zeros(self, n: ast.Call) -> Array:
+    def zeros(self, n: ast.Call) -> Operand:
         return replace(self.ones(n), entry=ZERO)
 
-    def eye(self, n: ast.Call) -> Array:
+    def eye(self, n: ast.Call) -> Operand:
         i = self._over(self.value(n.args[0]), n.args[0])
         j = self._types.new(self._types.range[i])
-        return Array(bracket("=", Index(i), Index(j)), (i, j), self._math(n))
+        return Operand(bracket("=", Index(i), Index(j)), (i, j), self._math(n))
 
-    def _over(self, size: Array, n: ast.AST) -> str:
+    def _over(self, size: Operand, n: ast.AST) -> str:
         if isinstance(size.entry, Dim):
             return self._types.new((size.entry.tensor, size.entry.axis))
         if isinstance(size.entry, Number):
             return self._types.any()
         self._refuse(n, "a size is x.shape[0]")
 
-    def where(self, n: ast.Call) -> Array:
+    def where(self, n: ast.Call) -> Operand:
         condition, yes, no = (self.value(a) for a in n.args)
         if yes.entry is ONE and no.entry is ZERO and not yes.axes and not no.axes:
             return condition
         one, other, axes = self._alike(yes, no, "where")
-        c, rest, axes = self._alike(condition, Array(add(one, negate(other)), axes, yes.math), "where")
-        base = Array(mul(c, rest), axes, yes.math)
+        c, rest, axes = self._alike(condition, Operand(add(one, negate(other)), axes, yes.math), "where")
+        base = Operand(mul(c, rest), axes, yes.math)
         left, right, axes = self._alike(base, no, "where")
-        return Array(add(left, right), axes, self._math(n))
+        return Operand(add(left, right), axes, self._math(n))
 
-    def einsum(self, n: ast.Call) -> Array:
+    def einsum(self, n: ast.Call) -> Operand:
         spec, *operands = n.args
         if not isinstance(spec, ast.Constant) or not isinstance(spec.value, str) or "->" not in spec.value:
             self._refuse(n, "einsum needs its spec in quotes, with an arrow")
@@ -389,10 +389,10 @@ class _Code:
         for c, i in letters.items():
             if c not in out:
                 entry = self._types.summed(entry, i)
-        return Array(entry, tuple(letters[c] for c in out if c in letters), self._math(n))
+        return Operand(entry, tuple(letters[c] for c in out if c in letters), self._math(n))
 
 
-_SHAPED: dict[str, Callable[[_Code, Any], Array]] = {
+_SHAPED: dict[str, Callable[[_Code, Any], Operand]] = {
     "outer": _Code.outer, "dot": _Code.dot, "matmul": _Code.dot, "diag": _Code.diag, "diagonal": _Code.diag,
     "trace": _Code.trace, "norm": _Code.norm, "inv": _Code.inv, "matrix_power": _Code.matrix_power,
     "det": _Code.determinant, "ones": _Code.ones, "zeros": _Code.zeros, "eye": _Code.eye, "where": _Code.where,

@@ -39,7 +39,7 @@ from tensorprop.render.derivation.sentences import Math, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX
 
-__all__ = ["Axis", "Misfit", "Names", "Typed", "Types", "power_of", "stem"]
+__all__ = ["Axis", "Known", "Misfit", "Typed", "Types", "power_of", "stem"]
 
 Axis = tuple[str, int]
 
@@ -65,15 +65,16 @@ class Typed:
 
 
 class Misfit(Exception):
-    """Two neighbours that do not fit; ``sign`` is ``"product"``, or the sign between them."""
+    """Two neighbours that do not fit; ``sign`` is ``"product"``, or the sign between them, ``shown`` calls letters."""
 
-    def __init__(self, left: Typed, right: Typed, sign: str) -> None:
+    def __init__(self, left: Typed, right: Typed, sign: str, types: Types) -> None:
         super().__init__()
         self.left, self.right, self.sign = left, right, sign
+        self.shown = {i: types.shown(i) for i in (*left.letters, *right.letters)}
 
 
 # --------------------------------------------------------------------------- names and ranges
-class Names:
+class Known:
     """The tensors that a formula may name: how many axes each has, and which axes are equally long.
 
     Those of a System have ranges that are settled; those that are told by their number of axes alone have ranges that
@@ -94,9 +95,9 @@ class Names:
                     if isinstance(i, Index):
                         self.letters.setdefault(self.find((t.name, axis)), i.name)
 
-    def copy(self) -> Names:
+    def copy(self) -> Known:
         """The same names, their ranges to be settled anew."""
-        other = Names.__new__(Names)
+        other = Known.__new__(Known)
         other.__dict__.update(self.__dict__, ranks=dict(self.ranks), _parent=dict(self._parent))
         return other
 
@@ -152,7 +153,7 @@ def stem(name: str) -> str:
 class Types:
     """Which axes a part has, and what an operation does with them."""
 
-    def __init__(self, names: Names, convention: Convention, carried: Iterable[str] = (), standing: bool = False):
+    def __init__(self, names: Known, convention: Convention, carried: Iterable[str] = (), standing: bool = False):
         """``carried``: letters for every value of which the formula is meant; ``standing``: 𝟏 is a column."""
         self.names = names
         self.convention = convention
@@ -253,7 +254,7 @@ class Types:
             keep = b if a.scalar else a
             return Typed(mul(a.entry, b.entry), keep.rows, keep.columns, math)
         if not self.fits(a.columns, b.rows):
-            raise Misfit(a, b, "product")
+            raise Misfit(a, b, "product", self)
         if a.columns is None or b.rows is None:
             return Typed(mul(a.entry, b.entry), a.rows, b.columns, math)
         return Typed(self.contract(a.entry, a.columns, b.entry, b.rows), a.rows, b.columns, math)
@@ -299,7 +300,7 @@ class Types:
     def like(self, a: Typed, b: Typed, sign: str) -> Expr:
         """The entry of b in the letters of a."""
         if not (self.fits(a.rows, b.rows) and self.fits(a.columns, b.columns)):
-            raise Misfit(a, b, sign)
+            raise Misfit(a, b, sign, self)
         pairs = [(i, j) for i, j in ((a.rows, b.rows), (a.columns, b.columns)) if i is not None and j is not None]
         return substitute(b.entry, {j: Index(i) for i, j in pairs})
 
@@ -310,7 +311,7 @@ class Types:
     def over(self, a: Typed, b: Typed) -> Typed:
         """``a / b``, b a number."""
         if not b.scalar:
-            raise Misfit(a, b, "/")
+            raise Misfit(a, b, "/", self)
         math = Math(f"{a.math.unicode}/{b.math.unicode}", rf"\frac{{{a.math.latex}}}{{{b.math.latex}}}")
         return Typed(mul(a.entry, power(b.entry, MINUS_ONE)), a.rows, a.columns, math)
 
@@ -320,7 +321,7 @@ class Types:
         return Typed(a.entry, a.columns, a.rows, _after(a, "ᵀ", r"^\top"))
 
     def raised(self, a: Typed, exponent: Expr, shown: str, entrywise: bool = False) -> Typed:
-        """``aⁿ``: of every entry where a is no square matrix, or where ``entrywise`` says so; else Aⁿ and A⁻¹."""
+        """``aⁿ``: Aⁿ and A⁻¹ of a matrix that can be square; else, or where ``entrywise`` says so, of every entry."""
         mark = f"∘{shown}" if entrywise else shown
         small = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
         latex = mark.replace("∘", "\\circ ").replace("−", "-")
@@ -338,7 +339,7 @@ class Types:
 
     def _square(self, a: Typed) -> bool:
         assert a.rows is not None and a.columns is not None
-        return self.names.find(self.range[a.rows]) == self.names.find(self.range[a.columns])
+        return self.fits(a.rows, a.columns)
 
     def afresh(self, a: Typed) -> Typed:
         """The same part once more, in letters of its own."""
@@ -350,7 +351,7 @@ class Types:
         """``A⁻¹``; of a diagonal matrix, entry by entry."""
         i, j = a.rows, a.columns
         if i is None or j is None or not self.fits(i, j):
-            raise Misfit(a, a, "inverse")
+            raise Misfit(a, a, "inverse", self)
         diagonal = _of_diagonal(a.entry, i, j)
         if diagonal is not None:
             return replace(a, entry=mul(power(diagonal, MINUS_ONE), bracket("=", Index(i), Index(j))))
@@ -384,20 +385,20 @@ class Types:
         """Functions that are not entry by entry; None for one that is."""
         i, j = a.rows, a.columns
         match name:
-            case "diag" if i is None or j is None:
-                if a.scalar:
-                    return None
+            case "diag" if len(a.letters) == 1:
                 (i,) = a.letters
                 j = self.new(self.range[i])
                 return Typed(mul(a.entry, bracket("=", Index(i), Index(j))), i, j, a.math)
-            case "diag":
+            case "diag" if i is not None and j is not None:
                 if not self.fits(i, j):
-                    raise Misfit(a, self.turned(a), "diag")
+                    raise Misfit(a, self.turned(a), "diag", self)
                 entry = substitute(a.entry, {j: Index(i)})
                 return Typed(entry, None, i, a.math) if self.row else Typed(entry, i, None, a.math)
+            case "diag":
+                return None
             case "tr" | "trace":
                 if i is None or j is None or not self.fits(i, j):
-                    raise Misfit(a, self.turned(a), "tr")
+                    raise Misfit(a, self.turned(a), "tr", self)
                 return Typed(self.summed(substitute(a.entry, {j: Index(i)}), i), None, None, a.math)
             case "norm":
                 entry = power(a.entry, number(2))
@@ -409,8 +410,8 @@ class Types:
             case "det" | "logdet":
                 new = self.afresh(a)
                 if new.rows is None or new.columns is None or not self.fits(new.rows, new.columns):
-                    raise Misfit(a, self.turned(a), name)
-                return Typed(Reduce(name, (new.rows, new.columns), new.entry), None, None, a.math)
+                    raise Misfit(a, self.turned(a), name, self)
+                return Typed(Reduce(name, (new.rows, new.columns), new.entry, ()), None, None, a.math)
             case _:
                 return self._along(name, a)
 

@@ -27,7 +27,7 @@ from tensorprop.render.dialects import GREEK
 from tensorprop.render.reading.typed import Typed, Types
 from tensorprop.text.scan import LETTERS
 
-__all__ = ["LIMIT", "Reader", "Token", "adjoint_of", "plain", "tokens"]
+__all__ = ["LIMIT", "FormulaReader", "Lexeme", "adjoint_of", "plain", "tokens"]
 
 LIMIT = 2_000  # characters of a formula
 _DEPTH = 50  # parentheses inside one another
@@ -72,11 +72,12 @@ def plain(text: str) -> str:
         while p < len(text):
             piece, p = _piece(text, p)
             out += piece
+        out = re.sub("δ +", "δ", out)  # in Unicode δ W are two names, in LaTeX the space ends the command
     out = re.sub(r"\b(?:delta |delta(?=[A-Z]\b))", "δ", out)
     out = re.sub(r"\bpartial ", "∂", out)
     for ascii, sign in ((".*", "⊙"), ("./", "⊘"), (".^", "^∘"), ("!=", "≠"), ("<=", "≤"), (">=", "≥"), ("<>", "≠")):
         out = out.replace(ascii, sign)
-    return re.sub("δ +", "δ", out)
+    return out
 
 
 def _piece(text: str, p: int) -> tuple[str, int]:
@@ -143,7 +144,7 @@ _LETTER = f"(?![δ∂])[{LETTERS}ℓ]"
 _TOKEN = re.compile(
     rf"""\s*(?:
       (?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+|[½⅓⅔¼¾])
-    | (?P<adjoint>∂[A-Za-zℒℓ]*\s*/\s*∂|δ(?={_LETTER}))
+    | (?P<adjoint>∂\s*[A-Za-zℒℓ]*\s*/\s*∂|δ(?={_LETTER}))
     | (?P<name>{_LONG}|(?:{_LETTER})+[0-9₀-₉]*|δ|𝟏)
     | (?P<bar>\u0304)
     | (?P<raised>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᵀ]+|\.T\b)
@@ -155,7 +156,7 @@ _TOKEN = re.compile(
 )
 
 
-class Token(NamedTuple):
+class Lexeme(NamedTuple):
     """A word, a sign, a number, with its place."""
 
     kind: str
@@ -163,16 +164,16 @@ class Token(NamedTuple):
     span: tuple[int, int]
 
 
-def tokens(text: str) -> list[Token]:
+def tokens(text: str) -> list[Lexeme]:
     """The tokens of a text without line ends."""
-    found: list[Token] = []
+    found: list[Lexeme] = []
     end, at = len(text.rstrip()), 0
     text = text[:end]
     while at < end:
         match = _TOKEN.match(text, at)
         assert match is not None
         kind = match.lastgroup or "bad"
-        token = Token(kind, match[kind], match.span(kind))
+        token = Lexeme(kind, match[kind], match.span(kind))
         if kind == "bad":
             raise UnexpectedChar(
                 f"{token.text!r} has no meaning in a formula of matrices",
@@ -186,7 +187,7 @@ def tokens(text: str) -> list[Token]:
 
 
 # --------------------------------------------------------------------------- the reader
-class Reader:
+class FormulaReader:
     """A recursive descent. ``bare`` says what a δ without a name stands for; ``ones``: a factor 1 is a vector."""
 
     def __init__(self, text: str, types: Types, bare: Callable[[], str] | None = None, ones: bool = True) -> None:
@@ -200,7 +201,7 @@ class Reader:
         self._ones = ones
 
     # ----------------------------------------------------------------- what stands there
-    def _peek(self, ahead: int = 0) -> Token | None:
+    def _peek(self, ahead: int = 0) -> Lexeme | None:
         at = self._at + ahead
         return self._tokens[at] if at < len(self._tokens) else None
 
@@ -211,7 +212,7 @@ class Reader:
             return token.text
         return None
 
-    def _close(self, sign: str, opened: Token) -> None:
+    def _close(self, sign: str, opened: Lexeme) -> None:
         if not self._sign(sign):
             raise UnexpectedEnd("a parenthesis is not closed", self._text, opened.span)
 
@@ -265,17 +266,19 @@ class Reader:
     def _one(self, before: Typed | None) -> Typed | None:
         """A factor 1 among others is a vector of ones: nobody writes the number there."""
         token, after = self._peek(), self._peek(1)
-        if not self._ones or token is None or token.kind != "number" or token.text.strip("1"):
+        if token is None or token.kind != "number" or token.text.strip("1"):
             return None
         if len(token.text) > 1:  # 11ᵀ is 1 1ᵀ: a number has no transpose
             if after is None or not (after.text == "ᵀ" or (after.text == "^" and self._turns(2))):
                 return None
             start = token.span[0]
-            single = [Token("number", "1", (start + k, start + k + 1)) for k in range(len(token.text))]
+            single = [Lexeme("number", "1", (start + k, start + k + 1)) for k in range(len(token.text))]
             self._tokens[self._at : self._at + 1] = single
             token, after = self._peek(), self._peek(1)
         raised = after is not None and after.kind == "raised" and "ᵀ" in after.text
         raised = raised or (after is not None and after.text == "^" and self._turns(2))
+        if not self._ones and not raised:  # a number has no transpose
+            return None
         if before is None and not raised and not (self._starts(after) and after is not None and after.text != "|"):
             return None
         self._at += 1
@@ -287,7 +290,7 @@ class Reader:
             token = self._peek(ahead + 1)
         return token is not None and token.text in ("T", "⊤")
 
-    def _starts(self, token: Token | None) -> bool:
+    def _starts(self, token: Lexeme | None) -> bool:
         """Whether a factor begins here."""
         if token is None:
             return False
@@ -339,7 +342,7 @@ class Reader:
                 break
         return value
 
-    def _above(self, value: Typed, text: str, token: Token) -> Typed:
+    def _above(self, value: Typed, text: str, token: Lexeme) -> Typed:
         """What is raised: figures, and a ᵀ behind them."""
         if text in ("ᵀ", ".T"):
             return self._types.turned(value)
@@ -352,7 +355,7 @@ class Reader:
             value = self._types.turned(value)
         return value
 
-    def _exponent(self, value: Typed, sign: Token) -> Typed:
+    def _exponent(self, value: Typed, sign: Lexeme) -> Typed:
         """``^T``, ``^2``, ``^{-1}``, ``^{∘3}``, ``^{-⊤}``, ``^n``."""
         opened = self._peek()
         if opened is None:
@@ -409,7 +412,7 @@ class Reader:
                     pass
         raise UnexpectedChar(f"{token.text!r} is not expected here", self._text, token.span)
 
-    def _bracket(self, opened: Token) -> Typed:
+    def _bracket(self, opened: Lexeme) -> Typed:
         self._bars, bars = 0, self._bars
         left = self._sum()
         relation = self._sign("=", "≠", "<", ">", "≤", "≥")
@@ -420,7 +423,7 @@ class Reader:
         self._close("]", opened)
         return self._types.compared(relation, left, right)
 
-    def _between_bars(self, opened: Token) -> Typed:
+    def _between_bars(self, opened: Lexeme) -> Typed:
         """``‖x‖``; ``|x|``, the size of an index where x is no tensor."""
         name, after = self._peek(), self._peek(1)
         if opened.text == "|" and name is not None and after is not None and after.text == "|":
@@ -435,7 +438,7 @@ class Reader:
         return self._types.apply("norm" if opened.text == "‖" else "abs", 0, [value])
 
     # ----------------------------------------------------------------- names
-    def _named(self, token: Token) -> Typed:
+    def _named(self, token: Lexeme) -> Typed:
         """A tensor, one of several names side by side, or a function."""
         prefix = ""
         if token.kind == "adjoint":
@@ -467,9 +470,9 @@ class Reader:
         if pieces is None or prefix:
             raise self._types.known(prefix + word, self._text, token.span)
         start = token.span[0]
-        cut: list[Token] = []
+        cut: list[Lexeme] = []
         for piece in pieces:
-            cut.append(Token("number" if piece == "1" else "name", piece, (start, start + len(piece))))
+            cut.append(Lexeme("number" if piece == "1" else "name", piece, (start, start + len(piece))))
             start += len(piece)
         self._tokens[self._at - 1 : self._at] = cut  # as if spaces stood between them
         return self._named(cut[0])
@@ -523,10 +526,10 @@ class Reader:
             if token.text == "}":
                 self._at += 1
             else:  # W^{(k)⊤}: what is left of the braces is an exponent
-                self._tokens[self._at : self._at] = [sign, Token("sign", "{", token.span)]
+                self._tokens[self._at : self._at] = [sign, Lexeme("sign", "{", token.span)]
         return match[1]
 
-    def _function(self, word: str, token: Token) -> Typed | None:
+    def _function(self, word: str, token: Lexeme) -> Typed | None:
         """``f(z)``, ``f′(z)``, where the word is no tensor, or bears a prime."""
         after = self._peek()
         primes = 0
@@ -596,7 +599,7 @@ def adjoint_of(text: str) -> str:
     text = text.strip()
     if text.endswith("\u0304"):
         return f"δ{text[:-1]}"
-    match = re.fullmatch(r"∂[A-Za-zℒℓ]*\s*/\s*∂\s*(.+)", text)
+    match = re.fullmatch(r"∂\s*[A-Za-zℒℓ]*\s*/\s*∂\s*(.+)", text)
     text = f"δ{match[1]}" if match else text
     text = text.replace(" ", "").translate(_LOWERED)
     text = re.sub(r"_\{?(\d+)\}?", r"\1", text)

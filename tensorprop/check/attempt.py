@@ -1,0 +1,541 @@
+"""A learner's formula in vectors and matrices, judged: what it says in index notation, and what is wrong with it.
+
+In: a formula such as ``δz = δ W f′(z)``, the forward System and the derived rules. Out: a `Judgement`. The formula is
+read by ``render.reading``; whether it is the rule is decided, and what slip makes it of the rule is diagnosed, by the
+same code as for a rule in index notation. Said here is what index notation cannot say: which neighbours do not fit,
+and why no other order would do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+from tensorprop.calculus.adjoint import adjoint
+from tensorprop.calculus.page import Given, Page, counts, seed_of
+from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.check.prove.decide import Decision, Laws, decide
+from tensorprop.check.report import Diagnosis, Finding, Report, Verdict
+from tensorprop.core.build import ONE, ZERO, rename
+from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.expr import Call, Expr, Tensor
+from tensorprop.core.walk import inline, postorder, tensors_of
+from tensorprop.errors import AmbiguousNotation, TensorpropError, UnexpectedEnd, UnknownName, near
+from tensorprop.render.code import identifier
+from tensorprop.render.derivation.index_table import patterns
+from tensorprop.render.derivation.matrix import matrix
+from tensorprop.render.derivation.passage import axes_of
+from tensorprop.render.derivation.record import Judgement
+from tensorprop.render.derivation.sentences import Math, Sentence, entry, letter, letters, listed, say, whole
+from tensorprop.render.layout import Convention
+from tensorprop.render.notation import LATEX, UNICODE
+from tensorprop.render.reading.formulas import FormulaText, Read, lettered, read_line, split
+from tensorprop.render.reading.python import is_code
+from tensorprop.render.reading.typed import Known, Misfit, Typed, stem
+from tensorprop.render.reading.written import Lexeme, tokens
+
+__all__ = ["Judged", "check_formulas", "judge"]
+
+_CANDIDATES = 6  # rules that a formula without a left side is held against
+_INSIDE = 8  # δ that are put into one another
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdict, the formula in index notation if it has a reading, and what the judges of rules said of it."""
+
+    judgement: Judgement
+    rule: Equation
+    equation: Equation | None = None
+    decision: Decision | None = None
+    diagnosis: Diagnosis | None = None
+
+
+class _Candidate(NamedTuple):
+    """A rule, some of its δ put in."""
+
+    name: str
+    eq: Equation
+
+
+def judge(attempt: str, s: System, rules: System, convention: Convention, given: Given = ()) -> Judged:
+    """Whether a formula in matrices is one of the rules, and if not, why.
+
+    It is right in the convention that is asked for, or in another one, which is said then: vectors as rows, samples as
+    columns, numerator layout. ``given``: what is known of the inputs.
+
+    Errors: ParseError for what is no formula, UnknownName for a name that is not in the equations.
+    """
+    line = next(split(attempt), None)
+    if line is None:
+        raise UnexpectedEnd("the formula ends where a name is needed", attempt, (len(attempt), len(attempt)))
+    return _judged(line, _Court(s, rules, given), convention)
+
+
+def check_formulas(text: str, page: Page, convention: Convention | None = None) -> Report:
+    """Backward rules that are written as formulas, one a line, each judged; see `check`."""
+    s, labels = page.system, counts(page.system)
+    wanted = [name for name in s.names if name not in s.outputs and name not in labels]
+    court = _Court(s, adjoint(s, wrt=wanted), page.given)
+    verdicts: list[Verdict] = []
+    for line in split(text):
+        found = _judged(line, court, convention or Convention())
+        sentences = found.judgement.sentences
+        if found.diagnosis is not None and found.diagnosis.kind != "unknown":  # it is told above
+            sentences = (sentences[0], sentences[-1])
+        tensor, said = found.rule.name.removeprefix("δ"), "\n".join(map(str, sentences))
+        finding = None if found.judgement.right else Finding("formula", tensor, note=said, diagnosis=found.diagnosis)
+        proved = found.decision is not None and found.decision.proved
+        how = found.decision.how if found.decision is not None else ""
+        rule = found.equation or found.rule
+        verdicts.append(Verdict(rule, found.rule, True, proved, 0, finding, how, found.judgement.formula.unicode))
+    given = tuple(f"{left} = {right}" for left, right in page.given)
+    return Report("Formulas", s, tuple(verdicts), given)
+
+
+def _judged(line: FormulaText, court: _Court, convention: Convention) -> Judged:
+    """One formula, held against every rule that it may be."""
+    s, rules, attempt = court.system, court.rules, line.text
+    if not line.body.strip():
+        raise UnexpectedEnd("the formula ends where a name is needed", attempt, (len(attempt), len(attempt)))
+    asked = _asked(line.left, rules) if line.left is not None else None
+    mentioned = _mentioned(line, court.names)
+    chosen = [c for c in _candidates(rules) if asked is None or c.name == asked]
+    named = {m for m in mentioned if m.startswith("δ") and len(m) > 1}
+    chosen = [c for c in chosen if named <= _deltas(c.eq.value)] or chosen
+    chosen.sort(key=lambda c: -_likeness(c, mentioned))
+    first: Judged | None = None
+    for way, (told, standing) in _ways(convention):
+        for c in chosen[:_CANDIDATES]:
+            one = _Judge(court, c, line, attempt, way.over((*s, *rules)), told, standing)
+            found = one.judged(search=False)
+            if found.judgement.right:
+                return found
+        if first is None and chosen:
+            first = _Judge(court, chosen[0], line, attempt, way.over((*s, *rules)), told, standing).judged(search=True)
+    assert first is not None
+    return first
+
+
+def _ways(convention: Convention) -> Iterator[tuple[Convention, tuple[str, bool]]]:
+    """The convention that is asked for, and others in which people write; what each is called."""
+    yield convention, ("", False)
+    other = "row" if convention.layout == "column" else "column"
+    yield replace(convention, layout=other), (f"for vectors as {other}s", False)
+    yield replace(convention, layout="row"), ("for vectors as rows", True)
+    place = "columns" if convention.samples == "rows" else "rows"
+    yield replace(convention, samples=place), (f"for samples as {place}", False)
+    lies = "numerator" if convention.derivative == "denominator" else "denominator"
+    yield replace(convention, derivative=lies), (f"in {lies} layout", False)
+
+
+# --------------------------------------------------------------------------- which rule is meant
+def _candidates(rules: System) -> Iterator[_Candidate]:
+    for rule in rules:
+        value = rule.value
+        yield _Candidate(rule.name, rule)
+        for _ in range(_INSIDE):
+            inner = next((t.name for t in tensors_of(value) if t.name in rules), None)
+            if inner is None:
+                break
+            value = simplify_expr(inline(value, {inner: (rules[inner].letters, rules[inner].value)}))
+            yield _Candidate(rule.name, equation(rule.target, value))
+
+
+def _deltas(e: Expr) -> set[str]:
+    return {t.name for t in tensors_of(e) if t.name.startswith("δ")}
+
+
+def _content(e: Expr) -> Counter[str]:
+    """The names of tensors and functions in an expression."""
+    found: Counter[str] = Counter()
+    for n in postorder(e):
+        if isinstance(n, Tensor):
+            found[n.name] += 1
+        elif isinstance(n, Call) and n.function != "power":
+            found[n.function] += 1
+    return found
+
+
+def _mentioned(line: FormulaText, names: Known) -> set[str]:
+    """The names in a formula, as it is written."""
+    if is_code(line.body):
+        return {n for name in names.ranks for n in (name, f"δ{name}") if n in line.body}
+    found: set[str] = set()
+    before = ""
+    for token in tokens(line.body):
+        if token.kind == "name":
+            found.add(f"δ{token.text}" if before == "adjoint" else token.text)
+        before = token.kind
+    return found
+
+
+def _likeness(c: _Candidate, mentioned: set[str]) -> float:
+    own = set(_content(c.eq.value))
+    if "δ" in mentioned and len(_deltas(c.eq.value)) == 1:
+        own = (own - _deltas(c.eq.value)) | {"δ"}
+    own = {n.rstrip("′") for n in own}
+    return len(own & mentioned) / max(len(own | mentioned), 1)
+
+
+def _asked(name: str, rules: System) -> str:
+    if name == "δ":
+        name = next(iter(rules)).name
+    for known in (name, f"δ{name}", f"δ{name[1:]}" if name[:1] == "d" else name):
+        if known in rules:
+            return known
+    coded = {identifier(r.name): r.name for r in rules}
+    if name in coded:
+        return coded[name]
+    if not name:
+        raise UnexpectedEnd("a name is missing on the left side", name, (0, 0))
+    close = near(name, [r.name for r in rules])
+    raise UnknownName(
+        f"no rule for {name} is derived here",
+        known=f"rules: {', '.join(r.name for r in rules)}",
+        fix=f"did you mean {close[0]}?" if close else "name the tensor in wrt",
+    )
+
+
+# --------------------------------------------------------------------------- what may be used in a proof
+class _Court:
+    """The equations, what a proof may put in, and the laws."""
+
+    def __init__(self, s: System, rules: System, given: Given) -> None:
+        self.system = s
+        self.rules = rules
+        self.given = given
+        self.names = Known(s)
+        self.axes = axes_of(s)
+
+    @cached_property
+    def definitions(self) -> dict[str, tuple[tuple[str, ...], Expr]]:
+        """Intermediates, the δ of intermediates, and δE = 1."""
+        found = {**self.system.definitions(), **{eq.name: (eq.letters, eq.value) for eq in self.rules}}
+        seed = seed_of(self.system)
+        return found if seed is None else {**found, seed: ((), ONE)}
+
+    @cached_property
+    def laws(self) -> Laws:
+        """Which axes are equally long, what is given."""
+        whole_ = system([*self.system, *(eq for eq in self.rules if eq.name not in self.system)])
+        return Laws(whole_, self.given, counts(self.system))
+
+    def decided(self, one: Equation, rule: Equation) -> Decision:
+        """Whether two rules are one."""
+        return decide(one, rule, self.definitions, self.laws, numbers=False)
+
+
+class _Judge:
+    """One formula against one rule."""
+
+    def __init__(
+        self,
+        court: _Court,
+        c: _Candidate,
+        line: FormulaText,
+        text: str,
+        convention: Convention,
+        told: str,
+        standing: bool,
+    ) -> None:
+        self._court = court
+        self._rule = c.eq
+        self._line = replace(line, left=c.name)
+        self._text = text
+        self._convention = convention
+        self._told = told
+        self._standing = standing
+
+    def judged(self, search: bool) -> Judged:
+        """What is to be said; ``search``: also where it is wrong, and why."""
+        head = whole(self._rule.name)
+        try:
+            read = self._read(self._line.body)
+        except Misfit as misfit:
+            body = Math(self._line.body.strip(), _texed(self._line.body))
+            formula = Math(f"{head.unicode} = {body.unicode}", f"{head.latex} = {body.latex}")
+            sentences = tuple(self._misfit(misfit)) if search else ()
+            return Judged(Judgement(formula, False, sentences, self._rule.name), self._rule)
+        math = read.typed.math
+        formula = Math(f"{head.unicode} = {math.unicode}", f"{head.latex} = {math.latex}")
+        return self._compared(read, formula, search)
+
+    def _read(self, body: str) -> Read:
+        """The right side; Misfit where neighbours do not fit, though not where the whole is of another shape."""
+        line = replace(self._line, body=body)
+        try:
+            return read_line(line, self._court.names.copy(), self._convention, self._bare, self._standing)
+        except Misfit as misfit:
+            if misfit.sign != "=":
+                raise
+            free = replace(line, left=None)
+            return read_line(free, self._court.names.copy(), self._convention, self._bare, self._standing)
+
+    def _bare(self) -> str:
+        """What a δ without a name stands for."""
+        inside = sorted(_deltas(self._rule.value))
+        if len(inside) != 1:
+            raise AmbiguousNotation(
+                f"δ could be {' or '.join(inside)}" if inside else "δ stands for nothing in this rule",
+                self._text,
+                fix="name it: " + ", ".join(inside) if inside else None,
+            )
+        return inside[0]
+
+    # ----------------------------------------------------------------- what does not fit
+    def _misfit(self, misfit: Misfit) -> Iterator[Sentence]:
+        a, b = misfit.left, misfit.right
+        both = Math(f"{a.math.unicode} {b.math.unicode}", f"{a.math.latex} {b.math.latex}")
+        shapes = {
+            "A": a.math,
+            "B": b.math,
+            "sa": self._shape(a, misfit.shown.get),
+            "sb": self._shape(b, misfit.shown.get),
+        }
+        if misfit.sign == "product":
+            yield say(
+                "{A} and {B} do not fit as neighbours. {A} is {sa} and {B} is {sb}; in {f} the product would sum over "
+                "what stands between them, the columns of {A} ({ca}) with the rows of {B} ({rb}), and these are not "
+                "the same.",
+                f=both,
+                ca=self._axis(a.columns, misfit),
+                rb=self._axis(b.rows, misfit),
+                **shapes,
+            )
+        elif misfit.sign == "outer":
+            yield say("outer takes two vectors, and {A} is {sa}, {B} is {sb}.", **shapes)
+        elif misfit.sign in _FUNCTIONS_OF_ONE:
+            yield say("{A} is {sa}, and {f} needs a square matrix.", A=a.math, sa=shapes["sa"], f=misfit.sign)
+        else:
+            sign = Math(misfit.sign, _SIGNS.get(misfit.sign, misfit.sign))
+            yield say(
+                "{A} {sign} {B} does not fit: {A} is {sa} and {B} is {sb}, and {sign} needs the same indices on both "
+                "sides.",
+                sign=sign,
+                **shapes,
+            )
+        yield from self._one_turn()
+        yield from self._instead()
+
+    def _one_turn(self) -> Iterator[Sentence]:
+        """Whether one transpose more, or one fewer, or both on the other factors, makes the formula the rule."""
+        if is_code(self._line.body):
+            return
+        body, words = self._line.body, tokens(self._line.body)
+        both = body
+        turned: list[Lexeme] = []
+        straight: list[Lexeme] = []
+        for token, after in reversed(list(zip(words, [*words[1:], None], strict=True))):
+            if token.kind != "name" or self._court.names.rank(stem(token.text)) in (None, 0):
+                continue
+            mark = after if after is not None and after.kind == "raised" and after.text == "ᵀ" else None
+            (turned if mark is not None else straight).append(token)
+            at, end = mark.span if mark is not None else (token.span[1],) * 2
+            put = "" if mark is not None else "ᵀ"
+            both = both[:at] + put + both[end:]
+            if self._court.names.rank(token.text) == 2 and self._is_rule(body[:at] + put + body[end:]):
+                what = "{W} is transposed, and should not be." if mark is not None else _MISSING
+                yield say(what, W=whole(token.text))
+                return
+        if len(turned) == len(straight) == 1 and self._is_rule(both):
+            one, other = turned[0].text, straight[0].text
+            yield say("The transpose stands at {a}, and belongs at {b}.", a=self._named(one), b=self._named(other))
+
+    def _named(self, word: str) -> Math:
+        at = self._line.body.find(word)
+        return whole(f"δ{word}" if self._line.body[at - 1 : at] == "δ" else word)
+
+    def _is_rule(self, body: str) -> bool:
+        try:
+            return self._court.decided(self._equation(self._read(body)), self._rule).proved
+        except (Misfit, TensorpropError):
+            return False
+
+    def _instead(self) -> Iterator[Sentence]:
+        """What the rule is, and why no other order would do."""
+        rule = self._rule
+        yield say(
+            "In index notation the rule is {rule}. There the factors are numbers, and the order of the chain rule, or "
+            "any other, is right.",
+            rule=self._index(rule),
+        )
+        pattern = next(iter(patterns(rule.value, rule.letters)))
+        if pattern.summed:
+            j = pattern.summed
+            verb = "is" if len(pattern.kept) == 1 else "are"
+            yield say(
+                "Matrices do not commute, because their order says which index is summed: the one that two neighbours "
+                "share. Here {j} is summed ({who}), and {left} {verb} left.",
+                verb=verb,
+                j=letters(j),
+                who=listed([entry(f, self._court.axes) for f in pattern.factors if f.free & set(j)]),
+                left=letters(pattern.kept) if pattern.kept else "nothing",
+            )
+        kept = [i for i in pattern.kept if len(pattern.having(i)) > 1]
+        if kept:
+            yield say(
+                "{i} is kept by {who} and not summed, so these meet entry by entry: ⊙, and no product of matrices.",
+                i=letters(kept),
+                who=listed([entry(f, self._court.axes) for f in pattern.having(kept[0])]),
+            )
+        shown = matrix(rule, self._convention)
+        if shown.unicode:
+            yield say("Right is {f}.", f=Math(shown.unicode, shown.latex))
+
+    # ----------------------------------------------------------------- what fits, and may be wrong
+    def _compared(self, read: Read, formula: Math, search: bool) -> Judged:
+        rule, types = self._rule, read.types
+        target = types.tensor(rule.name)
+        lies = Judgement(formula, False, (), rule.name)
+        mine, theirs = read.typed.letters, target.letters
+        if len(mine) != len(theirs) and read.typed.entry is not ZERO:
+            sentences = (self._other_shape(read, target), *self._instead()) if search else ()
+            return Judged(replace(lies, sentences=sentences), rule)
+        try:
+            read.matched(target)
+        except Misfit:
+            return self._askew(read, target, lies, search)
+        eq = self._equation(read)
+        decision = self._court.decided(eq, rule)
+        if decision.proved:
+            how = f"This is right {self._told}" if self._told else "This is right"
+            sentence = say(f"{how}: read entry by entry it says {{f}}, which is the rule.", f=self._index(eq))
+            return Judged(Judgement(formula, True, (sentence,), rule.name), rule, eq, decision)
+        if not search:
+            return Judged(lies, rule, eq, decision)
+        crossed = self._crossed(read, target, lies)
+        if crossed is not None:
+            return crossed
+        slip = self._slip(eq)
+        said = [say("It fits, and is wrong. Read entry by entry it says {f}; the rule is {r}.", f=self._index(eq),
+                    r=self._index(rule))]  # fmt: skip
+        if slip is None:
+            text = "Read entry by entry it says {f}: equal to the rule, {r}, wherever it was tried, and not proved."
+            said = [say(text, f=self._index(eq), r=self._index(rule))]
+            return Judged(Judgement(formula, True, tuple(said), rule.name), rule, eq, decision)
+        if slip.kind != "unknown":
+            words = slip.words if slip.proved else f"likely: {slip.words}"
+            said.append(say("{w}.", w=_opened(words)))
+        verdict = Judgement(formula, False, (*said, self._right()), rule.name)
+        return Judged(verdict, rule, eq, decision, slip)
+
+    def _askew(self, read: Read, target: Typed, lies: Judgement, search: bool) -> Judged:
+        """As many axes as the tensor has, but others, or in another order, or lying where it stands."""
+        if search:
+            found = self._crossed(read, target, lies)
+            if found is not None:
+                return found
+        sentences = (self._other_shape(read, target), *self._instead()) if search else ()
+        return Judged(replace(lies, sentences=sentences), self._rule)
+
+    def _crossed(self, read: Read, target: Typed, lies: Judgement) -> Judged | None:
+        """The right numbers, transposed, or lying down."""
+        other = Read(read.types.turned(read.typed), read.types)
+        try:
+            other.matched(target)
+        except Misfit:
+            return None
+        if not self._court.decided(self._equation(other), self._rule).proved:
+            return None
+        rule = self._rule
+        if len(target.letters) == 1:
+            stands = "a row" if target.rows is not None else "a column"
+            said = say(
+                f"The right numbers, lying down: the formula gives {stands}, and {{x}} is "
+                f"{'a column' if target.rows is not None else 'a row'}.",
+                x=whole(rule.name),
+            )
+        else:
+            said = say(
+                "The right numbers, transposed: {x} has the indices {i} in this order, and the formula gives them "
+                "the other way round.",
+                x=entry(rule.target),
+                i=letters(rule.letters),
+            )
+        sentences = (said, *self._one_turn_whole(), self._right())
+        return Judged(replace(lies, sentences=sentences), rule)
+
+    def _one_turn_whole(self) -> Iterator[Sentence]:
+        """``δz aᵀ`` for ``a δzᵀ``: which factor bears the transpose that the other should."""
+        words = [t for t in tokens(self._line.body)] if not is_code(self._line.body) else []
+        names = [t for t in words if t.kind == "name"]
+        marks = [t for t in words if t.text == "ᵀ"]
+        if len(names) == 2 and len(marks) == 1 and all(t.kind in ("name", "adjoint", "raised") for t in words):
+            first = names[0].span[1] <= marks[0].span[0] < names[1].span[0]
+            a, b = names if first else names[::-1]
+            yield say(
+                "The transpose stands at {a}, and belongs at {b}, the other way round: what stands first tells the "
+                "rows, and the rows of {x} are those of {r}.",
+                a=self._named(a.text),
+                b=self._named(b.text),
+                x=whole(self._rule.name),
+                r=self._named(names[1].text),
+            )
+
+    def _equation(self, read: Read) -> Equation:
+        """The formula entry by entry, in the letters of the rule."""
+        target = read.types.tensor(self._rule.name)
+        fixed = read.matched(target)
+        value = rename(read.typed.entry, fixed)
+        eq = lettered(Tensor(self._rule.name, target.entry.subscripts), value, read.types)  # type: ignore[attr-defined]
+        return eq.rename(dict(zip(eq.letters, self._rule.letters, strict=True)))
+
+    def _slip(self, eq: Equation) -> Diagnosis | None:
+        from tensorprop.check.slips.search import diagnose  # it imports JAX, which reading does without
+
+        s = self._court.system
+        others = {r.name: r for r in self._court.rules}
+        return diagnose(eq, self._rule, s, given=self._court.given, others=others)
+
+    def _right(self) -> Sentence:
+        shown = matrix(self._rule, self._convention)
+        return say("Right is {f}.", f=Math(shown.unicode, shown.latex) if shown.unicode else self._index(self._rule))
+
+    def _other_shape(self, read: Read, target: Typed) -> Sentence:
+        return say(
+            "{f} is {sf}, and {x} is {sx}: the wrong index is summed, or too few are.",
+            f=read.typed.math,
+            sf=self._shape(read.typed, read.types.shown),
+            x=whole(self._rule.name),
+            sx=self._shape(target, read.types.shown),
+        )
+
+    # ----------------------------------------------------------------- words
+    def _shape(self, t: Typed, shown: Callable[[str], str | None]) -> Math:
+        rows, columns = ("1" if i is None else f"|{shown(i)}|" for i in (t.rows, t.columns))
+        return Math(f"{rows} × {columns}", rf"{rows} \times {columns}")
+
+    def _axis(self, i: str | None, misfit: Misfit) -> Math | str:
+        return "there is only one" if i is None else letter(misfit.shown[i])
+
+    def _index(self, eq: Equation) -> Math:
+        return Math(UNICODE.equation(eq, self._court.axes), LATEX.equation(eq, self._court.axes))
+
+
+_MISSING = "{W} should be transposed, and is not."
+_FUNCTIONS_OF_ONE = ("diag", "tr", "inverse", "det", "logdet", "shape")
+_SIGNS = {"⊙": r"\odot", "⊘": r"\oslash", "−": "-", "≥": r"\geq", "≤": r"\leq", "≠": r"\neq"}
+
+
+def _opened(words: str) -> str:
+    """A sentence's first letter; a symbol that opens one keeps its own."""
+    return words[:1].upper() + words[1:] if words.split(" ", 1)[0] in ("the", "no", "this", "one", "likely:") else words
+
+
+def _texed(body: str) -> str:
+    table = {
+        "⊙": r"\odot ",
+        "*": r"\odot ",
+        "ᵀ": r"^\top",
+        "⊤": r"\top",
+        "δ": r"\delta ",
+        "′": "'",
+        "−": "-",
+        "@": " ",
+        "𝟏": r"\mathbf{1}",
+    }
+    return "".join(table.get(c, c) for c in body.strip().replace("^T", "ᵀ"))

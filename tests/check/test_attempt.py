@@ -1,0 +1,75 @@
+"""One judge: an attempt in `explain`, a formula in `check` and a rule in index notation are told the same."""
+
+from __future__ import annotations
+
+import pytest
+
+import tensorprop as tp
+from tests.render.test_reading import LAYOUTS, PAGES, rules
+
+TANH = "h_j = tanh(z_j)"
+LOSS = "E = 1/2 (h_j - y_j)^2"
+BATCH = "z_bj = a_bi W_ij + b_j"
+ALONE = "z_j = a_i W_ij + b_j"
+
+
+@pytest.mark.parametrize(
+    "page, attempt, rule, words",
+    [
+        (TANH, "δz = (1 + h²) ⊙ δh", "δz_j = (1 + h_j^2) δh_j", "the sign of h_j^2 is wrong: - belongs there, not +"),
+        (TANH, "δz = (1 − z²) ⊙ δh", "δz_j = (1 - z_j^2) δh_j", "z_j stands where h_j belongs"),
+        (TANH, "δz = δh", "δz_j = δh_j", "the factor (1 - h_j^2), the slope of tanh, is missing"),
+        (LOSS, "δh = y − h", "δh_j = y_j - h_j", "the sign is wrong: the whole should be negated"),
+        (ALONE, "δb = 2 δz", "δb_j = 2 δz_j", "the whole is 2 times what it should be: the factor 2 is one too many"),
+    ],
+)
+def test_an_attempt_and_a_rule_are_judged_by_one_judge(page: str, attempt: str, rule: str, words: str) -> None:
+    found = tp.check(f"{page}; {rule}").findings[0].diagnosis
+    assert found is not None and found.proved and found.words == words
+    assert words[1:] in str(tp.explain(page, attempt=attempt).verdict)  # a sentence begins with a capital
+    formula = tp.check(page, rule=attempt).findings[0].diagnosis
+    assert formula is not None and formula.words == words
+
+
+@pytest.mark.parametrize(
+    "page, attempt, right, words",
+    [
+        (ALONE, "δW = aᵀ δz", True, "This is right for vectors as rows"),
+        (BATCH, "δW = a δzᵀ", True, "This is right for samples as columns"),
+        (BATCH, "δb = 1ᵀ δz", True, "This is right for vectors as rows"),
+        (ALONE, "δb = 1ᵀ δz", False, "is 1 × 1, and δb is |j| × 1"),  # 1 is a vector of ones, not the number
+        ("y_i = A_ij x_j", "δA = x δy", True, "This is right in numerator layout"),
+        ("p_c = softmax_c(z_c); E = -t_c log(p_c)", "δz = p − t", False, "right only where Σ_c t_c = 1"),
+        (ALONE, "δW = δz aᵀ", False, "The transpose stands at a, and belongs at δz"),
+    ],
+)
+def test_other_layouts_are_told(page: str, attempt: str, right: bool, words: str) -> None:
+    found = tp.explain(page, attempt=attempt).verdict
+    assert found is not None and found.right is right and words in str(found), str(found)
+
+
+def test_what_is_given_may_be_used() -> None:
+    page = tp.Layer("p_c = softmax_c(z_c); E = -t_c log(p_c)", given="Σ_c t_c = 1")
+    found = tp.explain(page, attempt="δz = p − t").verdict
+    assert found is not None and found.right
+    assert tp.check(page, rule="δz = p - t").proved
+
+
+def test_a_page_of_formulas_is_checked() -> None:
+    report = tp.check("z = Wᵀa + b; h = tanh(z); E = ‖h − y‖²", rule="δz = (1 − h²) ⊙ δh\nδW = a δz; δa = W δz")
+    assert [v.words for v in report.verdicts] == ["proved", "WRONG", "proved"]
+    assert "δW = a δz" in str(report) and "do not fit as neighbours" in str(report)
+    report = tp.check("z = Wᵀa + b", rule="δW = δz aᵀ")
+    assert not report.ok and "The transpose stands at a, and belongs at δz" in str(report)
+    assert tp.check("z_j = W_ij a_i", rule="δW_ij = a_i δz_j").proved
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_printed_rule_is_judged_right_in_its_layout(page: str) -> None:
+    for layout in LAYOUTS[:3]:
+        for s, eq in rules(page):
+            printed = tp.formula(eq, **layout)
+            if eq.name[:1] != "δ" or printed.kind != "matrix" or eq.name[1:] not in s.inputs:
+                continue
+            found = tp.explain(s, wrt=eq.name[1:], attempt=printed.unicode, detail="short", **layout).verdict
+            assert found is not None and found.right, (layout, printed.unicode, str(found))
