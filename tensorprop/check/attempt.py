@@ -22,6 +22,7 @@ from tensorprop.check.report import Diagnosis, Finding, Report, Verdict
 from tensorprop.core.build import ONE, ZERO, rename
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Call, Expr, Tensor
+from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import AmbiguousNotation, TensorpropError, UnexpectedEnd, UnknownName, near
 from tensorprop.render.code import identifier
@@ -34,7 +35,7 @@ from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE
 from tensorprop.render.reading.formulas import FormulaText, Read, lettered, read_line, split
 from tensorprop.render.reading.python import is_code
-from tensorprop.render.reading.typed import Known, Misfit, Typed, stem
+from tensorprop.render.reading.typed import Known, Misfit, Typed
 from tensorprop.render.reading.written import Lexeme, tokens
 
 __all__ = ["Judged", "check_formulas", "judge"]
@@ -86,7 +87,7 @@ def check_formulas(text: str, page: Page, convention: Convention | None = None) 
         sentences = found.judgement.sentences
         if found.diagnosis is not None and found.diagnosis.kind != "unknown":  # it is told above
             sentences = (sentences[0], sentences[-1])
-        tensor, said = found.rule.name.removeprefix("δ"), "\n".join(map(str, sentences))
+        tensor, said = primal(found.rule.name), "\n".join(map(str, sentences))
         finding = None if found.judgement.right else Finding("formula", tensor, note=said, diagnosis=found.diagnosis)
         proved = found.decision is not None and found.decision.proved
         how = found.decision.how if found.decision is not None else ""
@@ -104,7 +105,7 @@ def _judged(line: FormulaText, court: _Court, convention: Convention) -> Judged:
     asked = _asked(line.left, rules) if line.left is not None else None
     mentioned = _mentioned(line, court.names)
     chosen = [c for c in _candidates(rules) if asked is None or c.name == asked]
-    named = {m for m in mentioned if m.startswith("δ") and len(m) > 1}
+    named = {m for m in mentioned if is_adjoint(m)}
     chosen = [c for c in chosen if named <= _deltas(c.eq.value)] or chosen
     chosen.sort(key=lambda c: -_likeness(c, mentioned))
     first: Judged | None = None
@@ -146,7 +147,7 @@ def _candidates(rules: System) -> Iterator[_Candidate]:
 
 
 def _deltas(e: Expr) -> set[str]:
-    return {t.name for t in tensors_of(e) if t.name.startswith("δ")}
+    return {t.name for t in tensors_of(e) if is_adjoint(t.name)}
 
 
 def _content(e: Expr) -> Counter[str]:
@@ -163,12 +164,12 @@ def _content(e: Expr) -> Counter[str]:
 def _mentioned(line: FormulaText, names: Known) -> set[str]:
     """The names in a formula, as it is written."""
     if is_code(line.body):
-        return {n for name in names.ranks for n in (name, f"δ{name}") if n in line.body}
+        return {n for name in names.ranks for n in (name, adjoint_name(name)) if n in line.body}
     found: set[str] = set()
     before = ""
     for token in tokens(line.body):
         if token.kind == "name":
-            found.add(f"δ{token.text}" if before == "adjoint" else token.text)
+            found.add(adjoint_name(token.text) if before == "adjoint" else token.text)
         before = token.kind
     return found
 
@@ -184,7 +185,7 @@ def _likeness(c: _Candidate, mentioned: set[str]) -> float:
 def _asked(name: str, rules: System) -> str:
     if name == "δ":
         name = next(iter(rules)).name
-    for known in (name, f"δ{name}", f"δ{name[1:]}" if name[:1] == "d" else name):
+    for known in (name, adjoint_name(name), adjoint_name(name[1:]) if name[:1] == "d" else name):
         if known in rules:
             return known
     coded = {identifier(r.name): r.name for r in rules}
@@ -330,7 +331,7 @@ class _Judge:
         turned: list[Lexeme] = []
         straight: list[Lexeme] = []
         for token, after in reversed(list(zip(words, [*words[1:], None], strict=True))):
-            if token.kind != "name" or self._court.names.rank(stem(token.text)) in (None, 0):
+            if token.kind != "name" or self._court.names.rank(primal(token.text)) in (None, 0):
                 continue
             mark = after if after is not None and after.kind == "raised" and after.text == "ᵀ" else None
             (turned if mark is not None else straight).append(token)
@@ -347,7 +348,7 @@ class _Judge:
 
     def _named(self, word: str) -> Math:
         at = self._line.body.find(word)
-        return whole(f"δ{word}" if self._line.body[at - 1 : at] == "δ" else word)
+        return whole(adjoint_name(word) if self._line.body[at - 1 : at] == "δ" else word)
 
     def _is_rule(self, body: str) -> bool:
         try:

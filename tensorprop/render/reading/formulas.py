@@ -15,12 +15,13 @@ from tensorprop.calculus.source import Source, as_system
 from tensorprop.core.build import ZERO, fresh, rename, sum_over
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.names import adjoint_name, primal
 from tensorprop.core.walk import postorder, tensors_of, transform
-from tensorprop.errors import EmptySpec, RankMismatch, TensorpropError, UnexpectedEnd, UsageError
+from tensorprop.errors import AmbiguousNotation, EmptySpec, RankMismatch, TensorpropError, UnexpectedEnd, UsageError
 from tensorprop.render.code import identifier
 from tensorprop.render.layout import Convention
 from tensorprop.render.reading.python import is_code, read_code
-from tensorprop.render.reading.typed import Known, Misfit, Typed, Types, stem
+from tensorprop.render.reading.typed import Known, Misfit, Typed, Types
 from tensorprop.render.reading.written import FormulaReader, adjoint_of, plain, tokens
 
 __all__ = ["FormulaText", "Read", "is_formula", "is_indexed", "parse_formula", "read_line", "split"]
@@ -80,8 +81,8 @@ def _meant(name: str, names: Known) -> str:
     if names.rank(name) is not None:
         return name
     if name[:1] == "d" and names.rank(name[1:]) is not None:
-        return f"δ{name[1:]}"
-    coded = {identifier(n).replace("_", ""): n for known in names.ranks for n in (known, f"δ{known}")}
+        return adjoint_name(name[1:])
+    coded = {identifier(n).replace("_", ""): n for known in names.ranks for n in (known, adjoint_name(known))}
     return coded.get(name.replace("_", ""), name)
 
 
@@ -221,15 +222,14 @@ def read_line(
     def coded(types: Types) -> Read:
         return _coded(line.body, types)
 
-    first: Misfit | None = None
+    first: Exception | None = None
     for way in (written(True), written(False), coded):
         try:
             return _tried(line, names, way, convention, standing)
-        except Misfit as misfit:
-            first = first or misfit
-        except TensorpropError:
-            if first is None:
-                raise
+        except AmbiguousNotation:
+            raise
+        except (Misfit, TensorpropError) as error:
+            first = first or error
     assert first is not None
     raise first
 
@@ -286,7 +286,7 @@ def lettered(target: Tensor, value: Expr, types: Types) -> Equation:
     names: dict[str, str] = {}
     own: dict[int, str] = {}
     s = types.names.system
-    home = stem(target.name)
+    home = primal(target.name)
     if s is not None and home in s.names:
         uses = [s[home].letters] if s.defines(home) else []
         uses += [t.letters for eq in s for t in tensors_of(eq.value) if t.name == home and t.letters is not None]

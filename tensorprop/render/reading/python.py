@@ -29,6 +29,7 @@ from tensorprop.core.build import (
 )
 from tensorprop.core.expr import Dim, Expr, Index, Number
 from tensorprop.core.functions import ALONG, SPELLED, keeps
+from tensorprop.core.names import adjoint_name
 from tensorprop.errors import ParseError, SpecTooLong, UnexpectedChar
 from tensorprop.render.code import called, identifier
 from tensorprop.render.derivation.sentences import Math
@@ -94,10 +95,9 @@ class _Code:
         self._text = text
         self._types = types
         self._names = {identifier(n): n for n in types.names.ranks}
-        self._names |= {identifier(f"δ{n}"): f"δ{n}" for n in types.names.ranks}
-        self._names |= {
-            f"d{k}": f"δ{n}" for k, n in list(self._names.items()) if f"d{k}" not in self._names and n[:1] != "δ"
-        }
+        self._names |= {identifier(adjoint_name(n)): adjoint_name(n) for n in types.names.ranks}
+        for n in types.names.ranks:  # dW, as people type it
+            self._names.setdefault(f"d{identifier(n)}", adjoint_name(n))
 
     def _refuse(self, n: ast.AST, problem: str, fix: str | None = None) -> NoReturn:
         start, end = getattr(n, "col_offset", 0), getattr(n, "end_col_offset", 1) or 1

@@ -32,6 +32,7 @@ from tensorprop.core.build import (
 from tensorprop.core.equation import System
 from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Tensor
 from tensorprop.core.functions import ALONG, SPELLED, is_known, keeps
+from tensorprop.core.names import primal
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import tensors_of
 from tensorprop.errors import AmbiguousNotation, RankMismatch, UnknownName, UsageError, near
@@ -39,7 +40,7 @@ from tensorprop.render.derivation.sentences import Math, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX
 
-__all__ = ["Axis", "Known", "Misfit", "Typed", "Types", "power_of", "stem"]
+__all__ = ["Axis", "Known", "Misfit", "Typed", "Types", "power_of"]
 
 Axis = tuple[str, int]
 
@@ -103,11 +104,11 @@ class Known:
 
     def rank(self, name: str) -> int | None:
         """The number of axes, also of an adjoint; None for a name that is not known."""
-        return self.ranks.get(name, self.ranks.get(stem(name)))
+        return self.ranks.get(name, self.ranks.get(primal(name)))
 
     def find(self, axis: Axis) -> Axis:
         """The axis that stands for all that are equally long; δz is as long as z."""
-        axis = stem(axis[0]), axis[1]
+        axis = primal(axis[0]), axis[1]
         if self._settled is not None:
             axis = self._settled.find(*axis)
         while (up := self._parent.get(axis, axis)) != axis:
@@ -142,11 +143,6 @@ class Known:
         found = [axis for axis, i in self.letters.items() if i == letter]
         near = {self.find((n, k)) for n, rank in self.ranks.items() if n in where for k in range(rank)}
         return [axis for axis in found if axis in near] or found
-
-
-def stem(name: str) -> str:
-    """z for δz."""
-    return name[1:] if name.startswith("δ") and len(name) > 1 else name
 
 
 # --------------------------------------------------------------------------- operations
@@ -244,7 +240,7 @@ class Types:
     def dim(self, name: str, axis: int, shown: str = "") -> Typed:
         """The size of an axis of a tensor."""
         text = shown or f"dim({name}, {axis})"
-        return Typed(Dim(stem(name), axis), None, None, Math(text, text))
+        return Typed(Dim(primal(name), axis), None, None, Math(text, text))
 
     # ----------------------------------------------------------------- products and sums
     def times(self, a: Typed, b: Typed, sign: str = " ") -> Typed:
@@ -451,9 +447,9 @@ class Types:
     def known(self, name: str, text: str, span: tuple[int, int] | None) -> UnknownName:
         """The error of a name that stands for nothing."""
         names = list(self.names.ranks)
-        close = near(stem(name), names)
+        close = near(primal(name), names)
         return UnknownName(
-            f"no tensor {stem(name)} in these equations",
+            f"no tensor {primal(name)} in these equations",
             text,
             span,
             known=f"known: {', '.join(names)}, and the δ of each",

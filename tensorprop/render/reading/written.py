@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from tensorprop.core.build import call, number
 from tensorprop.core.functions import ALONG, SPELLED
+from tensorprop.core.names import adjoint_name
 from tensorprop.errors import AmbiguousNotation, ParseError, SpecTooLong, UnexpectedChar, UnexpectedEnd
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.dialects import GREEK
@@ -492,7 +493,7 @@ class FormulaReader:
         if names.rank(prefix + word) is not None:
             return prefix + word
         if not prefix and word[:1] == "d" and names.rank(word[1:]) is not None:
-            return f"δ{word[1:]}"  # dW, as it stands in code
+            return adjoint_name(word[1:])  # dW, as it stands in code
         return None
 
     def _lowered(self) -> str:
@@ -598,9 +599,9 @@ def adjoint_of(text: str) -> str:
     """The name on a left side: ``∂E/∂z``, ``δ z`` and ``z̄`` are δz."""
     text = text.strip()
     if text.endswith("\u0304"):
-        return f"δ{text[:-1]}"
+        return adjoint_name(text[:-1])
     match = re.fullmatch(r"∂\s*[A-Za-zℒℓ]*\s*/\s*∂\s*(.+)", text)
-    text = f"δ{match[1]}" if match else text
+    text = adjoint_name(match[1]) if match else text
     text = text.replace(" ", "").translate(_LOWERED)
     text = re.sub(r"_\{?(\d+)\}?", r"\1", text)
     return re.sub(r"\^\{(\([\w+−-]+\))\}", r"^\1", text)
