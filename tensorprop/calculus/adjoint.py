@@ -14,7 +14,8 @@ from tensorprop.calculus.source import as_forward
 from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.build import ONE, ZERO, add, fresh
 from tensorprop.core.equation import Equation, System, equation, system, unrolled
-from tensorprop.core.expr import Bracket, Dim, Expr, Index, Tensor
+from tensorprop.core.expr import Dim, Expr, Index, Tensor
+from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name
 from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.walk import dims_of, freshen, tells, transform, witness
@@ -84,8 +85,8 @@ def _used(s: System, name: str) -> bool:
 def _variables(s: System, wrt: str | Iterable[str] | None) -> tuple[str, ...]:
     """The names asked for, checked; by default every input that occurs as a value."""
     if wrt is None:
-        smooth = _smooth(s)
-        return tuple(n for n in s.inputs if n in smooth)
+        values = smooth(s)
+        return tuple(n for n in s.inputs if n in values)
     names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
     if not names:
         raise UsageError("wrt names no variable", fix=f"name some of {', '.join(s.inputs)}")
@@ -93,23 +94,6 @@ def _variables(s: System, wrt: str | Iterable[str] | None) -> tuple[str, ...]:
         if name not in s.names:
             raise _unknown(s, name)
     return tuple(dict.fromkeys(names))
-
-
-def _smooth(s: System) -> set[str]:
-    """The tensors that stand as values somewhere, and not only where integers do: in brackets and in subscripts."""
-    found: set[str] = set()
-    for eq in s:
-        stack, seen = [eq.value], set[Expr]()
-        while stack:
-            n = stack.pop()
-            if n in seen:
-                continue
-            seen.add(n)
-            if isinstance(n, Tensor):
-                found.add(n.name)
-            elif not isinstance(n, Bracket):
-                stack.extend(n.children)
-    return found
 
 
 def _unknown(s: System, name: str) -> UnknownName:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tensorprop.calculus.adjoint import adjoint
-from tensorprop.calculus.page import Page, counts, seed_of
+from tensorprop.calculus.page import Page, seed_of
 from tensorprop.core.build import ONE
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr, Tensor
+from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, primal
 from tensorprop.core.walk import transform
 from tensorprop.errors import NotDifferentiable
@@ -67,7 +68,7 @@ def completed(page: Page, wrt: Iterable[str] | None = None) -> System:
 
 
 def _smooth(s: System, wrt: Iterable[str] | None) -> tuple[str, ...]:
-    labels = counts(s)
+    labels = whole_numbers(s)
     return tuple(n for n in s.inputs if n not in labels) if wrt is None else tuple(wrt)
 
 

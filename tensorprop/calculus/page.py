@@ -6,15 +6,15 @@ are that nobody wrote, is not known here, nor any size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from tensorprop.calculus.shorthand import adjoints_spelled, forward_spelled
 from tensorprop.core.english import counted
 from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number, Reduce, Sum, Tensor
+from tensorprop.core.expr import Dim, Expr, Number, Sum, Tensor
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
-from tensorprop.core.walk import postorder, tensors_of, transform
+from tensorprop.core.walk import tensors_of, transform
 from tensorprop.errors import (
     CircularDefinition,
     DuplicateDefinition,
@@ -28,7 +28,7 @@ from tensorprop.errors import (
 from tensorprop.text import parse_expression
 from tensorprop.text.parse import Spans, equations
 
-__all__ = ["Given", "Page", "counts", "letters_of", "read", "seed_of", "sides"]
+__all__ = ["Given", "Page", "letters_of", "read", "seed_of", "sides"]
 
 Given = tuple[tuple[Expr, Expr], ...]
 
@@ -249,34 +249,6 @@ def _unknown(t: Tensor, forward: System, ranks: Mapping[str, int]) -> UnknownNam
 def seed_of(s: System) -> str | None:
     """``δE`` where E is the System's one output and a number: there δE = 1."""
     return adjoint_name(s.outputs[0]) if len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0 else None
-
-
-def counts(s: System) -> frozenset[str]:
-    """Tensors of whole numbers: those that stand in subscripts, in brackets beside an index, or pick an entry.
-
-    >>> from tensorprop.text import parse
-    >>> sorted(counts(parse("E = -Σ_bc l_bc [y_b = c]; h_bd = T[tok_b, d]; p_b = softmax_c(s_bc)[k_b]")))
-    ['k', 'tok', 'y']
-    """
-    found: set[str] = set()
-    for eq in s:
-        for n in postorder(eq.value):
-            places: tuple[Expr, ...] = n.subscripts if isinstance(n, Tensor) else n.at if isinstance(n, Reduce) else ()
-            if isinstance(n, Bracket) and any(isinstance(m, Index) for side in n.children for m in _outside(side)):
-                places = n.children
-            for place in places:
-                found.update(t.name for t in tensors_of(place))
-    return frozenset(found)
-
-
-def _outside(side: Expr) -> Iterable[Expr]:
-    """The nodes of a bracket's side that are not inside a tensor's subscripts."""
-    stack = [side]
-    while stack:
-        n = stack.pop()
-        yield n
-        if not isinstance(n, Tensor):
-            stack.extend(n.children)
 
 
 def letters_of(s: System, name: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from typing import Any, cast
 import numpy as np
 
 from tensorprop.calculus import adjoint
-from tensorprop.calculus.page import counts, seed_of
+from tensorprop.calculus.page import seed_of
 from tensorprop.calculus.source import Source, names_in
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.numbers.naive import Oracle, double_precision, weigh
@@ -28,6 +28,7 @@ from tensorprop.check.slips.search import diagnose_values
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Call, Index, Reduce, Sum
 from tensorprop.core.functions import is_known
+from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import inline, postorder, tensors_of
@@ -224,7 +225,7 @@ def _sizes(x: Any) -> dict[str, int]:
 # --------------------------------------------------------------------------- how the function is called
 def _variables(s: System, wrt: tuple[str, ...] | None) -> tuple[str, ...]:
     smooth = [primal(eq.name) for eq in adjoint(s)]
-    labels = counts(s)
+    labels = whole_numbers(s)
     known = tuple(n for n in s.inputs if n in smooth and n not in labels)
     for name in wrt or ():
         if name not in known:
@@ -361,7 +362,7 @@ class _Spec:
 
     def __init__(self, s: System) -> None:
         self.s = s
-        self.labels = counts(s)
+        self.labels = whole_numbers(s)
         self.smooth = [k for k, n in enumerate(s.inputs) if n not in self.labels]
         self.oracle = Oracle(s, self.labels)
         self._lowered: Function | None = None

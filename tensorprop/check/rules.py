@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorprop.calculus.page import counts, seed_of
+from tensorprop.calculus.page import seed_of
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.numbers.naive import Oracle, Weighed, evaluate, first_wrong, weigh
 from tensorprop.check.prove.decide import Decision, Laws, decide
@@ -25,6 +25,7 @@ from tensorprop.check.slips.search import diagnose
 from tensorprop.core.build import ONE
 from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor
+from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, primal
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of
@@ -49,7 +50,7 @@ def check_rules(x: Any) -> Report:
     """Every backward rule of a page of equations held against the derived one, and against JAX; see `check`."""
     layer = as_layer(x)
     s = layer.system
-    labels = counts(s)
+    labels = whole_numbers(s)
     try:
         derived = {eq.name: eq for eq in layer.derived}
     except NotDifferentiable:
@@ -319,7 +320,7 @@ def _thresholds(e: Expr) -> Iterator[float]:
 @lru_cache(maxsize=64)
 def _drawn(s: System, given: Given) -> tuple[Draw, ...]:
     """Arrays of all different sizes and of equal ones, for three seeds. Errors: those of an evaluation, Unsupported."""
-    oracle = Oracle(s, counts(s))
+    oracle = Oracle(s, whole_numbers(s))
     return tuple(
         (sizes, seed, _values(s, given, sizes, seed, oracle))
         for sizes in (shapes(s, square) for square in (False, True))
@@ -330,7 +331,7 @@ def _drawn(s: System, given: Given) -> tuple[Draw, ...]:
 def _values(
     s: System, given: Given, sizes: Mapping[str, tuple[int, ...]], seed: int, oracle: Oracle, scale: float = 1.0
 ) -> dict[str, np.ndarray]:
-    fixed = counts(s) | {t.name for left, _ in given for t in tensors_of(left)}
+    fixed = whole_numbers(s) | {t.name for left, _ in given for t in tensors_of(left)}
     for kind in KINDS:
         inputs = arrays(s, sizes, seed, kind, given)
         inputs = {name: a if name in fixed else scale * a for name, a in inputs.items()}

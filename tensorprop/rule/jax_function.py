@@ -19,10 +19,11 @@ from tensorprop.calculus.tangent import tangent_name, tangents
 from tensorprop.core.build import ZERO
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Dim, Expr, Tensor
+from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.walk import tensors_of, transform
 from tensorprop.errors import TensorpropError, UnknownName, UsageError, among, meant
-from tensorprop.run.api import compared, concrete_all
+from tensorprop.run.api import concrete_all
 from tensorprop.run.arrays import accept
 from tensorprop.run.extents import Extents, extents, supported
 from tensorprop.run.lower import lower
@@ -102,7 +103,7 @@ class JaxFunction:
         self._way_back = _Backward(self._ready, rules, save)
         self.saved = () if forward else self._way_back.of(wrt).saved
         self._owed = {} if forward else self._way_back.owed(wrt)
-        self._compared = compared(whole)
+        self._labels = frozenset(whole.inputs) - smooth(whole)
         self._single = len(self.outputs) == 1
         self.__name__ = self.__qualname__ = "_".join(self.outputs)
         self.__doc__ = show(whole)
@@ -167,7 +168,7 @@ class JaxFunction:
         given, sizes = accept(self.system, arrays, derivative)
         if self._ready is not self.system:
             sizes = extents(self._ready, {n: g.shape for n, g in given.items()})
-        out = _lowered(self._ready, arrays, names, sizes, self._compared)
+        out = _lowered(self._ready, arrays, names, sizes, self._labels)
         return out, {**sizes.shapes, **{n: g.shape for n, g in given.items()}}
 
     def _save(self, arrays: Arrays, wanted: tuple[str, ...]) -> tuple[tuple[Array, ...], dict[str, Array], Any]:
@@ -184,7 +185,7 @@ class JaxFunction:
         plan = self._way_back.of(wanted, tuple(n for n in self.outputs if n not in cotangents))
         arrays = {**kept.arrays, **{adjoint_name(n): c for n, c in cotangents.items()}}
         sizes = extents(plan.system, {n: shapes[primal(n)] for n in plan.system.inputs})
-        out = _lowered(plan.system, arrays, plan.gradients, sizes, self._compared)
+        out = _lowered(plan.system, arrays, plan.gradients, sizes, self._labels)
         found = {primal(n): g for n, g in zip(plan.gradients, out, strict=True)}
         if self._way_back.seeded:
             (seed,) = cotangents.values()
@@ -203,7 +204,7 @@ class JaxFunction:
         ready = {**arrays, **{tangent_name(n, s.rank(n)): t for n, t in moved.items()}}
         shapes |= {tangent_name(n, s.rank(n)): shapes[n] for n in moved}
         sizes = extents(whole, {n: shapes[n] for n in whole.inputs})
-        out = _lowered(whole, ready, (*self.outputs, *targets), sizes, self._compared)
+        out = _lowered(whole, ready, (*self.outputs, *targets), sizes, self._labels)
         count = len(self.outputs)
         return out[:count], dict(zip(names, out[count:], strict=True))
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from tensorprop.calculus import adjoint, stabilise
 from tensorprop.calculus.source import as_forward, as_system
 from tensorprop.core.equation import Equation, System
-from tensorprop.core.expr import Bracket, Expr, Tensor
+from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, primal_axes
 from tensorprop.errors import (
     MissingInput,
@@ -262,7 +262,7 @@ def _program(
 ) -> Callable[[Arrays], tuple[Array, ...]]:
     """The arrays by name in, the outputs' arrays out; ``needed`` is what the user wrote, and errors quote it."""
 
-    labels = compared(system)
+    real = smooth(system)
 
     def program(arrays: Arrays) -> tuple[Array, ...]:
         from tensorprop.run.jax import JaxOperations, array, common_dtype
@@ -272,7 +272,7 @@ def _program(
         if system is not needed:
             sizes = extents(system, {n: (idle.get(n) or given[n]).shape for n in system.inputs})
         ready = {n: array(arrays[n]) for n in system.inputs}
-        dtype = common_dtype(a for n, a in ready.items() if n not in labels)
+        dtype = common_dtype(a for n, a in ready.items() if n in real)
         try:
             out = lower(system, ready, names, JaxOperations(dtype), sizes)
         except TensorpropError as error:
@@ -280,21 +280,6 @@ def _program(
         return tuple(out[n] for n in names)
 
     return program
-
-
-def compared(s: System) -> frozenset[str]:
-    """Inputs that stand in brackets only, such as labels: their dtype is not that of the computation."""
-    values: set[str] = set()
-    seen: set[Expr] = set()
-    stack = [eq.value for eq in s]
-    while stack:
-        e = stack.pop()
-        if isinstance(e, Tensor):
-            values.add(e.name)
-        elif e not in seen and not isinstance(e, Bracket):
-            seen.add(e)
-            stack.extend(e.children)
-    return frozenset(s.inputs) - values
 
 
 def _reference(needed: System, names: tuple[str, ...]) -> Callable[[Arrays], tuple[Array, ...]]:

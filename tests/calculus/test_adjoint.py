@@ -227,3 +227,17 @@ def test_simplify(left: str, right: str) -> None:
 )
 def test_a_derivative_asks_for_no_more_than_it_needs(forward: str, wrt: object, inputs: set[str]) -> None:
     assert set(system([derive(forward, wrt)]).inputs) == inputs
+
+
+@pytest.mark.parametrize(
+    "text, owed",
+    [
+        ("p_b = softmax_c(s_bc)[k_b]", {"δs"}),
+        ("E = -Σ_bc l_bc [y_b = c]", {"δl"}),
+        ("h_bd = T[tok_b, d]", {"δT"}),
+        ("h_bd = T[tok_b, d] + tok_b", {"δT"}),
+        ("h_i = x_i [x_i > t]", {"δx"}),
+    ],
+)
+def test_nothing_is_owed_to_whole_numbers(text: str, owed: set[str]) -> None:
+    assert {eq.name for eq in adjoint(text)} == owed

@@ -12,12 +12,13 @@ import pytest
 
 import tensorprop as tp
 import tensorprop.layers as library
-from tensorprop.calculus.page import counts, seed_of
+from tensorprop.calculus.page import seed_of
 from tensorprop.check.prove.decide import Decision, Laws, decide, proves
 from tensorprop.core.build import add, bracket, mul, negate, number, power
 from tensorprop.core.canon import canonical, same
 from tensorprop.core.equation import Equation, equation, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Sum, Tensor
+from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.walk import freshen, postorder, transform
 from tensorprop.layers.layer import Layer
 from tensorprop.text import parse, parse_expression
@@ -48,7 +49,7 @@ def cases(layer: Layer) -> list[Case]:
     if seed is not None:
         definitions[seed] = ((), number(1))
     both = system([*s, *(eq for eq in derived.values() if eq.name not in s)])
-    laws = Laws(both, layer.page.given, counts(s))
+    laws = Laws(both, layer.page.given, whole_numbers(s))
     return [Case(eq, derived[eq.name], definitions, laws) for eq in layer.written if eq.name in derived]
 
 

@@ -15,12 +15,13 @@ import numpy as np
 
 import tensorprop as tp
 from tensorprop import layers
-from tensorprop.calculus.page import counts, seed_of
+from tensorprop.calculus.page import seed_of
 from tensorprop.check.numbers.draw import KINDS, arrays, shapes
 from tensorprop.check.numbers.naive import evaluate
 from tensorprop.core.build import add, mul, number, power, remake, rename
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import tensors_of
 from tensorprop.errors import TensorpropError
@@ -216,7 +217,7 @@ def _fits(forward: System, one: str, other: str) -> bool:
 @cache
 def _truth(forward: System, given: str) -> tuple[tuple[dict[str, np.ndarray], int], ...]:
     """True values and adjoints, by the equations and their adjoints as they stand."""
-    labels = counts(forward)
+    labels = whole_numbers(forward)
     page = tp.Layer(forward, given=given).page
     back = tp.adjoint(forward, wrt=[n for n in forward.names if n not in labels and n not in forward.outputs])
     found: list[tuple[dict[str, np.ndarray], int]] = []

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from tensorprop.calculus.page import counts
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import primal
 from tensorprop.core.ranges import Axis, Ranges, infer
 from tensorprop.core.walk import postorder, tensors_of
@@ -93,7 +93,7 @@ def arrays(
 ) -> dict[str, np.ndarray]:
     """Numbers of these shapes; whole ones within range for labels, and moved so that what is ``given`` holds."""
     draw = np.random.default_rng([seed, KINDS.index(kind)])
-    whole = counts(s)
+    whole = whole_numbers(s)
     found: dict[str, np.ndarray] = {}
     for name in s.inputs:
         shape = shapes[name]

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorprop.calculus import adjoint
-from tensorprop.calculus.page import counts, letters_of, seed_of
+from tensorprop.calculus.page import letters_of, seed_of
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.calculus.slope import slope
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
@@ -47,6 +47,7 @@ from tensorprop.core.canon import canonical, same
 from tensorprop.core.english import run_together
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, is_adjoint, primal, primal_axes
 from tensorprop.core.ranges import infer
 from tensorprop.core.terms import sign_and_rest
@@ -132,7 +133,7 @@ def _drawn(forward: System, given: Given) -> tuple[tuple[dict[str, np.ndarray], 
 
 def _backward(forward: System) -> System:
     """The adjoint of every tensor that has one."""
-    labels = counts(forward)
+    labels = whole_numbers(forward)
     smooth = [name for name in forward.names if name not in labels and name not in forward.outputs]
     try:
         return adjoint(forward, wrt=smooth) if smooth else system(())
@@ -296,7 +297,7 @@ class _Search:
         if self.hand is None:
             return
         used = {t.name for e in (self.hand.value, *self.forms) for t in tensors_of(e)}
-        labels = counts(self.forward)
+        labels = whole_numbers(self.forward)
         for name in self.forward.inputs:
             if name not in used or name in labels or any(t.name == name for left, _ in given for t in tensors_of(left)):
                 continue
@@ -968,7 +969,7 @@ def diagnose(
     if (last := seed_of(forward)) is not None:
         definitions[last] = ((), ONE)
     rules = system([*forward, *(eq for eq in backward if eq.name not in forward)])
-    laws = Laws(rules, given, counts(forward))
+    laws = Laws(rules, given, whole_numbers(forward))
     if alike and (not refuted or proves(hand, derived, definitions, laws)):
         return None
     small = smallest(hand, derived, forward, parts=pieces, given=given, backward=backward)
@@ -977,7 +978,7 @@ def diagnose(
     for found in islice(search.exactly() if alike else search.run(), _PROOFS) if got[0] is not None else ():
         if found.cost > 3.4 and not alike:
             supposed = search.supposing(given) if best is None and seen is None else ()
-            under = ((f, Laws(rules, more, counts(forward))) for f, more in supposed)
+            under = ((f, Laws(rules, more, whole_numbers(forward))) for f, more in supposed)
             best = next((f for f, known in under if proves(hand, derived, definitions, known)), best)
             if best is not None and best.kinds == ("given",):
                 proved = True
@@ -1087,7 +1088,7 @@ def _whole(
     forward: System, backward: System, shape: Mapping[str, tuple[int, ...]], given: Given, seed: int
 ) -> dict[str, np.ndarray] | None:
     """Small whole numbers for every input, if the forward equations stand them."""
-    labels = counts(forward)
+    labels = whole_numbers(forward)
     for low, scale in ((-3, 1.0), (1, 1.0), (1, 0.25)):
         try:
             inputs = arrays(forward, shape, seed, "positive", given)
