@@ -15,13 +15,14 @@ from functools import cached_property
 from typing import NamedTuple
 
 from tensorprop.calculus.adjoint import adjoint
-from tensorprop.calculus.page import Given, Page, counts, seed_of
+from tensorprop.calculus.page import Given, Page, seed_of
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.check.prove.decide import Decision, Laws, decide
 from tensorprop.check.report import Diagnosis, Finding, Report, Verdict
 from tensorprop.core.build import ONE, ZERO, rename
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Call, Expr, Tensor
+from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import AmbiguousNotation, TensorpropError, UnexpectedEnd, UnknownName, near
@@ -78,7 +79,7 @@ def judge(attempt: str, s: System, rules: System, convention: Convention, given:
 
 def check_formulas(text: str, page: Page, convention: Convention | None = None) -> Report:
     """Backward rules that are written as formulas, one a line, each judged; see `check`."""
-    s, labels = page.system, counts(page.system)
+    s, labels = page.system, whole_numbers(page.system)
     wanted = [name for name in s.names if name not in s.outputs and name not in labels]
     court = _Court(s, adjoint(s, wrt=wanted), page.given)
     verdicts: list[Verdict] = []
@@ -223,7 +224,7 @@ class _Court:
     def laws(self) -> Laws:
         """Which axes are equally long, what is given."""
         whole_ = system([*self.system, *(eq for eq in self.rules if eq.name not in self.system)])
-        return Laws(whole_, self.given, counts(self.system))
+        return Laws(whole_, self.given, whole_numbers(self.system))
 
     def decided(self, one: Equation, rule: Equation) -> Decision:
         """Whether two rules are one."""
