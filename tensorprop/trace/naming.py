@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from tensorprop.core.build import add, mul, number, reduce, remake, sum_over
+from tensorprop.core.build import add, bracket, mul, number, reduce, remake, substitute, sum_over
 from tensorprop.core.equation import Equation, Outside, Range, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import keeps
@@ -135,7 +135,7 @@ class _Lettering:
     """One letter for every dimension, the same in all equations."""
 
     def __init__(self, lines: Sequence[Draft], trace: Trace, called: Mapping[str, str]) -> None:
-        self.lines = [n._replace(value=_ordered(n)) for n in lines]
+        self.lines = [n._replace(value=_ordered(n._replace(value=_first_letters(n)))) for n in lines]
         self.trace, self.called = trace, called
         self.find = trace.find
         self.scalars = {called.get(n.name, n.name) for n in lines if not n.letters}
@@ -300,7 +300,9 @@ class _Lettering:
         for i in line.letters:
             env[i] = self.pick(i, set(env.values()))
         target = Tensor(self.called[line.name], tuple(Index(env[i]) for i in line.letters))
-        return equation(target, self.sized(self.written(line.value, env)))
+        value = self.sized(self.written(line.value, env))
+        idle = [bracket("<", Index(env[i]), self.size(i)) for i in line.letters if i not in line.value.free]
+        return equation(target, mul(*idle, value))
 
     def pick(self, letter: str, taken: Iterable[str]) -> str:
         """The first letter of a dimension that is not taken yet."""
@@ -363,17 +365,21 @@ class _Lettering:
                             return Dim(t.name, k)
         used = self.classes()
         axes = [(name, k, i) for name, letters in self.trace.inputs.items() for k, i in enumerate(letters)]
-        axes.sort(key=lambda axis: axis[0] not in used)
+        axes.sort(key=lambda axis: (axis[0] in self.trace.tables, axis[0] not in used))
         for name, k, i in axes:
-            if self.find(i) == c:
+            if self.find(i) == c and name not in self.trace.tables:
                 return Dim(self.called.get(name, name), k)
         extent = self.trace.sizes[letter]
         for name, k, i in axes:
-            if self.trace.sizes[i] == extent and (name in used or len(set(extent)) > 1):
+            here = self.trace.sizes[i] == extent and name not in self.trace.tables
+            if here and (name in used or len(set(extent)) > 1):
                 return Dim(self.called.get(name, name), k)
         made = fitted_whole(extent, self.trace.dims) if len(set(extent)) > 1 else None
         if made is not None:
             return transform(made, lambda n: self.size(n.tensor) if isinstance(n, Dim) else n)
+        for name, k, i in axes:
+            if self.trace.sizes[i] == extent and len(set(extent)) > 1:
+                return Dim(self.called.get(name, name), k)
         return number(extent[0])
 
     # ------------------------------------------------------------- ranges
@@ -423,6 +429,8 @@ def _untold(eq: Equation, sizes: Mapping[str, Extent], axes: Mapping[str, Sequen
                         (alone if sizes[s.name] == extent else short).add(s.name)
             case Bracket(relation="=", left=Index(name=i), right=Index(name=j)):
                 ties.append(frozenset((i, j)))
+            case Bracket(relation="<", left=Index(name=i), right=Dim()):
+                alone.add(i)
             case Sum():
                 binders += n.indices
             case Reduce():
@@ -434,6 +442,30 @@ def _untold(eq: Equation, sizes: Mapping[str, Extent], axes: Mapping[str, Sequen
     for _ in ties:
         told.update(i for t in ties if t & told for i in t)
     return [i for i in dict.fromkeys((*eq.letters, *binders)) if i not in told]
+
+
+def _first_letters(line: Draft) -> Expr:
+    """``δ_ij v_i``, never ``δ_ij v_j``: where a bracket ties two letters of the left side, the first one stands."""
+
+    def rule(e: Expr) -> Expr:
+        if not isinstance(e, Mul):
+            return e
+        for f in e.factors:
+            match f:
+                case Bracket(relation="=", left=Index(name=a), right=Index(name=b)):
+                    i, j = sorted((a, b), key=lambda x: _place(line, x))
+                    if i in line.letters and j in line.letters:
+                        put = {j: Index(i)}
+                        return mul(*(g if isinstance(g, Bracket) else substitute(g, put) for g in e.factors))
+                case _:
+                    pass
+        return e
+
+    return transform(line.value, rule)
+
+
+def _place(line: Draft, letter: str) -> int:
+    return line.letters.index(letter) if letter in line.letters else len(line.letters)
 
 
 def _reading(e: Expr) -> Iterator[Tensor]:

@@ -189,7 +189,7 @@ def _comparison(relation: str) -> Rule:
                     problem = "an array is compared with itself, which asks where it is nan"
                     raise page.refuse(problem, "use jnp.isfinite")
                 return ONE if relation in "=≤≥" else ZERO
-            return bracket(relation, a, b)
+            return ONE if page.positive(relation, a, b) else bracket(relation, a, b)
 
         return unnamed(page, args, lambda a, b: page.settled(made(a, b)))
 

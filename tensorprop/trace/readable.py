@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from tensorprop.core.build import add, bracket, call, mul, number, reduce, substitute, sum_over
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import is_known
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import TensorpropError, UnknownRange, Unsupported
 from tensorprop.text import parse
@@ -85,12 +86,23 @@ def folded(trace: Trace) -> tuple[list[Draft], list[str]]:
     """The equations to be, and what is to be said about them."""
     lines = _Folding(trace).lines()
     notes: list[str] = []
+    words = {marker: name for marker, name in ((STOP, "stop"), (FINITE, "finite")) if is_known(name)}
+    if words:
+        lines = [line._replace(value=_worded(line.value, words)) for line in lines]
     if any(isinstance(n, Call) and n.function == STOP for line in lines for n in postorder(line.value)):
         notes.append("stop_gradient is read as its argument: derivatives go through it")
         lines = [line._replace(value=without_stop(line.value)) for line in lines]
     for line in lines:
         _check(line, trace)
     return lines, notes
+
+
+def _worded(e: Expr, words: Mapping[str, str]) -> Expr:
+    """Markers of the reader as the words that the notation has for them."""
+    def rule(n: Expr) -> Expr:
+        return call(words[n.function], *n.args) if isinstance(n, Call) and n.function in words else n
+
+    return transform(e, rule)
 
 
 def size_of(letter: str) -> Expr:

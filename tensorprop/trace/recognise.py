@@ -8,6 +8,7 @@ examples; it does not know the program's language.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from math import prod
 from typing import Any
 
@@ -24,6 +25,7 @@ from tensorprop.core.build import (
     divide,
     mul,
     negate,
+    power,
     reduce,
     substitute,
     sum_over,
@@ -51,6 +53,8 @@ class Recognition(Sheet):
             return self.logarithm(x)
         if name == "abs" and _is_sum_of_exp(self.look(x), self.look):
             return x
+        if name == "sign" and _is_sum_of_exp(self.look(x), self.look):
+            return ONE
         if name == "exp":
             inner = self.look(x)
             if isinstance(inner, Reduce) and inner.op == "logsoftmax":
@@ -98,6 +102,7 @@ class Recognition(Sheet):
         if bare(a) or bare(b):
             raise self.refuse("the value of an index is used as a number", NO_POSITIONS)
         soft = self.softmaxed([*self.taken_apart(a), *self.taken_apart(b)])
+        soft = self.over_terms(a, b) if soft is None else soft
         if soft is not None:
             return soft
         known = self.gelu(a, b)
@@ -140,6 +145,20 @@ class Recognition(Sheet):
             return None
         mean = self.variance(reduce("mean", total.indices, total.body))
         return _times(number, _times(factor, mean))
+
+    def total(self, letters: Sequence[str], body: Expr) -> Expr:
+        """``Σ body``; a divisor Σ exp stands outside where it can, for an exponential that is beside it."""
+        value = self.look(body)
+        if isinstance(value, Mul):
+            out: list[Expr] = []
+            for f in value.factors:
+                v = self.look(f)
+                if _divided(v) and f.free.isdisjoint(letters) and _is_sum_of_exp(self.look(v.children[0]), self.look):
+                    out.append(f)
+            rest = mul(*(f for f in value.factors if f not in out))
+            if out and rest.free & set(letters):
+                return mul(super().total(letters, rest), *out)
+        return super().total(letters, body)
 
     def dot(self, letters: Sequence[str], x: Expr, y: Expr) -> Expr:
         """``Σ x y``; where one of them was divided by the root of what is summed over, the whole is."""
@@ -213,24 +232,48 @@ class Recognition(Sheet):
 
     def taken_apart(self, e: Expr) -> tuple[Expr, ...]:
         """The factors of a product, also of one with a name, if an exponential or a divisor is among them."""
-        value = self.look(e)
-        if isinstance(value, Mul) and len(value.factors) < 6:
-            looked = [self.look(f) for f in value.factors]
-            if any(isinstance(f, Call) and (f.function == "exp" or _is_reciprocal(f)) for f in looked):
-                return value.factors
-        return (e,)
+        found, special = list[Expr](), False
+        stack: list[tuple[Expr, int]] = [(e, 0)]
+        while stack and len(found) < 8:
+            f, depth = stack.pop()
+            value = self.look(f)
+            if isinstance(value, Mul) and len(value.factors) < 6 and depth < 4:
+                stack.extend((g, depth + 1) for g in reversed(value.factors))
+                continue
+            divides = bool(_divided(value))
+            special = special or divides or (isinstance(value, Call) and value.function == "exp")
+            found.append(value if divides else f)
+        return tuple(found) if special and not stack else (e,)
+
+    def over_terms(self, a: Expr, b: Expr) -> Expr | None:
+        """``(x / Σ exp + …) exp``, term by term, where every term has its divisor."""
+        for e, many in ((a, b), (b, a)):
+            inner, above = self.look(many), self.look(e)
+            if isinstance(inner, Add) and isinstance(above, Call) and above.function == "exp" and len(inner.terms) < 5:
+                terms = [self.softmaxed([*self.taken_apart(t), e]) for t in inner.terms]
+                known = [t for t in terms if t is not None]
+                if len(known) == len(terms):
+                    return add(*known)
+        return None
+
+    def positive(self, relation: str, a: Expr, b: Expr) -> bool:
+        """Whether a comparison asks if a sum of exponentials is positive."""
+        return b is ZERO and relation in ("≥", ">", "≠") and _is_sum_of_exp(self.look(a), self.look)
 
     def softmaxed(self, factors: Sequence[Expr]) -> Expr | None:
         """A factor exp(s_t) beside a divisor Σ_u exp(s_u), taken together."""
         for k, below in enumerate(factors):
-            if not _is_reciprocal(below):
+            times = _divided(below)
+            if not times:
                 continue
             assert isinstance(below, Call)
             for j, above in enumerate(factors):
                 soft = self.softmax(above, below.args[0]) if j != k else None
                 if soft is not None:
                     rest = [f for n, f in enumerate(factors) if n not in (j, k)]
-                    return mul(*rest, soft)
+                    left = power(below.args[0], Number(Fraction(1 - times)))
+                    again = self.softmaxed([*rest, left]) if times > 1 else None
+                    return _times(again if again is not None else mul(*rest, left), soft)
         return None
 
     def softmax(self, a: Expr, b: Expr) -> Expr | None:
@@ -320,6 +363,15 @@ def _truth(e: Expr) -> bool:
 def _is_sum_of_exp(e: Expr, look: Callable[[Expr], Expr]) -> bool:
     inner = look(e.body) if isinstance(e, Sum) else None
     return isinstance(inner, Call) and inner.function == "exp"
+
+
+def _divided(e: Expr) -> int:
+    """How often a factor divides by what it is a power of."""
+    if isinstance(e, Call) and e.function == "power":
+        n = e.args[1]
+        if isinstance(n, Number) and n.value < 0 and n.value.denominator == 1:
+            return -int(n.value)
+    return 0
 
 
 def _is_reciprocal(e: Expr) -> bool:

@@ -257,6 +257,9 @@ class Sheet:
                 return sum((p[0] for p in known), none), sum((p[1] for p in known), none)
             case Mul():
                 inner = [f for f in e.factors if f.free]
+                if not inner:
+                    value = self.values(e)
+                    return (value, value) if value is not None else None
                 scale = self.values(mul(*(f for f in e.factors if not f.free)))
                 part = self.bounds(inner[0]) if len(inner) == 1 else None
                 if scale is None or part is None:
@@ -303,7 +306,7 @@ class Sheet:
         letters = tuple(self.letter(n) for n in shape)
         self.inputs[name] = letters
         for i, n in zip(letters, shape, strict=True):
-            if len(set(n)) > 1:
+            if len(set(n)) > 1 and name not in self.tables:
                 self.dims.setdefault(n, size_of(i))
         if tree:
             self.trees.add(name)

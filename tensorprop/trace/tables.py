@@ -81,4 +81,5 @@ def named_tables(lines: Sequence[Draft], trace: Trace) -> tuple[list[Draft], Tra
     inputs = {names.get(n, n): letters for n, letters in trace.inputs.items() if n in names or n not in trace.tables}
     tables = [Table(name, trace.tables[old][0]) for old, name in names.items()]
     lines = [line._replace(value=transform(line.value, rule)) for line in lines] if names else list(lines)
-    return lines, trace._replace(inputs=inputs), tables, notes
+    left = {name: trace.tables[old] for old, name in names.items()}
+    return lines, trace._replace(inputs=inputs, tables=left), tables, notes

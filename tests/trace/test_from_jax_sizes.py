@@ -1,0 +1,314 @@
+"""Functions read at one set of sizes compute the same at every other: nothing of the example's sizes is left."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from tensorprop.core.equation import System
+from tensorprop.errors import TensorpropError
+from tensorprop.run.reference import evaluate
+from tensorprop.text import parse, show
+from tensorprop.trace.jax_read import from_jax
+
+F = jax.ShapeDtypeStruct
+CASES = {c["id"] for c in json.loads((Path(__file__).parent.parent / "data" / "outside_from_jax.json").read_text())}
+
+
+def f32(*shape: int) -> Any:
+    return F(shape, "float32")
+
+
+def quiet(fn: Callable[..., Any], *args: Any, **more: Any) -> System:
+    """The System, in which text and object are one; no warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        s = from_jax(fn, *args, **more)
+    assert parse(show(s)) is s
+    return s
+
+
+def same(s: System, fn: Callable[..., Any], given: dict[str, Any], **tables: Any) -> None:
+    """The values of the function, at these arrays."""
+    got = evaluate(s, {**{n: a for n, a in given.items() if n in s.inputs}, **tables})[s.outputs[0]]
+    with jax.enable_x64(True):
+        want = np.asarray(fn(*(jnp.asarray(a) for a in given.values())))
+    assert np.allclose(got, want, rtol=1e-5, atol=1e-5), show(s)
+
+
+def cross_entropy(s, y):
+    return -jnp.mean(jnp.sum(y * jax.nn.log_softmax(s), -1))
+
+
+def squares(W, x, y):
+    return jnp.mean((x @ W - y) ** 2)
+
+
+def centred(x):
+    n = x.shape[0]
+    return (jnp.eye(n) - 1 / n) @ x
+
+
+# --------------------------------------------------------------------------- a number that is a size
+@pytest.mark.parametrize("fn, shapes, text", [
+    (lambda q, k: jax.nn.softmax((q / jnp.sqrt(q.shape[-1])) @ k.T), "td ud",
+     "s_bc = q_bi k_ci / sqrt(dim(i)); y_bc = softmax_c(s_bc)"),
+    (lambda q, k: (q * q.shape[-1] ** -0.5) @ k.T, "td ud", "y_bj = q_bi k_ji / sqrt(dim(i))"),
+    (lambda q, k: q @ k.T / np.sqrt(q.shape[-1]), "td ud", "y_bj = q_bi k_ji / sqrt(dim(i))"),
+    (lambda x: jnp.var(x, 0, ddof=1), "bi", "y_i = (Σ_b (x_bi - mean_n(x_ni))^2) / (dim(n) - 1)"),
+    (lambda x: jnp.sum(x) / x.shape[0], "bi", "y = (Σ_bi x_bi) / dim(b)"),
+    (lambda x: 0.9 * x + 0.1 / x.shape[1], "bi", "y_bi = 0.9 x_bi + 1 / (10 dim(i))"),
+    (lambda x: x * np.log(x.shape[0]), "bi", "y_bi = log(dim(b)) x_bi"),
+    (lambda x: x - x.shape[1], "bi", "y_bi = x_bi - dim(i)"),
+    (lambda x: x * (x.shape[0] * x.shape[1]), "bi", "y_bi = dim(b) dim(i) x_bi"),
+    (lambda W: W * np.sqrt(2 / (W.shape[0] + W.shape[1])), "ij", ""),
+    (lambda W: W * W.shape[0] / W.shape[1], "ij", "y_ij = dim(i) W_ij / dim(j)"),
+    (lambda x: x * (1 - 1 / x.shape[0]), "bi", ""),
+    (lambda x: x / (x.shape[0] * (x.shape[0] - 1)), "bi", ""),
+    (lambda x: x[:, -1], "bi", "y_b = x[b, dim(x, 1)-1]"),
+    (jax.grad(squares), "ij bi bj", "E_ij = 2 (x_bk W_kj - y_bj) / (dim(j) dim(b)) · x_bi"),
+    (jax.grad(cross_entropy), "bc bc", "a_bc = -y_bc / dim(b); E_bc = a_bc + (Σ_d (-a_bd)) softmax_c(s_bc)"),
+    (jax.grad(lambda x: jnp.mean(jnp.mean(x, 1) ** 2)), "bi",
+     "y_bj = 2 [j < dim(i)] mean_i(x_bi) / dim(b) / dim(i)"),
+    (jax.grad(lambda x: jnp.mean(jax.nn.logsumexp(x, 1))), "bc", "y_bc = softmax_c(x_bc) / dim(b)"),
+    (jax.grad(lambda x: jnp.sum(jax.nn.softmax(x) ** 2)), "bc", ""),
+    (jax.grad(lambda x: jnp.var(x)), "bi", ""),
+])  # fmt: skip
+def test_sizes_are_sizes(fn: Callable[..., Any], shapes: str, text: str) -> None:
+    first = dict(zip("bcdijktu", (3, 5, 6, 4, 7, 8, 9, 10), strict=True))
+    s = quiet(fn, *(f32(*(first[i] for i in word)) for word in shapes.split()))
+    if text:
+        assert show(s) == text.replace("; ", "\n")
+    rng = np.random.default_rng(0)
+    for step in (2, 5, 11):
+        sizes = {i: n + step * (k % 3 + 1) for k, (i, n) in enumerate(first.items())}
+        names = [f"a{k}" for k in range(len(shapes.split()))]
+        given = [rng.uniform(0.2, 1, [sizes[i] for i in word]) for word in shapes.split()]
+        again = from_jax(fn, *(f32(*(first[i] for i in word)) for word in shapes.split()), names=names, verify=False)
+        same(again, fn, dict(zip(names, given, strict=True)))
+
+
+def test_constants_of_mathematics() -> None:
+    pdf = jax.scipy.stats.norm.logpdf
+    assert show(quiet(lambda x, m, s: pdf(x, m, s), f32(3), f32(3), f32(3))) == (
+        "r_i = s_i^2\ny_i = -1/2 (log(2 π r_i) + (x_i - m_i)^2 / r_i)"
+    )
+    assert show(quiet(lambda x: x * np.float32(1 / 3), f32(5))) == "y_i = 1/3 x_i"
+    assert show(quiet(lambda x: x * 0.333, f32(5))) == "y_i = 0.333 x_i"
+    assert show(quiet(lambda x: x * 3.14159, f32(5))) == "y_i = 3.14159 x_i"
+    assert show(quiet(lambda x: x / np.sqrt(2 * np.pi), f32(5))) == "y_i = x_i / sqrt(2 π)"
+
+
+@pytest.mark.parametrize("fn, shape, words", [
+    (lambda x: x * 0.25 * jnp.eye(4), (4, 4), ("0.25", "1/n", "n = 4", "axis 0 of x", "test_from_jax_sizes.py")),
+    (lambda x: sum(x[k] ** (k + 1) for k in range(x.shape[0])), (3,), ("axis 0 of x", "size 3 alone", "lines")),
+    (lambda x: x * float(x.shape[0] % 7 == 5), (5,), ("axis 0 of x", "nothing tells how it changes")),
+])  # fmt: skip
+def test_what_is_not_told_is_said(fn: Callable[..., Any], shape: tuple[int, ...], words: tuple[str, ...]) -> None:
+    with pytest.warns(UserWarning) as caught:
+        from_jax(fn, f32(*shape))
+    told = " ".join(str(w.message) for w in caught)
+    assert all(w in told for w in words), told
+
+
+def test_what_is_read_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorprop.trace.recognise import Recognition
+
+    monkeypatch.setattr(Recognition, "product", lambda self, a, b: a)  # a fault in the reader
+    with pytest.raises(TensorpropError) as caught:
+        from_jax(lambda x, w: x * w, f32(5), f32(5))
+    assert "other values than the function" in str(caught.value) and "entry" in str(caught.value)
+    from_jax(lambda x, w: x * w, f32(5), f32(5), verify=False)
+
+
+# --------------------------------------------------------------------------- guards
+@pytest.mark.parametrize("fn", [
+    lambda x: jnp.where(jnp.isnan(x), 0.0, x).sum(),
+    lambda x: jnp.nan_to_num(x),
+    lambda x: jnp.where(jnp.abs(x) < jnp.inf, x, 0),
+])  # fmt: skip
+def test_guards_are_not_dropped(fn: Callable[..., Any]) -> None:
+    with pytest.raises(TensorpropError):
+        from_jax(fn, f32(3))
+
+
+def test_a_finite_guard_is_written_or_refused() -> None:
+    def fn(x):
+        return jnp.where(jnp.isfinite(x), x, 0.0).sum()
+
+    try:
+        s = from_jax(fn, f32(3))
+    except TensorpropError as error:
+        assert "finite" in str(error)
+    else:
+        assert evaluate(s, {"x": np.array([1.0, np.inf, 2.0])})["y"] == 3
+
+
+def test_no_warning_of_numpy() -> None:
+    s = quiet(lambda s: jnp.where(jnp.tril(jnp.ones((4, 4), bool)), s, jnp.finfo(s.dtype).min), f32(4, 4))
+    assert show(s).startswith("y_bi = where([b ≥ i], s_bi, -34028235e31)")
+
+
+# --------------------------------------------------------------------------- what depends on no argument
+def test_tables_come_along() -> None:
+    def alibi(s, m):
+        n = s.shape[-1]
+        return s + m[:, None, None] * (jnp.arange(n)[None] - jnp.arange(n)[:, None])
+
+    with pytest.warns(UserWarning, match="depends on no argument.*const1.*constants"):
+        s = from_jax(alibi, f32(2, 5, 5), f32(2))
+    assert show(s) == "y_bti = s_bti + m_b const1_ti"
+    assert s.inputs == ("s", "m", "const1") and list(s.constants) == ["const1"]
+    rng = np.random.default_rng(0)
+    same(s, alibi, {"s": rng.normal(size=(2, 5, 5)), "m": rng.normal(size=2)}, **s.constants)
+    assert parse("y_i = x_i").constants == {}
+
+
+def test_rotary_embeddings() -> None:
+    def rope(x):
+        t, half = jnp.arange(x.shape[0]), x.shape[1] // 2
+        angle = t[:, None] * 10000.0 ** (-jnp.arange(half) / half)
+        a, b = jnp.split(x, 2, -1)
+        return a * jnp.cos(angle) - b * jnp.sin(angle)
+
+    with pytest.warns(UserWarning, match="const1"):
+        s = from_jax(rope, f32(5, 6))
+    assert show(s).split("\n")[0] == "y_bi = x_bi cos(const1_bi) - x[b, i+dim(x, 1)/2] sin(const1_bi)"
+
+
+def test_functions_among_the_leaves_stay() -> None:
+    eqx = pytest.importorskip("equinox")
+    m = eqx.nn.MLP(4, 3, 5, 2, key=jax.random.PRNGKey(0))
+    s = quiet(lambda m, x: jax.vmap(m)(x), m, f32(6, 4))
+    assert len(s) == 5 and show(s).startswith("z1_bj = x_bi weight^(layers,0)_ji + bias^(layers,0)_j")
+
+
+# --------------------------------------------------------------------------- parts of axes
+def flat(x):
+    return x.reshape(-1)
+
+
+@pytest.mark.parametrize("fn, shapes, text", [
+    (lambda x: x[1:] - x[:-1], ((6, 4),), "y_ij = x[i+1, j] - x_ij; dim(i) = dim(x, 0) - 1"),
+    (lambda x: jnp.diff(x), ((6,),), "y_i = x[i+1] - x_i; dim(i) = dim(x, 0) - 1"),
+    (lambda x: jax.nn.glu(x), ((3, 6),), "y_bi = x_bi σ(x[b, i+dim(x, 1)/2]); dim(i) = 1/2 dim(x, 1)"),
+    (lambda x: x[:, 4:], ((3, 8),), "y_bi = x[b, i+4]; dim(i) = dim(x, 1) - 4"),
+    (lambda x: x[::2], ((6,),), "y_i = x[2i]; dim(i) = 1/2 dim(x, 0)"),
+    (lambda x: x[::-1], ((6,),), "y_i = x[dim(x, 0)-1-i]; dim(i) = dim(x, 0)"),
+    (lambda x, W: jnp.concatenate([x, x**2], 1) @ W, ((3, 5), (10, 4)),
+     "y_bj = x_bi W_ij + x_bi^2 W[i+dim(x, 1), j]"),
+    (flat, ((5, 3),), "y_j = [j = dim(i) b + i] x_bi; dim(j) = dim(x, 0) dim(x, 1)"),
+    (lambda x, k: lax.conv(x, k, (1, 1), "VALID"), ((2, 3, 8, 8), (4, 3, 3, 3)),
+     "y_bmik = x[b, t, i+j, k+l] k_mtjl; dim(i) = dim(x, 2) - dim(k, 2) + 1; dim(k) = dim(x, 3) - dim(k, 3) + 1"),
+])  # fmt: skip
+def test_parts_of_axes(fn: Callable[..., Any], shapes: tuple[tuple[int, ...], ...], text: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        s = from_jax(fn, *(f32(*shape) for shape in shapes))
+    assert parse(show(s)) is s
+    said = [line for line in show(s).split("\n") if not line.startswith("dim(")]
+    assert said == [line for line in text.split("; ") if not line.startswith("dim(")]
+
+
+@pytest.mark.parametrize("fn, shapes", [
+    (lambda x: jnp.sort(x), ((5,),)),
+    (lambda x, z: jnp.concatenate([x, z]), ((5,), (6,))),
+    (centred, ((5, 3),)),
+    (lambda K: (jnp.eye(5) - 1 / 5) @ K @ (jnp.eye(5) - 1 / 5), ((5, 5),)),
+    (lambda x, W: jnp.mean(jnp.stack(jnp.split(x @ W, 2, -1)) ** 2), ((3, 6), (6, 8))),
+    (lambda x: lax.top_k(x, 2)[0], ((5,),)),
+    (lambda x, v: x.at[1:3].add(v), ((6,), (2,))),
+    (lambda x: x.at[2].set(0.0), ((6,),)),
+    (lambda A, b: jnp.linalg.solve(A, b), ((4, 4), (4,))),
+    (lambda A: jnp.linalg.slogdet(A)[1], ((4, 4),)),
+    (lambda A: jnp.linalg.inv(A), ((4, 4),)),
+    (jax.hessian(lambda x: jnp.sum(jnp.tanh(x) ** 2)), ((4,),)),
+    (jax.jacfwd(lambda W, x: jnp.tanh(W @ x)), ((4, 3), (3,))),
+    (lambda x: jnp.cumprod(x), ((5,),)),
+    (lambda x: jnp.stack([x, 2 * x]).sum(0), ((5,),)),
+])  # fmt: skip
+def test_more_is_read(fn: Callable[..., Any], shapes: tuple[tuple[int, ...], ...]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        s = from_jax(fn, *(f32(*shape) for shape in shapes))
+    assert parse(show(s)) is s
+    assert s.outputs
+
+
+# --------------------------------------------------------------------------- a grammar of functions
+def drawn(seed: int) -> Callable[..., Any]:
+    """A function of x_bi, W_ij and y_bj: products, means, norms, sizes, gradients of these."""
+    choices = np.random.default_rng(seed).integers(0, 10**6, 12)
+
+    def fn(x, W, y):
+        draw = iter(choices)
+        h = x
+        for _ in range(int(next(draw)) % 3 + 1):
+            kind = int(next(draw)) % 9
+            if kind == 0:
+                h = h - h.mean(0)
+            elif kind == 1:
+                h = h / jnp.sqrt(jnp.sum(h**2, -1, keepdims=True) + 1)
+            elif kind == 2:
+                h = jax.nn.softmax(h)
+            elif kind == 3:
+                h = h / h.shape[1]
+            elif kind == 4:
+                h = h * np.log(h.shape[0])
+            elif kind == 5:
+                h = jnp.tanh(h) + 0.1 / h.shape[1]
+            elif kind == 6:
+                h = (h - h.mean(1, keepdims=True)) / jnp.sqrt(jnp.var(h, 1, ddof=1, keepdims=True) + 1e-2)
+            elif kind == 7:
+                h = (h @ h.T / np.sqrt(h.shape[1])) @ h
+            else:
+                h = h - 1 / (h.shape[0] - 1)
+        z = h @ W
+        last = int(next(draw)) % 4
+        if last == 0:
+            return jnp.mean((z - y) ** 2)
+        if last == 1:
+            return -jnp.mean(jnp.sum(y * jax.nn.log_softmax(z), -1))
+        if last == 2:
+            return jnp.sum(jnp.abs(z - y)) / z.size
+        return jnp.mean(jax.nn.logsumexp(z, 1)) + jnp.sum(z * y) / y.shape[1]
+
+    by = int(choices[-1]) % 4
+    return fn if by == 3 else jax.grad(fn, by)
+
+
+def agrees(seed: int) -> None:
+    fn = drawn(seed)
+    first = from_jax(fn, f32(4, 6), f32(6, 3), f32(4, 3), names="x W y -> out", verify=False)
+    rng = np.random.default_rng(seed)
+    for b, i, j in ((3, 5, 7), (6, 4, 2), (9, 11, 5)):
+        given = {"x": rng.normal(size=(b, i)), "W": rng.normal(size=(i, j)), "y": rng.uniform(0.1, 1, (b, j))}
+        same(first, fn, given)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_read_once_and_run_at_three_sizes(seed: int) -> None:
+    agrees(seed)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", range(8, 200))
+def test_read_once_and_run_at_three_sizes_many(seed: int) -> None:
+    agrees(seed)
+
+
+def test_every_case_of_the_file_is_here() -> None:
+    assert {
+        "B-size-early-sqrt", "B-size-flax-attention", "B-size-ddof", "B-size-smooth-labels", "B-size-grad-ce",
+        "B-size-grad-mse", "B-isfinite", "B-finfo-warning", "B-stop-gradient", "B-split", "B-slice",
+        "B-position-number", "B-constants-both-sides", "B-eqx-arg", "B-reshape-compile", "B-2pi",
+    } == CASES  # fmt: skip
