@@ -19,6 +19,7 @@ from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Numb
 from tensorprop.core.terms import base_and_exponent, factors_of, number_and_rest, scaled
 from tensorprop.core.walk import freshen, postorder, tells, witness
 from tensorprop.errors import UnknownRange
+from tensorprop.text.numerals import is_decimal
 
 _LONG = 200  # nodes; like terms are looked for in shorter ones
 
@@ -230,8 +231,15 @@ def common_number(e: Expr) -> Expr | None:
 
 
 def _content(e: Add) -> Fraction:
-    """The number that can be taken out of a sum so that what is left has whole coefficients without a divisor."""
+    """The number that can be taken out of a sum so that what is left has whole coefficients without a divisor.
+
+    Decimals stay as they are, unless all are multiples of one: ``1 + 1.3 x`` is not ``0.1 (10 + 13 x)``.
+    """
     numbers = [number_and_rest(t)[0] for t in e.terms]
+    if any(map(is_decimal, numbers)):
+        least = min(map(abs, numbers))
+        alike = all(c.denominator > 1 and (c / least).denominator == 1 for c in numbers)
+        return (-1 if all(c < 0 for c in numbers) else 1) * (least if alike else Fraction(1))
     top = gcd(*(abs(c.numerator) for c in numbers))
     low = lcm(*(c.denominator for c in numbers))
     if low > 1000:

@@ -62,7 +62,7 @@ class Diagnosis:
     in which it is (the rule, or a part that it names), ``corrected`` what belongs there, ``texts`` the same as the
     user spelled it. ``proved``: the correction is proved for arrays of all sizes. ``counterexample`` is the
     smallest one. Where nothing near is right, ``kind`` is ``"unknown"``, ``corrected`` the derived rule, and
-    ``difference`` what the written rule has too much.
+    ``difference`` what the written rule has too much. Of constants that are rounded ``error`` is the relative one.
     """
 
     kind: str
@@ -74,6 +74,7 @@ class Diagnosis:
     proved: bool = False
     counterexample: Counterexample | None = None
     difference: Expr | None = None
+    error: float | None = None
 
     def lines(self, derived: str = "", ascii: bool = False) -> list[str]:
         """The slip in words, what was written and what belongs there, with the places marked that differ.
@@ -219,7 +220,8 @@ class Verdict:
 
     ``derived`` is the rule as the calculus finds it; ``written`` says whether somebody wrote ``rule``; ``proved``,
     whether both are equal for arrays of all sizes, and ``how`` that was shown; ``samples``, on how many random samples
-    every entry agreed with JAX. ``formula`` is the rule as it was written, where that was in matrices.
+    every entry agreed with JAX. ``formula`` is the rule as it was written, where that was in matrices;
+    ``told`` is what holds where it is not proved.
     """
 
     rule: Equation
@@ -230,10 +232,13 @@ class Verdict:
     finding: Finding | None = None
     how: str = ""
     formula: str = ""
+    told: str = ""
 
     @property
     def words(self) -> str:
         """The verdict in a word or two."""
+        if self.told and self.finding is None:
+            return self.told
         if self.finding is not None:
             return "undecided" if self.finding.kind == "undecided" else "WRONG"
         if not self.written:

@@ -19,18 +19,19 @@ import numpy as np
 from tensorprop.calculus.page import seed_of
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.numbers.naive import Oracle, Weighed, evaluate, first_wrong, weigh
-from tensorprop.check.prove.decide import Decision, Laws, decide
+from tensorprop.check.prove.decide import Decision, Definitions, Laws, decide, proves
 from tensorprop.check.report import Finding, Report, Verdict
 from tensorprop.check.slips.search import diagnose
-from tensorprop.core.build import ONE
-from tensorprop.core.equation import Equation, System, system
+from tensorprop.core.build import ONE, ZERO, bracket
+from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, primal
 from tensorprop.core.ranges import infer
-from tensorprop.core.walk import postorder, tensors_of
+from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import NotDifferentiable, SizeMismatch, TensorpropError, Unsupported
 from tensorprop.layers.layer import Layer, as_layer
+from tensorprop.text import show
 
 __all__ = ["check_rules"]
 
@@ -46,7 +47,7 @@ LARGEST = 10_000_000  # entries of an array that is drawn
 SMALL = 100_000  # entries of one on which slips are looked for
 
 
-def check_rules(x: Any) -> Report:
+def check_rules(x: Any, tolerance: float = 0.0) -> Report:
     """Every backward rule of a page of equations held against the derived one, and against JAX; see `check`."""
     layer = as_layer(x)
     s = layer.system
@@ -92,12 +93,51 @@ def check_rules(x: Any) -> Report:
                 refuted=True,
             )
             finding = replace(finding, diagnosis=slip)
-        verdicts.append(
-            Verdict(rule, derived.get(name), name in written, decision.proved, compared, finding, decision.how)
-        )
+        told = ""
+        if finding is not None and _within(finding, tolerance):
+            assert finding.diagnosis is not None
+            finding, told = None, f"right to {tolerance:g}: {finding.diagnosis.words}"
+        elif finding is None and name in decided and not decision.proved:
+            told = _apart_from_ties(rule, derived[name], definitions, laws)
+        known = decision.proved, compared, finding, decision.how
+        verdicts.append(Verdict(rule, derived.get(name), name in written, *known, told=told))
     given = [f"{left} = {right}" for left, right in layer.page.given]
     given += [f"{name} holds whole numbers within range" for name in s.inputs if name in labels]
     return Report(layer.name, s, tuple(verdicts), tuple(given), samples.how)
+
+
+def _within(finding: Finding, tolerance: float) -> bool:
+    """Whether all that is wrong are rounded constants, and these by no more than is allowed."""
+    slip = finding.diagnosis
+    return slip is not None and slip.error is not None and slip.error <= tolerance
+
+
+def _apart_from_ties(rule: Equation, derived: Equation, definitions: Definitions, laws: Laws) -> str:
+    """That a rule is the derived one wherever no two entries that are compared are equal; empty if that is no proof."""
+    ties: list[Bracket] = []
+
+    def strict(n: Expr) -> Expr:
+        if not isinstance(n, Bracket) or any(isinstance(side, Index) for side in n.children):
+            return n  # a label beside an index is no tie
+        if n.relation in "<>" or not any(True for side in n.children for _ in tensors_of(side)):
+            return n
+        ties.append(n)
+        match n.relation:
+            case "=":
+                return ZERO
+            case "≠":
+                return ONE
+            case _:
+                return bracket("<" if n.relation == "≤" else ">", n.left, n.right)
+
+    one, other = (equation(eq.target, transform(eq.value, strict)) for eq in (rule, derived))
+    if not ties or not proves(one, other, definitions, laws):
+        return ""
+    tie = next((n for n in ties if n.relation == "="), ties[0])
+    where = show(bracket("=", tie.left, tie.right))[1:-1]
+    mine = (n for n in postorder(derived.value) if isinstance(n, Bracket))
+    shared = "shares what is owed" if any(n.relation == "=" for n in mine) else "differs"
+    return f"proved apart from ties: where {where}, the derived rule {shared}"
 
 
 def _definitions(layer: Layer, derived: Mapping[str, Equation]) -> dict[str, tuple[tuple[str, ...], Expr]]:

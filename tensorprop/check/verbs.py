@@ -42,6 +42,7 @@ def check(
     *,
     rule: str | None = None,
     like: Source | Mapping[str, str] | None = None,
+    tolerance: float = 0.0,
     args: str | Iterable[str] | None = None,
     wrt: str | Iterable[str] | None = None,
     sizes: Mapping[str, int] | None = None,
@@ -60,6 +61,8 @@ def check(
 
     ``rule`` are rules that stand apart from the page, in index notation or as formulas in vectors and matrices; then
     the page may be such formulas too, ``like`` as in `parse_formula` saying what the letters are.
+
+    ``tolerance``: constants that are rounded by no more than that (``0.797885`` for √(2/π)) are accepted, and named.
 
     Where ``x`` is a Python function, ``against`` says what it should compute: values and VJP are compared with these
     equations and their derived rules, in every entry. The options are those of
@@ -111,12 +114,12 @@ def check(
     if isinstance(x, str) and is_formula(x):
         page = parse_formula(x, like)
     if rule is None:
-        return check_rules(page)
+        return check_rules(page, tolerance)
     forward = as_page(page)
     if is_indexed(rule):
         both = read(forward.system, rule)
         page = Page(both.system, both.rules, both.parts, forward.given, both.origin)
-        return check_rules(layer_of(page, "Layer"))
+        return check_rules(layer_of(page, "Layer"), tolerance)
     from tensorprop.check.attempt import check_formulas
 
     return check_formulas(rule, forward)

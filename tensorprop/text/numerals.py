@@ -9,7 +9,9 @@ from fractions import Fraction
 
 from tensorprop.text.cursor import MAX_DIGITS
 
-__all__ = ["decimal", "digits", "finite"]
+__all__ = ["decimal", "digits", "finite", "is_decimal"]
+
+_SMALL = 10  # denominators below are those of fractions, 1/2 and 3/8
 
 
 def finite(v: Fraction) -> bool:
@@ -18,6 +20,11 @@ def finite(v: Fraction) -> bool:
         while d % p == 0:
             d //= p
     return d == 1
+
+
+def is_decimal(v: Fraction) -> bool:
+    """Whether a number is written as a decimal, and not as a small fraction: 0.3, not 1/2."""
+    return v.denominator >= _SMALL and finite(v)
 
 
 def digits(v: Fraction) -> str:
@@ -29,7 +36,7 @@ def digits(v: Fraction) -> str:
         return _whole(n)
     if d == 1:
         return _whole(n)
-    if d < 10 or not finite(v):
+    if not is_decimal(v):
         return f"{n}/{d}"
     text = decimal(v)
     return text if len(text) <= MAX_DIGITS else f"{n}/{d}"

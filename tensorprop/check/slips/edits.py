@@ -314,6 +314,11 @@ def _terms(n: Add) -> Iterator[_Change]:
         yield "term dropped", t, ZERO, rest, 5 if isinstance(rest, Number) else 3, ""
         turned = sum_over(t.indices, negate(t.body)) if isinstance(t, Sum) else negate(t)
         yield "sign", t, turned, add(*n.terms[:k], turned, *n.terms[k + 1 :]), 2.5, ""
+    for size in range(2, len(n.terms)) if len(n.terms) <= _FACTORS else ():  # ``+ (1 - p)`` for ``- (1 - p)``
+        for first in range(len(n.terms) - size + 1):
+            some = n.terms[first : first + size]
+            turned = tuple(map(negate, some))
+            yield "sign", add(*some), add(*turned), add(*n.terms[:first], *turned, *n.terms[first + size :]), 2.6, ""
 
 
 def _factors(n: Mul, p: _Place) -> Iterator[_Change]:

@@ -27,6 +27,7 @@ from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.numbers.naive import Evaluation, double_precision, evaluate
 from tensorprop.check.prove.decide import Laws, proves
 from tensorprop.check.report import Counterexample, Diagnosis
+from tensorprop.check.slips.constants import rounded
 from tensorprop.check.slips.edits import Edit, Names, edits, multiplied_out
 from tensorprop.core.build import (
     MINUS_ONE,
@@ -34,6 +35,7 @@ from tensorprop.core.build import (
     ZERO,
     add,
     mul,
+    negate,
     number,
     power,
     reduce,
@@ -50,7 +52,7 @@ from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduc
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, is_adjoint, primal, primal_axes
 from tensorprop.core.ranges import infer
-from tensorprop.core.terms import sign_and_rest
+from tensorprop.core.terms import number_and_rest, sign_and_rest
 from tensorprop.core.walk import fold, freshen, inline, postorder, tensors_of, transform
 from tensorprop.errors import NotDifferentiable, TensorpropError
 from tensorprop.text import show
@@ -380,7 +382,8 @@ class _Search:
         if f.proof is None or f.cost < 1:
             return f
         one, other = map(self._form, f.proof)
-        if one is other:
+        forms = map(self._form, self.forms) if f.proof[1] is self.derived.value else ()
+        if one is other or one in forms:
             return f
         return f._replace(cost=f.cost + (2.5 if self.hand is None or f.proof[0] is not self.hand.value else 3.5))
 
@@ -708,7 +711,8 @@ class _Search:
                     return
                 if one.kind == other.kind == "factor dropped" and one.old is not other.old:
                     kind = "tensor" if isinstance(one.old, Tensor) and isinstance(other.old, Tensor) else "function"
-                    words = (f"{_shown(one.old)} stands where {_shown(other.old)} belongs",)
+                    factor = _factor_apart(*_narrowed(one.old, other.old))
+                    words = (factor or f"{_shown(one.old)} stands where {_shown(other.old)} belongs",)
                     yield _Found(6, (kind,), words, right, (whole, other.value))
                     continue
                 kinds, words = zip(self._said(one, repair=True), self._said(other, repair=False), strict=True)
@@ -780,8 +784,17 @@ class _Search:
             case "number":
                 if isinstance(wrong, Number) and isinstance(right, Number) and wrong.value == -right.value:
                     return "sign", _sign(right)
+                within = e.steps[1][0] if len(e.steps) > 1 else None
+                if isinstance(within, Mul) and wrong is ONE:
+                    return "factor", f"the factor {_shown(right)} is missing"
+                if isinstance(within, Mul) and right is ONE:
+                    return "factor", f"the factor {_shown(wrong)} is one too many"
                 return "factor", stands
             case _:
+                one, other = _narrowed(wrong, right)
+                factor = _factor_apart(one, other)
+                if factor is not None:
+                    return "factor", f"{factor}: {_signed(one)} stands where {_signed(other)} belongs"
                 return e.kind, stands
 
     def _slope(self, e: Edit, wrong: Expr, right: Expr) -> str:
@@ -811,6 +824,27 @@ class _Search:
         return f"{around} is taken at {show(wrong)}, not at {show(right)}"
 
 
+def _narrowed(one: Expr, other: Expr) -> tuple[Expr, Expr]:
+    """The smallest parts in which two expressions differ."""
+    while type(one) is type(other) and len(one.children) == len(other.children) > 0:
+        apart = [(a, b) for a, b in zip(one.children, other.children, strict=True) if a is not b]
+        if len(apart) != 1 or isinstance(one, Tensor) or isinstance(apart[0][0], Number):
+            break
+        one, other = apart[0]
+    return one, other
+
+
+def _factor_apart(wrong: Expr, right: Expr) -> str | None:
+    """What is said where two expressions are one but for a number in front, a decimal that got lost."""
+    (c, rest), (d, same_rest) = number_and_rest(wrong), number_and_rest(right)
+    if rest is not same_rest or rest is ONE or not c or not d:
+        return None
+    q = d / c
+    if abs(c) == 1 and abs(q) != 1:
+        return f"the factor {show(Number(abs(q)))} is missing"
+    return f"the factor {show(Number(abs(1 / q)))} is one too many" if abs(d) == 1 and abs(q) != 1 else None
+
+
 def _shown(e: Expr) -> str:
     """An expression, its own sum written out."""
     if not isinstance(e, Sum):
@@ -829,6 +863,8 @@ def _signed(t: Expr) -> str:
 def _sign(right: Expr) -> str:
     """What is wrong where the sign of this belongs."""
     sign, bare = sign_and_rest(right)
+    if isinstance(bare, Add) and sign_and_rest(bare.terms[0])[0] < 0:
+        bare, sign = add(*map(negate, bare.terms)), -sign
     here, there = ("+", "-") if sign > 0 else ("-", "+")
     return f"the sign of {_shown(bare)} is wrong: {here} belongs there, not {there}"
 
@@ -973,6 +1009,9 @@ def diagnose(
     if alike and (not refuted or proves(hand, derived, definitions, laws)):
         return None
     small = smallest(hand, derived, forward, parts=pieces, given=given, backward=backward)
+    full = rounded(hand)
+    if full is not None and proves(full.rule, derived, definitions, laws):
+        return Diagnosis("rounded", full.words, ("rounded",), hand, full.rule, None, True, small, None, full.error)
     best: _Found | None = None
     proved = False
     for found in islice(search.exactly() if alike else search.run(), _PROOFS) if got[0] is not None else ():

@@ -1,0 +1,85 @@
+"""Rounded constants: 0.797885 in a rule where √(2/π) belongs.
+
+In: a rule with decimals. Out: the same rule with the constants that these are the first digits of, how many digits they
+have, and how far off they are. Whether the rule is right then is not known here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from tensorprop.core.build import mul
+from tensorprop.core.equation import Equation, equation
+from tensorprop.core.expr import Expr, Number
+from tensorprop.core.functions import read
+from tensorprop.core.walk import postorder, transform
+from tensorprop.text import show
+
+__all__ = ["Rounded", "rounded"]
+
+# What people have by heart as digits; each is taken as it is, and divided and multiplied by small numbers.
+_CONSTANTS: tuple[tuple[str, float], ...] = (
+    ("π", math.pi),
+    ("sqrt(2 / π)", math.sqrt(2 / math.pi)),
+    ("sqrt(π)", math.sqrt(math.pi)),
+    ("1 / sqrt(2 π)", 1 / math.sqrt(2 * math.pi)),
+    ("sqrt(2)", math.sqrt(2)),
+    ("sqrt(3)", math.sqrt(3)),
+    ("log(2)", math.log(2)),
+    ("log(10)", math.log(10)),
+    ("1 / log(2)", 1 / math.log(2)),
+    ("1 / log(10)", 1 / math.log(10)),
+    ("exp(1)", math.e),
+)
+_TIMES = tuple(Fraction(n) for n in ("1", "2", "1/2", "3", "1/3", "4", "1/4", "2/3", "3/2", "1/6", "1/8"))
+_FRACTIONS = tuple(Fraction(n, d) for d in (3, 6, 7, 9, 11, 12) for n in range(1, d) if math.gcd(n, d) == 1)
+_DIGITS = 4  # as many, at least, must be right
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A rule with its constants in full: ``words`` name them, ``error`` is the largest relative difference."""
+
+    rule: Equation
+    words: str
+    error: float
+
+
+def rounded(rule: Equation) -> Rounded | None:
+    """The rule with every decimal that is a rounded constant in full; None where none is.
+
+    >>> from tensorprop.text import parse
+    >>> rounded(parse("y_i = 0.797885 x_i")["y"]).words
+    '0.797885 is sqrt(2 / π) to 6 digits'
+    """
+    found = {n: known for n in postorder(rule.value) if isinstance(n, Number) if (known := _known(n.value)) is not None}
+    if not found:
+        return None
+    told = [f"{show(n)} is {show(full)} to {digits} digits" for n, (full, digits, _) in found.items()]
+    value = transform(rule.value, lambda n: found[n][0] if isinstance(n, Number) and n in found else n)
+    return Rounded(equation(rule.target, value), "; ".join(dict.fromkeys(told)), max(e for _, _, e in found.values()))
+
+
+def _known(value: Fraction) -> tuple[Expr, int, float] | None:
+    """The constant that a decimal begins like, the digits that are right, and the relative error."""
+    figures = str(value.numerator).strip("-0")
+    if value.denominator == 1 or len(figures) < _DIGITS or not value:
+        return None
+    c, best = abs(float(value)), None
+    for full, exact in _candidates():
+        error = abs(c / exact - 1)
+        digits = 17 if error == 0 else math.floor(-math.log10(2 * error)) + 1
+        if digits >= max(_DIGITS, min(len(figures), 15) - 1) and (best is None or digits > best[1]):
+            best = mul(Number(Fraction(-1 if value < 0 else 1)), full), min(digits, len(figures)), error
+    return best
+
+
+def _candidates() -> Iterator[tuple[Expr, float]]:
+    for text, value in _CONSTANTS:
+        for q in _TIMES:
+            yield mul(Number(q), read(text)), float(q) * value
+    for q in _FRACTIONS:
+        yield Number(q), float(q)

@@ -1,0 +1,94 @@
+"""Rules with decimals: the words of a diagnosis are true, rounded constants are named, ties are told."""
+
+from __future__ import annotations
+
+import pytest
+
+import tensorprop as tp
+from tensorprop.calculus.backward import derived
+from tensorprop.calculus.page import read
+from tensorprop.check.prove.decide import Laws, decide
+
+
+@pytest.mark.parametrize(
+    "forward, rule",
+    [
+        ("y_i = tanh(0.3 x_i) + x_i", "δx_i = δy_i (1 + 0.3 (1 - tanh(0.3 x_i)^2))"),
+        ("y_i = x_i σ(1.702 x_i)", "δx_i = σ(1.702 x_i) δy_i (1 + 1.702 (1 - σ(1.702 x_i)) x_i)"),
+        ("E = 0.5 x_i x_i + 0.1 x_i w_i", "δx_i = 0.1 w_i + x_i"),
+        ("y_i = 0.3 x_i x_i + 0.3 x_i w_i", "δx_i = 0.3 (w_i + 2 x_i) δy_i"),  # both are multiples of one decimal
+    ],
+)
+def test_decimals_stay_as_they_were_written(forward: str, rule: str) -> None:
+    assert str(tp.adjoint(forward, wrt="x")) == rule
+
+
+LOST = "the factor 1.702 is missing"
+# Forward equations with decimals, and rules in which one was lost, changed, or stands where it should not.
+WRONG = [
+    ("y_i = tanh(0.3 x_i) + x_i", "δx_i = δy_i (1 + (1 - tanh(0.3 x_i)^2))", "the factor 0.3 is missing"),
+    ("y_i = x_i - tanh(0.3 x_i)", "δx_i = δy_i (1 - (1 - tanh(0.3 x_i)^2))", "the factor 0.3 is missing"),
+    ("y_i = x_i σ(1.702 x_i)", "s_i = σ(1.702 x_i); δx_i = δy_i (s_i + x_i s_i (1 - s_i))", LOST),
+    ("y_i = 0.7 x_i^2", "δx_i = 2 x_i δy_i", None),
+    ("y_i = 0.7 x_i^2", "δx_i = -1.4 x_i δy_i", "the sign is wrong: the whole should be negated"),
+    ("y_i = 0.7 x_i^2", "δx_i = 0.7 x_i δy_i", None),
+    ("y_bj = 0.9 a_bi W_ij + 0.1 b_j", "δW_ij = a_bi δy_bj", None),
+    ("y_bj = 0.9 a_bi W_ij + 0.1 b_j", "δa_bi = 0.9 W_ji δy_bj", "W is transposed: W_ji stands where W_ij belongs"),
+    ("y_bj = 0.9 a_bi W_ij + 0.1 b_j", "δb_j = Σ_b δy_bj", None),
+    ("h_i = exp(-0.25 x_i^2)", "δx_i = 0.5 x_i h_i δh_i", "the sign is wrong: the whole should be negated"),
+    ("v_i = 0.9 m_i + 0.1 g_i^2", "δg_i = 0.1 g_i δv_i", None),
+    ("y_i = 1.5 tanh(0.6 x_i)", "δx_i = 0.6 (1 - tanh(0.6 x_i)^2) δy_i", None),
+    ("y_i = 1.5 tanh(0.6 x_i)", "δx_i = 0.9 (1 + tanh(0.6 x_i)^2) δy_i", None),
+]
+
+
+@pytest.mark.parametrize("forward, rule, words", WRONG)
+def test_every_claim_about_a_decimal_is_proved(forward: str, rule: str, words: str | None) -> None:
+    found = tp.check(tp.Layer(forward, rule)).findings[0].diagnosis
+    assert found is not None and found.proved and found.kind != "unknown", str(found)
+    assert words is None or found.words == words, found.words
+    page = read(forward, rule)
+    right = {eq.name: eq for eq in derived(page)}
+    assert found.corrected is not None and found.corrected.name in right
+    parts = {eq.name: (eq.letters, eq.value) for eq in (*page.parts, *right.values(), *page.system)}
+    assert decide(found.corrected, right[found.corrected.name], parts, Laws(page.system), numbers=False).proved
+
+
+GELU = "y_i = gelu_tanh(x_i); δx_i = δy_i (1/2 (1 + tanh({c} (x_i + 0.044715 x_i^3))) + 1/2 x_i (1 - tanh({c} (x_i + 0.044715 x_i^3))^2) {c} (1 + 0.134145 x_i^2))"  # fmt: skip # noqa: E501
+
+
+def test_rounded_constants_are_named_and_accepted_on_request() -> None:
+    report = tp.check(GELU.format(c="0.797885"))
+    found = report.findings[0].diagnosis
+    assert not report.ok and found is not None and found.kind == "rounded" and found.proved
+    assert found.words.startswith("0.797885 is sqrt(2 / π) to 6 digits")
+    assert not tp.check(GELU.format(c="0.797885"), tolerance=1e-8).ok
+    accepted = tp.check(GELU.format(c="0.797885"), tolerance=1e-5)
+    assert accepted.ok and not accepted.proved and "right to 1e-05" in str(accepted)
+    assert tp.check(GELU.format(c="sqrt(2 / π)")).proved
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "y_i = max(0, x_i); δx_i = [x_i > 0] δy_i",
+        "y_i = max(0, 1 - x_i t_i); δx_i = -t_i [1 - x_i t_i > 0] δy_i",
+        "y_i = relu(x_i); δx_i = [x_i ≥ 0] δy_i",
+        "y_i = max(a_i, b_i); δa_i = [a_i > b_i] δy_i",
+    ],
+)
+def test_what_differs_at_ties_alone_is_told(page: str) -> None:
+    report = tp.check(page)
+    (verdict,) = (v for v in report.verdicts if v.written)
+    assert report.ok and not report.proved and verdict.words.startswith("proved apart from ties: where "), verdict.words
+
+
+def test_a_wrong_rule_is_not_saved_by_ties() -> None:
+    assert not tp.check("y_i = max(0, x_i); δx_i = [x_i > 1] δy_i").ok
+
+
+def test_the_sign_of_a_bracket_of_two_terms() -> None:
+    page = "p_i = σ(s_i); L_i = -y_i (1 - p_i)^2 log(p_i); δs_i = δL_i y_i (1 - p_i)^2 (2 p_i log(p_i) + 1 - p_i)"
+    found = tp.check(page).findings[0].diagnosis
+    assert found is not None and found.proved
+    assert found.words == "the sign of (1 - p_i) is wrong: - belongs there, not +"
