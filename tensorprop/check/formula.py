@@ -29,6 +29,7 @@ from tensorprop.render.matrices.convert import Line
 from tensorprop.render.trees import Tree
 from tensorprop.run.functions import NUMPY, NUMPY_REDUCE
 from tensorprop.run.reference import evaluate
+from tensorprop.text.numerals import floating
 
 __all__ = ["WrongFormula", "verified", "verify"]
 
@@ -229,7 +230,7 @@ class _Interpreter:
             case m.Name():
                 return self._name(t)
             case m.Number(v):
-                return float(v)
+                return floating(v)
             case m.Size(_, axis):
                 return float(self._size(axis))
             case m.Ones(axis, of, more):

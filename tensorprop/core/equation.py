@@ -433,10 +433,12 @@ def _shape_names(eq: Equation) -> list[str]:
         elif isinstance(e, Bracket) and e.relation == "=" and isinstance(e.left, Index) and isinstance(e.right, Index):
             ties.append({e.left.name, e.right.name})
     needed: list[str] = []
-    for (name, _), i in reversed(list(zip(axes, eq.letters, strict=False))):  # the variable before the function
+    letters = eq.letters
+    ties = [t for t in ties if t.issubset(letters)]
+    for (name, _), i in reversed(list(zip(axes, letters, strict=False))):  # the variable before the function
         alike = {i}
         for _ in ties:
-            alike.update(*(t for t in ties if t <= frozenset(eq.letters) and t & alike))
+            alike.update(*(t for t in ties if t & alike))
         if alike.isdisjoint(told):
             needed.append(name)
             told.add(i)

@@ -117,7 +117,7 @@ def _(t: m.Number, d: Dialect) -> tuple[str, int]:
     v = t.value
     if v.denominator == 1:
         return str(v), _SIGN if v < 0 else _ATOM
-    if Fraction(repr(float(v))) == v:
+    if abs(v) < 1e300 and Fraction(repr(float(v))) == v:
         return repr(float(v)), _SIGN if v < 0 else _ATOM
     return f"{v.numerator} / {v.denominator}", _TIMES
 

@@ -228,8 +228,8 @@ def figures(v: Fraction) -> str:
             rest //= p
     if rest != 1 or (v.denominator <= 12 and v.denominator != 10):
         return str(v)
-    text = repr(float(v))
-    if Fraction(text) == v:
+    text = repr(float(v)) if abs(v) < 1e300 else ""
+    if text and Fraction(text) == v:
         return text.replace("e-0", "e-")
     places = 0
     while (v * 10**places).denominator != 1:

@@ -14,7 +14,14 @@ import numpy as np
 from tensorprop.core.equation import System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Sum, Tensor
 from tensorprop.core.walk import postorder
-from tensorprop.errors import ComplexConvention, IntegerOverflowRisk, NonNumericDtype, RaggedInput, TensorpropError
+from tensorprop.errors import (
+    ComplexConvention,
+    IntegerOverflowRisk,
+    MissingInput,
+    NonNumericDtype,
+    RaggedInput,
+    TensorpropError,
+)
 from tensorprop.run.extents import Extents, Key, brief, entries, extents
 from tensorprop.text import locate
 
@@ -53,6 +60,15 @@ def accept(system: System, arrays: Mapping[str, object], derivative: bool = Fals
         raise locate(error, system) from None
 
 
+def _deleted(value: object) -> bool:
+    """Whether a JAX array has given its memory away."""
+    ask: object = getattr(value, "is_deleted", None)
+    try:
+        return callable(ask) and ask() is True
+    except Exception:  # a value that is only traced has no memory, and refuses the question
+        return False
+
+
 def look(value: object, name: str) -> Given:
     """Shape and dtype of one value; ``name`` is what errors call it.
 
@@ -73,6 +89,12 @@ def look(value: object, name: str) -> Given:
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if hasattr(value, "toarray") and not hasattr(value, "__array__"):
         raise NonNumericDtype(f"{name} is a sparse matrix", fix=f"pass {name}.toarray()", about=name)
+    if _deleted(value):
+        raise MissingInput(
+            f"the array of {name} was deleted: a JAX function that was given it donated its memory",
+            fix=f"keep a copy of {name}, or take what that function returned in its place",
+            about=name,
+        )
     if isinstance(shape, tuple) and dtype is not None:
         try:
             return Given(tuple(int(n) for n in shape), _numeric(np.dtype(dtype), name))

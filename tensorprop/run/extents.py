@@ -167,7 +167,14 @@ class _Work:
         for letter, place in told.items():
             if place is None:
                 raise self._unknown(letter, eq.target)
-            sizes[letter] = self.shapes[place.name][place.axis]
+            shape = self.shapes[place.name]
+            if place.axis >= len(shape):
+                raise RankMismatch(
+                    f"{letter} runs over axis {place.axis} of {place.name}, which has {len(shape) or 'no'} axes",
+                    fix=f"pass {place.name} with the axes that {eq.target} says",
+                    about=eq.target,
+                )
+            sizes[letter] = shape[place.axis]
         self.shapes[eq.name] = tuple(sizes.values())
         self.sizes[eq] = sizes
         if reduces:

@@ -25,6 +25,7 @@ from tensorprop.run.arrays import accept
 from tensorprop.run.extents import Extents, Key, Visit, brief
 from tensorprop.run.functions import NUMPY, NUMPY_REDUCE
 from tensorprop.text import locate
+from tensorprop.text.numerals import floating
 
 __all__ = ["evaluate"]
 
@@ -173,7 +174,10 @@ class _Evaluation:
 
     def _number(self, e: Number) -> Array:
         value, kind = e.value, self.dtype.type
-        return np.array(kind(value.numerator) / kind(value.denominator), self.dtype)
+        try:
+            return np.array(kind(value.numerator) / kind(value.denominator), self.dtype)
+        except OverflowError:  # of one of the two, or of the quotient
+            return np.array(kind(floating(value, e)), self.dtype)
 
     def _product(self, e: Mul, v: Visit, parts: list[Array]) -> Array:
         """A false bracket makes the product zero, whatever the other factors are."""

@@ -27,6 +27,8 @@ class Derivatives(Binders):
         p = self.p
         braces = self.kinds[p] == "frac"
         if braces:
+            if self.kinds[p + 1] != "{":
+                self.unexpected(p + 1, "a fraction is written \\frac{a}{b}")
             self.p = p + 2
         order = 1
         self._partial()

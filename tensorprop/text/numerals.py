@@ -7,11 +7,30 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from tensorprop.errors import NumberTooLarge
 from tensorprop.text.cursor import MAX_DIGITS
 
-__all__ = ["decimal", "digits", "finite", "is_decimal"]
+__all__ = ["decimal", "digits", "finite", "floating", "is_decimal"]
 
 _SMALL = 10  # denominators below are those of fractions, 1/2 and 3/8
+
+
+def floating(v: Fraction, about: object = None) -> float:
+    """The floating-point number next to ``v``.
+
+    >>> floating(Fraction(1, 3))
+    0.3333333333333333
+
+    Errors: NumberTooLarge beyond some 1e308, with ``about`` as what the error speaks of.
+    """
+    try:
+        return float(v)
+    except OverflowError:
+        raise NumberTooLarge(
+            "a number here is outside the range of floating point",
+            fix="divide it among the factors, or work with its logarithm",
+            about=about,
+        ) from None
 
 
 def finite(v: Fraction) -> bool:

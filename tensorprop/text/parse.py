@@ -26,6 +26,7 @@ from tensorprop.text.doubts import bare_indices
 from tensorprop.text.elaborate import Builder, axis_of
 from tensorprop.text.scan import scan
 from tensorprop.text.syntax import Reader
+from tensorprop.text.terms import Tree, written
 
 __all__ = ["Spans", "equations", "parse", "parse_expression"]
 
@@ -133,7 +134,7 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
         # a derivative has the axes of what it is of, and the start of a recurrence those of the whole
         told = primal_axes(target) is not None or target.letters is None
         if value.free != left and (not told or value.free - left):
-            _mismatch(text, target, span, value)
+            _mismatch(text, target, span, value, tree)
         if value.binds.isdisjoint(left):
             found.append(Equation(target, value))
         else:
@@ -200,7 +201,7 @@ def _check(text: object, convention: str) -> None:
         raise UsageError(f'no convention "{convention}"', known="conventions: " + ", ".join(CONVENTIONS))
 
 
-def _mismatch(text: str, target: Tensor, span: tuple[int, int], value: Expr) -> None:
+def _mismatch(text: str, target: Tensor, span: tuple[int, int], value: Expr, tree: Tree) -> None:
     letters = [s.name for s in target.subscripts if isinstance(s, Index)]
     missing = [c for c in letters if c not in value.free]
     if not missing:
@@ -209,6 +210,14 @@ def _mismatch(text: str, target: Tensor, span: tuple[int, int], value: Expr) -> 
         )
     c = missing[0]
     from_end = text.rfind(c, *span)
+    if written(tree, c):
+        raise FreeIndexMismatch(
+            f"index {c} is on the left, and on the right in no term that is left: what has it is 0, or cancels",
+            text,
+            (from_end, from_end + len(c)) if from_end >= 0 else span,
+            known=f"right side: {value}",
+            fix=f"{target.name} is the same for every {c}: remove {c} from its left side",
+        )
     has = " ".join(sorted(value.free)) or "none"
     raise FreeIndexMismatch(
         f"index {c} is on the left but in no term on the right",

@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from tensorprop.core.build import fresh
 from tensorprop.errors import AmbiguousSum
-from tensorprop.text.terms import Apply, Bind, Leaf, Plus, Power, Relate, Term, Tree
+from tensorprop.text.terms import Apply, Bind, Leaf, Plus, Power, Relate, Term, Tree, parts
 
 __all__ = ["alone", "doubled", "twice"]
 
@@ -112,7 +112,7 @@ def _divisor(term: Term, k: int, letter: str) -> list[tuple[int, int, str]]:
 def _renamed(text: str, t: Tree, old: str, new: str) -> list[tuple[int, int, str]]:
     """The edits that call an index otherwise in every entry below."""
     if not isinstance(t, Leaf):
-        return [e for p in _parts(t) for e in _renamed(text, p, old, new)]
+        return [e for p in parts(t) for e in _renamed(text, p, old, new)]
     if old not in t.open:
         return []
     name = re.match(r"[^_\[ₐ-ₜᵢ-ᵪ]*", text[t.start : t.end])
@@ -122,40 +122,22 @@ def _renamed(text: str, t: Tree, old: str, new: str) -> list[tuple[int, int, str
     return [(start, t.end, re.sub(whole, new, rest))]
 
 
-def _parts(t: Tree) -> list[Tree]:
-    match t:
-        case Term():
-            return t.factors
-        case Plus():
-            return t.terms
-        case Power():
-            return [t.base, t.exponent]
-        case Apply():
-            return t.args
-        case Relate():
-            return [t.left, t.right]
-        case Bind():
-            return [t.body]
-        case _:
-            return []
-
-
 def _innermost(t: Tree, letter: str) -> Tree:
     """The smallest part in which a sum over the letter could stand."""
     spot = t
     while True:
-        parts = [p for p in _parts(t) if letter in p.open]
-        if len(parts) != 1:
+        inner = [p for p in parts(t) if letter in p.open]
+        if len(inner) != 1:
             return spot
         if isinstance(t, (Plus, Apply, Relate, Bind, Power)):
-            spot = parts[0]
-        t = parts[0]
+            spot = inner[0]
+        t = inner[0]
 
 
 def _leaf(t: Tree, letter: str) -> Tree:
     """Where the letter stands first."""
     while True:
-        inner = next((p for p in _parts(t) if letter in p.open), None)
+        inner = next((p for p in parts(t) if letter in p.open), None)
         if inner is None:
             return t
         t = inner
@@ -167,4 +149,4 @@ def _closings(t: Tree, letter: str) -> list[Tree]:
         return []
     if isinstance(t, Term) and t.places(()).get(letter) != "inside":
         return [t]
-    return [s for p in _parts(t) if letter in p.closed for s in _closings(p, letter)]
+    return [s for p in parts(t) if letter in p.closed for s in _closings(p, letter)]

@@ -34,8 +34,10 @@ __all__ = [
     "Term",
     "Tree",
     "gathered",
+    "parts",
     "places",
     "settled",
+    "written",
 ]
 
 Letters = str | tuple[str, ...]
@@ -97,6 +99,36 @@ def places(factors: Sequence[Factor], under: Sequence[bool] | None, outer: Colle
             k = last[c]
             found[c] = "power" if (under is not None and under[k]) or factors[k].doubt(c, outer) else "here"
     return found
+
+
+def written(t: Tree, letter: str) -> bool:
+    """Whether a letter stands somewhere in a tree, open or not."""
+    stack = [t]
+    while stack:
+        t = stack.pop()
+        if letter in t.open or letter in t.closed:
+            return True
+        stack += parts(t)
+    return False
+
+
+def parts(t: Tree) -> list[Tree]:
+    """The trees of which a tree is made."""
+    match t:
+        case Term():
+            return t.factors
+        case Plus():
+            return t.terms
+        case Power():
+            return [t.base, t.exponent]
+        case Apply():
+            return t.args
+        case Relate():
+            return [t.left, t.right]
+        case Bind():
+            return [t.body]
+        case _:
+            return []
 
 
 # --------------------------------------------------------------------------- trees

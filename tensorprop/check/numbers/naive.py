@@ -25,6 +25,7 @@ from tensorprop.core.names import primal_axes
 from tensorprop.core.templates import meaning
 from tensorprop.core.walk import postorder
 from tensorprop.errors import OutOfRange, SizeMismatch, UnknownRange, Unsupported, UsageError
+from tensorprop.text.numerals import floating
 
 __all__ = ["Evaluation", "Oracle", "Weighed", "double_precision", "evaluate", "first_wrong", "weigh"]
 
@@ -158,7 +159,7 @@ class Evaluation:
     def _node(self, e: Expr, sizes: Mapping[str, int]) -> Weighed:
         match e:
             case Number(value):
-                return self._leaf((), self.xp.asarray(float(value)))
+                return self._leaf((), self.xp.asarray(floating(value, e)))
             case Index(name):
                 return self._leaf((name,), self.xp.arange(sizes[name], dtype=float))
             case Dim(tensor, axis):
