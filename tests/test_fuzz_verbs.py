@@ -31,6 +31,8 @@ SLIPPED = [
     "s = s_" + "δ" * 60,
     "z = s_" + "δ" * 60 + " t_" + "δ" * 60,
     "y_i = 0 x_i + 0.5",
+    "delta z_bj = 2 delta h_j",
+    r"∂²E/∂x_k∂x_l =\frac{a}{b}kl",
 ]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.calculus.source import as_forward
+from tensorprop.calculus.source import as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.build import ONE, ZERO, add, fresh
 from tensorprop.core.equation import Equation, System, equation, system, unrolled
@@ -41,7 +41,7 @@ def adjoint(s: System | Equation | str, wrt: str | Iterable[str] | None = None, 
     δW_ij = a_bi δz_bj
     δb_j = Σ_b δz_bj
     """
-    asked = () if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    asked = () if wrt is None else names_in(wrt, "wrt")
     s = unrolled(as_forward(s, *asked, of), "differentiate")
     names, whole = _variables(s, wrt), s
     ranges = infer(s)
@@ -87,7 +87,7 @@ def _variables(s: System, wrt: str | Iterable[str] | None) -> tuple[str, ...]:
     if wrt is None:
         values = smooth(s)
         return tuple(n for n in s.inputs if n in values)
-    names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    names = names_in(wrt, "wrt")
     if not names:
         raise UsageError("wrt names no variable", fix=f"name some of {', '.join(s.inputs)}")
     for name in names:

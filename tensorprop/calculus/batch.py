@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tensorprop.calculus.page import Page, read, seed_of, sides
-from tensorprop.calculus.source import as_system
+from tensorprop.calculus.source import as_system, names_in
 from tensorprop.core.build import mul, sum_over
 from tensorprop.core.equation import Equation, System, equation, system, unrolled
 from tensorprop.core.expr import Dim, Expr, Index, Tensor
@@ -39,7 +39,7 @@ def batch(s: System | Equation | str, index: str, over: str | Iterable[str]) -> 
     s = unrolled(as_system(s), "batch")
     if not index.isalnum():
         raise UsageError(f"{index!r} is not an index", fix='give one letter, such as "b", or a name such as "batch"')
-    names = (over,) if isinstance(over, str) else tuple(over)
+    names = names_in(over, "over")
     if all(sides(s.equations)) and not any(name[:1] in "δ∂" for name in names):
         return lifted(read(s), index, names).whole
     for name in names:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.calculus.source import as_forward
+from tensorprop.calculus.source import as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.build import ONE, add, fresh
 from tensorprop.core.equation import Equation, System, equation, unrolled
@@ -35,7 +35,7 @@ def derive(s: System | Equation | str, wrt: str | Iterable[str], of: str | None 
     >>> print(derive("y = x_i A_ij x_j", wrt=("x_k", "x_l")))
     ∂²y/∂x_k∂x_l = A_kl + A_lk
     """
-    variables = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    variables = names_in(wrt, "wrt")
     s = unrolled(as_forward(s, *variables, of), "differentiate")
     name = _output(s, of)
     letters, value = s[name].letters, stable_expr(expanded(s, name))

@@ -9,8 +9,9 @@ A layer gives its forward equations to both.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from tensorprop.calculus.page import Page, read, sides
 from tensorprop.core.equation import Equation, System, system
@@ -136,6 +137,25 @@ def is_spec(text: str) -> bool:
 _ALONE = 8  # letters of a word that may be a spec of one operand
 
 
-def names_in(x: str | Iterable[str]) -> tuple[str, ...]:
-    """``"W b"``, ``"W, b"`` or a sequence of names."""
-    return tuple(x.replace(",", " ").split()) if isinstance(x, str) else tuple(x)
+def names_in(x: object, option: str = "names") -> tuple[str, ...]:
+    """Several names, as every verb takes them: ``"W b"``, ``"W, b"`` or a sequence; subscripts hold together.
+
+    >>> names_in("W, b"), names_in("x_k x[in, out]"), names_in(["W", "b"])
+    (('W', 'b'), ('x_k', 'x[in, out]'), ('W', 'b'))
+
+    Errors: UsageError for what is no name.
+    """
+    if isinstance(x, str):
+        return tuple(_NAMES.findall(x))
+    found: list[str] = []
+    for name in cast("Iterable[object]", x) if isinstance(x, Iterable) else (x,):
+        if not isinstance(name, str):
+            raise UsageError(
+                f"{option} names tensors, and {name!r:.40} is no name",
+                fix=f'write {option}="W b" or {option}=("W", "b")',
+            )
+        found.append(name)
+    return tuple(found)
+
+
+_NAMES = re.compile(r"(?:[^\s,\[({]|\[[^\]]*\]?|\([^)]*\)?|\{[^}]*\}?)+")

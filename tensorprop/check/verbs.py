@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Literal, cast
 
 from tensorprop.calculus.page import Page, read
-from tensorprop.calculus.source import Source, as_forward, as_page, as_system, is_spec
+from tensorprop.calculus.source import Source, as_forward, as_page, as_system, is_spec, names_in
 from tensorprop.check.formula import verified, verify
 from tensorprop.check.prove.decide import Laws, decide, put_in
 from tensorprop.check.report import Report
@@ -332,7 +332,7 @@ def explain(
     """
     page = None if of is not None else _page(x)
     s = as_forward(x, of) if page is None else page.system
-    names = None if wrt is None else [_labelled(name, s) for name in ((wrt,) if isinstance(wrt, str) else wrt)]
+    names = None if wrt is None else [_labelled(name, s) for name in names_in(wrt, "wrt")]
     found = derivation(s, names, of, detail, layout, samples, derivative)
     for shown in found.formulas:
         verify(shown.line)  # raises if what is shown computes anything else

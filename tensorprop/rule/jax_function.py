@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter, Signature
 from keyword import iskeyword
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from tensorprop.calculus import adjoint, stabilise
 from tensorprop.calculus.backward import completed
-from tensorprop.calculus.source import Source, as_page
+from tensorprop.calculus.source import Source, as_page, names_in
 from tensorprop.calculus.tangent import tangent_name, tangents
 from tensorprop.core.build import ZERO
 from tensorprop.core.equation import Equation, System, equation, system
@@ -345,19 +345,9 @@ def _sized(n: Expr) -> Expr:
     return Dim(primal(n.tensor), n.axis) if isinstance(n, Dim) else n
 
 
-def _names(x: object, option: str) -> tuple[str, ...]:
+def _names(x: str | Iterable[str], option: str) -> tuple[str, ...]:
     """Names as ``"a b"``, or one by one."""
-    if isinstance(x, str):
-        return tuple(dict.fromkeys(x.replace(",", " ").split()))
-    found: dict[str, None] = {}
-    for name in cast("Iterable[object]", x) if isinstance(x, Iterable) else (x,):
-        if not isinstance(name, str):
-            raise UsageError(
-                f"{option} names tensors; {name!r:.40} is no name",
-                fix=f'write {option}="a b" or {option}=("a", "b")',
-            )
-        found[name] = None
-    return tuple(found)
+    return tuple(dict.fromkeys(names_in(x, option)))
 
 
 def _kept(s: System, save: str | Iterable[str]) -> frozenset[str]:

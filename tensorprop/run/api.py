@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from tensorprop.calculus import adjoint, stabilise
-from tensorprop.calculus.source import as_forward, as_system
+from tensorprop.calculus.source import as_forward, as_system, names_in
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, primal_axes
@@ -199,7 +199,7 @@ class Gradient:
 
 # --------------------------------------------------------------------------- names
 def _names(x: str | Iterable[str]) -> tuple[str, ...]:
-    return (x,) if isinstance(x, str) else tuple(dict.fromkeys(x))
+    return tuple(dict.fromkeys(names_in(x)))
 
 
 def _outputs(s: System, outputs: str | Iterable[str] | None) -> tuple[str, ...]:

@@ -167,14 +167,7 @@ class _Work:
         for letter, place in told.items():
             if place is None:
                 raise self._unknown(letter, eq.target)
-            shape = self.shapes[place.name]
-            if place.axis >= len(shape):
-                raise RankMismatch(
-                    f"{letter} runs over axis {place.axis} of {place.name}, which has {len(shape) or 'no'} axes",
-                    fix=f"pass {place.name} with the axes that {eq.target} says",
-                    about=eq.target,
-                )
-            sizes[letter] = shape[place.axis]
+            sizes[letter] = self._size(place)
         self.shapes[eq.name] = tuple(sizes.values())
         self.sizes[eq] = sizes
         if reduces:
@@ -229,11 +222,22 @@ class _Work:
                 empty = [i for i, n in v.bound.items() if n == 0]
                 raise OutOfRange(f"{e.op} over {', '.join(empty)}, which has no values", about=(self.now, e))
 
+    def _size(self, place: Place) -> int:
+        """The size of an axis, which a derivative may say of a tensor that is given with fewer."""
+        shape = self.shapes[place.name]
+        if place.axis >= len(shape):
+            raise RankMismatch(
+                f"{place.entry} speaks of axis {place.axis} of {place.name}, which has {len(shape) or 'no'} axes",
+                fix=f"pass {place.name} with all its axes",
+                about=(self.now, place.entry),
+            )
+        return shape[place.axis]
+
     def _meet(self, letter: str, one: Place, other: Place) -> None:
         """Two axes under one letter have one size."""
         if one.entry is other.entry and one.axis > other.axis:
             one, other = other, one
-        a, b = self.shapes[one.name][one.axis], self.shapes[other.name][other.axis]
+        a, b = self._size(one), self._size(other)
         if a == b:
             return
         (i, _), (j, place) = self._written(letter, one), self._written(letter, other)

@@ -16,7 +16,7 @@ from textwrap import wrap
 from typing import Any
 
 from tensorprop.calculus import stabilise
-from tensorprop.calculus.source import as_system
+from tensorprop.calculus.source import as_system, names_in
 from tensorprop.core.english import run_together
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Expr, Mul, Number, Sum
@@ -143,7 +143,7 @@ def plan(
     s: System | Equation | str,
     sizes: Mapping[str, int] | None = None,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
-    outputs: Iterable[str] | None = None,
+    outputs: str | Iterable[str] | None = None,
     *,
     itemsize: int = 4,
     memory_limit: int | str = "1TiB",
@@ -166,7 +166,7 @@ def plan(
     system = as_system(s)
     try:
         limit = _bytes(memory_limit)
-        wanted = tuple(system.outputs if outputs is None else (outputs,) if isinstance(outputs, str) else outputs)
+        wanted = system.outputs if outputs is None else names_in(outputs, "outputs")
         for name in wanted:
             system[name]
         found = extents(system, _shapes(system, sizes or {}, shapes or {}))

@@ -12,7 +12,7 @@ from typing import Literal
 from tensorprop.calculus.adjoint import adjoint
 from tensorprop.calculus.rewrite import LAWS
 from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.calculus.source import as_forward
+from tensorprop.calculus.source import as_forward, names_in
 from tensorprop.core.build import bracket, mul, rename
 from tensorprop.core.english import numeral
 from tensorprop.core.equation import Equation, System, equation
@@ -94,7 +94,7 @@ def explain(
         raise UsageError(f"samples={samples!r}", fix='"rows" or "columns"')
     if derivative not in ("denominator", "numerator"):
         raise UsageError(f"derivative={derivative!r}", fix='"denominator" or "numerator"')
-    names = (wrt,) if isinstance(wrt, str) else None if wrt is None else tuple(wrt)
+    names = None if wrt is None else names_in(wrt, "wrt")
     s = as_forward(s, *(names or ()), of)
     if of is not None:
         s[of]

@@ -1,0 +1,46 @@
+"""Several names have one spelling in every verb: ``"W b"``, ``"W, b"`` or a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensorprop as tp
+from tensorprop.calculus.source import names_in
+from tensorprop.errors import UsageError
+
+S = tp.parse("z_bj = a_bi W_ij + b_j; h_bj = tanh(z_bj); E = 1/2 (h_bj - y_bj)^2")
+ARRAYS = {"a": np.ones((2, 3)), "W": np.ones((3, 4)), "b": np.ones(4), "y": np.ones((2, 4))}
+
+# each verb, with the names W and b spelled in one way
+VERBS: dict[str, Callable[[Any], object]] = {
+    "adjoint": lambda n: tp.adjoint(S, wrt=n),
+    "derive": lambda n: tp.derive(S, wrt=n),
+    "explain": lambda n: str(tp.explain(S, wrt=n)),
+    "batch": lambda n: tp.batch(S, "n", over=n),
+    "compile": lambda n: tp.compile("W_i = 2 x_i; b_i = 3 x_i", outputs=n, backend="numpy")(x=np.ones(2))["b"].tolist(),
+    "plan": lambda n: str(tp.plan("W_i = 2 x_i; b_i = 3 x_i", {"i": 3}, outputs=n)),
+    "value_and_grad": lambda n: tp.value_and_grad(S, wrt=n).wrt,
+    "layer": lambda n: tp.Layer("z_bj = a_bi W_ij + b_j", parameters=n).parameters,
+    "jax_function": lambda n: tp.jax_function("z_bj = a_bi W_ij + b_j", wrt=n).inputs,
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_one_spelling_of_several_names(verb: str) -> None:
+    one, *others = [VERBS[verb](names) for names in ("W b", "W, b", "W,b", ("W", "b"), ["W", "b"])]
+    assert all(other == one for other in others)
+
+
+@pytest.mark.parametrize("verb", [v for v in VERBS if v != "jax_function"])
+def test_what_is_no_name_is_refused(verb: str) -> None:
+    with pytest.raises(UsageError):
+        VERBS[verb]((3,))
+
+
+def test_subscripts_hold_together() -> None:
+    assert names_in("x_k, x_{in, out} x[in, out] W^(k + 1)_ij") == ("x_k", "x_{in, out}", "x[in, out]", "W^(k + 1)_ij")
+    assert tp.derive("y = x_i A_ij x_j", wrt="x_k x_l") is tp.derive("y = x_i A_ij x_j", wrt=("x_k", "x_l"))
