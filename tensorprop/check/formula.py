@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorprop.check.numbers.draw import can_be_drawn
 from tensorprop.core.build import add, call, mul, number
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Reduce, Tensor
@@ -157,6 +158,7 @@ def _arrays(s: System, seed: int, ties: bool = False) -> dict[str, Array]:
     for name in s.inputs:
         rank = _rank(s, name)
         shape = tuple(sizes.get((name, k), 2) for k in range(rank))
+        can_be_drawn(name, shape)
         if ties:
             draw = rng.integers(1, 3, size=shape) / 2.0
         else:

@@ -19,13 +19,24 @@ from tensorprop.core.ranges import Axis, Ranges, infer
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import PlanTooLarge
 
-__all__ = ["KINDS", "arrays", "fitted", "letter_sizes", "shapes"]
+__all__ = ["KINDS", "arrays", "can_be_drawn", "fitted", "letter_sizes", "shapes"]
 
 KINDS = ("general", "positive", "unit")
 """Normally distributed; between 1/2 and 3/2; between 0.1 and 0.9. The first whose values are finite serves."""
 
 MAX_ENTRIES = 2**24  # of an array that is drawn; sizes are small, so that only many axes make it large
 MAX_AXES = 32  # NumPy 1 has no more, and einsum neither
+
+
+def can_be_drawn(name: str, shape: tuple[int, ...]) -> None:
+    """Refuse an array that no machine holds, before it is asked for.
+
+    Errors: PlanTooLarge.
+    """
+    if math.prod(shape) > MAX_ENTRIES or len(shape) > MAX_AXES:
+        raise PlanTooLarge(
+            f"{name} has {len(shape)} axes, too many for an array of numbers to be compared", fix="give it fewer axes"
+        )
 
 
 def shapes(s: System, square: bool = False, first: int = 3) -> dict[str, tuple[int, ...]]:
@@ -101,12 +112,7 @@ def arrays(
     found: dict[str, np.ndarray] = {}
     for name in s.inputs:
         shape = shapes[name]
-        if math.prod(shape) > MAX_ENTRIES or len(shape) > MAX_AXES:
-            raise PlanTooLarge(
-                f"{name} has {len(shape)} axes and would have {math.prod(shape):,} entries",
-                fix="give it fewer axes",
-                about=name,
-            )
+        can_be_drawn(name, shape)
         if name in whole:
             found[name] = draw.integers(0, _limit(s, name, shapes), shape).astype(float)
         elif kind == "general":
