@@ -9,7 +9,6 @@ A layer gives its forward equations to both.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any, Protocol, cast
 
@@ -146,7 +145,7 @@ def names_in(x: object, option: str = "names") -> tuple[str, ...]:
     Errors: UsageError for what is no name.
     """
     if isinstance(x, str):
-        return tuple(_NAMES.findall(x))
+        return _split(x)
     found: list[str] = []
     for name in cast("Iterable[object]", x) if isinstance(x, Iterable) else (x,):
         if not isinstance(name, str):
@@ -158,4 +157,13 @@ def names_in(x: object, option: str = "names") -> tuple[str, ...]:
     return tuple(found)
 
 
-_NAMES = re.compile(r"(?:[^\s,\[({]|\[[^\]]*\]?|\([^)]*\)?|\{[^}]*\}?)+")
+def _split(text: str) -> tuple[str, ...]:
+    """The words of a text, parted by spaces and commas that stand in no bracket."""
+    words, depth = [""], 0
+    for c in text:
+        depth += (c in "[({") - (c in "])}")
+        if depth <= 0 and (c.isspace() or c == ","):
+            words.append("")
+        else:
+            words[-1] += c
+    return tuple(word for word in words if word)
