@@ -35,8 +35,9 @@ from tensorprop.core.functions import is_known
 from tensorprop.core.terms import terms_of
 from tensorprop.run.functions import NUMPY
 from tensorprop.trace.numbers import simplest
+from tensorprop.trace.parts import Parts
 from tensorprop.trace.readable import FINITE, STOP, bare
-from tensorprop.trace.sheet import INF, NO_POSITIONS, TWO, Sheet
+from tensorprop.trace.sheet import INF, NO_POSITIONS, TWO
 
 __all__ = ["OTHER", "Recognition"]
 
@@ -44,7 +45,7 @@ OTHER = {"=": "≠", "≠": "=", "<": "≥", "≥": "<", ">": "≤", "≤": ">"}
 _FEW = 48  # parts that gelu has at most
 
 
-class Recognition(Sheet):
+class Recognition(Parts):
     """A page on which arithmetic is read as what it was meant to be."""
 
     def function(self, name: str, *args: Expr) -> Expr:
