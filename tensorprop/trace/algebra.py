@@ -13,11 +13,11 @@ from tensorprop.core.build import add, bracket, call, mul, reduce, substitute, s
 from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.functions import is_matrix
 from tensorprop.trace.primitives import Operation, row
-from tensorprop.trace.readable import bare
+from tensorprop.trace.readable import FACTORS, bare
 from tensorprop.trace.recognise import Recognition
 from tensorprop.trace.sheet import Axis, Traced
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "solved_by"]
 
 Function = Callable[[Recognition, Operation, list[Traced]], list[Traced] | None]
 
@@ -105,6 +105,21 @@ def _solved(page: Recognition, a: Traced, b: Traced, at: int) -> list[Traced] | 
     for n, k in enumerate(lead):
         axes[n] = (k,)
     return [page.define(sum_over((j,), mul(e, substitute(b.expr, put))), tuple(axes))]
+
+
+def solved_by(page: Recognition, a: Traced, b: Traced, order: tuple[int, ...], at: int) -> list[Traced] | None:
+    """``inv(A)_ij b_j``, where ``order`` puts the axes of A as they are in A x: those in front, i, j.
+
+    j is the axis ``at`` of x.
+    """
+    a = page.whole(a)
+    return _solved(page, Traced(a.expr, tuple(a.axes[k] for k in order)), b, at)
+
+
+@row("lu")
+def _lu(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced]:
+    """A factorisation: of use only to what is read by another name."""
+    return [Traced(call(FACTORS), tuple(map(page.axis, shape))) for shape in line.outs]
 
 
 FUNCTIONS: dict[str, Function] = {

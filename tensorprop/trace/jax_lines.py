@@ -206,6 +206,8 @@ class JaxprReader(Recognition):
         inner = [_inner(name, e.params) for e in eqns]
         if inner[0] is not None:
             return self.called(eqns, inner, args)
+        if name == "custom_linear_solve":
+            return self.linear_solve(eqns, args)
         if name == "cond":
             return self.branch(eqns, args)
         if name == "platform_index":
@@ -260,6 +262,24 @@ class JaxprReader(Recognition):
             self.constant(arrays, given=True)._replace(held=lambda arrays=arrays: arrays)
             for arrays in zip(*(getattr(j, "consts", ()) for j in closed), strict=True)
         ]
+
+    def linear_solve(self, eqns: Sequence[Any], args: list[Traced]) -> list[Traced]:
+        """x with A x = b, where the product with A is one contraction."""
+        eqn = eqns[0]
+        lengths, product = eqn.params["const_lengths"], eqn.params["jaxprs"].matvec.jaxpr
+        consts, b = args[: lengths.matvec], args[sum(lengths) :]
+        dots = [e for e in product.eqns if e.primitive.name == "dot_general"]
+        if len(dots) == 1 and len(b) == 1 and len(consts) == 1:
+            (e,) = dots
+            (la, lb), (ba, bb) = e.params["dimension_numbers"]
+            sides = ((e.invars[0], la, ba, e.invars[1], lb), (e.invars[1], lb, bb, e.invars[0], la))
+            for v, along, batch, x, at in sides:
+                if v is product.invars[0] and x is product.invars[1] and len(along) == 1:
+                    rest = [k for k in range(len(v.aval.shape)) if k not in (*along, *batch)]
+                    solved = algebra.solved_by(self, consts[0], b[0], (*batch, *rest, *along), int(at[0]))
+                    if solved is not None:
+                        return solved
+        raise self.refuse("a linear system whose matrix is not one array", "solve with jnp.linalg.solve")
 
     def branch(self, eqns: Sequence[Any], args: list[Traced]) -> list[Traced]:
         """What JAX does otherwise on another device is read as it is done on a CPU."""

@@ -86,6 +86,10 @@ PRIMITIVES["sub"] = lambda page, line, args: elementwise(page, args, lambda a, b
 PRIMITIVES["neg"] = lambda page, line, args: elementwise(page, args, negate)
 PRIMITIVES["mul"] = lambda page, line, args: elementwise(page, args, page.product)
 PRIMITIVES["square"] = lambda page, line, args: elementwise(page, args, lambda a: power(a, TWO))
+PRIMITIVES["one_minus_square"] = lambda page, line, args: elementwise(
+    page, args, lambda a: subtract(ONE, power(a, TWO))
+)
+PRIMITIVES["log2"] = lambda page, line, args: elementwise(page, args, lambda a: call("log2", a))
 PRIMITIVES["exp2"] = lambda page, line, args: elementwise(page, args, lambda a: call("power", TWO, a))
 
 def _function(function: str) -> Rule:
@@ -232,5 +236,4 @@ INSTEAD = {
     "while": "read the body of the loop alone",
     "cond": "read one branch, or choose entry by entry with jnp.where",
     "random_bits": "draw random numbers outside, and pass them as an argument",
-    "lu": "solve with jnp.linalg.solve, and take log|A| with jnp.linalg.slogdet: they are read as such",
 }

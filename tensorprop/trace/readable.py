@@ -20,6 +20,7 @@ from tensorprop.errors import TensorpropError, UnknownRange, Unsupported
 from tensorprop.text import parse
 
 __all__ = [
+    "FACTORS",
     "FINITE",
     "INFINITY",
     "NOT_A_NUMBER",
@@ -41,7 +42,7 @@ __all__ = [
 
 # Functions that only a reader of programs has: they are gone in the System.
 STOP, FINITE, INFINITY, NOT_A_NUMBER = "·stop", "·finite", "·infinity", "·nan"
-ORDER = "·order"
+ORDER, FACTORS = "·order", "·factors"
 
 
 class Definition(NamedTuple):
@@ -386,6 +387,9 @@ def _check(line: Draft, trace: Trace) -> None:
         if isinstance(n, Call) and n.function == ORDER:
             problem = "which entry comes k-th is a position, and is not read"
             raise Unsupported(problem, known=known, fix="use the values")
+        if isinstance(n, Call) and n.function == FACTORS:
+            fix = "solve with jnp.linalg.solve, and take log|A| with jnp.linalg.slogdet: they are read as such"
+            raise Unsupported("lu has no counterpart in index notation", known=known, fix=fix)
         if isinstance(n, (Sum, Reduce)):
             for i in n.indices:
                 if i not in n.body.free:

@@ -182,6 +182,52 @@ def _cumlogsumexp(page: Recognition, line: Operation, args: list[Traced]) -> Tra
     return page.define(call("log", sum_over(letters, mul(order, call("exp", body)))), axes)
 
 
+def _running_extreme(op: str) -> Rule:
+    """``max_u where([t ≥ u], x_u, x_t)``: what comes later gives way to x_t."""
+
+    def rule(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+        v = page.whole(args[0])
+        letters, order, body, axes = _running(page, line, v)
+        return page.define(reduce(op, letters, call("where", order, body, v.expr)), axes)
+
+    return rule
+
+
+PRIMITIVES["cummax"], PRIMITIVES["cummin"] = _running_extreme("max"), _running_extreme("min")
+
+
+def _windows(op: str) -> Rule:
+    """``max_u(x[2t + u])``: sums and extremes of windows that lie inside."""
+
+    def rule(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+        v = page.fresh(page.whole(args[0]))
+        p = line.params
+        dilated = any(n != 1 for n in (*p["base_dilation"], *p["window_dilation"]))
+        if dilated or any(n for pair in p["padding"] for n in pair) or any(len(a) > 1 for a in v.axes):
+            raise page.refuse("windows that reach outside the array", 'use padding="VALID"')
+        put: dict[str, Expr] = {}
+        axes: list[Axis] = []
+        over: list[str] = []
+        windows = line.sizes("window_dimensions")
+        for axis, out, window, step in zip(v.axes, line.outs[0], windows, p["window_strides"], strict=True):
+            if is_one(window) and step == 1:
+                axes.append(axis)
+                continue
+            new, inner = page.axis(out, stated=True), page.axis(window, stated=True)
+            place = add(*(mul(Number(Fraction(step)), Index(i)) for i in new), *map(Index, inner))
+            put.update(dict.fromkeys(axis, place))
+            axes.append(new)
+            over += inner
+        body = substitute(v.expr, put)
+        expr = sum_over(over, body) if op == "sum" else reduce(op, over, body)
+        return page.define(expr if over else body, tuple(axes))
+
+    return rule
+
+
+PRIMITIVES.update((f"reduce_window_{op}", _windows(op)) for op in ("sum", "max", "min"))
+
+
 # --------------------------------------------------------------------------- order
 def _rank(page: Recognition, v: Traced, k: int, before: str) -> tuple[Expr, str]:
     """How many entries along an axis come before this one: those that are less, and equal ones that stand earlier."""

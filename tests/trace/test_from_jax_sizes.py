@@ -234,6 +234,11 @@ def test_parts_of_axes(fn: Callable[..., Any], shapes: tuple[tuple[int, ...], ..
     (jax.hessian(lambda x: jnp.sum(jnp.tanh(x) ** 2)), ((4,),)),
     (jax.jacfwd(lambda W, x: jnp.tanh(W @ x)), ((4, 3), (3,))),
     (lambda x: jnp.cumprod(x), ((5,),)),
+    (lambda x: lax.cummax(x), ((5,),)),
+    (jax.grad(lambda A, b: jnp.sum(jnp.linalg.solve(A, b) ** 2)), ((4, 4), (4,))),
+    (jax.grad(lambda A: jnp.linalg.slogdet(A)[1]), ((4, 4),)),
+    (lambda A, b: jax.scipy.linalg.solve_triangular(A, b, lower=True), ((4, 4), (4,))),
+    (lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, 2), (1, 2), "VALID"), ((3, 8),)),
     (lambda x: jnp.stack([x, 2 * x]).sum(0), ((5,),)),
 ])  # fmt: skip
 def test_more_is_read(fn: Callable[..., Any], shapes: tuple[tuple[int, ...], ...]) -> None:
