@@ -52,6 +52,8 @@ def of_matrix(page: Recognition, op: str, v: Traced) -> tuple[Expr, Axis, str, s
         return reduce(op, (i, j), e), lead, i, j
     k, m = page.letter(page.sizes[i], i), page.letter(page.sizes[i], i)
     body = substitute(e, {i: Index(k), j: Index(m)})
+    if e.subscripts[-2:] == (Index(j), Index(i)):  # the inverse of Aᵀ is that of A, transposed
+        return reduce(op, (m, k), body, (Index(j), Index(i))), lead, i, j
     return reduce(op, (k, m), body, (Index(i), Index(j))), lead, i, j
 
 

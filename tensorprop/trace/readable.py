@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from tensorprop.core.build import add, bracket, call, mul, number, reduce, substitute, sum_over
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import is_known
+from tensorprop.core.functions import is_known, is_matrix
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import TensorpropError, UnknownRange, Unsupported
 from tensorprop.text import parse
@@ -225,6 +225,8 @@ class _Folding:
                 if e.function == "power" and isinstance(args[0], Call) and args[0].function == "power":
                     args = list(e.args)  # powers of powers stay apart, whatever their exponents come to
                 return call(e.function, *args)
+            case Reduce() if is_matrix(e.op):  # a matrix as a whole has a name
+                return e
             case Reduce():
                 return reduce(e.op, e.indices, self.fold(e.body, "reduce"), e.at)
             case Bracket():
