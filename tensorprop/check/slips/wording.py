@@ -1,0 +1,296 @@
+"""What a slip is called: the words for an edit, for a factor of the whole, for a term that is missing.
+
+In: edits and numbers that the search has found. Out: kinds and words. Whether they are true is not known here: the
+search compares, and has the proof.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from tensorprop.calculus.slope import slope
+from tensorprop.check.slips.edits import Edit, Names
+from tensorprop.core.build import (
+    MINUS_ONE,
+    ONE,
+    add,
+    negate,
+    power,
+    substitute,
+)
+from tensorprop.core.canon import same
+from tensorprop.core.english import run_together
+from tensorprop.core.equation import Equation, System
+from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.names import is_adjoint, primal
+from tensorprop.core.ranges import infer
+from tensorprop.core.terms import number_and_rest, sign_and_rest
+from tensorprop.core.walk import postorder, tensors_of
+from tensorprop.text import show
+
+__all__ = ["Wording", "factor_apart", "multiplied", "narrowed", "with_sign", "written_out"]
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Wording:
+    """Words about one rule: what it is the rule of, as it was written, and what is known of the names."""
+
+    def __init__(self, derived: Equation, hand: Equation | None, forward: System, names: Names) -> None:
+        self.derived = derived
+        self.hand = hand
+        self.forward = forward
+        self.names = names
+        self.ranges = infer(forward)
+        self.tensor = primal(derived.name)
+
+    def multiple(self, q: Fraction, sizes: tuple[tuple[Dim, int], ...]) -> tuple[str, str]:
+        if not sizes:
+            if q == -1:
+                return "sign", "the sign is wrong: the whole should be negated"
+            return "factor", f"the whole is {multiplied(q)}"
+        over = [self.called(d) for d, n in sizes for _ in range(n) if n > 0]
+        under = [self.called(d) for d, n in sizes for _ in range(-n) if n < 0]
+        more = "" if q == 1 else f", and a factor {in_figures(1 / q)}"
+        means = self.hand is not None and any(
+            isinstance(n, Reduce) and n.op == "mean" for n in postorder(self.hand.value)
+        )
+        if over and under:
+            return "mean", f"{' '.join(under)} is divided by where {' '.join(over)} belongs{more}"
+        if over:
+            return "mean", f"the mean's 1/{' 1/'.join(over)} is missing{more}"
+        if means:
+            return "mean", f"a mean stands where a sum belongs: 1/{' 1/'.join(under)} is one too many{more}"
+        return "mean", f"1/{' 1/'.join(under)} is one too many{more}"
+
+    def said(self, words: Sequence[str]) -> str:
+        """The words of an explanation, sizes named by letters."""
+        words = "; ".join(words)
+        return re.sub(r"dim\(([^(),]+), (\d+)\)", lambda m: self.called(Dim(m[1], int(m[2]))), words)
+
+    def called(self, d: Dim) -> str:
+        """``dim(b)``, by a letter that runs along the axis in the rules."""
+        ranges = self.ranges
+        if primal(d.tensor) not in self.forward.names:
+            return show(d)
+        d = Dim(primal(d.tensor), d.axis)
+        here = ranges.find(d.tensor, d.axis)
+        for eq in (self.hand, self.derived, *self.forward):
+            if eq is None:
+                continue
+            for t in (eq.target, *tensors_of(eq.value)):
+                name = primal(t.name)
+                for k, i in enumerate(t.subscripts):
+                    if isinstance(i, Index) and name in self.forward.names and ranges.find(name, k) == here:
+                        return f"dim({i.name})"
+        return show(d)
+
+    def term(self, t: Expr, c: Fraction) -> tuple[str, str]:
+        if c == 0:
+            return self.missing(t)
+        if c == -1:
+            return "sign", _sign(t)
+        return "factor", f"the term {with_sign(t)} is {multiplied(c)}"
+
+    def missing(self, t: Expr) -> tuple[str, str]:
+        """A term that is not there: one way on which the tensor works."""
+        uses = [n for eq in self.forward for n in _occurrences(eq.value) if n.name == self.tensor]
+        if len(uses) < 2:
+            return "missing term", f"the term {with_sign(t)} is missing"
+        there = {n.name for n in tensors_of(t) if is_adjoint(n.name)}
+        mine = set() if self.hand is None else {n.name for n in tensors_of(self.hand.value)}
+        ways = sorted(primal(name) for name in there - mine)
+        if ways:
+            return "second path", f"the second path, through {' and '.join(ways)}, is missing: {with_sign(t)}"
+        users = [eq.name for eq in self.forward if any(n.name == self.tensor for n in _occurrences(eq.value))]
+        return (
+            "second path",
+            f"the second path is missing: {self.tensor} stands {_times_over(len(uses))} in {' and '.join(users)}, "
+            f"and one of the places owes it {with_sign(t)}",
+        )
+
+    def of(self, e: Edit, repair: bool) -> tuple[str, str]:
+        """The kind and the words of the slip that an edit undoes (``repair``), or makes."""
+        wrong, right = (e.old, e.new) if repair else (e.new, e.old)
+        stands = f"{written_out(wrong)} stands where {written_out(right)} belongs"
+        match e.kind:
+            case "term dropped":
+                if repair:
+                    return "extra term", f"the term {with_sign(e.old)} is one too many"
+                return self.missing(e.old)
+            case "factor dropped" | "factor added":
+                factor = e.old if e.kind == "factor dropped" else e.new
+                extra = (e.kind == "factor dropped") == repair
+                if _is_size(factor):
+                    back = power(factor, MINUS_ONE)
+                    if isinstance(factor, Dim):  # a size where one over it was divided by, or the other way
+                        return "mean", f"{written_out(factor)} is {'one too many' if extra else 'missing'}"
+                    return (
+                        "mean",
+                        f"1/{written_out(back)} is one too many"
+                        if extra
+                        else f"the mean's 1/{written_out(back)} is missing",
+                    )
+                if extra:
+                    return "extra factor", f"the factor {written_out(factor)} is one too many"
+                if e.kind == "factor added":
+                    return "missing factor", f"the factor {written_out(factor)} is missing"
+                slope_of = self._slope_of(e.old)
+                of = f", the slope of {slope_of}," if slope_of else ""
+                return "missing factor", f"the factor {written_out(e.old)}{of} is missing"
+            case "sum dropped" | "sum added":
+                missing = (e.kind == "sum added") == repair
+                if missing:
+                    letters = e.detail
+                    return "missing sum", f"the sum over {letters} is missing: {stands}"
+                return "extra sum", f"one sum too many: {stands}"
+            case "transposed":
+                name = wrong.name if isinstance(wrong, Tensor) else e.detail
+                rank = len(wrong.subscripts) if isinstance(wrong, Tensor) else 2
+                what = f"{name} is transposed" if rank == 2 else f"two indices of {name} are exchanged"
+                return "transposed", f"{what}: {stands}"
+            case "sign":
+                return "sign", _sign(right)
+            case "slope":
+                return "slope", self._slope(e, wrong, right)
+            case "argument":
+                return "argument", self._argument(e, wrong, right)
+            case "index" if isinstance(wrong, Index):
+                one, other = next((pair for pair in e.steps if not isinstance(pair[0], Index)), (wrong, right))
+                one, other = (one, other) if repair else (other, one)
+                if one is ONE:  # [i = i]
+                    return "missing factor", f"the factor {written_out(other)} is missing"
+                return "index", f"{written_out(one)} stands where {written_out(other)} belongs"
+            case "sideways":
+                return "index", f"the sum runs over the wrong index: {stands}"
+            case "tensor":
+                return "tensor", stands
+            case "reduction":
+                return "reduction", stands
+            case "number":
+                if isinstance(wrong, Number) and isinstance(right, Number) and wrong.value == -right.value:
+                    return "sign", _sign(right)
+                within = e.steps[1][0] if len(e.steps) > 1 else None
+                if isinstance(within, Mul) and wrong is ONE:
+                    return "factor", f"the factor {written_out(right)} is missing"
+                if isinstance(within, Mul) and right is ONE:
+                    return "factor", f"the factor {written_out(wrong)} is one too many"
+                return "factor", stands
+            case _:
+                one, other = narrowed(wrong, right)
+                factor = factor_apart(one, other)
+                if factor is not None:
+                    return "factor", f"{factor}: {with_sign(one)} stands where {with_sign(other)} belongs"
+                return e.kind, stands
+
+    def _slope(self, e: Edit, wrong: Expr, right: Expr) -> str:
+        match wrong, right:
+            case Call(one), Call(other) if one.rstrip("′″‴") == other.rstrip("′″‴"):
+                return f"{one} stands where {other} belongs: {show(wrong)} for {show(right)}"
+            case _:
+                return f"{show(wrong)} stands where {show(right)} belongs, the slope of {e.detail}"
+
+    def _slope_of(self, factor: Expr) -> str | None:
+        """The function of the forward pass whose slope this is."""
+        for t in self.names.entries:
+            eq = self.names.defined.get(t.name)
+            if eq is None or not isinstance(eq.value, Call) or len(eq.value.args) != 1 or t.free != factor.free:
+                continue
+            args = tuple(substitute(a, dict(zip(eq.letters, t.subscripts, strict=True))) for a in eq.value.args)
+            if same(slope(eq.value.function, 0, args, t), factor):
+                return eq.value.function
+        return None
+
+    def _argument(self, e: Edit, wrong: Expr, right: Expr) -> str:
+        around = next((n.function for n, _ in e.steps if isinstance(n, Call) and n.function != "power"), None)
+        if around is None:
+            return f"{show(wrong)} stands where {show(right)} belongs"
+        if isinstance(wrong, Tensor) and isinstance(right, Tensor) and wrong.subscripts == right.subscripts:
+            return f"{around} is taken at {wrong.name}, not at {right.name}"
+        return f"{around} is taken at {show(wrong)}, not at {show(right)}"
+
+
+def narrowed(one: Expr, other: Expr) -> tuple[Expr, Expr]:
+    """The smallest parts in which two expressions differ."""
+    while type(one) is type(other) and len(one.children) == len(other.children) > 0:
+        apart = [(a, b) for a, b in zip(one.children, other.children, strict=True) if a is not b]
+        if len(apart) != 1 or isinstance(one, Tensor) or isinstance(apart[0][0], Number):
+            break
+        one, other = apart[0]
+    return one, other
+
+
+def factor_apart(wrong: Expr, right: Expr) -> str | None:
+    """What is said where two expressions are one but for a number in front, a decimal that got lost."""
+    (c, rest), (d, same_rest) = number_and_rest(wrong), number_and_rest(right)
+    if rest is not same_rest or rest is ONE or not c or not d:
+        return None
+    q = d / c
+    if abs(c) == 1 and abs(q) != 1:
+        return f"the factor {show(Number(abs(q)))} is missing"
+    return f"the factor {show(Number(abs(1 / q)))} is one too many" if abs(d) == 1 and abs(q) != 1 else None
+
+
+def written_out(e: Expr) -> str:
+    """An expression, its own sum written out."""
+    if not isinstance(e, Sum):
+        return f"({show(e)})" if isinstance(e, Add) else show(e)
+    body = show(e.body)
+    return f"Σ_{run_together(e.indices)} " + (f"({body})" if isinstance(e.body, Add) else body)
+
+
+def with_sign(t: Expr) -> str:
+    """A term with its sign in front: ``- a_i b_i``."""
+    sign, bare = sign_and_rest(t)
+    return f"{'+' if sign > 0 else '-'} {written_out(bare)}"
+
+
+def _sign(right: Expr) -> str:
+    """What is wrong where the sign of this belongs."""
+    sign, bare = sign_and_rest(right)
+    if isinstance(bare, Add) and sign_and_rest(bare.terms[0])[0] < 0:
+        bare, sign = add(*map(negate, bare.terms)), -sign
+    here, there = ("+", "-") if sign > 0 else ("-", "+")
+    return f"the sign of {written_out(bare)} is wrong: {here} belongs there, not {there}"
+
+
+def _is_size(e: Expr) -> bool:
+    """The size of an axis, or one over it."""
+    return isinstance(e, Dim) or (isinstance(e, Call) and e.args[1:] == (MINUS_ONE,) and isinstance(e.args[0], Dim))
+
+
+def _times_over(n: int) -> str:
+    return "twice" if n == 2 else f"{n} times"
+
+
+def multiplied(q: Fraction) -> str:
+    """What a factor too many, or too few, has done."""
+    if len(str(q)) > 7:
+        return f"{in_figures(q)} times what it should be"
+    if q.numerator == 1 and q.denominator > 1:
+        return f"{q} of what it should be: a factor {1 / q} is missing"
+    return f"{q} times what it should be: the factor {q} is one too many"
+
+
+def in_figures(q: Fraction) -> str:
+    """3, 1/2, -2; long ones in digits."""
+    text = str(q)
+    return text if len(text) <= 7 else f"{float(q):.12g}"
+
+
+def _occurrences(e: Expr) -> Iterator[Tensor]:
+    """The tensor entries of an expression, each as often as it is written, up to some."""
+    stack, left = [e], 500
+    while stack and left:
+        left -= 1
+        n = stack.pop()
+        if isinstance(n, Tensor):
+            yield n
+        elif isinstance(n, Call) and n.function == "power" and isinstance(n.args[1], Number):
+            stack.append(n.args[0])
+        else:
+            stack.extend(reversed(n.children))
