@@ -61,7 +61,8 @@ def come_back(x: Any, formats: tuple[str, ...], layout: dict[str, Any]) -> int:
         for written in formats:
             text = getattr(printed, written)
             again = tp.parse_formula(text, like=s, **layout)[eq.name]
-            assert decide(again, eq, laws=Laws(s, (), whole_numbers(s)), numbers=False).proved, (text, str(again), str(eq))
+            laws = Laws(s, (), whole_numbers(s))
+            assert decide(again, eq, laws=laws, numbers=False).proved, (text, str(again), str(eq))
             read += 1
     return read
 

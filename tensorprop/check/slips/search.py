@@ -3,69 +3,61 @@
 In: a hand-written rule (or the numbers that a function gave), the derived rule, the forward equations. Out: a
 `Diagnosis`. Every edit is compared on a few numbers first, and what passes is proved by canonical form. Edits are made
 on the rule and on the derived rule: what is one step from either is one slip, what meets half way is two.
+
+Long because one search has one state: what explains a rule as a whole, by its terms, by one edit and by two is held
+against the same samples, and spends the same work.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import lru_cache
 from itertools import combinations, islice, permutations, product
-from time import monotonic
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from tensorprop.calculus import adjoint
-from tensorprop.calculus.page import letters_of, seed_of
+from tensorprop.calculus.page import Given, letters_of, seed_of
 from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.calculus.slope import slope
-from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
-from tensorprop.check.numbers.naive import Evaluation, double_precision, evaluate
+from tensorprop.check.numbers.draw import shapes
+from tensorprop.check.numbers.naive import evaluate
 from tensorprop.check.prove.decide import Laws, proves
 from tensorprop.check.report import Counterexample, Diagnosis
 from tensorprop.check.slips.constants import rounded
 from tensorprop.check.slips.edits import Edit, Names, edits, multiplied_out
+from tensorprop.check.slips.samples import Arrays, Sample, adjoints_of, draws, ratio_of, same_values, true_values
+from tensorprop.check.slips.smallest import smallest
+from tensorprop.check.slips.theirs import as_written, in_their_text
+from tensorprop.check.slips.wording import Wording, factor_apart, multiplied, narrowed, with_sign, written_out
 from tensorprop.core.build import (
     MINUS_ONE,
     ONE,
     ZERO,
     add,
     mul,
-    negate,
     number,
     power,
-    reduce,
-    remake,
-    rename,
-    substitute,
     subtract,
     sum_over,
 )
-from tensorprop.core.canon import canonical, same
+from tensorprop.core.canon import canonical
 from tensorprop.core.english import run_together
 from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.kinds import whole_numbers
-from tensorprop.core.names import adjoint_name, is_adjoint, primal, primal_axes
+from tensorprop.core.names import primal
 from tensorprop.core.ranges import infer
-from tensorprop.core.terms import number_and_rest, sign_and_rest
-from tensorprop.core.walk import fold, freshen, inline, postorder, tensors_of, transform
-from tensorprop.errors import NotDifferentiable, TensorpropError
+from tensorprop.core.walk import freshen, inline, postorder, tensors_of, transform
+from tensorprop.errors import TensorpropError
 from tensorprop.text import show
-from tensorprop.text.parse import equations
 
-__all__ = ["diagnose", "diagnose_values", "smallest"]
+__all__ = ["diagnose", "diagnose_values"]
 
-Arrays = Mapping[str, np.ndarray]
-Given = tuple[tuple[Expr, Expr], ...]
 
-_EXACT = 1e-11  # two values that differ by less, measured by the largest entry, are one
 _EDITS = 4_000  # edits of one rule that are tried
-_SECONDS = 4.0  # after which nothing farther off is looked for
+_WORK = 40_000  # edits that are looked at, an edit that is brought to its form counted as ten, a proof as five hundred
 _FAR = 3.3  # explanations that are farther off wait for factors put in, and for other forms of the derived rule
 _DEEP = 12  # δ that are put into one another
 _LONG = 250  # nodes of a derived rule in which others are put
@@ -76,110 +68,6 @@ _NO_RULES = system(())
 
 
 # --------------------------------------------------------------------------- numbers
-class _Sample:
-    """The true values and adjoints of one draw, and expressions evaluated on them, each part once."""
-
-    def __init__(self, truth: Arrays, seed: int, target: Tensor) -> None:
-        self.arrays: dict[str, Any] = {name: np.asarray(a, dtype=np.float64) for name, a in truth.items()}
-        self.seed = seed
-        self.letters = target.letters or ()
-        axes = primal_axes(target) or []
-        self.sizes = {i: self.arrays[name].shape[k] for i, (name, k) in zip(self.letters, axes, strict=True)}
-        self.evaluation = Evaluation(np, self.arrays, seed, weighing=False)
-
-    def value(self, e: Expr) -> np.ndarray | None:
-        """The value over the letters of the left side, flat; None where it has none."""
-        try:
-            with double_precision(), np.errstate(all="ignore"):
-                found = self.evaluation.at(e, self.sizes)
-        except (TensorpropError, KeyError, ValueError, TypeError):
-            return None
-        order = [found.letters.index(i) for i in self.letters if i in found.letters]
-        array = np.transpose(found.value, order)
-        array = np.expand_dims(array, tuple(k for k, i in enumerate(self.letters) if i not in found.letters))
-        whole = np.broadcast_to(array, [self.sizes[i] for i in self.letters]).ravel()
-        return whole if np.isfinite(whole).all() else None
-
-
-def _close(a: np.ndarray | None, b: np.ndarray | None) -> bool:
-    """Whether two values are one, rounding apart."""
-    if a is None or b is None or a.shape != b.shape:
-        return False
-    size = max(float(np.abs(b).max(initial=0.0)), float(np.abs(a).max(initial=0.0)))
-    return bool(np.abs(a - b).max(initial=0.0) <= _EXACT * size) or size == 0.0
-
-
-def _ratio(a: np.ndarray | None, b: np.ndarray | None) -> float | None:
-    """c with a = c b, where there is one."""
-    if a is None or b is None or a.shape != b.shape or not a.size:
-        return None
-    k = int(np.abs(b).argmax())
-    if b[k] == 0 or a[k] == 0 or float(b @ b) == 0:  # squares may underflow
-        return None
-    with np.errstate(all="ignore"):
-        c = float(a @ b) / float(b @ b)
-    return c if _close(a, c * b) else None
-
-
-@lru_cache(maxsize=64)
-def _drawn(forward: System, given: Given) -> tuple[tuple[dict[str, np.ndarray], int], ...]:
-    """True values and adjoints of all tensors: sizes all 3, twice, all 2, and all different."""
-    found: list[tuple[dict[str, np.ndarray], int]] = []
-    whole = _backward(forward)
-    for square, first, seed in ((True, 3, 0), (True, 3, 1), (True, 2, 2), (False, 2, 0)):
-        truth = _truth(forward, whole, shapes(forward, square, first), seed, given)
-        if truth is not None:
-            found.append((truth, seed))
-    return tuple(found)
-
-
-def _backward(forward: System) -> System:
-    """The adjoint of every tensor that has one."""
-    labels = whole_numbers(forward)
-    smooth = [name for name in forward.names if name not in labels and name not in forward.outputs]
-    try:
-        return adjoint(forward, wrt=smooth) if smooth else system(())
-    except NotDifferentiable:
-        found: dict[str, Equation] = {}
-        for name in smooth:
-            try:
-                found |= {eq.name: eq for eq in adjoint(forward, wrt=name)}
-            except NotDifferentiable:
-                continue
-        return system(found.values())
-
-
-def _truth(
-    forward: System, backward: System, sizes: Mapping[str, tuple[int, ...]], seed: int, given: Given
-) -> dict[str, np.ndarray] | None:
-    for kind in KINDS:
-        try:
-            inputs = arrays(forward, sizes, seed, kind, given)
-            found = _completed(forward, backward, inputs, seed)
-        except (TensorpropError, ValueError):
-            return None
-        if all(np.isfinite(a).all() for a in found.values()):
-            return found
-    return None
-
-
-def _completed(
-    forward: System, backward: System, inputs: Mapping[str, np.ndarray], seed: int, whole: bool = False
-) -> dict[str, np.ndarray]:
-    """Values and adjoints of all tensors; those of the outputs are drawn, or 1 for a number at the end."""
-    values = evaluate(forward, inputs, seed)
-    draw = np.random.default_rng([seed, 77])
-    ends: dict[str, np.ndarray] = {}
-    for name in forward.outputs:
-        shape = values[name].shape
-        ends[adjoint_name(name)] = (
-            draw.integers(1, 4, shape) * draw.choice([-1.0, 1.0], shape) if whole else draw.normal(size=shape)
-        )
-    if (last := seed_of(forward)) is not None:
-        ends[last] = np.ones(())
-    if not len(backward):
-        return {**values, **ends}
-    return evaluate(system([*forward, *backward]), {**inputs, **ends}, seed) | ends
 
 
 # --------------------------------------------------------------------------- the search
@@ -196,13 +84,16 @@ class _Found(NamedTuple):
 
 
 class _Search:
-    """One hand rule, or the numbers that something gave for it, held against the derived rule."""
+    """One hand rule, or the numbers that something gave for it, held against the derived rule.
+
+    Long because all ways to explain a rule share its samples and its work; words, numbers and texts are elsewhere.
+    """
 
     def __init__(
         self,
         derived: Equation,
         forward: System,
-        samples: Sequence[_Sample],
+        samples: Sequence[Sample],
         got: Sequence[np.ndarray | None],
         hand: Equation | None,
         parts: System,
@@ -225,6 +116,7 @@ class _Search:
         self.tensor = primal(derived.name)
         rules = [eq for eq in (derived, hand, *parts) if eq is not None]
         self.names = Names(forward, rules, _later(forward, self.tensor))
+        self.words = Wording(derived, hand, forward, self.names)
         self.runs = dict(zip(derived.letters, self.names.axes.get(self.tensor, ()), strict=False))
         self.forms = list(dict.fromkeys((derived.value, self._fused())))
         self.plain: dict[str, tuple[tuple[str, ...], Expr]] = {  # h_j = tanh(z_j): two names of one thing
@@ -232,7 +124,7 @@ class _Search:
             for eq in forward
             if isinstance(eq.value, Call) and len(eq.value.args) == 1 and isinstance(eq.value.args[0], Tensor)
         }
-        self.until = monotonic() + _SECONDS
+        self.work = _WORK
 
     def _fused(self) -> Expr:
         """The derived rule with the δ put in that the hand rule does without: as one writes it in one line."""
@@ -259,14 +151,19 @@ class _Search:
             e = inline(e, {eq.name: (eq.letters, eq.value)})
         return freshen(e, frozenset(self.letters)) if len(self.parts) else e
 
+    def spent(self, work: int) -> bool:
+        """Whether all the work is done that may be, this included."""
+        self.work -= work
+        return self.work <= 0
+
     # ----- comparisons
     def repairs(self, e: Expr) -> bool:
         """Whether an expression is the derived rule on every sample."""
-        return all(w is None or _close(s.value(e), w) for s, w in zip(self.samples, self.wanted, strict=True))
+        return all(w is None or same_values(s.value(e), w) for s, w in zip(self.samples, self.wanted, strict=True))
 
     def spoils(self, e: Expr) -> bool:
         """Whether an expression is the hand rule on every sample."""
-        return all(g is None or _close(s.value(e), g) for s, g in zip(self.samples, self.got, strict=True))
+        return all(g is None or same_values(s.value(e), g) for s, g in zip(self.samples, self.got, strict=True))
 
     # ----- everything
     def run(self) -> Iterator[_Found]:
@@ -281,7 +178,7 @@ class _Search:
         far = [*(f for form in self.forms[1:] for f in self.by_terms(form)), *self.single(added, others)]
         far = [*(f for f in near if f.cost >= _FAR), *map(self._weighed, far)]
         yield from sorted(far, key=lambda f: f.cost)
-        if monotonic() < self.until:
+        if self.work > 0:
             yield from sorted(self.double([*mine, *added], [*theirs, *others]), key=lambda f: f.cost)
 
     def _edits_of(self, form: Expr) -> Iterator[tuple[Edit, Expr]]:
@@ -320,16 +217,16 @@ class _Search:
         assert self.hand is not None
         shown = 0
         for square, first, seed in ((True, 3, 0), (False, 2, 1), (True, 2, 2)):
-            truth = _truth(self.forward, self.backward, shapes(self.forward, square, first), seed, given)
+            truth = true_values(self.forward, self.backward, shapes(self.forward, square, first), seed, given)
             if truth is None:
                 continue
             try:
                 more = evaluate(self.parts, {n: truth[n] for n in self.parts.inputs}, seed) if len(self.parts) else {}
             except (TensorpropError, KeyError):
                 return False
-            sample = _Sample({**truth, **more}, seed, self.hand.target)
+            sample = Sample({**truth, **more}, seed, self.hand.target)
             wanted = sample.value(self.derived.value)
-            if wanted is None or not _close(sample.value(self.hand.value), wanted):
+            if wanted is None or not same_values(sample.value(self.hand.value), wanted):
                 return False
             shown += bool(wanted.any())
         return shown > 1
@@ -343,8 +240,7 @@ class _Search:
                 other
                 for t in (*tensors_of(eq.value), eq.target)
                 for k in range(len(t.subscripts))
-                if primal(t.name) in self.forward.names
-                and self._axis(other := Dim(primal(t.name), k)) is here
+                if primal(t.name) in self.forward.names and self._axis(other := Dim(primal(t.name), k)) is here
             ]
             tries = [eq]
             for other in dict.fromkeys(others):
@@ -360,17 +256,17 @@ class _Search:
         found: list[_Found] = []
         for e, whole, part in (*self.edited(), *self.edited(adding=True)):
             if self._form(whole) in wanted:
-                kind, words = self._said(e, repair=True)
+                kind, words = self.words.of(e, repair=True)
                 found.append(_Found(e.cost, (kind,), (words,), e.value, self._same(whole), e, part))
-            if monotonic() > self.until:
+            if self.spent(10):
                 break
         for form in self.forms:
             for e, _ in self._edits_of(form):
                 if self._form(e.value) in got:
-                    kind, words = self._said(e, repair=False)
+                    kind, words = self.words.of(e, repair=False)
                     right = None if form is self.derived.value else form
                     found.append(_Found(e.cost + 0.1, (kind,), (words,), right, self._same(e.value, hand=True), e))
-                if monotonic() > self.until:
+                if self.spent(10):
                     break
         yield from sorted(found, key=lambda f: f.cost)
 
@@ -426,10 +322,10 @@ class _Search:
             words = f"the whole is transposed: {a} and {b} are exchanged in {self.derived.name}"
             if self.spoils(turned):
                 yield _Found(1, ("transposed",), (words,), None, self._same(turned, hand=True))
-            elif (c := _simple(_ratio(self.got[0], self.samples[0].value(turned)))) is not None:
+            elif (c := _simple(ratio_of(self.got[0], self.samples[0].value(turned)))) is not None:
                 scaled = mul(Number(c), turned)
                 if self.spoils(scaled):
-                    kind, more = self._multiple(c, ())
+                    kind, more = self.words.multiple(c, ())
                     yield _Found(3, ("transposed", kind), (words, more), None, self._same(scaled, hand=True))
         mine = set() if self.hand is None else {t.name for t in tensors_of(self.hand.value)}
         for name, eq in self.others.items():
@@ -461,7 +357,7 @@ class _Search:
 
     def multiples(self) -> Iterator[_Found]:
         """``hand = c derived``, c a number, perhaps times sizes."""
-        ratios = [_ratio(g, w) for g, w in zip(self.got, self.wanted, strict=True)]
+        ratios = [ratio_of(g, w) for g, w in zip(self.got, self.wanted, strict=True)]
         if any(
             r is None and g is not None and w is not None and w.any()
             for r, g, w in zip(ratios, self.got, self.wanted, strict=True)
@@ -479,7 +375,7 @@ class _Search:
             corrected = None
             if self.hand is not None and not (q == -1 and isinstance(self.hand.value, Add)):
                 corrected = self._scaled(back)
-            kind, words = self._multiple(q, sizes)
+            kind, words = self.words.multiple(q, sizes)
             cost = 0.3 if q == -1 and not sizes else 0.6 if not sizes else 0.8 + 0.1 * len(sizes)
             yield _Found(cost, (kind,), (words,), corrected, self._same(spoilt, hand=True))
             return
@@ -530,47 +426,6 @@ class _Search:
                 found.setdefault(ranges.find(name, k), Dim(name, k))
         return list(found.values())
 
-    def _multiple(self, q: Fraction, sizes: tuple[tuple[Dim, int], ...]) -> tuple[str, str]:
-        if not sizes:
-            if q == -1:
-                return "sign", "the sign is wrong: the whole should be negated"
-            return "factor", f"the whole is {_multiplied(q)}"
-        over = [self._called(d) for d, n in sizes for _ in range(n) if n > 0]
-        under = [self._called(d) for d, n in sizes for _ in range(-n) if n < 0]
-        more = "" if q == 1 else f", and a factor {_number(1 / q)}"
-        means = self.hand is not None and any(
-            isinstance(n, Reduce) and n.op == "mean" for n in postorder(self.hand.value)
-        )
-        if over and under:
-            return "mean", f"{' '.join(under)} is divided by where {' '.join(over)} belongs{more}"
-        if over:
-            return "mean", f"the mean's 1/{' 1/'.join(over)} is missing{more}"
-        if means:
-            return "mean", f"a mean stands where a sum belongs: 1/{' 1/'.join(under)} is one too many{more}"
-        return "mean", f"1/{' 1/'.join(under)} is one too many{more}"
-
-    def said(self, f: _Found) -> str:
-        """The words of an explanation, sizes named by letters."""
-        words = "; ".join(f.words)
-        return re.sub(r"dim\(([^(),]+), (\d+)\)", lambda m: self._called(Dim(m[1], int(m[2]))), words)
-
-    def _called(self, d: Dim) -> str:
-        """``dim(b)``, by a letter that runs along the axis in the rules."""
-        ranges = self.ranges
-        if primal(d.tensor) not in self.forward.names:
-            return show(d)
-        d = Dim(primal(d.tensor), d.axis)
-        here = ranges.find(d.tensor, d.axis)
-        for eq in (self.hand, self.derived, *self.forward):
-            if eq is None:
-                continue
-            for t in (eq.target, *tensors_of(eq.value)):
-                name = primal(t.name)
-                for k, i in enumerate(t.subscripts):
-                    if isinstance(i, Index) and name in self.forward.names and ranges.find(name, k) == here:
-                        return f"dim({i.name})"
-        return show(d)
-
     # ----- term by term
     def by_terms(self, form: Expr) -> Iterator[_Found]:
         """``hand = Σ_k c_k t_k`` over the terms t_k of the derived rule: c = 0, -1 or another number is a slip."""
@@ -587,7 +442,7 @@ class _Search:
         matrix = np.stack([np.concatenate([v for v in c if v is not None]) for c in columns], axis=1)
         target = np.concatenate([g for n in same if (g := self.got[n]) is not None])
         found, _, rank, _ = np.linalg.lstsq(matrix, target, rcond=None)
-        if rank < len(terms) or not _close(matrix @ found, target):
+        if rank < len(terms) or not same_values(matrix @ found, target):
             return
         cs = [_rational(float(c), 1e-9) for c in found]
         slips = [(k, c) for k, c in enumerate(cs) if c is not None and c != 1]
@@ -599,14 +454,14 @@ class _Search:
         spoilt = add(*(mul(Number(c), t) for c, t in zip(cs, terms, strict=True) if c is not None))
         if not self.spoils(spoilt):
             return
-        told = [self._term(terms[k], c) for k, c in slips]
+        told = [self.words.term(terms[k], c) for k, c in slips]
         if alike and len(slips) > 1:
             c = slips[0][1]
-            which = " and ".join(_signed(terms[k]) for k, _ in slips)
+            which = " and ".join(with_sign(terms[k]) for k, _ in slips)
             told = (
                 [("sign", f"the signs of {which} are wrong")]
                 if c == -1
-                else [("factor", f"the terms {which} are {_multiplied(c)}")]
+                else [("factor", f"the terms {which} are {multiplied(c)}")]
             )
         corrected: Expr | None = None if form is self.derived.value else form
         if self.hand is not None and all(c == 0 for _, c in slips):
@@ -617,30 +472,6 @@ class _Search:
         kinds, words = zip(*told, strict=True)
         yield _Found(cost, tuple(kinds), tuple(words), corrected, self._same(spoilt, hand=True))
 
-    def _term(self, t: Expr, c: Fraction) -> tuple[str, str]:
-        if c == 0:
-            return self._missing(t)
-        if c == -1:
-            return "sign", _sign(t)
-        return "factor", f"the term {_signed(t)} is {_multiplied(c)}"
-
-    def _missing(self, t: Expr) -> tuple[str, str]:
-        """A term that is not there: one way on which the tensor works."""
-        uses = [n for eq in self.forward for n in _occurrences(eq.value) if n.name == self.tensor]
-        if len(uses) < 2:
-            return "missing term", f"the term {_signed(t)} is missing"
-        there = {n.name for n in tensors_of(t) if is_adjoint(n.name)}
-        mine = set() if self.hand is None else {n.name for n in tensors_of(self.hand.value)}
-        ways = sorted(primal(name) for name in there - mine)
-        if ways:
-            return "second path", f"the second path, through {' and '.join(ways)}, is missing: {_signed(t)}"
-        users = [eq.name for eq in self.forward if any(n.name == self.tensor for n in _occurrences(eq.value))]
-        return (
-            "second path",
-            f"the second path is missing: {self.tensor} stands {_times_over(len(uses))} in {' and '.join(users)}, "
-            f"and one of the places owes it {_signed(t)}",
-        )
-
     # ----- one edit, two edits
     def single(
         self, mine: list[tuple[Edit, Expr, Equation | None]], theirs: list[tuple[Edit, Expr]]
@@ -649,18 +480,19 @@ class _Search:
         first = self.samples[0]
         spoken = set() if self.hand is None else _functions(self.whole(self.hand.value))
         wanted, got = self.wanted[0], self.got[0]
+        self.work -= len(mine) + len(theirs)
         for e, whole, part in mine:
             value = first.value(whole)
-            if _close(value, wanted):
+            if same_values(value, wanted):
                 if self.repairs(whole):
-                    kind, words = self._said(e, repair=True)
+                    kind, words = self.words.of(e, repair=True)
                     corrected = e.value
                     yield _Found(e.cost, (kind,), (words,), corrected, self._same(whole), e, part)
-            elif part is None and (c := _simple(_ratio(wanted, value))) is not None:
+            elif part is None and (c := _simple(ratio_of(wanted, value))) is not None:
                 scaled = _times(Number(c), whole)
                 if self.repairs(scaled):
-                    kind, words = self._said(e, repair=True)
-                    more, also = self._multiple(1 / c, ())
+                    kind, words = self.words.of(e, repair=True)
+                    more, also = self.words.multiple(1 / c, ())
                     yield _Found(
                         e.cost + (1.5 if c == -1 else 2.5),
                         (kind, more),
@@ -673,16 +505,16 @@ class _Search:
             right = None if form is self.derived.value else form
             strange = 0.0 if self.hand is None or _functions(e.new) <= spoken else 3.0  # nobody wrote that function
             value = first.value(e.value)
-            if _close(value, got):
+            if same_values(value, got):
                 if self.spoils(e.value):
-                    kind, words = self._said(e, repair=False)
+                    kind, words = self.words.of(e, repair=False)
                     cost = e.cost + strange + 0.1
                     yield _Found(cost, (kind,), (words,), right, self._same(e.value, hand=True), e)
-            elif (c := _simple(_ratio(got, value))) is not None:
+            elif (c := _simple(ratio_of(got, value))) is not None:
                 scaled = mul(Number(c), e.value)
                 if self.spoils(scaled):
-                    kind, words = self._said(e, repair=False)
-                    more, also = self._multiple(c, ())
+                    kind, words = self.words.of(e, repair=False)
+                    more, also = self.words.multiple(c, ())
                     cost = e.cost + strange + (1.6 if c == -1 else 2.6)
                     yield _Found(cost, (kind, more), (words, also), right, self._same(scaled, hand=True))
 
@@ -704,18 +536,18 @@ class _Search:
                 continue
             near = (_hash(value) + step for step in (-1, 0, 1))
             for other, theirs_value, right in [pair for key in near for pair in table.get(key, ())]:
-                if one.cost + other.cost > 9 or not _close(value, theirs_value):
+                if one.cost + other.cost > 9 or not same_values(value, theirs_value):
                     continue
                 tried += 1
-                if tried > 400 or monotonic() > self.until:
+                if tried > 400 or self.spent(1):
                     return
                 if one.kind == other.kind == "factor dropped" and one.old is not other.old:
                     kind = "tensor" if isinstance(one.old, Tensor) and isinstance(other.old, Tensor) else "function"
-                    factor = _factor_apart(*_narrowed(one.old, other.old))
-                    words = (factor or f"{_shown(one.old)} stands where {_shown(other.old)} belongs",)
+                    factor = factor_apart(*narrowed(one.old, other.old))
+                    words = (factor or f"{written_out(one.old)} stands where {written_out(other.old)} belongs",)
                     yield _Found(6, (kind,), words, right, (whole, other.value))
                     continue
-                kinds, words = zip(self._said(one, repair=True), self._said(other, repair=False), strict=True)
+                kinds, words = zip(self.words.of(one, repair=True), self.words.of(other, repair=False), strict=True)
                 yield _Found(one.cost + other.cost + 2, tuple(kinds), tuple(words), right, (whole, other.value))
 
     def _same(self, e: Expr, hand: bool = False) -> tuple[Expr, Expr] | None:
@@ -725,167 +557,16 @@ class _Search:
         return None if self.hand is None else (self.hand.value, e)
 
     # ----- words
-    def _said(self, e: Edit, repair: bool) -> tuple[str, str]:
-        """The kind and the words of the slip that an edit undoes (``repair``), or makes."""
-        wrong, right = (e.old, e.new) if repair else (e.new, e.old)
-        stands = f"{_shown(wrong)} stands where {_shown(right)} belongs"
-        match e.kind:
-            case "term dropped":
-                if repair:
-                    return "extra term", f"the term {_signed(e.old)} is one too many"
-                return self._missing(e.old)
-            case "factor dropped" | "factor added":
-                factor = e.old if e.kind == "factor dropped" else e.new
-                extra = (e.kind == "factor dropped") == repair
-                if _is_size(factor):
-                    back = power(factor, MINUS_ONE)
-                    if isinstance(factor, Dim):  # a size where one over it was divided by, or the other way
-                        return "mean", f"{_shown(factor)} is {'one too many' if extra else 'missing'}"
-                    return (
-                        "mean",
-                        f"1/{_shown(back)} is one too many" if extra else f"the mean's 1/{_shown(back)} is missing",
-                    )
-                if extra:
-                    return "extra factor", f"the factor {_shown(factor)} is one too many"
-                if e.kind == "factor added":
-                    return "missing factor", f"the factor {_shown(factor)} is missing"
-                slope_of = self._slope_of(e.old)
-                of = f", the slope of {slope_of}," if slope_of else ""
-                return "missing factor", f"the factor {_shown(e.old)}{of} is missing"
-            case "sum dropped" | "sum added":
-                missing = (e.kind == "sum added") == repair
-                if missing:
-                    letters = e.detail
-                    return "missing sum", f"the sum over {letters} is missing: {stands}"
-                return "extra sum", f"one sum too many: {stands}"
-            case "transposed":
-                name = wrong.name if isinstance(wrong, Tensor) else e.detail
-                rank = len(wrong.subscripts) if isinstance(wrong, Tensor) else 2
-                what = f"{name} is transposed" if rank == 2 else f"two indices of {name} are exchanged"
-                return "transposed", f"{what}: {stands}"
-            case "sign":
-                return "sign", _sign(right)
-            case "slope":
-                return "slope", self._slope(e, wrong, right)
-            case "argument":
-                return "argument", self._argument(e, wrong, right)
-            case "index" if isinstance(wrong, Index):
-                one, other = next((pair for pair in e.steps if not isinstance(pair[0], Index)), (wrong, right))
-                one, other = (one, other) if repair else (other, one)
-                if one is ONE:  # [i = i]
-                    return "missing factor", f"the factor {_shown(other)} is missing"
-                return "index", f"{_shown(one)} stands where {_shown(other)} belongs"
-            case "sideways":
-                return "index", f"the sum runs over the wrong index: {stands}"
-            case "tensor":
-                return "tensor", stands
-            case "reduction":
-                return "reduction", stands
-            case "number":
-                if isinstance(wrong, Number) and isinstance(right, Number) and wrong.value == -right.value:
-                    return "sign", _sign(right)
-                within = e.steps[1][0] if len(e.steps) > 1 else None
-                if isinstance(within, Mul) and wrong is ONE:
-                    return "factor", f"the factor {_shown(right)} is missing"
-                if isinstance(within, Mul) and right is ONE:
-                    return "factor", f"the factor {_shown(wrong)} is one too many"
-                return "factor", stands
-            case _:
-                one, other = _narrowed(wrong, right)
-                factor = _factor_apart(one, other)
-                if factor is not None:
-                    return "factor", f"{factor}: {_signed(one)} stands where {_signed(other)} belongs"
-                return e.kind, stands
-
-    def _slope(self, e: Edit, wrong: Expr, right: Expr) -> str:
-        match wrong, right:
-            case Call(one), Call(other) if one.rstrip("′″‴") == other.rstrip("′″‴"):
-                return f"{one} stands where {other} belongs: {show(wrong)} for {show(right)}"
-            case _:
-                return f"{show(wrong)} stands where {show(right)} belongs, the slope of {e.detail}"
-
-    def _slope_of(self, factor: Expr) -> str | None:
-        """The function of the forward pass whose slope this is."""
-        for t in self.names.entries:
-            eq = self.names.defined.get(t.name)
-            if eq is None or not isinstance(eq.value, Call) or len(eq.value.args) != 1 or t.free != factor.free:
-                continue
-            args = tuple(substitute(a, dict(zip(eq.letters, t.subscripts, strict=True))) for a in eq.value.args)
-            if same(slope(eq.value.function, 0, args, t), factor):
-                return eq.value.function
-        return None
-
-    def _argument(self, e: Edit, wrong: Expr, right: Expr) -> str:
-        around = next((n.function for n, _ in e.steps if isinstance(n, Call) and n.function != "power"), None)
-        if around is None:
-            return f"{show(wrong)} stands where {show(right)} belongs"
-        if isinstance(wrong, Tensor) and isinstance(right, Tensor) and wrong.subscripts == right.subscripts:
-            return f"{around} is taken at {wrong.name}, not at {right.name}"
-        return f"{around} is taken at {show(wrong)}, not at {show(right)}"
-
-
-def _narrowed(one: Expr, other: Expr) -> tuple[Expr, Expr]:
-    """The smallest parts in which two expressions differ."""
-    while type(one) is type(other) and len(one.children) == len(other.children) > 0:
-        apart = [(a, b) for a, b in zip(one.children, other.children, strict=True) if a is not b]
-        if len(apart) != 1 or isinstance(one, Tensor) or isinstance(apart[0][0], Number):
-            break
-        one, other = apart[0]
-    return one, other
-
-
-def _factor_apart(wrong: Expr, right: Expr) -> str | None:
-    """What is said where two expressions are one but for a number in front, a decimal that got lost."""
-    (c, rest), (d, same_rest) = number_and_rest(wrong), number_and_rest(right)
-    if rest is not same_rest or rest is ONE or not c or not d:
-        return None
-    q = d / c
-    if abs(c) == 1 and abs(q) != 1:
-        return f"the factor {show(Number(abs(q)))} is missing"
-    return f"the factor {show(Number(abs(1 / q)))} is one too many" if abs(d) == 1 and abs(q) != 1 else None
-
-
-def _shown(e: Expr) -> str:
-    """An expression, its own sum written out."""
-    if not isinstance(e, Sum):
-        return f"({show(e)})" if isinstance(e, Add) else show(e)
-    body = show(e.body)
-    return f"Σ_{run_together(e.indices)} " + (f"({body})" if isinstance(e.body, Add) else body)
-
-
-
-def _signed(t: Expr) -> str:
-    """A term with its sign in front: ``- a_i b_i``."""
-    sign, bare = sign_and_rest(t)
-    return f"{'+' if sign > 0 else '-'} {_shown(bare)}"
-
-
-def _sign(right: Expr) -> str:
-    """What is wrong where the sign of this belongs."""
-    sign, bare = sign_and_rest(right)
-    if isinstance(bare, Add) and sign_and_rest(bare.terms[0])[0] < 0:
-        bare, sign = add(*map(negate, bare.terms)), -sign
-    here, there = ("+", "-") if sign > 0 else ("-", "+")
-    return f"the sign of {_shown(bare)} is wrong: {here} belongs there, not {there}"
 
 
 def _resized(e: Expr, old: Dim, new: Dim) -> Expr:
     return transform(e, lambda n: new if n is old else n)
 
 
-def _is_size(e: Expr) -> bool:
-    """The size of an axis, or one over it."""
-    return isinstance(e, Dim) or (isinstance(e, Call) and e.args[1:] == (MINUS_ONE,) and isinstance(e.args[0], Dim))
-
-
 def _functions(e: Expr) -> set[str]:
     """The functions in an expression, powers apart; a reduction that is made of one counts as that."""
     found = {n.function for n in postorder(e) if isinstance(n, Call) and n.function != "power"}
     return found | {n.op for n in postorder(e) if isinstance(n, Reduce)}
-
-
-def _times_over(n: int) -> str:
-    return "twice" if n == 2 else f"{n} times"
 
 
 def _times(c: Expr, e: Expr) -> Expr:
@@ -902,21 +583,6 @@ def _later(forward: System, tensor: str) -> set[str]:
         if not found.isdisjoint(eq.inputs):
             found.add(eq.name)
     return found - {tensor}
-
-
-def _multiplied(q: Fraction) -> str:
-    """What a factor too many, or too few, has done."""
-    if len(str(q)) > 7:
-        return f"{_number(q)} times what it should be"
-    if q.numerator == 1 and q.denominator > 1:
-        return f"{q} of what it should be: a factor {1 / q} is missing"
-    return f"{q} times what it should be: the factor {q} is one too many"
-
-
-def _number(q: Fraction) -> str:
-    """3, 1/2, -2; long ones in digits."""
-    text = str(q)
-    return text if len(text) <= 7 else f"{float(q):.12g}"
 
 
 def _rational(c: float, error: float = 2e-13) -> Fraction | None:
@@ -938,20 +604,6 @@ def _simple(c: float | None) -> Fraction | None:
 def _hash(value: np.ndarray) -> int:
     weights = np.cos(np.arange(value.size) * 1.7 + 0.3)
     return round(float(value @ weights) / float(np.abs(value).max()) * 1e7)
-
-
-def _occurrences(e: Expr) -> Iterator[Tensor]:
-    """The tensor entries of an expression, each as often as it is written, up to some."""
-    stack, left = [e], 500
-    while stack and left:
-        left -= 1
-        n = stack.pop()
-        if isinstance(n, Tensor):
-            yield n
-        elif isinstance(n, Call) and n.function == "power" and isinstance(n.args[1], Number):
-            stack.append(n.args[0])
-        else:
-            stack.extend(reversed(n.children))
 
 
 # --------------------------------------------------------------------------- the verbs
@@ -984,15 +636,15 @@ def diagnose(
     ('transposed', 'W is transposed: W_ji stands where W_ij belongs')
     """
     pieces = system(parts)
-    backward = _backward(forward)
-    derived = _alike(derived.rename(dict(zip(derived.letters, hand.letters, strict=True))), hand)
-    samples: list[_Sample] = []
-    for truth, seed in (*([seen] if seen else []), *_drawn(forward, given)):
+    backward = adjoints_of(forward)
+    derived = as_written(derived.rename(dict(zip(derived.letters, hand.letters, strict=True))), hand)
+    samples: list[Sample] = []
+    for truth, seed in (*([seen] if seen else []), *draws(forward, given)):
         try:
             more = evaluate(pieces, {n: truth[n] for n in pieces.inputs}, seed) if len(pieces) else {}
         except (TensorpropError, KeyError):
             more = {}
-        samples.append(_Sample({**truth, **more}, seed, hand.target))
+        samples.append(Sample({**truth, **more}, seed, hand.target))
     if not samples:
         return _apart(hand, derived, None)
     got = [s.value(hand.value) for s in samples]
@@ -1000,7 +652,7 @@ def diagnose(
     search = _Search(derived, forward, samples, got, hand, pieces, known, rivals or {}, backward)
     if search.wanted[0] is None:
         return _apart(hand, derived, None)
-    alike = all(w is None or _close(g, w) for g, w in zip(got, search.wanted, strict=True))
+    alike = all(w is None or same_values(g, w) for g, w in zip(got, search.wanted, strict=True))
     definitions = {**forward.definitions(), **pieces.definitions(), **backward.definitions()}
     if (last := seed_of(forward)) is not None:
         definitions[last] = ((), ONE)
@@ -1030,7 +682,7 @@ def diagnose(
             best, proved = found, True
             break
         best = best or found
-        if monotonic() > search.until:
+        if search.spent(500):
             break
     if best is None:
         return _apart(search.sized(hand), search.sized(derived), small, search)
@@ -1043,11 +695,11 @@ def diagnose(
     edited = best.edit is not None and raw.value is best.edit.value
     return Diagnosis(
         best.kinds[0],
-        search.said(best),
+        search.words.said(best.words),
         best.kinds,
         before,
         after,
-        _in_their_text(source, before, after, best.edit) if edited else None,
+        in_their_text(source, before, after, best.edit) if edited else None,
         proved,
         small,
         None,
@@ -1068,17 +720,17 @@ def diagnose_values(
     >>> diagnose_values(W.T @ v, s["δa"], parse("z_j = a_i W_ij"), truth).words
     'W is transposed: W_ji stands where W_ij belongs'
     """
-    sample = _Sample(truth, seed, derived.target)
+    sample = Sample(truth, seed, derived.target)
     flat = np.asarray(got, dtype=np.float64).ravel()
-    others = {eq.name: eq for eq in _backward(forward)}
+    others = {eq.name: eq for eq in adjoints_of(forward)}
     search = _Search(derived, forward, [sample], [flat], None, system(()), others, {})
     wanted = search.wanted[0]
-    if wanted is None or wanted.shape != flat.shape or _close(flat, wanted):
+    if wanted is None or wanted.shape != flat.shape or same_values(flat, wanted):
         return None
     best = next(search.run(), None)
     if best is None:
         return None
-    return Diagnosis(best.kinds[0], search.said(best), best.kinds, None, derived, None, False, None, None)
+    return Diagnosis(best.kinds[0], search.words.said(best.words), best.kinds, None, derived, None, False, None, None)
 
 
 def _apart(hand: Equation, derived: Equation, small: Counterexample | None, search: _Search | None = None) -> Diagnosis:
@@ -1092,157 +744,4 @@ def _apart(hand: Equation, derived: Equation, small: Counterexample | None, sear
     return Diagnosis("unknown", words, ("unknown",), hand, derived, None, False, small, rest.value)
 
 
-def smallest(
-    hand: Equation,
-    derived: Equation,
-    forward: System,
-    *,
-    parts: Iterable[Equation] = (),
-    given: Given = (),
-    backward: System | None = None,
-) -> Counterexample | None:
-    """The smallest sizes for which the two rules differ, an entry, both values, and small whole numbers that do it."""
-    pieces = system(parts)
-    backward = _backward(forward) if backward is None else backward
-    ranges = infer(forward)
-    classes = list(dict.fromkeys(ranges.find(n, k) for n in forward.inputs for k in range(forward.rank(n))))
-    choices = sorted(
-        product((1, 2, 3), repeat=min(len(classes), 5)), key=lambda c: (math.prod(c), max(c, default=1), c)
-    )
-    until = monotonic() + 1.0
-    for choice in choices[:60]:
-        sizes = dict(zip(classes, (*choice, *[2] * (len(classes) - len(choice))), strict=True))
-        shape = {n: tuple(sizes[ranges.find(n, k)] for k in range(forward.rank(n))) for n in forward.inputs}
-        for seed in range(2):
-            truth = _whole(forward, backward, shape, given, seed)
-            found = None if truth is None else _differs(hand, derived, pieces, truth)
-            if found is not None:
-                return found
-        if monotonic() > until:
-            break
-    return None
-
-
-def _whole(
-    forward: System, backward: System, shape: Mapping[str, tuple[int, ...]], given: Given, seed: int
-) -> dict[str, np.ndarray] | None:
-    """Small whole numbers for every input, if the forward equations stand them."""
-    labels = whole_numbers(forward)
-    for low, scale in ((-3, 1.0), (1, 1.0), (1, 0.25)):
-        try:
-            inputs = arrays(forward, shape, seed, "positive", given)
-            draw = np.random.default_rng(seed)
-            fixed = {t.name for left, _ in given for t in tensors_of(left)}
-            for name in inputs:
-                if name not in labels and name not in fixed:
-                    some = [n for n in range(low, 4) if n]
-                    inputs[name] = draw.choice(some, inputs[name].shape) * scale
-            found = _completed(forward, backward, inputs, 0, whole=True)
-        except (TensorpropError, ValueError):
-            continue
-        if all(np.isfinite(a).all() for a in found.values()):
-            return found
-    return None
-
-
-def _differs(hand: Equation, derived: Equation, parts: System, truth: dict[str, np.ndarray]) -> Counterexample | None:
-    try:
-        more = evaluate(parts, {n: truth[n] for n in parts.inputs}) if len(parts) else {}
-    except (TensorpropError, KeyError):
-        return None
-    sample = _Sample({**truth, **more}, 0, hand.target)
-    got, wanted = sample.value(hand.value), sample.value(derived.value)
-    if got is None or wanted is None or _close(got, wanted):
-        return None
-    size = max(float(np.abs(got).max()), float(np.abs(wanted).max()))
-    place = int(np.argmax(np.abs(got - wanted) > _EXACT * size))
-    axes = tuple(sample.sizes[i] for i in sample.letters)
-    entry = tuple(int(k) for k in np.unravel_index(place, axes)) if axes else ()
-    named = dict.fromkeys(t.name for eq in (hand, derived) for t in tensors_of(eq.value) if t.name in truth)
-    numbers = {name: (np.asarray(truth[name]) + 0.0).tolist() for name in named}  # -0.0 + 0.0 is 0.0
-    known = letter_sizes([hand], {n: a.shape for n, a in truth.items()})
-    return Counterexample(known, entry, float(wanted[place]) + 0.0, float(got[place]) + 0.0, numbers)
-
-
 # --------------------------------------------------------------------------- in the user's own words
-def _alike(derived: Equation, hand: Equation) -> Equation:
-    """The derived rule with the bound letters of the hand rule, its factors and terms in the hand rule's order."""
-    bound: dict[tuple[str, int], str] = {}
-    place: dict[object, int] = {}
-    for n in postorder(hand.value):
-        place.setdefault(n, len(place))
-        if isinstance(n, Tensor):
-            place.setdefault(n.name, len(place))
-            for k, i in enumerate(n.subscripts):
-                if isinstance(i, Index) and i.name not in hand.letters:
-                    bound.setdefault((n.name, k), i.name)
-
-    def rule(n: Expr, children: tuple[Expr, ...]) -> Expr:
-        match n:
-            case Mul() | Add():
-                known = sorted((p, k) for k, c in enumerate(children) if (p := at(c)) is not None)
-                slots = sorted(k for _, k in known)
-                new = list(children)
-                for slot, (_, k) in zip(slots, known, strict=True):
-                    new[slot] = children[k]
-                if isinstance(n, Add) and sign_and_rest(new[0])[0] < 0 < sign_and_rest(children[0])[0]:
-                    return remake(n, children)
-                return remake(n, tuple(new))
-            case Sum(indices) | Reduce(_, indices, _, ()):
-                body = children[0]
-                taken = set(hand.letters) | body.free | body.binds
-                names: dict[str, str] = {}
-                for i in indices:
-                    names[i] = next((b for b in wishes(body, i) if b not in taken), i)
-                    taken.add(names[i])
-                body = rename(body, names)
-                letters = tuple(names.values())
-                return sum_over(letters, body) if isinstance(n, Sum) else reduce(n.op, letters, body)
-            case _:
-                return remake(n, children)
-
-    def at(c: Expr) -> int | None:
-        _, bare = sign_and_rest(c)
-        if isinstance(bare, Number):
-            return None
-        found = place.get(c, place.get(bare))
-        return place.get(bare.name) if found is None and isinstance(bare, Tensor) else found
-
-    def wishes(body: Expr, i: str) -> Iterator[str]:
-        for t in tensors_of(body):
-            for k, s in enumerate(t.subscripts):
-                if isinstance(s, Index) and s.name == i and (t.name, k) in bound:
-                    yield bound[t.name, k]
-
-    return equation(derived.target, fold(derived.value, rule))
-
-
-def _in_their_text(source: str | None, before: Equation, after: Equation, edit: Edit | None) -> tuple[str, str] | None:
-    """The line as it was written and as it should be, in the user's own spelling, where the edit can be put there."""
-    if source is None or edit is None:
-        return None
-    spans: list[dict[object, tuple[int, int]]] = []
-    try:
-        found = equations(source, "strict", spans)[1]
-    except TensorpropError:
-        return None
-    place = next((n for n, eq in enumerate(found) if eq is before), None)
-    if place is None:
-        return None
-    start = spans[place][before.target][0]
-    end = max(b for _, b in spans[place].values())
-    while end < len(source) and source[end] in ")]} ":
-        end += 1
-    line = source[start:end].rstrip()
-    for old, new in edit.steps:
-        span = spans[place].get(old)
-        if span is None:
-            continue
-        for text in (show(new), f"({show(new)})"):
-            fixed = line[: span[0] - start] + text + line[span[1] - start :]
-            try:
-                if equations(fixed, "strict", None)[1] == [after]:
-                    return " ".join(line.split()), " ".join(fixed.split())
-            except TensorpropError:
-                continue
-    return None
