@@ -20,6 +20,7 @@ from tensorprop.core.names import adjoint_name
 from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.walk import dims_of, freshen, tells, transform, witness
 from tensorprop.errors import UnknownName, UsageError, among
+from tensorprop.text.vocabulary import COLUMN, ROW
 
 __all__ = ["adjoint"]
 
@@ -124,11 +125,21 @@ def _own_sizes(value: Expr, name: str, letters: tuple[str, ...], ranges: Ranges)
     return transform(value, rule) if any(dims_of(value)) else value
 
 
+def _own_letters(letters: tuple[str, ...]) -> tuple[str, ...]:
+    """Letters for a left side: the row and the column of a whole matrix have none that people write."""
+    taken = set(letters)
+    found: list[str] = []
+    for i in letters:
+        found.append(fresh("h", taken) if i in (ROW, COLUMN) else i)
+        taken.add(found[-1])
+    return tuple(found)
+
+
 def _letters(s: System, name: str, uses: list[Tensor]) -> tuple[str, ...]:
     for t in uses:
         found = t.letters
         if found is not None and len(set(found)) == len(found):
-            return found
+            return _own_letters(found)
     if s.defines(name):
         return s[name].letters
     taken: list[str] = []

@@ -93,7 +93,7 @@ def _apart(value: Expr, fixed: frozenset[str]) -> Expr:
         e = remake(n, children)
         if not isinstance(e, Reduce) or fixed.isdisjoint(e.indices):
             return e
-        taken = set(fixed | e.body.free | e.body.binds)
+        taken = set(fixed | value.free | value.binds | e.body.free | e.body.binds)
         names: dict[str, Expr] = {}
         for i in e.indices:
             names[i] = Index(fresh(i, taken))

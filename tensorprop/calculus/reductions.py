@@ -22,10 +22,12 @@ the product of their brackets.
 
 from __future__ import annotations
 
-from tensorprop.core.build import fresh, reduce, rename, sum_over
+from collections.abc import Callable
+
+from tensorprop.core.build import fresh, reduce, rename, substitute, sum_over
 from tensorprop.core.expr import Expr, Index, Reduce
 from tensorprop.core.functions import REDUCTIONS
-from tensorprop.core.templates import instance
+from tensorprop.core.templates import instance, matrix_instance
 from tensorprop.errors import NotDifferentiable
 
 __all__ = ["pullback"]
@@ -51,17 +53,17 @@ def pullback(node: Reduce, result: Expr | None, g: Expr) -> Expr:
     'δm_t exp(s_tu - m_t)'
     """
     row = REDUCTIONS.get(node.op)
-    if row is None or not row.pullback:
-        why = "is not in the table" if row is None else "comes with functions of whole matrices"
-        raise NotDifferentiable(f"the derivative of {node.op} {why}", about=node)
+    if row is None:
+        raise NotDifferentiable(f"the derivative of {node.op} is not in the table", about=node)
     y = node if result is None else result
     if not node.at:
-        return instance(row.pullback, node, {"y": y, "g": g})
+        made = matrix_instance if row.kind == "matrix" else instance
+        return made(row.pullback, node, {"y": y, "g": g})
     family = tuple(Index(i) for i in node.indices)
-    if node.at == family:
+    if node.at == family and row.kind != "matrix":
         return instance(row.pullback, node, {"y": y, "g": g})
 
-    # One entry. A letter outside of the same name as a bound one steps aside, and is summed here.
+    # One entry, or of a matrix. A letter outside of the same name as a bound one steps aside, and is summed here.
     taken = set(node.body.free | node.body.binds | node.free | g.free | g.binds | y.free | y.binds).union(node.indices)
     aside: dict[str, str] = {}
     for i in node.indices:
@@ -71,5 +73,17 @@ def pullback(node: Reduce, result: Expr | None, g: Expr) -> Expr:
     at = tuple(rename(a, aside) for a in node.at)
     whole = reduce(node.op, node.indices, node.body, family)
     given = {"y": rename(y, aside), "g": rename(g, aside), "y_u": whole}
-    change = instance(row.entry, node, given, at=at)
+    if row.kind == "matrix":
+        named = None if result is None else _entries(node, result)
+        change = matrix_instance(row.pullback, node, given, at, named)
+    else:
+        change = instance(row.entry, node, given, at=at)
     return sum_over(aside.values(), change) if aside else change
+
+
+def _entries(node: Reduce, result: Expr) -> Callable[[tuple[Expr, ...]], Expr] | None:
+    """Other entries of a matrix whose entry ``node`` is called ``result``: of ``Y_ij`` any ``Y_pq``."""
+    letters = [a.name for a in node.at if isinstance(a, Index)]
+    if len({*letters}) < len(node.at) or any(i in node.body.free - {*node.indices} for i in letters):
+        return None
+    return lambda at: substitute(result, dict(zip(letters, at, strict=True)))

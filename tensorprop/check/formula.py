@@ -67,7 +67,7 @@ def _agree(line: Line) -> None:
         given = dict(arrays)
         for name, (inner, op) in inverses.items():
             matrix = evaluate(system([inner]), {k: given[k] for k in system([inner]).inputs})[inner.name]
-            given[name] = np.linalg.inv(matrix) if op == "inv" else np.asarray(_whole(op, matrix))
+            given[name] = np.asarray(NUMPY_REDUCE[op](matrix, (0, 1)))
         s = system([plain])
         with np.errstate(all="ignore"):
             want = np.asarray(evaluate(s, {k: given[k] for k in s.inputs})[plain.name])
@@ -126,7 +126,7 @@ def _closed(eq: Equation) -> tuple[Equation, dict[str, str]]:
 
 
 def _without_inverses(eq: Equation) -> tuple[Equation | None, dict[str, tuple[Equation, str]]]:
-    """inv, det and logdet replaced by tensors that are computed beforehand."""
+    """Functions of whole matrices replaced by tensors that are computed beforehand."""
     made: dict[str, tuple[Equation, str]] = {}
     nested = False
 

@@ -30,6 +30,7 @@ __all__ = [
     "Reduction",
     "add",
     "complete",
+    "has_entries",
     "is_known",
     "is_matrix",
     "keeps",
@@ -112,15 +113,16 @@ class Reduction:
     whole matrix. ``entry`` is, for a normaliser, the cotangent of x_u given that of the one entry a alone, ``slope``
     the derivative ∂y/∂x_u (∂y_v/∂x_u), for people. ``means`` is the reduction in terms of simpler ones, ``kink`` what
     is done where the derivative has none or two values: what JAX does. ``empty`` says that it has a value of no
-    numbers at all. ``passes`` is how often it goes over its argument. ``numpy`` and ``jax`` are code: {0} and {1} are
-    the argument as a term and alone, {2} the axis.
+    numbers at all, ``entries`` that its result has entries. ``passes`` is how often it goes over its argument.
+    ``numpy`` and ``jax`` are code: {0} and {1} are the argument as a term and alone, {2} the axis.
 
     >>> REDUCTIONS["softmax"].pullback
     'y_u (g_u - Σ_v y_v g_v)'
     """
 
     __slots__ = (
-        *("also", "empty", "entry", "jax", "kind", "kink", "means", "numpy", "op", "passes", "pullback", "slope"),
+        *("also", "empty", "entries", "entry", "jax", "kind", "kink", "means"),
+        *("numpy", "op", "passes", "pullback", "slope"),
     )
 
     def __init__(
@@ -135,6 +137,8 @@ class Reduction:
         kink: str = "",
         empty: bool = False,
         passes: int = 1,
+        entries: bool = False,
+        code: str = "",
         numpy: str = "",
         jax: str = "",
         also: str = "",
@@ -148,8 +152,9 @@ class Reduction:
         self.kink = kink
         self.empty = empty
         self.passes = passes
-        self.numpy = numpy
-        self.jax = jax
+        self.entries = entries or kind == "normaliser"
+        self.numpy = numpy or (f"np.{code}({{1}}{{2}})" if code else "")
+        self.jax = jax or (f"jnp.{code}({{1}}{{2}})" if code else "")
         self.also = tuple(also.split())
 
     def __repr__(self) -> str:
@@ -212,7 +217,7 @@ def _enter(row: Function | Reduction) -> None:
             _refuse(f"nothing says what {name} is", "say what it means in the notation, or give code for NumPy and JAX")
         FUNCTIONS[name] = row
     else:
-        if (not row.pullback and row.kind != "matrix") or (row.kind == "normaliser" and not row.entry):
+        if not row.pullback or (row.kind == "normaliser" and not row.entry):
             _refuse(f"{name} has no pullback", "give the cotangent of x_u, and for a normaliser that of one entry too")
         REDUCTIONS[name] = row
     table.update(dict.fromkeys(spellings, name))
@@ -243,6 +248,12 @@ def keeps(op: str) -> bool:
     """Whether the result of a reduction has the indices along which it goes: ``softmax_u``."""
     row = REDUCTIONS.get(op)
     return row is not None and row.kind == "normaliser"
+
+
+def has_entries(op: str) -> bool:
+    """Whether the result of a reduction has entries that are picked outside: ``softmax_u(s_u)[3]``, ``inv(X)_ij``."""
+    row = REDUCTIONS.get(op)
+    return row is not None and row.entries
 
 
 def is_matrix(op: str) -> bool:
@@ -419,6 +430,17 @@ for _row in (
 
 
 # --------------------------------------------------------------------------- reductions
+def _half(row: str, column: str) -> str:
+    """The lower triangle and half of the diagonal."""
+    return f"([{row} > {column}] + 1/2 [{row} = {column}])"
+
+
+def _pair(one: str, other: str) -> str:
+    """(M dX Mᵀ)_kb for M = L⁻¹ and a symmetric dX, twice: what it takes of dX_uv."""
+    m = "inv_cholesky(X)"
+    return f"({m}_{one}u {m}_{other}v + {m}_{one}v {m}_{other}u)"
+
+
 # The product's row multiplies all the others anew for each u: work of n², right where x is zero and for derivatives of
 # any order. `g y / x_u` is neither.
 for _along in (
@@ -449,11 +471,20 @@ for _along in (
                                                                          "keepdims=True))",
                                                                    jax="jax.nn.log_softmax({1}{2})",
                                                                    also="log_softmax"),
-    Reduction("inv",        "",                                    kind="matrix", numpy="np.linalg.inv({1})",
+    Reduction("inv",        "-g inv(X)_au inv(X)_vb",              kind="matrix", entries=True,
+                                                                   numpy="np.linalg.inv({1})",
                                                                    jax="jnp.linalg.inv({1})"),
-    Reduction("det",        "",                                    kind="matrix", numpy="np.linalg.det({1})",
+    Reduction("det",        "g y inv(X)_vu",                       kind="matrix", numpy="np.linalg.det({1})",
                                                                    jax="jnp.linalg.det({1})"),
-    Reduction("logdet",     "",                                    kind="matrix", numpy="np.linalg.slogdet({1})[1]",
+    Reduction("logdet",     "g inv(X)_vu",                         kind="matrix", numpy="np.linalg.slogdet({1})[1]",
                                                                    jax="jnp.linalg.slogdet({1})[1]"),
+    Reduction("cholesky",   f"1/2 g Σ_k cholesky(X)_ak {_half('k', 'b')} {_pair('k', 'b')}",
+                                                                   kind="matrix", entries=True,
+                                                                   kink="of the symmetric part",
+                                                                   code="linalg.cholesky"),
+    Reduction("inv_cholesky", f"-1/2 g Σ_k {_half('a', 'k')} inv_cholesky(X)_kb {_pair('a', 'k')}",
+                                                                   kind="matrix", entries=True,
+                                                                   numpy="np.linalg.inv(np.linalg.cholesky({1}))",
+                                                                   jax="jnp.linalg.inv(jnp.linalg.cholesky({1}))"),
 ):  # fmt: skip
     _enter(_along)

@@ -6,15 +6,15 @@ fresh ones in place of v. Which strings there are is told in ``core.functions``;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tensorprop.core.build import bracket, fresh, mul, reduce, remake, rename, substitute, sum_over
 from tensorprop.core.expr import Bracket, Expr, Index, Reduce, Sum, Tensor
-from tensorprop.core.functions import REDUCTIONS, keeps, read
-from tensorprop.core.walk import fold, freshen, tells, witness
+from tensorprop.core.functions import REDUCTIONS, is_matrix, keeps, read
+from tensorprop.core.walk import fold, freshen, postorder, tells, witness
 from tensorprop.errors import UnknownRange
 
-__all__ = ["instance", "meaning"]
+__all__ = ["instance", "matrix_instance", "meaning"]
 
 
 def meaning(n: Reduce, body: Expr, at: tuple[Expr, ...]) -> Expr | None:
@@ -80,6 +80,50 @@ def instance(
                 return sum_over(letters[run], mul(*children, *kept))
             case Reduce(op=op, indices=(run,)):
                 return reduce(op, letters[run], children[0])
+            case _:
+                return remake(e, children)
+
+    whole = fold(template, rule)
+    return freshen(whole, whole.free)
+
+
+def matrix_instance(
+    text: str,
+    node: Reduce,
+    given: Mapping[str, Expr],
+    at: tuple[Expr, ...] = (),
+    named: Callable[[tuple[Expr, ...]], Expr] | None = None,
+) -> Expr:
+    """The row of a function of a whole matrix: X is the node's body, u and v its row and column, a and b the entry.
+
+    Other letters of the row are summed, and take fresh names. ``named`` gives entries of the node's own matrix by the
+    name that it has elsewhere.
+    """
+    template = read(text, ("u", "v", "a", "b") if at else ("u", "v"))
+    taken = set(node.body.free | node.body.binds | node.free).union(node.indices)
+    for e in (*given.values(), *at):
+        taken |= e.free | e.binds
+    letters: dict[str, Expr] = {"u": Index(node.indices[0]), "v": Index(node.indices[1])}
+    letters |= dict(zip("ab", at, strict=False))
+    for i in sorted(i for n in postorder(template) if isinstance(n, Sum) for i in n.indices):
+        new = fresh(i, taken)
+        letters[i] = Index(new)
+        taken.add(new)
+
+    def rule(e: Expr, children: tuple[Expr, ...]) -> Expr:
+        match e:
+            case Index(name=i):
+                return letters.get(i, e)
+            case Reduce(op=op) if is_matrix(op):
+                entry = children[1:]
+                if op == node.op and named is not None:
+                    return named(entry)
+                return reduce(op, node.indices, node.body, entry)
+            case Tensor(name=name, subscripts=()):
+                return given.get(name, e)
+            case Sum(indices=indices):
+                bound = [letters[i] for i in indices]
+                return sum_over([i.name for i in bound if isinstance(i, Index)], children[0])
             case _:
                 return remake(e, children)
 

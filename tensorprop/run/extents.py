@@ -351,10 +351,6 @@ def supported(system: System) -> None:
 
 def _refusal(e: Expr) -> Unsupported | None:
     match e:
-        case Reduce() if is_matrix(e.op):
-            return Unsupported(
-                f"{e.op} of a whole matrix cannot be compiled yet", fix="pass its value as an input of its own"
-            )
         case Call() if not is_known(e.function):
             name = e.function
             return Unsupported(

@@ -17,7 +17,6 @@ from typing import Any
 from tensorprop.core.build import power
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import keeps
 from tensorprop.errors import NumberTooLarge, Unsupported
 from tensorprop.run.extents import Extents
 from tensorprop.run.lowerings.entries import entries
@@ -165,7 +164,7 @@ class _Run(Values):
         axes = (*body.axes, *(i for i in e.indices if i not in body.axes))
         array = self.spread(Value(self.plain(body), body.axes), axes, inner)
         out = self.ops.reduce(e.op, self.ops.named(array, axes), tuple(axes.index(i) for i in e.indices))
-        if not keeps(e.op):
+        if not e.at:
             left = tuple(i for i in axes if i not in e.indices)
             return Value(self.ops.named(out, left), left)
         entry = dict(zip(e.indices, e.at, strict=True))

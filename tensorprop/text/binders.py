@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from tensorprop.core.build import reduce
 from tensorprop.core.expr import Dim, Expr, Index, Tensor
-from tensorprop.core.functions import is_matrix, keeps
+from tensorprop.core.functions import has_entries, is_matrix
 from tensorprop.errors import (
     AmbiguousNotation,
     MissingIndex,
@@ -66,7 +66,7 @@ class Binders(Subscripts):
         self.enter(p)
         entry: tuple[Expr, ...] = ()
         outside: list[str] = []
-        kept = keeps(op) or op == "inv"
+        kept = has_entries(op)
         if self.kinds[self.p] == "(" and self.starts[self.p] == self.ends[self.p - 1]:
             body = self.group()
             if (
@@ -154,21 +154,13 @@ class Binders(Subscripts):
         self.p += 1
         wanted = f"{op} takes the bare name of a matrix"
         fix = f"name the matrix in an equation of its own, M_ij = …, then write {op}(M)" + (
-            "_ij" if op == "inv" else ""
+            "_ij" if has_entries(op) else ""
         )
         at = self.p
-        if self.kinds[at] != "N":
-            shown = (self.starts[at], self.ends[at])
-            if self.kinds[at] == "T" and self.kinds[at + 1] == ")":
-                self.fail(
-                    UnexpectedChar,
-                    wanted,
-                    shown,
-                    f"write {op}({self.texts[at].partition('_')[0]}), and the entry outside",
-                )
+        if self.kinds[at] not in ("N", "T"):
             self.unexpected(at, wanted, fix)
         leaf = self.named()
-        if not isinstance(leaf, Leaf) or not isinstance(leaf.node, Tensor) or leaf.node.subscripts:
+        if not isinstance(leaf, Leaf) or not isinstance(leaf.node, Tensor):
             self.fail(UnexpectedChar, wanted, (leaf.start, leaf.end), fix)
         if self.kinds[self.p] != ")":
             self.unexpected(self.p, wanted, fix)
@@ -182,17 +174,22 @@ class Binders(Subscripts):
             and self.subscripts(subscripts, letters, p)
         )
         span = (self.starts[p], self.ends[self.p - 1])
-        if op == "inv" and len(subscripts) != 2:
+        each = leaf.node.subscripts  # a matrix for every one of these
+        if len(each) == 2 and (not subscripts or {*leaf.open} & {*letters}):
+            bare = f"write {op}({leaf.node.name}), and the entry outside"
+            self.fail(UnexpectedChar, wanted, (leaf.start, leaf.end), bare)
+        if has_entries(op) and len(subscripts) != 2:
+            of = "the inverse" if op == "inv" else f"{op}({leaf.node.name})"
             self.fail(
                 MissingIndex,
-                f"an entry of the inverse has two subscripts: {self.text[self.starts[p] : self.ends[self.p - 1]]}_ij",
+                f"an entry of {of} has two subscripts: {self.text[self.starts[p] : self.ends[self.p - 1]]}_ij",
                 span,
-                "write them outside: inv(X)_ij",
+                f"write them outside: {op}({leaf.node.name})_ij",
             )
-        if op != "inv" and listed:
+        if not has_entries(op) and listed:
             doubts.after_subscripts(self, self.p - 1)
-        body = Tensor(leaf.node.name, (Index(ROW), Index(COLUMN)))
-        return Leaf(*span, tuple(letters), reduce(op, (ROW, COLUMN), body, subscripts))
+        body = Tensor(leaf.node.name, (*each, Index(ROW), Index(COLUMN)))
+        return Leaf(*span, (*leaf.open, *letters), reduce(op, (ROW, COLUMN), body, subscripts))
 
     def dim(self) -> Tree:
         """``dim(i)``, or ``dim(x, 1)`` for an axis, counted from 0."""

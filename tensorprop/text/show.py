@@ -16,7 +16,7 @@ from typing import Any
 from tensorprop.core.build import reduce
 from tensorprop.core.equation import Equation, Fact, Range, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import is_matrix, keeps
+from tensorprop.core.functions import has_entries, is_matrix
 from tensorprop.core.names import Derivative, innermost, is_derivative, parts_of_name, primal_axes, stem_and_label
 from tensorprop.core.terms import factors_of, terms_of
 from tensorprop.core.walk import postorder
@@ -435,15 +435,21 @@ class _Printer:
         body, at = term(clear(below[0])), below[1:]
         given = _occurrences(n.at)
         if is_matrix(n.op) and isinstance(n.body, Tensor):
-            plain = Tensor(n.body.name, (Index(ROW), Index(COLUMN)))
-            if reduce(n.op, (ROW, COLUMN), plain, n.at) is n:
-                name = self._tensor_name(n.body.name, rank=0)
-                return Shown(ATOM, (f"{n.op}({name})", self._subscripts(n.at, at) if n.at else ""), given)
+            each = n.body.subscripts[:-2]
+            plain = Tensor(n.body.name, (*each, Index(ROW), Index(COLUMN)))
+            clear_of_entry = all(isinstance(i, Index) for i in each) and (
+                len(each) != 2 or (bool(n.at) and not {*_occurrences(each)} & {*given})
+            )
+            if clear_of_entry and reduce(n.op, (ROW, COLUMN), plain, n.at) is n:
+                name = self._tensor_name(n.body.name, rank=len(each))
+                inner = self._indexed("", [i.name for i in each if isinstance(i, Index)]) if each else ""
+                given = (*_occurrences(each), *given)
+                return Shown(ATOM, (f"{n.op}({name}{inner})", self._subscripts(n.at, at) if n.at else ""), given)
         opened = tuple(dict.fromkeys([*(i for i in dict.fromkeys(body.open) if i not in n.indices), *given]))
         closed = tuple(i for i in body.closed if i not in n.indices and i not in opened)
         parts: list[str | Shown] = [self._indexed(n.op, n.indices), "(", "-" if body.minus else "", bare(body), ")"]
         own = tuple(Index(i) for i in n.indices)
-        if n.at and not (n.at == own and (keeps(n.op) or n.op == "inv")):
+        if n.at and not (n.at == own and has_entries(n.op)):
             parts.append("[" + ", ".join(self._subscript(s, t) for s, t in zip(n.at, at, strict=True)) + "]")
         return Shown(ATOM, parts, opened, closed)
 

@@ -17,7 +17,7 @@ from tensorprop.core.equation import equation, system
 from tensorprop.core.expr import Dim, Expr, Index, Reduce, Tensor
 from tensorprop.core.functions import ALONG, REDUCTIONS
 from tensorprop.core.walk import witness
-from tensorprop.errors import NotDifferentiable, UnknownRange, Unsupported
+from tensorprop.errors import UnknownRange, Unsupported
 from tensorprop.run.functions import NUMPY_REDUCE
 from tensorprop.run.jax_functions import JAX_REDUCE
 from tensorprop.run.reference import evaluate
@@ -195,10 +195,10 @@ def test_a_letter_is_not_both_bound_and_free() -> None:
     assert found.free.isdisjoint(found.binds)
 
 
-def test_whole_matrix_functions_are_refused_for_now() -> None:
+def test_an_entry_of_an_inverse_owes_its_column_and_its_row() -> None:
     inverse = Reduce("inv", ("k", "l"), tensor("X", "k", "l"), (Index("i"), Index("j")))
-    with pytest.raises(NotDifferentiable, match="comes with functions of whole matrices"):
-        pullback(inverse, None, tensor("g", "i", "j"))
+    found = pullback(inverse, None, tensor("g", "i", "j"))
+    assert found is parse_expression("-g_ij inv(X)_ik inv(X)_lj", free="ijkl")
 
 
 def test_a_mean_over_an_unknown_range_is_refused() -> None:

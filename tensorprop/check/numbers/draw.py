@@ -13,6 +13,7 @@ import numpy as np
 
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import is_matrix
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import primal
 from tensorprop.core.ranges import Axis, Ranges, infer
@@ -48,6 +49,8 @@ def shapes(s: System, square: bool = False, first: int = 3) -> dict[str, tuple[i
     """
     ranges = infer(s)
     sizes: dict[Axis, int] = {}
+    for axis in _of_matrices(s, ranges):  # the smallest, so that Xᵀ X has an inverse
+        sizes.setdefault(axis, first if square else first + len(sizes))
     for name in s.inputs:
         for k in range(s.rank(name)):
             sizes.setdefault(ranges.find(name, k), first if square else first + len(sizes))
@@ -120,6 +123,9 @@ def arrays(
         else:
             low, high = (0.5, 1.5) if kind == "positive" else (0.1, 0.9)
             found[name] = draw.uniform(low, high, shape)
+    for name, plain in _factored(s).items():
+        x = found[name]
+        found[name] = x @ np.swapaxes(x, -1, -2) / x.shape[-1] + np.eye(x.shape[-1]) if plain else x
     for left, right in given:
         match left, right:
             case Sum(indices, Tensor(name=name) as t), Number(value):
@@ -157,6 +163,26 @@ def _picked(eq: Equation, e: Expr, name: str, ranges: Ranges) -> Iterable[Axis]:
     elif isinstance(e, Bracket) and any(t.name == name for side in e.children for t in tensors_of(side)):
         letters = {n.name for side in e.children for n in (side, *side.children) if isinstance(n, Index)}
         yield from _run_by(letters, eq.value, ranges)
+
+
+def _of_matrices(s: System, ranges: Ranges) -> Iterable[Axis]:
+    """The rows and columns of whole matrices that have functions."""
+    for eq in s:
+        for e in postorder(eq.value):
+            if isinstance(e, Reduce) and is_matrix(e.op):
+                yield from _run_by({*e.indices}, e.body, ranges)
+
+
+def _factored(s: System) -> dict[str, bool]:
+    """Inputs that have to be positive definite, since their Cholesky factor is taken: ``cholesky(S)_ij``."""
+    found: dict[str, bool] = {}
+    for eq in s:
+        for e in postorder(eq.value):
+            if isinstance(e, Reduce) and e.op in ("cholesky", "inv_cholesky") and isinstance(e.body, Tensor):
+                t = e.body
+                if t.name in s.inputs:
+                    found[t.name] = {*e.indices} == {i.name for i in t.subscripts[-2:] if isinstance(i, Index)}
+    return found
 
 
 def _run_by(letters: set[str], e: Expr, ranges: Ranges) -> Iterable[Axis]:

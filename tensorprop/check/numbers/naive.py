@@ -302,8 +302,11 @@ class Evaluation:
             )
             return self._picked(Weighed(letters, result, scale, body.terms * many), e, sizes)
         if e.op in _MATRICES and shape[-1] == shape[-2]:
-            result = _MATRICES[e.op](self.xp, value)
-            spread = _matrix_spread(e.op, np.asarray(value), np.asarray(scale)) if self.weighing else 0.0
+            try:
+                result = _MATRICES[e.op](self.xp, value)
+                spread = _matrix_spread(e.op, np.asarray(value), np.asarray(scale)) if self.weighing else 0.0
+            except np.linalg.LinAlgError:  # no inverse, no factor: no number
+                result, spread = self.xp.full(shape if e.at else shape[:-2], math.nan), 0.0
             found = Weighed(letters if e.at else kept, result, self.xp.abs(result) + spread, body.terms * many)
             return self._picked(found, e, sizes) if e.at else found
         raise Unsupported(f"{e.op} of a matrix that is not square", about=e)
@@ -419,6 +422,8 @@ _MATRICES: dict[str, Function] = {
     "inv": lambda xp, x: xp.linalg.inv(x),
     "det": lambda xp, x: xp.linalg.det(x),
     "logdet": lambda xp, x: xp.linalg.slogdet(x)[1],
+    "cholesky": lambda xp, x: xp.linalg.cholesky((x + xp.swapaxes(x, -1, -2)) / 2),
+    "inv_cholesky": lambda xp, x: xp.linalg.inv(_MATRICES["cholesky"](xp, x)),
 }
 
 
@@ -428,6 +433,11 @@ complete(FUNCTIONS, _VALUES)
 
 def _matrix_spread(op: str, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """How far a function of a whole matrix moves where its entries move by ``scale``: d inv(X) = -X⁻¹ dX X⁻¹."""
+    if op in ("cholesky", "inv_cholesky"):  # d L = L Φ(M dX Mᵀ), M = L⁻¹, Φ the lower half
+        low = _MATRICES["cholesky"](np, x)
+        back = np.abs(np.linalg.inv(low))
+        half = np.tril(back @ (scale + np.swapaxes(scale, -1, -2)) @ np.swapaxes(back, -1, -2))
+        return np.abs(low) @ half if op == "cholesky" else half @ back
     back = np.abs(np.linalg.inv(x))
     if op == "inv":
         return back @ scale @ back

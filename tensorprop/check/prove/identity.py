@@ -38,6 +38,7 @@ import numpy as np
 from tensorprop.check.prove.unfold import is_about_indices, is_odd
 from tensorprop.core.build import add
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import is_matrix
 from tensorprop.core.ranges import Letters, Place
 from tensorprop.core.terms import factors_of, terms_of
 from tensorprop.core.walk import postorder, tensors_of
@@ -796,7 +797,7 @@ class _Point:
                 out[place] = product
             elif n.op in ("max", "min"):
                 out[place] = self.draw(n.op, level, tuple(sorted(set(row)))) % p
-            elif n.op in ("inv", "det", "logdet"):
+            elif is_matrix(n.op):
                 out[place] = self.draw(n.op, level, tuple(row)) % p
             else:
                 raise _Unknown(f"{n.op} has no value here")

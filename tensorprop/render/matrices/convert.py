@@ -16,7 +16,7 @@ from tensorprop.core.build import number, power
 from tensorprop.core.english import are, counted, joined
 from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import is_matrix, keeps
+from tensorprop.core.functions import has_entries, is_matrix, keeps
 from tensorprop.core.names import primal_axes
 from tensorprop.core.ranges import infer
 from tensorprop.core.terms import factors_of
@@ -600,6 +600,8 @@ class _Conversion:
             raise NoMatrix(f"{e.op} of a matrix for every value of another index")
         place = self._where.get(e, 0)
         f = p.forms[r, c][0]
+        if has_entries(e.op) and e.op != "inv":
+            raise NoMatrix(f"entries of {e.op} stand in a product")
         if e.op != "inv":
             return self._scalar(m.WholeMatrix(e.op, f.tree), f.cost + 1.3, e)
         match e.at:
