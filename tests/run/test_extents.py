@@ -151,7 +151,6 @@ def test_a_letter_that_nothing_tells() -> None:
     [
         ("y_i = f(x_i)", "f(x_i)", "f is open"),
         ("y_i = f′(x_i) + tanh(x_i)", "f′(x_i)", "f′ is open"),
-        ("d = det(X)", "det(X)", "det of a whole matrix"),
     ],
 )
 def test_what_cannot_be_compiled(text: str, place: str, words: str) -> None:

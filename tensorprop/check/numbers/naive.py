@@ -57,6 +57,10 @@ FUNCTIONS: dict[str, Function] = {
             *("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"),
         )
     },
+    "floor": lambda xp, x: xp.floor(x),
+    "ceil": lambda xp, x: xp.ceil(x),
+    "round": lambda xp, x: xp.round(x),
+    "logaddexp": lambda xp, x, y: xp.logaddexp(x, y),
     "sigmoid": lambda xp, x: _sigmoid(xp, x),
     "softplus": lambda xp, x: xp.logaddexp(x, 0.0),
     "logsigmoid": lambda xp, x: -xp.logaddexp(-x, 0.0),
