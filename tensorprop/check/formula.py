@@ -270,6 +270,9 @@ class _Interpreter:
                 return entries[None, :] if lies == "row" else entries[:, None]
             case m.Diag(of):
                 return np.diag(np.ravel(self.value(of)))
+            case m.Triangle(of, part):
+                v = self.value(of)
+                return np.where(_compare(part, *np.indices(v.shape)) > 0, v, 0.0)
             case m.Norm(of):
                 return float(np.linalg.norm(self.value(of)))
             case m.Inverse(of):

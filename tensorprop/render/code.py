@@ -321,6 +321,15 @@ def _(t: m.Diag, d: Dialect) -> tuple[str, int]:
 
 
 @_code.register
+def _(t: m.Triangle, d: Dialect) -> tuple[str, int]:
+    inner = _code(t.of, d)[0]
+    if t.part == "≠":
+        return f"({inner} - {d.prefix}.diag({d.prefix}.diag({inner})))", _ATOM
+    shift = {">": ", -1", "<": ", 1"}.get(t.part, "")
+    return f"{d.prefix}.{'tril' if t.part in '≥>' else 'triu'}({inner}{shift})", _ATOM
+
+
+@_code.register
 def _(t: m.Norm, d: Dialect) -> tuple[str, int]:
     return f"{d.prefix}.linalg.norm({_code(t.of, d)[0]})", _ATOM
 

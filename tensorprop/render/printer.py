@@ -87,6 +87,8 @@ class Printer:
                 return self._called("tr", of)
             case m.Diagonal(of) | m.Diag(of):
                 return self._called("diag", of)
+            case m.Triangle(of, part):
+                return self._triangle(of, part)
             case m.WholeMatrix(function, of):
                 if function == "logdet" and "log" in d.known:
                     return f"{self.pen.function('log')} {self._called('det', of)}"
@@ -125,6 +127,13 @@ class Printer:
 
     def _called(self, function: str, *args: Tree) -> str:
         return self.pen.function(function) + self._parens(self._list(args))
+
+    def _triangle(self, of: Tree, part: str) -> str:
+        """``tril(A)``, ``tril(A, −1)``; the ones outside the diagonal are ``11ᵀ − I``."""
+        if part == "≠":
+            return self._parens(self.show(m.Sum((of, m.Product((m.Number(m.MINUS), m.Diag(m.Diagonal(of))))))))
+        shift = {">": m.Number(m.MINUS), "<": m.Number(m.MINUS * m.MINUS)}.get(part)
+        return self._called("tril" if part in "≥>" else "triu", of, *((shift,) if shift else ()))
 
     def _list(self, args: tuple[Tree, ...]) -> str:
         return self.to.signs.get(",", ", ").join(map(self.show, args))

@@ -7,8 +7,8 @@ printer has a function for every node here, and an interpreter elsewhere compute
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -44,6 +44,7 @@ __all__ = [
     "Trace",
     "Transpose",
     "Tree",
+    "Triangle",
     "WholeMatrix",
     "level",
 ]
@@ -72,6 +73,17 @@ class Tree:
             value: object = getattr(self, f.name)
             found += [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, Tree)]  # pyright: ignore[reportUnknownVariableType]
         return tuple(found)
+
+    def map(self, f: Callable[[Tree], Tree]) -> Tree:
+        """The same part with ``f`` of every part right below; itself if nothing changes."""
+        new: dict[str, object] = {}
+        for place in fields(self):
+            value: object = getattr(self, place.name)
+            if isinstance(value, Tree):
+                new[place.name] = f(value)
+            elif isinstance(value, tuple) and any(isinstance(v, Tree) for v in value):  # pyright: ignore[reportUnknownVariableType]
+                new[place.name] = tuple(f(v) if isinstance(v, Tree) else v for v in value)  # pyright: ignore[reportUnknownVariableType]
+        return replace(self, **new) if any(v is not getattr(self, k) for k, v in new.items()) else self
 
     def walk(self) -> Iterator[Tree]:
         """Every part, this one first."""
@@ -316,6 +328,21 @@ class Diag(Tree):
     """``diag(x)``: the matrix whose diagonal is a vector."""
 
     of: Tree
+
+    @property
+    def kind(self) -> Kind:
+        return "matrix"
+
+
+@dataclass(frozen=True, slots=True)
+class Triangle(Tree):
+    """``tril(A)``: the entries whose row and column stand in a relation, elsewhere zeros.
+
+    ``part``: ≥ is the lower triangle with its diagonal, > without it, ≤ and < the upper one, ≠ all but the diagonal.
+    """
+
+    of: Tree
+    part: str
 
     @property
     def kind(self) -> Kind:

@@ -1,6 +1,6 @@
-"""How hard a formula is to read, and the last touch before it is printed.
+"""How hard a formula is to read.
 
-In: a math tree. Out: its number of symbols; the same tree with AA as A².
+In: a math tree. Out: its number of symbols.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from tensorprop.render import trees as m
 from tensorprop.render.matrices.products import diag_cost
 from tensorprop.render.trees import Tree, level
 
-__all__ = ["polished", "transposes", "weight"]
+__all__ = ["transposes", "weight"]
 
 
 def weight(t: Tree) -> float:
@@ -44,7 +44,7 @@ def weight(t: Tree) -> float:
                 total += 2 + 0.3 * all(any(s is not None for s in x.slots) for x in of.walk() if isinstance(x, m.Name))
             case m.Trace():
                 total += 1.5
-            case m.Apply() | m.Along() | m.WholeMatrix():
+            case m.Apply() | m.Along() | m.WholeMatrix() | m.Triangle():
                 total += 1.3 + 0.05 * transposes(n)
             case m.Power(base=base) | m.ElementPower(base=base) | m.MatrixPower(base=base):
                 total += (level(base) < m.ATOM) + 0.05 * transposes(base)
@@ -68,50 +68,3 @@ def _eleven(a: Tree, b: Tree) -> bool:
 def transposes(t: Tree) -> int:
     """How many parts are transposed; inside a function it reads better outside."""
     return sum(isinstance(n, m.Transpose) for n in t.walk())
-
-
-def polished(t: Tree) -> Tree:
-    """The last touch: AA is written A²."""
-    match t:
-        case m.Product(factors):
-            out: list[Tree] = []
-            for f in map(polished, factors):
-                before = out[-1] if out else None
-                base, n = (before.base, before.exponent) if isinstance(before, m.MatrixPower) else (before, 1)
-                if f.kind == "matrix" and base == f:
-                    out[-1] = m.MatrixPower(f, n + 1)
-                else:
-                    out.append(f)
-            return out[0] if len(out) == 1 else m.Product(tuple(out))
-        case m.Hadamard(factors):
-            return m.Hadamard(tuple(map(polished, factors)))
-        case m.Sum(terms):
-            return m.Sum(tuple(map(polished, terms)))
-        case m.Quotient(a, b):
-            return m.Quotient(polished(a), polished(b))
-        case m.Power(a, b):
-            return m.Power(polished(a), b)
-        case m.ElementPower(a, b):
-            return m.ElementPower(polished(a), b)
-        case m.Apply(function, args):
-            return m.Apply(function, tuple(map(polished, args)))
-        case m.Indicator(relation, a, b):
-            return m.Indicator(relation, polished(a), polished(b))
-        case m.Along(op, of, over, keeps):
-            return m.Along(op, polished(of), over, keeps)
-        case m.WholeMatrix(function, of):
-            return m.WholeMatrix(function, polished(of))
-        case m.Transpose(of):
-            return m.Transpose(polished(of))
-        case m.Trace(of):
-            return m.Trace(polished(of))
-        case m.Diagonal(of, lies):
-            return m.Diagonal(polished(of), lies)
-        case m.Diag(of):
-            return m.Diag(polished(of))
-        case m.Norm(of):
-            return m.Norm(polished(of))
-        case m.Inverse(of):
-            return m.Inverse(polished(of))
-        case _:
-            return t

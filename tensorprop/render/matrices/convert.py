@@ -26,6 +26,7 @@ from tensorprop.render import trees as m
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.line import Line, NoMatrix, shown
 from tensorprop.render.matrices.orders import along_the_last, mode_product, special
+from tensorprop.render.matrices.polish import polished
 from tensorprop.render.matrices.products import (
     Form,
     Forms,
@@ -40,7 +41,7 @@ from tensorprop.render.matrices.products import (
 from tensorprop.render.matrices.readings import Look, Reading, Style, looks, price, readings
 from tensorprop.render.matrices.sums import collected
 from tensorprop.render.trees import Tree, level, scaled
-from tensorprop.render.weight import polished, transposes, weight
+from tensorprop.render.weight import transposes, weight
 
 __all__ = ["Line", "NoMatrix", "lines"]
 
@@ -296,8 +297,21 @@ class _Conversion:
                 try:
                     d = witness(self._eq.value, letter)
                 except UnknownRange:
-                    raise NoMatrix(f"nothing tells how far {letter} runs") from None
+                    d = self._told_by_a_bracket(letter)
         return self._known.get(self._ranges.find(d.tensor, d.axis), d)
+
+    def _told_by_a_bracket(self, letter: str) -> Dim:
+        """The axis of the index that this one is to be equal to."""
+        for b in self._where:
+            match b:
+                case Bracket("=", Index(i), Index(j)) if letter in (i, j) and i != j:
+                    try:
+                        return witness(self._eq.value, j if i == letter else i)
+                    except UnknownRange:
+                        continue
+                case _:
+                    continue
+        raise NoMatrix(f"nothing tells how far {letter} runs")
 
     def _letter(self, tensor: str, axis: int) -> str:
         """A letter that runs along this axis, or along one of the same size."""
@@ -389,11 +403,24 @@ class _Conversion:
                 raise NoMatrix(f"the bracket [{i} = {j}] is another unit vector for every value of a carried index")
             one = Form(m.Identity(self._axis_of(i, e)), 1, place)
             return Piece(frozenset((i, j)), {(i, j): [one], (j, i): [one]})
+        if isinstance(e.left, Index) and isinstance(e.right, Index) and e.left is not e.right:
+            return self._triangle(e, e.left.name, e.right.name)
         if any(isinstance(n, Index) for side in (e.left, e.right) for n in (side, *side.children)) and not all(
             isinstance(side, (Tensor, Number, Call, Dim)) for side in (e.left, e.right)
         ):
             raise NoMatrix(f"the bracket {e} compares indices, not entries")
         return self._elementwise(e, (e.left, e.right), lambda trees: m.Indicator(e.relation, *trees), extra=1.0)
+
+    def _triangle(self, e: Bracket, i: str, j: str) -> Piece:
+        """``[t ≥ u]``: the lower triangle of a matrix of ones."""
+        if {i, j} & (self._one.keys() | self._carried):
+            raise NoMatrix(f"the bracket {e} compares indices that are carried or taken as one")
+        forms: Forms = {}
+        for r, c, part in ((i, j, e.relation), (j, i, _MIRRORED[e.relation])):
+            column, row = (outer_ones(self._axis(k, e), self._rows)[n] for n, k in enumerate((r, c)))
+            ones = times(column, row)
+            keep(forms, (r, c), Form(m.Triangle(ones.tree, part), 2.3, self._where.get(e, 0)))
+        return Piece(frozenset((i, j)), forms)
 
     # ----------------------------------------------------------------- sums of terms
     def _add(self, e: Expr, terms: tuple[Expr, ...]) -> Piece:
@@ -612,6 +639,7 @@ class _Conversion:
                 raise NoMatrix("one entry of an inverse")
 
 
+_MIRRORED = {"≥": "≤", "≤": "≥", ">": "<", "<": ">", "≠": "≠"}
 _TWO = m.Number(Fraction(2))
 
 

@@ -1,0 +1,214 @@
+"""The last touch: what the search found, as people write it.
+
+In: a math tree. Out: a tree of the same value: AA is A², diag(s) diag(t) is diag(s ⊙ t), exp of a logsoftmax is the
+softmax. A rule is a function of one node, whose parts are polished; it gives the node back where it does not apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tensorprop.core.expr import Dim
+from tensorprop.render import trees as m
+from tensorprop.render.trees import Tree, scaled
+from tensorprop.render.weight import weight
+
+__all__ = ["polished"]
+
+
+def polished(t: Tree) -> Tree:
+    """The tree with every rule applied from the leaves up."""
+    t = t.map(polished)
+    for rule in _RULES:
+        t = rule(t)
+    return t
+
+
+def _product(factors: list[Tree]) -> Tree:
+    """Factors beside one another; products among them are opened, numbers come to the front as one."""
+    number, scalars, rest = m.Number(m.MINUS * m.MINUS), list[Tree](), list[Tree]()
+    for f in factors:
+        for g in f.factors if isinstance(f, m.Product) and f.kind != "scalar" else (f,):
+            if isinstance(g, m.Number):
+                number = m.Number(number.value * g.value)
+            else:
+                (scalars if g.kind == "scalar" else rest).append(g)
+    whole = [*scalars, *rest]
+    if not whole:
+        return number
+    return scaled(whole[0] if len(whole) == 1 else m.Product(tuple(whole)), number.value)
+
+
+def _no_quotient_within(t: Tree) -> Tree:
+    """``1(vᵀ/n)`` is ``1vᵀ/n``."""
+    if not isinstance(t, m.Product) or t.kind in ("scalar", "tensor"):
+        return t
+    below = [f for f in t.factors if isinstance(f, m.Quotient) and f.kind != "scalar"]
+    if len(below) != 1:
+        return t
+    (q,) = below
+    above = _product([q.numerator if f is q else f for f in t.factors])
+    return m.Quotient(above, q.denominator)
+
+
+def _one_diagonal(t: Tree) -> Tree:
+    """``diag(s) diag(t)`` is ``diag(s ⊙ t)``."""
+    if not isinstance(t, m.Product):
+        return t
+    out: list[Tree] = []
+    for f in t.factors:
+        before = out[-1] if out else None
+        if isinstance(f, m.Diag) and isinstance(before, m.Diag) and f.of.kind == before.of.kind:
+            out[-1] = m.Diag(m.Hadamard((*_entries(before.of), *_entries(f.of))))
+        else:
+            out.append(f)
+    return t if len(out) == len(t.factors) else _product(out)
+
+
+def _entries(t: Tree) -> tuple[Tree, ...]:
+    return t.factors if isinstance(t, m.Hadamard) else (t,)
+
+
+def _unit_opened(t: Tree) -> Tree:
+    """``diag(p) (I − 1pᵀ)`` is ``diag(p) − ppᵀ``."""
+    if not isinstance(t, m.Product):
+        return t
+    for n, f in enumerate(t.factors):
+        if not isinstance(f, m.Sum) or not any(isinstance(x, m.Identity) for x in f.terms) or len(t.factors) != 2:
+            continue
+        other = t.factors[1 - n]
+        if not isinstance(other, m.Diag):
+            continue
+        terms = [_beside(other, x, left=n == 1) for x in f.terms]
+        opened = m.Sum(tuple(terms))
+        if weight(opened) <= weight(t):
+            return opened
+    return t
+
+
+def _beside(d: m.Diag, t: Tree, left: bool) -> Tree:
+    """A diagonal matrix times something: of the unit matrix itself, of ones its vector."""
+    factors = list(t.factors) if isinstance(t, m.Product) else [t]
+    lead = sum(f.kind == "scalar" for f in factors)
+    near = lead if left else len(factors) - 1
+    vector = d.of if d.of.kind == "column" else m.Transpose(d.of)
+    match factors[near]:
+        case m.Identity():
+            factors[near] = d
+        case m.Ones(of="column") if left:
+            factors[near] = vector
+        case m.Transpose(m.Ones(of="column")) if not left:
+            factors[near] = m.Transpose(vector)
+        case _:
+            factors.insert(near if left else near + 1, d)
+    return _product(factors)
+
+
+def _outer_to_diagonals(t: Tree) -> Tree:
+    """``(ddᵀ ⊙ A) X`` is ``diag(d) A diag(d) X``."""
+    if not isinstance(t, m.Product):
+        return t
+    out: list[Tree] = []
+    for f in t.factors:
+        parts = f.factors if isinstance(f, m.Hadamard) and len(f.factors) == 2 and f.kind == "matrix" else ()
+        outer = next(
+            (p for p in parts if isinstance(p, m.Product) and [x.kind for x in p.factors] == ["column", "row"]), None
+        )
+        if outer is None:
+            out.append(f)
+            continue
+        (rest,) = [p for p in parts if p is not outer]
+        u, v = outer.factors
+        out += [m.Diag(u), *(rest.factors if isinstance(rest, m.Product) else (rest,)), m.Diag(_flipped(v))]
+    return t if len(out) == len(t.factors) else _product(out)
+
+
+def _flipped(t: Tree) -> Tree:
+    """The transpose, taken inside sums and products."""
+    match t:
+        case m.Transpose(of):
+            return of
+        case m.Sum(terms):
+            return m.Sum(tuple(map(_flipped, terms)))
+        case m.Product(factors):
+            lead = sum(f.kind == "scalar" for f in factors)
+            return m.Product((*factors[:lead], *map(_flipped, reversed(factors[lead:]))))
+        case m.Diag() | m.Identity():
+            return t
+        case _:
+            return t if t.kind == "scalar" else m.Transpose(t)
+
+
+def _gram(t: Tree) -> Tree:
+    """``(Xᵀ − m1ᵀ)(X − 1mᵀ)`` is ``(X − 1mᵀ)ᵀ(X − 1mᵀ)``."""
+    if not isinstance(t, m.Product):
+        return t
+    out = list(t.factors)
+    for n in range(len(out) - 1):
+        a, b = out[n], out[n + 1]
+        if isinstance(a, m.Sum) and isinstance(b, m.Sum) and _flipped(a) == b:
+            turned = sum(isinstance(x, m.Transpose) for x in a.walk()) > sum(
+                isinstance(x, m.Transpose) for x in b.walk()
+            )
+            out[n : n + 2] = [m.Transpose(b), b] if turned else [a, m.Transpose(a)]
+    return m.Product(tuple(out))
+
+
+def _diagonal_of_columns(t: Tree) -> Tree:
+    """``diag(AᵀB)`` is ``(A ⊙ B)ᵀ1``: what each pair of columns has in common."""
+    match t:
+        case m.Diagonal(m.Product((m.Transpose(m.Name() as a), m.Name() as b)), "column") if (
+            not any(s is not None for s in (*a.slots, *b.slots)) and len(a.order) == 2
+        ):
+            ones = m.Ones(Dim(a.tensor, a.order[0]))
+            return m.Product((m.Transpose(m.Hadamard((a, b))), ones))
+        case _:
+            return t
+
+
+def _triangles(t: Tree) -> Tree:
+    """``tril(11ᵀ) ⊙ A`` is ``tril(A)``; without its diagonal A is ``A − diag(diag(A))``."""
+    if not isinstance(t, m.Hadamard):
+        return t
+    marks = [f for f in t.factors if isinstance(f, m.Triangle) and _only_ones(f.of)]
+    rest = tuple(f for f in t.factors if f not in marks)
+    if len(marks) != 1 or not rest:
+        return t
+    whole = rest[0] if len(rest) == 1 else m.Hadamard(rest)
+    if marks[0].part != "≠":
+        return m.Triangle(whole, marks[0].part)
+    return m.Sum((whole, m.Product((m.Number(m.MINUS), m.Diag(m.Diagonal(whole))))))
+
+
+def _only_ones(t: Tree) -> bool:
+    return all(isinstance(x, (m.Product, m.Transpose, m.Ones)) for x in t.walk())
+
+
+def _softmax(t: Tree) -> Tree:
+    """``exp(logsoftmax(z))`` is ``softmax(z)``."""
+    match t:
+        case m.Apply("exp", (m.Along("logsoftmax", of, over, keeps),)):
+            return m.Along("softmax", of, over, keeps)
+        case _:
+            return t
+
+
+def _powers(t: Tree) -> Tree:
+    """``AA`` is ``A²``."""
+    if not isinstance(t, m.Product):
+        return t
+    out: list[Tree] = []
+    for f in t.factors:
+        before = out[-1] if out else None
+        base, n = (before.base, before.exponent) if isinstance(before, m.MatrixPower) else (before, 1)
+        if f.kind == "matrix" and base == f:
+            out[-1] = m.MatrixPower(f, n + 1)
+        else:
+            out.append(f)
+    return out[0] if len(out) == 1 else m.Product(tuple(out))
+
+
+_RULES: tuple[Callable[[Tree], Tree], ...] = (
+    _softmax, _triangles, _no_quotient_within, _outer_to_diagonals, _one_diagonal, _unit_opened, _gram,
+    _diagonal_of_columns, _powers,
+)  # fmt: skip
