@@ -54,11 +54,12 @@ def register(
     @click.option("--format", "style", type=click.Choice(_FORMATS), default="unicode", help="What to print.")
     def formula(text: str, convention: str, as_json: bool, style: str, names: str | None, **options: Any) -> None:  # pyright: ignore[reportUnusedFunction]
         """Write equations, or an einsum spec such as "bi,ij->bj", as a formula in vectors and matrices."""
-        from tensorprop.calculus.source import as_system, is_spec
+        from tensorprop.calculus.source import as_system
         from tensorprop.check.verbs import formula as convert
+        from tensorprop.text.specs import pasted
 
         text = text.strip()
-        found = convert(text if is_spec(text) else as_system(text, convention), names=names, **options)
+        found = convert(text if pasted(text) else as_system(text, convention), names=names, **options)
         if as_json:
             data = {name: getattr(found, name) for name in ("kind", *_FORMATS)}
             write(json.dumps({"ok": True, **data}, indent=2, default=str))

@@ -16,8 +16,9 @@ from tensorprop.calculus.page import Page, read, sides
 from tensorprop.core.equation import Equation, System, system
 from tensorprop.errors import CircularDefinition, TensorpropError, UsageError
 from tensorprop.text import parse, parse_einsum
+from tensorprop.text.specs import is_spec
 
-__all__ = ["Source", "as_forward", "as_page", "as_system", "is_spec", "names_in"]
+__all__ = ["Source", "as_forward", "as_page", "as_system", "names_in"]
 
 
 class HasSystem(Protocol):
@@ -121,19 +122,6 @@ def _stranger(x: Any) -> TensorpropError:
         known=f"given: {x!r:.60}",
         fix='write them as text, "z_j = a_i W_ij", or pass a System, an Equation or a Layer',
     )
-
-
-def is_spec(text: str) -> bool:
-    """Whether a text is an einsum spec, ``"bi,ij->bj"``, and not equations; also one that lacks its arrow."""
-    if "=" in text:
-        return False
-    letters = text.replace(",", "").replace(".", "").replace(" ", "")
-    alone = text.islower() and len(text) <= _ALONE and letters == text
-    bare = letters.isascii() and letters.isalpha() and ("," in text or alone)
-    return "->" in text or "→" in text or bare
-
-
-_ALONE = 8  # letters of a word that may be a spec of one operand
 
 
 def names_in(x: object, option: str = "names") -> tuple[str, ...]:

@@ -7,7 +7,7 @@ The search is `render`'s, the reference `run`'s; here they meet.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import product
 from typing import Any
@@ -21,7 +21,7 @@ from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Reduce, Tensor
 from tensorprop.core.functions import is_known, is_matrix
 from tensorprop.core.names import primal_axes
 from tensorprop.core.ranges import infer
-from tensorprop.core.walk import postorder, transform
+from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import TensorpropError
 from tensorprop.render import trees as m
 from tensorprop.render.formula import Formula
@@ -154,6 +154,8 @@ def _arrays(s: System, seed: int, ties: bool = False) -> dict[str, Array]:
     pool = (2, 3, 4) if len(classes) <= _MANY else (1, 2)  # all different while all entries together stay few
     extent = range(2, len(classes) + 2) if len(classes) <= _FEW else rng.choice(pool, len(classes)).tolist()
     sizes = {axis: n for n, axes in zip(extent, classes, strict=True) for axis in axes}
+    for one, other in _without_diagonal(s):
+        sizes |= dict.fromkeys((axis for axis, n in list(sizes.items()) if n == sizes[other]), sizes[one])
     out: dict[str, Array] = {}
     for name in s.inputs:
         rank = _rank(s, name)
@@ -165,6 +167,23 @@ def _arrays(s: System, seed: int, ties: bool = False) -> dict[str, Array]:
             draw = rng.normal(size=shape) if seed == 1 else rng.uniform(0.2, 0.9, size=shape)
         out[name] = draw + (2.0 * np.eye(*shape) if len(shape) == 2 and shape[0] == shape[1] and seed == 0 else 0.0)
     return out
+
+
+def _without_diagonal(s: System) -> Iterator[tuple[tuple[str, int], tuple[str, int]]]:
+    """Axes of the two indices of ``[i ≠ j]``: a matrix without its diagonal is square."""
+    for eq in s:
+        where = {
+            i.name: (t.name, k)
+            for t in tensors_of(eq.value)
+            for k, i in enumerate(t.subscripts)
+            if isinstance(i, Index)
+        }
+        for e in postorder(eq.value):
+            match e:
+                case Bracket("≠", Index(i), Index(j)) if i in where and j in where:
+                    yield where[i], where[j]
+                case _:
+                    pass
 
 
 def _rank(s: System, name: str) -> int:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Literal, cast
 
 from tensorprop.calculus.page import Page, read
-from tensorprop.calculus.source import Source, as_forward, as_page, as_system, is_spec, names_in
+from tensorprop.calculus.source import Source, as_forward, as_page, as_system, names_in
 from tensorprop.check.formula import verified, verify
 from tensorprop.check.prove.decide import Laws, decide, put_in
 from tensorprop.check.report import Report
@@ -28,7 +28,8 @@ from tensorprop.render.derivation.derivation import explain as derivation
 from tensorprop.render.formula import Formula, render
 from tensorprop.render.layout import Convention
 from tensorprop.render.reading.formulas import is_formula, is_indexed, parse_formula
-from tensorprop.text import parse_einsum, parse_expression
+from tensorprop.text import parse_expression
+from tensorprop.text.specs import pasted
 
 __all__ = ["assert_rule", "check", "equivalent", "explain", "formula"]
 
@@ -216,6 +217,7 @@ def formula(
     bold: bool = False,
     carry: str | tuple[str, ...] | None = None,
     style: Literal["carry", "join", "sum"] | None = None,
+    words: bool | None = None,
 ) -> Formula:
     """The formula in vectors and matrices of an equation, a System, a derived rule, a layer or an einsum spec.
 
@@ -228,6 +230,10 @@ def formula(
     carry:       indices that the formula holds for every value of; by default chosen only where needed.
     style:       what becomes of indices beyond a matrix's two: ``"carry"`` (for every b), ``"join"`` (rows (b,t)),
                  ``"sum"`` (Σ_b X_bᵀ Y_b); by default whatever reads best.
+    words:       whether the words of a spec between spaces are one index each, as in ``"row col, col -> row"``.
+
+    Specs may be several, one a line or with ``;`` between, and calls such as ``np.einsum("ij,jk->ik", A, B)`` as they
+    stand in code. An ellipsis on both sides is "for every leading index".
 
     The result is a Formula: ``str`` is Unicode, ``.latex``, ``.typst``, ``.numpy``, ``.jax`` the same otherwise;
     ``.kind`` is "matrix", "batched" (for every b: …) or "index" (no matrix form; ``.why`` says why).
@@ -250,24 +256,28 @@ def formula(
     _one_of("derivative", derivative, "denominator", "numerator")
     if adjoint not in ("δ", "δz", "z̄", "bar") and not (adjoint.startswith("∂") and "/" in adjoint):
         raise UsageError(f"no way to write an adjoint as {adjoint!r}", fix='adjoint is "δz", "∂E/∂z" or "z̄"')
-    spec = isinstance(x, str) and is_spec(x)
     shown: dict[str, str] = {}
-    if spec:
+    specs = pasted(x) if isinstance(x, str) else []
+    if specs:
         if isinstance(names, Mapping):
             raise UsageError("an einsum spec takes the names of its operands", fix='names="A B"')
-        s = _of_spec(str(x), names)
+        found = [one.system(names, words) for one in specs]
     else:
         if names is not None and not isinstance(names, Mapping):
             raise UsageError("names for equations are pairs", fix='names={"a": "A"}')
         for name in (names or {}).values():
             if not isinstance(name, str) or not _SHOWN.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise UsageError(f"{name!r} is not a name", fix="a name is letters and digits, such as W or W^(k)")
-        s, shown = unrolled(_system(x), "turn into matrices"), dict(names or {})
+        found, shown = [unrolled(_system(x), "turn into matrices")], dict(names or {})
     convention = Convention(layout, samples, derivative, adjoint, batch, bold, shown)
     chosen = None if carry is None else tuple(carry.split()) if isinstance(carry, str) else tuple(carry)
     if style is not None:
         _one_of("style", style, "carry", "join", "sum")
-    return verified(render(s, convention, chosen, spec, style))
+    if not specs:
+        return verified(render(found[0], convention, chosen, False, style))
+    each = [render(s, convention, chosen, True, style) for s in found]
+    rows = [replace(f.lines[0], leading=spec.leading) for f, spec in zip(each, specs, strict=True)]
+    return verified(replace(each[0], lines=tuple(rows)))
 
 
 _SHOWN = re.compile(r"[^\W\d_]\w*[′″']*(?:\^\([\w+−-]*\))?")
@@ -276,13 +286,6 @@ _SHOWN = re.compile(r"[^\W\d_]\w*[′″']*(?:\^\([\w+−-]*\))?")
 def _one_of(option: str, value: str, *known: str) -> None:
     if value not in known:
         raise UsageError(f"{option}={value!r}", fix=f"{option} is {' or '.join(map(repr, known))}")
-
-
-def _of_spec(spec: str, names: str | Sequence[str] | None) -> System:
-    called = names.replace(",", " ").split() if isinstance(names, str) else None if names is None else list(names)
-    taken = set(called or "ABCDEFGHIJKLMNOPQRSTUVW")
-    out = next(n for n in ("Y", "Z", "R", *(f"Y{n}" for n in range(len(taken) + 1))) if n not in taken)
-    return parse_einsum(spec, names=called, out=out)
 
 
 def _system(x: object) -> System:

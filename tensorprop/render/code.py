@@ -28,6 +28,8 @@ class Dialect:
     """NumPy or JAX."""
 
     prefix: str
+    turned: frozenset[str] = frozenset()
+    """Matrices that the convention has turned: the array is as the formula shows it."""
     loops: tuple[tuple[str, str], ...] = ()
     """Carried indices that are called otherwise in the code, since a tensor has their name."""
 
@@ -87,8 +89,9 @@ def _extent(t: Tree, letter: str) -> str:
     return letter
 
 
-def _size(axis: Dim) -> str:
-    return f"{identifier(axis.tensor)}.shape[{axis.axis}]"
+def _size(axis: Dim, d: Dialect) -> str:
+    k = 1 - axis.axis if axis.tensor in d.turned else axis.axis
+    return f"{identifier(axis.tensor)}.shape[{k}]"
 
 
 @singledispatch
@@ -124,17 +127,17 @@ def _(t: m.Number, d: Dialect) -> tuple[str, int]:
 
 @_code.register
 def _(t: m.Size, d: Dialect) -> tuple[str, int]:
-    return _size(t.axis), _ATOM
+    return _size(t.axis, d), _ATOM
 
 
 @_code.register
 def _(t: m.Ones, d: Dialect) -> tuple[str, int]:
-    return f"{d.prefix}.ones({_size(t.axis)})", _ATOM
+    return f"{d.prefix}.ones({_size(t.axis, d)})", _ATOM
 
 
 @_code.register
 def _(t: m.Identity, d: Dialect) -> tuple[str, int]:
-    return f"{d.prefix}.eye({_size(t.axis)})", _ATOM
+    return f"{d.prefix}.eye({_size(t.axis, d)})", _ATOM
 
 
 @_code.register

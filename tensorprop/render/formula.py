@@ -11,7 +11,7 @@ from typing import Literal
 
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Sum, Tensor
-from tensorprop.core.names import is_adjoint, is_derivative
+from tensorprop.core.names import is_adjoint, is_derivative, primal
 from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import tensors_of
 from tensorprop.render import code as numpy
@@ -125,7 +125,7 @@ class Formula:
             right = printer.show(line.right) + (line.note if terminal else _noted(line.note, to))
             shown.append(right if self.bare else f"{printer.show(line.left)} {to.sign('=')} {right}")
         legends = {self._legend(line) for line in self.lines}
-        if len(legends) == 1:
+        if len(legends) == 1 and not (self.bare and len(self.lines) > 1):
             end = told(next(iter(legends)), full.pen)
             together = to.comma.join(shown)
             if not terminal or len(together) + len(end) <= _WIDTH:
@@ -139,12 +139,13 @@ class Formula:
     def _legend(self, line: Line) -> Legend:
         """How a line is read; on a page of several, what is taken as one is the same for all."""
         groups = dict.fromkeys(g for other in self.lines for g in other.joined)
-        if len(self.lines) == 1 or not groups:
+        if len(self.lines) == 1 or self.bare or not groups:
             return line.legend
         every = tuple(part for part in line.legend if part[0] == "for every")
         return (*(("", (g,)) for g in groups), *every)
 
     def _code(self, dialect: numpy.Dialect) -> str:
+        dialect = replace(dialect, turned=self._turned())
         out: list[str] = []
         for line in self.lines:
             over = line.right is not None and any(isinstance(t, m.Over) for t in line.right.walk())
@@ -153,8 +154,19 @@ class Formula:
             else:
                 target = line.left if isinstance(line.left, m.Name) else None
                 text = numpy.code(line.right, dialect, line.carried, target)
-            out.append(text if self.bare else f"{numpy.identifier(line.equation.name)} = {text}")
+            comment = self.bare or text.startswith("#")
+            out.append(text if comment else f"{numpy.identifier(line.equation.name)} = {text}")
         return "\n".join(out)
+
+    def _turned(self) -> frozenset[str]:
+        """Matrices whose first axis the convention takes for the columns'; those that only a rule names among them."""
+        found = set[str]()
+        for line in self.lines:
+            for t in (line.equation.target, *tensors_of(line.equation.value)):
+                for x in (t, Tensor(primal(t.name), t.subscripts)) if is_adjoint(t.name) else (t,):
+                    if len(x.subscripts) == 2 and self.style.placed(x, (0, 1))[0] == (1, 0):
+                        found.add(x.name)
+        return frozenset(found)
 
 
 def told(legend: Legend, pen: Pen) -> str:
@@ -165,6 +177,9 @@ def told(legend: Legend, pen: Pen) -> str:
     parts: list[str] = []
     for words, groups in legend:
         letters = [",".join(map(pen.letter if tex else str, g)) for g in groups]
+        if not groups:
+            parts.append(f"\\mathrm{{{_upright(words, pen.to)}}}" if tex else words)
+            continue
         shown = ", ".join(f"({one})" if len(g) > 1 else one for one, g in zip(letters, groups, strict=True))
         words, after = (words, "") if words else ("", " as one")
         if tex:
@@ -219,7 +234,7 @@ def _einsum(eq: Equation, dialect: numpy.Dialect) -> str:
     places: list[str] = []
     for f in factors:
         if not isinstance(f, Tensor) or f.letters is None or any(len(i) > 1 or not i.isascii() for i in f.letters):
-            return f"...  # no matrix form: {Notation(dialects.UNICODE, exact=True).equation(eq)}"
+            return f"# no matrix form: {Notation(dialects.UNICODE, exact=True).equation(eq)}"
         names.append(numpy.identifier(f.name))
         places.append("".join(f.letters))
     return f'{dialect.prefix}.einsum("{",".join(places)}->{"".join(eq.letters)}", {", ".join(names)})'

@@ -82,7 +82,8 @@ class Tree:
             if isinstance(value, Tree):
                 new[place.name] = f(value)
             elif isinstance(value, tuple) and any(isinstance(v, Tree) for v in value):  # pyright: ignore[reportUnknownVariableType]
-                new[place.name] = tuple(f(v) if isinstance(v, Tree) else v for v in value)  # pyright: ignore[reportUnknownVariableType]
+                parts: tuple[Tree, ...] = value  # pyright: ignore[reportUnknownVariableType]
+                new[place.name] = tuple(map(f, parts))
         return replace(self, **new) if any(v is not getattr(self, k) for k, v in new.items()) else self
 
     def walk(self) -> Iterator[Tree]:

@@ -119,7 +119,7 @@ def test_the_learners_three_lines_stand_beside_the_vectors() -> None:
         ("p_j = softmax_j(z_j)", "z", {"softmax", "elementwise", "jacobian", "inner", "broadcast"}),
         ("y = x_i w_i", "x", set()),
         ("y_bi = g_i x_bi", "x", {"scale"}),
-        ("y_bi = g_i x_bi", "g", {"sum", "inner", "diagonal", "transpose"}),
+        ("y_bi = g_i x_bi", "g", {"sum", "elementwise"}),
         ("y_b = x_i A_bi", "x", {"sum", "product", "transpose", "order", "jacobian"}),
         ("G_ij = X_ki X_kj", "X", {"twice", "sum", "product", "transpose", "order"}),
         ("y = x_i A_ij x_j", "x", {"twice", "product", "transpose", "order"}),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import pytest
 
 import tensorprop as tp
 from tensorprop.check.verbs import formula
+from tensorprop.core.walk import tensors_of
+from tensorprop.errors import AmbiguousNotation, TensorpropError
 from tensorprop.render.matrices.readings import looks
+from tensorprop.run.reference import evaluate
 from tensorprop.text import parse
 
 
@@ -89,3 +95,97 @@ def test_a_tensor_is_read_one_way_on_a_page(page):
     for line in formula(s + tp.adjoint(s, wrt=("Q", "K", "V"))).lines:
         for name, look in (looks(line) or {}).items():
             assert known.setdefault(name, look) == look
+
+
+@pytest.mark.parametrize(
+    "equation, expected",
+    [
+        ("D_ij = d_i [i = j]", "D = diag(d)"),
+        ("H_ij = X_ni (1 - s_n) s_n X_nj", "H = Xᵀ diag(s ⊙ (1 − s)) X"),
+        ("J_ij = p_i (δ_ij - p_j)", "J = diag(p) − ppᵀ"),
+        ("Y_ik = d_i d_j A_ij X_jl W_lk", "Y = diag(d) A diag(d) XW"),
+        ("C_ij = (X_ni - m_i) (X_nj - m_j) / c", "C = (X − 1mᵀ)ᵀ(X − 1mᵀ)/c"),
+        ("g_i = exp(logsoftmax_i(z_i)) - t_i", "g = softmax(z) − t"),
+        ("g_i = δy_bi n_bi", "g = (δy ⊙ n)ᵀ1"),
+        ("L_tu = [t ≥ u] A_tu", "L = tril(A)"),
+        ("L_tu = [t > u] A_tu", "L = tril(A, −1)"),
+        ("U_tu = [t ≤ u] A_tu", "U = triu(A)"),
+        ("B_ij = [i ≠ j] A_ij", "B = A − diag(diag(A))"),
+        ("c_t = [t ≥ u] x_u y_t", "c = tril(11ᵀ) x ⊙ y"),
+        ("B_ij = A_ij - v_j / n", "B = A − 1vᵀ/n"),
+        ("B_ij = A_ij - v_i / n", "B = A − v1ᵀ/n"),
+        ("B_ij = A_ij v_j / n - v_j / n", None),
+    ],
+)
+def test_known_lines_come_out(equation, expected):
+    found = str(formula(equation))
+    assert found == (expected or found)
+    assert "1−" not in found
+    assert "𝟏−" not in found
+
+
+@pytest.mark.parametrize("sign", ["-", "+"])
+@pytest.mark.parametrize("term", ["v_j / n", "v_i / n", "v_i w_j / n", "(v_i - 1) / n", "2 v_j / n", "v_j / 2"])
+@pytest.mark.parametrize("first", ["A_ij", "-A_ij", "A_ij / n", "u_i w_j"])
+def test_no_sign_stands_after_a_factor(sign, term, first):
+    """A negative quotient as a factor is in parentheses: what is printed is what was computed."""
+    for text in (formula(f"B_ij = {first} {sign} {term}").unicode, formula(f"B_ij = {first} {sign} {term}").latex):
+        body = text.replace("−", "-").partition("= ")[2].replace(" - ", " ~ ")
+        assert not re.search(r"[\w)ᵀ}]-", body.replace("{-", "{").replace("^{-", "^{")), text
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("...ij,...jk->...ik", "AB  (for every leading index)"),
+        ('np.einsum("ij,jk->ik", X, W)', "XW"),
+        ("y = jnp.einsum('bi,ij->bj', x, W)", "xW"),
+        ("ij,jk->ik; ij,j->i", "AB\nAB"),
+        ("ij,jk->ik\nbqhd,bkhd->bhqk", "AB\nA_bh B_bhᵀ  (for every b, h)"),
+        ("b t c, c d -> b t d", "A_b B  (for every b)"),
+    ],
+)
+def test_specs_as_authors_have_them(text, expected):
+    assert str(formula(text)) == expected
+
+
+def test_words_have_two_readings():
+    with pytest.raises(AmbiguousNotation) as caught:
+        formula("row col, col -> row")
+    assert "words=True" in str(caught.value)
+    assert str(formula("row col, col -> row", names="A x", words=True)) == "Ax"
+    assert formula("row col, col -> row", words=False).kind == "batched"
+
+
+def test_a_bad_spec_of_several_is_told_by_its_number():
+    with pytest.raises(TensorpropError, match="spec 2"):
+        formula("ij,jk->ik; ij,j->q")
+
+
+@pytest.mark.parametrize(
+    "equation, options",
+    [
+        ("d_bc = (p_bc - t_bc) / dim(p, 0)", {"samples": "columns"}),
+        ("z_bj = a_bi W_ij + c_j", {"samples": "columns"}),
+        ("m_i = (Σ_b x_bi) / dim(x, 0)", {"samples": "columns"}),
+    ],
+)
+def test_sizes_are_those_of_the_arrays_as_the_formula_shows_them(equation, options):
+    s = parse(equation)
+    rng = np.random.default_rng(0)
+    sizes = {"b": 5, "c": 3, "i": 4, "j": 2}
+    arrays = {
+        t.name: rng.normal(size=[sizes[i] for i in t.letters])
+        for eq in s
+        for t in tensors_of(eq.value)
+        if t.letters is not None
+    }
+    turned = {n: v.T if v.ndim == 2 and v.shape[0] == 5 else v for n, v in arrays.items()}
+    found = formula(equation, **options).numpy.partition(" = ")[2]
+    got = eval(found, {"np": np, "__builtins__": {}, **turned})
+    want = evaluate(s, arrays)[s.outputs[0]]
+    np.testing.assert_allclose(got.T if want.ndim == 2 else got, want, rtol=1e-12)
+
+
+def test_no_form_is_no_code():
+    assert formula("q_t = p[t, y_t] c").numpy.startswith("#")

@@ -297,11 +297,15 @@ class _Conversion:
                 try:
                     d = witness(self._eq.value, letter)
                 except UnknownRange:
-                    d = self._told_by_a_bracket(letter)
+                    d = self._told_elsewhere(letter)
         return self._known.get(self._ranges.find(d.tensor, d.axis), d)
 
-    def _told_by_a_bracket(self, letter: str) -> Dim:
-        """The axis of the index that this one is to be equal to."""
+    def _told_elsewhere(self, letter: str) -> Dim:
+        """The axis of a tensor beside a bracket, or of the index that this one is to be equal to."""
+        for t in tensors_of(self._eq.value):
+            for k, s in enumerate(t.subscripts):
+                if s is Index(letter):
+                    return Dim(t.name, k)
         for b in self._where:
             match b:
                 case Bracket("=", Index(i), Index(j)) if letter in (i, j) and i != j:
@@ -417,7 +421,10 @@ class _Conversion:
             raise NoMatrix(f"the bracket {e} compares indices that are carried or taken as one")
         forms: Forms = {}
         for r, c, part in ((i, j, e.relation), (j, i, _MIRRORED[e.relation])):
-            column, row = (outer_ones(self._axis(k, e), self._rows)[n] for n, k in enumerate((r, c)))
+            try:
+                column, row = (outer_ones(self._axis(k, e), self._rows)[n] for n, k in enumerate((r, c)))
+            except NoMatrix as no:
+                raise NoMatrix(f"the bracket {e} compares indices, and {no}") from None
             ones = times(column, row)
             keep(forms, (r, c), Form(m.Triangle(ones.tree, part), 2.3, self._where.get(e, 0)))
         return Piece(frozenset((i, j)), forms)

@@ -39,6 +39,7 @@ class Line:
     why: str = ""
     note: str = ""
     joined: tuple[tuple[str, ...], ...] = ()
+    leading: bool = False  # it holds for every value of indices in front that an ellipsis stands for
 
     @property
     def legend(self) -> Legend:
@@ -61,6 +62,8 @@ class Line:
                     rest.remove(part)
                     out.append((words if self.left.kind == "matrix" else "entries", (part,)))
         out += [("", (group,)) for group in rest]
+        if self.leading:
+            out.append(("for every leading index", ()))
         if self.carried:
             out.append(("for every", tuple((i,) for i in sorted(self.carried))))
         return tuple(out)

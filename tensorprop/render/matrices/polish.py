@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tensorprop.core.expr import Dim
 from tensorprop.render import trees as m
-from tensorprop.render.trees import Tree, scaled
+from tensorprop.render.trees import Tree, coefficient, scaled
 from tensorprop.render.weight import weight
 
 __all__ = ["polished"]
@@ -40,11 +40,11 @@ def _product(factors: list[Tree]) -> Tree:
 
 
 def _no_quotient_within(t: Tree) -> Tree:
-    """``1(vᵀ/n)`` is ``1vᵀ/n``."""
+    """``1(−vᵀ/n)`` is ``−1vᵀ/n``, so that a sum can subtract it."""
     if not isinstance(t, m.Product) or t.kind in ("scalar", "tensor"):
         return t
     below = [f for f in t.factors if isinstance(f, m.Quotient) and f.kind != "scalar"]
-    if len(below) != 1:
+    if len(below) != 1 or coefficient(below[0]) > 0:
         return t
     (q,) = below
     above = _product([q.numerator if f is q else f for f in t.factors])

@@ -1,0 +1,122 @@
+"""Einsum specs as authors have them: several at once, pasted calls, ellipses, words between spaces.
+
+In: text such as ``np.einsum("ij,jk->ik", A, B)`` or two specs on two lines. Out: for each a `Spec`, which gives its
+System. What a spec of letters means is `einsum`'s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tensorprop.core.build import mul, sum_over, tensor
+from tensorprop.core.equation import System, equation, system
+from tensorprop.errors import AmbiguousNotation, TensorpropError, UsageError
+from tensorprop.text.einsum import parse_einsum
+
+__all__ = ["Spec", "is_spec", "pasted"]
+
+_CALL = re.compile(
+    r"""^(?:(?P<out>[^\W\d]\w*)\s*=\s*)?(?:\w+\.)*einsum\(\s*(?P<quote>["'])(?P<spec>[^"']*)(?P=quote)"""
+    r"""(?P<names>(?:\s*,\s*[^\W\d][\w.]*)*)\s*(?:,\s*\w+\s*=[^,()]*)*,?\s*\)$"""
+)
+_ALONE = 8  # letters of a word that may be a spec of one operand
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One spec: its text, the names of its operands and of its result where a call told them, its place in the text."""
+
+    text: str
+    names: tuple[str, ...] = ()
+    out: str = ""
+    place: int = 0
+
+    @property
+    def leading(self) -> bool:
+        """Whether an ellipsis stands for indices in front, on the right as well."""
+        return "..." in self.text.rpartition("->")[2]
+
+    def system(self, names: str | Sequence[str] | None = None, words: bool | None = None) -> System:
+        """The System of one equation that it stands for.
+
+        Errors: those of `parse_einsum`, with the spec's number where there are several; AmbiguousNotation where words
+        between spaces may be one index each, or several letters.
+        """
+        try:
+            return self._system(names, words)
+        except TensorpropError as error:
+            if self.place:
+                error.problem = f"spec {self.place}: {error.problem}"
+            raise
+
+    def _system(self, names: str | Sequence[str] | None, words: bool | None) -> System:
+        called = names.replace(",", " ").split() if isinstance(names, str) else None if names is None else list(names)
+        called = called or (list(self.names) or None)
+        taken = set(called or "ABCDEFGHIJKLMNOPQRSTUVW")
+        out = self.out or next(n for n in ("Y", "Z", "R", *(f"Y{n}" for n in range(len(taken) + 1))) if n not in taken)
+        text = self.text
+        if text.count("...") and self.leading:
+            text = text.replace("...", "")
+        if any(len(word) > 1 for word in re.split(r"[\s,]|->", text)) and " " in re.sub(
+            r"\s*(,|->)\s*", r"\1", text.strip()
+        ):
+            if words is None:
+                raise AmbiguousNotation(
+                    f"{self.text!r} has words between spaces: one index each, as in einops, or letters, as in NumPy?",
+                    fix="words=True for one index each, words=False for letters",
+                )
+            if words:
+                return _of_words(text, called, out)
+        return parse_einsum(text, names=called, out=out)
+
+
+def _of_words(text: str, called: list[str] | None, out: str) -> System:
+    """Every word between spaces is an index."""
+    left, arrow, right = text.partition("->")
+    if not arrow:
+        raise UsageError(f"{text!r} has no arrow", fix="write what is left: row col, col -> row")
+    operands = [place.split() for place in left.split(",")]
+    names = called or list("ABCDEFGHIJKLMNOPQRSTUVW"[: len(operands)])
+    if len(names) != len(operands):
+        raise UsageError(f"{len(operands)} operands and {len(names)} names")
+    body = mul(*(tensor(n, *letters) for n, letters in zip(names, operands, strict=True)))
+    kept = right.split()
+    return system([equation(tensor(out, *kept), sum_over([i for i in sorted(body.free) if i not in kept], body))])
+
+
+def pasted(text: str) -> list[Spec]:
+    """The specs of a text; none if it holds equations.
+
+    >>> [s.text for s in pasted("ij,jk->ik; ij,j->i")]
+    ['ij,jk->ik', 'ij,j->i']
+    >>> pasted('np.einsum("bi,ij->bj", x, W)')[0].names
+    ('x', 'W')
+    >>> pasted("y_i = A_ij x_j")
+    []
+    """
+    rows = [row.strip() for row in re.split(r"[\n;]", text)]
+    rows = [row for row in rows if row and not row.startswith("#")]
+    out: list[Spec] = []
+    for n, row in enumerate(rows, 1):
+        place = n if len(rows) > 1 else 0
+        call = _CALL.match(row)
+        if call:
+            names = tuple(name.strip().replace(".", "_") for name in call["names"].split(",") if name.strip())
+            out.append(Spec(call["spec"], names, call["out"] or "", place))
+        elif is_spec(row):
+            out.append(Spec(row, place=place))
+        else:
+            return []
+    return out
+
+
+def is_spec(text: str) -> bool:
+    """Whether a line is an einsum spec, ``"bi,ij->bj"``, and not equations; also one that lacks its arrow."""
+    if "=" in text:
+        return False
+    letters = text.replace(",", "").replace(".", "").replace(" ", "")
+    alone = text.islower() and len(text) <= _ALONE and letters == text
+    bare = letters.isascii() and letters.isalpha() and ("," in text or alone)
+    return "->" in text or "→" in text or bare
