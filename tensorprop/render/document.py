@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from tensorprop.render.derivation.sentences import Math, Sentence
 
-__all__ = ["Block", "Heading", "Lines", "Words", "html", "latex", "markdown", "text"]
+__all__ = ["Block", "Heading", "Lines", "Table", "Words", "html", "latex", "markdown", "text"]
 
 NOTHING = Math("", "")
 WIDTH = 100  # columns of a terminal that prose may take
@@ -48,7 +48,15 @@ class Lines:
     deep: bool = False
 
 
-Block: TypeAlias = Heading | Words | Lines
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under a head."""
+
+    head: tuple[Sentence, ...]
+    rows: tuple[tuple[Sentence, ...], ...]
+
+
+Block: TypeAlias = Heading | Words | Lines | Table
 
 
 # --------------------------------------------------------------------------- terminal
@@ -57,11 +65,13 @@ def text(blocks: Iterable[Block]) -> str:
     out: list[str] = []
     for b in blocks:
         match b:
-            case Heading(_, words, "", _):
+            case Heading(1, words, _, _):
                 out += ["", words.unicode, "─" * len(words.unicode)]
             case Heading(_, words, law, statement):
-                beside = f"{law}: {statement.unicode}"
-                out += ["", f"  {words.unicode.ljust(WIDTH - 4 - len(beside))}  {beside}"]
+                beside = f"{law}: {statement.unicode}" if law else ""
+                out += ["", f"  {words.unicode.ljust(WIDTH - 4 - len(beside))}  {beside}".rstrip()]
+            case Table(head, rows):
+                out += _columns([[s.unicode for s in row] for row in (head, *rows)])
             case Lines(rows, deep):
                 indent = "          " if deep else "    "
                 wide = max(len(row[0].unicode) for row in rows)
@@ -124,11 +134,16 @@ def markdown(blocks: Iterable[Block], level: int = 2) -> str:
     pending: list[str] = []  # a step's lines, which come after its first sentence
     for b in blocks:
         match b:
-            case Heading(_, words, ""):
+            case Heading(1, words):
                 out += ["", f"{'#' * level} {words.latex}", ""]
             case Heading(_, words):
+                out += _ended(step, pending)
                 out += ["", f"**{words.latex}.**"]
-                step = b
+                step, pending = b, []
+            case Table(head, rows):
+                cells = [[_barless(s.latex) for s in row] for row in (head, *rows)]
+                out += [*_ended(step, pending), "", *_grid(cells), ""]
+                step, pending = None, []
             case Lines(rows, _) if step is not None:
                 pending = [f"$${one.latex}$$" for one, _ in rows]
             case Lines(rows, _) if len(rows) > 1 and any(other for _, other in rows):
@@ -137,16 +152,39 @@ def markdown(blocks: Iterable[Block], level: int = 2) -> str:
                 for one, other in rows:
                     out += ["", f"$${_row(one, other)}$$", ""]
             case Words(words, False, "") if step is not None:
-                law = f"*({step.law.replace('_', ' ')}: ${step.statement.latex}$)*"
-                out[-1] += f" {words.latex} {law}"
-                for line in pending:
-                    out += ["", line, ""]
+                out[-1] += f" {words.latex}"
+                out += _ended(step, pending)
                 step, pending = None, []
             case Words(words, True, _):
+                out += _ended(step, pending)
+                step, pending = None, []
                 out.append(f"- {words.latex}")
             case Words(words, _, lead):
+                out += _ended(step, pending)
+                step, pending = None, []
                 out += ["", f"**{lead}** {words.latex}" if lead else words.latex, ""]
-    return _slim(out)
+    return _slim([*out, *_ended(step, pending)])
+
+
+def _ended(step: Heading | None, pending: Sequence[str]) -> list[str]:
+    """A step's law, which stands in its first paragraph, and its lines."""
+    if step is None:
+        return []
+    law = [f"*({step.law}: ${step.statement.latex}$)*"] if step.law else []
+    return [*law, *(x for line in pending for x in ("", line, ""))]
+
+
+def _grid(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table in Markdown, its first row the head."""
+    head, *rest = (f"| {' | '.join(row)} |" for row in rows)
+    return [head, "|" + "---|" * len(rows[0]), *rest]
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table for a terminal: columns under one another, a line under the head."""
+    wide = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    lines = ["      " + "   ".join(c.ljust(w) for c, w in zip(row, wide, strict=True)).rstrip() for row in rows]
+    return ["", lines[0], *lines[1:], ""]
 
 
 def _barless(latex: str) -> str:
@@ -182,8 +220,12 @@ def latex(blocks: Iterable[Block], align: bool = False) -> str:
     out: list[str] = []
     for b in blocks:
         match b:
-            case Heading(_, words, law, statement):
-                command = r"\paragraph" if law else r"\subsection*"
+            case Table(head, rows):
+                cells = [" & ".join(_tex(s) for s in row) + r" \\" for row in (head, *rows)]
+                begin = rf"\begin{{tabular}}{{{'l' * len(head)}}}"
+                out += [begin, cells[0], r"\hline", *cells[1:], r"\end{tabular}", ""]
+            case Heading(n, words, law, statement):
+                command = r"\subsection*" if n == 1 else r"\paragraph"
                 out += ["", f"{command}{{{_tex(words)}}}"]
                 if law:
                     out += [rf"\hfill\texttt{{{_plain_tex(law)}}}: ${statement.latex}$", ""]
@@ -252,6 +294,11 @@ def html(blocks: Iterable[Block]) -> str:
                 if law:
                     stated = rf"\({_escaped(statement.latex)}\)"
                     out.append(f'<p class="law"><code>{_escaped(law)}</code>: {stated}</p>')
+            case Table(head, rows):
+                out.append("<table>")
+                for cell, row in (("th", head), *(("td", r) for r in rows)):
+                    out.append("<tr>" + "".join(f"<{cell}>{_inline(s)}</{cell}>" for s in row) + "</tr>")
+                out.append("</table>")
             case Lines(rows, _):
                 out += [rf"<p>\[{_escaped(_row(one, other))}\]</p>" for one, other in rows]
             case Words(words, _, lead):

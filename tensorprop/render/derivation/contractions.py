@@ -146,9 +146,9 @@ class Products:
             return
         claims = (*claims, Claim("kept", s.letters, s.path))
         left = say("; {left} {verb} left", left=letters(s.letters), verb=verb(s.letters))
-        lead = join([head, left], "")
-        yield Fact("product", join([lead, say(". That is what a matrix product does.")], ""),
-                   join([lead, say(".")], ""), seams, claims)  # fmt: skip
+        brief = [say("{j} is summed, in {A} and {B}.", j=letter(i), A=self.name(a), B=self.name(b)) for i, a, b in inner]
+        yield Fact("product", join([head, left, say(". That is what a matrix product does.")], ""), join(brief), seams,
+                   claims)  # fmt: skip
         yield from self._laid(s, inner)
         stands = [
             say("{j} must stand between the two", j=letter(inner[0][0]))
@@ -158,8 +158,7 @@ class Products:
         ]
         tail = say(", {out} outside: {f}.", out=letters(s.letters), f=self._bare(s))
         where = join([join(stands, ", "), tail], "")
-        rule = say("In index notation the factors commute. Written as matrices the order is forced by which index is "
-                   "summed and which is left: ")  # fmt: skip
+        rule = say("Numbers commute; written as matrices the order is forced by the indices: ")
         yield Fact("order", join([rule, where], ""), where, order, claims)
 
     def _bare(self, s: Spot) -> Math:
@@ -210,11 +209,10 @@ class Products:
             parts=letters(own),
             told=listed([self.name(a), self.name(b)]),
         )
-        brief = say("{parts} stand in different factors, {told}; nothing is summed.", parts=letters(own),
-                    told=listed([self.name(a), self.name(b)]))  # fmt: skip
+        brief = say("Nothing is summed: {parts} stand in different factors.", parts=letters(own))
         claims = (Claim("rows", a.letters[:1], a.path), Claim("columns", b.letters[-1:], b.path),
                   Claim("lacks", own[:1], b.path), Claim("lacks", own[-1:], a.path))  # fmt: skip
-        return Fact("outer", said + where, brief + where, signs_, claims)
+        return Fact("outer", said + where, brief, signs_, claims)
 
     def _same_index(self, s: Spot, a: Spot, b: Spot, marks: tuple[Sign, ...]) -> Fact:
         """Within a diagonal: of all products of two only those with equal indices are used."""
@@ -242,7 +240,7 @@ class Products:
                 "a vector of ones, takes the place of the second: {f}.",
                 j=letter(j), A=self.name(other), f=bare, one=ones,
             )  # fmt: skip
-            brief = say("{j} is summed and stands in {A} alone, so {one} takes the place of a second factor.",
+            brief = say("{j} is summed, in {A} alone, so {one} takes the place of a second factor.",
                         j=letter(j), A=self.name(other), one=ones)  # fmt: skip
             if isinstance(other.tree, m.Transpose):
                 turned = self._sum_turned(other, j)
@@ -265,7 +263,7 @@ class Products:
     def _sum_turned(self, other: Spot, j: str) -> Sentence:
         if len(other.letters) == 1:
             return say("{A} lies as a row, {T}.", A=self.name(other), T=self._show(other.tree))
-        return say("{j} is {A}'s {own} index, and is wanted as the other: so {A} is turned, {T}.", j=letter(j),
+        return say("{j} is {A}'s {own} index, and is wanted as the other: {A} is turned, {T}.", j=letter(j),
                    A=self.name(other), own=self._is(other, j), T=self._show(other.tree))  # fmt: skip
 
     def _scale(self, s: Spot, i: str, ends: list[Spot], scaled: list[Spot], marks: tuple[Sign, ...]) -> Fact:
@@ -328,18 +326,23 @@ class Products:
                 turned = isinstance(c.tree, m.Transpose)
                 told = self._stands(c, i, where)
                 signs_ += self._turns(c)
+                short = say("{j} is the {own} index of {A}, so {A} is turned.", j=letter(i), A=self.name(c),
+                            own=self._end(c, i)) if len(c.letters) == 2 else told  # fmt: skip
                 claims.append(Claim("columns" if where == "last" else "rows", (i,), c.path))
                 said.append(told)
-                brief += [told] * turned
+                brief += [short] * turned
         if said:
-            short = join(brief or said[:0] or [say("No factor needs to be turned.")])
+            short = join(brief or [say("No factor needs to be turned.")])
             yield Fact("transpose", join([law, *said]), short, tuple(signs_), tuple(claims))
+
+    def _end(self, c: Spot, i: str) -> str:
+        own = self._is(c, i)
+        return "last" if own == "second" else own
 
     def _stands(self, c: Spot, i: str, where: str) -> Sentence:
         if len(c.letters) != 2:
             return say("{A} lies as a row: {T}.", A=self.name(c), T=self._show(c.tree))
-        own = self._is(c, i)
-        own = "last" if own == "second" else own
+        own = self._end(c, i)
         if isinstance(c.tree, m.Transpose):
             return say("{j} is the {own} index of {A}, so {A} is turned: {T}.", j=letter(i), own=own, A=self.name(c),
                        T=self._show(c.tree))  # fmt: skip

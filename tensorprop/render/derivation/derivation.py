@@ -22,10 +22,13 @@ from tensorprop.core.names import adjoint_name, is_adjoint, primal, stem_and_lab
 from tensorprop.core.terms import number_and_rest, terms_of
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import UsageError
+from tensorprop.render.derivation.alike import Pattern, pattern
+from tensorprop.render.derivation.index_table import index_table
 from tensorprop.render.derivation.matrix import Shown, matrix
+from tensorprop.render.derivation.parts import Like, Part, Remark, Step
 from tensorprop.render.derivation.passage import Local, Passage, one_axis, passage
 from tensorprop.render.derivation.reasons import Reason, dimensions, reasons
-from tensorprop.render.derivation.record import Derivation, Part, Remark, Step
+from tensorprop.render.derivation.record import Derivation
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, letter, letters, listed, say, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE
@@ -117,6 +120,8 @@ class _Words:
         self._rules = rules
         self._convention = convention
         self._axis = one_axis(s)
+        self._patterns: dict[str, Pattern] = {}  # those of earlier rules, so that no rule is told twice
+        self._topics: dict[str, list[str]] = {}
         self._counted = False  # that a derivative may have more indices than a matrix, which is said once
         self._told = False  # why the letters of x are fresh, which is said once
 
@@ -125,7 +130,21 @@ class _Words:
         shown = matrix(rule, self._convention)
         why = reasons(p, shown, lambda eq: matrix(eq, self._convention))
         check = dimensions(p, shown)
-        return Part(p, rule, shown, tuple(self._steps(p, shown, why)), why, check)
+        steps = tuple(self._steps(p, shown, why))
+        table = index_table(rule, shown)
+        return Part(p, rule, shown, steps, why, check, table, self._like(p, shown, [r.topic for r in why]))
+
+    def _like(self, p: Passage, shown: Shown, topics: list[str]) -> Like | None:
+        """The earlier rule that comes about in the same way, if there is one."""
+        lines = (*(local.forward for local in p.locals), p.chain, p.inserted, *(eq for _, eq in p.moves), p.rule)
+        made, found = pattern(lines, self._patterns)
+        if found is not None and self._topics[found] == topics and len(made.names) == len(self._patterns[found].names):
+            names = {p.name, *(name for t in tensors_of(p.rule.value) for name in (t.name, t.name.removeprefix("δ")))}
+            pairs = [(a, b) for a, b in made.instead(self._patterns[found]) if a in names and a != p.name]
+            return Like(found, tuple(pairs))
+        self._patterns[p.name] = made
+        self._topics[p.name] = topics
+        return None
 
     # ----------------------------------------------------------------- steps
     def _steps(self, p: Passage, shown: Shown, why: tuple[Reason, ...]) -> Iterator[Step]:
@@ -186,8 +205,8 @@ class _Words:
                 )
             else:
                 reason = say(
-                    "{x} reaches the error through {v} only. A change of {e} may change {y} for every {j}; what all of "
-                    "them do to the error is added up.",
+                    "{x} reaches the error through {v} only. A change of {e} may change {y} for every {j}; the "
+                    "contributions are added.",
                     x=whole(p.name),
                     v=whole(v.name),
                     e=entry(x),
@@ -207,12 +226,16 @@ class _Words:
                 )
         else:
             reason = say(
-                "{x} reaches the error along {n} paths, through {vs}. What it does along each of them is added up.",
+                "{x} reaches the error along {n} paths, through {vs}. Their contributions are added.",
                 x=whole(p.name),
                 n=numeral(n),
                 vs=listed([entry(v) for v in through]),
             )
-        return Step("chain", "Chain rule", (p.chain,), "chain_rule", LAWS_OF_CHANGE["chain_rule"], reason)
+        brief = None
+        if n == 1:
+            brief = say("{x} reaches the error through {v} only.", x=whole(p.name), v=whole(through[0].name))
+        law = LAWS_OF_CHANGE["chain_rule"]
+        return Step("chain", "Chain rule", (p.chain,), "chain_rule", law, reason, brief=brief)
 
     def _local(self, p: Passage) -> Step:
         lines = tuple(local.rule for local in p.locals)
@@ -287,14 +310,14 @@ class _Words:
         if pairs:
             parts.append(
                 say(
-                    "{old} {verb} called {new} again, as in the forward equation.",
+                    "{old} {verb} called {new} again.",
                     old=letters([k for k, _ in pairs]),
                     new=letters([i for _, i in pairs]),
                     verb="is" if len(pairs) == 1 else "are",
                 )
             )
         aim = rename(p.rule.value, dict(zip(p.rule.letters, p.letters, strict=True)))
-        title = "Name the indices as in the forward equation" if pairs else "Put the factors in order"
+        title = "Name the indices" if pairs else "Put the factors in order"
         if _terms(aim) < _terms(last.value):
             title = "Take out what is common" + ", name the indices" * bool(pairs)
             parts.append(

@@ -85,11 +85,14 @@ class _Facts(Products):
                 told = listed([self._show(t) for t in s.tree.factors if not reciprocal(t)])
                 said = say("{i} {verb} kept by {told}, so nothing is summed between them: elementwise, ⊙.",
                            i=letters(kept), verb=verb(kept), told=told)  # fmt: skip
-                yield Fact("elementwise", said, said, (sign,), claims)
+                brief = say("{i} {verb} kept by every factor: ⊙.", i=letters(kept), verb=verb(kept))
+                yield Fact("elementwise", said, brief, (sign,), claims)
             else:
                 said = say("{i} {verb} kept by every factor, so nothing is summed: elementwise, ⊙.",
                            i=letters(kept) if kept else _EVERY, verb=verb(kept))  # fmt: skip
-                yield Fact("elementwise", said, said, (sign,), claims)
+                brief = say("{i} {verb} kept by every factor: ⊙.", i=letters(kept) if kept else _EVERY,
+                            verb=verb(kept))  # fmt: skip
+                yield Fact("elementwise", said, brief, (sign,), claims)
 
     # ----------------------------------------------------------------- transposes elsewhere
     def _turned(self, s: Spot) -> Fact:

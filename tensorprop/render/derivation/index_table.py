@@ -79,7 +79,14 @@ def index_table(rule: Equation, shown: Shown) -> tuple[Row, ...]:
     i W (1st) False 1 rows
     j W (2nd), δz True 2 the product W δz
     """
-    return tuple(dict.fromkeys(_rows(rule, shown)))
+    rows: dict[tuple[str, str], Row] = {}
+    for row in _rows(rule, shown):
+        key = row.letter, row.becomes.unicode
+        before = rows.get(key)
+        if before is not None and before.places.unicode != row.places.unicode:
+            row = before._replace(places=join([before.places, row.places], "; "))
+        rows[key] = row if before is None or row.places != before.places else before
+    return tuple(rows.values())
 
 
 def _rows(rule: Equation, shown: Shown) -> Iterator[Row]:

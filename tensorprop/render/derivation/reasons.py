@@ -176,10 +176,9 @@ def _diagonal_said(p: Passage, form: Form) -> Sentence | None:
                 law=law,
             )
     return say(
-        "{d} is zero unless {same}, and then {s}: a diagonal matrix in disguise, and {law}.",
+        "{d} is zero unless {same}: a diagonal matrix in disguise, and {law}.",
         d=entry(local.rule.target),
         same=listed([Math(f"{i} = {k}", f"{i} = {k}") for i, k in zip(local.forward.letters, p.letters, strict=True)]),
-        s=entry(slope),
         law=law,
     )
 
@@ -260,8 +259,8 @@ def _sums(p: Passage) -> Iterator[Fact]:
                     text += " Forward it is copied along {j} (a broadcast); backward a copy becomes a sum."
                 none = listed([letter(j) for j in lacking], "or")
                 told = {"x": entry(t), "v": entry(local.forward.target), "j": letters(lacking), "none": none}
-                yield _fact("sum", say(text, **told), say("{x} has no {none}: the contributions from every {j} are "
-                                                          "added.", x=told["x"], none=none, j=told["j"]))  # fmt: skip
+                brief = say("{x} has no {none}: contributions are added.", x=told["x"], none=none)
+                yield _fact("sum", say(text, **told), brief)
             gone = [
                 back[k] for s, k in zip(t.subscripts, p.letters, strict=True) if not s.free & set(local.forward.letters)
             ]
@@ -454,8 +453,8 @@ def dimensions(p: Passage, shown: Shown) -> Sentence | None:
         plain = shown.part(upright(matrix.tree))
         flipped = plain if isinstance(matrix.tree, m.Transpose) else turned(plain)
         return told + say(
-            "It is no argument: where {i} and {j} run over equally many values, {T} in place of {W} has the same shape "
-            "and is wrong. The index says which.",
+            "It is no argument: where {i} and {j} run over equally many values, {T} in place of {W} fits as well and is "
+            "wrong.",
             i=letter(other),
             j=letter(j),
             T=flipped,

@@ -1,0 +1,244 @@
+"""The page of a derivation: which blocks stand on it, at each level of detail, and in which order.
+
+In: a derivation as data. Out: headings, lines, tables and paragraphs for `document`. What was said once is not said
+again: a law is stated at its first use, a rule that comes about as an earlier one says so, and a reason whose like has
+been given is short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tensorprop.core.equation import Equation
+from tensorprop.core.names import adjoint_name
+from tensorprop.render.derivation.index_table import HEAD, Row
+from tensorprop.render.derivation.matrix import Shown
+from tensorprop.render.derivation.parts import Found, Part, Remark, Step
+from tensorprop.render.derivation.reasons import Reason
+from tensorprop.render.derivation.sentences import Math, Sentence, join, letter, letters, listed, say, whole
+from tensorprop.render.document import NOTHING, Block, Heading, Lines, Table, Words
+
+__all__ = ["blocks"]
+
+LAW_NAMES = {
+    "chain_rule": "chain rule",
+    "entry": "derivative of an entry",
+    "insertion": "a product goes into a sum",
+    "one_point": "sum over a Kronecker delta",
+    "bracket_once": "a Kronecker delta twice is one",
+    "meet_bracket": "a product goes into a sum",
+    "bound_letters": "summed letters may be renamed",
+    "common_factor": "distributive law",
+    "common_number": "distributive law",
+    "collect": "like terms",
+    "merge_powers": "powers of one base",
+    "matrix_product": "matrix product",
+    "outer_product": "outer product",
+    "hadamard": "elementwise product",
+}
+"""Laws as people call them."""
+
+
+def law_name(key: str) -> str:
+    """A law's name in words."""
+    return LAW_NAMES.get(key, key.replace("_", " "))
+
+
+def blocks(d: Found) -> Iterator[Block]:
+    """The whole derivation, format aside."""
+    return (_Short(d) if d.detail == "short" else _Full(d)).blocks()
+
+
+class _Page:
+    """What all levels have in common."""
+
+    def __init__(self, d: Found) -> None:
+        self.d = d
+        self.told: set[str] = set()
+
+    def blocks(self) -> Iterator[Block]:
+        """All blocks in order."""
+        d = self.d
+        yield from self.opening()
+        for n, part in enumerate(d.parts, 1):
+            yield from self.part(n, part)
+        for remark in d.remarks:
+            yield from self.remark(remark)
+        yield from self.closing()
+        if d.verdict is not None:
+            yield Heading(1, say("The attempt: {f}", f=d.verdict.formula))
+            for s in d.verdict.sentences:
+                yield Words(s)
+
+    def opening(self) -> Iterator[Block]:
+        """The forward equations, and what is agreed."""
+        yield Lines(tuple((self.d.line(eq), written(shown)) for eq, shown in self.d.forward))
+        yield Words(self.conventions())
+
+    def closing(self) -> Iterator[Block]:
+        """What stands at the end."""
+        yield from ()
+
+    def part(self, n: int, part: Part) -> Iterator[Block]:
+        """One rule."""
+        raise NotImplementedError
+
+    def remark(self, remark: Remark) -> Iterator[Block]:
+        """One remark."""
+        yield Heading(1, say(remark.title))
+        yield Words(remark.text)
+        shown = remark.shown or (None,) * len(remark.equations)
+        if remark.equations:
+            rows = zip(remark.equations, shown, strict=True)
+            yield Lines(tuple((self.d.line(eq), written(s) if s else self._rule_matrix(eq)) for eq, s in rows))
+
+    def _rule_matrix(self, eq: Equation) -> Math | None:
+        return next((written(p.shown) for p in self.d.parts if p.rule is eq), None)
+
+    def rule(self, part: Part) -> Lines:
+        """A rule, and beside it its form in matrices."""
+        return Lines(((self.d.line(part.rule), written(part.shown)),))
+
+    def like(self, part: Part) -> Sentence:
+        """That a rule comes about as an earlier one."""
+        assert part.like is not None
+        pairs = [
+            Math(f"{a.unicode} for {b.unicode}", rf"{a.latex}$ for ${b.latex}")
+            for mine, theirs in part.like.instead
+            for a, b in [(whole(mine), whole(theirs))]
+        ]
+        first = whole(adjoint_name(part.like.name))
+        if not pairs:
+            return say("As for {x}.", x=first)
+        return say("As for {x}, with {pairs}.", x=first, pairs=listed(pairs))
+
+    def reason(self, r: Reason) -> Sentence:
+        """The answer, or what is new in it where its like was given."""
+        if r.topic in self.told:
+            return r.brief
+        self.told.add(r.topic)
+        return r.answer
+
+    def no_matrix(self, part: Part) -> Iterator[Block]:
+        """Why there is no matrix form."""
+        why = part.shown.why
+        if not part.shown.unicode and why:
+            yield Words(say("{why}.", why=why[:1].upper() + why[1:]), lead="Why no matrix form?")
+
+    def conventions(self) -> Sentence:
+        """What E is, what δ is, what is given, and how vectors lie; shorter where the derivation is."""
+        d = self.d
+        error = Math(d.error, d.error)
+        x = whole(d.parts[0].name if d.parts else "x")
+        adjoint = Math(
+            f"δ{x.unicode} = ∂{d.error}/∂{x.unicode}", rf"\delta {x.latex} = \partial {d.error} / \partial {x.latex}"
+        )
+        outputs = [name for name in d.system.outputs if name != d.error or d.system.rank(name)]
+        first = say("{adj}, and so for every tensor; {E} is the error.", adj=adjoint, E=error)
+        if outputs:
+            given, told = listed([whole(adjoint_name(name)) for name in outputs]), listed([whole(name) for name in outputs])
+            verb = "is" if len(outputs) == 1 else "are"
+            first = say("{adj}, and so for every tensor; {E} is an error that depends on {outs}, and {given} {verb} "
+                        "given.", adj=adjoint, E=error, outs=told, given=given, verb=verb)  # fmt: skip
+        plain = d.convention.layout == "column" and d.convention.derivative == "denominator"
+        if d.detail == "short" and plain:
+            return first
+        return first + say("{says}.", says=d.convention.says(True, self.batched()).capitalize())
+
+    def batched(self) -> bool:
+        """Whether samples stand as the columns of a matrix, which is worth a word."""
+        return bool(self.d.convention.turned)
+
+
+class _Short(_Page):
+    """Every rule on a line, and under it in a sentence why it looks so."""
+
+    def part(self, n: int, part: Part) -> Iterator[Block]:
+        yield self.rule(part)
+        if part.like is not None:
+            yield Words(self.like(part))
+            return
+        topics = {r.topic for r in part.reasons}
+        said = [r.brief for r in part.reasons if r.topic in _GIST and not (r.topic == "sum" and "product" in topics)]
+        if said:
+            yield Words(join(said))
+        yield from self.no_matrix(part)
+
+    def remark(self, remark: Remark) -> Iterator[Block]:
+        if remark.shown:
+            rows = zip(remark.equations, remark.shown, strict=True)
+            yield Words(say(remark.title + ":"))
+            yield Lines(tuple((self.d.line(eq), written(s)) for eq, s in rows))
+
+
+_GIST = ("alone", "sum", "product", "inner", "outer", "elementwise", "over", "transpose", "scale", "diagonal", "trace",
+         "softmax", "bracket", "tensor")  # fmt: skip
+
+
+class _Full(_Page):
+    """Every step with its law, the table of the indices, and every reason."""
+
+    def opening(self) -> Iterator[Block]:
+        yield Heading(1, say("Forward"))
+        yield from super().opening()
+
+    def part(self, n: int, part: Part) -> Iterator[Block]:
+        yield Heading(1, say("{n}. The rule for {x}", n=str(n), x=whole(part.rule.name)))
+        if part.like is not None:
+            yield Words(self.like(part))
+            yield self.rule(part)
+            return
+        for k, step in enumerate(part.steps, 1):
+            yield from self._step(f"{n}.{k}", step)
+        if part.table:
+            yield Table(tuple(say(h) for h in HEAD), tuple(map(_cells, part.table)))
+        for reason in part.reasons:
+            yield Words(self.reason(reason), lead=reason.question)
+        yield from self.no_matrix(part)
+        if part.dimension is not None and part.dimension.text not in self.told:
+            self.told.add(part.dimension.text)
+            yield Words(part.dimension, lead="Dimensions, as a consequence.")
+
+    def _step(self, number: str, step: Step) -> Iterator[Block]:
+        new = step.law not in self.told
+        self.told.add(step.law)
+        title = say("{n} {title}", n=number, title=step.title)
+        yield Heading(2, title, law_name(step.law) if new else "", step.statement if new else NOTHING)
+        if step.matrix is not None:
+            shown = written(step.matrix)
+            if shown is not None:
+                yield Lines(((shown, None),), deep=True)
+        elif step.equations:
+            yield Lines(tuple((self.d.line(eq), None) for eq in step.equations), deep=True)
+        first = step.reason if new or step.brief is None else step.brief
+        for n, s in enumerate((first, *step.notes)):
+            if s.text not in self.told or (n == 0 and step.brief is not None):
+                self.told.add(s.text)
+                yield Words(s, bullet=n > 0)
+
+    def closing(self) -> Iterator[Block]:
+        d = self.d
+        if len(d.parts) > 1:
+            yield Heading(1, say("All rules"))
+            yield Lines(tuple((d.line(p.rule, f"∂{d.error}/∂z"), written(p.shown)) for p in d.parts))
+
+
+def _cells(r: Row) -> tuple[Sentence, ...]:
+    return (
+        say("{i}", i=r.sign),
+        r.places,
+        say("summed" if r.summed else "kept"),
+        say(str(r.factors)),
+        r.becomes,
+    )
+
+
+def written(shown: Shown) -> Math | None:
+    """A formula in matrices with what it holds for; None where there is none."""
+    if not shown.unicode:
+        return None
+    if shown.carried:
+        own = letters(shown.carried)
+        each = r" \quad (\mathrm{for\ every}\ " + ", ".join(letter(i).latex for i in shown.carried) + ")"
+        return Math(f"{shown.unicode}  (for every {own.unicode})", shown.latex + each)
+    return Math(shown.unicode, shown.latex)

@@ -1,0 +1,135 @@
+"""A derivation as data: its steps, parts and remarks, and how its lines are written.
+
+In: nothing. Out: the classes that `derivation` fills in, `page` lays out and `record` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from tensorprop.core.equation import Equation, System
+from tensorprop.errors import UsageError
+from tensorprop.render import dialects
+from tensorprop.render.derivation.index_table import Row
+from tensorprop.render.derivation.matrix import Shown
+from tensorprop.render.derivation.passage import Passage, axes_of
+from tensorprop.render.derivation.reasons import Reason
+from tensorprop.render.derivation.sentences import Math, Sentence
+from tensorprop.render.layout import Convention
+from tensorprop.render.names import Style
+from tensorprop.render.notation import LATEX, UNICODE, Notation
+
+__all__ = ["Found", "Judgement", "Like", "Part", "Remark", "Step"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: what it is called, the lines that it leads to, the law by name and statement, the reason.
+
+    ``equations`` are lines of equal value with the step before; ``notes`` say more, one fact each.
+    """
+
+    kind: str
+    title: str
+    equations: tuple[Equation, ...]
+    law: str
+    statement: Math
+    reason: Sentence
+    notes: tuple[Sentence, ...] = ()
+    matrix: Shown | None = None
+    brief: Sentence | None = None  # the reason where the like was said before
+
+
+@dataclass(frozen=True)
+class Like:
+    """That a rule comes about as an earlier one: which, and what stands for what there."""
+
+    name: str
+    instead: tuple[tuple[str, str], ...]  # a name here, and the one in whose place it stands
+
+
+@dataclass(frozen=True)
+class Part:
+    """How one rule comes about: ``rule`` is the very Equation that `adjoint` gives."""
+
+    passage: Passage
+    rule: Equation
+    shown: Shown
+    steps: tuple[Step, ...]
+    reasons: tuple[Reason, ...]
+    dimension: Sentence | None
+    table: tuple[Row, ...] = ()
+    like: Like | None = None
+
+    @property
+    def name(self) -> str:
+        """The tensor whose rule this is."""
+        return self.passage.name
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something that stands beside the steps: rules put together, the bias as a weight."""
+
+    title: str
+    text: Sentence
+    equations: tuple[Equation, ...] = ()
+    shown: tuple[Shown, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is said of a formula that somebody tried: ``right`` or not, as it was read, and sentences that say why."""
+
+    formula: Math
+    right: bool
+    sentences: tuple[Sentence, ...]
+    target: str
+
+    def __str__(self) -> str:
+        return "\n".join(s.unicode for s in self.sentences)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found: the forward equations, and how each rule comes about. ``parts`` has one entry for every rule."""
+
+    system: System
+    rules: System
+    convention: Convention
+    detail: Literal["full", "short"]
+    forward: tuple[tuple[Equation, Shown], ...]
+    parts: tuple[Part, ...]
+    remarks: tuple[Remark, ...]
+    error: str
+    verdict: Judgement | None = None
+
+    def part(self, name: str) -> Part:
+        """The derivation of the rule for δname."""
+        for p in self.parts:
+            if p.name == name:
+                return p
+        raise UsageError(f"nothing is derived for {name}", known=f"derived: {', '.join(p.name for p in self.parts)}")
+
+    @cached_property
+    def axes(self) -> dict[tuple[str, int], str]:
+        """A letter for every axis, so that sizes can be shown as ``|i|``."""
+        return axes_of(self.system)
+
+    @property
+    def formulas(self) -> Iterator[Shown]:
+        """Every formula in vectors and matrices that is shown."""
+        yield from (shown for _, shown in self.forward)
+        yield from (p.shown for p in self.parts)
+        yield from (shown for r in self.remarks for shown in r.shown)
+
+    def line(self, eq: Equation, written: str = "δz") -> Math:
+        """An equation in index notation with every Σ."""
+        if written == "δz":
+            return Math(UNICODE.equation(eq, self.axes), LATEX.equation(eq, self.axes))
+        style = Style(adjoint=written)
+        notations = (Notation(to, style) for to in (dialects.UNICODE, dialects.LATEX))
+        return Math(*(n.equation(eq, self.axes) for n in notations))
