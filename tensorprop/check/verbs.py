@@ -25,6 +25,7 @@ from tensorprop.errors import UsageError
 from tensorprop.layers.layer import layer_of
 from tensorprop.render.derivation.derivation import Derivation
 from tensorprop.render.derivation.derivation import explain as derivation
+from tensorprop.render.derivation.learnt import learnt
 from tensorprop.render.formula import Formula, render
 from tensorprop.render.layout import Convention
 from tensorprop.render.reading.formulas import is_formula, is_indexed, parse_formula
@@ -315,7 +316,8 @@ def explain(
     then the local derivatives with their brackets, insertion, elimination of the brackets, and the formula in vectors
     and matrices; each step with its law, and the rule with its reasons: why ⊙, why the transpose, why that order.
 
-    wrt:      one name or several; by default every input. A name without its layer label is enough where one fits.
+    wrt:      one name or several; by default the parameters where the equations end in an error and tell which inputs
+              are learnt, else every input. A name without its layer label is enough where one fits.
     of:       the error E; by default the only output, if that is a scalar. Other outputs have a δ that is given.
     detail:   ``"full"``, or ``"short"``: chain rule, rule and reasons.
     attempt:  a formula such as ``"δz = δ W f′(z)"``, to be judged: what it says, and what is wrong with it.
@@ -335,6 +337,8 @@ def explain(
     """
     page = None if of is not None else _page(x)
     s = as_forward(x, of) if page is None else page.system
+    if wrt is None:
+        wrt = learnt(s) or None
     names = None if wrt is None else [_labelled(name, s) for name in names_in(wrt, "wrt")]
     found = derivation(s, names, of, detail, layout, samples, derivative)
     for shown in found.formulas:

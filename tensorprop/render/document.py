@@ -7,14 +7,16 @@ here, and nothing is worded.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import pairwise
 from typing import TypeAlias
 
 from tensorprop.render.derivation.sentences import Math, Sentence
+from tensorprop.render.mathml import mathml
 
-__all__ = ["Block", "Heading", "Lines", "Table", "Words", "html", "latex", "markdown", "text"]
+__all__ = ["Block", "Heading", "Lines", "Picture", "Table", "Words", "html", "latex", "markdown", "page", "text"]
 
 NOTHING = Math("", "")
 WIDTH = 100  # columns of a terminal that prose may take
@@ -56,7 +58,15 @@ class Table:
     rows: tuple[tuple[Sentence, ...], ...]
 
 
-Block: TypeAlias = Heading | Words | Lines | Table
+@dataclass(frozen=True)
+class Picture:
+    """A drawing: as SVG, and in characters."""
+
+    svg: str
+    text: str
+
+
+Block: TypeAlias = Heading | Words | Lines | Table | Picture
 
 
 # --------------------------------------------------------------------------- terminal
@@ -68,10 +78,12 @@ def text(blocks: Iterable[Block]) -> str:
             case Heading(1, words, _, _):
                 out += ["", words.unicode, "─" * len(words.unicode)]
             case Heading(_, words, law, statement):
-                beside = f"{law}: {statement.unicode}" if law else ""
+                beside = f"{law}: {statement.unicode}" if law else statement.unicode
                 out += ["", f"  {words.unicode.ljust(WIDTH - 4 - len(beside))}  {beside}".rstrip()]
+            case Picture(_, drawn):
+                out += ["", *(f"      {line}".rstrip() for line in drawn.split("\n")), ""]
             case Table(head, rows):
-                out += _columns([[s.unicode for s in row] for row in (head, *rows)])
+                out += _columns([[s.unicode for s in row] for row in (head, *rows) if row])
             case Lines(rows, deep):
                 indent = "          " if deep else "    "
                 wide = max(len(row[0].unicode) for row in rows)
@@ -140,12 +152,15 @@ def markdown(blocks: Iterable[Block], level: int = 2) -> str:
                 out += _ended(step, pending)
                 out += ["", f"**{words.latex}.**"]
                 step, pending = b, []
+            case Picture(svg, _):
+                out += [*_ended(step, pending), "", svg, ""]
+                step, pending = None, []
             case Table(head, rows):
-                cells = [[_barless(s.latex) for s in row] for row in (head, *rows)]
+                cells = [[_barless(s.latex) for s in row] for row in (head or _blank(rows), *rows)]
                 out += [*_ended(step, pending), "", *_grid(cells), ""]
                 step, pending = None, []
             case Lines(rows, _) if step is not None:
-                pending = [f"$${one.latex}$$" for one, _ in rows]
+                pending = [f"$${_row(one, other)}$$" for one, other in rows]
             case Lines(rows, _) if len(rows) > 1 and any(other for _, other in rows):
                 out += ["", *_table(rows), ""]
             case Lines(rows, _):
@@ -170,8 +185,14 @@ def _ended(step: Heading | None, pending: Sequence[str]) -> list[str]:
     """A step's law, which stands in its first paragraph, and its lines."""
     if step is None:
         return []
-    law = [f"*({step.law}: ${step.statement.latex}$)*"] if step.law else []
+    name = f"{step.law}: " if step.law else ""
+    law = [f"*({name}${step.statement.latex}$)*"] if step.statement.latex else []
     return [*law, *(x for line in pending for x in ("", line, ""))]
+
+
+def _blank(rows: Sequence[Sequence[Sentence]]) -> list[Sentence]:
+    """A head of a table that has none, which Markdown asks for."""
+    return [Sentence("")] * len(rows[0])
 
 
 def _grid(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -220,15 +241,18 @@ def latex(blocks: Iterable[Block], align: bool = False) -> str:
     out: list[str] = []
     for b in blocks:
         match b:
+            case Picture(_, drawn):
+                out += [r"\begin{verbatim}", drawn, r"\end{verbatim}", ""]
             case Table(head, rows):
-                cells = [" & ".join(_tex(s) for s in row) + r" \\" for row in (head, *rows)]
-                begin = rf"\begin{{tabular}}{{{'l' * len(head)}}}"
-                out += [begin, cells[0], r"\hline", *cells[1:], r"\end{tabular}", ""]
+                cells = [" & ".join(_tex(s) for s in row) + r" \\" for row in rows]
+                top = [" & ".join(_tex(s) for s in head) + r" \\", r"\hline"] if head else []
+                out += [rf"\begin{{tabular}}{{{'l' * len(rows[0])}}}", *top, *cells, r"\end{tabular}", ""]
             case Heading(n, words, law, statement):
                 command = r"\subsection*" if n == 1 else r"\paragraph"
                 out += ["", f"{command}{{{_tex(words)}}}"]
-                if law:
-                    out += [rf"\hfill\texttt{{{_plain_tex(law)}}}: ${statement.latex}$", ""]
+                if statement.latex:
+                    name = f"{_plain_tex(law)}: " if law else ""
+                    out += [rf"\hfill {name}${statement.latex}$", ""]
             case Lines(rows, _):
                 if align and len(rows) > 1:
                     body = " \\\\\n".join(f"  {_aligned(one, other)}" for one, other in rows)
@@ -279,43 +303,75 @@ def _plain_tex(words: str) -> str:
 
 
 # --------------------------------------------------------------------------- HTML
+STYLE = """
+.tensorprop{font:16px/1.5 Georgia,"Times New Roman",serif;color:#1b1b1b;max-width:46em;margin:0 auto;padding:0 1em 2em}
+.tensorprop h2{font-size:1.25em;margin:1.6em 0 .4em;border-bottom:1px solid #ccc}
+.tensorprop math{font-size:1.06em}
+.tensorprop table{border-collapse:collapse;margin:.6em 0}
+.tensorprop td,.tensorprop th{padding:.15em .9em .15em 0;text-align:left;vertical-align:baseline}
+.tensorprop table.grid td,.tensorprop table.grid th{border-bottom:1px solid #ddd;padding:.2em .9em .2em .2em}
+.tensorprop table.grid th{color:#555;font-weight:normal;font-style:italic}
+.tensorprop details{margin:.3em 0}
+.tensorprop summary{cursor:pointer;color:#333}
+.tensorprop .law{color:#666;font-size:.92em;margin-left:1.2em}
+.tensorprop .step{margin:.2em 0 .8em 1.6em}
+.tensorprop .lead{font-weight:bold}
+.tensorprop p{margin:.45em 0}
+.tensorprop figure{margin:1em 0}
+.tensorprop svg{max-width:100%;height:auto}
+"""
+
+
 def html(blocks: Iterable[Block]) -> str:
-    """One ``<section>``; mathematics between ``\\(…\\)`` and ``\\[…\\]``, everything escaped."""
-    out: list[str] = ['<section class="tensorprop-derivation">']
-    items = False
+    """One ``<section>`` with its style: mathematics as MathML, steps that fold, everything escaped."""
+    return f'<section class="tensorprop"><style>{STYLE}</style>\n' + "\n".join(_html(blocks)) + "\n</section>\n"
+
+
+def page(blocks: Iterable[Block], title: str) -> str:
+    """A whole page in one file, which needs nothing from elsewhere."""
+    head = f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head>'
+    return f"{head}<body>\n{html(blocks)}</body></html>\n"
+
+
+def _html(blocks: Iterable[Block]) -> Iterator[str]:
+    step = items = False
     for b in blocks:
         bullet = isinstance(b, Words) and b.bullet
-        if bullet != items:
-            out.append("<ul>" if bullet else "</ul>")
-            items = bullet
+        if items and not bullet:
+            yield "</ul>"
+        ends = step and (isinstance(b, (Heading, Table, Picture)) or (isinstance(b, Words) and bool(b.lead)))
+        if ends:
+            yield "</div></details>"
+            step = False
+        if bullet and not items:
+            yield "<ul>"
+        items = bullet
         match b:
-            case Heading(n, words, law, statement):
-                out.append(f"<h{n + 2}>{_inline(words)}</h{n + 2}>")
-                if law:
-                    stated = rf"\({_escaped(statement.latex)}\)"
-                    out.append(f'<p class="law"><code>{_escaped(law)}</code>: {stated}</p>')
+            case Heading(1, words):
+                yield f"<h2>{_inline(words)}</h2>"
+            case Heading(_, words, law, statement):
+                name = f"{escape(law)}: " if law else ""
+                beside = f'<span class="law">{name}{mathml(statement.latex)}</span>' if statement.latex else ""
+                yield f'<details open><summary>{_inline(words)}{beside}</summary><div class="step">'
+                step = True
+            case Picture(svg, _):
+                yield f"<figure>{svg}</figure>"
             case Table(head, rows):
-                out.append("<table>")
-                for cell, row in (("th", head), *(("td", r) for r in rows)):
-                    out.append("<tr>" + "".join(f"<{cell}>{_inline(s)}</{cell}>" for s in row) + "</tr>")
-                out.append("</table>")
+                lines = [("th", head)] * bool(head) + [("td", row) for row in rows]
+                cells = ("".join(f"<{tag}>{_inline(s)}</{tag}>" for s in row) for tag, row in lines)
+                yield f'<table class="grid">{"".join(f"<tr>{c}</tr>" for c in cells)}</table>'
             case Lines(rows, _):
-                out += [rf"<p>\[{_escaped(_row(one, other))}\]</p>" for one, other in rows]
+                cells = (f"<td>{mathml(m.latex)}</td>" if m else "<td></td>" for row in rows for m in row)
+                yield f"<table>{''.join(f'<tr>{one}{other}</tr>' for one, other in zip(cells, cells, strict=True))}</table>"
             case Words(words, _, lead):
-                told = f"<strong>{_escaped(lead)}</strong> {_inline(words)}" if lead else _inline(words)
-                out.append(f"<li>{told}</li>" if bullet else f"<p>{told}</p>")
+                told = f'<span class="lead">{escape(lead)}</span> {_inline(words)}' if lead else _inline(words)
+                yield f"<li>{told}</li>" if bullet else f"<p>{told}</p>"
     if items:
-        out.append("</ul>")
-    out.append("</section>")
-    return "\n".join(out) + "\n"
+        yield "</ul>"
+    if step:
+        yield "</div></details>"
 
 
 def _inline(s: Sentence) -> str:
     pieces = s.latex.split("$")
-    return "".join(rf"\({_escaped(p)}\)" if k % 2 else _escaped(p) for k, p in enumerate(pieces))
-
-
-def _escaped(words: str) -> str:
-    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;")):
-        words = words.replace(sign, entity)
-    return words
+    return "".join(mathml(p) if k % 2 else escape(p) for k, p in enumerate(pieces))

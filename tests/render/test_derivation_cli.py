@@ -47,7 +47,7 @@ def test_formula_of_an_einsum_spec() -> None:
 def test_explain() -> None:
     result = run("explain", "z_j = a_i W_ij + b_j; a_j = f(z_j)", "--wrt", "W")
     assert result.exit_code == 0, result.output
-    assert "δW = a^(k) δzᵀ" in result.output and "one_point" in result.output
+    assert "δW = a^(k) δzᵀ" in result.output and "Kronecker delta" in result.output
 
 
 def test_explain_reads_files_and_standard_input(tmp_path: Path) -> None:

@@ -146,7 +146,9 @@ class Products:
             return
         claims = (*claims, Claim("kept", s.letters, s.path))
         left = say("; {left} {verb} left", left=letters(s.letters), verb=verb(s.letters))
-        brief = [say("{j} is summed, in {A} and {B}.", j=letter(i), A=self.name(a), B=self.name(b)) for i, a, b in inner]
+        brief = [
+            say("{j} is summed, in {A} and {B}.", j=letter(i), A=self.name(a), B=self.name(b)) for i, a, b in inner
+        ]
         yield Fact("product", join([head, left, say(". That is what a matrix product does.")], ""), join(brief), seams,
                    claims)  # fmt: skip
         yield from self._laid(s, inner)
@@ -158,7 +160,7 @@ class Products:
         ]
         tail = say(", {out} outside: {f}.", out=letters(s.letters), f=self._bare(s))
         where = join([join(stands, ", "), tail], "")
-        rule = say("Numbers commute; written as matrices the order is forced by the indices: ")
+        rule = say("Numbers commute, matrices do not: ")
         yield Fact("order", join([rule, where], ""), where, order, claims)
 
     def _bare(self, s: Spot) -> Math:
@@ -201,11 +203,11 @@ class Products:
         signs_ = (seam, *self._turns(a), *self._turns(b), *([Sign("order", s.path)] if len(s.factors) == 2 else []))
         facts_ = {"i": letter(a.letters[0]), "j": letter(b.letters[-1]), "A": self._show(a.tree),
                   "B": self._show(b.tree)}  # fmt: skip
-        where = say("Here {i} numbers the rows, so {A} stands first, upright; {j} numbers the columns, so {B} stands "
-                    "last, lying.", **facts_)  # fmt: skip
+        where = say("{i} numbers the rows, so {A} stands first, upright; {j} the columns, so {B} stands last, lying.",
+                    **facts_)  # fmt: skip
         said = say(
-            "{parts} stand in different factors, {told}, and all are left: nothing is summed, and every entry of the "
-            "one meets every entry of the other. That is an outer product.",
+            "{parts} stand in different factors, {told}, and all are left: nothing is summed, and every entry meets "
+            "every entry.",
             parts=letters(own),
             told=listed([self.name(a), self.name(b)]),
         )

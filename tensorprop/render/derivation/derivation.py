@@ -162,9 +162,7 @@ class _Words:
                 (p.inserted,),
                 "insertion",
                 LAWS_OF_CHANGE["insertion"],
-                say("The local derivative is put in; sums inside one another are one sum.")
-                if any(isinstance(local.rule.value, Sum) for local in p.locals)
-                else say("The local derivative is put in."),
+                say("The local derivative is put in; sums within sums are one."),
             )
         for move, eq in p.moves:
             yield self._move(move.law.apply.__name__, eq, move.put)
@@ -195,7 +193,7 @@ class _Words:
                     (p.chain,),
                     "definition",
                     LAWS_OF_CHANGE["definition"],
-                    say("{x} enters the error {v} itself: there is nothing in between.", x=entry(x), v=entry(v)),
+                    say("{x} enters the error {v} itself.", x=entry(x), v=entry(v)),
                 )
             if not v.letters:
                 reason = say(
@@ -205,21 +203,19 @@ class _Words:
                 )
             else:
                 reason = say(
-                    "{x} reaches the error through {v} only. A change of {e} may change {y} for every {j}; the "
-                    "contributions are added.",
+                    "{x} reaches the error through {v} only, there through {y} for every {j}: the contributions are "
+                    "added.",
                     x=whole(p.name),
                     v=whole(v.name),
-                    e=entry(x),
                     y=entry(v),
                     j=letters(v.letters or ()),
                 )
             if v.letters and p.letters and not self._told:
                 self._told = True
                 reason += say(
-                    "{k} {verb} fresh: {x} is differentiated entry by entry, while {j} {runs} over all of {v}.",
+                    "{k} {verb} fresh, since {j} {runs} over all of {v}.",
                     k=letters(p.letters),
                     verb="is" if len(p.letters) == 1 else "are",
-                    x=whole(p.name),
                     j=letters(v.letters),
                     runs="runs" if len(v.letters) == 1 else "run",
                     v=whole(v.name),
@@ -248,13 +244,12 @@ class _Words:
             pairs = [Math(f"[{i} = {k}]", f"[{i} = {k}]") for i, k in zip(p.rule.letters, p.letters, strict=True)]
             notes.append(
                 say(
-                    "{d} = {b}: an entry of {x} depends on itself and on no other entry.",
+                    "{d} = {b}: an entry depends on itself alone.",
                     d=Math(
                         f"∂{UNICODE.show(x)}/∂{UNICODE.show(y)}",
                         rf"\partial {LATEX.show(x)} / \partial {LATEX.show(y)}",
                     ),
                     b=Math(" ".join(a.unicode for a in pairs), " ".join(a.latex for a in pairs)),
-                    x=whole(p.name),
                 )
             )
         for local in p.locals:
@@ -269,7 +264,7 @@ class _Words:
             "entry",
             LAWS_OF_CHANGE["entry"],
             say(
-                "How {v} {verb} with one entry of {x}, all else fixed.",
+                "How {v} {verb} with one entry of {x}.",
                 v=listed([entry(local.forward.target) for local in p.locals]),
                 verb="changes" if len(lines) == 1 else "change",
                 x=whole(p.name),
@@ -284,11 +279,11 @@ class _Words:
         if name == "one_point":
             seen = list(dict.fromkeys(put))
             told = listed([Math(f"{i} := {UNICODE.show(e)}", f"{i} := {LATEX.show(e)}") for i, e in seen])
-            reason = say("Of a sum with {b} only the term where the two are equal is left: {told}.",
+            reason = say("Of a sum with {b} only one term is left: {told}.",
                          b=listed([entry(_bracket(i, e)) for i, e in seen], "or"), told=told)  # fmt: skip
-            return Step("brackets", "Use up the brackets", (eq,), name, statement, reason)
+            return Step("brackets", "Sum over a Kronecker delta", (eq,), name, statement, reason)
         titles = {
-            "bracket_once": "Use up the brackets",
+            "bracket_once": "A Kronecker delta twice is one",
             "meet_bracket": "Take the sum apart",
             "collect": "Collect like terms",
             "common_factor": "Take out what is common",
@@ -379,7 +374,7 @@ class _Words:
             eq = equation(part.rule.target, unfolded(part.rule.value, self._rules, name))
             yield Remark(
                 "Put together",
-                say("With {d} put in, the rule for {x} needs no other δ.", d=whole(name), x=whole(part.rule.name)),
+                say("{d} put in, no other δ is needed.", d=whole(name)),
                 (eq,),
                 (matrix(eq, self._convention),),
             )
@@ -414,18 +409,14 @@ class _Words:
                 for term, weight in weights[:1]:
                     assert isinstance(term, Sum) and isinstance(term.body, Mul)
                     others = [f for f in term.body.factors if f is not weight]
-                    b = entry(local.entries[0])
                     yield Remark(
                         "The bias as a weight",
                         say(
-                            "{b} is a weight like those in {W}, whose input is the constant 1 where {a} stands: "
-                            "{same}. Put 1 for {a} in the rule for {W}, and it is the rule for {b}.",
-                            b=b,
+                            "{b} is a weight whose input is 1: put 1 for {a} in the rule for {W}.",
+                            b=entry(local.entries[0]),
                             W=whole(weight.name),
                             a=entry(mul(*others)),
-                            same=Math(f"{b.unicode} = 1 · {b.unicode}", rf"{b.latex} = 1 \cdot {b.latex}"),
                         ),
-                        (self._rules[adjoint_name(weight.name)], part.rule),
                     )
                     return
 
@@ -503,7 +494,7 @@ def _slope(n: Call, local: Local, p: Passage, places: list[int]) -> Iterator[Sen
         )
         return
     if n.function == "power":
-        yield say("The slope of a power: {law}.", law=Math("(x^n)′ = n x^(n − 1)", "(x^n)' = n x^{n-1}"))
+        yield say("Slope: {law}.", law=Math("(x^n)′ = n x^(n − 1)", "(x^n)' = n x^{n-1}"))
         return
     for k in places:
         shown = entry(read(row.slopes[k]))
@@ -518,21 +509,20 @@ def _slope(n: Call, local: Local, p: Passage, places: list[int]) -> Iterator[Sen
         law = Math(f"{left.unicode} = {shown.unicode}", f"{left.latex} = {shown.latex}")
         names_result = any(t.name == "y" for t in tensors_of(read(row.slopes[k])))
         if names_result and n is local.forward.value:
-            yield say("From the table of slopes: {law} with the result {y}, here {v}.", law=law, y=letter("y"),
+            yield say("Slope: {law} with the result {y}, here {v}.", law=law, y=letter("y"),
                       v=entry(local.forward.target))  # fmt: skip
         elif names_result:
-            yield say("From the table of slopes: {law} with the result {y}, here {v}.", law=law, y=letter("y"),
+            yield say("Slope: {law} with the result {y}, here {v}.", law=law, y=letter("y"),
                       v=entry(n, p.axes))  # fmt: skip
         else:
-            yield say("From the table of slopes: {law}.", law=law)
+            yield say("Slope: {law}.", law=law)
 
 
 def _too_many(local: Local) -> Sentence:
     """Why vectors and matrices have no name for this derivative."""
     n = len(local.rule.letters)
     return say(
-        "{d} has {n} indices: it is no matrix, and vector notation has no name for it. Index notation needs none, and "
-        "most of it is zero: the brackets say where.",
+        "{d} has {n} indices: it is no matrix, and vectors have no name for it. Most of it is zero.",
         d=entry(local.rule.target),
         n=numeral(n),
     )
@@ -551,6 +541,6 @@ def _reduction(n: Reduce, local: Local) -> Sentence:
     run = letters(n.indices)
     extra = say(", with n the number of values of {u}", u=run) if n.op in ("mean", "var") else say("")
     return join(
-        [say("From the table of reductions, {op} along {u}: {row}", op=n.op, u=run, row=law), extra, say(".")],
+        [say("Slope of {op} along {u}: {row}", op=n.op, u=run, row=law), extra, say(".")],
         between="",
     )

@@ -140,8 +140,7 @@ class _Facts(Products):
             ):
                 assert own is not None
                 one = self._show(s.tree)
-                said = say("{one} is a vector of ones: the number 1 has no {i}, and stands at every {i}.", i=own,
-                           one=one)  # fmt: skip
+                said = say("{one} is a vector of ones, the same for every {i}.", i=own, one=one)
                 if isinstance(around, m.Product):
                     rest = tuple(t for t in around.factors if t.kind == "scalar")
                     number = self._show(rest[0] if len(rest) == 1 else m.Product(rest))
@@ -162,7 +161,7 @@ class _Facts(Products):
             case m.Norm():
                 yield self._simple(s, "norm", "‖‖", "{A} meets itself, and every index is summed: its norm.")
             case m.ElementPower() if not divides(self._f, s):
-                yield self._simple(s, "power", "∘", "∘ says that the power is taken entry by entry: nothing is summed.")
+                yield self._simple(s, "power", "∘", "∘: the power is taken entry by entry.")
             case m.MatrixPower() if not self._in_scaling(s):
                 yield self._simple(s, "power", "power", "{A} times itself as a matrix: {j} is summed between the two.")
             case m.Along(_, _, over, _):

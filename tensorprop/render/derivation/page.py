@@ -22,12 +22,12 @@ __all__ = ["blocks"]
 
 LAW_NAMES = {
     "chain_rule": "chain rule",
-    "entry": "derivative of an entry",
-    "insertion": "a product goes into a sum",
+    "entry": "an entry by an entry",
+    "insertion": "distributive law",
     "one_point": "sum over a Kronecker delta",
     "bracket_once": "a Kronecker delta twice is one",
-    "meet_bracket": "a product goes into a sum",
-    "bound_letters": "summed letters may be renamed",
+    "meet_bracket": "distributive law",
+    "bound_letters": "renaming",
     "common_factor": "distributive law",
     "common_number": "distributive law",
     "collect": "like terms",
@@ -85,6 +85,9 @@ class _Page:
 
     def remark(self, remark: Remark) -> Iterator[Block]:
         """One remark."""
+        if not remark.equations:
+            yield Words(remark.text, lead=f"{remark.title}.")
+            return
         yield Heading(1, say(remark.title))
         yield Words(remark.text)
         shown = remark.shown or (None,) * len(remark.equations)
@@ -109,8 +112,8 @@ class _Page:
         ]
         first = whole(adjoint_name(part.like.name))
         if not pairs:
-            return say("As for {x}.", x=first)
-        return say("As for {x}, with {pairs}.", x=first, pairs=listed(pairs))
+            return say("as for {x}", x=first)
+        return say("as for {x} with {pairs}", x=first, pairs=listed(pairs))
 
     def reason(self, r: Reason) -> Sentence:
         """The answer, or what is new in it where its like was given."""
@@ -134,7 +137,7 @@ class _Page:
             f"δ{x.unicode} = ∂{d.error}/∂{x.unicode}", rf"\delta {x.latex} = \partial {d.error} / \partial {x.latex}"
         )
         outputs = [name for name in d.system.outputs if name != d.error or d.system.rank(name)]
-        first = say("{adj}, and so for every tensor; {E} is the error.", adj=adjoint, E=error)
+        first = say("{adj}, and so for every tensor.", adj=adjoint)
         if outputs:
             given, told = listed([whole(adjoint_name(name)) for name in outputs]), listed([whole(name) for name in outputs])
             verb = "is" if len(outputs) == 1 else "are"
@@ -156,7 +159,7 @@ class _Short(_Page):
     def part(self, n: int, part: Part) -> Iterator[Block]:
         yield self.rule(part)
         if part.like is not None:
-            yield Words(self.like(part))
+            yield Words(join([self.like(part), say(".")], ""))
             return
         topics = {r.topic for r in part.reasons}
         said = [r.brief for r in part.reasons if r.topic in _GIST and not (r.topic == "sum" and "product" in topics)]
@@ -175,6 +178,9 @@ _GIST = ("alone", "sum", "product", "inner", "outer", "elementwise", "over", "tr
          "softmax", "bracket", "tensor")  # fmt: skip
 
 
+_ROUTINE = frozenset({"insert", "brackets", "rename"})
+
+
 class _Full(_Page):
     """Every step with its law, the table of the indices, and every reason."""
 
@@ -183,42 +189,71 @@ class _Full(_Page):
         yield from super().opening()
 
     def part(self, n: int, part: Part) -> Iterator[Block]:
-        yield Heading(1, say("{n}. The rule for {x}", n=str(n), x=whole(part.rule.name)))
+        heading = say("{n}. {x}", n=str(n), x=whole(part.rule.name))
         if part.like is not None:
-            yield Words(self.like(part))
+            yield Heading(1, join([heading, self.like(part)], ", "))
             yield self.rule(part)
             return
-        for k, step in enumerate(part.steps, 1):
-            yield from self._step(f"{n}.{k}", step)
+        yield Heading(1, heading)
+        yield from self._steps(n, part)
         if part.table:
-            yield Table(tuple(say(h) for h in HEAD), tuple(map(_cells, part.table)))
+            head = () if "table" in self.told else tuple(say(h) for h in HEAD)
+            self.told.add("table")
+            yield Table(head, tuple(map(_cells, part.table)))
         for reason in part.reasons:
             yield Words(self.reason(reason), lead=reason.question)
         yield from self.no_matrix(part)
-        if part.dimension is not None and part.dimension.text not in self.told:
-            self.told.add(part.dimension.text)
-            yield Words(part.dimension, lead="Dimensions, as a consequence.")
+        if part.dimension is not None and "dimension" not in self.told:
+            self.told.add("dimension")
+            yield Words(part.dimension, lead="Dimensions.")
 
-    def _step(self, number: str, step: Step) -> Iterator[Block]:
+    def _steps(self, n: int, part: Part) -> Iterator[Block]:
+        """The steps; those that go as in an earlier rule are named, and their last line stands for them."""
+        steps = list(enumerate(part.steps, 1))
+        while steps:
+            k, step = steps.pop(0)
+            same = [step]
+            short = len(part.passage.locals) == 1 and self._routine(step)
+            while short and steps and self._routine(steps[0][1]):
+                step = steps.pop(0)[1]
+                same.append(step)
+            if step.kind == "matrix":
+                continue
+            if len(same) == 1:
+                yield from self._step(f"{n}.{k}", step, part)
+            else:
+                yield Heading(2, say("{n} As before", n=f"{n}.{k}"))
+                yield self._lines(same[-1], part)
+
+    def _lines(self, step: Step, part: Part) -> Lines:
+        """A step's lines; the rule has its form in matrices beside it."""
+        return Lines(
+            tuple((self.d.line(eq), written(part.shown) if eq is part.rule else None) for eq in step.equations), True
+        )
+
+    def _routine(self, step: Step) -> bool:
+        """Whether a step has been met, and says nothing that is new."""
+        return step.kind in _ROUTINE and step.law in self.told
+
+    def _step(self, number: str, step: Step, part: Part) -> Iterator[Block]:
         new = step.law not in self.told
         self.told.add(step.law)
         title = say("{n} {title}", n=number, title=step.title)
-        yield Heading(2, title, law_name(step.law) if new else "", step.statement if new else NOTHING)
-        if step.matrix is not None:
-            shown = written(step.matrix)
-            if shown is not None:
-                yield Lines(((shown, None),), deep=True)
-        elif step.equations:
-            yield Lines(tuple((self.d.line(eq), None) for eq in step.equations), deep=True)
-        first = step.reason if new or step.brief is None else step.brief
-        for n, s in enumerate((first, *step.notes)):
-            if s.text not in self.told or (n == 0 and step.brief is not None):
+        name = law_name(step.law)
+        beside = "" if name.lower() == step.title.lower() or not new else name
+        yield Heading(2, title, beside, step.statement if new else NOTHING)
+        if step.equations:
+            yield self._lines(step, part)
+        for n, s in enumerate((step.reason, *step.notes)):
+            if step.kind == "local" and n == 0:
+                continue  # its title and its line say it
+            if s.text not in self.told and (new or n or step.brief is None):
                 self.told.add(s.text)
                 yield Words(s, bullet=n > 0)
 
     def closing(self) -> Iterator[Block]:
         d = self.d
-        if len(d.parts) > 1:
+        if len(d.parts) > 1 and not any(p.like for p in d.parts):
             yield Heading(1, say("All rules"))
             yield Lines(tuple((d.line(p.rule, f"∂{d.error}/∂z"), written(p.shown)) for p in d.parts))
 

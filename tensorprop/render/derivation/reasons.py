@@ -170,7 +170,7 @@ def _diagonal_said(p: Passage, form: Form) -> Sentence | None:
         u = form(equation(Tensor("u", local.forward.target.subscripts), slope))
         if u.unicode:
             return say(
-                "As a matrix, {d} is {u}: zero off the diagonal. And {law}.",
+                "As a matrix, {d} is {u}, and {law}.",
                 d=entry(d),
                 u=Math(f"diag({u.right.unicode})", rf"\operatorname{{diag}}({u.right.latex})"),
                 law=law,
@@ -220,13 +220,11 @@ def _jacobian(p: Passage, form: Form) -> Iterator[Fact]:
     yield _fact(
         "jacobian",
         say(
-            "It is {D}, with the index of {x} for the rows and that of {v} for the columns (denominator layout). With "
-            "the index of {v} first (numerator layout) it is {N}, and all formulas are transposed. Both say {both}.",
+            "It is {D} with the index of {x} for the rows (denominator layout); in numerator layout {N}, and all "
+            "formulas are transposed.",
             D=matrix,
             N=below.right,
             x=whole(p.name),
-            v=whole(local.forward.name),
-            both=entry(local.rule.target).then(f" = {UNICODE.show(value)}", f" = {LATEX.show(value)}"),
         ),
         say("It is {D} in denominator layout, {N} in numerator layout.", D=matrix, N=below.right),
     )
@@ -295,8 +293,7 @@ def _alone(p: Passage) -> Iterator[Fact]:
         yield _fact(
             "alone",
             say(
-                "{x} is added to {v} as it is: the slope is 1, and it enters no other entry. So it is owed what {v} is "
-                "owed.",
+                "{x} is added to {v} as it is: the slope is 1.",
                 x=entry(local.entries[0]),
                 v=entry(local.forward.target),
             ),
@@ -453,8 +450,7 @@ def dimensions(p: Passage, shown: Shown) -> Sentence | None:
         plain = shown.part(upright(matrix.tree))
         flipped = plain if isinstance(matrix.tree, m.Transpose) else turned(plain)
         return told + say(
-            "It is no argument: where {i} and {j} run over equally many values, {T} in place of {W} fits as well and is "
-            "wrong.",
+            "That proves nothing: with as many values of {i} as of {j}, {T} in place of {W} fits, too.",
             i=letter(other),
             j=letter(j),
             T=flipped,

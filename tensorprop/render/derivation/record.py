@@ -51,11 +51,12 @@ class Derivation(Found):
 
     @property
     def html(self) -> str:
-        """HTML with ``\\(…\\)`` and ``\\[…\\]``, as KaTeX's auto-render takes it; everything is escaped."""
-        return document.html(self.blocks())
+        """A whole page in one file: MathML, tables and diagrams, steps that fold; it needs nothing from elsewhere."""
+        return document.page(self.blocks(), f"Derivation of {', '.join(adjoint_name(p.name) for p in self.parts)}")
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"text/plain": str(self), "text/markdown": self.markdown, "text/html": self.html}
+        cell = document.html(self.blocks())
+        return {"text/plain": str(self), "text/markdown": self.markdown, "text/html": cell}
 
     def blocks(self) -> Iterator[Block]:
         """The whole derivation, format aside."""
