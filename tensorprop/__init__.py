@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tensorprop.calculus import adjoint, batch, derive, simplify
     from tensorprop.check.verbs import assert_rule, check, equivalent, explain, formula
     from tensorprop.layers import Dense, Layer, chain
+    from tensorprop.render.diagram import diagram
     from tensorprop.render.reading.formulas import parse_formula
     from tensorprop.rule.jax_function import jax_function
     from tensorprop.run import compile, plan, value_and_grad
@@ -41,6 +42,7 @@ __all__ = [
     "check",
     "compile",
     "derive",
+    "diagram",
     "equivalent",
     "explain",
     "formula",
@@ -60,6 +62,7 @@ __version__ = "0.1.0"
 # Where each public name lives.
 _HOMES = {
     "tensorprop.text": ("parse", "parse_einsum", "show"),
+    "tensorprop.render.diagram": ("diagram",),
     "tensorprop.render.reading.formulas": ("parse_formula",),
     "tensorprop.calculus": ("adjoint", "batch", "derive", "simplify"),
     "tensorprop.layers": ("Dense", "Layer", "chain"),

@@ -29,8 +29,8 @@ from tensorprop.errors import AmbiguousNotation, TensorpropError, UnexpectedEnd,
 from tensorprop.render.code import identifier
 from tensorprop.render.derivation.index_table import patterns
 from tensorprop.render.derivation.matrix import matrix
-from tensorprop.render.derivation.passage import axes_of
 from tensorprop.render.derivation.parts import Judgement
+from tensorprop.render.derivation.passage import axes_of
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, letter, letters, listed, say, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from tensorprop.calculus.source import as_system
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Expr, Mul, Number, Sum, Tensor
-from tensorprop.errors import UsageError
 from tensorprop.render.notation import UNICODE
 
-__all__ = ["Diagram", "Network", "diagram_of", "network", "networks"]
+__all__ = ["Diagram", "Network", "diagram", "diagram_of", "network", "networks"]
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,26 @@ class Diagram:
         return self.svg
 
 
-def diagram_of(x: Equation | System | Iterable[Network]) -> Diagram:
+def diagram(x: object) -> Diagram:
+    """The tensor diagram of every product of an equation, a System, a layer, text, a plan or a derivation.
+
+    A factor is a node; a summed index is a wire between the factors that have it, a kept one a leg with an open end.
+
+    Errors: UsageError for what has no equations; those of `parse` for text.
+
+    >>> print(diagram("δW_ij = a_bi δz_bj").text)
+    δW =   a ──b── δz
+           │       │
+           i       j
+    """
+    within = getattr(x, "system", None)
+    return diagram_of(within if isinstance(within, System) else as_system(x))  # pyright: ignore[reportArgumentType]
+
+
+def diagram_of(x: Equation | System) -> Diagram:
     """The diagram of every product of an equation or a System."""
-    match x:
-        case Equation():
-            return Diagram(tuple(networks(x)))
-        case System():
-            return Diagram(tuple(n for eq in x for n in networks(eq)))
-        case _:
-            made = tuple(x)
-            if not all(isinstance(n, Network) for n in made):
-                raise UsageError("a diagram is drawn of equations", fix="give text, an Equation, a System or a plan")
-            return Diagram(made)
+    equations = (x,) if isinstance(x, Equation) else tuple(x)
+    return Diagram(tuple(n for eq in equations for n in networks(eq)))
 
 
 def networks(eq: Equation) -> Iterator[Network]:
@@ -117,14 +125,15 @@ def _label(f: Expr) -> str:
 # --------------------------------------------------------------------------- in characters
 def _drawn(net: Network) -> list[str]:
     """Nodes in a line; wires between neighbours in it, all others and open legs as rails beneath."""
-    direct = {  # of neighbours that share one summed index, the wire stands between them
+    direct: dict[tuple[int, ...], str] = {  # of neighbours that share one summed index, the wire stands between them
         ends: i
         for i, ends, kept in reversed(net.wires)
         if not kept and len(ends) == 2 and ends[1] == ends[0] + 1
     }
     boxed = [f"[{label}]" if n == net.cut else label for n, label in enumerate(net.nodes)]
     row = f"{net.lead}   " if net.lead else ""
-    legs = [[(i, kept) for i, ends, kept in net.wires if n in ends and direct.get(ends) != i] for n in range(len(boxed))]
+    own = [w for w in net.wires if direct.get(w[1]) != w[0]]
+    legs = [[(i, kept) for i, ends, kept in own if n in ends] for n in range(len(boxed))]
     columns: list[dict[str, int]] = []
     for n, text in enumerate(boxed):
         width = max(len(text), 2 * len(legs[n]) - 1)
@@ -134,11 +143,11 @@ def _drawn(net: Network) -> list[str]:
             wire = direct.get((n, n + 1))
             row += f" ──{wire}── " if wire else "   "
     lines = [row.rstrip()]
-    rails = [(i, ends, kept) for i, ends, kept in net.wires if direct.get(ends) != i]
+    rails = own
     if rails:
         lines.append(_row({c: "│" for own in columns for c in own.values()}))
     single = [r for r in rails if r[2] and len(r[1]) == 1]
-    pending = [r for r in rails if r not in single]
+    pending = sorted((r for r in rails if r not in single), key=lambda r: -max(columns[n][r[0]] for n in r[1]))
     waiting = {(n, i) for n, own in enumerate(columns) for i in own}
     for i, ends, kept in pending:
         at = sorted(columns[n][i] for n in ends)
@@ -148,7 +157,7 @@ def _drawn(net: Network) -> list[str]:
         waiting -= {(n, i) for n in ends}
         if len(at) == 1:
             line[at[0]] = "●"
-        end = at[-1] + 1
+        end = max(at[-1], *marks, 0) + 1 if any(c > at[-1] for c in marks) else at[-1] + 1  # where nothing stands
         tail = f"●── {i}" if kept else f" Σ_{i}"
         if kept and len(at) > 1:
             line[at[-1]] = "●"

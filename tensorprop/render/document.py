@@ -362,7 +362,8 @@ def _html(blocks: Iterable[Block]) -> Iterator[str]:
                 yield f'<table class="grid">{"".join(f"<tr>{c}</tr>" for c in cells)}</table>'
             case Lines(rows, _):
                 cells = (f"<td>{mathml(m.latex)}</td>" if m else "<td></td>" for row in rows for m in row)
-                yield f"<table>{''.join(f'<tr>{one}{other}</tr>' for one, other in zip(cells, cells, strict=True))}</table>"
+                pairs = (f"<tr>{one}{other}</tr>" for one, other in zip(cells, cells, strict=True))
+                yield f"<table>{''.join(pairs)}</table>"
             case Words(words, _, lead):
                 told = f'<span class="lead">{escape(lead)}</span> {_inline(words)}' if lead else _inline(words)
                 yield f"<li>{told}</li>" if bullet else f"<p>{told}</p>"

@@ -16,8 +16,8 @@ __all__ = ["mathml"]
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\s+|[0-9]+(?:\.[0-9]+)?|.")
 _SYMBOLS = {
     "odot": "⊙", "oslash": "⊘", "otimes": "⊗", "ast": "∗", "circ": "∘", "times": "×", "cdot": "·", "sum": "∑",
-    "ne": "≠", "neq": "≠", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "top": "⊤", "partial": "∂", "|": "‖", "Vert": "‖",
-    "vert": "|", "to": "→", "in": "∈", "dots": "…", "ldots": "…", "cdots": "⋯",
+    "ne": "≠", "neq": "≠", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "top": "⊤", "partial": "∂", "|": "‖",
+    "Vert": "‖", "vert": "|", "to": "→", "in": "∈", "dots": "…", "ldots": "…", "cdots": "⋯",
 }  # fmt: skip
 _LETTERS = {name: letter for letter, name in GREEK.items()}
 _SPACES = {",": "0.17em", ";": "0.28em", " ": "0.33em", "quad": "1em", "qquad": "2em", "!": "-0.17em"}

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tensorprop.calculus.laws import factors
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Expr, Sum, Tensor
+from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import postorder, tensors_of
 
 __all__ = ["learnt"]
@@ -78,4 +78,4 @@ def _products(e: Expr) -> Iterator[tuple[Expr, ...]]:
     """The products within an expression, each as its factors."""
     for n in postorder(e):
         if isinstance(n, Sum):
-            yield factors(n.body)
+            yield factors_of(n.body)

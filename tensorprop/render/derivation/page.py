@@ -139,7 +139,8 @@ class _Page:
         outputs = [name for name in d.system.outputs if name != d.error or d.system.rank(name)]
         first = say("{adj}, and so for every tensor.", adj=adjoint)
         if outputs:
-            given, told = listed([whole(adjoint_name(name)) for name in outputs]), listed([whole(name) for name in outputs])
+            given = listed([whole(adjoint_name(name)) for name in outputs])
+            told = listed([whole(name) for name in outputs])
             verb = "is" if len(outputs) == 1 else "are"
             first = say("{adj}, and so for every tensor; {E} is an error that depends on {outs}, and {given} {verb} "
                         "given.", adj=adjoint, E=error, outs=told, given=given, verb=verb)  # fmt: skip
