@@ -139,7 +139,7 @@ class _Words:
         lines = (*(local.forward for local in p.locals), p.chain, p.inserted, *(eq for _, eq in p.moves), p.rule)
         made, found = pattern(lines, self._patterns)
         if found is not None and self._topics[found] == topics and len(made.names) == len(self._patterns[found].names):
-            names = {p.name, *(name for t in tensors_of(p.rule.value) for name in (t.name, t.name.removeprefix("δ")))}
+            names = {p.name, *(name for t in tensors_of(p.rule.value) for name in (t.name, _of_primal(t.name)))}
             pairs = [(a, b) for a, b in made.instead(self._patterns[found]) if a in names and a != p.name]
             return Like(found, tuple(pairs))
         self._patterns[p.name] = made
@@ -516,6 +516,10 @@ def _slope(n: Call, local: Local, p: Passage, places: list[int]) -> Iterator[Sen
                       v=entry(n, p.axes))  # fmt: skip
         else:
             yield say("Slope: {law}.", law=law)
+
+
+def _of_primal(name: str) -> str:
+    return primal(name) if is_adjoint(name) else name
 
 
 def _too_many(local: Local) -> Sentence:
