@@ -7,18 +7,21 @@ sweep goes back. Nothing is expanded: an equation speaks of the δ of what its t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 
+from tensorprop.calculus.outside import said_outside, within
 from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.calculus.source import as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
-from tensorprop.core.build import ONE, ZERO, add, fresh
-from tensorprop.core.equation import Equation, System, equation, system, unrolled
-from tensorprop.core.expr import Dim, Expr, Index, Tensor
+from tensorprop.core.affine import difference, form, whole, written
+from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, substitute, subtract
+from tensorprop.core.equation import Equation, Loop, Range, System, equation, system
+from tensorprop.core.expr import Bracket, Dim, Expr, Index, Tensor
 from tensorprop.core.kinds import smooth
-from tensorprop.core.names import adjoint_name
-from tensorprop.core.ranges import Ranges, infer
-from tensorprop.core.walk import dims_of, freshen, tells, transform, witness
+from tensorprop.core.names import adjoint_name, is_adjoint, primal
+from tensorprop.core.ranges import Ranges, infer, spelled, told
+from tensorprop.core.walk import dims_of, freshen, tensors_of, transform
 from tensorprop.errors import UnknownName, UsageError, among
 from tensorprop.text.vocabulary import COLUMN, ROW
 
@@ -43,40 +46,196 @@ def adjoint(s: System | Equation | str, wrt: str | Iterable[str] | None = None, 
     δb_j = Σ_b δz_bj
     """
     asked = () if wrt is None else names_in(wrt, "wrt")
-    s = unrolled(as_forward(s, *asked, of), "differentiate")
+    s = spelled(as_forward(s, *asked, of))
     names, whole = _variables(s, wrt), s
-    ranges = infer(s)
     if of is not None:
         if not s.defines(of):
             raise _unknown(s, of)
         s = s.only([of])
-    outputs = s.outputs
-    scalar = len(outputs) == 1 and s.rank(outputs[0]) == 0
-    active = set(names)
-    for eq in s.ordered:
-        if any(name in active for name in eq.inputs):
-            active.add(eq.name)
-    shares: dict[str, list[tuple[Tensor, Expr]]] = {}
-    rules: list[Equation] = []
-    for eq in reversed(s.ordered):
-        if eq.name not in active:
-            continue
-        if eq.name in outputs:
-            seed: Expr = ONE if scalar else Tensor(adjoint_name(eq.name), eq.target.subscripts)
-        else:
-            rule = _rule(s, eq.name, shares.pop(eq.name, []), ranges)
-            rules.append(rule)
-            if rule.value is ZERO:
-                continue
-            seed = Tensor(adjoint_name(eq.name), eq.target.subscripts)
-        if any(name in active for name in eq.inputs):
-            for t, g in pullback(eq.value, seed, result=eq.target, scope=frozenset(eq.letters)).items():
-                if t.name in active:
-                    shares.setdefault(t.name, []).append((t, g))
-    rules += [_rule(whole, name, shares.get(name, []), ranges) for name in names if not s.defines(name)]
+    sweep = _Sweep(s, whole, names)
+    for block in reversed(s.blocks):
+        sweep.block(block)
+    rules = [*sweep.rules, *(sweep.rule(name) for name in names if not s.defines(name))]
     wanted = {adjoint_name(n) for n in names}
-    result = system(rules)
+    result = said_outside(system(rules, s.facts), whole)
     return result if all(r.name in wanted or _used(result, r.name) for r in rules) else result.only(wanted)
+
+
+class _Sweep:
+    """The way back over the blocks of a System, and what is owed so far to every tensor."""
+
+    def __init__(self, s: System, whole: System, names: tuple[str, ...]) -> None:
+        self.s, self.whole = s, whole
+        self.ranges = infer(whole)
+        self.loops = {eq.name for b in whole.blocks if isinstance(b, Loop) for eq in b.body}
+        self.outputs = s.outputs
+        self.scalar = len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0
+        self.shares: dict[str, list[tuple[Tensor, Expr]]] = {}
+        self.rules: list[Equation] = []
+        self.active, grew = set(names), True
+        while grew:  # in a loop, a tensor may depend on one that stands after it
+            more = {eq.name for eq in s if eq.name not in self.active and not self.active.isdisjoint(eq.inputs)}
+            self.active |= more
+            grew = bool(more)
+
+    def block(self, block: Equation | Loop) -> None:
+        """What a block owes to what it is made of, once it is known what is owed to it."""
+        if isinstance(block, Loop):
+            if any(eq.name in self.active for eq in block.body):
+                self.loop(block)
+            return
+        if block.name not in self.active:
+            return
+        if block.name in self.outputs:
+            seed: Expr = ONE if self.scalar else Tensor(adjoint_name(block.name), block.target.subscripts)
+        else:
+            rule = self.rule(block.name)
+            self.rules.append(rule)
+            if rule.value is ZERO:
+                return
+            seed = Tensor(adjoint_name(block.name), block.target.subscripts)
+        self.back(block, seed)
+
+    def back(self, eq: Equation, seed: Expr) -> None:
+        """Owe the seed to the tensors of a right side."""
+        if any(name in self.active for name in eq.inputs):
+            seed = mul(seed, *self._bounds(eq))
+            for t, g in pullback(eq.value, seed, result=eq.target, scope=frozenset(eq.letters)).items():
+                if t.name in self.active:
+                    self.shares.setdefault(t.name, []).extend(within(t, g, self.s.outside(t.name)))
+
+    def loop(self, loop: Loop) -> None:
+        """A recurrence that goes the other way: what is owed to a tensor at one time comes from later ones too.
+
+        Of an output that the loop reads itself, ``δh^(out)`` is what comes from outside, and ``δh`` is all of it.
+        """
+        for eq in loop.body:
+            if eq.name in self.outputs and eq.name in self.active:
+                letters = tuple(Index(i) for i in eq.letters)
+                out = ONE if self.scalar else Tensor(f"{adjoint_name(eq.name)}^(out)", letters)
+                self.shares.setdefault(eq.name, []).append((Tensor(eq.name, letters), out))
+        for eq in loop.body:
+            if eq.name in self.active:
+                seed: Expr = Tensor(adjoint_name(eq.name), eq.target.subscripts)
+                letter, n = loop.time(eq)
+                inside = [
+                    bracket(">", Index(letter), ZERO) if p is ZERO else bracket("≠", Index(letter), p)
+                    for p in self._overlap(loop, eq, n)
+                ]
+                self.back(eq, mul(seed, *inside))
+        made = [(eq, self.rule(eq.name)) for eq in reversed(loop.body) if eq.name in self.active]
+        self.rules += [rule for _, rule in made]
+        for eq in reversed(loop.starts):
+            if eq.name in self.active and not self.active.isdisjoint(eq.inputs):
+                axis = loop.axes[eq.name]
+                place = eq.target.subscripts[axis]
+                if self._inside(loop, eq.name, place):
+                    self.back(eq, Tensor(adjoint_name(eq.name), eq.target.subscripts))
+                else:
+                    self.back(eq, self._at(eq, axis, place))
+        for eq in loop.body:
+            self.shares.pop(eq.name, None)
+
+    def _overlap(self, loop: Loop, eq: Equation, n: int) -> list[Expr]:
+        """The values of the time letter at which a start stands in place of the equation."""
+        found: list[Expr] = []
+        for place, _ in loop.places(eq.name):
+            f = form(subtract(place, number(n)))
+            if f and all(c < 0 for c in f.values()):
+                continue
+            far = self.ranges.reach_left(eq, loop.time(eq)[0])
+            past = difference(self.ranges.named(written(f)), far) if far is not None else {ONE: Fraction(-1)}
+            if any(c < 0 for c in past.values()):
+                found.append(written(f))
+        return found
+
+    def _inside(self, loop: Loop, name: str, place: Expr) -> bool:
+        """Whether a start is an entry of the tensor itself."""
+        f = form(place)
+        if f and all(c < 0 for c in f.values()):
+            return False
+        past = difference(self.ranges.named(place), self.ranges.size(name, loop.axes[name]))
+        return any(c < 0 for c in past.values())
+
+    def _bounds(self, eq: Equation) -> list[Expr]:
+        """``[l < n]`` for letters of the left side that run less far than an axis that they index on the right.
+
+        So does the time of x_{l+1} = … x_l …, and a letter whose range is stated.
+        """
+        found: list[Expr] = []
+        for i in eq.letters:
+            far = self.ranges.reach_left(eq, i)
+            axes = {
+                (t.name, k)
+                for t in tensors_of(eq.value)
+                for k, u in enumerate(t.subscripts)
+                if isinstance(u, Index) and u.name == i
+            }
+            if far is not None and any(difference(self.ranges.size(*at), self.ranges.named(far)) for at in axes):
+                found.append(bracket("<", Index(i), far))
+        return found
+
+    def _at(self, eq: Equation, axis: int, place: Expr) -> Expr:
+        """What is owed to a start outside of its tensor: by those that read it at that place."""
+        letters = tuple(s.name if isinstance(s, Index) else "τ" for s in eq.target.subscripts)
+        terms = [
+            entry(t, freshen(g, frozenset(letters) - t.free), letters)
+            for t, g in self.shares.get(eq.name, [])
+            if not isinstance(t.subscripts[axis], Index)
+        ]
+        whole = substitute(freshen(add(*terms), frozenset(letters)), {"τ": place})
+        return _nonempty(simplify_expr(self._sized(whole)))
+
+    def _sized(self, value: Expr) -> Expr:
+        """Sizes of adjoints told by the tensors that they are of, where these have axes that are as long."""
+
+        def rule(n: Expr) -> Expr:
+            if isinstance(n, Dim) and is_adjoint(n.tensor):
+                name = primal(n.tensor).removesuffix("^(out)")
+                size = self.ranges.size(name, n.axis) if name in self.whole.names else n
+                return size if isinstance(size, Dim) or name in self.loops else n
+            return n
+
+        return transform(value, rule) if any(is_adjoint(d.tensor) for d in dims_of(value)) else value
+
+    def _unstated(self, name: str, letters: tuple[str, ...]) -> tuple[str, ...]:
+        """The letters, others in place of those that are stated to run not so far as the axis."""
+        taken = {f.letter for f in self.whole.facts if isinstance(f, Range)} | set(letters)
+        new: list[str] = []
+        for axis, i in enumerate(letters):
+            said = self.whole.stated(i)
+            if said is not None and difference(self.ranges.named(said), self.ranges.size(name, axis)):
+                i = fresh(i, frozenset(taken))
+                taken.add(i)
+            new.append(i)
+        return tuple(new)
+
+    def rule(self, name: str) -> Equation:
+        """``δname_K = …``: the contributions put together, in the letters of the first plain use."""
+        shares = self.shares.get(name, [])
+        letters = self._unstated(name, _letters(self.whole, name, [t for t, _ in shares]))
+        terms = [entry(t, freshen(g, frozenset(letters) - t.free), letters) for t, g in shares]
+        target = Tensor(adjoint_name(name), tuple(Index(i) for i in letters))
+        value = simplify_expr(freshen(add(*terms), frozenset(letters)))
+        value = self._sized(_own_sizes(self._sized(value), name, letters, self.ranges))
+        return equation(target, stable_expr(simplify_expr(value)))
+
+
+def _nonempty(value: Expr) -> Expr:
+    """The value without brackets that say no more than that a loop has a step: ``[0 < dim(x, 0)]`` is 1."""
+
+    def rule(n: Expr) -> Expr:
+        if not isinstance(n, Bracket) or n.free or not (whole(n.left) and whole(n.right)):
+            return n
+        f = difference(n.right, n.left)
+        sizes = [c for p, c in f.items() if p is not ONE]
+        positive = sum(f.values()) > 0 and all(c > 0 for c in sizes)
+        negative = sum(f.values()) < 0 and all(c < 0 for c in sizes)
+        if n.relation == "<" and positive:
+            return ONE
+        return ZERO if n.relation == "=" and (positive or negative) else n
+
+    return transform(value, rule)
 
 
 def _used(s: System, name: str) -> bool:
@@ -104,22 +263,14 @@ def _unknown(s: System, name: str) -> UnknownName:
     )
 
 
-def _rule(s: System, name: str, shares: list[tuple[Tensor, Expr]], ranges: Ranges) -> Equation:
-    """``δname_K = …``: the contributions put together, in the letters of the first plain use."""
-    letters = _letters(s, name, [t for t, _ in shares])
-    terms = [entry(t, freshen(g, frozenset(letters) - t.free), letters) for t, g in shares]
-    target = Tensor(adjoint_name(name), tuple(Index(i) for i in letters))
-    value = _own_sizes(freshen(add(*terms), frozenset(letters)), name, letters, ranges)
-    return equation(target, stable_expr(simplify_expr(value)))
-
-
 def _own_sizes(value: Expr, name: str, letters: tuple[str, ...], ranges: Ranges) -> Expr:
     """The value with the sizes of its own letters told by its own tensors, so that they read ``dim(i)``."""
-    told = {ranges.find(name, axis): i for axis, i in reversed(list(enumerate(letters)))}
+    own = told(value).known
+    letters_of = {ranges.find(name, axis): i for axis, i in reversed(list(enumerate(letters)))}
 
     def rule(n: Expr) -> Expr:
-        if isinstance(n, Dim) and (i := told.get(ranges.find(n.tensor, n.axis))) and tells(value, i, by_ties=False):
-            return witness(value, i)
+        if isinstance(n, Dim) and (i := letters_of.get(ranges.find(n.tensor, n.axis))) in own:
+            return own[i].size
         return n
 
     return transform(value, rule) if any(dims_of(value)) else value
@@ -136,13 +287,16 @@ def _own_letters(letters: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _letters(s: System, name: str, uses: list[Tensor]) -> tuple[str, ...]:
+    """Letters for the axes of an adjoint: those of the first plain use, or of its equation; else new ones."""
     for t in uses:
         found = t.letters
         if found is not None and len(set(found)) == len(found):
             return _own_letters(found)
-    if s.defines(name):
+    if s.defines(name) and len(s[name].letters) == s.rank(name):
         return s[name].letters
-    taken: list[str] = []
-    for _ in range(s.rank(name)):
-        taken.append(fresh("h", frozenset(taken)))
-    return tuple(taken)
+    taken = {i for t in uses for i in t.free} | {f.letter for f in s.facts if isinstance(f, Range)}
+    letters: list[str] = []
+    for axis in range(s.rank(name)):
+        plain = [u.name for t in uses if isinstance(u := t.subscripts[axis], Index) and u.name not in letters]
+        letters.append(plain[0] if plain else fresh("v" if uses else "h", frozenset({*taken, *letters})))
+    return tuple(letters)

@@ -35,7 +35,8 @@ def derived(page: Page, wrt: Iterable[str] | None = None) -> System:
     own = [equation(Tensor(seed, ()), ONE)] if seed is not None and any(eq.name == seed for eq in page.rules) else []
     named = [primal(eq.name) for eq in page.rules if primal(eq.name) not in s.outputs]
     variables = tuple(dict.fromkeys([*_smooth(s, wrt), *named]))
-    return system([*own, *(adjoint(s, wrt=variables) if variables else ())])
+    found = adjoint(s, wrt=variables) if variables else system(())
+    return system([*own, *found], found.facts)
 
 
 def completed(page: Page, wrt: Iterable[str] | None = None) -> System:
@@ -51,18 +52,20 @@ def completed(page: Page, wrt: Iterable[str] | None = None) -> System:
     seed, smooth = seed_of(page.system), _smooth(page.system, wrt)
     mine = {eq.name: _seeded(eq, seed) for eq in page.rules}
     try:
-        found = list(derived(page, smooth))
+        whole = derived(page, smooth)
+        found, facts = list(whole), dict.fromkeys((*page.system.facts, *whole.facts))
     except NotDifferentiable:
         if not all(adjoint_name(name) in mine for name in smooth):
             raise
-        found = []
+        found, facts = [], dict.fromkeys(page.system.facts)
     names = {eq.name for eq in found}
     merged = system(
         [
             *(_seeded(eq, seed) for eq in page.parts),
             *(mine.get(eq.name, eq) for eq in found),
             *(eq for eq in mine.values() if eq.name not in names),
-        ]
+        ],
+        facts,
     )
     return merged.only([*(adjoint_name(name) for name in smooth), *mine])
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from tensorprop.calculus.page import Page, read, seed_of, sides
 from tensorprop.calculus.source import as_system, names_in
 from tensorprop.core.build import mul, sum_over
-from tensorprop.core.equation import Equation, System, equation, system, unrolled
+from tensorprop.core.equation import Equation, System, equation, renamed, system
 from tensorprop.core.expr import Dim, Expr, Index, Tensor
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.walk import freshen, transform
@@ -36,7 +36,7 @@ def batch(s: System | Equation | str, index: str, over: str | Iterable[str]) -> 
     δa_ni = W_ij δz_nj
     δW_ij = a_ni δz_nj
     """
-    s = unrolled(as_system(s), "batch")
+    s = as_system(s)
     if not index.isalnum():
         raise UsageError(f"{index!r} is not an index", fix='give one letter, such as "b", or a name such as "batch"')
     names = names_in(over, "over")
@@ -48,10 +48,11 @@ def batch(s: System | Equation | str, index: str, over: str | Iterable[str]) -> 
                 f"{name} is not an input of these equations",
                 **among(name, s.inputs, "inputs"),
             )
-    carried = set(names)
-    for eq in s.ordered:
-        if not carried.isdisjoint(eq.inputs):
-            carried.add(eq.name)
+    carried, grew = set(names), True
+    while grew:  # in a loop, a tensor may come to have the index by one that stands after it
+        more = {eq.name for eq in s if eq.name not in carried and not carried.isdisjoint(eq.inputs)}
+        carried |= more
+        grew = bool(more)
     letter = Index(index)
 
     def rule(n: Expr) -> Expr:
@@ -73,7 +74,7 @@ def batch(s: System | Equation | str, index: str, over: str | Iterable[str]) -> 
         target = rule(eq.target)
         assert isinstance(target, Tensor)
         out.append(equation(target, transform(freshen(eq.value, frozenset((index,))), rule)))
-    return system(out)
+    return system(out, renamed(s.facts, rule))
 
 
 def lifted(page: Page, index: str, over: str | Iterable[str]) -> Page:

@@ -13,12 +13,26 @@ from itertools import islice
 from math import gcd, lcm
 
 from tensorprop.calculus.rewrite import law
-from tensorprop.core.build import MAX_EXPONENT, add, bracket, mul, number, power, reduce, rename, substitute, sum_over
+from tensorprop.core.affine import Form, difference, form, written
+from tensorprop.core.build import (
+    MAX_EXPONENT,
+    add,
+    bracket,
+    mul,
+    number,
+    power,
+    reduce,
+    rename,
+    substitute,
+    subtract,
+    sum_over,
+)
 from tensorprop.core.canon import canonical
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.names import is_adjoint
+from tensorprop.core.ranges import kept, size, tells
 from tensorprop.core.terms import base_and_exponent, factors_of, number_and_rest, scaled
-from tensorprop.core.walk import freshen, postorder, tells, witness
-from tensorprop.errors import UnknownRange
+from tensorprop.core.walk import freshen, postorder, transform
 from tensorprop.text.numerals import is_decimal
 
 _LONG = 200  # nodes; like terms are looked for in shorter ones
@@ -51,6 +65,127 @@ def one_point(e: Expr) -> Expr | None:
                 return None
             return sum_over(rest, body)
     return None
+
+
+@law(
+    "Σ_x [w = x + u] a_x b_ux == [u ≤ w] [w - u < dim(a, 0)] a[w-u] b[u, w-u]",
+    free="u w",
+    because="of a sum with [w = x + u] only the term with x = w - u is left, if there is one",
+)
+def one_place(e: Expr) -> Expr | None:
+    """Solved for a letter that stands in it once, of which a factor tells how far it runs; an adjoint's rather."""
+    if not isinstance(e, Sum):
+        return None
+    parts = factors_of(e.body)
+    for k, b in enumerate(parts):
+        if (
+            not isinstance(b, Bracket)
+            or b.relation != "="
+            or (isinstance(b.left, Index) and isinstance(b.right, Index))
+        ):
+            continue
+        f = difference(b.left, b.right)
+        rest = parts[:k] + parts[k + 1 :]
+        found = [i for i in e.indices if _once(f, i) and tells(mul(*rest), i, by_ties=False)]
+        for i in sorted(found, key=lambda i: (not _of_adjoint(rest, i), -e.indices.index(i))):
+            new = _placed(e, f, i, mul(*rest))
+            if new is not None:
+                return new
+    return None
+
+
+def _once(f: Form, letter: str) -> bool:
+    """Whether a form has ±1 of a letter, and the letter in no other part."""
+    return abs(f.get(Index(letter), 0)) == 1 and all(p is Index(letter) or letter not in p.free for p in f)
+
+
+def _of_adjoint(parts: Sequence[Expr], letter: str) -> bool:
+    return any(isinstance(t, Tensor) and is_adjoint(t.name) and Index(letter) in t.subscripts for t in parts)
+
+
+def _placed(e: Sum, f: Form, letter: str, rest: Expr) -> Expr | None:
+    """The one term in which the letter makes the form zero, where it is one of its values."""
+    c = f[Index(letter)]
+    place = written({p: -n / c for p, n in f.items() if p is not Index(letter)})
+    if any(isinstance(t, Tensor) for t in postorder(place)):  # which need not be a whole number
+        return None
+    n = size(rest, letter)
+    others = [i for i in e.indices if i != letter]
+    if n is None or any(v.denominator != 1 for v in f.values()):
+        return None
+    body = mul(*_bounds(place, n), straightened(substitute(rest, {letter: place})))
+    body = kept(body, {i: size(rest, i) for i in others})
+    return sum_over(others, body) if all(i in body.free for i in others) else None
+
+
+def _bounds(place: Expr, n: Expr) -> list[Expr]:
+    """``0 ≤ place`` and ``place < n``, of the two what is not plain."""
+    low = [] if _never_negative(form(place)) else [relation_of(form(place), "≥")]
+    high = [] if _never_negative(difference(subtract(n, number(1)), place)) else [bracket("<", place, n)]
+    return low + high
+
+
+def relation_of(f: Form, relation: str) -> Expr:
+    """``f ≥ 0`` as people write it: ``[u ≤ w]``, ``[t ≥ 1]``."""
+    left = {p: c for p, c in f.items() if c > 0}
+    right = {p: -c for p, c in f.items() if c < 0}
+    if len(left) == 1 and number(1) in left:
+        mirror = {"≥": "≤", ">": "<"}
+        return bracket(mirror[relation], written(right), written(left))
+    if right.keys() == {number(1)} or not right:
+        return bracket(relation, written(left), written(right))
+    mirror = {"≥": "≤", ">": "<"}
+    return bracket(mirror[relation], written(right), written(left))
+
+
+def _never_negative(f: Form) -> bool:
+    """Whether a form of letters and sizes is 0 at least, whatever they are."""
+    return all(c >= 0 and (isinstance(p, (Index, Dim)) or p is number(1)) for p, c in f.items())
+
+
+def straightened(e: Expr) -> Expr:
+    """Subscripts and sides of brackets as one form each: ``a[w-u+u]`` is ``a[w]``."""
+
+    def rule(n: Expr) -> Expr:
+        if isinstance(n, Tensor):
+            return Tensor(n.name, tuple(_straight(s) for s in n.subscripts))
+        if isinstance(n, Bracket) and not any(isinstance(p, (Call, Sum, Reduce)) for p in postorder(n)):
+            return bracket(n.relation, _straight(n.left), _straight(n.right))
+        return n
+
+    return transform(e, rule)
+
+
+def _straight(s: Expr) -> Expr:
+    return s if not isinstance(s, (Add, Mul)) else written(form(s))
+
+
+@law("[i + 1 > 0] a_i == a_i", free="i", because="an index is never negative")
+def always(e: Expr) -> Expr | None:
+    """A bracket that holds for every value of its letters, which others have besides."""
+    if not isinstance(e, Mul):
+        return None
+    left = [f for f in e.factors if not (isinstance(f, Bracket) and _holds(f))]
+    if len(left) == len(e.factors):
+        return None
+    new = mul(*left)
+    return new if new.free == e.free else None
+
+
+def _holds(b: Bracket) -> bool:
+    f = difference(b.left, b.right)
+    match b.relation:
+        case "≥":
+            return _never_negative(f)
+        case ">":
+            f[number(1)] = f.get(number(1), Fraction(0)) - 1
+            return _never_negative(f) or not any(f.values())
+        case "≤":
+            return _never_negative({p: -c for p, c in f.items()})
+        case "≠":
+            return _never_negative({**f, number(1): f.get(number(1), Fraction(0)) - 1})
+        case _:
+            return False
 
 
 @law("[i = j] [i = j] a_i == [i = j] a_i", free="i j", because="a bracket is 0 or 1")
@@ -129,7 +264,7 @@ def collect(e: Expr) -> Expr | None:
         return None
     left = add(*(scaled(c, first[k]) for k, c in total.items() if c))
     # a letter that went with its terms keeps its range, by a bracket that is always true
-    return mul(left, *(bracket("<", Index(i), witness(e, i)) for i in sorted(e.free - left.free) if tells(e, i)))
+    return kept(left, {i: size(e, i) for i in e.free - left.free})
 
 
 @law("a_i x_ij + a_i y_ij == a_i (x_ij + y_ij)", free="i j", because="a factor of every term is taken out")
@@ -168,12 +303,8 @@ def _take(terms: list[Expr]) -> Expr | None:
 def _told(bound: tuple[str, ...], bodies: list[Expr]) -> bool:
     """Whether a shared factor tells the range of every letter: two sums over i may run over different ranges."""
     common = set(factors_of(bodies[0])).intersection(*(factors_of(b) for b in bodies[1:]))
-    try:
-        for i in bound:
-            witness(mul(*(f for f in factors_of(bodies[0]) if f in common)), i)
-    except UnknownRange:
-        return False
-    return True
+    shared = mul(*(f for f in factors_of(bodies[0]) if f in common))
+    return all(tells(shared, i, by_ties=False) for i in bound)
 
 
 def _outer(t: Expr) -> list[Expr]:
@@ -282,10 +413,7 @@ def merge_powers(e: Expr) -> Expr | None:
 
 def _ranged(new: Expr, e: Expr) -> Expr | None:
     """What took the place of ``e``; a letter of which only brackets are left keeps its range by one that is true."""
-    if new.free != e.free:
-        return None
-    lost = [i for i in sorted(e.free) if tells(e, i) and not tells(new, i)]
-    return mul(new, *(bracket("<", Index(i), witness(e, i)) for i in lost))
+    return kept(new, {i: size(e, i) for i in e.free}) if new.free == e.free else None
 
 
 def _merged(e: Expr) -> Expr:

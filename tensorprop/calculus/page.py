@@ -11,7 +11,7 @@ from typing import cast
 
 from tensorprop.calculus.shorthand import adjoints_spelled, forward_spelled
 from tensorprop.core.english import counted
-from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.equation import Equation, System, equation, renamed, system
 from tensorprop.core.expr import Dim, Expr, Number, Sum, Tensor
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.walk import tensors_of, transform
@@ -26,7 +26,7 @@ from tensorprop.errors import (
     meant,
 )
 from tensorprop.text import parse_expression
-from tensorprop.text.parse import Spans, equations
+from tensorprop.text.parse import Spans, equations, facts
 
 __all__ = ["Given", "Page", "letters_of", "read", "seed_of", "sides"]
 
@@ -59,7 +59,7 @@ class Page:
     @property
     def whole(self) -> System:
         """All that is written on the page, names spelled out: forward equations, parts and rules."""
-        return system([*self.system, *self.parts, *self.rules]) if self.rules else self.system
+        return system([*self.system, *self.parts, *self.rules], self.system.facts) if self.rules else self.system
 
     def rename(self, names: Mapping[str, str]) -> Page:
         """The page with tensors, and their adjoints, called otherwise."""
@@ -84,7 +84,7 @@ class Page:
             return equation(target, change(eq.value))
 
         return Page(
-            system(map(both, self.system)),
+            system(map(both, self.system), renamed(self.system.facts, change)),
             tuple(map(both, self.rules)),
             tuple(map(both, self.parts)),
             tuple((change(left), change(right)) for left, right in self.given),
@@ -108,7 +108,7 @@ def read(forward: str | System, backward: str | None = None, given: str = "", *,
     if not mine:
         raise source.place(UsageError("there is no forward equation", fix="write one, such as z_j = a_i W_ij + b_j"))
     try:
-        built, split = forward_spelled(mine)
+        built, split = forward_spelled(mine, source.facts if backward is None else (*source.facts, *back.facts))
     except TensorpropError as error:
         raise source.place(error) from None
     try:
@@ -130,9 +130,10 @@ class _Source:
         self.text = x if isinstance(x, str) else getattr(x, "origin", None)
         self.convention = convention
         if isinstance(x, str):
-            self.equations = tuple(equations(x, convention, None)[1])
+            reader, found = equations(x, convention, None)
+            self.equations, self.facts = tuple(found), tuple(facts(reader, found))
         else:
-            self.equations = x.equations
+            self.equations, self.facts = x.equations, x.facts
         self.said: dict[Expr, Expr] = {}
 
     def place(self, error: TensorpropError) -> TensorpropError:

@@ -16,11 +16,14 @@ Sizes, text and Systems are not known here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tensorprop.calculus.reductions import pullback as pull_reduction
 from tensorprop.calculus.slope import slope
 from tensorprop.core.build import ZERO, add, bracket, fresh, mul, reduce, remake, substitute, sum_over
-from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Reduce, Sum, Tensor
-from tensorprop.core.walk import fold, postorder, tells, witness
+from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Reduce, Sum, Tensor
+from tensorprop.core.ranges import kept, size, tells, witness
+from tensorprop.core.walk import fold, postorder
 from tensorprop.errors import UnknownRange
 
 __all__ = ["entry", "pullback"]
@@ -46,10 +49,10 @@ def pullback(
     if _untold(value):
         value = _distinct(value)
     nodes = list(postorder(value))
-    ranges = _Ranges(nodes, result)
+    reach = _reach(nodes, result)
     varies = _varying(nodes)
     owed: dict[Expr, list[Expr]] = {}
-    _owe(owed, value, seed, scope, value, ranges)
+    _owe(owed, value, seed, scope, value, reach)
     found: dict[Tensor, Expr] = {}
     for n in reversed(nodes):
         shares = owed.pop(n, None)
@@ -65,7 +68,7 @@ def pullback(
         if isinstance(n, (Sum, Reduce)):
             here, whole = here | frozenset(n.indices), n.body
         for child, share in _shares(n, g, result if n is value and result is not None else n, varies):
-            _owe(owed, child, share, here - fixed, whole, ranges)
+            _owe(owed, child, share, here - fixed, whole, reach)
     return {t: found[t] for t in nodes if isinstance(t, Tensor) and t in found}
 
 
@@ -113,20 +116,24 @@ def _varying(nodes: list[Expr]) -> set[Expr]:
     return found
 
 
-class _Ranges:
-    """What a letter of a right side runs over: told by the part at hand, or else by its binder or the left side."""
+def _reach(nodes: list[Expr], result: Expr | None) -> Callable[[str, Expr], Expr]:
+    """How far a letter of a right side runs: told by the part at hand, or else by its binder or the left side.
 
-    def __init__(self, nodes: list[Expr], result: Expr | None) -> None:
-        self.nodes = nodes
-        self.result = result
+    Where the part does not tell it, letters are distinct.
+    """
 
-    def of(self, letter: str, part: Expr) -> Dim:
-        """The size of the letter in ``part``, which has it free; where the part does not tell, letters are distinct."""
-        binders = [n.body for n in self.nodes if isinstance(n, (Sum, Reduce)) and letter in n.indices]
-        for place in (part, *binders, self.nodes[-1], *([self.result] if self.result is not None else [])):
+    def of(letter: str, part: Expr) -> Expr:
+        binders = [n.body for n in nodes if isinstance(n, (Sum, Reduce)) and letter in n.indices]
+        left = [result] if result is not None else []
+        for place in (part, *binders, nodes[-1], *left):
             if letter in place.free and tells(place, letter, by_ties=False):
                 return witness(place, letter)
+        for place in (*binders, nodes[-1]):
+            if letter in place.free and (found := size(place, letter)) is not None:
+                return found
         raise UnknownRange(f"nothing tells the range of {letter}", about=part)
+
+    return of
 
 
 def _untold(value: Expr) -> bool:
@@ -164,7 +171,12 @@ def _distinct(value: Expr) -> Expr:
 
 
 def _owe(
-    owed: dict[Expr, list[Expr]], part: Expr, g: Expr, scope: frozenset[str], whole: Expr, ranges: _Ranges
+    owed: dict[Expr, list[Expr]],
+    part: Expr,
+    g: Expr,
+    scope: frozenset[str],
+    whole: Expr,
+    reach: Callable[[str, Expr], Expr],
 ) -> None:
     """Owe ``g`` to ``part``, added up over every index of the scope that the part lacks."""
     if g is ZERO or (not part.children and not isinstance(part, Tensor)):
@@ -173,10 +185,9 @@ def _owe(
     if missing:
         seen = g.free & missing
         # Σ_j g = dim(j) g where g does not have j either
-        sizes = [ranges.of(j, whole) for j in sorted(missing - seen)]
-        # a letter that only brackets have keeps its range by one more, which is always true: [j < dim(j)]
-        kept = [bracket("<", Index(j), ranges.of(j, whole)) for j in sorted(seen) if not tells(g, j)]
-        g = sum_over(sorted(seen), mul(*sizes, g, *kept))
+        sizes = [reach(j, whole) for j in sorted(missing - seen)]
+        ranged = kept(g, {j: reach(j, whole) for j in seen if not tells(g, j)})
+        g = sum_over(sorted(seen), mul(*sizes, ranged))
     owed.setdefault(part, []).append(g)
 
 
@@ -204,5 +215,7 @@ def entry(t: Tensor, g: Expr, letters: tuple[str, ...], fixed: frozenset[str] = 
         left.append(fresh(i, taken) if i in letters else i)
         names[i] = Index(left[-1])
         taken |= {left[-1]}
-    body = mul(*(bracket("=", substitute(s, names), k) for s, k in kept), substitute(g, names))
+    pairs = [(substitute(s, names), k) for s, k in kept]
+    held = [bracket("=", s, k) if s.free else bracket("=", k, s) for s, k in pairs]
+    body = mul(*held, substitute(g, names))
     return sum_over(left, body) if left else body

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.equation import Equation, Fact, System, equation, system
 from tensorprop.core.expr import Dim, Expr, Tensor
 from tensorprop.core.names import (
     Derivative,
@@ -69,13 +69,13 @@ class Split(NamedTuple):
         return Dim(labelled(d.tensor, "k+1"), d.axis)
 
 
-def forward_spelled(equations: tuple[Equation, ...]) -> tuple[System, Split | None]:
+def forward_spelled(equations: tuple[Equation, ...], facts: Iterable[Fact] = ()) -> tuple[System, Split | None]:
     """The forward System; where it is a circle, one name in it is read as two layers' tensors.
 
     Errors: CircularDefinition where that does not help, AmbiguousNotation where it helps in two ways.
     """
     try:
-        return system(equations), None
+        return system(equations, dict.fromkeys(facts)), None
     except CircularDefinition as circle:
         readings = [
             (split, built)

@@ -13,6 +13,7 @@ from tensorprop.calculus.source import as_system
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr
 from tensorprop.core.names import primal_axes
+from tensorprop.core.ranges import spelled
 
 __all__ = ["simplify", "simplify_expr"]
 
@@ -38,7 +39,8 @@ def simplify(x: Expr | Equation | System | str) -> Expr | Equation | System:
         return simplify_expr(x)
     if isinstance(x, Equation):
         return _simplified(x)
-    return system(map(_simplified, as_system(x)))
+    s = as_system(x)
+    return system(map(_simplified, spelled(s)), s.facts)
 
 
 def _simplified(eq: Equation) -> Equation:

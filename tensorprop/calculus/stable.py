@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from tensorprop.calculus.source import as_system
 from tensorprop.core.build import MINUS_ONE, ONE, add, call, mul, negate, reduce, substitute
-from tensorprop.core.equation import Equation, System, equation, system, unrolled
+from tensorprop.core.equation import Equation, Loop, System, equation, system
 from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Reduce, Sum, Tensor
 from tensorprop.core.walk import transform
 
@@ -31,7 +31,7 @@ def stabilise(s: System | Equation | str) -> System:
     >>> print(stabilise("e_i = exp(x_i); p_i = e_i / Σ_j e_j; L = -t_i log(p_i)")["L"])
     L = -t_i logsoftmax_i(x_i)
     """
-    s = unrolled(as_system(s), "compile")
+    s = as_system(s)
     defined: dict[str, tuple[tuple[str, ...], Expr]] = {}
 
     def look(e: Expr) -> Expr:
@@ -41,12 +41,14 @@ def stabilise(s: System | Equation | str) -> System:
             e = substitute(value, dict(zip(letters, e.subscripts, strict=True)))
         return e
 
-    new: dict[str, Equation] = {}
-    for eq in s.ordered:
-        value = transform(eq.value, lambda n: _stable(n, look))
-        new[eq.name] = eq if value is eq.value else equation(eq.target, value)
-        defined[eq.name] = (eq.letters, new[eq.name].value)
-    return system(new[eq.name] for eq in s)
+    new: dict[Equation, Equation] = {}
+    for block in s.blocks:
+        for eq in block.equations if isinstance(block, Loop) else (block,):
+            value = transform(eq.value, lambda n: _stable(n, look))
+            new[eq] = eq if value is eq.value else equation(eq.target, value)
+        if isinstance(block, Equation) and s.outside(block.name) is None:
+            defined[block.name] = (block.letters, new[block].value)
+    return system((new[eq] for eq in s), s.facts)
 
 
 def stable_expr(e: Expr) -> Expr:

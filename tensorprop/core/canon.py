@@ -21,10 +21,10 @@ from tensorprop.core.build import MAX_EXPONENT, ONE, ZERO, add, bracket, mul, nu
 from tensorprop.core.build import substitute as put
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import watch
+from tensorprop.core.ranges import limit, size
 from tensorprop.core.templates import meaning
 from tensorprop.core.terms import base_and_exponent, factors_of, terms_of
-from tensorprop.core.walk import dims_of, fold, postorder, witness
-from tensorprop.errors import UnknownRange
+from tensorprop.core.walk import dims_of, fold, postorder
 
 __all__ = ["canonical", "leading", "same"]
 
@@ -199,11 +199,11 @@ def _sum(indices: tuple[str, ...], p: Poly, whole: Expr) -> Poly:
         named: dict[Expr, Fraction] = {}
         kept: list[str] = []
         for i in indices:
-            size = None if any(i in a.free for a, _ in factors) else _size(whole, i)
-            if size is None:
+            n = None if any(i in a.free for a, _ in factors) else size(whole, i)
+            if not isinstance(n, Dim):
                 kept.append(i)
             else:
-                named[size] = named.get(size, Fraction(0)) + 1
+                named[n] = named.get(n, Fraction(0)) + 1
         letters = (*bound, *kept)
         fresh = _letters([a for a, _ in factors], letters)
         names = dict(zip(letters, fresh, strict=True))
@@ -211,23 +211,6 @@ def _sum(indices: tuple[str, ...], p: Poly, whole: Expr) -> Poly:
             named[a] = named.get(a, Fraction(0)) + n
         parts.append({t: k * c for t, k in _tidy(tuple(fresh), named).items()})
     return _plus(parts)
-
-
-def _size(e: Expr, letter: str) -> Dim | None:
-    """How far a letter runs, where ``e`` tells it."""
-    try:
-        return witness(e, letter)
-    except UnknownRange:
-        return next((d for f in postorder(e) if (d := _limit(f, letter)) is not None), None)
-
-
-def _limit(f: Expr, letter: str) -> Dim | None:
-    """n, where ``f`` is ``[i < n]`` and says of a letter no more than its range."""
-    match f:
-        case Bracket("<", Index(name), Dim() as d) | Bracket(">", Dim() as d, Index(name)) if name == letter:
-            return d
-        case _:
-            return None
 
 
 def _power(p: Poly, n: Fraction) -> Poly:
@@ -377,10 +360,10 @@ def _tidy(bound: tuple[str, ...], factors: dict[Expr, Fraction]) -> Poly:
         return _sum(bound, parts, mul(*items)) if bound else parts
     for i in bound:
         users = [a for a in items if i in a.free]
-        size = _limit(users[0], i) if len(users) == 1 else None
-        if size is not None:  # Σ_i [i < n] = n
+        n = limit(users[0], i) if len(users) == 1 else None
+        if isinstance(n, Dim):  # Σ_i [i < n] = n
             del items[users[0]]
-            items[size] = items.get(size, Fraction(0)) + 1
+            items[n] = items.get(n, Fraction(0)) + 1
             bound = tuple(j for j in bound if j != i)
     return {_named(bound, tuple(items.items())): Fraction(1)}
 

@@ -6,7 +6,7 @@ blocks: an equation, or a loop. Sizes are not known here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from tensorprop.core.affine import shift, whole
@@ -34,6 +34,7 @@ __all__ = [
     "Range",
     "System",
     "equation",
+    "renamed",
     "system",
     "unrolled",
 ]
@@ -352,6 +353,23 @@ def system(equations: Iterable[Equation], facts: Iterable[Fact] = ()) -> System:
                 f"{key[0]}({key[1]}) is stated twice", fix="keep one of the two lines", about=(-1 - n, f)
             )
     return System(tuple(equations), lines)
+
+
+def renamed(facts: Iterable[Fact], change: Callable[[Expr], Expr]) -> tuple[Fact, ...]:
+    """The facts of a System whose letters, tensors and sizes are put through ``change``.
+
+    >>> renamed([Range("x", Dim("a", 1))], lambda e: Dim("b", 1) if isinstance(e, Dim) else e)
+    (Range('x', Dim('b', 1)),)
+    """
+    made: dict[Fact, None] = {}
+    for f in facts:
+        if isinstance(f, Range):
+            letter = change(Index(f.letter))
+            made[Range(letter.name if isinstance(letter, Index) else f.letter, change(f.size))] = None
+        else:
+            changed = change(Tensor(f.tensor, ()))
+            made[Outside(changed.name if isinstance(changed, Tensor) else f.tensor, f.value)] = None
+    return tuple(made)
 
 
 def _defined(equations: tuple[Equation, ...]) -> dict[str, int]:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from tensorprop.core.build import bracket, fresh, mul, reduce, remake, rename, substitute, sum_over
 from tensorprop.core.expr import Bracket, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.functions import REDUCTIONS, is_matrix, keeps, read
-from tensorprop.core.walk import fold, freshen, postorder, tells, witness
+from tensorprop.core.ranges import kept, size, unlimited, witness
+from tensorprop.core.walk import fold, freshen, postorder
 from tensorprop.errors import UnknownRange
 
 __all__ = ["instance", "matrix_instance", "meaning"]
@@ -46,6 +47,7 @@ def instance(
     Errors: UnknownRange where the row speaks of n, and no tensor in the body has one of the letters.
     """
     template = read(text, free)
+    core = unlimited(node.body, node.indices)
     taken = set(node.body.free | node.body.binds | node.free).union(node.indices)
     for e in given.values():
         taken |= e.free | e.binds
@@ -60,7 +62,7 @@ def instance(
             case Tensor(name="n"):
                 return mul(*(witness(node.body, i) for i in node.indices))
             case Tensor(name=name, subscripts=(Index(name=run),)):
-                value = node.body if name == "x" else given[f"{name}_u"] if f"{name}_u" in given else given[name]
+                value = core if name == "x" else given[f"{name}_u"] if f"{name}_u" in given else given[name]
                 return rename(value, other) if run == "v" else value
             case Tensor(name=name, subscripts=()):
                 return given.get(name, e)
@@ -70,16 +72,12 @@ def instance(
                 pairs = zip(letters[run], letters[second], strict=True)
                 return mul(*(bracket(relation, Index(i), Index(j)) for i, j in pairs))
             case Sum(indices=(run,)):
-                # a letter that only brackets have keeps the range of u by one more, which is always true
                 pairs = zip(node.indices, letters[run], strict=True)
-                kept = [
-                    bracket("<", Index(j), witness(node.body, i))
-                    for i, j in pairs
-                    if j in children[0].free and not tells(children[0], j) and tells(node.body, i, by_ties=False)
-                ]
-                return sum_over(letters[run], mul(*children, *kept))
+                sizes = {j: size(node.body, i) for i, j in pairs if j in children[0].free}
+                return sum_over(letters[run], kept(children[0], sizes))
             case Reduce(op=op, indices=(run,)):
-                return reduce(op, letters[run], children[0])
+                pairs = zip(node.indices, letters[run], strict=True)
+                return reduce(op, letters[run], kept(children[0], {j: size(node.body, i) for i, j in pairs}))
             case _:
                 return remake(e, children)
 

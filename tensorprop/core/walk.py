@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from tensorprop.core.build import fresh, reduce, remake, substitute, sum_over
-from tensorprop.core.expr import Bracket, Dim, Expr, Index, Reduce, Sum, Tensor
-from tensorprop.errors import UnknownRange
+from tensorprop.core.expr import Dim, Expr, Index, Reduce, Sum, Tensor
 
-__all__ = ["dims_of", "fold", "freshen", "inline", "postorder", "tells", "tensors_of", "transform", "witness"]
+__all__ = ["dims_of", "fold", "freshen", "inline", "postorder", "tensors_of", "transform"]
 
 V = TypeVar("V")
 
@@ -97,52 +96,3 @@ def inline(e: Expr, definitions: Mapping[str, tuple[tuple[str, ...], Expr]]) -> 
         return remake(n, children)  # which may be a tensor of one of these names: x^1, once x is put for it
 
     return fold(e, rule)
-
-
-def witness(e: Expr, letter: str) -> Dim:
-    """The size of a free index, told by the first tensor axis that it runs along, or else by ``[i < dim(…)]``.
-
-    >>> from tensorprop.core.build import mul, tensor
-    >>> witness(mul(tensor("a", "b", "i"), tensor("W", "i", "j")), "i")
-    Dim('a', 1)
-    """
-    stack = [(e, letter)]
-    seen: set[tuple[Expr, str]] = set()
-    while stack:
-        place = stack.pop()
-        n, i = place
-        if place in seen or i not in n.free:
-            continue
-        seen.add(place)
-        if isinstance(n, Tensor):
-            for axis, s in enumerate(n.subscripts):
-                if isinstance(s, Index) and s.name == i:
-                    return Dim(n.name, axis)
-        if isinstance(n, Reduce):  # softmax_v(s_v)[i]: i runs over what v runs over
-            stack.extend((a, i) for a in reversed(n.at))
-            same = [v for v, a in zip(n.indices, n.at, strict=False) if isinstance(a, Index) and a.name == i]
-            stack.extend((n.body, v) for v in (same if i in n.indices else [*same, i]))
-        else:
-            stack.extend((c, i) for c in reversed(n.children))
-    for n in _brackets(e, letter):
-        if n.relation == "<" and isinstance(n.left, Index) and n.left.name == letter and isinstance(n.right, Dim):
-            return n.right
-    raise UnknownRange(
-        f"no tensor tells the range of {letter}", fix=f"let a tensor with the index {letter} stand there", about=e
-    )
-
-
-def _brackets(e: Expr, letter: str) -> list[Bracket]:
-    """The brackets that compare a free letter."""
-    return [n for n in postorder(e) if isinstance(n, Bracket) and letter in n.free]
-
-
-def tells(e: Expr, letter: str, by_ties: bool = True) -> bool:
-    """Whether ``e`` says what the letter runs over: by a tensor's axis, by ``[i < dim(…)]``, or by ``[i = j]``."""
-    try:
-        witness(e, letter)
-    except UnknownRange:
-        return by_ties and any(
-            n.relation == "=" and isinstance(n.left, Index) and isinstance(n.right, Index) for n in _brackets(e, letter)
-        )
-    return True

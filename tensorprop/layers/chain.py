@@ -63,7 +63,9 @@ def chain(*layers: Layer | System | str, names: Sequence[str] | None = None, nam
         last = page.system[_exit(page.system, link, n, len(links))].target
     takes = _entry(links[0], 0)
     whole = Page(
-        system(eq for page in pages for eq in page.system),
+        system(
+            (eq for page in pages for eq in page.system), dict.fromkeys(f for page in pages for f in page.system.facts)
+        ),
         tuple(eq for page in reversed(pages) for eq in page.rules),
         tuple(eq for page in reversed(pages) for eq in page.parts),
         tuple(pair for page in pages for pair in page.given),

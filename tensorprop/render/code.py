@@ -23,6 +23,7 @@ __all__ = ["Dialect", "code", "identifier"]
 _SUM, _TIMES, _SIGN, _POWER, _ATOM = range(5)
 _COMPARED = {"=": "==", "≠": "!=", "<": "<", "≤": "<=", ">": ">", "≥": ">="}
 
+
 @dataclass(frozen=True)
 class Dialect:
     """NumPy or JAX."""
@@ -36,7 +37,6 @@ class Dialect:
     def loop(self, letter: str) -> str:
         """The variable that runs through the values of a carried index."""
         return dict(self.loops).get(letter, letter)
-
 
     def told(self, row: Function | Reduction) -> str:
         """The code that a row of the tables has in this dialect."""

@@ -23,6 +23,7 @@ import numpy as np
 from tensorprop.core.expr import Expr
 from tensorprop.core.functions import REDUCTIONS, keeps
 from tensorprop.run.functions import NUMPY
+from tensorprop.run.values import Step
 
 __all__ = ["FLOPS", "VIEWS", "WRITES", "Count", "Shaped"]
 
@@ -43,7 +44,7 @@ LEFT_FLOPS = {"mean": (1, 0), "var": (3, 2), "logsumexp": (6, 0), "softmax": (1,
 VIEWS = frozenset({"named", "transpose", "expand", "broadcast"})
 
 # Operations that write an array, whatever they read; all others are done as they are read.
-WRITES = frozenset({"sum", "reduce", "dot", "gather", "scatter", "stack"})
+WRITES = frozenset({"sum", "reduce", "dot", "conv", "gather", "scatter", "stack"})
 
 
 class Shaped:
@@ -168,7 +169,16 @@ class Count:
         left = [n for k, n in enumerate(a.shape) if k not in (first, second)]
         return Shaped("diagonal", (a,), (*left, a.shape[first]), a.itemsize, note=(first, second))
 
-    def take(self, a: Shaped, entry: int, axis: int) -> Shaped:
+    def update(self, a: Shaped, entry: Any, place: Any, axis: int) -> Shaped:
+        return Shaped("update", (a, entry, place), a.shape, a.itemsize, note=axis)
+
+    def loop(self, step: Step, carried: tuple[Shaped, ...], begin: int, end: int) -> tuple[Shaped, ...]:
+        """Every step is done once over shapes, and so every step of the program is counted."""
+        for k in range(abs(end - begin)):
+            carried = step(Shaped("iota", (), (), WHOLE, note=k), carried)
+        return carried
+
+    def take(self, a: Shaped, entry: Any, axis: int) -> Shaped:
         return Shaped("take", (a,), (*a.shape[:axis], *a.shape[axis + 1 :]), a.itemsize, note=(entry, axis))
 
     def named(self, a: Any, letters: tuple[str, ...], what: Expr | str | None = None) -> Any:
@@ -210,6 +220,24 @@ class Count:
         left = [n for k, n in enumerate(a.shape) if k not in axes and k not in dict(batch)]
         shape = (*index[0].shape, *left)
         return Shaped("gather", (a, *index), shape, a.itemsize, note=(tuple(axes), tuple(batch)))
+
+    def conv(
+        self,
+        a: Shaped,
+        b: Shaped,
+        strides: _Axes,
+        pads: tuple[tuple[int, int], ...],
+        spread: tuple[tuple[int, int], ...],
+        groups: int,
+    ) -> Shaped:
+        """2 flops for every entry of the result, of the window and of a group's features."""
+        axes: list[int] = []
+        for n, (stride, (low, high), (one, other)) in enumerate(zip(strides, pads, spread, strict=True)):
+            size = (a.shape[1 + n] - 1) * one + 1 + low + high
+            axes.append((size - other * (b.shape[n] - 1) - 1) // stride + 1)
+        shape = (a.shape[0], *axes, b.shape[-1])
+        flops = 2 * math.prod(shape) * math.prod(b.shape[:-1])
+        return Shaped("conv", (a, b), shape, self.itemsize, flops)
 
     def scatter(self, a: Shaped, index: Sequence[Shaped], sizes: _Axes, batch: int) -> Shaped:
         shape = (*a.shape[:batch], *sizes, *a.shape[len(index[0].shape) :])

@@ -114,7 +114,7 @@ class Described:
                 body = self.expr(a.operands[0], (*at[:axis], bound, *at[axis + 1 :]), spec)
                 here = build.bracket("=", at[axis], _along(bound, start, step))
                 return build.sum_over((i for i in bound.free), build.mul(here, body))
-            case "stack" | "table" | "reshape":
+            case "stack" | "table" | "reshape" | "conv" | "update":
                 return build.tensor("…", *at)
             case "within":
                 return self.expr(a.operands[0], at, spec)

@@ -9,15 +9,13 @@ with the sizes of their letters (`Extents.visits`): one node may stand in two pl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import NamedTuple
 
-from tensorprop.core.equation import Equation, System, unrolled
-from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
+from tensorprop.core.equation import Equation, Loop, System, primal_axes
+from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Tensor
 from tensorprop.core.functions import REDUCTIONS, is_known, is_matrix
-from tensorprop.core.names import primal_axes
-from tensorprop.core.ranges import Letters, Place
+from tensorprop.core.ranges import Axis, Letters, Place, infer
 from tensorprop.core.walk import postorder
 from tensorprop.errors import (
     MissingInput,
@@ -29,88 +27,13 @@ from tensorprop.errors import (
     UnknownName,
     UnknownRange,
     Unsupported,
-    among,
+    near,
 )
+from tensorprop.run.reads import inside
+from tensorprop.run.sizes import Extents, Key, Steps, Visit, counted
 from tensorprop.text import locate, show
 
 __all__ = ["Extents", "Key", "Visit", "brief", "entries", "extents", "supported"]
-
-Key = tuple[Expr, tuple[int, ...]]
-"""A node, and the sizes of its free letters in alphabetical order."""
-
-
-class Visit(NamedTuple):
-    """A node where it stands: the sizes of its free letters, of those that it binds, and its children's keys."""
-
-    node: Expr
-    sizes: dict[str, int]
-    bound: dict[str, int]
-    key: Key
-    children: tuple[Key, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The sizes of the free letters, in alphabetical order."""
-        return self.key[1]
-
-
-class Extents:
-    """The size of everything in a System: `shapes` of all tensors, letters by equation. Made by `extents`."""
-
-    def __init__(
-        self,
-        system: System,
-        shapes: dict[str, tuple[int, ...]],
-        letters: dict[Equation, dict[str, int]],
-        bound: Mapping[Expr, Mapping[str, Place | str | None]],
-    ) -> None:
-        self.system = system
-        self.shapes = shapes
-        self._letters = letters
-        self._bound = bound
-        self._free: dict[Expr, tuple[str, ...]] = {}
-
-    def letters(self, equation: Equation) -> dict[str, int]:
-        """The size of each letter of the left side."""
-        return dict(self._letters[equation])
-
-    def bound(self, node: Expr, scope: Mapping[str, int]) -> dict[str, int]:
-        """The sizes of the letters that a Sum or Reduce binds, inside a scope whose letters have these sizes."""
-        sizes: dict[str, int] = {}
-        for letter, told in self._bound.get(node, {}).items():
-            assert told is not None
-            sizes[letter] = scope[told] if isinstance(told, str) else self.shapes[told.name][told.axis]
-        return sizes
-
-    def free(self, node: Expr) -> tuple[str, ...]:
-        """The free letters of a node in alphabetical order: its axes, wherever it becomes an array."""
-        found = self._free.get(node)
-        if found is None:
-            found = self._free[node] = tuple(sorted(node.free))
-        return found
-
-    def visits(self, equation: Equation) -> Iterator[Visit]:
-        """Every node of the right side once for each set of sizes that it has there, children first."""
-        root: Key = (equation.value, tuple(self._letters[equation][i] for i in self.free(equation.value)))
-        seen: set[Key] = set()
-        stack: list[Visit | Key] = [root]
-        while stack:
-            top = stack.pop()
-            if isinstance(top, Visit):
-                yield top
-                continue
-            if top in seen:
-                continue
-            seen.add(top)
-            node, shape = top
-            sizes = dict(zip(self.free(node), shape, strict=True))
-            bound = self.bound(node, sizes) if isinstance(node, (Sum, Reduce)) else {}
-            keys: list[Key] = []
-            for n, child in enumerate(node.children):
-                scope = {**sizes, **bound} if bound and n == 0 else sizes
-                keys.append((child, tuple(scope[i] for i in self.free(child))))
-            stack.append(Visit(node, sizes, bound, top, tuple(keys)))
-            stack.extend(k for k in reversed(keys) if k not in seen)
 
 
 def extents(system: System, shapes: Mapping[str, tuple[int, ...]]) -> Extents:
@@ -127,57 +50,164 @@ def extents(system: System, shapes: Mapping[str, tuple[int, ...]]) -> Extents:
     longer one: nothing is stretched), OutOfRange (``W_{0,j}`` where W has no row), UnknownRange.
     """
     try:
-        return _Work(unrolled(system, "compute"), shapes).extents
+        found = _Work(system, shapes).extents
+        inside(found)
+        return found
     except TensorpropError as error:
         raise locate(error, system) from None
 
 
 class _Work:
-    """One walk through the equations, each after those that it needs."""
+    """One walk through the blocks, each after those that it needs."""
 
     def __init__(self, system: System, given: Mapping[str, tuple[int, ...]]) -> None:
         self.system = system
         self.number = {eq: n for n, eq in enumerate(system.equations)}
         self.now: int | None = None
         self.shapes = {name: tuple(int(n) for n in shape) for name, shape in _inputs(system, given).items()}
-        self.letters = Letters(self._meet)
+        self.letters = Letters(self._meet, system.stated, system.outside)
         self.sizes: dict[Equation, dict[str, int]] = {}
         self.extents = Extents(system, self.shapes, self.sizes, self.letters.bound)
-        waiting = list(system.ordered)
+        waiting = list(system.blocks)
         while waiting:
-            later = [eq for eq in waiting if not self._equation(eq, patient=True)]
+            later = [b for b in waiting if not self._block(b, patient=True)]
             if len(later) == len(waiting):  # a derivative of something that needs it: it must tell its own range
-                later = [eq for eq in waiting if not self._equation(eq, patient=False)]
+                later = [b for b in waiting if not self._block(b, patient=False)]
             waiting = later
 
-    def _equation(self, eq: Equation, patient: bool) -> bool:
-        """Sizes of one equation; False if a tensor whose shape it needs comes later."""
-        primals = [name for name, _ in primal_axes(eq.target) or () if self.system.defines(name)]
-        if any(name not in self.shapes for name in (*eq.inputs, *(primals if patient else ()))):
-            return False
+    def _block(self, block: Equation | Loop, patient: bool) -> bool:
+        """Sizes of one block; False if a tensor whose shape it needs comes later."""
+        equations = (block,) if isinstance(block, Equation) else block.equations
+        own = {eq.name for eq in equations}
+        for eq in equations:
+            primals = [name for name, _ in primal_axes(eq.target) or () if self.system.defines(name)]
+            needs = (*eq.inputs, *(primals if patient else ()), *self._needed(eq))
+            if any(name not in self.shapes and name not in own for name in needs):
+                return False
+        if isinstance(block, Loop):
+            self._loop(block)
+        else:
+            self._equation(block)
+        return True
+
+    def _needed(self, eq: Equation) -> list[str]:
+        """The tensors whose sizes a line of the System gives to a letter of the equation."""
+        letters = {*eq.letters, *eq.value.binds}
+        said = [n for i in letters if (n := self.system.stated(i)) is not None]
+        return [d.tensor for n in said for d in postorder(n) if isinstance(d, Dim) and d.tensor != eq.name]
+
+    def _equation(self, eq: Equation, loop: Loop | None = None) -> None:
+        """The sizes of the letters of one equation; in a loop, the shape of its tensor is known before."""
         self.now = self.number[eq]
         reduces = self._plain(eq)
         met = len(self.letters.binders)
-        told = self.letters.equation(eq, lambda name: name in self.shapes)
+        told = self.letters.equation(eq, lambda name: name in self.shapes, loop)
+        sizes: dict[str, int] = {}
+        for letter, place in told.items():
+            if place is None and eq.place is not None:  # a start has the axes of its tensor
+                axis = next(k for k, s in enumerate(eq.target.subscripts) if letter in s.free)
+                sizes[letter] = self.shapes[eq.name][axis]
+            elif place is None:
+                raise self._unknown(letter, eq.target)
+            else:
+                sizes[letter] = self._size(place) if isinstance(place, Place) else max(0, self.extents.number(place, {}))
+                self._agrees(letter, sizes[letter], place, eq.target)
         for binder in self.letters.binders[met:]:
             for letter, place in self.letters.bound[binder].items():
                 if place is None:
                     raise self._unknown(letter, binder)
-        sizes: dict[str, int] = {}
-        for letter, place in told.items():
-            if place is None:
-                raise self._unknown(letter, eq.target)
-            sizes[letter] = self._size(place)
-        self.shapes[eq.name] = tuple(sizes.values())
+                if isinstance(place, Place):
+                    self._agrees(letter, self._size(place), place, binder)
         self.sizes[eq] = sizes
+        if loop is None:
+            self.shapes[eq.name] = tuple(sizes.values())
         if reduces:
             self._entries(eq)
-        return True
+
+    def _agrees(self, letter: str, size: int, place: object, where: Expr) -> None:
+        """What is stated of a letter is what its tensors say."""
+        stated = self.system.stated(letter)
+        if stated is None or not isinstance(place, Place):
+            return  # a derivative has the axes of what it is of
+        n = counted(stated, self.shapes, {})
+        if n != size:
+            raise SizeMismatch(
+                f"index {letter} is {size} on {_axis(place)}, and dim({letter}) is stated to be {brief(stated)}"
+                + ("" if isinstance(stated, Number) else f" = {n}"),
+                fix=f"pass arrays that fit, or give the letter of {place.name} another name",
+                about=(self.now, where),
+            )
+
+    def _loop(self, loop: Loop) -> None:
+        """The shapes of the tensors of a loop, then the sizes of its letters."""
+        classes = {axis: group for group in infer(self.system).classes() for axis in group}
+        for eq in loop.body:
+            self.now = self.number[eq]
+            primals = primal_axes(eq.target)
+            shape: list[int] = []
+            for axis, s in enumerate(eq.target.subscripts):
+                known = primals[axis] if primals is not None and primals[axis][0] in self.shapes else None
+                n = self.shapes[known[0]][known[1]] if known is not None else self._class(eq.name, axis, classes)
+                if n is None:
+                    raise self._unknown(next(iter(s.free)), eq.target)
+                shape.append(n)
+            self.shapes[eq.name] = tuple(shape)
+        places: dict[str, dict[int, Equation]] = {eq.name: {} for eq in loop.body}
+        for name in places:
+            for at, eq in loop.places(name):
+                places[name][counted(at, self.shapes, {})] = eq
+        for eq in loop.equations:
+            self._equation(eq, loop)
+        times: dict[Equation, int] = {}
+        spans: dict[str, tuple[int, int]] = {}
+        for eq in loop.body:
+            letter, n = loop.time(eq)
+            axis, times[eq] = loop.axes[eq.name], self.sizes[eq][letter]
+            if primal_axes(eq.target) is None and n:
+                ends = max(n + times[eq], *(p + 1 for p in places[eq.name]))
+                self.shapes[eq.name] = (*self.shapes[eq.name][:axis], ends, *self.shapes[eq.name][axis + 1 :])
+            size = self.shapes[eq.name][axis]
+            given = {*range(n, n + times[eq]), *places[eq.name]}
+            spans[eq.name] = (min({0, *places[eq.name]}), max({size, *(p + 1 for p in places[eq.name])}))
+            missing = [p for p in range(size) if p not in given]
+            if missing:
+                raise OutOfRange(
+                    f"nothing gives {eq.name} at {missing[0]} of axis {axis + 1}",
+                    known=f"the equation gives {n} to {n + times[eq] - 1}, of the {size} entries of that axis",
+                    fix="add a start for it",
+                    about=(self.now, eq.target),
+                )
+        steps = Steps(loop, spans, times, places)
+        self.extents.steps.update(dict.fromkeys(places, steps))
+
+    def _class(self, name: str, axis: int, classes: Mapping[Axis, list[Axis]]) -> int | None:
+        """The size of an axis, as another of its class has it, or as an expression of sizes says."""
+        seen: set[Axis] = set()
+
+        def look(at: Axis) -> int | None:
+            if at[0] in self.shapes and at[1] < len(self.shapes[at[0]]):
+                return self.shapes[at[0]][at[1]]
+            if at in seen:
+                return None
+            group = classes.get(at, [at])
+            seen.update(group)
+            for other in group:
+                if other[0] in self.shapes:
+                    return self.shapes[other[0]][other[1]]
+            size = infer(self.system).size(*at)
+            if isinstance(size, Dim):
+                return None
+            parts = {(d.tensor, d.axis): look((d.tensor, d.axis)) for d in postorder(size) if isinstance(d, Dim)}
+            if any(n is None for n in parts.values()):
+                return None
+            return counted(size, parts, {})
+
+        return look((name, axis))
 
     def _unknown(self, letter: str, where: Expr) -> TensorpropError:
         return UnknownRange(
             f"nothing tells the range of {letter}",
-            fix=f"let {letter} stand alone as a subscript of some tensor",
+            fix=f"let {letter} stand alone as a subscript of some tensor, or state its range: dim({letter}) = …",
             about=(self.now, where),
         )
 
@@ -191,11 +221,6 @@ class _Work:
                     raise RankMismatch(
                         f"{e.tensor} has shape {_shape(shape)}, so it has no axis {e.axis + 1}", about=(self.now, e)
                     )
-            elif isinstance(e, Tensor):
-                shape = self.shapes[e.name]
-                for axis, s in enumerate(e.subscripts):
-                    if isinstance(s, Number):
-                        self._entry(s.value, shape[axis], f"axis {axis + 1} of {e.name}", e)
             elif isinstance(e, Reduce):
                 reduces = True
         return reduces
@@ -287,9 +312,11 @@ def _inputs(system: System, given: Mapping[str, tuple[int, ...]]) -> dict[str, t
                     known=f"inputs: {', '.join(system.inputs) or 'none'}",
                     about=(None, system[name].target),
                 )
+            close = near(name, system.inputs)
             raise UnknownName(
                 f"no tensor is called {name}",
-                **among(name, system.inputs, "inputs"),
+                known=f"inputs: {', '.join(system.inputs) or 'none'}",
+                fix=f"did you mean {close[0]}?" if close else None,
             )
     places = entries(system)
     for name in system.inputs:
@@ -337,7 +364,7 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 # --------------------------------------------------------------------------- what can be compiled
 def supported(system: System) -> None:
-    """Refuse what cannot be compiled: shifted subscripts, gathers, open functions, whole-matrix functions.
+    """Refuse what cannot be compiled: open functions, whole-matrix functions.
 
     Errors: Unsupported, with the place.
     """

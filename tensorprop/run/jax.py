@@ -18,6 +18,7 @@ from jax import lax
 
 from tensorprop.run.functions import NUMPY
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE
+from tensorprop.run.values import Step
 
 __all__ = ["JaxOperations", "array", "as_dtype", "common_dtype", "concrete", "jit", "raw"]
 
@@ -114,8 +115,18 @@ class JaxOperations:
         flat = lax.reshape(a, (*outer, n * n))
         return lax.slice_in_dim(flat, 0, n * n, n + 1, axis=-1)
 
-    def take(self, a: Array, entry: int, axis: int) -> Array:
-        return lax.index_in_dim(a, entry, axis, keepdims=False)
+    def take(self, a: Array, entry: Any, axis: int) -> Array:
+        if isinstance(entry, int):
+            return lax.index_in_dim(a, entry, axis, keepdims=False)
+        return lax.dynamic_index_in_dim(a, entry, axis, keepdims=False)
+
+    def update(self, a: Array, entry: Array, place: Any, axis: int) -> Array:
+        return lax.dynamic_update_index_in_dim(a, jnp.asarray(entry, a.dtype), place, axis)
+
+    def loop(self, step: Step, carried: tuple[Array, ...], begin: int, end: int) -> tuple[Array, ...]:
+        """A loop of as many steps as are known now, which JAX can differentiate."""
+        sign = 1 if end >= begin else -1
+        return lax.fori_loop(0, abs(end - begin), lambda k, held: step(begin + sign * k, held), carried)
 
     def sum(self, a: Array, axes: _Axes) -> Array:
         return jnp.sum(a, axes)
@@ -190,6 +201,28 @@ class JaxOperations:
             tuple(n if k in own else 1 for k, n in enumerate(a.shape)),
             mode=lax.GatherScatterMode.FILL_OR_DROP,
             fill_value=fill,
+        )
+
+    def conv(
+        self,
+        a: Array,
+        b: Array,
+        strides: _Axes,
+        pads: tuple[tuple[int, int], ...],
+        spread: tuple[tuple[int, int], ...],
+        groups: int,
+    ) -> Array:
+        dtype = jnp.result_type(a, b)
+        axes = "XYZ"[: len(strides)]
+        return lax.conv_general_dilated(
+            jnp.asarray(a, dtype),
+            jnp.asarray(b, dtype),
+            strides,
+            pads,
+            lhs_dilation=tuple(one for one, _ in spread),
+            rhs_dilation=tuple(other for _, other in spread),
+            dimension_numbers=(f"N{axes}C", f"{axes}IO", f"N{axes}C"),
+            feature_group_count=groups,
         )
 
     def scatter(self, a: Array, index: Sequence[Array], sizes: _Axes, batch: int) -> Array:

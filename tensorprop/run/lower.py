@@ -15,19 +15,23 @@ from fractions import Fraction
 from typing import Any
 
 from tensorprop.core.build import power
-from tensorprop.core.equation import Equation, System
+from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.errors import NumberTooLarge, Unsupported
-from tensorprop.run.extents import Extents
+from tensorprop.run.loops import looped
+from tensorprop.run.lowerings.affine import Affine, affine
+from tensorprop.run.lowerings.convolution import convolution
 from tensorprop.run.lowerings.entries import entries
 from tensorprop.run.lowerings.selection import pick, read_at, scatter, targets
 from tensorprop.run.product import Factor, Product, contracted
+from tensorprop.run.sizes import Extents, Steps
 from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Values, Wish
 
 __all__ = ["lower"]
 
 
 _Key = tuple[Expr, tuple[int, ...], bool]
+_ENDS = {"∞": math.inf, "-∞": -math.inf}
 
 
 def lower(
@@ -38,16 +42,20 @@ def lower(
     ``sizes`` are the :class:`Extents` of these arrays' shapes. Shared nodes are computed once.
     """
     run = _Run(system.only(outputs), arrays, ops, sizes)
-    for eq in run.system.ordered:
+    for block in run.system.blocks:
+        eq = block.body[0] if isinstance(block, Loop) else block
         try:
-            run.equation(eq)
+            if isinstance(block, Loop):
+                run.loop(sizes.steps[eq.name])
+            else:
+                run.equation(block)
         except OverflowError:
             raise NumberTooLarge(
                 "a number here is outside the range of floating point",
                 fix="divide it among the factors, or work with its logarithm",
                 about=eq.target,
             ) from None
-    return {name: run.arrays[name] for name in outputs}
+    return {name: run.stored(name) for name in outputs}
 
 
 class _Run(Values):
@@ -58,17 +66,61 @@ class _Run(Values):
         self.system = system
         self.arrays = dict(arrays)
         self.extents = extents
+        self.time: dict[str, Array] = {}
+        """The letter that is the time of a loop, and its value now."""
         self.values: dict[_Key, Value] = {}
         self.uses = Counter(c for n in _nodes(system) for c in n.children)
         self.uses.update(eq.value for eq in system)
 
     def equation(self, eq: Equation) -> None:
-        """Work out the right side, and give it the axes of the left."""
+        """Work out an equation, and keep its array."""
+        self.arrays[eq.name] = self.side(eq)
+
+    def side(self, eq: Equation) -> Array:
+        """The right side with the axes of the left, but for a letter that has one value now."""
         sizes = self.extents.letters(eq)
-        self.place = {letter: k for k, letter in enumerate(eq.letters)}
+        letters = tuple(i for i in eq.letters if i not in self.time)
+        self.place = {letter: k for k, letter in enumerate(letters)}
         value = self.value(eq.value, sizes)
-        array = self.spread(Value(self.plain(value), value.axes), eq.letters, sizes)
-        self.arrays[eq.name] = self.ops.named(array, eq.letters, eq.name)
+        array = self.spread(Value(self.plain(value), value.axes), letters, sizes)
+        return self.ops.named(array, letters, eq.name)
+
+    def loop(self, steps: Steps) -> None:
+        """The tensors of a loop; each step is a lowering of its own, in which time has one value."""
+
+        def evaluate(eq: Equation, made: dict[str, Array], time: Array | None) -> Array:
+            inner = _Run(self.system, {**self.arrays, **made}, self.ops, self.extents)
+            if time is not None:
+                inner.time = {steps.loop.time(eq)[0]: time}
+            return inner.side(eq)
+
+        self.arrays.update(looped(steps, self.extents.shapes, self.ops, evaluate))
+
+    def stored(self, name: str) -> Array:
+        """The array of a tensor; of one that a loop makes, without the starts that lie outside of it."""
+        steps, array = self.extents.steps.get(name), self.arrays[name]
+        if steps is None:
+            return array
+        axis, (first, end) = steps.loop.axes[name], steps.spans[name]
+        size = self.extents.shapes[name][axis]
+        return array if (first, end) == (0, size) else self.ops.shifted(array, axis, -first, size, 1, 0)
+
+    def whole_tensor(self, name: str, letters: tuple[str, ...]) -> Value:
+        """All entries of a tensor, its axes under these letters."""
+        return Value(self.ops.named(self.stored(name), letters), letters)
+
+    def zero_outside(self, name: str) -> bool:
+        """Whether the System says that a tensor is 0 outside."""
+        stated = self.system.outside(name)
+        return isinstance(stated, Number) and not stated.value
+
+    def size(self, name: str, axis: int) -> int:
+        """The length of an axis."""
+        return self.extents.shapes[name][axis]
+
+    def affine(self, e: Expr) -> Affine | None:
+        """``e`` as a sum of letters with whole factors; None if something else is in it, such as a time that passes."""
+        return None if not e.free.isdisjoint(self.time) else affine(e, self.extents.shapes)
 
     # ----------------------------------------------------------------- nodes, each once
     def value(self, node: Expr, sizes: Sizes) -> Value:
@@ -121,12 +173,14 @@ class _Run(Values):
             case Dim():
                 return Value(Fraction(self.extents.shapes[e.tensor][e.axis]), ())
             case Index():
+                if e.name in self.time:
+                    return Value(self.time[e.name], ())
                 return Value(self.ops.named(self.ops.iota(sizes[e.name]), (e.name,)), (e.name,))
             case Tensor():
-                outside = self.system.outside(e.name)
-                value = outside if outside is None or isinstance(outside, str) else float(outside.value)
-                value = {"∞": math.inf, "-∞": -math.inf}.get(str(value), value)
-                return (yield from entries(self, self.arrays[e.name], e.subscripts, sizes, value))
+                stated = self.system.outside(e.name)
+                outside = float(stated.value) if isinstance(stated, Number) else _ENDS.get(stated or "", stated)
+                spans = [self.extents.span(e.name, k) for k in range(len(e.subscripts))]
+                return (yield from entries(self, self.arrays[e.name], e.subscripts, sizes, outside, spans))
             case _:
                 raise Unsupported(f"{e} cannot be compiled", about=e)
 
@@ -188,7 +242,7 @@ class _Run(Values):
         """``Σ a b c``: factors that are products or sums themselves join in, then the whole is contracted."""
         if isinstance(e, Sum) and isinstance(e.body, Add) and any(_wide(t) for t in e.body.terms):
             return (yield from self.distributed(e, e.body, sizes))
-        p = Product(e.free, sizes)
+        p = Product(e.free, sizes, self.time)
         self.gather(p, e, {}, sizes)
         if negated:
             p.coefficient = -p.coefficient
@@ -199,7 +253,7 @@ class _Run(Values):
         bound = self.extents.bound(e, sizes)
         total: Value | None = None
         for t in body.terms:
-            p = Product(e.free, sizes)
+            p = Product(e.free, sizes, self.time)
             self.gather(p, t, p.bind(bound, {}), {**sizes, **bound})
             minus = total is not None and p.coefficient < 0
             if minus:
@@ -232,8 +286,11 @@ class _Run(Values):
     def contract(self, p: Product) -> Rule:
         """A product in the form that suits it: selections by brackets, else divisions, brackets and pairs in order."""
         p.masks = [m for m in p.masks if not p.merge(m[0], m[1])]
-        p.picks.update(pick(p, self.extents.shapes))
-        found = targets(p, self.extents.shapes)
+        rule = convolution(self, p)
+        if rule is not None:
+            return (yield from rule)
+        p.picks.update(pick(self, p))
+        found = targets(self, p)
         if found:
             return (yield from scatter(self, p, found))
         masks = yield from self.values_of(p, p.masks, 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
@@ -26,10 +26,13 @@ Factor = tuple[Expr, Mapping[str, str], Sizes]
 
 
 class Product:
-    """A product being put together: its factors by kind, its summed letters, and every letter's size."""
+    """A product being put together: its factors by kind, its summed letters, and every letter's size.
 
-    def __init__(self, free: frozenset[str], sizes: Sizes) -> None:
-        self.free = free
+    Letters in ``fixed`` have one value now, and no axis.
+    """
+
+    def __init__(self, free: frozenset[str], sizes: Sizes, fixed: Container[str] = ()) -> None:
+        self.free = frozenset(i for i in free if i not in fixed)
         self.sizes = {i: sizes[i] for i in free}
         self.bound: list[str] = []
         self.same: dict[str, str] = {}
@@ -59,6 +62,8 @@ class Product:
                 a, b = (self.same.get(i, i) for i in (names.get(a, a), names.get(b, b)))
                 if a not in self.bound:
                     a, b = b, a
+                if b not in self.free and b not in self.bound:
+                    return False
                 if a == b or a not in self.bound or self.sizes[a] != self.sizes[b]:
                     return a == b
                 self.bound.remove(a)

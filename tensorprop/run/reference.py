@@ -11,19 +11,21 @@ letters; a subscripted tensor is indexed with grids of whole numbers; a false br
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorprop.core.equation import Equation, System
+from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_known
 from tensorprop.core.pattern import Patterns
 from tensorprop.errors import NonNumericDtype, OutOfRange, PlanTooLarge, TensorpropError, Unsupported
 from tensorprop.run.arrays import accept
-from tensorprop.run.extents import Extents, Key, Visit, brief
+from tensorprop.run.extents import brief
 from tensorprop.run.functions import NUMPY, NUMPY_REDUCE
+from tensorprop.run.reads import fold_outside
+from tensorprop.run.sizes import Extents, Key, Steps, Visit
 from tensorprop.text import locate
 from tensorprop.text.numerals import floating
 
@@ -59,23 +61,71 @@ def evaluate(system: System, arrays: Mapping[str, object], dtype: Any = np.float
     given, sizes = accept(system, arrays)
     work = np.result_type(dtype, *(g.dtype for g in given.values() if g.dtype.kind == "c"))
     values = {name: _array(arrays[name], work) for name in system.inputs}
-    made: dict[str, Array] = {}
     number = {eq: n for n, eq in enumerate(system.equations)}
     twins = _Twins()
+    now = system.equations[0]
     with np.errstate(all="ignore"):
-        for eq in system.ordered:
-            try:
-                made[eq.name] = values[eq.name] = _Evaluation(sizes, values, work, twins).equation(eq)
-            except TensorpropError as error:
-                if isinstance(error.about, Expr):
-                    error.about = (number[eq], error.about)
-                raise locate(error, system) from None
-    return {eq.name: made[eq.name] for eq in system.equations}
+        try:
+            for block in system.blocks:
+                if isinstance(block, Loop):
+                    for eq in _loop(sizes.steps[block.body[0].name], sizes, values, work):
+                        now = eq
+                else:
+                    now = block
+                    values[now.name] = _Evaluation(sizes, values, work, twins).equation(now)
+        except TensorpropError as error:
+            if isinstance(error.about, Expr):
+                error.about = (number[now], error.about)
+            raise locate(error, system) from None
+    return {eq.name: _stored(values[eq.name], sizes, eq.name) for eq in system.equations}
+
+
+def _loop(steps: Steps, sizes: Extents, values: dict[str, Array], dtype: np.dtype[Any]) -> Iterator[Equation]:
+    """The tensors of a loop, one place of time after the other, its starts first; each holds its starts as well."""
+    loop = steps.loop
+    for name, (first, end) in steps.spans.items():
+        shape = list(sizes.shapes[name])
+        shape[loop.axes[name]] = end - first
+        values[name] = np.full(shape, np.nan, dtype)
+
+    def put(name: str, place: int, entry: Array) -> None:
+        at: list[Any] = [slice(None)] * values[name].ndim
+        at[loop.axes[name]] = place - steps.spans[name][0]
+        values[name][tuple(at)] = entry
+
+    for name, places in steps.places.items():
+        for place, eq in places.items():
+            yield eq
+            put(name, place, _Evaluation(sizes, values, dtype, _Twins()).equation(eq))
+    for place, here in steps.schedule():
+        for eq, t in here:
+            yield eq
+            letter, _ = loop.time(eq)
+            found = _Evaluation(sizes, values, dtype, _Twins(), (letter, t)).equation(eq)
+            put(eq.name, place, np.take(found, 0, axis=eq.letters.index(letter)))
+
+
+def _stored(array: Array, sizes: Extents, name: str) -> Array:
+    """The tensor itself: of one that a loop makes, without the starts that lie outside of it."""
+    steps = sizes.steps.get(name)
+    if steps is None:
+        return array
+    axis, (first, _) = steps.loop.axes[name], steps.spans[name]
+    at: list[Any] = [slice(None)] * array.ndim
+    at[axis] = slice(-first, -first + sizes.shapes[name][axis])
+    return array[tuple(at)]
 
 
 def _array(value: object, dtype: np.dtype[Any]) -> Array:
     array = np.asarray(value)
     return array if array.dtype.kind in "iu" else array.astype(dtype)
+
+
+class _Made(NamedTuple):
+    """The array of a node, and which of its entries have no value, since they need what was read outside."""
+
+    array: Array
+    nowhere: Array | None
 
 
 class _Twins:
@@ -86,9 +136,9 @@ class _Twins:
 
     def __init__(self) -> None:
         self._patterns = Patterns()
-        self._made: dict[object, tuple[tuple[str, ...], Array]] = {}
+        self._made: dict[object, tuple[tuple[str, ...], _Made]] = {}
 
-    def find(self, v: Visit) -> tuple[object, tuple[str, ...], Array | None]:
+    def find(self, v: Visit) -> tuple[object, tuple[str, ...], _Made | None]:
         """The key of a node, its letters, and its array over them in alphabetical order, if a twin has it."""
         number, letters = self._patterns.of(v.node)
         # what is bound has its sizes from the tensors inside, or from the brackets, which are part of the visit
@@ -96,38 +146,57 @@ class _Twins:
         found = self._made.get(key)
         if found is None:
             return key, letters, None
-        first, array = found
+        first, made = found
         called = dict(zip(first, letters, strict=True))
         names = [called[i] for i in sorted(first)]
-        return key, letters, np.transpose(array, [names.index(i) for i in sorted(letters)])
+        order = [names.index(i) for i in sorted(letters)]
+        nowhere = None if made.nowhere is None else np.transpose(made.nowhere, order)
+        return key, letters, _Made(np.transpose(made.array, order), nowhere)
 
-    def keep(self, key: object, letters: tuple[str, ...], array: Array) -> None:
+    def keep(self, key: object, letters: tuple[str, ...], made: _Made) -> None:
         """Remember an array over ``letters`` in alphabetical order."""
-        self._made[key] = (letters, array)
+        self._made[key] = (letters, made)
 
 
 class _Evaluation:
     """One equation: every node once for each set of sizes that it has there."""
 
-    def __init__(self, extents: Extents, values: Mapping[str, Array], dtype: np.dtype[Any], twins: _Twins) -> None:
+    def __init__(
+        self,
+        extents: Extents,
+        values: Mapping[str, Array],
+        dtype: np.dtype[Any],
+        twins: _Twins,
+        pinned: tuple[str, int] | None = None,
+    ) -> None:
         self.twins = twins
+        self.pinned = pinned
+        self.nowhere: Array | None = None
+        """Which entries of the tensor that was read last lie outside."""
+        self.seen: tuple[Tensor, int, int, int] | None = None
+        """The first subscript outside: of which tensor, on which axis, how much, and the size of the axis."""
         self.extents = extents
         self.values = values
         self.dtype = dtype
 
     def equation(self, eq: Equation) -> Array:
         """The right side over the letters of the left, in the order in which they stand there."""
-        done: dict[Key, Array] = {}
-        for visit in self.extents.visits(eq):
+        done: dict[Key, _Made] = {}
+        letter = self.pinned[0] if self.pinned is not None else None
+        for visit in self.extents.visits(eq, letter):
             _affordable(visit, self.dtype)
-            key, letters, array = self.twins.find(visit)
-            if array is None:
-                array = np.broadcast_to(self._node(visit, [done[k] for k in visit.children]), visit.shape)
-                self.twins.keep(key, letters, array)
-            done[visit.key] = array
-        sizes = self.extents.letters(eq)
+            key, letters, made = self.twins.find(visit)
+            if made is None:
+                parts = [done[k] for k in visit.children]
+                array = np.broadcast_to(self._node(visit, [p.array for p in parts]), visit.shape)
+                made = _Made(array, self._lost(visit, parts))
+                self.twins.keep(key, letters, made)
+            done[visit.key] = made
         root = next(reversed(done))
-        full = _spread(done[root], self.extents.free(eq.value), sizes)
+        self._refuse(eq, done[root])
+        sizes = self.extents.letters(eq)
+        sizes = {i: 1 if i == letter else n for i, n in sizes.items()}
+        full = _spread(done[root].array, self.extents.free(eq.value), sizes)
         letters = sorted(sizes)
         return self._real_if_bool(np.array(np.transpose(full, [letters.index(i) for i in eq.letters])))
 
@@ -146,9 +215,11 @@ class _Evaluation:
             case Dim():
                 return np.array(self.extents.shapes[e.tensor][e.axis])
             case Index():
+                if self.pinned is not None and e.name == self.pinned[0]:
+                    return np.array([self.pinned[1]])
                 return np.arange(v.sizes[e.name])
             case Tensor():
-                return _pick(self.values[e.name], [], self._subscripts(v, parts), v, e)
+                return self._entry(e, v, self._subscripts(v, parts))
             case Bracket():
                 left, right = (self._aligned(c, p, v) for c, p in zip(e.children, parts, strict=True))
                 return _RELATIONS[e.relation](left, right)
@@ -178,6 +249,72 @@ class _Evaluation:
             return np.array(kind(value.numerator) / kind(value.denominator), self.dtype)
         except OverflowError:  # of one of the two, or of the quotient
             return np.array(kind(floating(value, e)), self.dtype)
+
+    # ----------------------------------------------------------------- what lies outside
+    def _entry(self, e: Tensor, v: Visit, subscripts: list[Array]) -> Array:
+        """``a[x+u, tok_t]``: the entries, and what the System says of those outside, if it does."""
+        how = self.extents.system.outside(e.name)
+        there: Array | None = None
+        inside: list[Array] = []
+        for axis, s in enumerate(subscripts):
+            first, end = self.extents.span(e.name, axis)
+            found, here = fold_outside(s - first, end - first, how)
+            inside.append(found)
+            if here is not None and not here.all():
+                there = here if there is None else there & here
+                if self.seen is None and how is None:
+                    self.seen = e, axis, int(s[~here][0]), self.extents.shapes[e.name][axis]
+        array = self.values[e.name]
+        if there is None:
+            return array[tuple(inside)]
+        if array.size == 0:
+            array, inside = np.zeros((1,) * array.ndim, self.dtype), [np.zeros_like(s) for s in inside]
+        if how is None:
+            self.nowhere = ~there
+            return np.where(there, self._real(array[tuple(inside)]), np.nan)
+        assert not isinstance(how, str) or how.endswith("∞")
+        value = float(how.replace("∞", "inf")) if isinstance(how, str) else float(how.value)
+        return np.where(there, self._real(array[tuple(inside)]), self.dtype.type(value))
+
+    def _lost(self, v: Visit, parts: list[_Made]) -> Array | None:
+        """Which entries of a node have no value, since something was read outside; a false bracket ends it."""
+        e = v.node
+        here, self.nowhere = self.nowhere, None
+        if here is None and all(p.nowhere is None for p in parts):
+            return None
+        bad = np.zeros(v.shape, bool) if here is None else np.broadcast_to(here, v.shape)
+        if isinstance(e, (Sum, Reduce)):
+            sizes = {**v.sizes, **v.bound}
+            for child, part in zip(e.children, parts, strict=True):
+                if part.nowhere is None:
+                    continue
+                free = self.extents.free(child)
+                inner = e.indices if child is e.body else ()
+                some = np.asarray(part.nowhere.any(axis=tuple(k for k, i in enumerate(free) if i in inner)))
+                bad = bad | _spread(some, [i for i in free if i not in inner], {i: sizes[i] for i in v.sizes})
+            return bad
+        for k, (child, part) in enumerate(zip(e.children, parts, strict=True)):
+            if part.nowhere is not None:
+                there = self._aligned(child, part.nowhere, v)
+                if isinstance(e, Call) and e.function == "where" and k:
+                    there = there & ((self._aligned(e.args[0], parts[0].array, v) != 0) == (k == 1))
+                bad = bad | there
+        for child, part in zip(e.children, parts, strict=True):
+            if isinstance(e, Mul) and isinstance(child, Bracket) and part.nowhere is None:
+                bad = bad & (self._aligned(child, part.array, v) != 0)
+        return bad if bad.any() else None
+
+    def _refuse(self, eq: Equation, root: _Made) -> None:
+        """Nothing may be read outside where nothing says what is there."""
+        if root.nowhere is not None and root.nowhere.any():
+            letters = self.extents.free(eq.value)
+            at = ", ".join(f"{i} = {k}" for i, k in zip(letters, np.argwhere(root.nowhere)[0], strict=True))
+            e, axis, wrong, size = self.seen or (eq.target, 0, 0, 0)
+            raise OutOfRange(
+                f"a subscript of {brief(e)} is {wrong}, outside axis {axis + 1} of {e.name}, which has size {size}",
+                known=f"subscripts count from 0: 0 to {size - 1}" + (f"; needed for {at}" if at else ""),
+                about=e,
+            )
 
     def _product(self, e: Mul, v: Visit, parts: list[Array]) -> Array:
         """A false bracket makes the product zero, whatever the other factors are."""
@@ -217,8 +354,9 @@ class _Evaluation:
         """Subscripts as whole numbers over the letters of the node."""
         found: list[Array] = []
         for e, part in zip(v.node.children if subscripts is None else subscripts, parts, strict=True):
-            whole = part if part.dtype.kind in "iu" else np.rint(np.real(part)).astype(np.int64)
-            if not np.array_equal(whole, part):
+            known = np.where(np.isnan(part), 0, part) if part.dtype.kind in "fc" else part
+            whole = known if known.dtype.kind in "iu" else np.rint(np.real(known)).astype(np.int64)
+            if not np.array_equal(whole, known):
                 raise NonNumericDtype(f"the subscript {brief(e)} is not a whole number", about=v.node)
             found.append(self._aligned(e, whole, v))
         return found

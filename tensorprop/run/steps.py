@@ -105,7 +105,7 @@ class _Record:
             loops[a] = found
             if a.kind == "given" or a in self.folded:
                 continue
-            needed = any(r.kind == "dot" for r in readers)
+            needed = any(r.kind in ("dot", "conv") for r in readers)
             twice = len(found) > 1 or any(r.kind == "reduce" and REDUCTIONS[r.note[0]].passes > 1 for r in readers)
             if a in self.outputs or a.kind in WRITES or needed or (twice and self._costly(a)):
                 self.memory.add(a)

@@ -7,17 +7,20 @@ over which axes an operation runs and in which order they lie; not what expressi
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
 from tensorprop.core.expr import Expr
 
-__all__ = ["Array", "Operations", "Rule", "Sizes", "Value", "Values", "Wish", "python"]
+__all__ = ["Array", "Operations", "Rule", "Sizes", "Step", "Value", "Values", "Wish", "python"]
 
 Array = Any
 Sizes = Mapping[str, int]
 _Axes = tuple[int, ...]
+
+
+Step = Callable[[Array, tuple[Array, ...]], tuple[Array, ...]]
 
 
 class Operations(Protocol):
@@ -26,6 +29,10 @@ class Operations(Protocol):
     Arrays tell their ``shape``. Axes are counted from 0. ``where`` is zero where the mask is false. ``named`` says
     which letters the axes bear from here on, and which node or tensor (by its name) the array is the value of: nothing
     is done, and who keeps no record gives the array back. Arrays of one ``identity`` are one array.
+
+    ``take`` and ``update`` read and write one place of an axis, which may be an array of one whole number. ``loop``
+    carries arrays through ``step(place, carried)`` for every place from ``begin`` to before ``end``, downwards if
+    ``end`` is smaller.
     """
 
     def multiply(self, a: Array, b: Array) -> Array: ...
@@ -45,7 +52,9 @@ class Operations(Protocol):
     def expand(self, a: Array, axes: _Axes) -> Array: ...
     def broadcast(self, a: Array, shape: _Axes) -> Array: ...
     def diagonal(self, a: Array, first: int, second: int) -> Array: ...
-    def take(self, a: Array, entry: int, axis: int) -> Array: ...
+    def take(self, a: Array, entry: Any, axis: int) -> Array: ...
+    def update(self, a: Array, entry: Array, place: Any, axis: int) -> Array: ...
+    def loop(self, step: Step, carried: tuple[Array, ...], begin: int, end: int) -> tuple[Array, ...]: ...
     def sum(self, a: Array, axes: _Axes) -> Array: ...
     def reduce(self, op: str, a: Array, axes: _Axes) -> Array: ...
     def dot(self, a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array: ...
@@ -80,6 +89,21 @@ class Operations(Protocol):
 
         ``batch`` pairs an axis of ``a`` with one of the index: both have the same subscript. Outside is ``fill``; None
         stands for what is not a number.
+        """
+        ...
+
+    def conv(
+        self,
+        a: Array,
+        b: Array,
+        strides: _Axes,
+        pads: tuple[tuple[int, int], ...],
+        spread: tuple[tuple[int, int], ...],
+        groups: int,
+    ) -> Array:
+        """The convolution of ``a`` (batch, axes, features) with ``b`` (axes, a group's features, the result's).
+
+        ``spread`` are how far apart the entries of ``a`` and ``b`` lie along each axis; pads may be negative.
         """
         ...
 
@@ -268,6 +292,13 @@ class Values:
         if c == 1:
             return v
         return Value(self.ops.negative(array) if c == -1 else self.ops.multiply(array, python(c)), v.axes)
+
+    def multiplied(self, values: Sequence[Value]) -> Value:
+        """The product of arrays, from left to right."""
+        total = values[0]
+        for v in values[1:]:
+            total = self.pair(total, v, frozenset((*total.axes, *v.axes)))
+        return total
 
     def summed(self, v: Value, letters: Sequence[str]) -> Value:
         if not letters:

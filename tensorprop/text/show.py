@@ -527,9 +527,7 @@ class _Printer:
         return f"{name}[{', '.join(self._name(i) for i in letters)}]"
 
     def _subscript(self, s: Expr, t: Shown) -> str:
-        if isinstance(s, (Add, Mul)):
-            return self._affine(s)
-        return t.text()
+        return self._affine(s) if isinstance(s, (Add, Mul, Dim)) else t.text()
 
     def _affine(self, s: Expr) -> str:
         """``2x+u-1``, with sizes in their long form."""

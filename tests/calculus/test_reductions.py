@@ -16,7 +16,7 @@ from tensorprop.core.build import ZERO, add, delta, divide, mul, number, reduce,
 from tensorprop.core.equation import equation, system
 from tensorprop.core.expr import Dim, Expr, Index, Reduce, Tensor
 from tensorprop.core.functions import ALONG, REDUCTIONS
-from tensorprop.core.walk import witness
+from tensorprop.core.ranges import witness
 from tensorprop.errors import UnknownRange, Unsupported
 from tensorprop.run.functions import NUMPY_REDUCE
 from tensorprop.run.jax_functions import JAX_REDUCE

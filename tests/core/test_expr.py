@@ -29,7 +29,8 @@ from tensorprop.core.build import (
 )
 from tensorprop.core.equation import equation, system
 from tensorprop.core.expr import Add, Call, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.walk import freshen, postorder, transform, witness
+from tensorprop.core.ranges import witness
+from tensorprop.core.walk import freshen, postorder, transform
 from tensorprop.errors import (
     CircularDefinition,
     DuplicateDefinition,

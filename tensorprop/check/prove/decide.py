@@ -16,14 +16,14 @@ from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.prove.identity import Tested, identical
 from tensorprop.check.prove.unfold import settled, unfolded
 from tensorprop.check.report import Counterexample
-from tensorprop.core.build import ONE, add, bracket, call, mul, power, remake, substitute, sum_over
+from tensorprop.core.build import ONE, add, call, mul, power, remake, substitute, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import is_adjoint, primal
-from tensorprop.core.ranges import Ranges, infer
+from tensorprop.core.ranges import Ranges, infer, kept, size, tells
 from tensorprop.core.terms import factors_of
-from tensorprop.core.walk import fold, freshen, postorder, tells, transform, witness
+from tensorprop.core.walk import fold, freshen, postorder, transform
 from tensorprop.errors import RankMismatch, TensorpropError
 
 __all__ = ["Decision", "Laws", "decide", "proves"]
@@ -303,9 +303,9 @@ def put_in(e: Expr, definitions: Definitions, laws: Laws) -> Expr:
             letters, body = definitions[n.name]
             return substitute(body, dict(zip(letters, children, strict=True)))
         if isinstance(n, (Sum, Reduce)) and children[0] is not n.body:
-            lost = [i for i in n.indices if i in n.body.free and not tells(children[0], i) and tells(n.body, i, False)]
-            limits = [bracket("<", Index(i), laws.axis(witness(n.body, i))) for i in lost]
-            children = mul(*limits, children[0]), *children[1:]
+            lost = {i: size(n.body, i) for i in n.indices if i in n.body.free and tells(n.body, i, False)}
+            named = {i: laws.axis(d) if isinstance(d, Dim) else d for i, d in lost.items()}
+            children = kept(children[0], named), *children[1:]
         return remake(n, children)
 
     return fold(e, rule)

@@ -224,6 +224,13 @@ def _is_prime(n: int) -> bool:
 
 
 # --------------------------------------------------------------------------- what is evaluated
+def _class(size: Place | Expr) -> Axis:
+    """The axis that is so long; what is no axis stands for itself."""
+    if isinstance(size, Place):
+        return size[:2]
+    return (size.tensor, size.axis) if isinstance(size, Dim) else (f"size {size}", 0)
+
+
 _WHOLE = -1  # the level of subscripts: whole numbers, in no field
 
 
@@ -295,11 +302,11 @@ class _Setting:
                 own = (self.target.name, k)
                 place = told.known.get(s.name) or limits.get(s.name)
                 if place is not None:
-                    self._union(own, place[:2])
+                    self._union(own, _class(place))
                 self.free[s.name] = own
         for i in self.both.free - self.free.keys():
             place = told.known.get(i) or limits.get(i)
-            self.free[i] = place[:2] if place is not None else (f"index {i}", 0)
+            self.free[i] = _class(place) if place is not None else (f"index {i}", 0)
         self.bound = letters.bound
 
     def _union(self, one: Axis, other: Axis) -> None:
@@ -312,10 +319,10 @@ class _Setting:
         place = self.bound.get(binder, {}).get(letter)
         if place is None:
             place = next((Place(d.tensor, d.axis, self.target) for d in _limits(binder.body, letter)), None)
-        if isinstance(place, Place):
-            return self.find(place[:2])
-        if isinstance(place, str) and place in self.free:
-            return self.find(self.free[place])
+        if isinstance(place, str):
+            place = None if place not in self.free else Place(*self.free[place], self.target)
+        if place is not None:
+            return self.find(_class(place))
         raise _Unknown(f"nothing tells over what {letter} is summed")
 
     # ----------------------------------------------------------------- order and counts

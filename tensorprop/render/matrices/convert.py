@@ -18,9 +18,9 @@ from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import has_entries, is_matrix, keeps
 from tensorprop.core.names import primal_axes
-from tensorprop.core.ranges import infer
+from tensorprop.core.ranges import infer, witness
 from tensorprop.core.terms import factors_of
-from tensorprop.core.walk import postorder, tensors_of, witness
+from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import UnknownRange
 from tensorprop.render import trees as m
 from tensorprop.render.layout import Convention
@@ -298,9 +298,11 @@ class _Conversion:
                     d = witness(self._eq.value, letter)
                 except UnknownRange:
                     d = self._told_elsewhere(letter)
+        if not isinstance(d, Dim):
+            raise NoMatrix(f"{letter} does not run over an axis")
         return self._known.get(self._ranges.find(d.tensor, d.axis), d)
 
-    def _told_elsewhere(self, letter: str) -> Dim:
+    def _told_elsewhere(self, letter: str) -> Expr:
         """The axis of a tensor beside a bracket, or of the index that this one is to be equal to."""
         for t in tensors_of(self._eq.value):
             for k, s in enumerate(t.subscripts):

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from tensorprop.core.expr import Expr, Index
-from tensorprop.run.extents import Extents
 from tensorprop.run.lowerings.affine import Affine, affine
 from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Wish
 
@@ -31,49 +30,68 @@ class Asks(Protocol):
     """What a lowering is asked by: the operations, the sizes, and the small steps of `Values`."""
 
     ops: Operations
-    extents: Extents
+    time: dict[str, Array]
 
+    def affine(self, e: Expr) -> Affine | None: ...
     def diagonal(self, array: Array, axes: Sequence[str]) -> Value: ...
     def align(self, v: Value, frame: tuple[str, ...]) -> Array: ...
     def spread(self, v: Value, axes: tuple[str, ...], sizes: Sizes) -> Array: ...
 
 
-def entries(on: Asks, array: Array, subscripts: Sequence[Expr], sizes: Sizes, outside: Outside = None) -> Rule:
+def entries(
+    on: Asks,
+    array: Array,
+    subscripts: Sequence[Expr],
+    sizes: Sizes,
+    outside: Outside = None,
+    spans: Sequence[tuple[int, int]] | None = None,
+) -> Rule:
     """The entries of ``array`` at these subscripts, over the letters that stand in them.
 
-    Where nobody says what lies outside, an entry there is 0 if the subscript is known now (a bracket makes it so), and
-    not a number if the arrays tell it.
+    ``spans`` are the first subscript that each axis has and the one after its last. Where nobody says what lies
+    outside, an entry there is 0 if the subscript is known now (a bracket makes it so), and not a number if the arrays
+    tell it.
     """
     axes: list[str | None] = []  # of the array as it now is; None: to be gathered
-    waiting: list[Expr] = []
+    waiting: list[tuple[Expr, int]] = []
     k = 0
-    for s in subscripts:
-        known = affine(s, on.extents.shapes)
-        size = array.shape[k]
-        if isinstance(s, Index):
+    for s, (first, end) in zip(subscripts, spans or [(0, n) for n in array.shape], strict=True):
+        known = on.affine(s)
+        if isinstance(s, Index) and known is not None and (first, end) == (0, sizes[s.name]):
             axes.append(s.name)
-        elif known is None or (isinstance(outside, str) and not _inside(known, sizes, size)):
+        elif known is None and s.free <= on.time.keys() and _steady(on, s, sizes, first, end):
+            at = yield Wish(s, sizes)
+            array = on.ops.take(array, on.ops.add(at.array, -first) if first else at.array, k)
+            continue
+        elif known is None or (isinstance(outside, str) and not _inside(known, sizes, first, end)):
             axes.append(None)
-            waiting.append(s)
-        elif not known.letters and 0 <= known.constant < size:
-            array = on.ops.take(array, known.constant, k)
+            waiting.append((s, first))
+        elif not known.letters and first <= known.constant < end:
+            array = on.ops.take(array, known.constant - first, k)
             continue
         elif _few(known, sizes):
+            known = known._replace(constant=known.constant - first)
             array = _slices(on, array, k, known, sizes, 0.0 if outside is None else float(outside))
             axes += known.letters
             k += len(known.letters) - 1
         else:
             axes.append(None)
-            waiting.append(s)
+            waiting.append((s, first))
         k += 1
     if not waiting:
         return on.diagonal(array, [i for i in axes if i is not None])
     return (yield from _gathered(on, array, axes, waiting, sizes, outside))
 
 
-def _inside(known: Affine, sizes: Sizes, size: int) -> bool:
+def _steady(on: Asks, e: Expr, sizes: Sizes, first: int, end: int) -> bool:
+    """Whether a subscript made of times alone lies inside at every time."""
+    known = affine(e, {})
+    return known is not None and _inside(known, sizes, first, end)
+
+
+def _inside(known: Affine, sizes: Sizes, first: int, end: int) -> bool:
     low, high = known.bounds(sizes)
-    return low >= 0 and high < size
+    return low >= first and high < end
 
 
 def _few(known: Affine, sizes: Sizes) -> bool:
@@ -103,25 +121,31 @@ def _slices(on: Asks, array: Array, axis: int, known: Affine, sizes: Sizes, fill
 
 
 def _gathered(
-    on: Asks, array: Array, axes: list[str | None], waiting: Sequence[Expr], sizes: Sizes, outside: Outside
+    on: Asks,
+    array: Array,
+    axes: list[str | None],
+    waiting: Sequence[tuple[Expr, int]],
+    sizes: Sizes,
+    outside: Outside,
 ) -> Rule:
     """The axes without a letter gathered at these subscripts."""
     places = [k for k, i in enumerate(axes) if i is None]
     found: list[Value] = []
-    for s in waiting:
-        known = affine(s, on.extents.shapes)
+    for s, _ in waiting:
+        known = on.affine(s)
         v = Value(_table(on, known, sizes), tuple(known.letters)) if known is not None else (yield Wish(s, sizes))
         found.append(v)
     letters = tuple(dict.fromkeys(i for v in found for i in v.axes))
     index: list[Array] = []
-    for k, v in zip(places, found, strict=True):
+    for k, v, (_, first) in zip(places, found, waiting, strict=True):
         a = on.ops.whole(on.spread(v, letters, sizes))
+        a = on.ops.add(a, -first) if first else a
         index.append(on.ops.within(a, array.shape[k], outside) if isinstance(outside, str) else a)
     batch: list[tuple[int, int]] = []
     for n, i in enumerate(letters):
         if axes.count(i) == 1:
             batch.append((axes.index(i), n))
-    static = all(affine(s, on.extents.shapes) is not None for s in waiting)
+    static = all(on.affine(s) is not None for s, _ in waiting)
     fill = float(outside) if isinstance(outside, (int, float)) else 0.0 if static else None
     out = on.ops.gather(array, tuple(places), index, batch, fill)
     paired = {k for k, _ in batch}

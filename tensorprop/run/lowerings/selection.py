@@ -12,19 +12,19 @@ that the machine cannot foresee.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from tensorprop.core.affine import Form, form, written
 from tensorprop.core.build import rename
-from tensorprop.core.expr import Bracket, Expr, Index, Tensor
+from tensorprop.core.expr import Bracket, Expr, Index
 from tensorprop.core.walk import postorder
-from tensorprop.run.lowerings.affine import Affine, affine
+from tensorprop.run.lowerings.affine import Affine
 from tensorprop.run.lowerings.entries import Asks, entries
 from tensorprop.run.product import Factor, Product
 from tensorprop.run.values import Rule, Sizes, Value, Wish
 
-__all__ = ["Selects", "pick", "read_at", "scatter", "targets"]
+__all__ = ["Selects", "called", "equalities", "pick", "read_at", "scatter", "solved", "targets"]
 
 # Work in entries that a loop handles: comparing and adding takes one, a place that is known only at run time many.
 _FEW = 16  # values of a letter up to which a bracket is compared
@@ -38,25 +38,34 @@ class Selects(Asks, Protocol):
     def contract(self, p: Product) -> Rule: ...
     def finish(self, p: Product, v: Value, after: Product) -> Rule: ...
     def plain(self, v: Value) -> object: ...
+    def values_of(
+        self, p: Product, factors: Iterable[Factor], outside: float
+    ) -> Generator[Wish, Value, list[Value]]: ...
+    def multiplied(self, values: Sequence[Value]) -> Value: ...
+    def summed(self, v: Value, letters: Sequence[str]) -> Value: ...
+    def scaled(self, v: Value, c: Any, scalar: Sequence[Value]) -> Value: ...
+    def whole_tensor(self, name: str, letters: tuple[str, ...]) -> Value: ...
+    def zero_outside(self, name: str) -> bool: ...
+    def size(self, name: str, axis: int) -> int: ...
 
 
-def _called(p: Product, e: Expr, names: Mapping[str, str]) -> Expr:
+def called(p: Product, e: Expr, names: Mapping[str, str]) -> Expr:
     """``e`` with its letters as the product calls them."""
     return rename(e, {i: p.called(i, names) for i in e.free})
 
 
-def _equalities(p: Product) -> Iterator[tuple[Factor, Form]]:
+def equalities(p: Product) -> Iterator[tuple[Factor, Form]]:
     """The brackets ``[left = right]`` as forms of left - right."""
     for m in p.masks:
         e, names, _ = m
         if isinstance(e, Bracket) and e.relation == "=":
-            difference = form(_called(p, e.left, names))
-            for part, c in form(_called(p, e.right, names)).items():
+            difference = form(called(p, e.left, names))
+            for part, c in form(called(p, e.right, names)).items():
                 difference[part] = difference.get(part, c - c) - c
             yield m, {part: c for part, c in difference.items() if c}
 
 
-def _solved(f: Form, letter: str) -> Expr | None:
+def solved(f: Form, letter: str) -> Expr | None:
     """e of ``letter = e``, if the form of the bracket says so."""
     c = f.get(Index(letter))
     if c not in (1, -1):
@@ -67,18 +76,18 @@ def _solved(f: Form, letter: str) -> Expr | None:
     return written(rest)
 
 
-def pick(p: Product, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Expr]:
+def pick(on: Asks, p: Product) -> dict[str, Expr]:
     """Summed letters that brackets say what they are; the brackets are taken out of the product, the letters too."""
     found: dict[str, Expr] = {}
     settled: set[str] = set()
-    for m, f in list(_equalities(p)):
+    for m, f in list(equalities(p)):
         letters = frozenset[str]().union(*(part.free for part in f))
         if settled & letters:
             continue
-        options = [(i, e) for i in p.bound if i in letters and (e := _solved(f, i)) is not None]
-        options = [(i, e) for i, e in options if affine(e, shapes) is not None or p.sizes[i] > _FEW]
+        options = [(i, e) for i in p.bound if i in letters and (e := solved(f, i)) is not None]
+        options = [(i, e) for i, e in options if on.affine(e) is not None or p.sizes[i] > _FEW]
         has = [i for i, _ in options if any(i in p.letters(g) for g in p.factors)]
-        options = [(i, e) for i, e in options if i in has] or [o for o in options if _inside(o, p, shapes)]
+        options = [(i, e) for i, e in options if i in has] or [o for o in options if _inside(on, o, p)]
         if options:
             letter, e = max(options, key=lambda o: p.sizes[o[0]])
             found[letter] = e
@@ -88,10 +97,10 @@ def pick(p: Product, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Expr]:
     return found
 
 
-def _inside(option: tuple[str, Expr], p: Product, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+def _inside(on: Asks, option: tuple[str, Expr], p: Product) -> bool:
     """Whether the value of a letter is known to lie in its range, so that nothing need be zero."""
     letter, e = option
-    known = affine(e, shapes)
+    known = on.affine(e)
     if known is None:
         return False
     low, high = known.bounds(p.sizes)
@@ -106,19 +115,19 @@ def read_at(on: Asks, v: Value, found: Mapping[str, Expr], sizes: Sizes, outside
     return v
 
 
-def targets(p: Product, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[Factor, Expr]]:
+def targets(on: Asks, p: Product) -> dict[str, tuple[Factor, Expr]]:
     """Kept letters that brackets give a value made of summed letters, where adding in places is less work."""
     found: dict[str, tuple[Factor, Expr]] = {}
-    for m, f in _equalities(p):
+    for m, f in equalities(p):
         for part in f:
             if not isinstance(part, Index) or part.name not in p.free or part.name in found:
                 continue
-            e = _solved(f, part.name)
+            e = solved(f, part.name)
             if e is None or e.free.isdisjoint(p.bound) or not e.free.isdisjoint(found):
                 continue
             if any(part.name in o.free for _, o in found.values()):
                 continue
-            if affine(e, shapes) is not None or _cheaper(p, part.name, e):
+            if on.affine(e) is not None or _cheaper(p, part.name, e):
                 found[part.name] = (m, e)
                 break
     return found
@@ -132,7 +141,8 @@ def _cheaper(p: Product, letter: str, e: Expr) -> bool:
 
 def scatter(on: Selects, p: Product, found: Mapping[str, tuple[Factor, Expr]]) -> Rule:
     """The product without these brackets, its entries added where they say."""
-    letters = list(dict.fromkeys(i for _, e in found.values() for i in _reading(e)))
+    every = p.free.union(p.bound)
+    letters = list(dict.fromkeys(i for _, e in found.values() for i in _reading(e) if i in every))
     kept = p.free - found.keys()
     inner = p.within(kept.union(letters), [m for m, _ in found.values()])
     after = inner.split(lambda f: not p.letters(f).isdisjoint(found) and p.letters(f) <= p.free)
@@ -144,7 +154,7 @@ def scatter(on: Selects, p: Product, found: Mapping[str, tuple[Factor, Expr]]) -
     axes = (*batch, *summed, *rest)
     array = on.spread(Value(on.plain(v), v.axes), axes, p.sizes)
     names = list(found)
-    known = [affine(e, on.extents.shapes) for _, e in found.values()]
+    known = [on.affine(e) for _, e in found.values()]
     if len(names) == 1 and known[0] is not None and not batch and _few(known[0], p.sizes):
         array = _spaced(on, Value(array, axes), known[0], p.sizes[names[0]], p.sizes)
     else:
@@ -164,9 +174,7 @@ def _reading(e: Expr) -> list[str]:
     for n in postorder(e):
         if isinstance(n, Index) and n.name in e.free:
             found[n.name] = None
-        elif isinstance(n, Tensor):
-            found.update(dict.fromkeys(i for i in n.letters or () if i in e.free))
-    return [*found, *sorted(e.free - found.keys())]
+    return list(found)
 
 
 def _few(known: Affine, sizes: Sizes) -> bool:
