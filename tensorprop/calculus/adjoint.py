@@ -17,7 +17,7 @@ from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.affine import difference, form, whole, written
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, substitute, subtract
 from tensorprop.core.equation import Equation, Loop, Range, System, equation, system
-from tensorprop.core.expr import Bracket, Dim, Expr, Index, Tensor
+from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number, Tensor
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.ranges import Ranges, infer, spelled, told
@@ -294,6 +294,11 @@ def _letters(s: System, name: str, uses: list[Tensor]) -> tuple[str, ...]:
             return _own_letters(found)
     if s.defines(name) and len(s[name].letters) == s.rank(name):
         return s[name].letters
+    if all(isinstance(i, (Index, Number)) for t in uses for i in t.subscripts):
+        plainly: list[str] = []
+        for _ in range(s.rank(name)):
+            plainly.append(fresh("h", frozenset(plainly)))
+        return tuple(plainly)
     taken = {i for t in uses for i in t.free} | {f.letter for f in s.facts if isinstance(f, Range)}
     letters: list[str] = []
     for axis in range(s.rank(name)):

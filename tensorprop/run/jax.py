@@ -148,8 +148,12 @@ class JaxOperations:
         return jnp.asarray(entries, jnp.int32)
 
     def whole(self, a: Array) -> Array:
+        """What is no whole number is nowhere: -1, which is outside of every axis."""
         a = jnp.asarray(a)
-        return a if jnp.issubdtype(a.dtype, jnp.integer) else jnp.rint(a).astype(jnp.int32)
+        if jnp.issubdtype(a.dtype, jnp.integer):
+            return a
+        near = jnp.rint(a)
+        return jnp.where(near == a, near, -1).astype(jnp.int32)
 
     def within(self, index: Array, size: int, rule: str) -> Array:
         if rule == "edge":

