@@ -38,8 +38,7 @@ class Fit(NamedTuple):
     axes: list[Along]
     first: list[Factor]
     second: list[Factor]
-    read: Factor | None
-    names: list[str]  # the letters of the read factor's axes
+    reads: list[tuple[Factor, list[str]]]  # factors that are read, and letters for their axes
     brackets: list[Factor]
     after: list[Factor]
 
@@ -51,10 +50,17 @@ def convolution(on: Selects, p: Product) -> Rule | None:
 
 
 def _fit(on: Selects, p: Product) -> Fit | None:
-    read = _read(on, p)
-    if read is None:
+    found = _reads(on, p)
+    if found is None or len(found) > 2:
         return None
-    factor, names, axes = read
+    axes = list(found[0][2]) if found else []
+    for a in found[1][2] if len(found) > 1 else ():  # read on the other side: said of the result's letter instead
+        turned = _turned(a)
+        if turned is None:
+            return None
+        axes.append(turned)
+    own = {id(f): frozenset(letters) for f, letters, _ in found}
+    names = found[0][1] if found else []
     brackets: list[Factor] = []
     for m, f in equalities(p):
         for i in sorted(p.free):
@@ -72,12 +78,12 @@ def _fit(on: Selects, p: Product) -> Fit | None:
     first, second = {a.first for a in axes}, {a.second for a in axes}
     if first & second or len(first) < len(axes) or len(second) < len(axes):
         return None
-    fit = Fit(axes, [], [], factor, names, brackets, [])
+    fit = Fit(axes, [], [], [(f, letters) for f, letters, _ in found], brackets, [])
     outs = {a.out for a in axes}
     rest: list[Factor] = []
     for f in p.factors:
-        letters = frozenset(names) if f is factor else p.letters(f)
-        if f is factor or letters & first or letters & second:
+        letters = own.get(id(f)) or p.letters(f)
+        if letters & first or letters & second:
             if letters & outs or (letters & first and letters & second):
                 return None
             (fit.first if letters & first else fit.second).append(f)
@@ -92,15 +98,13 @@ def _fit(on: Selects, p: Product) -> Fit | None:
     return fit
 
 
-def _read(on: Selects, p: Product) -> tuple[Factor | None, list[str], list[Along]] | None:
-    """The one factor that is read at ``c w + d u + k``, its axes under letters of their own; None if two are."""
-    found: tuple[Factor | None, list[str], list[Along]] = (None, [], [])
+def _reads(on: Selects, p: Product) -> list[tuple[Factor, list[str], list[Along]]] | None:
+    """The factors that are read at ``c w + d u + k``, letters for their axes; None if one is read otherwise."""
+    found: list[tuple[Factor, list[str], list[Along]]] = []
     for f in p.factors:
         e, names, _ = f
         if not isinstance(e, Tensor) or all(isinstance(s, Index) for s in e.subscripts):
             continue
-        if found[0] is not None:
-            return None
         letters: list[str] = []
         axes: list[Along] = []
         for k, s in enumerate(e.subscripts):
@@ -115,12 +119,13 @@ def _read(on: Selects, p: Product) -> tuple[Factor | None, list[str], list[Along
             low, high = known.bounds(p.sizes)
             if not on.zero_outside(e.name) and not (low >= 0 and high < on.size(e.name, k)):
                 return None
-            letters.append(f" {k}")
-            axes.append(Along(kept[0], f" {k}", summed[0], f" {k}", known))
+            name = f" {len(found)}{k}"
+            letters.append(name)
+            axes.append(Along(kept[0], name, summed[0], name, known))
         own = [i for i in letters if not i.startswith(" ")]
         if not set(own).isdisjoint(i for a in axes for i in a.form.letters) or len(set(own)) < len(own):
             return None
-        found = (f, letters, axes)
+        found.append((f, letters, axes))
     return found
 
 
@@ -129,10 +134,9 @@ def _convolved(on: Selects, p: Product, fit: Fit) -> Rule:
     for factors in (fit.first, fit.second):
         values: list[Value] = []
         for f in factors:
-            if f is fit.read:
-                e = f[0]
-                assert isinstance(e, Tensor)
-                values.append(on.whole_tensor(e.name, tuple(fit.names)))
+            names = next((letters for g, letters in fit.reads if g is f), None)
+            if names is not None and isinstance(f[0], Tensor):
+                values.append(on.whole_tensor(f[0].name, tuple(names)))
             else:
                 values += yield from on.values_of(p, [f], 0)
         sides.append(on.multiplied(values))
