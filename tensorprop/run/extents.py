@@ -110,7 +110,8 @@ class _Work:
             elif place is None:
                 raise self._unknown(letter, eq.target)
             else:
-                sizes[letter] = self._size(place) if isinstance(place, Place) else max(0, self.extents.number(place, {}))
+                known = self._size(place) if isinstance(place, Place) else None
+                sizes[letter] = known if known is not None else max(0, self.extents.number(place, {}))
                 self._agrees(letter, sizes[letter], place, eq.target)
         for binder in self.letters.binders[met:]:
             for letter, place in self.letters.bound[binder].items():
