@@ -26,7 +26,7 @@ from tensorprop.errors import TensorpropError
 from tensorprop.render import trees as m
 from tensorprop.render.formula import Formula
 from tensorprop.render.layout import Convention
-from tensorprop.render.matrices.convert import Line
+from tensorprop.render.matrices.line import Line
 from tensorprop.render.trees import Tree
 from tensorprop.run.functions import NUMPY, NUMPY_REDUCE
 from tensorprop.run.reference import evaluate
@@ -246,7 +246,10 @@ class _Interpreter:
         return self._sizes[d.tensor, d.axis]
 
     def value(self, t: Tree) -> Any:
-        """The value of a part."""
+        """The value of a part.
+
+        Long because it has one case for every node.
+        """
         match t:
             case m.Name():
                 return self._name(t)

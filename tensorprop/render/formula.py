@@ -19,8 +19,8 @@ from tensorprop.render import dialects
 from tensorprop.render import trees as m
 from tensorprop.render.dialects import Dialect
 from tensorprop.render.layout import Convention
-from tensorprop.render.matrices.convert import Line, lines
-from tensorprop.render.matrices.line import Legend
+from tensorprop.render.matrices.choose import lines
+from tensorprop.render.matrices.line import Legend, Line
 from tensorprop.render.matrices.readings import Style as Treatment
 from tensorprop.render.names import Pen, Style
 from tensorprop.render.notation import Notation

@@ -37,7 +37,10 @@ class Printer:
         return f"{self.show(left)} {self.to.sign('=')} {self.show(right)}"
 
     def show(self, t: Tree) -> str:
-        """A tree in one line."""
+        """A tree in one line.
+
+        Long because it has one case for every node.
+        """
         d = self.to
         match t:
             case m.Name():

@@ -77,7 +77,7 @@ def indexed(eq: Equation, left: Tree, right: Tree, carried: tuple[str, ...]) -> 
 
     >>> from tensorprop.core.equation import system
     >>> from tensorprop.render.layout import Convention
-    >>> from tensorprop.render.matrices.convert import lines
+    >>> from tensorprop.render.matrices.choose import lines
     >>> from tensorprop.text import parse
     >>> (line,) = lines(parse("δa_i = W_ij δz_j"), Convention())
     >>> indexed(line.equation, line.left, line.right, ()).whole.summed

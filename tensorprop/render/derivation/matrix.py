@@ -14,7 +14,8 @@ from tensorprop.render import dialects
 from tensorprop.render.derivation.indexed import Indexed, indexed
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.layout import Convention
-from tensorprop.render.matrices.convert import Line, lines
+from tensorprop.render.matrices.choose import lines
+from tensorprop.render.matrices.line import Line
 from tensorprop.render.names import Style
 from tensorprop.render.printer import Printer
 from tensorprop.render.trees import Tree

@@ -1,20 +1,20 @@
-"""From index notation to a formula in vectors and matrices.
+"""From index notation to a formula in vectors and matrices, in one reading of its indices.
 
-In: an Equation or a System, and a Convention. Out: for every equation a `Line`: its two sides as math trees, the
-indices that are carried along, or the reason why there is no matrix form. Products are left to `products`; here are
-sums, functions, brackets and reductions, and the choice of the carried indices. It knows no output format and no size.
+In: an Equation, a Convention and a Reading. Out: its two sides as math trees, or the reason why there are none.
+Products are left to `products`; here are sums, functions, brackets and reductions. It knows no output format and no
+size; which reading is best is `choose`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from itertools import groupby, islice, product
+from itertools import product
 from typing import Literal
 
 from tensorprop.core.build import number, power
 from tensorprop.core.english import are, counted, joined
-from tensorprop.core.equation import Equation, System, system
+from tensorprop.core.equation import Equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import has_entries, is_matrix, keeps
 from tensorprop.core.names import primal_axes
@@ -24,9 +24,8 @@ from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import UnknownRange
 from tensorprop.render import trees as m
 from tensorprop.render.layout import Convention
-from tensorprop.render.matrices.line import Line, NoMatrix, shown
-from tensorprop.render.matrices.orders import along_the_last, mode_product, special
-from tensorprop.render.matrices.polish import polished
+from tensorprop.render.matrices.assemble import assembled, repeated
+from tensorprop.render.matrices.line import NoMatrix, shown
 from tensorprop.render.matrices.products import (
     Form,
     Forms,
@@ -38,131 +37,23 @@ from tensorprop.render.matrices.products import (
     search,
     times,
 )
-from tensorprop.render.matrices.readings import Look, Reading, Style, looks, price, readings
+from tensorprop.render.matrices.readings import Reading
 from tensorprop.render.matrices.sums import collected
-from tensorprop.render.trees import Tree, level, scaled
+from tensorprop.render.trees import Tree, level
 from tensorprop.render.weight import transposes, weight
 
-__all__ = ["Line", "NoMatrix", "lines"]
+__all__ = ["Conversion"]
 
 _NOTHING: frozenset[str] = frozenset()
-_TRIED, _KEPT, _BEAM, _INDEX = 400, 40, 12, 60.0  # readings of a line, those kept, pages at a time, no matrix form
 _FEW = 3  # terms of a sum of which each is tried in two forms
-_DEEP = 200  # nodes on a path; what is nested deeper stays in index notation
-
-
-def lines(
-    s: System, convention: Convention, carry: tuple[str, ...] | None = None, style: Style = None
-) -> list[Line]:
-    """A line for every equation, in all of which a tensor is read the same way.
-
-    ``carry``: indices to be carried, where the choice is not left to the search. ``style``: how indices beyond a
-    matrix's two are to be treated: carried, taken as one, or added up.
-    """
-    return agreed([Choices(eq, convention, carry, style, tuple(s)) for eq in s])
-
-
-class Choices:
-    """The ways to read one equation, the best first; found as they are asked for."""
-
-    def __init__(
-        self,
-        eq: Equation,
-        convention: Convention,
-        carry: tuple[str, ...] | None,
-        style: Style,
-        page: tuple[Equation, ...] = (),
-    ) -> None:
-        self._eq = eq
-        self._page = page
-        self._convention = convention
-        self._carry = carry
-        self._style: Style = style
-        self.why = ""
-
-    def best(self) -> Line:
-        """The line that is easiest to read."""
-        return next(self.all())
-
-    def all(self) -> Iterator[Line]:
-        """Every line that was found, the best first; last the index notation, with the reason."""
-        eq = self._eq
-        if _depth(eq.value) > _DEEP:
-            self.why = "the right side is nested too deep to be read as one formula"
-        elif self._carry is not None:
-            found = self._line(Reading(tuple(i for i in eq.letters if i in (self._carry or ()))))
-            if found is not None:
-                yield found
-        else:
-            yield from self._found()
-        yield Line(eq, None, None, why=self.why)
-
-    def _found(self) -> Iterator[Line]:
-        eq = self._eq
-        whole = special(eq)
-        if whole is not None:
-            yield whole
-        plain = self._line(Reading()) if self._style is None or _orders(eq) <= 2 else None
-        if plain is not None:
-            yield plain
-        modes = mode_product(eq) if plain is None and self._style is None else None
-        if modes is not None and not along_the_last(eq):
-            yield modes
-            modes = None
-        if not (isinstance(eq.value, Tensor) and plain is None and _permutes(eq)):
-            for _, tier in groupby(islice(self._readings(), _TRIED), key=lambda r: r.weight):
-                found = [line for line in map(self._line, tier) if line is not None]
-                yield from sorted(found, key=price)
-        if modes is not None:
-            yield modes
-
-    def _readings(self) -> Iterator[Reading]:
-        yield from readings(self._eq, self._style, self._page)
-        if len(self._page) > 1:
-            yield from readings(self._eq, self._style)
-
-    def _line(self, reading: Reading) -> Line | None:
-        try:
-            work = _Conversion(self._eq, self._convention, reading)
-            left, sign = work.target()
-            right = polished(work.read(sign))
-        except NoMatrix as no:
-            self.why = self.why or str(no)
-            return None
-        return Line(self._eq, left, right, reading.carried, joined=reading.joined)
-
-
-def agreed(choices: list[Choices]) -> list[Line]:
-    """A line for every equation such that no tensor is read in two ways, as easy to read as that allows."""
-    first = [c.best() for c in choices]
-    if _consistent(first):
-        return first
-    beam: list[tuple[float, list[Line], dict[str, Look]]] = [(0.0, [], {})]
-    for c in choices:
-        grown: list[tuple[float, list[Line], dict[str, Look]]] = []
-        for line in islice(c.all(), _KEPT):
-            own = looks(line)
-            for total, before, known in beam:
-                if own is not None and all(known.get(name, look) == look for name, look in own.items()):
-                    cost = price(line) if line.right is not None else _INDEX
-                    grown.append((total + cost, [*before, line], known | own))
-        grown.sort(key=lambda g: g[0])
-        beam = grown[:_BEAM]
-    return beam[0][1]
-
-
-def _consistent(found: list[Line]) -> bool:
-    known: dict[str, Look] = {}
-    for line in found:
-        own = looks(line)
-        if own is None or any(known.setdefault(name, look) != look for name, look in own.items()):
-            return False
-    return True
 
 
 # --------------------------------------------------------------------------- one equation
-class _Conversion:
-    """The forms of every node of one equation's right side, bottom-up."""
+class Conversion:
+    """The forms of every node of one equation's right side, bottom-up.
+
+    Long because it has a rule for every kind of node, and they share what is carried and what is taken as one.
+    """
 
     def __init__(self, eq: Equation, convention: Convention, reading: Reading) -> None:
         self._eq = eq
@@ -458,7 +349,7 @@ class _Conversion:
                 for f in p.forms[None, None]:
                     parts = [ones[r][0]] if r is not None else []
                     parts += [ones[c][1]] if c is not None else []
-                    keep(forms, sign, _repeated(f, times(*parts)))
+                    keep(forms, sign, repeated(f, times(*parts)))
             elif r is not None and c is not None and r in p.letters:
                 for f in p.forms[r, None]:
                     ends = isinstance(f.tree, m.Product) and isinstance(_upright(f.tree.factors[-1]), m.Ones)
@@ -510,7 +401,7 @@ class _Conversion:
         place = self._where.get(e, 0)
         for sign, held in (rest[0].forms if rest else {(None, None): [None]}).items():
             for body in held:
-                tree, cost = _assembled(ratio, above, body, under)
+                tree, cost = assembled(ratio, above, body, under)
                 parts = [*above, body] if body else above
                 keep(forms, sign, Form(tree, cost, min([f.place for f in parts], default=place)))
         return Piece(rest[0].letters if rest else _NOTHING, forms)
@@ -681,29 +572,6 @@ def _over(sign: tuple[str | None, str | None], bound: set[str]) -> Literal["rows
     return "all" if not rest else "rows" if c in bound else "columns"
 
 
-def _repeated(f: Form, ones: Form) -> Form:
-    """A scalar at every entry: 1 becomes the ones themselves."""
-    if f.tree == m.Number(Fraction(1)):
-        return ones
-    if isinstance(f.tree, m.Number):
-        return Form(scaled(ones.tree, f.tree.value), ones.cost + 1, f.place)
-    tail = ones.tree.factors if isinstance(ones.tree, m.Product) else (ones.tree,)
-    if isinstance(f.tree, m.Quotient):
-        head = f.tree.numerator
-        top = tail if head == m.Number(Fraction(1)) else (*_scalar_factors(head), *tail)
-        up = top[0] if len(top) == 1 else m.Product(top)
-        return Form(m.Quotient(up, f.tree.denominator), f.cost + ones.cost, f.place)
-    cost = f.cost + ones.cost + (level(f.tree) <= m.PRODUCT)
-    return Form(m.Product((*_scalar_factors(f.tree), *tail)), cost, f.place)
-
-
-def _scalar_factors(t: Tree) -> tuple[Tree, ...]:
-    """The factors of a scalar that may stand on their own in front of something."""
-    if isinstance(t, m.Product) and all(f.kind == "scalar" for f in t.factors):
-        return t.factors
-    return (t,)
-
-
 def _divisor(f: Expr) -> Expr | None:
     """b where the factor is b^-1, b² where it is b^-2."""
     match f:
@@ -728,57 +596,3 @@ def _squares_apart(factors: tuple[Expr, ...], summed: frozenset[str]) -> Iterato
                 yield base if not base.free & others else f
             case _:
                 yield f
-
-
-def _assembled(ratio: Fraction, above: list[Form], body: Form | None, below: list[Form]) -> tuple[Tree, float]:
-    """Number, scalars, body, over the divisors."""
-    front: list[Tree] = []
-    for f in above:
-        front += _scalar_factors(f.tree)
-    cost = sum(f.cost for f in above) + (body.cost if body else 0) + sum(f.cost for f in below) + bool(below)
-    if body is not None and not front and isinstance(body.tree, m.Hadamard):
-        tree = scaled(body.tree, ratio)
-        cost += ratio != 1
-    else:
-        tail: tuple[Tree, ...] = ()
-        if body is not None:
-            tail = body.tree.factors if isinstance(body.tree, m.Product) else (body.tree,)
-            cost += level(body.tree) < m.PRODUCT and bool(front or ratio != 1)
-        everything = [*front, *tail]
-        numbers = [t for t in everything if isinstance(t, m.Number)]
-        for t in numbers:
-            ratio *= t.value
-        everything = [t for t in everything if not isinstance(t, m.Number)]
-        cost += sum(isinstance(t, m.Product) for t in everything) if len(everything) > 1 else 0
-        if ratio != 1 or not everything:
-            everything.insert(0, m.Number(ratio))
-            cost += 1
-        tree = everything[0] if len(everything) == 1 else m.Product(tuple(everything))
-    if below:
-        under = [t for f in below for t in _scalar_factors(f.tree)]
-        tree = m.Quotient(tree, under[0] if len(under) == 1 else m.Product(tuple(under)))
-    return tree, cost
-
-
-def _depth(e: Expr) -> int:
-    """Nodes on the longest path."""
-    depth: dict[Expr, int] = {}
-    for n in postorder(e):
-        depth[n] = 1 + max((depth[c] for c in n.children), default=0)
-    return depth[e]
-
-
-def _orders(eq: Equation) -> int:
-    """The greatest number of indices that a tensor has."""
-    return max(len(t.subscripts) for t in (eq.target, *tensors_of(eq.value)))
-
-
-def _permutes(eq: Equation) -> bool:
-    """Whether the axes are only put in another order, so that carrying one would say nothing."""
-    letters = eq.value.letters if isinstance(eq.value, Tensor) else None
-    if letters is None or sorted(letters) != sorted(eq.letters):
-        return False
-    lead = 0
-    while lead < len(letters) and letters[lead] == eq.letters[lead]:
-        lead += 1
-    return len(letters) - lead > 2

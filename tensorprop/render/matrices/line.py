@@ -47,7 +47,7 @@ class Line:
 
         >>> from tensorprop.text import parse
         >>> from tensorprop.render.layout import Convention
-        >>> from tensorprop.render.matrices.convert import lines
+        >>> from tensorprop.render.matrices.choose import lines
         >>> lines(parse("Y_bthk = X_btc W_chk"), Convention())[0].legend
         (('rows', (('b', 't'),)), ('columns', (('h', 'k'),)))
         """

@@ -1,0 +1,159 @@
+"""Which way to read an equation, and all equations of a page alike.
+
+In: equations and a Convention. Out: for each a `Line`: its two sides as math trees, the indices that are carried or
+taken as one, or the reason why there is none. One reading is turned into trees by `convert`; here the readings are
+tried, the easiest to bear in mind first, and those of a page chosen so that no tensor is read in two ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby, islice
+
+from tensorprop.core.equation import Equation, System
+from tensorprop.core.expr import Expr, Tensor
+from tensorprop.core.walk import postorder, tensors_of
+from tensorprop.render.layout import Convention
+from tensorprop.render.matrices.convert import Conversion
+from tensorprop.render.matrices.line import Line, NoMatrix
+from tensorprop.render.matrices.orders import along_the_last, mode_product, special
+from tensorprop.render.matrices.polish import polished
+from tensorprop.render.matrices.readings import Look, Reading, Style, looks, price, readings
+
+__all__ = ["Choices", "agreed", "lines"]
+
+_TRIED, _KEPT, _BEAM, _INDEX = 400, 40, 12, 60.0  # readings of a line, those kept, pages at a time, no matrix form
+_DEEP = 200  # nodes on a path; what is nested deeper stays in index notation
+
+
+def lines(
+    s: System, convention: Convention, carry: tuple[str, ...] | None = None, style: Style = None
+) -> list[Line]:
+    """A line for every equation, in all of which a tensor is read the same way.
+
+    ``carry``: indices to be carried, where the choice is not left to the search. ``style``: how indices beyond a
+    matrix's two are to be treated: carried, taken as one, or added up.
+    """
+    return agreed([Choices(eq, convention, carry, style, tuple(s)) for eq in s])
+
+
+class Choices:
+    """The ways to read one equation, the best first; found as they are asked for."""
+
+    def __init__(
+        self,
+        eq: Equation,
+        convention: Convention,
+        carry: tuple[str, ...] | None,
+        style: Style,
+        page: tuple[Equation, ...] = (),
+    ) -> None:
+        self._eq = eq
+        self._page = page
+        self._convention = convention
+        self._carry = carry
+        self._style: Style = style
+        self.why = ""
+
+    def best(self) -> Line:
+        """The line that is easiest to read."""
+        return next(self.all())
+
+    def all(self) -> Iterator[Line]:
+        """Every line that was found, the best first; last the index notation, with the reason."""
+        eq = self._eq
+        if _depth(eq.value) > _DEEP:
+            self.why = "the right side is nested too deep to be read as one formula"
+        elif self._carry is not None:
+            found = self._line(Reading(tuple(i for i in eq.letters if i in (self._carry or ()))))
+            if found is not None:
+                yield found
+        else:
+            yield from self._found()
+        yield Line(eq, None, None, why=self.why)
+
+    def _found(self) -> Iterator[Line]:
+        eq = self._eq
+        whole = special(eq)
+        if whole is not None:
+            yield whole
+        plain = self._line(Reading()) if self._style is None or _orders(eq) <= 2 else None
+        if plain is not None:
+            yield plain
+        modes = mode_product(eq) if plain is None and self._style is None else None
+        if modes is not None and not along_the_last(eq):
+            yield modes
+            modes = None
+        if not (isinstance(eq.value, Tensor) and plain is None and _permutes(eq)):
+            for _, tier in groupby(islice(self._readings(), _TRIED), key=lambda r: r.weight):
+                found = [line for line in map(self._line, tier) if line is not None]
+                yield from sorted(found, key=price)
+        if modes is not None:
+            yield modes
+
+    def _readings(self) -> Iterator[Reading]:
+        yield from readings(self._eq, self._style, self._page)
+        if len(self._page) > 1:
+            yield from readings(self._eq, self._style)
+
+    def _line(self, reading: Reading) -> Line | None:
+        try:
+            work = Conversion(self._eq, self._convention, reading)
+            left, sign = work.target()
+            right = polished(work.read(sign))
+        except NoMatrix as no:
+            self.why = self.why or str(no)
+            return None
+        return Line(self._eq, left, right, reading.carried, joined=reading.joined)
+
+
+def agreed(choices: list[Choices]) -> list[Line]:
+    """A line for every equation such that no tensor is read in two ways, as easy to read as that allows."""
+    first = [c.best() for c in choices]
+    if _consistent(first):
+        return first
+    beam: list[tuple[float, list[Line], dict[str, Look]]] = [(0.0, [], {})]
+    for c in choices:
+        grown: list[tuple[float, list[Line], dict[str, Look]]] = []
+        for line in islice(c.all(), _KEPT):
+            own = looks(line)
+            for total, before, known in beam:
+                if own is not None and all(known.get(name, look) == look for name, look in own.items()):
+                    cost = price(line) if line.right is not None else _INDEX
+                    grown.append((total + cost, [*before, line], known | own))
+        grown.sort(key=lambda g: g[0])
+        beam = grown[:_BEAM]
+    return beam[0][1]
+
+
+def _consistent(found: list[Line]) -> bool:
+    known: dict[str, Look] = {}
+    for line in found:
+        own = looks(line)
+        if own is None or any(known.setdefault(name, look) != look for name, look in own.items()):
+            return False
+    return True
+
+
+def _depth(e: Expr) -> int:
+    """Nodes on the longest path."""
+    depth: dict[Expr, int] = {}
+    for n in postorder(e):
+        depth[n] = 1 + max((depth[c] for c in n.children), default=0)
+    return depth[e]
+
+
+def _orders(eq: Equation) -> int:
+    """The greatest number of indices that a tensor has."""
+    return max(len(t.subscripts) for t in (eq.target, *tensors_of(eq.value)))
+
+
+def _permutes(eq: Equation) -> bool:
+    """Whether the axes are only put in another order, so that carrying one would say nothing."""
+    letters = eq.value.letters if isinstance(eq.value, Tensor) else None
+    if letters is None or sorted(letters) != sorted(eq.letters):
+        return False
+    lead = 0
+    while lead < len(letters) and letters[lead] == eq.letters[lead]:
+        lead += 1
+    return len(letters) - lead > 2
