@@ -195,7 +195,7 @@ def _cut_up(tree: ast.Module) -> list[int]:
 
 
 # What is cut there is no name: an option of ``formula``, the d of a differential as people type it.
-_CUTS = frozenset({"core/names.py", "check/verbs.py", "render/names.py", "render/printer.py", "text/derivatives.py"})
+_CUTS = frozenset({"core/names.py", "check/verbs.py", "render/pen.py", "render/printer.py", "text/derivatives.py"})
 
 
 def test_names_of_derivatives_are_made_and_taken_apart_in_one_file() -> None:

@@ -21,10 +21,10 @@ from tensorprop.render.dialects import Dialect
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.choose import lines
 from tensorprop.render.matrices.line import Legend, Line
-from tensorprop.render.matrices.readings import Style as Treatment
-from tensorprop.render.names import Pen, Style
+from tensorprop.render.matrices.treatments import Style as Handling
 from tensorprop.render.notation import Notation
-from tensorprop.render.printer import Printer
+from tensorprop.render.pen import Pen, Style
+from tensorprop.render.printer import TreePrinter
 
 __all__ = ["Formula", "render", "told"]
 
@@ -113,7 +113,7 @@ class Formula:
     def written(self, to: Dialect) -> str:
         """The formula in a dialect: short lines beside one another, each with what holds for every value of it."""
         style = Style(self.style.adjoint, self.style.bold, True, self.style.names)
-        full, short = Printer(to, style), Printer(to, replace(style, labels=False))
+        full, short = TreePrinter(to, style), TreePrinter(to, replace(style, labels=False))
         notation = Notation(to, style, exact=True)
         terminal = to.page[0] == "\n"
         shown: list[str] = []
@@ -204,7 +204,7 @@ def render(
     convention: Convention,
     carry: tuple[str, ...] | None = None,
     bare: bool = False,
-    style: Treatment = None,
+    style: Handling = None,
 ) -> Formula:
     """The formula of every equation, not yet checked on numbers."""
     convention = convention.over(s)

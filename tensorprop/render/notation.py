@@ -22,7 +22,7 @@ from tensorprop.core.walk import fold, tensors_of
 from tensorprop.errors import TensorpropError
 from tensorprop.render import dialects
 from tensorprop.render.dialects import Dialect
-from tensorprop.render.names import Pen, Style, figures
+from tensorprop.render.pen import Pen, Style, figures
 from tensorprop.text import parse
 
 __all__ = ["LATEX", "UNICODE", "Notation", "as_latex", "axes_in"]

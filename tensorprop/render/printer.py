@@ -9,21 +9,22 @@ from __future__ import annotations
 from tensorprop.core.names import parts_of_name
 from tensorprop.render import trees as m
 from tensorprop.render.dialects import Dialect
-from tensorprop.render.names import Pen, Style
+from tensorprop.render.pen import Pen, Style
 from tensorprop.render.trees import ATOM, HADAMARD, POSTFIX, PRODUCT, Tree, coefficient, level, scaled
 
-__all__ = ["Printer", "along"]
+__all__ = ["TreePrinter", "along"]
 
 _ALONG = {"rows": "row", "columns": "col"}
 _BETWEEN: dict[type[Tree], str] = {m.Kronecker: "⊗", m.KhatriRao: "⊙_KR", m.Outer: "∘"}
 
 
-class Printer:
+class TreePrinter:
     """Writes trees in one dialect.
 
     >>> from tensorprop.render.dialects import LATEX, UNICODE
     >>> a, w = m.Name("a", (None,), (0,), "column"), m.Name("W", (None, None), (0, 1), "matrix")
-    >>> Printer(UNICODE).show(m.Product((m.Transpose(w), a))), Printer(LATEX).show(m.Product((m.Transpose(w), a)))
+    >>> t = m.Product((m.Transpose(w), a))
+    >>> TreePrinter(UNICODE).show(t), TreePrinter(LATEX).show(t)
     ('Wᵀa', 'W^{\\\\top} a')
     """
 

@@ -1,7 +1,7 @@
 """Einsum specs as authors have them: several at once, pasted calls, ellipses, words between spaces.
 
-In: text such as ``np.einsum("ij,jk->ik", A, B)`` or two specs on two lines. Out: for each a `Spec`, which gives its
-System. What a spec of letters means is `einsum`'s.
+In: text such as ``np.einsum("ij,jk->ik", A, B)`` or two specs on two lines. Out: for each an `EinsumSpec`, which gives
+its System. What a spec of letters means is `einsum`'s.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tensorprop.core.equation import System, equation, system
 from tensorprop.errors import AmbiguousNotation, TensorpropError, UsageError
 from tensorprop.text.einsum import parse_einsum
 
-__all__ = ["Spec", "is_spec", "pasted"]
+__all__ = ["EinsumSpec", "is_spec", "pasted"]
 
 _CALL = re.compile(
     r"""^(?:(?P<out>[^\W\d]\w*)\s*=\s*)?(?:\w+\.)*einsum\(\s*(?P<quote>["'])(?P<spec>[^"']*)(?P=quote)"""
@@ -25,7 +25,7 @@ _ALONE = 8  # letters of a word that may be a spec of one operand
 
 
 @dataclass(frozen=True)
-class Spec:
+class EinsumSpec:
     """One spec: its text, the names of its operands and of its result where a call told them, its place in the text."""
 
     text: str
@@ -86,7 +86,7 @@ def _of_words(text: str, called: list[str] | None, out: str) -> System:
     return system([equation(tensor(out, *kept), sum_over([i for i in sorted(body.free) if i not in kept], body))])
 
 
-def pasted(text: str) -> list[Spec]:
+def pasted(text: str) -> list[EinsumSpec]:
     """The specs of a text; none if it holds equations.
 
     >>> [s.text for s in pasted("ij,jk->ik; ij,j->i")]
@@ -98,15 +98,15 @@ def pasted(text: str) -> list[Spec]:
     """
     rows = [row.strip() for row in re.split(r"[\n;]", text)]
     rows = [row for row in rows if row and not row.startswith("#")]
-    out: list[Spec] = []
+    out: list[EinsumSpec] = []
     for n, row in enumerate(rows, 1):
         place = n if len(rows) > 1 else 0
         call = _CALL.match(row)
         if call:
             names = tuple(name.strip().replace(".", "_") for name in call["names"].split(",") if name.strip())
-            out.append(Spec(call["spec"], names, call["out"] or "", place))
+            out.append(EinsumSpec(call["spec"], names, call["out"] or "", place))
         elif is_spec(row):
-            out.append(Spec(row, place=place))
+            out.append(EinsumSpec(row, place=place))
         else:
             return []
     return out

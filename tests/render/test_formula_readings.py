@@ -11,7 +11,7 @@ import tensorprop as tp
 from tensorprop.check.verbs import formula
 from tensorprop.core.walk import tensors_of
 from tensorprop.errors import AmbiguousNotation, TensorpropError
-from tensorprop.render.matrices.readings import looks
+from tensorprop.render.matrices.treatments import looks
 from tensorprop.run.reference import evaluate
 from tensorprop.text import parse
 

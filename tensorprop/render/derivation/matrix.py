@@ -16,8 +16,8 @@ from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.choose import lines
 from tensorprop.render.matrices.line import Line
-from tensorprop.render.names import Style
-from tensorprop.render.printer import Printer
+from tensorprop.render.pen import Style
+from tensorprop.render.printer import TreePrinter
 from tensorprop.render.trees import Tree
 
 __all__ = ["Shown", "matrix"]
@@ -50,7 +50,7 @@ class Shown:
 
 def written(t: Tree, style: Style) -> Math:
     """A part of a formula, in Unicode and in LaTeX."""
-    return Math(Printer(dialects.UNICODE, style).show(t), Printer(dialects.LATEX, style).show(t))
+    return Math(TreePrinter(dialects.UNICODE, style).show(t), TreePrinter(dialects.LATEX, style).show(t))
 
 
 def matrix(eq: Equation, convention: Convention) -> Shown:
@@ -67,7 +67,7 @@ def matrix(eq: Equation, convention: Convention) -> Shown:
     left, right = (written(t, style) for t in (line.left, line.right))
     return Shown(
         f"{left.unicode} = {right.unicode}",
-        Printer(dialects.LATEX, style).equation(line.left, line.right),
+        TreePrinter(dialects.LATEX, style).equation(line.left, line.right),
         line.right,
         line.carried,
         "",

@@ -19,8 +19,8 @@ from tensorprop.render.derivation.passage import Passage, axes_of
 from tensorprop.render.derivation.reasons import Reason
 from tensorprop.render.derivation.sentences import Math, Sentence
 from tensorprop.render.layout import Convention
-from tensorprop.render.names import Style
 from tensorprop.render.notation import LATEX, UNICODE, Notation
+from tensorprop.render.pen import Style
 
 __all__ = ["Found", "Judgement", "Like", "Part", "Remark", "Step"]
 

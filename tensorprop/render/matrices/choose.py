@@ -18,7 +18,7 @@ from tensorprop.render.matrices.convert import Conversion
 from tensorprop.render.matrices.line import Line, NoMatrix
 from tensorprop.render.matrices.orders import along_the_last, mode_product, special
 from tensorprop.render.matrices.polish import polished
-from tensorprop.render.matrices.readings import Look, Reading, Style, looks, price, readings
+from tensorprop.render.matrices.treatments import Look, Style, Treatment, looks, price, readings
 
 __all__ = ["Choices", "agreed", "lines"]
 
@@ -65,7 +65,7 @@ class Choices:
         if _depth(eq.value) > _DEEP:
             self.why = "the right side is nested too deep to be read as one formula"
         elif self._carry is not None:
-            found = self._line(Reading(tuple(i for i in eq.letters if i in (self._carry or ()))))
+            found = self._line(Treatment(tuple(i for i in eq.letters if i in (self._carry or ()))))
             if found is not None:
                 yield found
         else:
@@ -77,7 +77,7 @@ class Choices:
         whole = special(eq)
         if whole is not None:
             yield whole
-        plain = self._line(Reading()) if self._style is None or _orders(eq) <= 2 else None
+        plain = self._line(Treatment()) if self._style is None or _orders(eq) <= 2 else None
         if plain is not None:
             yield plain
         modes = mode_product(eq) if plain is None and self._style is None else None
@@ -91,12 +91,12 @@ class Choices:
         if modes is not None:
             yield modes
 
-    def _readings(self) -> Iterator[Reading]:
+    def _readings(self) -> Iterator[Treatment]:
         yield from readings(self._eq, self._style, self._page)
         if len(self._page) > 1:
             yield from readings(self._eq, self._style)
 
-    def _line(self, reading: Reading) -> Line | None:
+    def _line(self, reading: Treatment) -> Line | None:
         try:
             work = Conversion(self._eq, self._convention, reading)
             left, sign = work.target()

@@ -1,6 +1,6 @@
 """From index notation to a formula in vectors and matrices, in one reading of its indices.
 
-In: an Equation, a Convention and a Reading. Out: its two sides as math trees, or the reason why there are none.
+In: an Equation, a Convention and a Treatment. Out: its two sides as math trees, or the reason why there are none.
 Products are left to `products`; here are sums, functions, brackets and reductions. It knows no output format and no
 size; which reading is best is `choose`'s.
 """
@@ -25,6 +25,7 @@ from tensorprop.errors import UnknownRange
 from tensorprop.render import trees as m
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.assemble import assembled, repeated
+from tensorprop.render.matrices.collect import collected
 from tensorprop.render.matrices.line import NoMatrix, shown
 from tensorprop.render.matrices.products import (
     Form,
@@ -37,8 +38,7 @@ from tensorprop.render.matrices.products import (
     search,
     times,
 )
-from tensorprop.render.matrices.readings import Reading
-from tensorprop.render.matrices.sums import collected
+from tensorprop.render.matrices.treatments import Treatment
 from tensorprop.render.trees import Tree, level
 from tensorprop.render.weight import transposes, weight
 
@@ -55,7 +55,7 @@ class Conversion:
     Long because it has a rule for every kind of node, and they share what is carried and what is taken as one.
     """
 
-    def __init__(self, eq: Equation, convention: Convention, reading: Reading) -> None:
+    def __init__(self, eq: Equation, convention: Convention, reading: Treatment) -> None:
         self._eq = eq
         self._convention = convention
         self._carried = frozenset((*reading.carried, *reading.added))

@@ -234,7 +234,7 @@ def closed(forms: Forms) -> Forms:
     return forms
 
 
-class _Search:
+class _Joining:
     """One product: what is summed, where the ones come from."""
 
     def __init__(self, axis: Axis, row_layout: bool) -> None:
@@ -521,7 +521,7 @@ def merge(a: Piece, b: Piece, axis: Axis, row_layout: bool) -> Piece:
     if not a.letters or not b.letters:
         raise ValueError("a scalar is not merged but put in front")
     forms: Forms = {}
-    for sign, f in _Search(axis, row_layout).merged(a, b, letters):
+    for sign, f in _Joining(axis, row_layout).merged(a, b, letters):
         keep(forms, sign, f)
     return Piece(letters, closed(forms))
 
@@ -533,7 +533,7 @@ def search(
 
     None where a part has no form within matrices.
     """
-    engine = _Search(axis, row_layout)
+    engine = _Joining(axis, row_layout)
     scalars: list[Form] = []
     rest: list[Piece] = []
     for part in _components(pieces):

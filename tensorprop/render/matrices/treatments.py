@@ -20,7 +20,7 @@ from tensorprop.render import trees as m
 from tensorprop.render.matrices.line import Line
 from tensorprop.render.weight import weight
 
-__all__ = ["Look", "Reading", "Style", "looks", "price", "readings"]
+__all__ = ["Look", "Style", "Treatment", "looks", "price", "readings"]
 
 Style: TypeAlias = Literal["carry", "join", "sum"] | None
 Look: TypeAlias = tuple[tuple[object, ...], tuple[int, ...], str, int]
@@ -37,7 +37,7 @@ _MOST = 4000  # sets of indices that are looked at
 
 
 @dataclass(frozen=True)
-class Reading:
+class Treatment:
     """Indices of the left side that are carried, summed ones that are added up outside, and those taken as one."""
 
     carried: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Reading:
         return len(self.carried) + 2 * len(self.added) + bool(self.joined) + self.scattered + self.inner
 
 
-def readings(eq: Equation, style: Style = None, page: Iterable[Equation] = ()) -> Iterator[Reading]:
+def readings(eq: Equation, style: Style = None, page: Iterable[Equation] = ()) -> Iterator[Treatment]:
     """Readings after which no tensor has more than two indices left, those that ask least of the reader first.
 
     ``page``: equations beside this one; indices that are taken as one stand together in all of them.
@@ -65,7 +65,7 @@ def readings(eq: Equation, style: Style = None, page: Iterable[Equation] = ()) -
     many = len(space.places) > _FACTORS
     kept, summed = space.kept, [] if style == "carry" or many else space.summed
     joins = (False, True) if style in ("join", None) else (False,)
-    waiting: dict[int, list[Reading]] = {}
+    waiting: dict[int, list[Treatment]] = {}
     seen = 0
     for weight_ in range(1, len(kept) + 2 * len(summed) + len(space.places) + 2):
         for join, added in product(joins, range(min(len(summed), weight_ // 2) + 1)):
@@ -129,7 +129,7 @@ class _Space:
             if letters.count(i) > 1:
                 self._apart.add(i)
 
-    def reading(self, out: frozenset[str], join: bool) -> Reading | None:
+    def reading(self, out: frozenset[str], join: bool) -> Treatment | None:
         """The reading that carries ``out``; None if a tensor has more than two indices left."""
         groups: dict[object, list[str]] = {}
         if join:
@@ -145,7 +145,7 @@ class _Space:
             scattered += _gaps(letters, one)
             lead = next((n for n, i in enumerate(letters) if i not in out), len(letters))
             inner |= {i for i in letters[lead:] if i in out} if len(letters) > 2 else set()
-        return Reading(
+        return Treatment(
             tuple(i for i in self._eq.letters if i in out),
             tuple(i for i in self.summed if i in out),
             tuple(tuple(g) for g in groups.values() if len(g) > 1),
