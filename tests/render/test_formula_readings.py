@@ -6,9 +6,13 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tensorprop as tp
 from tensorprop.check.verbs import formula
+from tensorprop.core.build import mul, sum_over, tensor
+from tensorprop.core.equation import System, equation, system
 from tensorprop.core.walk import tensors_of
 from tensorprop.errors import AmbiguousNotation, TensorpropError
 from tensorprop.render.matrices.treatments import looks
@@ -189,3 +193,25 @@ def test_sizes_are_those_of_the_arrays_as_the_formula_shows_them(equation, optio
 
 def test_no_form_is_no_code():
     assert formula("q_t = p[t, y_t] c").numpy.startswith("#")
+
+
+@st.composite
+def pages(draw: st.DrawFn) -> System:
+    """Equations that share tensors, each a product of two of them."""
+    shapes = {n: draw(st.permutations("bhqkd"))[: draw(st.integers(1, 4))] for n in "ABCD"}
+    found = []
+    for n in range(draw(st.integers(2, 3))):
+        value = mul(*(tensor(x, *shapes[x]) for x in draw(st.permutations("ABCD"))[:2]))
+        kept = draw(st.permutations(sorted(value.free)))[: draw(st.integers(0, 4))]
+        found.append(equation(tensor(f"Y{n}", *kept), sum_over(sorted(value.free - set(kept)), value)))
+    return system(found)
+
+
+@given(pages())
+@settings(max_examples=15, deadline=None)
+def test_on_any_page_a_tensor_is_read_one_way(s):
+    known: dict[str, object] = {}
+    for line in formula(s).lines:
+        assert line.right is not None or line.why
+        for name, look in (looks(line) or {}).items():
+            assert known.setdefault(name, look) == look

@@ -70,7 +70,7 @@ class Choices:
                 yield found
         else:
             yield from self._found()
-        yield Line(eq, None, None, why=self.why)
+        yield Line(eq, None, None, why=self.why or "its tensors are read in another way in the other equations")
 
     def _found(self) -> Iterator[Line]:
         eq = self._eq
