@@ -23,7 +23,7 @@ from tensorprop.check.prove.decide import Decision, Definitions, Laws, decide, p
 from tensorprop.check.report import Finding, Report, Verdict
 from tensorprop.check.slips.search import diagnose
 from tensorprop.core.build import ONE, ZERO, bracket
-from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.equation import Equation, System, equation, system, unrolled
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, primal
@@ -31,7 +31,7 @@ from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import NotDifferentiable, SizeMismatch, TensorpropError, Unsupported
 from tensorprop.layers.layer import Layer, as_layer
-from tensorprop.text import show
+from tensorprop.text import locate, show
 
 __all__ = ["check_rules"]
 
@@ -52,6 +52,10 @@ def check_rules(x: Any, tolerance: float = 0.0) -> Report:
     layer = as_layer(x)
     s = layer.system
     labels = whole_numbers(s)
+    try:
+        unrolled(layer.system, "hold against numbers")
+    except Unsupported as error:
+        raise locate(error, layer.system) from None
     try:
         derived = {eq.name: eq for eq in layer.derived}
     except NotDifferentiable:
