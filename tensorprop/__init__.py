@@ -21,18 +21,29 @@ from tensorprop.errors import TensorpropError
 
 if TYPE_CHECKING:
     from tensorprop.calculus import adjoint, batch, derive, simplify
+    from tensorprop.check.report import Report
     from tensorprop.check.verbs import assert_rule, check, equivalent, explain, formula
+    from tensorprop.core.equation import Equation, System
     from tensorprop.layers import Dense, Layer, chain
+    from tensorprop.render.derivation.record import Derivation
     from tensorprop.render.diagram import diagram
+    from tensorprop.render.formula import Formula
     from tensorprop.render.reading.formulas import parse_formula
     from tensorprop.rule.jax_function import jax_function
     from tensorprop.run import compile, plan, value_and_grad
+    from tensorprop.run.plan import Plan
     from tensorprop.text import parse, parse_einsum, show
     from tensorprop.trace.jax_read import from_jax
 
 __all__ = [
     "Dense",
+    "Derivation",
+    "Equation",
+    "Formula",
     "Layer",
+    "Plan",
+    "Report",
+    "System",
     "TensorpropError",
     "__version__",
     "adjoint",
@@ -61,6 +72,11 @@ __version__ = "0.1.0"
 
 # Where each public name lives.
 _HOMES = {
+    "tensorprop.core.equation": ("Equation", "System"),
+    "tensorprop.check.report": ("Report",),
+    "tensorprop.render.derivation.record": ("Derivation",),
+    "tensorprop.render.formula": ("Formula",),
+    "tensorprop.run.plan": ("Plan",),
     "tensorprop.text": ("parse", "parse_einsum", "show"),
     "tensorprop.render.diagram": ("diagram",),
     "tensorprop.render.reading.formulas": ("parse_formula",),

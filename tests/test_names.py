@@ -10,7 +10,7 @@ import pytest
 
 import tensorprop as tp
 from tensorprop.calculus.source import names_in
-from tensorprop.errors import UsageError
+from tensorprop.errors import UnknownName, UsageError
 
 S = tp.parse("z_bj = a_bi W_ij + b_j; h_bj = tanh(z_bj); E = 1/2 (h_bj - y_bj)^2")
 ARRAYS = {"a": np.ones((2, 3)), "W": np.ones((3, 4)), "b": np.ones(4), "y": np.ones((2, 4))}
@@ -44,3 +44,27 @@ def test_what_is_no_name_is_refused(verb: str) -> None:
 def test_subscripts_hold_together() -> None:
     assert names_in("x_k, x_{in, out} x[in, out] W^(k + 1)_ij") == ("x_k", "x_{in, out}", "x[in, out]", "W^(k + 1)_ij")
     assert tp.derive("y = x_i A_ij x_j", wrt="x_k x_l") is tp.derive("y = x_i A_ij x_j", wrt=("x_k", "x_l"))
+
+
+def test_a_derivative_takes_the_inputs_of_the_equations_from_which_it_came() -> None:
+    hessian = tp.derive("r_i = A_ij x_j - b_i; E = r_i r_i", wrt=("x_k", "x_l"))
+    f = tp.compile(hessian, backend="numpy")
+    A, x, b = np.arange(6.0).reshape(2, 3), np.ones(3), np.ones(2)
+    assert np.array_equal(f(A=A, x=x, b=b), 2 * A.T @ A)
+    assert np.array_equal(f(A=A), 2 * A.T @ A)
+    with pytest.raises(UnknownName):
+        f(A=A, q=b)
+
+
+@pytest.mark.parametrize("noun", ["System", "Equation", "Layer", "Formula", "Derivation", "Report", "Plan"])
+def test_a_noun_can_be_imported_for_annotations(noun: str) -> None:
+    made = {
+        "System": lambda: S,
+        "Equation": lambda: S["z"],
+        "Layer": lambda: tp.Layer("z_j = a_i W_ij"),
+        "Formula": lambda: tp.formula(S),
+        "Derivation": lambda: tp.explain(S, wrt="W"),
+        "Report": lambda: tp.check("z_j = a_i W_ij"),
+        "Plan": lambda: tp.plan("y_i = 2 x_i", {"i": 3}),
+    }[noun]()
+    assert noun in tp.__all__ and isinstance(made, getattr(tp, noun))

@@ -6,6 +6,7 @@ In: a System and the variables. Out: ``∂y_J/∂x_K = …`` in terms of the Sys
 from __future__ import annotations
 
 from collections.abc import Iterable
+from weakref import WeakKeyDictionary
 
 from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import simplify_expr
@@ -37,7 +38,7 @@ def derive(s: System | Equation | str, wrt: str | Iterable[str], of: str | None 
     """
     variables = names_in(wrt, "wrt")
     s = unrolled(as_forward(s, *variables, of), "differentiate")
-    name = _output(s, of)
+    name, whole = _output(s, of), s
     letters, value = s[name].letters, stable_expr(expanded(s, name))
     if not variables:
         raise UsageError("wrt names no variable", fix=f"name one of {', '.join(s.inputs)}")
@@ -58,7 +59,22 @@ def derive(s: System | Equation | str, wrt: str | Iterable[str], of: str | None 
         fixed += axes
     called = derivative_name(name, len(letters), [(x, len(axes)) for x, axes in done])
     target = Tensor(called, tuple(Index(i) for i in fixed))
-    return equation(target, value)
+    made = equation(target, value)
+    _beside[made] = _beside.get(made, frozenset()) | frozenset(whole.inputs)
+    return made
+
+
+_beside: WeakKeyDictionary[Equation, frozenset[str]] = WeakKeyDictionary()
+
+
+def beside(eq: Equation) -> frozenset[str]:
+    """The inputs of the equations from which a derivative came: they may be passed to it, needed or not.
+
+    >>> d = derive("r_i = A_ij x_j - b_i; E = r_i r_i", wrt="x_k x_l")
+    >>> print(d, sorted(beside(d)))
+    ∂²E/∂x_k∂x_l = 2 A_il A_ik ['A', 'b', 'x']
+    """
+    return _beside.get(eq, frozenset())
 
 
 def expanded(s: System, name: str) -> Expr:

@@ -187,7 +187,8 @@ class System(Interned):
                         raise RankMismatch(
                             f"{e.name} has {counted(rank, 'axis', 'axes')} in one place and "
                             f"{counted(len(e.subscripts), 'axis', 'axes')} in another",
-                            fix="one name, one number of axes: correct the subscripts or use another name",
+                            fix="one name, one number of axes: correct the subscripts or use another name, such as "
+                            f"{e.name}2{str(e).removeprefix(e.name)}",
                             about=(n, e),
                         )
                     if place:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from tensorprop.calculus import adjoint, stabilise
+from tensorprop.calculus.derive import beside
 from tensorprop.calculus.source import as_forward, as_system, names_in
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.kinds import smooth
@@ -65,7 +66,8 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
         raise UsageError(f'no backend "{backend}"', fix='backend="jax" or backend="numpy"')
     if backend == "jax":
         supported(needed)
-    return Compiled(whole, needed, names, backend, jit)
+    spare = beside(s) if isinstance(s, Equation) else frozenset[str]()
+    return Compiled(whole, needed, names, backend, jit, spare)
 
 
 def value_and_grad(
@@ -113,12 +115,14 @@ class Compiled:
     ``system`` holds the equations that it computes, ``traces`` counts the sets of shapes that it has met.
     """
 
-    def __init__(self, whole: System, needed: System, names: tuple[str, ...], backend: str, jit: bool) -> None:
+    def __init__(
+        self, whole: System, needed: System, names: tuple[str, ...], backend: str, jit: bool, spare: frozenset[str]
+    ) -> None:
         self.system = needed
         self.inputs = needed.inputs
         self.outputs = names
         self.traces = 0
-        self._spare = _spare(whole, needed)
+        self._spare = _spare(whole, needed) | spare.difference(needed.inputs)
         self._single = len(names) == 1
         self._mend = backend == "jax"
         self._program = _program(needed, stabilise(needed), names) if self._mend else _reference(needed, names)

@@ -112,19 +112,8 @@ class Cursor(ABC):
             self._angle(p)
         if kind in ("≤", "≥", "≠") and "=" in self.kinds[self.first : p]:
             self.compares(p)
-        if kind == "‖":
-            from tensorprop.text.meant import length
-
-            self.fail(UnexpectedChar, "double bars are not in the notation", span, length(self, p, 1))
-        if kind == "∇":
-            from tensorprop.text.meant import gradient
-
-            self.fail(
-                UnexpectedChar,
-                "∇ stands for a whole gradient, and every equation here for one entry",
-                span,
-                gradient(self, p),
-            )
+        if kind in ("‖", "∇"):
+            self.whole(p)
         token = self.text[span[0] : span[1]]
         self.fail(UnexpectedChar, f'"{token}" does not fit here: {wanted}', span, fix)
 
@@ -163,17 +152,20 @@ class Cursor(ABC):
             self.fail(UnsafeName, f'"{sign}" cannot be in a name', span, "use letters, digits and Greek letters")
         self.compares(p)
 
-    def compares(self, p: int) -> NoReturn:
-        """A relation that stands in no bracket."""
-        from tensorprop.text.meant import bracketed  # it reads cursors
-
-        sign = self.text[self.starts[p] : self.ends[p]]
-        self.fail(
-            UnexpectedChar,
-            f'"{sign}" compares only inside a bracket, [a > b]: 1 where it holds, else 0',
-            (self.starts[p], self.ends[p]),
-            f"write {bracketed(self, p)}",
-        )
+    def closing(self, p: int) -> int | None:
+        """The token that closes the bracket at ``p``, in the same equation."""
+        level = 0
+        for q in range(p, len(self.kinds)):
+            k = self.kinds[q]
+            if k in ("(", "[", "{") or (k == "s" and self.texts[q] == "_{"):
+                level += 1
+            elif k in (")", "]", "}"):
+                level -= 1
+                if level == 0:
+                    return q
+            elif k in (";", "end"):
+                return None
+        return None
 
     def enter(self, p: int) -> None:
         self.depth += 1
@@ -191,11 +183,8 @@ class Cursor(ABC):
         if k == closer:
             self.p += 1
             return
-        if k == "=" and self.kinds[opener] == "(" and not self.in_bracket:
-            from tensorprop.text.meant import closing
-
-            if closing(self, opener) is not None:
-                self.compares(self.p)
+        if k == "=" and self.kinds[opener] == "(" and not self.in_bracket and self.closing(opener) is not None:
+            self.compares(self.p)
         sign = self.text[self.starts[opener] : self.ends[opener]]
         if k in ("end", ";", "=", ")", "]", "}") and not (k == "=" and self.in_bracket):
             self.fail(
@@ -278,6 +267,16 @@ class Cursor(ABC):
     @abstractmethod
     def tensor_names(self) -> frozenset[str]:
         """Names that stand somewhere as a tensor's, with subscripts and no parenthesis at once after them."""
+
+    @abstractmethod
+    def compares(self, p: int) -> NoReturn:
+        """Refuse a relation that stands in no bracket."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def whole(self, p: int) -> NoReturn:
+        """Refuse a sign that speaks of a whole tensor: ``‖``, ``∇``."""
+        raise NotImplementedError
 
     @abstractmethod
     def dim(self) -> Tree:

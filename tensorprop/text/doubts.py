@@ -21,7 +21,7 @@ from tensorprop.errors import (
 )
 from tensorprop.text.characters import LETTERS, raised
 from tensorprop.text.cursor import Cursor
-from tensorprop.text.meant import argument, chosen, closing, entry_end, following, indexed, joined, piece, written_along
+from tensorprop.text.meant import argument, chosen, entry_end, following, indexed, joined, piece, written_along
 from tensorprop.text.reserved import ELSEWHERE, SPELLED_OUT, TAKEN_ALONG, programming
 from tensorprop.text.terms import Leaf, Power, Tree
 from tensorprop.text.vocabulary import BINDERS, KNOWN, SYMBOLS
@@ -66,7 +66,7 @@ def _raised_function(c: Cursor, p: int, name: str) -> NoReturn:
     if c.kinds[q] == "p":
         exponent, q = raised(c.texts[q]), q + 1
     else:
-        close = closing(c, q + 1) if c.kinds[q + 1] in ("{", "(") else None
+        close = c.closing(q + 1) if c.kinds[q + 1] in ("{", "(") else None
         stop = close if close is not None else q + 2 + (c.kinds[q + 1] == "-")
         exponent, q = piece(c, q + 1 + (close is not None), stop), stop + (close is not None)
     acts_on = following(c, min(q, len(c.kinds) - 1)) or "z_i"

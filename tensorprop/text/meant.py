@@ -19,7 +19,6 @@ __all__ = [
     "argument",
     "bracketed",
     "chosen",
-    "closing",
     "entry_end",
     "following",
     "gradient",
@@ -32,23 +31,7 @@ __all__ = [
     "written_along",
 ]
 
-_OPEN = {"(": ")", "[": "]", "{": "}"}
-
-
-def closing(c: Cursor, p: int) -> int | None:
-    """The token that closes the bracket at ``p``."""
-    level = 0
-    for q in range(p, len(c.kinds)):
-        k = c.kinds[q]
-        if k in _OPEN or (k == "s" and c.texts[q] == "_{"):
-            level += 1
-        elif k in (")", "]", "}"):
-            level -= 1
-            if level == 0:
-                return q
-        elif k in (";", "end"):
-            return None
-    return None
+_OPEN = ("(", "[", "{")
 
 
 def piece(c: Cursor, p: int, stop: int) -> str:
@@ -58,7 +41,7 @@ def piece(c: Cursor, p: int, stop: int) -> str:
 
 def argument(c: Cursor, p: int) -> tuple[int, int] | None:
     """The tokens inside the parentheses that open at ``p``."""
-    q = closing(c, p) if c.kinds[p] == "(" else None
+    q = c.closing(p) if c.kinds[p] == "(" else None
     return (p + 1, q) if q is not None and q > p + 1 else None
 
 
@@ -66,7 +49,7 @@ def entry_end(c: Cursor, p: int) -> int:
     """The token after the name at ``p`` and all that it bears: subscripts, or an argument."""
     q = p + 1
     while c.kinds[q] in ("s", "u", "[", "(", "q") and c.starts[q] == c.ends[q - 1]:
-        end = closing(c, q) if c.kinds[q] in ("(", "[") or c.texts[q] == "_{" else q
+        end = c.closing(q) if c.kinds[q] in ("(", "[") or c.texts[q] == "_{" else q
         if end is None:
             return q
         q = end + 1
@@ -189,8 +172,8 @@ def joined(c: Cursor, p: int) -> str | None:
     """Two brackets with ``and`` or ``or`` at ``p`` between them, as a product or a maximum."""
     if p == 0 or c.kinds[p - 1] != "]" or c.kinds[p + 1] != "[":
         return None
-    end = closing(c, p + 1)
-    start = next((q for q in range(p - 1, c.first, -1) if c.kinds[q] == "[" and closing(c, q) == p - 1), None)
+    end = c.closing(p + 1)
+    start = next((q for q in range(p - 1, c.first, -1) if c.kinds[q] == "[" and c.closing(q) == p - 1), None)
     if end is None or start is None:
         return None
     one, other = piece(c, start, p), piece(c, p + 1, end + 1)

@@ -7,12 +7,14 @@ not know what the name stands for.
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 from tensorprop.core.build import add, mul, number
 from tensorprop.core.expr import Expr, Index, Number, Tensor
 from tensorprop.errors import AmbiguousNotation, MissingIndex, UnbalancedBracket, UnexpectedChar
 from tensorprop.text.characters import GREEK, LETTERS, lower
 from tensorprop.text.cursor import Cursor
+from tensorprop.text.meant import bracketed, gradient, length
 from tensorprop.text.terms import Leaf
 
 __all__ = ["COMPACT", "LABEL", "Subscripts", "label_text"]
@@ -394,3 +396,21 @@ class Subscripts(Cursor):
                     found.add(name)
             self._tensors = frozenset(found)
         return self._tensors
+
+    def compares(self, p: int) -> NoReturn:
+        """Refuse a relation that stands in no bracket."""
+        sign = self.text[self.starts[p] : self.ends[p]]
+        self.fail(
+            UnexpectedChar,
+            f'"{sign}" compares only inside a bracket, [a > b]: 1 where it holds, else 0',
+            (self.starts[p], self.ends[p]),
+            f"write {bracketed(self, p)}",
+        )
+
+    def whole(self, p: int) -> NoReturn:
+        """Refuse a sign that speaks of a whole tensor: ``‖``, ``∇``."""
+        span = (self.starts[p], self.ends[p])
+        if self.kinds[p] == "‖":
+            self.fail(UnexpectedChar, "double bars are not in the notation", span, length(self, p, 1))
+        what = "∇ stands for a whole gradient, and every equation here for one entry"
+        self.fail(UnexpectedChar, what, span, gradient(self, p))

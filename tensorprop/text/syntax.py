@@ -25,7 +25,6 @@ from tensorprop.errors import (
 from tensorprop.text import doubts
 from tensorprop.text.characters import LETTERS, raised
 from tensorprop.text.cursor import MAX_DIGITS, MAX_OPERANDS, RELATIONS
-from tensorprop.text.meant import closing
 from tensorprop.text.subscripts import LABEL
 from tensorprop.text.terms import Apply, Leaf, Plus, Power, Relate, Term, Tree
 from tensorprop.text.vocabulary import AFTER, STARTS
@@ -73,7 +72,7 @@ class Reader(Words):
             if kinds[self.p] in ("<", ">"):
                 self._angle(self.p)
             if kinds[self.p] == "^":
-                after = closing(self, self.p + 1)
+                after = self.closing(self.p + 1)
                 after = self.p + 2 if after is None else after + 1
                 if after < len(kinds) and kinds[after] in ("s", "u"):
                     doubts.after_subscripts(self, after)

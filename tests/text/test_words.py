@@ -186,6 +186,12 @@ PASTED = [
 ]
 
 
+def test_a_second_tensor_of_one_name_is_offered_another_one() -> None:
+    with pytest.raises(errors.RankMismatch) as info:
+        parse("v_i = var_j(x_ij); y_ij = x_ij v_ij / v_i")
+    assert "such as v2_ij" in str(info.value)
+
+
 @pytest.mark.parametrize("pasted, plain", PASTED)
 def test_pasted_latex_is_read(pasted: str, plain: str) -> None:
     s = parse(pasted)
