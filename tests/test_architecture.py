@@ -23,10 +23,11 @@ ROOMS: dict[str, frozenset[str]] = {
     "rule": frozenset({"errors", "core", "text", "calculus", "run"}),
     "trace": frozenset({"errors", "core", "text", "calculus", "run"}),
     "check": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run", "rule", "trace"}),
+    "cli_text": frozenset({"errors", "text", "calculus", "check"}),
     "cli": frozenset(
-        "errors core text calculus layers render run rule trace check cli_explain __init__".split()
+        "errors core text calculus layers render run rule trace check cli_explain cli_text __init__".split()
     ),
-    "cli_explain": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run", "check"}),
+    "cli_explain": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run", "check", "cli_text"}),
     "__init__": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run", "rule", "trace", "check"}),
     "__main__": frozenset({"cli"}),
 }

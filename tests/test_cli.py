@@ -28,6 +28,8 @@ def run(*args: str, stdin: str | bytes | None = None) -> Result:
         (["parse", "--einsum", "s = A_ij"], ["s = Σ_ij A_ij"]),
         (["derive", DENSE, "--wrt", "W"], ["δW_ij = a_bi δz_bj"]),
         (["derive", DENSE, "--wrt", "W", "--wrt", "b"], ["δW_ij = a_bi δz_bj", "δb_j = Σ_b δz_bj"]),
+        (["derive", DENSE, "--wrt", "W,b"], ["δW_ij = a_bi δz_bj", "δb_j = Σ_b δz_bj"]),
+        (["derive", DENSE, "--wrt", "W b"], ["δW_ij = a_bi δz_bj", "δb_j = Σ_b δz_bj"]),
         (["derive", "y = x_i A_ij x_j", "--wrt", "x_k"], ["∂y/∂x_k = (A_kj + A_jk) x_j"]),
         (["derive", "y = x_i A_ij x_j", "--wrt", "x_k", "--wrt", "x_l"], ["∂²y/∂x_k∂x_l = A_kl + A_lk"]),
         (["derive", "y_i = A_ij x_j", "--wrt", "x", "--jacobian"], ["∂y_i/∂x_k = A_ik"]),
