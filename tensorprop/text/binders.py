@@ -69,21 +69,8 @@ class Binders(Subscripts):
         kept = has_entries(op)
         if self.kinds[self.p] == "(" and self.starts[self.p] == self.ends[self.p - 1]:
             body = self.group()
-            if (
-                kept
-                and self.kinds[self.p] in ("s", "u", "[")
-                and self.starts[self.p] == self.ends[self.p - 1]
-                and not (self.kinds[self.p] == "[" and self._relates(self.p))
-            ):
-                given: list[Expr] = []
-                self.subscripts(given, outside, p)
-                entry = tuple(given)
-                if len(entry) != len(letters):
-                    self.fail(
-                        ParseError,
-                        f"{op} along {len(letters)} indices has {len(letters)} subscripts, not {len(entry)}",
-                        (self.starts[p], self.ends[self.p - 1]),
-                    )
+            if kept:
+                entry = self._outside(p, op, len(letters), outside)
         else:
             if self.kinds[self.p] not in STARTS and self.kinds[self.p] not in ("+", "-"):
                 self.unexpected(self.p, f"{name} needs something to act on", f"write {name}_{''.join(letters)}(…)")
@@ -92,6 +79,25 @@ class Binders(Subscripts):
             entry, outside = tuple(Index(c) for c in letters), list(letters)
         self.depth -= 1
         return Bind(self.starts[p], self.ends[self.p - 1], op, tuple(letters), spans, body, entry, tuple(outside))
+
+    def _outside(self, p: int, op: str, wanted: int, outside: list[str]) -> tuple[Expr, ...]:
+        """The entry that is named outside, ``softmax_v(s_tv)[u]``, if one is."""
+        k = self.kinds[self.p]
+        if (
+            k not in ("s", "u", "[")
+            or self.starts[self.p] != self.ends[self.p - 1]
+            or (k == "[" and self._relates(self.p))
+        ):
+            return ()
+        given: list[Expr] = []
+        self.subscripts(given, outside, p)
+        if len(given) != wanted:
+            self.fail(
+                ParseError,
+                f"{op} along {wanted} indices has {wanted} subscripts, not {len(given)}",
+                (self.starts[p], self.ends[self.p - 1]),
+            )
+        return tuple(given)
 
     def indices_of(self, p: int, letters: list[str], spans: list[tuple[int, int]]) -> None:
         """The indices under a sum or a reduction, in any spelling but the compact one."""

@@ -90,35 +90,9 @@ def parse_einsum(
             if len(letters) != rank:
                 _refuse_rank(spec, places[k], k, len(letters), rank)
     known = {i for letters in operands for i in letters}
-    for k, i in enumerate(wanted):
-        at = _where(spec, output, i, wanted[:k].count(i))
-        if i in wanted[:k]:
-            raise RepeatedOutputIndex(
-                f'output index "{i}" stands twice',
-                spec,
-                at,
-                fix=f'for a diagonal matrix multiply by a bracket: parse("D_{i}j = a_{i} [{i} = j]")',
-            )
-        if i not in known:
-            raise FreeIndexMismatch(
-                f'output index "{i}" is in no operand',
-                spec,
-                at,
-                known=f"operands have: {' '.join(sorted(known)) or 'none'}",
-                fix=f"delete {i}, or give an operand the index",
-            )
+    _verify_output(spec, output, wanted, known)
     index = {i: Index(i) for i in known}
-    ranks_seen: dict[str, int] = {}
-    factors: list[Expr] = []
-    for k, (name, letters) in enumerate(zip(called, operands, strict=True)):
-        if ranks_seen.setdefault(name, len(letters)) != len(letters):
-            raise RankMismatch(
-                f"{name} has {ranks_seen[name]} axes in one place and {len(letters)} in another",
-                spec,
-                places[k],
-                fix="one name, one number of axes",
-            )
-        factors.append(Tensor(name, tuple(index[i] for i in letters)))
+    factors = _factors(spec, places, called, operands, index)
     result = out if out is not None else next(n for n in ("Y", *_NAMES[::-1], "Y1") if n not in called)
     _check_name(result)
     if result in called:
@@ -331,6 +305,45 @@ def _called(names: str | Sequence[str] | None, spec: str, places: list[tuple[int
             fix="give each operand a name, in the order of the spec",
         )
     return called
+
+
+def _verify_output(spec: str, output: tuple[int, int], wanted: list[str], known: set[str]) -> None:
+    """Every output index stands once, and some operand has it."""
+    for k, i in enumerate(wanted):
+        at = _where(spec, output, i, wanted[:k].count(i))
+        if i in wanted[:k]:
+            raise RepeatedOutputIndex(
+                f'output index "{i}" stands twice',
+                spec,
+                at,
+                fix=f'for a diagonal matrix multiply by a bracket: parse("D_{i}j = a_{i} [{i} = j]")',
+            )
+        if i not in known:
+            raise FreeIndexMismatch(
+                f'output index "{i}" is in no operand',
+                spec,
+                at,
+                known=f"operands have: {' '.join(sorted(known)) or 'none'}",
+                fix=f"delete {i}, or give an operand the index",
+            )
+
+
+def _factors(
+    spec: str, places: list[tuple[int, int]], called: list[str], operands: list[list[str]], index: dict[str, Index]
+) -> list[Expr]:
+    """The operands as entries; one name has one number of axes."""
+    ranks_seen: dict[str, int] = {}
+    factors: list[Expr] = []
+    for k, (name, letters) in enumerate(zip(called, operands, strict=True)):
+        if ranks_seen.setdefault(name, len(letters)) != len(letters):
+            raise RankMismatch(
+                f"{name} has {ranks_seen[name]} axes in one place and {len(letters)} in another",
+                spec,
+                places[k],
+                fix="one name, one number of axes",
+            )
+        factors.append(Tensor(name, tuple(index[i] for i in letters)))
+    return factors
 
 
 def _check_name(name: object) -> None:

@@ -96,7 +96,9 @@ class Tokens(NamedTuple):
 
 
 def scan(text: str) -> Tokens:
-    """The tokens of ``text``. Errors: SpecTooLong, ControlChar, ConfusableChar, ForbiddenName, UnexpectedChar."""
+    """The tokens of ``text``. Long because it is one loop over what the pattern matches, a branch for each kind.
+
+    Errors: SpecTooLong, ControlChar, ConfusableChar, ForbiddenName, UnexpectedChar."""
     if len(text) > MAX_CHARACTERS:
         raise SpecTooLong(
             f"the text has {len(text):,} characters; the limit is {MAX_CHARACTERS:,}",

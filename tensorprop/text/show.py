@@ -92,7 +92,10 @@ def _equation(eq: Equation, ascii: bool, names: frozenset[str], defines_delta: b
 
 
 class _Printer:
-    """Prints one right side. ``letters`` are those of the left side."""
+    """Prints one right side. ``letters`` are those of the left side.
+
+    Long because it has a method for every kind of node, and all ask what the whole equation says.
+    """
 
     def __init__(
         self,

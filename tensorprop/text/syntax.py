@@ -34,7 +34,7 @@ __all__ = ["Reader"]
 
 
 class Reader(Words):
-    """Reads one token list, equation by equation."""
+    """Reads one token list, equation by equation. Long because it is the grammar: a method for each of its rules."""
 
     def target(self) -> tuple[Tensor, tuple[int, int]]:
         """The left side of an equation, up to and with its ``=``."""
@@ -59,24 +59,7 @@ class Reader(Words):
             tree = self.plain_derivative(tree, p)
             span = (self.starts[p], self.ends[self.p - 1])
         if kinds[self.p] != "=":
-            if "=" not in self.kinds_of_equation():
-                stop = self.end_of_equation()
-                first_line = self.text[self.starts[p] : self.ends[stop - 1]]
-                short = first_line if len(first_line) < 40 else "…"
-                self.fail(
-                    UnexpectedEnd if kinds[self.p] in ("end", ";") else UnexpectedChar,
-                    'an equation needs "="',
-                    (end, end) if kinds[self.p] in ("end", ";") else (self.starts[self.p], self.ends[self.p]),
-                    f"name what is meant: y = {short}" if self.p < stop else f"write the right side: {short} = …",
-                )
-            if kinds[self.p] in ("<", ">"):
-                self._angle(self.p)
-            if kinds[self.p] == "^":
-                after = self.closing(self.p + 1)
-                after = self.p + 2 if after is None else after + 1
-                if after < len(kinds) and kinds[after] in ("s", "u"):
-                    doubts.after_subscripts(self, after)
-            self.unexpected(self.p, "the left side is one tensor, followed by =")
+            self._no_equals(p)
         if not isinstance(tree, Leaf) or not isinstance(tree.node, Tensor):
             self.fail(
                 UnexpectedChar,
@@ -97,6 +80,29 @@ class Reader(Words):
             self._repeated(node, letters, span)
         self.p += 1
         return node, span
+
+    def _no_equals(self, p: int) -> NoReturn:
+        """What stands where the ``=`` of an equation should."""
+        kinds = self.kinds
+        end = self.ends[self.p - 1]
+        if "=" not in self.kinds_of_equation():
+            stop = self.end_of_equation()
+            first_line = self.text[self.starts[p] : self.ends[stop - 1]]
+            short = first_line if len(first_line) < 40 else "…"
+            self.fail(
+                UnexpectedEnd if kinds[self.p] in ("end", ";") else UnexpectedChar,
+                'an equation needs "="',
+                (end, end) if kinds[self.p] in ("end", ";") else (self.starts[self.p], self.ends[self.p]),
+                f"name what is meant: y = {short}" if self.p < stop else f"write the right side: {short} = …",
+            )
+        if kinds[self.p] in ("<", ">"):
+            self._angle(self.p)
+        if kinds[self.p] == "^":
+            after = self.closing(self.p + 1)
+            after = self.p + 2 if after is None else after + 1
+            if after < len(kinds) and kinds[after] in ("s", "u"):
+                doubts.after_subscripts(self, after)
+        self.unexpected(self.p, "the left side is one tensor, followed by =")
 
     def states(self) -> str | None:
         """Which line of facts stands here, if one does: ``dim(x) = …`` or ``outside(a) = …``."""
