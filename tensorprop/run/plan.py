@@ -63,6 +63,7 @@ class Plan:
     sizes: Mapping[str, int | tuple[int, ...]]
     shapes: Mapping[str, tuple[int, ...]]
     itemsize: int
+    system: System | None = None
     flops: int = field(init=False)
     bytes: int = field(init=False)
     peak: int = field(init=False)
@@ -287,7 +288,8 @@ def _plan(sizes: Extents, names: Sequence[str], itemsize: int, limit: int, ascii
         spec = _spec(*made.spec) if made.spec is not None else ""
         makes = show(made.makes, ascii=ascii)
         found.append(Step(made.equation, makes, by, spec, made.flops, moved, made.shape, size, made.held))
-    return Plan(tuple(found), _letters(sizes, needed), {name: sizes.shapes[name] for name in needed.names}, itemsize)
+    shapes = {name: sizes.shapes[name] for name in needed.names}
+    return Plan(tuple(found), _letters(sizes, needed), shapes, itemsize, needed)
 
 
 def _written(e: Expr, ascii: bool) -> str:
