@@ -530,7 +530,7 @@ def size(e: Expr, letter: str) -> Expr | None:
     Dim('a', 1)
     >>> a, k = Tensor("a", (add(Index("x"), Index("u")),)), tensor("k", "u")
     >>> str(size(mul(a, k), "x"))
-    'dim(a, 0) - 1 - (dim(k, 0) - 1) + 1'
+    'dim(a, 0) - (-1 + dim(k, 0))'
     """
     found = told(e)
     limits = dict(found.limits)

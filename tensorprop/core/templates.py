@@ -24,7 +24,7 @@ def meaning(n: Reduce, body: Expr, at: tuple[Expr, ...]) -> Expr | None:
     >>> from tensorprop.core.build import tensor
     >>> x = tensor("x", "i")
     >>> str(meaning(Reduce("mean", ("i",), x, ()), x, ()))
-    'Σ_i x_i / dim(x, 0)'
+    'Σ_i x_i / dim(i)'
     """
     row = REDUCTIONS.get(n.op)
     if row is None or not row.means:

@@ -76,7 +76,7 @@ def index_table(rule: Equation, shown: Shown) -> tuple[Row, ...]:
     >>> eq = parse("δa_i = W_ij δz_j")["δa"]
     >>> for r in index_table(eq, matrix(eq, Convention())):
     ...     print(r.sign.unicode, r.places.unicode, r.summed, r.factors, r.becomes.unicode)
-    i W (1st) False 1 rows
+    i W (1st) False 1 the entries
     j W (2nd), δz True 2 the product W δz
     """
     rows: dict[tuple[str, str], Row] = {}
