@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any
 
@@ -80,9 +80,7 @@ def check_rules(x: Any, tolerance: float = 0.0) -> Report:
         if finding is not None and finding.kind == "undecided" and decision.proved:
             finding = None
         if finding is None and decision.status == "refuted":
-            finding = Finding(
-                "proof", primal(name), note=f"{decision.how}; no sample of these sizes shows it"
-            )
+            finding = Finding("proof", primal(name), note=f"{decision.how}; no sample of these sizes shows it")
         if finding is not None and finding.kind != "undecided" and name in written and name in derived:
             slip = diagnose(
                 rule,
@@ -266,9 +264,18 @@ class _Samples:
         arrays, scales = dict(truth), dict[str, np.ndarray]()
         for eq in system(self.layer.page.parts).ordered:
             if eq.name in self._needed(rule):
-                part = weigh(eq, arrays, seed, scales)
+                part = weigh(eq, arrays, seed, scales, self.under)
                 arrays[eq.name], scales[eq.name] = part.value, part.scale
-        return weigh(rule, arrays, seed, scales)
+        return weigh(rule, arrays, seed, scales, self.under)
+
+    @cached_property
+    def under(self) -> System:
+        """The forward equations with all that is stated of ranges and of what lies outside, on either side."""
+        s = self.layer.system
+        try:
+            return system(s, dict.fromkeys((*s.facts, *self.layer.derived.facts)))
+        except TensorpropError:
+            return s
 
     def _needed(self, rule: Equation) -> set[str]:
         parts = {eq.name: eq for eq in self.layer.page.parts}
@@ -287,7 +294,7 @@ class _Samples:
         for eq in system([*s, *(eq for eq in self.layer.derived if eq.name not in s)]).ordered:
             if eq.name in truth:
                 try:
-                    scale = weigh(eq, truth, seed, scales).scale
+                    scale = weigh(eq, truth, seed, scales, self.under).scale
                 except TensorpropError:
                     continue
                 scales[eq.name] = np.maximum(scale, np.abs(truth[eq.name]))
@@ -300,7 +307,7 @@ class _Samples:
         if derived is None:
             return got
         try:
-            other = weigh(derived, truth, seed, scales)
+            other = weigh(derived, truth, seed, scales, self.under)
         except TensorpropError:
             return got
         if other.value.shape != got.value.shape:

@@ -20,7 +20,7 @@ under both, so what a node tells is kept bottom-up, per node, without its surrou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from types import MappingProxyType
@@ -522,8 +522,14 @@ def told(e: Expr) -> Told:
     return letters.read(e)
 
 
-def size(e: Expr, letter: str) -> Expr | None:
+_NO_LINES = System(())
+
+
+def size(e: Expr, letter: str, around: Container[str] = (), under: System | None = None) -> Expr | None:
     """How far a free letter of ``e`` runs, as ``e`` tells it by itself; else None.
+
+    Letters ``around`` it may stand in the answer, an ``Index`` for the size of each; the lines of the System ``under``
+    which ``e`` stands are heeded.
 
     >>> from tensorprop.core.build import mul, tensor
     >>> size(mul(tensor("a", "b", "i"), tensor("W", "i", "j")), "i")
@@ -532,13 +538,16 @@ def size(e: Expr, letter: str) -> Expr | None:
     >>> str(size(mul(a, k), "x"))
     'dim(a, 0) - (-1 + dim(k, 0))'
     """
-    found = told(e)
+    lines = under if under is not None else _NO_LINES
+    found = told(e) if under is None else Letters(lambda letter, one, other: None, lines.stated, lines.outside).read(e)
     limits = dict(found.limits)
 
     def plain(i: str) -> Expr | None:
-        return _expr(found.known.get(i) or found.soft.get(i) or limits.get(i))
+        known = _expr(found.known.get(i) or found.soft.get(i) or limits.get(i))
+        return Index(i) if known is None and i in around and i != letter else known
 
-    return plain(letter) or _valid(letter, found.reads, plain)
+    valid = plain(letter) or _valid(letter, found.reads, plain, lines.outside)
+    return None if valid is not None and letter in valid.free else valid
 
 
 def witness(e: Expr, letter: str) -> Expr:

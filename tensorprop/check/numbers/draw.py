@@ -77,13 +77,20 @@ def fitted(s: System, ranges: Ranges, sizes: Mapping[Axis, int]) -> dict[str, tu
                         runs[i.name] = max(runs.get(i.name, 0), n)
             for t in entries:
                 for k, place in enumerate(t.subscripts):
-                    last = None if isinstance(place, Index) else _last(place, runs)
+                    alone = {i: _stated(s, i) for i in place.free}  # told by no axis
+                    last = None if isinstance(place, Index) else _last(place, {**alone, **runs})
                     axis = ranges.find(t.name, k)
                     if last is not None and axis in grown:
                         grown[axis] = max(grown[axis], last + 1)
         if grown == before:
             break
     return {name: tuple(grown[ranges.find(name, k)] for k in range(s.rank(name))) for name in s.inputs}
+
+
+def _stated(s: System, letter: str) -> int:
+    """How far a letter runs that no axis tells: as a line says, or over two values, so that it runs at all."""
+    size = s.stated(letter)
+    return int(size.value) if isinstance(size, Number) else 2
 
 
 def _last(place: Expr, runs: Mapping[str, int]) -> int | None:

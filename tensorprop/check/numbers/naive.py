@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from copy import copy
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +19,9 @@ import jax.numpy as jnp
 import jax.scipy.special as special
 import numpy as np
 
-from tensorprop.core.equation import Equation, System
+from tensorprop.core import ranges
+from tensorprop.core.build import number, substitute
+from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS as ROWS
 from tensorprop.core.functions import complete, is_known, read
@@ -26,6 +29,8 @@ from tensorprop.core.names import primal_axes
 from tensorprop.core.templates import meaning
 from tensorprop.core.walk import postorder
 from tensorprop.errors import OutOfRange, SizeMismatch, UnknownRange, Unsupported, UsageError
+from tensorprop.run.extents import extents
+from tensorprop.run.sizes import counted
 from tensorprop.text.numerals import floating
 
 __all__ = ["Evaluation", "Oracle", "Weighed", "double_precision", "evaluate", "first_wrong", "weigh"]
@@ -137,7 +142,8 @@ class Evaluation:
     """Right sides over given arrays, each node once; ``xp`` is NumPy, or jax.numpy where JAX differentiates.
 
     ``sample`` picks what open functions stand for; ``weighing`` asks for the Σ|terms| behind functions, and ``scales``
-    are those of tensors that were added up themselves.
+    are those of tensors that were added up themselves. ``under`` is a System whose lines tell ranges and what lies
+    outside; ``begins`` says of a tensor of a loop where its array begins, since it holds its starts too.
 
     >>> from tensorprop.text import parse_expression
     >>> e = parse_expression("W_ij x_j", free="i")
@@ -145,9 +151,20 @@ class Evaluation:
     array([3., 3.])
     """
 
-    def __init__(self, xp: Any, arrays: Arrays, sample: int, weighing: bool, scales: Arrays | None = None) -> None:
+    def __init__(
+        self,
+        xp: Any,
+        arrays: Arrays,
+        sample: int,
+        weighing: bool,
+        scales: Arrays | None = None,
+        under: System | None = None,
+        begins: Mapping[str, tuple[int, int, int]] | None = None,
+    ) -> None:
         self.xp = xp
-        self.scales = None if not scales else Evaluation(xp, {**arrays, **scales}, sample, False)
+        self.under = under if under is not None else System(())
+        self.begins: Mapping[str, tuple[int, int, int]] = begins or {}  # time axis, first place, own length
+        self.scales = None if not scales else Evaluation(xp, {**arrays, **scales}, sample, False, None, under, begins)
         self.arrays = arrays
         self.sample = sample
         self.weighing = weighing
@@ -176,7 +193,7 @@ class Evaluation:
             case Index(name):
                 return self._leaf((name,), self.xp.arange(sizes[name], dtype=float))
             case Dim(tensor, axis):
-                return self._leaf((), self.xp.asarray(float(self.arrays[tensor].shape[axis])))
+                return self._leaf((), self.xp.asarray(float(self.length(tensor, axis))))
             case Tensor():
                 return self._entry(e, sizes)
             case Add(terms):
@@ -211,26 +228,45 @@ class Evaluation:
         return found if self.scales is None else found._replace(scale=abs(self.scales._picked_from(e, sizes).value))
 
     def _picked_from(self, e: Tensor, sizes: Mapping[str, int]) -> Weighed:
-        array = self.arrays[e.name]
+        array, how = self.arrays[e.name], self.under.outside(e.name)
+        lengths = [self.length(e.name, k) for k in range(len(e.subscripts))]
+        fits = all(not isinstance(s, Index) or sizes[s.name] == n for s, n in zip(e.subscripts, lengths, strict=True))
         for axis, s in enumerate(e.subscripts):
-            if isinstance(s, Index) and sizes[s.name] != array.shape[axis]:
+            told = self.beside is self or (isinstance(s, Index) and self.under.stated(s.name) is not None)
+            if isinstance(s, Index) and sizes[s.name] != lengths[axis] and not told:
                 raise SizeMismatch(
-                    f"index {s.name} has size {sizes[s.name]}, axis {axis} of {e.name} has size {array.shape[axis]}",
+                    f"index {s.name} has size {sizes[s.name]}, axis {axis} of {e.name} has size {lengths[axis]}",
                     about=e,
                 )
         plain = e.letters
-        if plain is not None and len(set(plain)) == len(plain):
+        if fits and e.name not in self.begins and plain is not None and len(set(plain)) == len(plain):
             return self._leaf(plain, array)
         letters, places, _ = self._aligned([self.at(s, sizes) for s in e.subscripts])
         whole = [self.xp.rint(p).astype(int) for p in places]
-        if self.beside is self:
+        if e.name in self.begins:
+            axis, first, _ = self.begins[e.name]
+            whole[axis] = whole[axis] - first
+        if isinstance(how, str) and not how.endswith("∞"):
+            whole = [_moved(self.xp, p, n, how) for p, n in zip(whole, array.shape, strict=True)]
+        elif how is not None or self.beside is self:
             inside = math.prod((p >= 0) & (p < n) for p, n in zip(whole, array.shape, strict=True)) != 0
             near = tuple(self.xp.clip(p, 0, n - 1) for p, n in zip(whole, array.shape, strict=True))
-            return self._leaf(letters, self.xp.where(inside, array[near], math.nan))
+            fill = (
+                math.nan
+                if how is None
+                else float(how.replace("∞", "inf"))
+                if isinstance(how, str)
+                else float(how.value)
+            )
+            return self._leaf(letters, self.xp.where(inside, array[near], fill))
         for axis, (s, p) in enumerate(zip(e.subscripts, whole, strict=True)):
-            if not isinstance(s, Index):
-                _within(p, array.shape[axis], f"the subscript {s} leaves axis {axis} of {e.name}", e)
+            _within(p, array.shape[axis], f"the subscript {s} leaves axis {axis} of {e.name}", e)
         return self._leaf(letters, array[tuple(whole)])
+
+    def length(self, name: str, axis: int) -> int:
+        """The size of an axis of a tensor."""
+        begins = self.begins.get(name)
+        return begins[2] if begins is not None and begins[0] == axis else int(self.arrays[name].shape[axis])
 
     def _product(self, parts: list[Weighed], factors: tuple[Expr, ...]) -> Weighed:
         letters, values, scales = self._aligned(parts)
@@ -331,7 +367,7 @@ class Evaluation:
 
     def _bound(self, e: Reduce, letter: str, sizes: Mapping[str, int]) -> int:
         """How far a reduction's own letter runs; what it is picked at may tell it too."""
-        found = self._along(letter, e.body)
+        found = self._along(letter, e.body) if self.under.stated(letter) is None else None
         if found is not None:
             return found
         for i, a in zip(e.indices, e.at, strict=False):
@@ -351,12 +387,22 @@ class Evaluation:
 
     def size(self, letter: str, body: Expr, sizes: Mapping[str, int]) -> int:
         """How far a letter that is free in ``body`` runs."""
+        stated = self.under.stated(letter)
+        if stated is not None:
+            return self._counted(stated)
         found = self._along(letter, body)
         found = self._beside(letter, body, sizes) if found is None else found
-        found = self._below(letter, body) if found is None else found
+        if found is None and (told := ranges.size(body, letter, sizes, self.under)) is not None:
+            found = max(0, self._counted(told, sizes))
+        found = self._compared(letter, body, sizes) if found is None else found
         if found is None:
             raise UnknownRange(f"no tensor tells the range of {letter}", about=body)
         return found
+
+    def _counted(self, size: Expr, sizes: Mapping[str, int] = MappingProxyType({})) -> int:
+        """A size in numbers."""
+        shapes = {(d.tensor, d.axis): self.length(d.tensor, d.axis) for d in postorder(size) if isinstance(d, Dim)}
+        return counted(size, shapes, sizes)
 
     def _along(self, letter: str, body: Expr) -> int | None:
         """As far as the first tensor axis that the letter indexes."""
@@ -371,7 +417,7 @@ class Evaluation:
         if isinstance(body, Tensor):
             for axis, s in enumerate(body.subscripts):
                 if isinstance(s, Index) and s.name == letter:
-                    return int(self.arrays[body.name].shape[axis])
+                    return self.length(body.name, axis)
         parts = body.children
         if isinstance(body, Reduce):
             for inner, a in zip(body.indices, body.at, strict=False):
@@ -393,15 +439,29 @@ class Evaluation:
                     pass
         return None
 
-    def _below(self, letter: str, body: Expr) -> int | None:
-        """As far as a bracket ``[letter < dim(x, 0)]`` says."""
+    def _compared(self, letter: str, body: Expr, sizes: Mapping[str, int]) -> int | None:
+        """As far as what an order bracket compares it with."""
         for n in postorder(body):
             match n:
-                case Bracket("<", Index(name), Dim(tensor, axis)) if name == letter:
-                    return int(self.arrays[tensor].shape[axis])
+                case Bracket("<" | "≤" | ">" | "≥", Index(one), Index(other)) if letter in (one, other):
+                    partner = other if one == letter else one
+                    scopes = [m.body for m in postorder(body) if isinstance(m, (Sum, Reduce)) and partner in m.indices]
+                    found = sizes.get(partner) or next((k for m in scopes if (k := self._along(partner, m))), None)
+                    if found is not None:
+                        return found
                 case _:
                     pass
         return None
+
+
+def _moved(xp: Any, p: Any, n: int, how: str) -> Any:
+    """The entry inside that a subscript outside means."""
+    if how == "edge":
+        return xp.clip(p, 0, n - 1)
+    if how == "wrap":
+        return xp.mod(p, n)
+    far = max(1, 2 * n - 2)
+    return xp.minimum(xp.mod(p, far), far - xp.mod(p, far))
 
 
 def _within(places: Any, size: int, what: str, about: Expr) -> None:
@@ -492,16 +552,25 @@ def _aligned(
 
 
 def _right_side(
-    xp: Any, eq: Equation, arrays: Arrays, sample: int, weighing: bool, scales: Arrays | None = None
+    xp: Any,
+    eq: Equation,
+    arrays: Arrays,
+    sample: int,
+    weighing: bool,
+    scales: Arrays | None = None,
+    under: System | None = None,
+    begins: Mapping[str, tuple[int, int, int]] | None = None,
+    known: Mapping[str, int] | None = None,
 ) -> Weighed:
-    """The value of one equation, its axes in the order of the left side."""
-    evaluation = Evaluation(xp, arrays, sample, weighing, scales)
+    """The value of one equation, its axes in the order of the left side; ``known``: letters whose size is known."""
+    evaluation = Evaluation(xp, arrays, sample, weighing, scales, under, begins)
     sizes: dict[str, int] = {}
     primal = primal_axes(eq.target)
     for axis, letter in enumerate(eq.letters):
-        if primal is not None and primal[axis][0] in arrays:
-            name, k = primal[axis]
-            sizes[letter] = int(arrays[name].shape[k])
+        if known is not None:
+            sizes[letter] = known[letter]
+        elif primal is not None and primal[axis][0] in arrays:
+            sizes[letter] = evaluation.length(*primal[axis])
         else:
             sizes[letter] = evaluation.size(letter, eq.value, sizes)
     found = evaluation.at(eq.value, sizes)
@@ -513,10 +582,73 @@ def _right_side(
 
 def _all(xp: Any, system: System, given: Arrays, sample: int, nudges: Arrays | None = None) -> dict[str, Any]:
     values = dict(given)
-    for eq in system.ordered:
-        value = _right_side(xp, eq, values, sample, weighing=False).value
-        values[eq.name] = value if nudges is None else value + nudges[eq.name]
+    begins: dict[str, tuple[int, int, int]] = {}
+    for block in system.blocks:
+        if isinstance(block, Loop):
+            begins.update(_loop(xp, system, block, values, sample, begins, nudges))
+            continue
+        found = _right_side(xp, block, values, sample, weighing=False, under=system, begins=begins).value
+        values[block.name] = found if nudges is None else found + nudges[block.name]
+    for name, (axis, first, size) in begins.items():
+        values[name] = xp.take(values[name], xp.arange(size) - first, axis)
     return values
+
+
+def _loop(
+    xp: Any,
+    system: System,
+    loop: Loop,
+    values: dict[str, Any],
+    sample: int,
+    before: Mapping[str, tuple[int, int, int]],
+    nudges: Arrays | None,
+) -> dict[str, tuple[int, int, int]]:
+    """The tensors of a loop, one entry of time after the other; their arrays hold the starts too."""
+    sizes = extents(system, {n: tuple(values[n].shape) for n in system.inputs})
+    steps = sizes.steps[loop.body[0].name]
+    begins = {
+        name: (loop.axes[name], first, sizes.shapes[name][loop.axes[name]]) for name, (first, _) in steps.spans.items()
+    }
+    for name, (first, end) in steps.spans.items():
+        shape = list(sizes.shapes[name])
+        shape[loop.axes[name]] = end - first
+        values[name] = xp.zeros(tuple(shape))
+
+    def put(eq: Equation, place: int, t: int | None) -> None:
+        axis, first, size = begins[eq.name]
+        letter = loop.time(eq)[0] if t is not None else ""
+        left = tuple(Index(i) for i in eq.letters if i != letter)
+        here = substitute(eq.value, {letter: number(t)}) if t is not None else eq.value
+        known = {i: n for i, n in sizes.letters(eq).items() if i != letter}
+        slice_ = Equation(Tensor("entry", left), here)
+        entry = _right_side(xp, slice_, values, sample, False, None, system, {**before, **begins}, known).value
+        if nudges is not None and 0 <= place < size:
+            entry = entry + xp.take(nudges[eq.name], place, axis)
+        at = xp.arange(values[eq.name].shape[axis]).reshape([-1 if k == axis else 1 for k in range(len(left) + 1)])
+        values[eq.name] = xp.where(at == place - first, xp.expand_dims(entry, axis), values[eq.name])
+
+    for places in steps.places.values():
+        for place, eq in places.items():
+            put(eq, place, None)
+    for place, here in steps.schedule():
+        for eq, t in here:
+            put(eq, place, t)
+    return begins
+
+
+def _started(under: System, arrays: dict[str, Any], sample: int) -> dict[str, tuple[int, int, int]]:
+    """Put the starts of loops into the arrays of their tensors, which lack those that lie outside."""
+    begins: dict[str, tuple[int, int, int]] = {}
+    for loop in [b for b in under.blocks if isinstance(b, Loop) and all(eq.name in arrays for eq in b.body)]:
+        needs = {n for eq in under for n in eq.inputs if not under.defines(n)}
+        if not needs <= arrays.keys():
+            continue
+        whole = {n: arrays[n] for n in under.inputs}
+        found = _loop(np, under, loop, values := {**arrays, **whole}, sample, begins, None)
+        for name, place in found.items():
+            if values[name].shape != arrays[name].shape:
+                arrays[name], begins[name] = values[name], place
+    return begins
 
 
 # --------------------------------------------------------------------------- what a check asks
@@ -559,7 +691,7 @@ class Oracle:
     def _run(self, sample: int, counts: Arrays, smooth: Arrays, seeds: Arrays) -> tuple[Arrays, Arrays]:
         # the shapes of the intermediates, without computing them
         shapes: dict[str, Any] = jax.eval_shape(lambda: _all(jnp, self.system, {**counts, **smooth}, sample))
-        nudges = {eq.name: jnp.zeros(shapes[eq.name].shape) for eq in self.system}
+        nudges = {eq.name: jnp.zeros(shapes[eq.name].shape) for eq in self.system if eq.place is None}
 
         def outputs(inputs: Arrays, nudges: Arrays) -> tuple[dict[str, Any], dict[str, Any]]:
             values = _all(jnp, self.system, {**counts, **inputs}, sample, nudges)
@@ -571,18 +703,25 @@ class Oracle:
 
 
 def weigh(
-    eq: Equation, given: Mapping[str, np.ndarray], sample: int = 0, scales: Mapping[str, np.ndarray] | None = None
+    eq: Equation,
+    given: Mapping[str, np.ndarray],
+    sample: int = 0,
+    scales: Mapping[str, np.ndarray] | None = None,
+    under: System | None = None,
 ) -> Weighed:
     """One equation's value in float64, with the Σ|terms| of every entry and the number of terms at most.
 
     Σ|terms| is the same right side with absolute values throughout; behind a function the argument's share counts
     with the function's slope there. It bounds from above what reordering the additions may change, per unit of eps.
-    ``scales`` are those of tensors that were added up themselves.
+    ``scales`` are those of tensors that were added up themselves, ``under`` is a System whose lines and loops hold.
 
     Errors: SizeMismatch, OutOfRange, UnknownRange, Unsupported.
     """
     with double_precision(), np.errstate(all="ignore"):
-        return _right_side(np, eq, _doubles(given), sample, True, None if scales is None else _doubles(scales))
+        arrays = _doubles(given)
+        begins = _started(under, arrays, sample) if under is not None and under.recurrent else None
+        weights = None if scales is None else {n: a for n, a in _doubles(scales).items() if n not in (begins or {})}
+        return _right_side(np, eq, arrays, sample, True, weights, under, begins)
 
 
 def first_wrong(got: Weighed, expected: Weighed | np.ndarray) -> tuple[int, ...] | None:
