@@ -34,7 +34,7 @@ BOOL, WHOLE = 1, 4  # bytes of a truth value and of an index
 # Operations for every entry where a function takes more than one.
 FLOPS = {
     "log2": 2, "log10": 2, "where": 2, "logsigmoid": 8, "softplus": 6, "softsign": 3, "leaky_relu": 3, "elu": 4,
-    "selu": 6, "silu": 2, "mish": 8, "gelu": 5, "gelu_tanh": 7,
+    "selu": 6, "silu": 2, "mish": 8, "gelu": 5, "gelu_tanh": 7, "logaddexp": 7, "hypot": 26, "clip": 2,
 }  # fmt: skip
 
 # What a reduction does besides its passes: for every entry that is left, and once.

@@ -12,7 +12,7 @@ from jax.extend import core as jaxpr_core
 
 import tensorprop as tp
 from tensorprop.calculus import stabilise
-from tensorprop.core.functions import is_matrix
+from tensorprop.core.functions import FUNCTIONS, is_matrix
 from tensorprop.run.count import Count
 from tensorprop.run.extents import extents
 from tensorprop.run.jax import JaxOperations
@@ -118,14 +118,14 @@ def test_what_is_counted_is_what_is_done(start: int, x64: None) -> None:
 def test_the_functions_cost_what_their_programs_do() -> None:
     """A function that takes more operations than one is in the table; so is a reduction."""
     x = jnp.ones((7, 5))
-    arity = {"power": 2, "max": 2, "min": 2, "where": 3}
+    # log2 of old versions divides by log 2, worked out at run time; hypot looks for infinities otherwise
+    old = {"log2": (-1, 35), "hypot": (9 * 35,)}
     for name, f in JAX.items():
-        args = [x] * arity.get(name, 1)
+        args = [x] * len(FUNCTIONS[name].arguments)
         if name == "pi":
             continue
         counted = Count().call(name, *[Count().given("x", (7, 5))] * len(args)).flops
-        # log2 of old versions divides by log 2, worked out at run time
-        assert counted - flops(jax.make_jaxpr(f)(*args)) in (0, *((-1, 35) if name == "log2" else ())), name
+        assert counted - flops(jax.make_jaxpr(f)(*args)) in (0, *old.get(name, ())), name
     for name, f in JAX_REDUCE.items():
         if is_matrix(name):
             continue
