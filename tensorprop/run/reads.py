@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorprop.core.affine import form, parts
-from tensorprop.core.build import number
+from tensorprop.core.affine import form
+from tensorprop.core.build import mul, number
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Bracket, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.walk import postorder
@@ -110,12 +111,13 @@ def _look(x: Extents, n: int, r: _Read) -> None:
         low, high = x.span(e.name, axis)
         if how is not None:  # no further than one length outside
             low, high = (-high, 2 * high) if how == "wrap" else (1 - high, 2 * high - 1)
-        letters, rest = parts(form(s))
-        if any(isinstance(t, Tensor) for t in postorder(rest)):
+        found = _affine(s, x)
+        if found is None:
             continue
-        least = most = counted(rest, x.shapes, {})
+        letters, rest = found
+        least = most = rest
         for i, c in letters.items():
-            far = int(c) * (r.sizes[i] - 1)
+            far = c * (r.sizes[i] - 1)
             least, most = least + min(far, 0), most + max(far, 0)
         if (low <= least and most < high) or any(r.sizes[i] == 0 for i in letters):
             continue
@@ -143,9 +145,34 @@ def _look(x: Extents, n: int, r: _Read) -> None:
         )
 
 
+def _affine(e: Expr, x: Extents) -> tuple[dict[str, Fraction], Fraction] | None:
+    """The letters of an affine form, each with its factor, and the rest, as numbers: ``dim(W, 1) l + m - 1``.
+
+    None where a part is a product of letters, or has an entry of a tensor, which is known when it is run.
+    """
+    letters: dict[str, Fraction] = {}
+    rest = Fraction(0)
+    for part, c in form(e).items():
+        factors = part.factors if isinstance(part, Mul) else (part,)
+        named = [f for f in factors if f.free]
+        if len(named) > 1 or not all(isinstance(f, Index) for f in named):
+            return None
+        try:
+            c *= Fraction(counted(mul(*(f for f in factors if not f.free)), x.shapes, {}))
+        except UnknownRange:
+            return None
+        for f in named:
+            assert isinstance(f, Index)
+            letters[f.name] = letters.get(f.name, Fraction(0)) + c
+        rest += 0 if named else c
+    return letters, rest
+
+
 def _wrong(x: Extents, s: Expr, low: int, high: int, r: _Read) -> tuple[int, dict[str, int]] | None:
     """A value of the subscript outside, and of its letters; None where brackets make every such product zero."""
-    letters, rest = parts(form(s))
+    affine = _affine(s, x)
+    assert affine is not None
+    letters, rest = affine
     guards = [g for g in r.guards if not any(isinstance(t, Tensor) for t in postorder(g))]
     close, grew = set(letters), True
     while grew:
@@ -167,7 +194,7 @@ def _wrong(x: Extents, s: Expr, low: int, high: int, r: _Read) -> tuple[int, dic
     if len(found) == 0:
         return None
     at = {i: int(k) for i, k in zip(names, found[0], strict=True)}
-    return counted(rest, x.shapes, {}) + int(sum(c * at[i] for i, c in letters.items())), {i: at[i] for i in letters}
+    return int(rest + sum(c * at[i] for i, c in letters.items())), {i: at[i] for i in letters}
 
 
 _RELATIONS = {
@@ -182,8 +209,8 @@ _RELATIONS = {
 
 def _over(e: Expr, x: Extents, grid: Mapping[str, Any]) -> Any:
     """An affine form over a grid of its letters; any other expression is a number that equals none (nan)."""
-    letters, rest = parts(form(e))
-    try:
-        return sum((float(c) * grid[i] for i, c in letters.items()), start=float(counted(rest, x.shapes, {})))
-    except UnknownRange:
+    affine = _affine(e, x)
+    if affine is None:
         return np.nan
+    letters, rest = affine
+    return sum((float(c) * grid[i] for i, c in letters.items()), start=float(rest))
