@@ -18,8 +18,8 @@ from tensorprop.core.expr import Call, Expr
 from tensorprop.core.functions import Function, Reduction, add, complete, remove
 from tensorprop.errors import UsageError
 from tensorprop.render.dialects import Dialect
-from tensorprop.run.functions import NUMPY, NUMPY_REDUCE
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE
+from tensorprop.run.numpy_functions import NUMPY, NUMPY_REDUCE
 
 SQUASH = Function("squash", "(1 + x²)^-1.5", means="x rsqrt(1 + x²)", parity="odd", sign="sign(x)")
 RMS = Reduction("rms", "g x_u / (n y)", slope="x_u / (n y)", means="sqrt(Σ_u x_u² / n)")

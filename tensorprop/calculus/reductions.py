@@ -1,7 +1,7 @@
 """Reductions along indices: their cotangents, as the rows of ``core.functions`` say them.
 
 In: a Reduce node, its result, and the cotangent of that result. Out: the cotangent of the node's body.
-How a reduction is computed is not known here (see ``run.functions``), nor any size.
+How a reduction is computed is not known here (see ``run.numpy_functions``), nor any size.
 
 **The mathematics.** Let y be the reduction of x_u along u, a function of all the x_u, and g the cotangent of y: when x
 changes, what is derived changes by ``g dy``. Then the cotangent of x_u is ``g ∂y/∂x_u``, and a row says it, with

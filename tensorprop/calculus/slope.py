@@ -1,7 +1,7 @@
 """Slopes of elementwise functions, as the rows of ``core.functions`` say them.
 
 In: the name of a function, the place of an argument, the arguments and the result. Out: the partial derivative there,
-as an expression. How a function is computed is not known here (see ``run.functions``).
+as an expression. How a function is computed is not known here (see ``run.numpy_functions``).
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from tensorprop.render.formula import Formula
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.line import Line
 from tensorprop.render.trees import Tree
-from tensorprop.run.functions import NUMPY, NUMPY_REDUCE
+from tensorprop.run.numpy_functions import NUMPY, NUMPY_REDUCE
 from tensorprop.run.reference import evaluate
 from tensorprop.text.numerals import floating
 

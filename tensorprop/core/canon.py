@@ -21,9 +21,10 @@ from tensorprop.core.build import MAX_EXPONENT, ONE, ZERO, add, bracket, mul, nu
 from tensorprop.core.build import substitute as put
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import watch
-from tensorprop.core.ranges import limit, size
+from tensorprop.core.ranges import size
 from tensorprop.core.templates import meaning
 from tensorprop.core.terms import base_and_exponent, factors_of, terms_of
+from tensorprop.core.told import limit
 from tensorprop.core.walk import dims_of, fold, postorder
 
 __all__ = ["canonical", "leading", "same"]

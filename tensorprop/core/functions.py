@@ -3,7 +3,7 @@
 In: rows. Out: tables by canonical name, and by every spelling that people use. Slopes, pullbacks and meanings are
 strings in the notation of this library, read by whoever needs them (`read` hands them to the parser, which tells this
 module of itself, since the core does not know it); code for NumPy and JAX is a template. What a function's value is in
-arrays is told in ``run.functions`` and ``run.jax_functions``, and nowhere else.
+arrays is told in ``run.numpy_functions`` and ``run.jax_functions``, and nowhere else.
 
 A row that is added later (`add`) is known to every room at once: names are looked up here each time.
 

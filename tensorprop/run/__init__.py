@@ -37,7 +37,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-class _Package(ModuleType):
+class _RunPackage(ModuleType):
     """A package in which a verb is not hidden by the module of the same name that holds it (``plan``, ``extents``)."""
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -45,4 +45,4 @@ class _Package(ModuleType):
             super().__setattr__(name, value)
 
 
-sys.modules[__name__].__class__ = _Package
+sys.modules[__name__].__class__ = _RunPackage

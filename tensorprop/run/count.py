@@ -22,7 +22,7 @@ import numpy as np
 
 from tensorprop.core.expr import Expr
 from tensorprop.core.functions import REDUCTIONS, keeps
-from tensorprop.run.functions import NUMPY
+from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.run.values import Step
 
 __all__ = ["FLOPS", "VIEWS", "WRITES", "Count", "Shaped"]

@@ -15,7 +15,8 @@ from fractions import Fraction
 from tensorprop.core.equation import Equation, Loop, System, primal_axes
 from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Tensor
 from tensorprop.core.functions import REDUCTIONS, is_known, is_matrix
-from tensorprop.core.ranges import Axis, Letters, Place, infer
+from tensorprop.core.ranges import infer
+from tensorprop.core.told import Axis, Letters, Witness
 from tensorprop.core.walk import postorder
 from tensorprop.errors import (
     MissingInput,
@@ -110,14 +111,14 @@ class _Work:
             elif place is None:
                 raise self._unknown(letter, eq.target)
             else:
-                known = self._size(place) if isinstance(place, Place) else None
+                known = self._size(place) if isinstance(place, Witness) else None
                 sizes[letter] = known if known is not None else max(0, self.extents.number(place, {}))
                 self._agrees(letter, sizes[letter], place, eq.target)
         for binder in self.letters.binders[met:]:
             for letter, place in self.letters.bound[binder].items():
                 if place is None:
                     raise self._unknown(letter, binder)
-                if isinstance(place, Place):
+                if isinstance(place, Witness):
                     self._agrees(letter, self._size(place), place, binder)
         self.sizes[eq] = sizes
         if loop is None:
@@ -128,7 +129,7 @@ class _Work:
     def _agrees(self, letter: str, size: int, place: object, where: Expr) -> None:
         """What is stated of a letter is what its tensors say."""
         stated = self.system.stated(letter)
-        if stated is None or not isinstance(place, Place):
+        if stated is None or not isinstance(place, Witness):
             return  # a derivative has the axes of what it is of
         n = counted(stated, self.shapes, {})
         if n != size:
@@ -248,7 +249,7 @@ class _Work:
                 empty = [i for i, n in v.bound.items() if n == 0]
                 raise OutOfRange(f"{e.op} over {', '.join(empty)}, which has no values", about=(self.now, e))
 
-    def _size(self, place: Place) -> int:
+    def _size(self, place: Witness) -> int:
         """The size of an axis, which a derivative may say of a tensor that is given with fewer."""
         shape = self.shapes[place.name]
         if place.axis >= len(shape):
@@ -259,7 +260,7 @@ class _Work:
             )
         return shape[place.axis]
 
-    def _meet(self, letter: str, one: Place, other: Place) -> None:
+    def _meet(self, letter: str, one: Witness, other: Witness) -> None:
         """Two axes under one letter have one size."""
         if one.entry is other.entry and one.axis > other.axis:
             one, other = other, one
@@ -287,7 +288,7 @@ class _Work:
             about=about,
         )
 
-    def _written(self, letter: str, place: Place) -> tuple[str, int]:
+    def _written(self, letter: str, place: Witness) -> tuple[str, int]:
         """The letter that stands in the entry for this axis, and at which of its subscripts."""
         if place.entry.name != place.name:  # a derivative, which has the axes of what it is derived by
             letters = place.entry.letters or ()
@@ -351,7 +352,7 @@ def brief(e: Expr) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _axis(place: Place) -> str:
+def _axis(place: Witness) -> str:
     return f"axis {place.axis + 1} of {place.name}"
 
 

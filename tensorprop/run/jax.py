@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from tensorprop.run.functions import NUMPY
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE
+from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.run.values import Step
 
 __all__ = ["JaxOperations", "array", "as_dtype", "common_dtype", "concrete", "jit", "raw"]

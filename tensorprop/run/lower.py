@@ -19,11 +19,11 @@ from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.errors import NumberTooLarge, Unsupported
 from tensorprop.run.loops import looped
-from tensorprop.run.lowerings.affine import Affine, affine
 from tensorprop.run.lowerings.convolution import convolution
 from tensorprop.run.lowerings.entries import entries
 from tensorprop.run.lowerings.selection import pick, read_at, scatter, targets
-from tensorprop.run.product import Factor, Product, contracted
+from tensorprop.run.lowerings.whole_form import Affine, affine
+from tensorprop.run.product import Contraction, Factor, contracted
 from tensorprop.run.sizes import Extents, Steps
 from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Values, Wish
 
@@ -242,7 +242,7 @@ class _Run(Values):
         """``Σ a b c``: factors that are products or sums themselves join in, then the whole is contracted."""
         if isinstance(e, Sum) and isinstance(e.body, Add) and any(_wide(t) for t in e.body.terms):
             return (yield from self.distributed(e, e.body, sizes))
-        p = Product(e.free, sizes, self.time)
+        p = Contraction(e.free, sizes, self.time)
         self.gather(p, e, {}, sizes)
         if negated:
             p.coefficient = -p.coefficient
@@ -253,7 +253,7 @@ class _Run(Values):
         bound = self.extents.bound(e, sizes)
         total: Value | None = None
         for t in body.terms:
-            p = Product(e.free, sizes, self.time)
+            p = Contraction(e.free, sizes, self.time)
             self.gather(p, t, p.bind(bound, {}), {**sizes, **bound})
             minus = total is not None and p.coefficient < 0
             if minus:
@@ -263,7 +263,7 @@ class _Run(Values):
         assert total is not None
         return total
 
-    def gather(self, p: Product, e: Expr, names: Mapping[str, str], sizes: Sizes) -> None:
+    def gather(self, p: Contraction, e: Expr, names: Mapping[str, str], sizes: Sizes) -> None:
         """Sort the factors of ``e`` into ``p``; a sum that nothing else uses is opened, its letters kept apart."""
         todo: list[tuple[Expr, Mapping[str, str], Sizes]] = [(e, names, sizes)]
         while todo:
@@ -283,7 +283,7 @@ class _Run(Values):
                 case _:
                     p.factors.append((f, names, sizes))
 
-    def contract(self, p: Product) -> Rule:
+    def contract(self, p: Contraction) -> Rule:
         """A product in the form that suits it: selections by brackets, else divisions, brackets and pairs in order."""
         p.masks = [m for m in p.masks if not p.merge(m[0], m[1])]
         rule = convolution(self, p)
@@ -298,7 +298,7 @@ class _Run(Values):
         divisors = yield from self.values_of(p, p.divisors, 1)
         return contracted(self, p, masks, operands, divisors)
 
-    def finish(self, p: Product, v: Value, after: Product) -> Rule:
+    def finish(self, p: Contraction, v: Value, after: Contraction) -> Rule:
         """A part of a product, times what was left for after it."""
         after.free = p.free
         for d in (yield from self.values_of(after, after.divisors, 1)):
@@ -309,7 +309,9 @@ class _Run(Values):
             v = self.masked(v, m) if not m.number else v if m.array else Value(Fraction(0), ())
         return v
 
-    def values_of(self, p: Product, factors: Iterable[Factor], outside: float) -> Generator[Wish, Value, list[Value]]:
+    def values_of(
+        self, p: Contraction, factors: Iterable[Factor], outside: float
+    ) -> Generator[Wish, Value, list[Value]]:
         """The values of factors, their axes under the product's own letters; equal letters become a diagonal.
 
         Letters that brackets say what they are are put there; where that leaves an axis stands ``outside``.

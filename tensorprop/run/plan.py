@@ -20,7 +20,8 @@ from tensorprop.calculus.source import as_system, names_in
 from tensorprop.core.english import run_together
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Expr, Mul, Number, Sum
-from tensorprop.core.ranges import Axis, Ranges, infer
+from tensorprop.core.ranges import Ranges, infer
+from tensorprop.core.told import Axis
 from tensorprop.core.walk import postorder
 from tensorprop.errors import MissingInput, PlanTooLarge, SizeMismatch, TensorpropError, UnknownName, UsageError, among
 from tensorprop.run.count import Count
@@ -30,12 +31,12 @@ from tensorprop.run.path import contraction_path
 from tensorprop.run.steps import steps
 from tensorprop.text import locate, show
 
-__all__ = ["Plan", "Step", "contraction_path", "plan"]
+__all__ = ["Plan", "PlanStep", "contraction_path", "plan"]
 
 
 # --------------------------------------------------------------------------- the plan
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlanStep:
     """One operation on whole arrays.
 
     ``makes`` is the result as it is called in the table, ``by`` what is done, ``spec`` its letters as in einsum (empty
@@ -59,7 +60,7 @@ class Step:
 class Plan:
     """Steps in their order, and what they cost. ``str`` is a table."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[PlanStep, ...]
     sizes: Mapping[str, int | tuple[int, ...]]
     shapes: Mapping[str, tuple[int, ...]]
     itemsize: int
@@ -79,7 +80,7 @@ class Plan:
         return tuple(s.by for s in self.steps)
 
     @property
-    def largest(self) -> Step | None:
+    def largest(self) -> PlanStep | None:
         """The step with the largest result."""
         return max(self.steps, key=lambda s: s.size, default=None)
 
@@ -270,7 +271,7 @@ def _plan(sizes: Extents, names: Sequence[str], itemsize: int, limit: int, ascii
     arrays = {name: ops.given(name, shape) for name, shape in shapes.items()}
     results = lower(program, arrays, names, ops, extents(program, {n: shapes[n] for n in program.inputs}))
     place = {eq.name: n for n, eq in enumerate(whole.equations)}
-    found: list[Step] = []
+    found: list[PlanStep] = []
     for made in steps(results, arrays.values()):
         by = _cut(_written(made.by, ascii), 400)
         size = made.array.bytes if made.array is not None else 0
@@ -287,7 +288,7 @@ def _plan(sizes: Extents, names: Sequence[str], itemsize: int, limit: int, ascii
         moved = size + sum(a.bytes for a in made.reads)
         spec = _spec(*made.spec) if made.spec is not None else ""
         makes = show(made.makes, ascii=ascii)
-        found.append(Step(made.equation, makes, by, spec, made.flops, moved, made.shape, size, made.held))
+        found.append(PlanStep(made.equation, makes, by, spec, made.flops, moved, made.shape, size, made.held))
     shapes = {name: sizes.shapes[name] for name in needed.names}
     return Plan(tuple(found), _letters(sizes, needed), shapes, itemsize, needed)
 

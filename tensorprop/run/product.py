@@ -17,7 +17,7 @@ from tensorprop.core.expr import Bracket, Expr, Index
 from tensorprop.run.path import contraction_path
 from tensorprop.run.values import Sizes, Value, Values
 
-__all__ = ["Factor", "Product", "contracted"]
+__all__ = ["Contraction", "Factor", "contracted"]
 
 _LOOK_AGAIN = 8  # operands up to which each step asks anew what has been made before
 _MEMORY_BOUND = 8  # what a multiplication outside a matrix product costs, in those inside one
@@ -25,7 +25,7 @@ _MEMORY_BOUND = 8  # what a multiplication outside a matrix product costs, in th
 Factor = tuple[Expr, Mapping[str, str], Sizes]
 
 
-class Product:
+class Contraction:
     """A product being put together: its factors by kind, its summed letters, and every letter's size.
 
     Letters in ``fixed`` have one value now, and no axis.
@@ -82,10 +82,10 @@ class Product:
         e, names, _ = f
         return frozenset(self.called(i, names) for i in e.free)
 
-    def within(self, free: frozenset[str], without: Iterable[Factor]) -> Product:
+    def within(self, free: frozenset[str], without: Iterable[Factor]) -> Contraction:
         """The same product summed over fewer letters, and without some of its brackets."""
         gone = list(without)
-        inner = Product(frozenset(), {})
+        inner = Contraction(frozenset(), {})
         inner.free = free
         inner.sizes = self.sizes
         inner.bound = [i for i in self.bound if i not in free]
@@ -98,9 +98,9 @@ class Product:
         inner.result = self.size(free)
         return inner
 
-    def split(self, which: Callable[[Factor], bool]) -> Product:
+    def split(self, which: Callable[[Factor], bool]) -> Contraction:
         """Take factors of one kind out; they make a product of their own, which nothing sums."""
-        other = Product(frozenset(), {})
+        other = Contraction(frozenset(), {})
         other.free, other.sizes, other.same, other.picks = self.free, self.sizes, self.same, dict(self.picks)
         for kind in ("factors", "divisors", "masks"):
             mine: list[Factor] = getattr(self, kind)
@@ -131,7 +131,7 @@ class Product:
         return min(fit, key=lambda k: self.size(values[k].axes), default=None)
 
 
-def contracted(on: Values, p: Product, masks: list[Value], operands: list[Value], divisors: list[Value]) -> Value:
+def contracted(on: Values, p: Contraction, masks: list[Value], operands: list[Value], divisors: list[Value]) -> Value:
     """One product: divisions where the arrays are small, brackets as masks, then pairs in the planned order."""
     if any(v.number and not v.array for v in masks):
         return Value(Fraction(0), ())
@@ -170,7 +170,13 @@ def contracted(on: Values, p: Product, masks: list[Value], operands: list[Value]
 
 
 def _finished(
-    on: Values, p: Product, c: Any, scalar: list[Value], operands: list[Value], late: list[Value], after: list[Value]
+    on: Values,
+    p: Contraction,
+    c: Any,
+    scalar: list[Value],
+    operands: list[Value],
+    late: list[Value],
+    after: list[Value],
 ) -> Value:
     """Sum what one operand alone has, contract pair by pair, then do what is done on the result."""
     seen = Counter(i for v in operands for i in v.axes)
@@ -194,7 +200,7 @@ def _finished(
     return result
 
 
-def _paired(on: Values, p: Product, operands: list[Value]) -> Value:
+def _paired(on: Values, p: Contraction, operands: list[Value]) -> Value:
     """The operands contracted two at a time; without a sum, from left to right."""
     if not p.bound:
         total = operands[0]
@@ -212,7 +218,7 @@ def _paired(on: Values, p: Product, operands: list[Value]) -> Value:
     return operands[0]
 
 
-def _path(on: Values, p: Product, operands: Sequence[Value]) -> list[tuple[int, int]]:
+def _path(on: Values, p: Contraction, operands: Sequence[Value]) -> list[tuple[int, int]]:
     """Which pairs to contract, in order. A pair whose product is there already costs nothing, and may lead."""
     axes = [v.axes for v in operands]
     best = contraction_path(axes, p.free, p.sizes)

@@ -45,7 +45,7 @@ def fold_outside(s: Any, size: int, how: Number | str | None) -> tuple[Any, Any]
     return np.where(there, s, 0), there
 
 
-class _Read(NamedTuple):
+class _Standing(NamedTuple):
     """An entry where it stands: the sizes of letters around it, and the brackets that make its product zero."""
 
     node: Expr
@@ -68,11 +68,11 @@ def inside(x: Extents) -> None:
             _look(x, n, read)
 
 
-def _reads(x: Extents, eq: Equation, guards: tuple[Bracket, ...]) -> Iterator[_Read]:
+def _reads(x: Extents, eq: Equation, guards: tuple[Bracket, ...]) -> Iterator[_Standing]:
     """Every entry with subscripts that are not plain, once for each set of sizes and brackets around it."""
     if all(isinstance(s, Index) for t in postorder(eq.value) if isinstance(t, Tensor) for s in t.subscripts):
         return
-    stack = [_Read(eq.value, x.letters(eq), guards)]
+    stack = [_Standing(eq.value, x.letters(eq), guards)]
     seen: set[object] = set()
     while stack:
         r = stack.pop()
@@ -83,24 +83,24 @@ def _reads(x: Extents, eq: Equation, guards: tuple[Bracket, ...]) -> Iterator[_R
         e = r.node
         if isinstance(e, Tensor):
             yield r
-            stack += [_Read(s, r.sizes, r.guards) for s in e.subscripts if not isinstance(s, (Index, Number))]
+            stack += [_Standing(s, r.sizes, r.guards) for s in e.subscripts if not isinstance(s, (Index, Number))]
         elif isinstance(e, Mul):
             own = tuple(dict.fromkeys((*r.guards, *(f for f in e.factors if isinstance(f, Bracket)))))
-            stack += [_Read(f, r.sizes, own) for f in e.factors]
+            stack += [_Standing(f, r.sizes, own) for f in e.factors]
         elif isinstance(e, Call) and e.function == "where":
             c = e.args[0]
             held = [f for f in (c.factors if isinstance(c, Mul) else (c,)) if isinstance(f, Bracket)]
-            stack += [_Read(c, r.sizes, r.guards), _Read(e.args[1], r.sizes, (*r.guards, *held))]
-            stack += [_Read(e.args[2], r.sizes, r.guards)]
+            stack += [_Standing(c, r.sizes, r.guards), _Standing(e.args[1], r.sizes, (*r.guards, *held))]
+            stack += [_Standing(e.args[2], r.sizes, r.guards)]
         elif isinstance(e, (Sum, Reduce)):
             free = tuple(g for g in r.guards if not g.free & frozenset(e.indices))
-            stack.append(_Read(e.children[0], {**r.sizes, **x.bound(e, r.sizes)}, free))
-            stack += [_Read(a, r.sizes, r.guards) for a in e.children[1:]]
+            stack.append(_Standing(e.children[0], {**r.sizes, **x.bound(e, r.sizes)}, free))
+            stack += [_Standing(a, r.sizes, r.guards) for a in e.children[1:]]
         else:
-            stack += [_Read(c, r.sizes, r.guards) for c in e.children]
+            stack += [_Standing(c, r.sizes, r.guards) for c in e.children]
 
 
-def _look(x: Extents, n: int, r: _Read) -> None:
+def _look(x: Extents, n: int, r: _Standing) -> None:
     """Refuse a read that leaves its axis where nothing makes it zero."""
     e = r.node
     assert isinstance(e, Tensor)
@@ -168,7 +168,7 @@ def _affine(e: Expr, x: Extents) -> tuple[dict[str, Fraction], Fraction] | None:
     return letters, rest
 
 
-def _wrong(x: Extents, s: Expr, low: int, high: int, r: _Read) -> tuple[int, dict[str, int]] | None:
+def _wrong(x: Extents, s: Expr, low: int, high: int, r: _Standing) -> tuple[int, dict[str, int]] | None:
     """A value of the subscript outside, and of its letters; None where brackets make every such product zero."""
     affine = _affine(s, x)
     assert affine is not None

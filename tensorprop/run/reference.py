@@ -23,7 +23,7 @@ from tensorprop.core.pattern import Patterns
 from tensorprop.errors import NonNumericDtype, OutOfRange, PlanTooLarge, TensorpropError, Unsupported
 from tensorprop.run.arrays import accept
 from tensorprop.run.extents import brief
-from tensorprop.run.functions import NUMPY, NUMPY_REDUCE
+from tensorprop.run.numpy_functions import NUMPY, NUMPY_REDUCE
 from tensorprop.run.reads import fold_outside
 from tensorprop.run.sizes import Extents, Key, Steps, Visit
 from tensorprop.text import locate
@@ -72,7 +72,7 @@ def evaluate(system: System, arrays: Mapping[str, object], dtype: Any = np.float
                         now = eq
                 else:
                     now = block
-                    values[now.name] = _Evaluation(sizes, values, work, twins).equation(now)
+                    values[now.name] = _OneEquation(sizes, values, work, twins).equation(now)
         except TensorpropError as error:
             if isinstance(error.about, Expr):
                 error.about = (number[now], error.about)
@@ -96,12 +96,12 @@ def _loop(steps: Steps, sizes: Extents, values: dict[str, Array], dtype: np.dtyp
     for name, places in steps.places.items():
         for place, eq in places.items():
             yield eq
-            put(name, place, _Evaluation(sizes, values, dtype, _Twins()).equation(eq))
+            put(name, place, _OneEquation(sizes, values, dtype, _Twins()).equation(eq))
     for place, here in steps.schedule():
         for eq, t in here:
             yield eq
             letter, _ = loop.time(eq)
-            found = _Evaluation(sizes, values, dtype, _Twins(), (letter, t)).equation(eq)
+            found = _OneEquation(sizes, values, dtype, _Twins(), (letter, t)).equation(eq)
             put(eq.name, place, np.take(found, 0, axis=eq.letters.index(letter)))
 
 
@@ -121,7 +121,7 @@ def _array(value: object, dtype: np.dtype[Any]) -> Array:
     return array if array.dtype.kind in "iu" else array.astype(dtype)
 
 
-class _Made(NamedTuple):
+class _Grid(NamedTuple):
     """The array of a node, and which of its entries have no value, since they need what was read outside."""
 
     array: Array
@@ -136,9 +136,9 @@ class _Twins:
 
     def __init__(self) -> None:
         self._patterns = Patterns()
-        self._made: dict[object, tuple[tuple[str, ...], _Made]] = {}
+        self._made: dict[object, tuple[tuple[str, ...], _Grid]] = {}
 
-    def find(self, v: Visit) -> tuple[object, tuple[str, ...], _Made | None]:
+    def find(self, v: Visit) -> tuple[object, tuple[str, ...], _Grid | None]:
         """The key of a node, its letters, and its array over them in alphabetical order, if a twin has it."""
         number, letters = self._patterns.of(v.node)
         # what is bound has its sizes from the tensors inside, or from the brackets, which are part of the visit
@@ -151,14 +151,14 @@ class _Twins:
         names = [called[i] for i in sorted(first)]
         order = [names.index(i) for i in sorted(letters)]
         nowhere = None if made.nowhere is None else np.transpose(made.nowhere, order)
-        return key, letters, _Made(np.transpose(made.array, order), nowhere)
+        return key, letters, _Grid(np.transpose(made.array, order), nowhere)
 
-    def keep(self, key: object, letters: tuple[str, ...], made: _Made) -> None:
+    def keep(self, key: object, letters: tuple[str, ...], made: _Grid) -> None:
         """Remember an array over ``letters`` in alphabetical order."""
         self._made[key] = (letters, made)
 
 
-class _Evaluation:
+class _OneEquation:
     """One equation: every node once for each set of sizes that it has there."""
 
     def __init__(
@@ -181,7 +181,7 @@ class _Evaluation:
 
     def equation(self, eq: Equation) -> Array:
         """The right side over the letters of the left, in the order in which they stand there."""
-        done: dict[Key, _Made] = {}
+        done: dict[Key, _Grid] = {}
         letter = self.pinned[0] if self.pinned is not None else None
         for visit in self.extents.visits(eq, letter):
             _affordable(visit, self.dtype)
@@ -189,7 +189,7 @@ class _Evaluation:
             if made is None:
                 parts = [done[k] for k in visit.children]
                 array = np.broadcast_to(self._node(visit, [p.array for p in parts]), visit.shape)
-                made = _Made(array, self._lost(visit, parts))
+                made = _Grid(array, self._lost(visit, parts))
                 self.twins.keep(key, letters, made)
             done[visit.key] = made
         root = next(reversed(done))
@@ -276,7 +276,7 @@ class _Evaluation:
         value = float(how.replace("∞", "inf")) if isinstance(how, str) else float(how.value)
         return np.where(there, self._real(array[tuple(inside)]), self.dtype.type(value))
 
-    def _lost(self, v: Visit, parts: list[_Made]) -> Array | None:
+    def _lost(self, v: Visit, parts: list[_Grid]) -> Array | None:
         """Which entries of a node have no value, since something was read outside; a false bracket ends it."""
         e = v.node
         here, self.nowhere = self.nowhere, None
@@ -304,7 +304,7 @@ class _Evaluation:
                 bad = bad & (self._aligned(child, part.array, v) != 0)
         return bad if bad.any() else None
 
-    def _refuse(self, eq: Equation, root: _Made) -> None:
+    def _refuse(self, eq: Equation, root: _Grid) -> None:
         """Nothing may be read outside where nothing says what is there."""
         if root.nowhere is not None and root.nowhere.any():
             letters = self.extents.free(eq.value)

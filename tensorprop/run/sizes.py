@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum
-from tensorprop.core.ranges import Place, Size
+from tensorprop.core.told import Size, Witness
 from tensorprop.errors import UnknownRange
 
 __all__ = ["Extents", "Key", "Steps", "Visit", "counted"]
@@ -96,7 +96,7 @@ class Extents:
 
     def number(self, size: Size, scope: Mapping[str, int]) -> int:
         """A size in numbers, inside a scope."""
-        if isinstance(size, Place):
+        if isinstance(size, Witness):
             return self.shapes[size.name][size.axis]
         return scope[size] if isinstance(size, str) else counted(size, self.shapes, scope)
 

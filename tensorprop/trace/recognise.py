@@ -33,7 +33,7 @@ from tensorprop.core.build import (
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_known
 from tensorprop.core.terms import terms_of
-from tensorprop.run.functions import NUMPY
+from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.trace.numbers import simplest
 from tensorprop.trace.parts import Parts
 from tensorprop.trace.readable import FINITE, STOP, bare

@@ -19,7 +19,7 @@ from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Numb
 from tensorprop.core.pattern import Patterns
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import Unsupported
-from tensorprop.run.functions import NUMPY
+from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.trace.numbers import Extent, fitted, fitted_whole, times
 from tensorprop.trace.readable import (
     FINITE,

@@ -27,8 +27,8 @@ from tensorprop.core.expr import Add, Bracket, Call, Expr, Mul, Number, Tensor
 from tensorprop.core.functions import FUNCTIONS, SPELLED, is_known
 from tensorprop.core.walk import fold
 from tensorprop.errors import NotDifferentiable
-from tensorprop.run.functions import NUMPY
 from tensorprop.run.jax_functions import JAX
+from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.text import parse_expression
 
 mp.mp.dps = 50

@@ -18,8 +18,8 @@ from tensorprop.core.expr import Dim, Expr, Index, Reduce, Tensor
 from tensorprop.core.functions import ALONG, REDUCTIONS
 from tensorprop.core.ranges import witness
 from tensorprop.errors import UnknownRange, Unsupported
-from tensorprop.run.functions import NUMPY_REDUCE
 from tensorprop.run.jax_functions import JAX_REDUCE
+from tensorprop.run.numpy_functions import NUMPY_REDUCE
 from tensorprop.run.reference import evaluate
 from tensorprop.text import parse_expression
 

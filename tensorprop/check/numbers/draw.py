@@ -16,7 +16,8 @@ from tensorprop.core.expr import Add, Bracket, Expr, Index, Mul, Number, Reduce,
 from tensorprop.core.functions import is_matrix
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import primal
-from tensorprop.core.ranges import Axis, Ranges, infer
+from tensorprop.core.ranges import Ranges, infer
+from tensorprop.core.told import Axis
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import PlanTooLarge
 

@@ -39,8 +39,8 @@ from tensorprop.check.prove.unfold import is_about_indices, is_odd
 from tensorprop.core.build import add
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix
-from tensorprop.core.ranges import Letters, Place
 from tensorprop.core.terms import factors_of, terms_of
+from tensorprop.core.told import Letters, Witness
 from tensorprop.core.walk import postorder, tensors_of
 
 __all__ = ["Tested", "identical"]
@@ -224,9 +224,9 @@ def _is_prime(n: int) -> bool:
 
 
 # --------------------------------------------------------------------------- what is evaluated
-def _class(size: Place | Expr) -> Axis:
+def _class(size: Witness | Expr) -> Axis:
     """The axis that is so long; what is no axis stands for itself."""
-    if isinstance(size, Place):
+    if isinstance(size, Witness):
         return size[:2]
     return (size.tensor, size.axis) if isinstance(size, Dim) else (f"size {size}", 0)
 
@@ -290,7 +290,7 @@ class _Setting:
         return at
 
     def _ranges(self) -> None:
-        def meet(_: str, one: Place, other: Place) -> None:
+        def meet(_: str, one: Witness, other: Witness) -> None:
             self._union(one[:2], other[:2])
 
         letters = Letters(meet)
@@ -318,9 +318,9 @@ class _Setting:
         """The class over which a bound letter runs."""
         place = self.bound.get(binder, {}).get(letter)
         if place is None:
-            place = next((Place(d.tensor, d.axis, self.target) for d in _limits(binder.body, letter)), None)
+            place = next((Witness(d.tensor, d.axis, self.target) for d in _limits(binder.body, letter)), None)
         if isinstance(place, str):
-            place = None if place not in self.free else Place(*self.free[place], self.target)
+            place = None if place not in self.free else Witness(*self.free[place], self.target)
         if place is not None:
             return self.find(_class(place))
         raise _Unknown(f"nothing tells over what {letter} is summed")

@@ -14,15 +14,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tensorprop.core.expr import Index, Tensor
-from tensorprop.run.lowerings.affine import Affine
 from tensorprop.run.lowerings.selection import Selects, called, equalities, solved
-from tensorprop.run.product import Factor, Product
+from tensorprop.run.lowerings.whole_form import Affine
+from tensorprop.run.product import Contraction, Factor
 from tensorprop.run.values import Array, Rule, Value
 
 __all__ = ["convolution"]
 
 
-class Along(NamedTuple):
+class ConvAxis(NamedTuple):
     """One axis: the letter of the result, and of the two factors; ``letter``, which is one of them, is ``form``."""
 
     out: str
@@ -35,7 +35,7 @@ class Along(NamedTuple):
 class Fit(NamedTuple):
     """A product that is a convolution: its axes, its factors by side, what is left for after it."""
 
-    axes: list[Along]
+    axes: list[ConvAxis]
     first: list[Factor]
     second: list[Factor]
     reads: list[tuple[Factor, list[str]]]  # factors that are read, and letters for their axes
@@ -43,13 +43,13 @@ class Fit(NamedTuple):
     after: list[Factor]
 
 
-def convolution(on: Selects, p: Product) -> Rule | None:
+def convolution(on: Selects, p: Contraction) -> Rule | None:
     """The rule for a product of this form, or nothing."""
     fit = _fit(on, p)
     return None if fit is None else _convolved(on, p, fit)
 
 
-def _fit(on: Selects, p: Product) -> Fit | None:
+def _fit(on: Selects, p: Contraction) -> Fit | None:
     found = _reads(on, p)
     if found is None or len(found) > 2:
         return None
@@ -70,7 +70,7 @@ def _fit(on: Selects, p: Product) -> Fit | None:
                 one, other = known.letters
                 if other in names:
                     one, other = other, one
-                axes.append(Along(i, one, other, i, known))
+                axes.append(ConvAxis(i, one, other, i, known))
                 brackets.append(m)
                 break
     if not axes or len(axes) > 3 or len({a.out for a in axes}) < len(axes) or p.divisors:
@@ -98,15 +98,15 @@ def _fit(on: Selects, p: Product) -> Fit | None:
     return fit
 
 
-def _reads(on: Selects, p: Product) -> list[tuple[Factor, list[str], list[Along]]] | None:
+def _reads(on: Selects, p: Contraction) -> list[tuple[Factor, list[str], list[ConvAxis]]] | None:
     """The factors that are read at ``c w + d u + k``, letters for their axes; None if one is read otherwise."""
-    found: list[tuple[Factor, list[str], list[Along]]] = []
+    found: list[tuple[Factor, list[str], list[ConvAxis]]] = []
     for f in p.factors:
         e, names, _ = f
         if not isinstance(e, Tensor) or all(isinstance(s, Index) for s in e.subscripts):
             continue
         letters: list[str] = []
-        axes: list[Along] = []
+        axes: list[ConvAxis] = []
         for k, s in enumerate(e.subscripts):
             if isinstance(s, Index) and s.name not in on.time:
                 letters.append(p.called(s.name, names))
@@ -121,7 +121,7 @@ def _reads(on: Selects, p: Product) -> list[tuple[Factor, list[str], list[Along]
                 return None
             name = f" {len(found)}{k}"
             letters.append(name)
-            axes.append(Along(kept[0], name, summed[0], name, known))
+            axes.append(ConvAxis(kept[0], name, summed[0], name, known))
         own = [i for i in letters if not i.startswith(" ")]
         if not set(own).isdisjoint(i for a in axes for i in a.form.letters) or len(set(own)) < len(own):
             return None
@@ -129,7 +129,7 @@ def _reads(on: Selects, p: Product) -> list[tuple[Factor, list[str], list[Along]
     return found
 
 
-def _convolved(on: Selects, p: Product, fit: Fit) -> Rule:
+def _convolved(on: Selects, p: Contraction, fit: Fit) -> Rule:
     sides: list[Value] = []
     for factors in (fit.first, fit.second):
         values: list[Value] = []
@@ -158,7 +158,7 @@ def _convolved(on: Selects, p: Product, fit: Fit) -> Rule:
     return (yield from on.finish(p, result, after))
 
 
-def _turned(a: Along) -> Along | None:
+def _turned(a: ConvAxis) -> ConvAxis | None:
     """The same axis with the sides exchanged, if the letter that the form gives can be the result's."""
     if a.letter == a.out:
         return a._replace(first=a.second, second=a.first)
@@ -167,10 +167,10 @@ def _turned(a: Along) -> Along | None:
         return None
     # first = c w + d u + k, so w = c (first - d u - k)
     form = Affine({a.first: c, a.second: -c * a.form.letters[a.second]}, -c * a.form.constant)
-    return Along(a.out, a.second, a.first, a.out, form)
+    return ConvAxis(a.out, a.second, a.first, a.out, form)
 
 
-def _placed(on: Selects, p: Product, axes: Sequence[Along], left: Value, right: Value) -> Value:
+def _placed(on: Selects, p: Contraction, axes: Sequence[ConvAxis], left: Value, right: Value) -> Value:
     """The convolution of two arrays."""
     inner = {i for a in axes for i in (a.first, a.second)}
     shared = [i for i in left.axes if i in right.axes]

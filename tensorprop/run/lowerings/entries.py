@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tensorprop.core.expr import Expr, Index
-from tensorprop.run.lowerings.affine import Affine, affine
+from tensorprop.run.lowerings.whole_form import Affine, affine
 from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Wish
 
 __all__ = ["Outside", "entries"]

@@ -19,9 +19,9 @@ from tensorprop.core.affine import Form, form, written
 from tensorprop.core.build import rename
 from tensorprop.core.expr import Bracket, Expr, Index
 from tensorprop.core.walk import postorder
-from tensorprop.run.lowerings.affine import Affine
 from tensorprop.run.lowerings.entries import Asks, entries
-from tensorprop.run.product import Factor, Product
+from tensorprop.run.lowerings.whole_form import Affine
+from tensorprop.run.product import Contraction, Factor
 from tensorprop.run.values import Rule, Sizes, Value, Wish
 
 __all__ = ["Selects", "called", "equalities", "pick", "read_at", "scatter", "solved", "targets"]
@@ -35,11 +35,11 @@ _SLICES = 32  # slices that are added one by one
 class Selects(Asks, Protocol):
     """What a selection is asked by: it can work out a product, too."""
 
-    def contract(self, p: Product) -> Rule: ...
-    def finish(self, p: Product, v: Value, after: Product) -> Rule: ...
+    def contract(self, p: Contraction) -> Rule: ...
+    def finish(self, p: Contraction, v: Value, after: Contraction) -> Rule: ...
     def plain(self, v: Value) -> object: ...
     def values_of(
-        self, p: Product, factors: Iterable[Factor], outside: float
+        self, p: Contraction, factors: Iterable[Factor], outside: float
     ) -> Generator[Wish, Value, list[Value]]: ...
     def multiplied(self, values: Sequence[Value]) -> Value: ...
     def summed(self, v: Value, letters: Sequence[str]) -> Value: ...
@@ -49,12 +49,12 @@ class Selects(Asks, Protocol):
     def size(self, name: str, axis: int) -> int: ...
 
 
-def called(p: Product, e: Expr, names: Mapping[str, str]) -> Expr:
+def called(p: Contraction, e: Expr, names: Mapping[str, str]) -> Expr:
     """``e`` with its letters as the product calls them."""
     return rename(e, {i: p.called(i, names) for i in e.free})
 
 
-def equalities(p: Product) -> Iterator[tuple[Factor, Form]]:
+def equalities(p: Contraction) -> Iterator[tuple[Factor, Form]]:
     """The brackets ``[left = right]`` as forms of left - right."""
     for m in p.masks:
         e, names, _ = m
@@ -76,7 +76,7 @@ def solved(f: Form, letter: str) -> Expr | None:
     return written(rest)
 
 
-def pick(on: Asks, p: Product) -> dict[str, Expr]:
+def pick(on: Asks, p: Contraction) -> dict[str, Expr]:
     """Summed letters that brackets say what they are; the brackets are taken out of the product, the letters too."""
     found: dict[str, Expr] = {}
     settled: set[str] = set()
@@ -97,7 +97,7 @@ def pick(on: Asks, p: Product) -> dict[str, Expr]:
     return found
 
 
-def _inside(on: Asks, option: tuple[str, Expr], p: Product) -> bool:
+def _inside(on: Asks, option: tuple[str, Expr], p: Contraction) -> bool:
     """Whether the value of a letter is known to lie in its range, so that nothing need be zero."""
     letter, e = option
     known = on.affine(e)
@@ -115,7 +115,7 @@ def read_at(on: Asks, v: Value, found: Mapping[str, Expr], sizes: Sizes, outside
     return v
 
 
-def targets(on: Asks, p: Product) -> dict[str, tuple[Factor, Expr]]:
+def targets(on: Asks, p: Contraction) -> dict[str, tuple[Factor, Expr]]:
     """Kept letters that brackets give a value made of summed letters, where adding in places is less work."""
     found: dict[str, tuple[Factor, Expr]] = {}
     for m, f in equalities(p):
@@ -133,13 +133,13 @@ def targets(on: Asks, p: Product) -> dict[str, tuple[Factor, Expr]]:
     return found
 
 
-def _cheaper(p: Product, letter: str, e: Expr) -> bool:
+def _cheaper(p: Contraction, letter: str, e: Expr) -> bool:
     """Whether adding rows in their places takes less than comparing every row with every value."""
     row = p.size(p.free - {letter} - e.free)
     return p.sizes[letter] * (1 + row / 8) > _ROW + row
 
 
-def scatter(on: Selects, p: Product, found: Mapping[str, tuple[Factor, Expr]]) -> Rule:
+def scatter(on: Selects, p: Contraction, found: Mapping[str, tuple[Factor, Expr]]) -> Rule:
     """The product without these brackets, its entries added where they say."""
     every = p.free.union(p.bound)
     letters = list(dict.fromkeys(i for _, e in found.values() for i in _reading(e) if i in every))
