@@ -13,7 +13,7 @@ from jax import lax
 
 import tensorprop as tp
 from tensorprop.calculus.rewrite import LAWS, law
-from tensorprop.check.numbers import naive
+from tensorprop.check.numbers import jax_values
 from tensorprop.core.expr import Call, Expr
 from tensorprop.core.functions import Function, Reduction, add, complete, remove
 from tensorprop.errors import UsageError
@@ -124,7 +124,7 @@ def test_a_function_of_the_table_is_never_an_open_one() -> None:
         for backend in ("jax", "numpy"):
             with pytest.raises(tp.TensorpropError, match="nothing computes lost"):
                 tp.compile("h_j = lost(z_j)", backend=backend)(z=X[0])
-        for values in (NUMPY, JAX, naive.FUNCTIONS):
+        for values in (NUMPY, JAX, jax_values.FUNCTIONS):
             with pytest.raises(UsageError, match="lost is in the table, and nothing says its value"):
                 complete(values)
     finally:

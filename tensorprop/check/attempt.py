@@ -487,7 +487,7 @@ class _Judge:
         return eq.rename(dict(zip(eq.letters, self._rule.letters, strict=True)))
 
     def _slip(self, eq: Equation) -> Diagnosis | None:
-        from tensorprop.check.slips.search import diagnose  # it imports JAX, which reading does without
+        from tensorprop.check.slips.diagnose import diagnose  # it imports JAX, which reading does without
 
         s = self._court.system
         others = {r.name: r for r in self._court.rules}

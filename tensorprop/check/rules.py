@@ -18,10 +18,11 @@ import numpy as np
 
 from tensorprop.calculus.page import seed_of
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
-from tensorprop.check.numbers.naive import Oracle, Weighed, evaluate, first_wrong, weigh
+from tensorprop.check.numbers.jax_oracle import Oracle, evaluate
+from tensorprop.check.numbers.naive import Weighed, first_wrong, weigh
 from tensorprop.check.prove.decide import Decision, Definitions, Laws, decide, proves
 from tensorprop.check.report import Finding, Report, Verdict
-from tensorprop.check.slips.search import diagnose
+from tensorprop.check.slips.diagnose import diagnose
 from tensorprop.core.build import ONE, ZERO, bracket
 from tensorprop.core.equation import Equation, Loop, System, equation, system, unrolled
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor

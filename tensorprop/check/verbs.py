@@ -14,9 +14,9 @@ from typing import Any, Literal, cast
 
 from tensorprop.calculus.page import Page, read
 from tensorprop.calculus.source import Source, as_forward, as_page, as_system, names_in
-from tensorprop.check.formula import verified, verify
 from tensorprop.check.prove.decide import Laws, decide, put_in
 from tensorprop.check.report import Report
+from tensorprop.check.verified import verified, verify
 from tensorprop.core.equation import Equation, System, equation, unrolled
 from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.names import stem_and_label

@@ -11,7 +11,7 @@ import pytest
 
 import tensorprop as tp
 from tensorprop.check.report import Diagnosis, Finding, marked
-from tensorprop.check.slips.search import diagnose, diagnose_values
+from tensorprop.check.slips.diagnose import diagnose, diagnose_values
 from tensorprop.check.slips.smallest import smallest
 from tests.check.wrong_table import FARTHER, HUMAN, NAMES, NORM, OTHERS, Wrong, right, seeded
 

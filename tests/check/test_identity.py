@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from tensorprop.check.prove.decide import decide
-from tensorprop.check.prove.identity import _fields, _is_prime, identical
-from tensorprop.check.prove.unfold import COMPOSED, RELATIONS, Law, settled, unfolded
+from tensorprop.check.prove.fields import fields as fields_of
+from tensorprop.check.prove.fields import is_prime
+from tensorprop.check.prove.identity import identical
+from tensorprop.check.prove.relations import COMPOSED, RELATIONS, Relation
+from tensorprop.check.prove.unfold import settled, unfolded
 from tensorprop.core.build import add, call, mul, number, tensor
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import equation, system
@@ -21,7 +24,7 @@ from tensorprop.text import parse, parse_expression
 
 WHERE = {"-1 < x < 1": "|x| < 1", "x ≠ 0": ""}
 UNFOLDED = tuple(
-    Law(f"{row.name}({', '.join(row.arguments)}) == {row.unfolds}", WHERE.get(row.domain, row.domain))
+    Relation(f"{row.name}({', '.join(row.arguments)}) == {row.unfolds}", WHERE.get(row.domain, row.domain))
     for row in FUNCTIONS.values()
     if row.unfolds
 )
@@ -31,7 +34,7 @@ LAWS = (*UNFOLDED, *RELATIONS, *COMPOSED)
 Y = Tensor("y", ())
 
 
-def sides(law: Law) -> tuple[Expr, Expr]:
+def sides(law: Relation) -> tuple[Expr, Expr]:
     left, right = map(parse_expression, law.sides)
     return left, right
 
@@ -44,7 +47,7 @@ def numbers(e: Expr, given: dict[str, float]) -> float:
 
 # --------------------------------------------------------------------------- laws
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.text)
-def test_a_law_holds_for_numbers(law: Law) -> None:
+def test_a_law_holds_for_numbers(law: Relation) -> None:
     left, right = sides(law)
     rng = np.random.default_rng(5)
     points = [dict(zip("xwc", rng.normal(size=3), strict=True)) for _ in range(6)]
@@ -64,7 +67,7 @@ def test_a_law_holds_for_numbers(law: Law) -> None:
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.text)
-def test_a_law_is_proved(law: Law) -> None:
+def test_a_law_is_proved(law: Relation) -> None:
     left, right = sides(law)
     found = decide(equation(Y, left), equation(Y, right), numbers=False)
     assert found.status == "proved", str(found)
@@ -72,7 +75,7 @@ def test_a_law_is_proved(law: Law) -> None:
 
 
 @pytest.mark.parametrize("law", UNFOLDED, ids=lambda law: law.text)
-def test_unfolding_goes_from_left_to_right_and_ends(law: Law) -> None:
+def test_unfolding_goes_from_left_to_right_and_ends(law: Relation) -> None:
     left, _ = sides(law)
     assert isinstance(left, Call)
     once = unfolded(left)
@@ -243,13 +246,13 @@ def test_labels_and_what_is_given() -> None:
 
 @pytest.mark.parametrize("circle", [False, True])
 @pytest.mark.parametrize("which", [0, 3])
-def test_fields(which: int, circle: bool) -> None:
-    fields = _fields(which, circle)
+def testfields_of(which: int, circle: bool) -> None:
+    fields = fields_of(which, circle)
     assert fields[-1].p > 2**61
     for outer, inner in pairwise(fields):
         assert outer.order == inner.p and pow(outer.g, inner.p, outer.p) == 1 != outer.g
     for f in fields:
-        assert _is_prime(f.p) and f.positive % 2 == 1
+        assert is_prime(f.p) and f.positive % 2 == 1
         assert all(f.positive % n for n in (3, 5, 7, 11, 13))  # odd roots are there, and one of each
         if circle:
             assert f.i * f.i % f.p == f.p - 1
@@ -260,5 +263,5 @@ def test_fields(which: int, circle: bool) -> None:
 
 def test_primes() -> None:
     small = [n for n in range(2, 100) if all(n % k for k in range(2, n))]
-    assert [n for n in range(2, 100) if _is_prime(n)] == small
-    assert _is_prime(2**61 - 1) and not _is_prime((2**31 - 1) * (2**61 - 1)) and not _is_prime(3215031751)
+    assert [n for n in range(2, 100) if is_prime(n)] == small
+    assert is_prime(2**61 - 1) and not is_prime((2**31 - 1) * (2**61 - 1)) and not is_prime(3215031751)

@@ -17,7 +17,7 @@ import tensorprop as tp
 from tensorprop import layers
 from tensorprop.calculus.page import seed_of
 from tensorprop.check.numbers.draw import KINDS, arrays, shapes
-from tensorprop.check.numbers.naive import evaluate
+from tensorprop.check.numbers.jax_oracle import evaluate
 from tensorprop.core.build import add, mul, number, power, remake, rename
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor

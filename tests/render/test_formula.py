@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import tensorprop as tp
-from tensorprop.check.formula import WrongFormula
 from tensorprop.check.verbs import formula
+from tensorprop.check.verified import WrongFormula
 from tensorprop.core.build import mul, sum_over, tensor
 from tensorprop.core.equation import System, equation, system
 from tensorprop.errors import BadArrow, UsageError
@@ -287,7 +287,7 @@ def test_a_wrong_formula_with_an_equality_is_refused():
     """Random numbers would never be equal, and both sides 0: the entries that are compared are drawn equal."""
     from dataclasses import replace
 
-    from tensorprop.check.formula import verify
+    from tensorprop.check.verified import verify
 
     (line,) = formula("y_ij = A_ij [B_ij = C_ij]").lines
     (other,) = formula("y_ij = B_ij [B_ij = C_ij]").lines

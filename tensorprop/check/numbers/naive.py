@@ -1,30 +1,39 @@
-"""Equations evaluated naively with JAX, and their gradients by ``jax.vjp``: the second opinion of a check.
+"""Equations evaluated naively: each node as it stands, every tensor broadcast over all letters around it.
 
-In: a System and arrays. Out: values, exact adjoints in float64, and how large the terms were that a value was added
-up from. Each node is evaluated as it stands, every tensor broadcast over all letters around it: slow, obvious, and
-without a line in common with the planner and the lowering. JAX's configuration outside is left as it is.
+In: equations and arrays of NumPy or JAX. Out: values, and how large the terms were that a value was added up from.
+Slow, obvious, and without a line in common with the planner and the lowering.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from copy import copy
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import jax.scipy.special as special
 import numpy as np
 
+from tensorprop.check.numbers.jax_values import (
+    FUNCTIONS,
+    MATRICES,
+    NORMALISERS,
+    REDUCTIONS,
+    SPREAD,
+    VALUES,
+    Function,
+    double_precision,
+    matrix_spread,
+    value_of,
+    widest,
+)
 from tensorprop.core import ranges
 from tensorprop.core.build import number, substitute
 from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS as ROWS
-from tensorprop.core.functions import complete, is_known, read
+from tensorprop.core.functions import is_known, read
 from tensorprop.core.names import primal_axes
 from tensorprop.core.templates import meaning
 from tensorprop.core.walk import postorder
@@ -33,94 +42,9 @@ from tensorprop.run.extents import extents
 from tensorprop.run.sizes import counted
 from tensorprop.text.numerals import floating
 
-__all__ = ["Evaluation", "Oracle", "Weighed", "double_precision", "evaluate", "first_wrong", "weigh"]
+__all__ = ["Arrays", "Naive", "Weighed", "all_values", "doubles", "first_wrong", "weigh"]
 
 Arrays = Mapping[str, Any]
-Function = Callable[..., Any]
-
-
-def double_precision() -> AbstractContextManager[Any]:
-    """A context in which JAX computes with 64 bits, whatever the configuration says outside."""
-    local: Any = getattr(jax, "enable_x64", None)
-    if local is None:  # JAX before 0.8 has it elsewhere
-        from jax import experimental
-
-        local = getattr(experimental, "enable_x64")  # noqa: B009 - newer JAX lacks the name, and types would complain
-    return local(True)
-
-
-# --------------------------------------------------------------------------- functions, as people write them
-# Each takes the array module first: NumPy, or jax.numpy where JAX is to differentiate. These are what other functions
-# mean, and those whose meaning would lose digits that a check needs: softplus far to the right, expm1 near 0, the two
-# gelus far to the left. Every other function is evaluated by what its row says that it means.
-FUNCTIONS: dict[str, Function] = {
-    "pi": lambda xp: xp.asarray(math.pi),
-    **{
-        name: lambda xp, x, name=name: getattr(xp, name)(x)
-        for name in (
-            *("exp", "expm1", "log", "log1p", "sqrt", "abs", "sign"),
-            *("sin", "cos", "tan", "arcsin", "arccos", "arctan"),
-            *("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"),
-        )
-    },
-    "floor": lambda xp, x: xp.floor(x),
-    "ceil": lambda xp, x: xp.ceil(x),
-    "round": lambda xp, x: xp.round(x),
-    "logaddexp": lambda xp, x, y: xp.logaddexp(x, y),
-    "sigmoid": lambda xp, x: _sigmoid(xp, x),
-    "softplus": lambda xp, x: xp.logaddexp(x, 0.0),
-    "logsigmoid": lambda xp, x: -xp.logaddexp(-x, 0.0),
-    "erf": lambda xp, x: special.erf(x) if xp is jnp else np.vectorize(math.erf, otypes=[float])(x),
-    "erfc": lambda xp, x: special.erfc(x) if xp is jnp else np.vectorize(math.erfc, otypes=[float])(x),
-    "gelu": lambda xp, x: x * FUNCTIONS["erfc"](xp, -x / math.sqrt(2)) / 2,
-    "gelu_tanh": lambda xp, x: x * _sigmoid(xp, math.sqrt(8 / math.pi) * (x + 0.044715 * x**3)),
-    # at 0 these have the slope of one side, and JAX would share that of max(x, 0)
-    "relu": lambda xp, x: xp.where(x > 0, x, 0.0),
-    "leaky_relu": lambda xp, x: xp.where(x >= 0, x, 0.01 * x),
-    "selu": lambda xp, x: (
-        1.0507009873554804934 * xp.where(x > 0, x, 1.6732632423543772848 * xp.expm1(xp.where(x > 0, 0.0, x)))
-    ),
-    "power": lambda xp, x, y: xp.power(x, y),
-    "max": lambda xp, x, y: xp.maximum(x, y),
-    "min": lambda xp, x, y: xp.minimum(x, y),
-    "where": lambda xp, c, x, y: xp.where(c != 0, x, y),
-}
-
-
-def _sigmoid(xp: Any, x: Any) -> Any:
-    return jax.nn.sigmoid(x) if xp is jnp else 1 / (1 + np.exp(-x))
-
-
-# What an open function f stands for, another one for each sample: smooth, without symmetry. JAX gives f′, f″ …
-_STAND_INS: tuple[Function, ...] = (
-    lambda x, *more: jnp.tanh(x) + 0.1 * sum((jnp.sin(m) for m in more), jnp.zeros(())),
-    lambda x, *more: jnp.sin(1.3 * x + 0.4) + x / 3 + sum((0.2 * m * m for m in more), jnp.zeros(())),
-    lambda x, *more: jnp.logaddexp(x, 0.0) + 0.05 * x * x + sum((jnp.tanh(m) * x for m in more), jnp.zeros(())),
-)
-
-
-def _function(name: str, sample: int) -> Function:
-    """The function of this name, to be called with the array module first.
-
-    A function of the table is never taken for an open one: what has no value here has a meaning there.
-    """
-    known = FUNCTIONS.get(name)
-    if known is not None:
-        return known
-    if is_known(name):
-        raise UsageError(
-            f"nothing says what {name} is: it has a row, and neither a meaning there nor a value for checks",
-            fix=f'say it in the row, Function("{name}", …, means="…")',
-        )
-    stem = name.rstrip("′″‴⁗")
-    f = _STAND_INS[(sample + sum(map(ord, stem))) % len(_STAND_INS)]
-    for _ in range(sum({"′": 1, "″": 2, "‴": 3, "⁗": 4}[p] for p in name[len(stem) :])):
-        f = _derivative(f)
-    return lambda xp, *args: f(*args) if xp is jnp else np.asarray(f(*args))
-
-
-def _derivative(f: Function) -> Function:
-    return lambda x, *more: jax.jvp(lambda t: f(t, *more), (jnp.asarray(x),), (jnp.ones_like(x),))[1]
 
 
 # --------------------------------------------------------------------------- evaluation
@@ -138,7 +62,7 @@ class Weighed(NamedTuple):
         return bool(np.all(np.isfinite(self.value)))
 
 
-class Evaluation:
+class Naive:
     """Right sides over given arrays, each node once; ``xp`` is NumPy, or jax.numpy where JAX differentiates.
 
     ``sample`` picks what open functions stand for; ``weighing`` asks for the Σ|terms| behind functions, and ``scales``
@@ -147,7 +71,7 @@ class Evaluation:
 
     >>> from tensorprop.text import parse_expression
     >>> e = parse_expression("W_ij x_j", free="i")
-    >>> Evaluation(np, {"W": np.ones((2, 3)), "x": np.arange(3.0)}, 0, weighing=False).at(e, {"i": 2}).value
+    >>> Naive(np, {"W": np.ones((2, 3)), "x": np.arange(3.0)}, 0, weighing=False).at(e, {"i": 2}).value
     array([3., 3.])
     """
 
@@ -164,13 +88,13 @@ class Evaluation:
         self.xp = xp
         self.under = under if under is not None else System(())
         self.begins: Mapping[str, tuple[int, int, int]] = begins or {}  # time axis, first place, own length
-        self.scales = None if not scales else Evaluation(xp, {**arrays, **scales}, sample, False, None, under, begins)
+        self.scales = None if not scales else Naive(xp, {**arrays, **scales}, sample, False, None, under, begins)
         self.arrays = arrays
         self.sample = sample
         self.weighing = weighing
         self.runs: dict[tuple[str, Expr], int | None] = {}
         self.done: dict[tuple[Expr, tuple[tuple[str, int], ...]], Weighed] = {}
-        self.beside: Evaluation | None = None  # of what stands beside a bracket: an entry outside is no number there
+        self.beside: Naive | None = None  # of what stands beside a bracket: an entry outside is no number there
 
     def at(self, e: Expr, sizes: Mapping[str, int]) -> Weighed:
         """``e`` over the letters that it depends on, of which ``sizes`` tells the range."""
@@ -179,7 +103,7 @@ class Evaluation:
             self.done[key] = self._node(e, sizes)
         return self.done[key]
 
-    def _bracketed(self) -> Evaluation:
+    def _bracketed(self) -> Naive:
         """The evaluation of what stands beside a bracket, which may be false wherever an entry lies outside."""
         if self.beside is None:
             self.beside = copy(self)
@@ -221,7 +145,7 @@ class Evaluation:
         return Weighed(letters, value, self.xp.abs(value) if self.weighing else value, 1)
 
     def _aligned(self, parts: list[Weighed]) -> tuple[tuple[str, ...], list[Any], list[Any]]:
-        return _aligned(self.xp, parts, None, self.weighing)
+        return aligned_parts(self.xp, parts, None, self.weighing)
 
     def _entry(self, e: Tensor, sizes: Mapping[str, int]) -> Weighed:
         found = self._picked_from(e, sizes)
@@ -247,7 +171,7 @@ class Evaluation:
             axis, first, _ = self.begins[e.name]
             whole[axis] = whole[axis] - first
         if isinstance(how, str) and not how.endswith("∞"):
-            whole = [_moved(self.xp, p, n, how) for p, n in zip(whole, array.shape, strict=True)]
+            whole = [moved_inside(self.xp, p, n, how) for p, n in zip(whole, array.shape, strict=True)]
         elif how is not None or self.beside is self:
             inside = math.prod((p >= 0) & (p < n) for p, n in zip(whole, array.shape, strict=True)) != 0
             near = tuple(self.xp.clip(p, 0, n - 1) for p, n in zip(whole, array.shape, strict=True))
@@ -297,14 +221,14 @@ class Evaluation:
             n = args[1].value
             whole = int(n) if n.denominator == 1 else float(n)
             return self._applied(lambda xp, x: x**whole, letters, values[:1], scales[:1], parts)
-        return self._applied(_function(name, self.sample), letters, values, scales, parts)
+        return self._applied(value_of(name, self.sample), letters, values, scales, parts)
 
     def _meant(self, name: str, parts: list[Weighed]) -> Weighed:
         """A function by what its row says that it means, its arguments put in as they are."""
         row = ROWS[name]
         if not row.means:
-            return self._applied(_function(name, self.sample), (), [], [], parts)
-        inner = Evaluation(self.xp, self.arrays, self.sample, self.weighing)
+            return self._applied(value_of(name, self.sample), (), [], [], parts)
+        inner = Naive(self.xp, self.arrays, self.sample, self.weighing)
         for letter, part in zip(row.arguments, parts, strict=True):
             inner.done[Tensor(letter, ()), ()] = part
         return inner.at(read(row.means), {})
@@ -324,7 +248,7 @@ class Evaluation:
         return Weighed(letters, value, scale, max((p.terms for p in parts), default=1))
 
     def _reduce(self, e: Reduce, sizes: Mapping[str, int]) -> Weighed:
-        if e.op not in _VALUES:
+        if e.op not in VALUES:
             meant = meaning(e, e.body, e.at)
             if meant is None:
                 raise UsageError(
@@ -337,28 +261,28 @@ class Evaluation:
         body = self.at(e.body, inside)
         kept = tuple(i for i in body.letters if i not in e.indices)
         letters, shape = (*kept, *e.indices), tuple(inside[i] for i in (*kept, *e.indices))
-        _, (value, *_), (scale, *_) = _aligned(
+        _, (value, *_), (scale, *_) = aligned_parts(
             self.xp, [body, *(self._leaf((i,), self.xp.zeros(inside[i])) for i in e.indices)], letters
         )
         value, scale = self.xp.broadcast_to(value, shape), self.xp.broadcast_to(scale, shape)
         axes = tuple(range(len(kept), len(letters)))
         many = max(1, math.prod(inside[i] for i in e.indices))
-        if e.op in _REDUCTIONS:
-            result = _REDUCTIONS[e.op](self.xp, value, axes)
-            spread = _SPREAD.get(e.op, _widest)(value, scale, axes) if self.weighing else 0.0
+        if e.op in REDUCTIONS:
+            result = REDUCTIONS[e.op](self.xp, value, axes)
+            spread = SPREAD.get(e.op, widest)(value, scale, axes) if self.weighing else 0.0
             return Weighed(kept, result, self.xp.abs(result) + spread, body.terms * many)
-        if e.op in _NORMALISERS:
-            result = _NORMALISERS[e.op](self.xp, value, axes)
+        if e.op in NORMALISERS:
+            result = NORMALISERS[e.op](self.xp, value, axes)
             scale = (
                 self.xp.abs(result) * (1 + 2 * self.xp.max(scale, axes, keepdims=True))
                 if e.op == "softmax"
                 else (self.xp.abs(result) + 2 * self.xp.max(scale, axes, keepdims=True))
             )
             return self._picked(Weighed(letters, result, scale, body.terms * many), e, sizes)
-        if e.op in _MATRICES and shape[-1] == shape[-2]:
+        if e.op in MATRICES and shape[-1] == shape[-2]:
             try:
-                result = _MATRICES[e.op](self.xp, value)
-                spread = _matrix_spread(e.op, np.asarray(value), np.asarray(scale)) if self.weighing else 0.0
+                result = MATRICES[e.op](self.xp, value)
+                spread = matrix_spread(e.op, np.asarray(value), np.asarray(scale)) if self.weighing else 0.0
             except np.linalg.LinAlgError:  # no inverse, no factor: no number
                 result, spread = self.xp.full(shape if e.at else shape[:-2], math.nan), 0.0
             found = Weighed(letters if e.at else kept, result, self.xp.abs(result) + spread, body.terms * many)
@@ -454,7 +378,7 @@ class Evaluation:
         return None
 
 
-def _moved(xp: Any, p: Any, n: int, how: str) -> Any:
+def moved_inside(xp: Any, p: Any, n: int, how: str) -> Any:
     """The entry inside that a subscript outside means."""
     if how == "edge":
         return xp.clip(p, 0, n - 1)
@@ -480,61 +404,7 @@ _RELATIONS: dict[str, Function] = {
 }
 
 
-_REDUCTIONS: dict[str, Function] = {
-    "max": lambda xp, x, axes: xp.max(x, axes),
-    "min": lambda xp, x, axes: xp.min(x, axes),
-    "prod": lambda xp, x, axes: xp.prod(x, axes),
-    "mean": lambda xp, x, axes: xp.mean(x, axes),
-    "var": lambda xp, x, axes: xp.mean((x - xp.mean(x, axes, keepdims=True)) ** 2, axes),
-    "logsumexp": lambda xp, x, axes: xp.log(xp.sum(xp.exp(x), axes)),
-    "argmax": lambda xp, x, axes: xp.asarray(xp.argmax(x, axes[0]), dtype=float),
-    "argmin": lambda xp, x, axes: xp.asarray(xp.argmin(x, axes[0]), dtype=float),
-}
-_NORMALISERS: dict[str, Function] = {
-    "softmax": lambda xp, x, axes: xp.exp(x) / xp.sum(xp.exp(x), axes, keepdims=True),
-    "logsoftmax": lambda xp, x, axes: x - xp.log(xp.sum(xp.exp(x), axes, keepdims=True)),
-}
-
-
-_MATRICES: dict[str, Function] = {
-    "inv": lambda xp, x: xp.linalg.inv(x),
-    "det": lambda xp, x: xp.linalg.det(x),
-    "logdet": lambda xp, x: xp.linalg.slogdet(x)[1],
-    "cholesky": lambda xp, x: xp.linalg.cholesky((x + xp.swapaxes(x, -1, -2)) / 2),
-    "inv_cholesky": lambda xp, x: xp.linalg.inv(_MATRICES["cholesky"](xp, x)),
-}
-
-
-_VALUES = frozenset((*_REDUCTIONS, *_NORMALISERS, *_MATRICES))
-complete(FUNCTIONS, _VALUES)
-
-
-def _matrix_spread(op: str, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """How far a function of a whole matrix moves where its entries move by ``scale``: d inv(X) = -X⁻¹ dX X⁻¹."""
-    if op in ("cholesky", "inv_cholesky"):  # d L = L Φ(M dX Mᵀ), M = L⁻¹, Φ the lower half
-        low = _MATRICES["cholesky"](np, x)
-        back = np.abs(np.linalg.inv(low))
-        half = np.tril(back @ (scale + np.swapaxes(scale, -1, -2)) @ np.swapaxes(back, -1, -2))
-        return np.abs(low) @ half if op == "cholesky" else half @ back
-    back = np.abs(np.linalg.inv(x))
-    if op == "inv":
-        return back @ scale @ back
-    share = np.sum(np.swapaxes(back, -1, -2) * scale, (-2, -1))
-    return np.abs(np.linalg.det(x)) * share if op == "det" else share
-
-
-def _widest(value: Any, scale: Any, axes: tuple[int, ...]) -> Any:
-    return np.max(scale, axes)
-
-
-_SPREAD: dict[str, Function] = {
-    "prod": lambda value, scale, axes: np.prod(scale, axes),
-    "mean": lambda value, scale, axes: np.mean(scale, axes),
-    "var": lambda value, scale, axes: np.mean((scale + np.mean(scale, axes, keepdims=True)) ** 2, axes),
-}
-
-
-def _aligned(
+def aligned_parts(
     xp: Any, parts: list[Weighed], letters: tuple[str, ...] | None = None, weighing: bool = True
 ) -> tuple[tuple[str, ...], list[Any], list[Any]]:
     """The letters of all parts, and each part's arrays with an axis (perhaps of size 1) for every letter."""
@@ -551,7 +421,7 @@ def _aligned(
     return letters, values, [spread(p, p.scale) for p in parts] if weighing else values
 
 
-def _right_side(
+def right_side(
     xp: Any,
     eq: Equation,
     arrays: Arrays,
@@ -563,7 +433,7 @@ def _right_side(
     known: Mapping[str, int] | None = None,
 ) -> Weighed:
     """The value of one equation, its axes in the order of the left side; ``known``: letters whose size is known."""
-    evaluation = Evaluation(xp, arrays, sample, weighing, scales, under, begins)
+    evaluation = Naive(xp, arrays, sample, weighing, scales, under, begins)
     sizes: dict[str, int] = {}
     primal = primal_axes(eq.target)
     for axis, letter in enumerate(eq.letters):
@@ -576,18 +446,18 @@ def _right_side(
     found = evaluation.at(eq.value, sizes)
     shape = tuple(sizes[i] for i in eq.letters)
     blank = [Weighed((i,), xp.zeros(sizes[i]), xp.zeros(sizes[i]), 1) for i in eq.letters]
-    _, (value, *_), (scale, *_) = _aligned(xp, [found, *blank], eq.letters)
+    _, (value, *_), (scale, *_) = aligned_parts(xp, [found, *blank], eq.letters)
     return Weighed(eq.letters, xp.broadcast_to(value, shape), xp.broadcast_to(scale, shape), found.terms)
 
 
-def _all(xp: Any, system: System, given: Arrays, sample: int, nudges: Arrays | None = None) -> dict[str, Any]:
+def all_values(xp: Any, system: System, given: Arrays, sample: int, nudges: Arrays | None = None) -> dict[str, Any]:
     values = dict(given)
     begins: dict[str, tuple[int, int, int]] = {}
     for block in system.blocks:
         if isinstance(block, Loop):
             begins.update(_loop(xp, system, block, values, sample, begins, nudges))
             continue
-        found = _right_side(xp, block, values, sample, weighing=False, under=system, begins=begins).value
+        found = right_side(xp, block, values, sample, weighing=False, under=system, begins=begins).value
         values[block.name] = found if nudges is None else found + nudges[block.name]
     for name, (axis, first, size) in begins.items():
         values[name] = xp.take(values[name], xp.arange(size) - first, axis)
@@ -621,7 +491,7 @@ def _loop(
         here = substitute(eq.value, {letter: number(t)}) if t is not None else eq.value
         known = {i: n for i, n in sizes.letters(eq).items() if i != letter}
         slice_ = Equation(Tensor("entry", left), here)
-        entry = _right_side(xp, slice_, values, sample, False, None, system, {**before, **begins}, known).value
+        entry = right_side(xp, slice_, values, sample, False, None, system, {**before, **begins}, known).value
         if nudges is not None and 0 <= place < size:
             entry = entry + xp.take(nudges[eq.name], place, axis)
         at = xp.arange(values[eq.name].shape[axis]).reshape([-1 if k == axis else 1 for k in range(len(left) + 1)])
@@ -651,57 +521,6 @@ def _started(under: System, arrays: dict[str, Any], sample: int) -> dict[str, tu
     return begins
 
 
-# --------------------------------------------------------------------------- what a check asks
-def evaluate(system: System, given: Mapping[str, np.ndarray], sample: int = 0) -> dict[str, np.ndarray]:
-    """Every tensor of the System in float64, inputs among them. ``sample`` picks what open functions stand for.
-
-    Errors: SizeMismatch, OutOfRange, UnknownRange, Unsupported.
-    """
-    with double_precision(), np.errstate(all="ignore"):
-        return _all(np, system, _doubles(given), sample)
-
-
-class Oracle:
-    """``∂(Σ seeds · outputs)/∂x`` for every tensor x of a System, by one ``jax.vjp`` of the naive evaluation.
-
-    An intermediate is differentiated by a nudge of zero added to it. ``counts`` are integer-valued inputs: they have
-    no derivative.
-    """
-
-    def __init__(self, system: System, counts: frozenset[str] = frozenset()) -> None:
-        self.system = system
-        self.counts = counts
-        self.open = any(not is_known(name) for name in system.functions)
-        self._jitted = jax.jit(self._run, static_argnums=0)
-
-    def __call__(
-        self, given: Mapping[str, np.ndarray], seeds: Mapping[str, np.ndarray], sample: int = 0
-    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """The values of all tensors, and their adjoints, in float64."""
-        arrays = _doubles(given)
-        counts = {name: a for name, a in arrays.items() if name in self.counts}
-        smooth = {name: a for name, a in arrays.items() if name not in self.counts}
-        with double_precision():
-            values, adjoints = self._jitted(sample if self.open else 0, counts, smooth, _doubles(seeds))
-            return (
-                {name: np.asarray(a) for name, a in values.items()},
-                {name: np.asarray(a) for name, a in adjoints.items()},
-            )
-
-    def _run(self, sample: int, counts: Arrays, smooth: Arrays, seeds: Arrays) -> tuple[Arrays, Arrays]:
-        # the shapes of the intermediates, without computing them
-        shapes: dict[str, Any] = jax.eval_shape(lambda: _all(jnp, self.system, {**counts, **smooth}, sample))
-        nudges = {eq.name: jnp.zeros(shapes[eq.name].shape) for eq in self.system if eq.place is None}
-
-        def outputs(inputs: Arrays, nudges: Arrays) -> tuple[dict[str, Any], dict[str, Any]]:
-            values = _all(jnp, self.system, {**counts, **inputs}, sample, nudges)
-            return {name: values[name] for name in self.system.outputs}, values
-
-        _, pull, values = jax.vjp(outputs, smooth, nudges, has_aux=True)
-        by_input, by_nudge = pull(dict(seeds))
-        return values, {**by_input, **by_nudge}
-
-
 def weigh(
     eq: Equation,
     given: Mapping[str, np.ndarray],
@@ -718,10 +537,10 @@ def weigh(
     Errors: SizeMismatch, OutOfRange, UnknownRange, Unsupported.
     """
     with double_precision(), np.errstate(all="ignore"):
-        arrays = _doubles(given)
+        arrays = doubles(given)
         begins = _started(under, arrays, sample) if under is not None and under.recurrent else None
-        weights = None if scales is None else {n: a for n, a in _doubles(scales).items() if n not in (begins or {})}
-        return _right_side(np, eq, arrays, sample, True, weights, under, begins)
+        weights = None if scales is None else {n: a for n, a in doubles(scales).items() if n not in (begins or {})}
+        return right_side(np, eq, arrays, sample, True, weights, under, begins)
 
 
 def first_wrong(got: Weighed, expected: Weighed | np.ndarray) -> tuple[int, ...] | None:
@@ -742,5 +561,5 @@ def first_wrong(got: Weighed, expected: Weighed | np.ndarray) -> tuple[int, ...]
     return None if len(places) == 0 else tuple(int(k) for k in places[0])
 
 
-def _doubles(given: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def doubles(given: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return {name: np.asarray(a, dtype=np.float64) for name, a in given.items()}

@@ -122,12 +122,14 @@ class Names:
                     yield other, axes == mine
 
 
-class _Place:
+class _Occurrence:
     """A node where it stands: the node around it, the letters that may stand there, whether it is an argument."""
 
     __slots__ = ("argument", "node", "number", "parent", "scope")
 
-    def __init__(self, node: Expr, parent: _Place | None, number: int, scope: frozenset[str], argument: bool) -> None:
+    def __init__(
+        self, node: Expr, parent: _Occurrence | None, number: int, scope: frozenset[str], argument: bool
+    ) -> None:
         self.node = node
         self.parent = parent
         self.number = number
@@ -137,7 +139,7 @@ class _Place:
     def put(self, new: Expr) -> tuple[Expr, tuple[tuple[Expr, Expr], ...]]:
         """The whole with ``new`` here, and the nodes around, before and after."""
         steps = [(self.node, new)]
-        here: _Place = self
+        here: _Occurrence = self
         while here.parent is not None:
             around = here.parent.node
             children = list(around.children)
@@ -151,10 +153,10 @@ class _Place:
         return new, tuple(steps)
 
 
-def _places(value: Expr, letters: frozenset[str]) -> list[_Place]:
+def _places(value: Expr, letters: frozenset[str]) -> list[_Occurrence]:
     """Every place, in reading order, those outside first."""
-    found: list[_Place] = []
-    stack = [_Place(value, None, 0, letters, False)]
+    found: list[_Occurrence] = []
+    stack = [_Occurrence(value, None, 0, letters, False)]
     while stack and len(found) < _PLACES:
         p = stack.pop()
         found.append(p)
@@ -163,7 +165,7 @@ def _places(value: Expr, letters: frozenset[str]) -> list[_Place]:
         argument = p.argument or (isinstance(n, Call) and n.function != "power")
         for k, c in reversed(list(enumerate(n.children))):
             outside = isinstance(n, Reduce) and k > 0
-            stack.append(_Place(c, p, k, p.scope if outside else inner, argument))
+            stack.append(_Occurrence(c, p, k, p.scope if outside else inner, argument))
     return found
 
 
@@ -217,7 +219,7 @@ class _About:
 _Change = tuple[str, Expr, Expr, Expr, float, str]
 
 
-def _at(p: _Place, about: _About) -> Iterator[_Change]:
+def _at(p: _Occurrence, about: _About) -> Iterator[_Change]:
     n, names = p.node, about.names
     match n:
         case Tensor():
@@ -255,7 +257,7 @@ def _at(p: _Place, about: _About) -> Iterator[_Change]:
         yield from _summed(n, p)
 
 
-def _whole_number(p: _Place) -> bool:
+def _whole_number(p: _Occurrence) -> bool:
     """Whether the place is a subscript, a bracket's side or an exponent."""
     return p.parent is not None and (
         isinstance(p.parent.node, (Tensor, Bracket))
@@ -263,7 +265,7 @@ def _whole_number(p: _Place) -> bool:
     )
 
 
-def _entry(t: Tensor, p: _Place, about: _About) -> Iterator[_Change]:
+def _entry(t: Tensor, p: _Occurrence, about: _About) -> Iterator[_Change]:
     """Two indices exchanged; another tensor, perhaps in other letters; the square of it; its function's slope."""
     names = about.names
     for a, b in combinations(range(len(t.subscripts)), 2):
@@ -295,7 +297,7 @@ def _slope(n: Expr, function: str, args: tuple[Expr, ...], result: Expr, name: s
     yield "slope", n, new, new, 3.5, name
 
 
-def _number(n: Number, p: _Place) -> Iterator[_Change]:
+def _number(n: Number, p: _Occurrence) -> Iterator[_Change]:
     if p.parent is not None and isinstance(p.parent.node, (Tensor, Bracket)):
         steps = (Fraction(1), Fraction(-1))
         values = [n.value + s for s in steps]
@@ -321,7 +323,7 @@ def _terms(n: Add) -> Iterator[_Change]:
             yield "sign", add(*some), add(*turned), add(*n.terms[:first], *turned, *n.terms[first + size :]), 2.6, ""
 
 
-def _factors(n: Mul, p: _Place) -> Iterator[_Change]:
+def _factors(n: Mul, p: _Occurrence) -> Iterator[_Change]:
     for k, f in enumerate(n.factors):
         if not isinstance(f, Number):
             yield "factor dropped", f, ONE, mul(*n.factors[:k], *n.factors[k + 1 :]), 3.5, ""
@@ -336,7 +338,7 @@ def _factors(n: Mul, p: _Place) -> Iterator[_Change]:
     yield "sign", n, negate(n), negate(n), 3, ""
 
 
-def _crossed(n: Mul, p: _Place) -> Iterator[_Change]:
+def _crossed(n: Mul, p: _Occurrence) -> Iterator[_Change]:
     """Two letters exchanged between two entries of a product: ``y_j y_j g_i`` for ``y_i y_j g_j``."""
     entries = [k for k, f in enumerate(n.factors) if isinstance(f, Tensor)]
     for a, b in combinations(entries, 2) if len(entries) <= _FACTORS else ():
@@ -351,7 +353,7 @@ def _crossed(n: Mul, p: _Place) -> Iterator[_Change]:
                     yield "index", mul(one, other), mul(*new), mul(*factors), 4.3, j
 
 
-def _sum(n: Sum, p: _Place) -> Iterator[_Change]:
+def _sum(n: Sum, p: _Occurrence) -> Iterator[_Change]:
     """The sum forgotten: its letter is another one that is about, or the one value 0; or it is not a sum at all."""
     for i in n.indices:
         others = tuple(j for j in n.indices if j != i)
@@ -376,7 +378,7 @@ def _sum(n: Sum, p: _Place) -> Iterator[_Change]:
                             yield "index", f, moved, mul(moved, sum_over(n.indices, rest)), 4, j
 
 
-def _sideways(n: Sum | Reduce, p: _Place) -> Iterator[_Change]:
+def _sideways(n: Sum | Reduce, p: _Occurrence) -> Iterator[_Change]:
     """The sum along another axis: ``Σ_w a_wu`` for ``Σ_w a_tw``, or ``Σ_w a_wt`` for it."""
     for i in n.indices:
         for j in sorted(n.body.free & p.scope):
@@ -385,7 +387,7 @@ def _sideways(n: Sum | Reduce, p: _Place) -> Iterator[_Change]:
                 yield "sideways", n, new, new, 2.2, i
 
 
-def _summed(n: Expr, p: _Place) -> Iterator[_Change]:
+def _summed(n: Expr, p: _Occurrence) -> Iterator[_Change]:
     """A sum over a letter of the surroundings, which is another letter then."""
     parts: list[tuple[Expr, tuple[Expr, ...]]] = [(n, ())]
     if isinstance(n, Mul):
@@ -430,7 +432,7 @@ def _reduction(n: Reduce) -> Iterator[_Change]:
             yield "function", n, new, new, 5, op
 
 
-def _call(n: Call, p: _Place, names: Names) -> Iterator[_Change]:
+def _call(n: Call, p: _Occurrence, names: Names) -> Iterator[_Change]:
     if n.function == "power":
         base, exponent = n.args
         root = call("sqrt", base)
@@ -467,7 +469,7 @@ def _call(n: Call, p: _Place, names: Names) -> Iterator[_Change]:
             yield "argument", n.args[0], t, new, 3.8, ""
 
 
-def _added(p: _Place, about: _About) -> Iterator[_Change]:
+def _added(p: _Occurrence, about: _About) -> Iterator[_Change]:
     """A factor put in: an entry, a size or one over it, 2 or a half."""
     n = p.node
     around = None if p.parent is None else p.parent.node
@@ -498,7 +500,7 @@ def _added(p: _Place, about: _About) -> Iterator[_Change]:
 # --------------------------------------------------------------------------- what goes wrong everywhere at once
 def _everywhere(value: Expr, names: Names) -> Iterator[Edit]:
     """One name, or one transposition, wherever a tensor stands more than once."""
-    entries: dict[str, list[_Place]] = {}
+    entries: dict[str, list[_Occurrence]] = {}
     for p in _places(value, value.free):
         if isinstance(p.node, Tensor):
             entries.setdefault(p.node.name, []).append(p)

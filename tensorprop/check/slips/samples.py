@@ -15,7 +15,9 @@ import numpy as np
 from tensorprop.calculus import adjoint
 from tensorprop.calculus.page import Given, seed_of
 from tensorprop.check.numbers.draw import KINDS, arrays, shapes
-from tensorprop.check.numbers.naive import Evaluation, double_precision, evaluate
+from tensorprop.check.numbers.jax_oracle import evaluate
+from tensorprop.check.numbers.jax_values import double_precision
+from tensorprop.check.numbers.naive import Naive
 from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.expr import Expr, Tensor
 from tensorprop.core.kinds import whole_numbers
@@ -48,7 +50,7 @@ class Sample:
         self.letters = target.letters or ()
         axes = primal_axes(target) or []
         self.sizes = {i: self.arrays[name].shape[k] for i, (name, k) in zip(self.letters, axes, strict=True)}
-        self.evaluation = Evaluation(np, self.arrays, seed, weighing=False)
+        self.evaluation = Naive(np, self.arrays, seed, weighing=False)
 
     def value(self, e: Expr) -> np.ndarray | None:
         """The value over the letters of the left side, flat; None where it has none."""

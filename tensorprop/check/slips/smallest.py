@@ -13,7 +13,7 @@ import numpy as np
 
 from tensorprop.calculus.page import Given
 from tensorprop.check.numbers.draw import arrays, letter_sizes
-from tensorprop.check.numbers.naive import evaluate
+from tensorprop.check.numbers.jax_oracle import evaluate
 from tensorprop.check.report import Counterexample
 from tensorprop.check.slips.samples import EXACT, Sample, adjoints_of, same_values, with_adjoints
 from tensorprop.core.equation import Equation, System, system

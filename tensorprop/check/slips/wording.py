@@ -123,25 +123,7 @@ class Wording:
                     return "extra term", f"the term {with_sign(e.old)} is one too many"
                 return self.missing(e.old)
             case "factor dropped" | "factor added":
-                factor = e.old if e.kind == "factor dropped" else e.new
-                extra = (e.kind == "factor dropped") == repair
-                if _is_size(factor):
-                    back = power(factor, MINUS_ONE)
-                    if isinstance(factor, Dim):  # a size where one over it was divided by, or the other way
-                        return "mean", f"{written_out(factor)} is {'one too many' if extra else 'missing'}"
-                    return (
-                        "mean",
-                        f"1/{written_out(back)} is one too many"
-                        if extra
-                        else f"the mean's 1/{written_out(back)} is missing",
-                    )
-                if extra:
-                    return "extra factor", f"the factor {written_out(factor)} is one too many"
-                if e.kind == "factor added":
-                    return "missing factor", f"the factor {written_out(factor)} is missing"
-                slope_of = self._slope_of(e.old)
-                of = f", the slope of {slope_of}," if slope_of else ""
-                return "missing factor", f"the factor {written_out(e.old)}{of} is missing"
+                return self._factor(e, repair)
             case "sum dropped" | "sum added":
                 missing = (e.kind == "sum added") == repair
                 if missing:
@@ -160,32 +142,52 @@ class Wording:
             case "argument":
                 return "argument", self._argument(e, wrong, right)
             case "index" if isinstance(wrong, Index):
-                one, other = next((pair for pair in e.steps if not isinstance(pair[0], Index)), (wrong, right))
-                one, other = (one, other) if repair else (other, one)
-                if one is ONE:  # [i = i]
-                    return "missing factor", f"the factor {written_out(other)} is missing"
-                return "index", f"{written_out(one)} stands where {written_out(other)} belongs"
+                return self._index(e, repair)
             case "sideways":
                 return "index", f"the sum runs over the wrong index: {stands}"
-            case "tensor":
-                return "tensor", stands
-            case "reduction":
-                return "reduction", stands
+            case "tensor" | "reduction":
+                return e.kind, stands
             case "number":
-                if isinstance(wrong, Number) and isinstance(right, Number) and wrong.value == -right.value:
-                    return "sign", _sign(right)
-                within = e.steps[1][0] if len(e.steps) > 1 else None
-                if isinstance(within, Mul) and wrong is ONE:
-                    return "factor", f"the factor {written_out(right)} is missing"
-                if isinstance(within, Mul) and right is ONE:
-                    return "factor", f"the factor {written_out(wrong)} is one too many"
-                return "factor", stands
+                return self._number(e, wrong, right, stands)
             case _:
                 one, other = narrowed(wrong, right)
                 factor = factor_apart(one, other)
                 if factor is not None:
                     return "factor", f"{factor}: {with_sign(one)} stands where {with_sign(other)} belongs"
                 return e.kind, stands
+
+    def _factor(self, e: Edit, repair: bool) -> tuple[str, str]:
+        """A factor, or a size that is divided by, is missing or one too many."""
+        factor = e.old if e.kind == "factor dropped" else e.new
+        extra = (e.kind == "factor dropped") == repair
+        if isinstance(factor, Dim):  # a size where one over it was divided by, or the other way
+            return "mean", f"{written_out(factor)} is {'one too many' if extra else 'missing'}"
+        if _is_size(factor):
+            size = written_out(power(factor, MINUS_ONE))
+            return "mean", f"1/{size} is one too many" if extra else f"the mean's 1/{size} is missing"
+        if extra:
+            return "extra factor", f"the factor {written_out(factor)} is one too many"
+        slope_of = self._slope_of(e.old) if e.kind == "factor dropped" else None
+        of = f", the slope of {slope_of}," if slope_of else ""
+        return "missing factor", f"the factor {written_out(factor)}{of} is missing"
+
+    def _index(self, e: Edit, repair: bool) -> tuple[str, str]:
+        """Another letter in a bracket or a subscript: the whole that has it."""
+        one, other = next((pair for pair in e.steps if not isinstance(pair[0], Index)), (e.old, e.new))
+        one, other = (one, other) if repair else (other, one)
+        if one is ONE:  # [i = i]
+            return "missing factor", f"the factor {written_out(other)} is missing"
+        return "index", f"{written_out(one)} stands where {written_out(other)} belongs"
+
+    def _number(self, e: Edit, wrong: Expr, right: Expr, stands: str) -> tuple[str, str]:
+        if isinstance(wrong, Number) and isinstance(right, Number) and wrong.value == -right.value:
+            return "sign", _sign(right)
+        within = e.steps[1][0] if len(e.steps) > 1 else None
+        if isinstance(within, Mul) and wrong is ONE:
+            return "factor", f"the factor {written_out(right)} is missing"
+        if isinstance(within, Mul) and right is ONE:
+            return "factor", f"the factor {written_out(wrong)} is one too many"
+        return "factor", stands
 
     def _slope(self, e: Edit, wrong: Expr, right: Expr) -> str:
         match wrong, right:
