@@ -111,6 +111,8 @@ class _Work:
             elif place is None:
                 raise self._unknown(letter, eq.target)
             else:
+                if not isinstance(place, Witness) and eq.name not in self.shapes and _sizes_of(eq.name, place):
+                    raise self._circular(letter, place, eq.target)
                 known = self._size(place) if isinstance(place, Witness) else None
                 sizes[letter] = known if known is not None else max(0, self.extents.number(place, {}))
                 self._agrees(letter, sizes[letter], place, eq.target)
@@ -125,6 +127,13 @@ class _Work:
             self.shapes[eq.name] = tuple(sizes.values())
         if reduces:
             self._entries(eq)
+
+    def _circular(self, letter: str, stated: Expr, where: Tensor) -> UnknownRange:
+        return UnknownRange(
+            f"dim({letter}) = {brief(stated)} tells the range of {letter} by {where.name}, which has {letter} itself",
+            fix=f"call the letter otherwise in the equation of {where.name}, or state its size by another tensor",
+            about=(self.now, where),
+        )
 
     def _agrees(self, letter: str, size: int, place: object, where: Expr) -> None:
         """What is stated of a letter is what its tensors say."""
@@ -295,6 +304,11 @@ class _Work:
             return letter, letters.index(letter) if letter in letters else 0
         at = place.entry.subscripts[place.axis]
         return (at.name if isinstance(at, Index) else letter), place.axis
+
+
+def _sizes_of(name: str, e: Expr) -> bool:
+    """Whether a size of the tensor stands in ``e``."""
+    return any(isinstance(n, Dim) and n.tensor == name for n in postorder(e))
 
 
 def _inputs(system: System, given: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:

@@ -18,11 +18,14 @@ from tensorprop.core.build import power
 from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.errors import NumberTooLarge, Unsupported
+from tensorprop.run.count import Count, Shaped
 from tensorprop.run.loops import looped
+from tensorprop.run.lowerings.band import bands
 from tensorprop.run.lowerings.convolution import convolution
 from tensorprop.run.lowerings.entries import entries
-from tensorprop.run.lowerings.selection import pick, read_at, scatter, targets
+from tensorprop.run.lowerings.selection import pick, put, read_at, scatter, targets
 from tensorprop.run.lowerings.whole_form import Affine, affine
+from tensorprop.run.price import priced
 from tensorprop.run.product import Contraction, Factor, contracted
 from tensorprop.run.sizes import Extents, Steps
 from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Values, Wish
@@ -126,16 +129,21 @@ class _Run(Values):
     def value(self, node: Expr, sizes: Sizes) -> Value:
         """The value of a node. Rules ask for other nodes by yielding them, so that depth costs no stack."""
         wish = Wish(node, sizes)
-        key = self.key(wish)
-        sent = self.values.get(key)
-        stack: list[tuple[_Key, Rule]] = [] if sent is not None else [(key, self.rule(wish))]
+        sent = self.values.get(self.key(wish))
+        return self.answered(self.rule(wish), self.key(wish)) if sent is None else sent
+
+    def answered(self, rule: Rule, key: _Key | None = None) -> Value:
+        """What a rule comes to."""
+        sent: Value | None = None
+        stack: list[tuple[_Key | None, Rule]] = [(key, rule)]
         while stack:
             key, rule = stack[-1]
             try:
                 wish = next(rule) if sent is None else rule.send(sent)
             except StopIteration as stop:
-                made: Value = stop.value
-                sent = self.values[key] = made._replace(array=self.ops.named(made.array, made.axes, key[0]))
+                sent = stop.value
+                if key is not None and sent is not None:
+                    sent = self.values[key] = sent._replace(array=self.ops.named(sent.array, sent.axes, key[0]))
                 stack.pop()
                 continue
             key = self.key(wish)
@@ -284,11 +292,19 @@ class _Run(Values):
                     p.factors.append((f, names, sizes))
 
     def contract(self, p: Contraction) -> Rule:
-        """A product in the form that suits it: selections by brackets, else divisions, brackets and pairs in order."""
+        """A product in the form that suits it: a convolution, else the cheapest of the others that fit."""
         p.masks = [m for m in p.masks if not p.merge(m[0], m[1])]
         rule = convolution(self, p)
         if rule is not None:
             return (yield from rule)
+        for fit in (bands,):
+            other = fit(self, p)
+            if other is not None and self.cheaper(other, p):
+                return (yield from self.contract(other))
+        return (yield from self.plain_product(p))
+
+    def plain_product(self, p: Contraction) -> Rule:
+        """A product as it stands: selections by brackets, else divisions, brackets and pairs in order."""
         p.picks.update(pick(self, p))
         found = targets(self, p)
         if found:
@@ -297,6 +313,17 @@ class _Run(Values):
         operands = yield from self.values_of(p, p.factors, 0)
         divisors = yield from self.values_of(p, p.divisors, 1)
         return contracted(self, p, masks, operands, divisors)
+
+    def cheaper(self, one: Contraction, plain: Contraction) -> bool:
+        """Whether a product takes less in another form than as it stands."""
+        costs: list[float] = []
+        for p, rule in ((one, _Run.contract), (plain, _Run.plain_product)):
+            shapes = {n: Shaped("given", (), a.shape, 4) for n, a in self.arrays.items()}
+            shadow = _Run(self.system, shapes, Count(), self.extents)
+            shadow.time = {i: Shaped("iota", (), (), 4) for i in self.time}
+            shadow.place = self.place
+            costs.append(priced([shadow.answered(rule(shadow, p.within(p.free, ()))).array]))
+        return costs[0] < costs[1]
 
     def finish(self, p: Contraction, v: Value, after: Contraction) -> Rule:
         """A part of a product, times what was left for after it."""
@@ -317,7 +344,8 @@ class _Run(Values):
         Letters that brackets say what they are are put there; where that leaves an axis stands ``outside``.
         """
         found: list[tuple[Value, tuple[str, ...]]] = []
-        for e, names, sizes in factors:
+        for f in factors:
+            e, names, sizes = put(p, f)
             v = yield Wish(e, sizes)
             found.append((v, tuple(names.get(i, i) for i in v.axes)))
         out: list[Value] = []

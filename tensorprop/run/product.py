@@ -87,7 +87,7 @@ class Contraction:
         gone = list(without)
         inner = Contraction(frozenset(), {})
         inner.free = free
-        inner.sizes = self.sizes
+        inner.sizes = dict(self.sizes)
         inner.bound = [i for i in self.bound if i not in free]
         inner.same = self.same
         inner.coefficient = self.coefficient

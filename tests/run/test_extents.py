@@ -200,6 +200,12 @@ def test_ranges_by_letter() -> None:
     assert ranges.unknown == []
 
 
+def test_a_range_that_a_tensor_tells_of_itself_is_refused() -> None:
+    text = "p_s = max_i(h[2s+i]); dim(i) = 2; dim(s) = dim(p, 0); z_s = p[s-1]; outside(p) = 0"
+    with pytest.raises(UnknownRange, match=r"dim\(s\) = dim\(p, 0\) tells the range of s by p"):
+        extents(parse(text), {"h": (8,)})
+
+
 def test_what_nothing_tells_is_listed() -> None:
     body = sum_over(("i",), number(2))
     s = system([equation(tensor("y", "j"), mul(tensor("x", "j"), body))])

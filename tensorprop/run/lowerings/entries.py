@@ -1,8 +1,9 @@
 """``X[i, 2x + u - 1, tok_bt, 0]``: entries of an array at subscripts of any kind.
 
 A plain letter keeps its axis, a number takes it away. One letter, ``c i + k``, is a strided slice, padded where it
-reads outside. Several letters, ``2x + u``, are a slice for each value of all of them but the longest, if those are few,
-else a gather from a table of subscripts. What an array tells is a gather; a plain letter that the subscripts share with
+reads outside. Several letters, ``2x + u``, are the same memory with two axes where u counts through the 2 places
+between; else a slice for each value of all of them but the longest, if those are few, else a gather from a table of
+subscripts. What an array tells is a gather; a plain letter that the subscripts share with
 the array, as b in ``X[b, y_b]``, pairs the two and is not spread into a grid.
 """
 
@@ -69,7 +70,7 @@ def entries(
         elif not known.letters and first <= known.constant < end:
             array = on.ops.take(array, known.constant - first, k)
             continue
-        elif _few(known, sizes):
+        elif _few(known, sizes) and not (len(known.letters) > 1 and _shared(known, subscripts)):
             known = known._replace(constant=known.constant - first)
             array = _slices(on, array, k, known, sizes, 0.0 if outside is None else float(outside))
             axes += known.letters
@@ -95,9 +96,14 @@ def _inside(known: Affine, sizes: Sizes, first: int, end: int) -> bool:
 
 
 def _few(known: Affine, sizes: Sizes) -> bool:
-    """Whether the values of all letters but the longest are few enough for a slice each."""
+    """Whether the values of all letters but the longest are few enough for a slice each, or none is needed."""
     lengths = sorted(sizes[i] for i in known.letters)
-    return math.prod(lengths[:-1]) <= _SLICES
+    return math.prod(lengths[:-1]) <= _SLICES or known.digits(sizes) is not None
+
+
+def _shared(known: Affine, subscripts: Sequence[Expr]) -> bool:
+    """Whether a letter is a subscript by itself, too: ``s[t, t - j]``, of which slices would hold every t twice."""
+    return any(isinstance(s, Index) and s.name in known.letters for s in subscripts)
 
 
 def _slices(on: Asks, array: Array, axis: int, known: Affine, sizes: Sizes, fill: float) -> Array:
@@ -105,6 +111,10 @@ def _slices(on: Asks, array: Array, axis: int, known: Affine, sizes: Sizes, fill
     if not known.letters:
         return on.ops.take(on.ops.shifted(array, axis, known.constant, 1, 1, fill), 0, axis)
     letters = list(known.letters)
+    digits = known.digits(sizes) if len(letters) > 1 else None
+    if digits is not None:
+        row = on.ops.shifted(array, axis, known.constant, math.prod(n for _, n in digits), 1, fill)
+        return _digits(on, row, axis, digits, letters, sizes)
     longest = max(letters, key=lambda i: sizes[i])
     others = [i for i in letters if i != longest]
 
@@ -118,6 +128,22 @@ def _slices(on: Asks, array: Array, axis: int, known: Affine, sizes: Sizes, fill
         return on.ops.stack(parts, place)
 
     return part({}, others)
+
+
+def _digits(
+    on: Asks, array: Array, axis: int, digits: Sequence[tuple[str, int]], letters: Sequence[str], sizes: Sizes
+) -> Array:
+    """An axis read as several, the highest digit first; then as the ``letters`` stand."""
+    array = on.ops.reshape(array, (*array.shape[:axis], *(n for _, n in digits), *array.shape[axis + 1 :]))
+    names = [i for i, _ in digits]
+    for k, (i, n) in enumerate(digits):
+        if n > sizes[i]:
+            array = on.ops.shifted(array, axis + k, 0, sizes[i], 1, 0.0)
+    order = [axis + names.index(i) for i in letters]
+    if order == sorted(order):
+        return array
+    after = range(axis + len(digits), len(array.shape))
+    return on.ops.transpose(array, (*range(axis), *order, *after))
 
 
 def _gathered(

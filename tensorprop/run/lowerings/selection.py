@@ -13,18 +13,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Any, Protocol
 
 from tensorprop.core.affine import Form, form, written
-from tensorprop.core.build import rename
-from tensorprop.core.expr import Bracket, Expr, Index
+from tensorprop.core.build import ZERO, rename, substitute
+from tensorprop.core.expr import Bracket, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.walk import postorder
 from tensorprop.run.lowerings.entries import Asks, entries
 from tensorprop.run.lowerings.whole_form import Affine
 from tensorprop.run.product import Contraction, Factor
-from tensorprop.run.values import Rule, Sizes, Value, Wish
+from tensorprop.run.values import Array, Rule, Sizes, Value, Wish
 
-__all__ = ["Selects", "called", "equalities", "pick", "read_at", "scatter", "solved", "targets"]
+__all__ = ["Selects", "called", "equalities", "pick", "put", "read_at", "scatter", "solved", "targets"]
 
 # Work in entries that a loop handles: comparing and adding takes one, a place that is known only at run time many.
 _FEW = 16  # values of a letter up to which a bracket is compared
@@ -94,7 +95,19 @@ def pick(on: Asks, p: Contraction) -> dict[str, Expr]:
             settled |= letters
             p.masks.remove(m)
             p.bound.remove(letter)
+    _guard(on, p, found)
     return found
+
+
+def _guard(on: Asks, p: Contraction, found: Mapping[str, Expr]) -> None:
+    """Where a letter is put into a factor, and may leave its range there, brackets say that nothing is counted."""
+    trial = p.within(p.free, ())
+    trial.picks = dict(found)
+    every = (*p.factors, *p.divisors, *p.masks)
+    for letter, e in found.items():
+        if not _inside(on, (letter, e), p) and any(letter in p.letters(f) and put(trial, f) is not f for f in every):
+            n = Number(Fraction(p.sizes[letter]))
+            p.masks += [(Bracket("≥", e, ZERO), {}, p.sizes), (Bracket("<", e, n), {}, p.sizes)]
 
 
 def _inside(on: Asks, option: tuple[str, Expr], p: Contraction) -> bool:
@@ -105,6 +118,22 @@ def _inside(on: Asks, option: tuple[str, Expr], p: Contraction) -> bool:
         return False
     low, high = known.bounds(p.sizes)
     return low >= 0 and high < p.sizes[letter]
+
+
+def put(p: Contraction, f: Factor) -> Factor:
+    """The factor with letters put that brackets tell, where that leaves it fewer entries to be worked out.
+
+    An entry of a tensor is read at its place afterwards, and so is what a binder inside depends on.
+    """
+    letters = p.letters(f)
+    here = {i: e for i, e in p.picks.items() if i in letters}
+    after = frozenset[str]().union(letters - here.keys(), *(e.free for e in here.values()))
+    if not here or isinstance(f[0], Tensor) or p.size(after) >= p.size(letters):
+        return f
+    e = called(p, f[0], f[1])
+    if any(isinstance(n, (Sum, Reduce)) and not n.free.isdisjoint(here) for n in postorder(e)):
+        return f
+    return substitute(e, here), {}, p.sizes
 
 
 def read_at(on: Asks, v: Value, found: Mapping[str, Expr], sizes: Sizes, outside: float) -> Rule:
@@ -155,8 +184,14 @@ def scatter(on: Selects, p: Contraction, found: Mapping[str, tuple[Factor, Expr]
     array = on.spread(Value(on.plain(v), v.axes), axes, p.sizes)
     names = list(found)
     known = [on.affine(e) for _, e in found.values()]
-    if len(names) == 1 and known[0] is not None and not batch and _few(known[0], p.sizes):
-        array = _spaced(on, Value(array, axes), known[0], p.sizes[names[0]], p.sizes)
+    apart = len({i for k in known if k is not None for i in k.letters}) == sum(len(k.letters) for k in known if k)
+    if apart and not batch and all(k is not None and _few(k, p.sizes) for k in known):
+        made = Value(array, axes)
+        for n, k in zip(names, known, strict=True):
+            assert k is not None
+            made = _spaced(on, made, k, n, p.sizes)
+        made = Value(on.ops.named(made.array, made.axes), made.axes)
+        return (yield from on.finish(p, made, after))
     else:
         index: list[object] = []
         for _, e in found.values():
@@ -179,15 +214,31 @@ def _reading(e: Expr) -> list[str]:
 
 def _few(known: Affine, sizes: Sizes) -> bool:
     lengths = sorted(sizes[i] for i in known.letters)
-    return math.prod(lengths[:-1]) <= _SLICES
+    return math.prod(lengths[:-1]) <= _SLICES or known.digits(sizes) is not None
 
 
-def _spaced(on: Selects, v: Value, known: Affine, size: int, sizes: Sizes) -> object:
-    """The axes of the letters laid along one: a slice for each value of all but the longest, padded and added."""
-    letters: Sequence[str] = list(known.letters)
-    longest = max(letters, key=lambda i: sizes[i])
+def _spaced(on: Selects, v: Value, known: Affine, name: str, sizes: Sizes) -> Value:
+    """The axes of the letters laid along one that is called ``name``, what falls on one place added.
+
+    Digits of a number are one row of memory; else a slice for each value of all letters but the longest, with zeros
+    between its entries.
+    """
+    digits = known.digits(sizes) if len(known.letters) > 1 else None
+    if digits is not None:
+        letters = [i for i, _ in digits]
+        rest = [i for i in v.axes if i not in letters]
+        place = min(v.axes.index(i) for i in letters)
+        order = (*rest[:place], *letters, *rest[place:])
+        array = on.align(v, order)
+        for k, (i, n) in enumerate(digits):
+            if n > sizes[i]:
+                array = on.ops.spaced(array, place + k, 0, n, 1)
+        n = math.prod(n for _, n in digits)
+        array = on.ops.reshape(array, (*array.shape[:place], n, *array.shape[place + len(digits) :]))
+        return Value(_laid(on, array, place, known.constant, sizes[name], 1), (*rest[:place], name, *rest[place:]))
+    longest = max(known.letters, key=lambda i: sizes[i])
     parts = [(v.array, v.axes, known.constant)]
-    for i in letters:
+    for i in known.letters:
         if i != longest:
             parts = [
                 (on.ops.take(a, n, axes.index(i)), tuple(j for j in axes if j != i), at + known.letters[i] * n)
@@ -196,6 +247,11 @@ def _spaced(on: Selects, v: Value, known: Affine, size: int, sizes: Sizes) -> ob
             ]
     total: object = None
     for a, axes, at in parts:
-        part = on.ops.spaced(a, axes.index(longest), at, size, known.letters[longest])
+        part = _laid(on, a, axes.index(longest), at, sizes[name], known.letters[longest])
         total = part if total is None else on.ops.add(total, part)
-    return total
+    return Value(total, tuple(name if i == longest else i for i in parts[0][1]))
+
+
+def _laid(on: Selects, a: Array, axis: int, start: int, size: int, step: int) -> Array:
+    """An axis laid out along one of that size, unless it is one already."""
+    return a if (start, step) == (0, 1) and a.shape[axis] == size else on.ops.spaced(a, axis, start, size, step)

@@ -29,6 +29,27 @@ class Affine(NamedTuple):
             low, high = low + min(0, reach), high + max(0, reach)
         return low, high
 
+    def digits(self, sizes: Mapping[str, int]) -> list[tuple[str, int]] | None:
+        """The letters as digits of the value, the highest first, each with how many values its place has.
+
+        ``2x + u`` with u below 2 counts through a row without a gap; with u below 1, every second place is left out.
+        None where two values of the letters may give one place, or where neighbours are further apart than 1.
+
+        >>> Affine({"x": 2, "u": 1}, 0).digits({"x": 5, "u": 2}), Affine({"x": 1, "u": 1}, 0).digits({"x": 5, "u": 2})
+        ([('x', 5), ('u', 2)], None)
+        """
+        order = sorted(self.letters, key=lambda i: self.letters[i])
+        places: list[tuple[str, int]] = []
+        for n, i in enumerate(order):
+            c = self.letters[i]
+            if c <= 0 or (n == 0 and c != 1):
+                return None
+            above = self.letters[order[n + 1]] if n + 1 < len(order) else c * sizes[i]
+            if above % c or above < c * sizes[i]:
+                return None
+            places.append((i, above // c))
+        return places[::-1]
+
 
 def affine(e: Expr, shapes: Mapping[str, tuple[int, ...]]) -> Affine | None:
     """The affine form of ``e``, once shapes are known.
