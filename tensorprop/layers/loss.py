@@ -5,10 +5,8 @@ In all of them E is the error itself, so δE = 1 and the backward rules start th
 
 from __future__ import annotations
 
-from fractions import Fraction
-
-from tensorprop.errors import UsageError
 from tensorprop.layers.layer import Layer
+from tensorprop.layers.options import Real, exact
 
 __all__ = ["CrossEntropy", "Huber", "KullbackLeibler", "LabelCrossEntropy", "MeanSquaredError", "SoftmaxCrossEntropy"]
 
@@ -102,13 +100,8 @@ class Huber(Layer):
 
     takes = "a"
 
-    def __init__(self, threshold: str | int | float | Fraction = 1) -> None:
-        try:
-            t = Fraction(str(threshold))
-        except (ValueError, ZeroDivisionError):
-            raise UsageError(f"the threshold {threshold!r} is not a number", fix='write 1, 0.5 or "1/2"') from None
-        if t <= 0:
-            raise UsageError(f"the threshold {threshold} is not positive")
+    def __init__(self, threshold: Real = 1) -> None:
+        t = exact(threshold, "threshold")
         super().__init__(
             forward=f"""
                 e_bj = a_bj - y_bj

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tensorprop.layers.layer import Layer
 
-__all__ = ["LogSoftmax", "Softmax"]
+__all__ = ["GumbelSoftmax", "LogSoftmax", "Softmax", "TemperatureSoftmax"]
 
 
 class Softmax(Layer):
@@ -38,3 +38,34 @@ class LogSoftmax(Layer):
 
     forward = "l_j = logsoftmax_j(z_j)"
     backward = "δz_j = δl_j - exp(l_j) Σ_k δl_k"
+
+
+class TemperatureSoftmax(Layer):
+    """``p = softmax(z / τ)``: even as τ grows, the largest alone as it shrinks.
+
+    Backward the softmax's rule over τ, ``δz = p ⊙ (δp - pᵀδp) / τ``; ``δτ = -zᵀδz / τ``, since z and 1/τ come together.
+
+    Shapes: z (j), τ (), p (j).
+    Reference: Hinton, Vinyals, Dean, Distilling the knowledge in a neural network (2015).
+    """
+
+    forward = "p_j = softmax_j(z_j / τ)"
+    backward = """
+        δz_j = p_j (δp_j - Σ_k p_k δp_k) / τ
+        δτ   = -Σ_j z_j δz_j / τ
+    """
+    takes = "z"
+
+
+class GumbelSoftmax(Layer):
+    """``p = softmax((z + g) / τ)`` for noise g that was drawn before: a draw that has a gradient.
+
+    Backward as for a softmax with temperature; the noise is owed what z is, and nobody asks.
+
+    Shapes: z (j), g (j), τ (), p (j).
+    Reference: Jang, Gu, Poole, Categorical reparameterization with Gumbel-softmax (2017).
+    """
+
+    forward = "p_j = softmax_j((z_j + g_j) / τ)"
+    backward = "δz_j = p_j (δp_j - Σ_k p_k δp_k) / τ"
+    takes = "z"

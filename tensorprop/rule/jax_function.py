@@ -17,7 +17,7 @@ from tensorprop.calculus.backward import completed
 from tensorprop.calculus.source import Source, as_page, names_in
 from tensorprop.calculus.tangent import tangent_name, tangents
 from tensorprop.core.build import ZERO
-from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.equation import Equation, Fact, System, equation, system
 from tensorprop.core.expr import Dim, Expr, Tensor
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
@@ -262,7 +262,7 @@ class _Backward:
         rules = _without(self.rules, {adjoint_name(n) for n in idle}, names)
         again = [eq for eq in self.forward if eq.name not in self.kept]
         gradients = tuple(n for n in names if n in rules)
-        whole = stabilise(system([*again, *rules]).only(gradients))
+        whole = stabilise(system([*again, *rules], _facts(self.forward, rules)).only(gradients))
         read = {t.name for eq in whole for t in tensors_of(eq.value)}
         saved = tuple(n for n in whole.inputs if n in read and not is_adjoint(n))
         return Plan(whole, gradients, saved)
@@ -293,7 +293,7 @@ def _without(rules: System, zero: set[str], wanted: Iterable[str]) -> System:
             gone.add(eq.name)
         else:
             left.append(equation(eq.target, value))
-    return system(left)
+    return system(left, rules.facts)
 
 
 # --------------------------------------------------------------------------- reading
@@ -307,7 +307,7 @@ def _read(layer: Any, wrt: tuple[str, ...] | None, derive: bool) -> tuple[System
         ruled = tuple(n for n in forward.inputs if wrt is not None or adjoint_name(n) in adjoint(forward))
     else:
         rules = _completed(forward, completed(page, wrt or None))
-        rules = system(equation(eq.target, transform(eq.value, _sized)) for eq in rules)
+        rules = system((equation(eq.target, transform(eq.value, _sized)) for eq in rules), rules.facts)
         ruled = tuple(n for n in forward.inputs if adjoint_name(n) in rules)
     for name in wrt or ():
         if name not in ruled:
@@ -337,7 +337,12 @@ def _completed(forward: System, rules: System) -> System:
     if not open_ends:
         return rules
     more = [eq for eq in adjoint(forward, wrt=dict.fromkeys(open_ends)) if eq.name not in rules]
-    return system([*rules, *more]).only([eq.name for eq in rules])
+    return system([*rules, *more], _facts(forward, rules)).only([eq.name for eq in rules])
+
+
+def _facts(*systems: System) -> Iterable[Fact]:
+    """What is stated of letters and tensors, once."""
+    return dict.fromkeys(f for s in systems for f in s.facts)
 
 
 def _sized(n: Expr) -> Expr:

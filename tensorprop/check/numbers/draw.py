@@ -27,6 +27,7 @@ KINDS = ("general", "positive", "unit")
 """Normally distributed; between 1/2 and 3/2; between 0.1 and 0.9. The first whose values are finite serves."""
 
 MAX_ENTRIES = 2**24  # of an array that is drawn; sizes are small, so that only many axes make it large
+MAX_STEPS = 2**19  # of all letters together, beyond which a sum by hand takes seconds
 MAX_AXES = 32  # NumPy 1 has no more, and einsum neither
 
 
@@ -44,18 +45,19 @@ def can_be_drawn(name: str, shape: tuple[int, ...]) -> None:
 def shapes(s: System, square: bool = False, first: int = 3) -> dict[str, tuple[int, ...]]:
     """A shape for every input: axes of one range have one size, others another one (or all ``first``).
 
+    Where so many ranges of different sizes would make long sums, sizes repeat, neighbours staying different.
+
     >>> from tensorprop.text import parse
     >>> shapes(parse("z_bj = a_bi W_ij + b_j"))
     {'a': (3, 4), 'W': (4, 5), 'b': (5,)}
     """
     ranges = infer(s)
-    sizes: dict[Axis, int] = {}
-    for axis in _of_matrices(s, ranges):  # the smallest, so that Xᵀ X has an inverse
-        sizes.setdefault(axis, first if square else first + len(sizes))
-    for name in s.inputs:
-        for k in range(s.rank(name)):
-            sizes.setdefault(ranges.find(name, k), first if square else first + len(sizes))
-    return fitted(s, ranges, sizes)
+    axes = [ranges.find(name, k) for name in s.inputs for k in range(s.rank(name))]
+    axes = list(dict.fromkeys((*_of_matrices(s, ranges), *axes)))  # theirs the smallest, so that Xᵀ X has an inverse
+    chosen = [first] * len(axes) if square else list(range(first, first + len(axes)))
+    if not square and math.prod(chosen) > MAX_STEPS:
+        chosen = [first - 1 + k % 4 for k in range(len(axes))]
+    return fitted(s, ranges, dict(zip(axes, chosen, strict=True)))
 
 
 def fitted(s: System, ranges: Ranges, sizes: Mapping[Axis, int]) -> dict[str, tuple[int, ...]]:
