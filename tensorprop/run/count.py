@@ -44,7 +44,7 @@ LEFT_FLOPS = {"mean": (1, 0), "var": (3, 2), "logsumexp": (6, 0), "softmax": (1,
 VIEWS = frozenset({"named", "transpose", "expand", "broadcast"})
 
 # Operations that write an array, whatever they read; all others are done as they are read.
-WRITES = frozenset({"sum", "reduce", "dot", "conv", "gather", "scatter", "stack"})
+WRITES = frozenset({"sum", "reduce", "dot", "conv", "gather", "scatter", "stack", "running"})
 
 
 class Shaped:
@@ -242,6 +242,11 @@ class Count:
     def scatter(self, a: Shaped, index: Sequence[Shaped], sizes: _Axes, batch: int) -> Shaped:
         shape = (*a.shape[:batch], *sizes, *a.shape[len(index[0].shape) :])
         return Shaped("scatter", (a, *index), shape, a.itemsize, a.size, note=batch)
+
+    def running(self, op: str, a: Shaped, axis: int, before: int, after: int, back: bool) -> Shaped:
+        shape = (*a.shape[:axis], a.shape[axis] + before + after, *a.shape[axis + 1 :])
+        each = FLOPS["logaddexp"] if op == "logsumexp" else 1
+        return Shaped("running", (a,), shape, self.itemsize, each * math.prod(shape), note=(op, axis, back, before))
 
     def identity(self, a: Any) -> int:
         """Names apart: what is called twice is one array."""

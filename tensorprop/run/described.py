@@ -108,6 +108,8 @@ class Described:
                 return self.gather(a, at, spec)
             case "scatter":
                 return self.scatter(a, at, spec)
+            case "running":
+                return self.running(a, at, spec)
             case "spaced":
                 axis, start, step = a.note
                 bound = self.fresh(a.operands[0], at, (axis,))[0]
@@ -148,6 +150,16 @@ class Described:
             bound = self.fresh(b, at, axes)
             inner, entry = _put(at, axes, bound), ()
         return build.reduce(op, (i.name for i in bound if isinstance(i, Index)), self.expr(b, inner, []), entry)
+
+    def running(self, a: Shaped, at: Subscripts, spec: list[tuple[tuple[str, ...], ...]]) -> Expr:
+        """``Σ_u [u ≤ t]`` of the operand, or another reduction with a where in place of the bracket's product."""
+        op, axis, back, before = a.note
+        (bound,) = self.fresh(a.operands[0], at, (axis,))
+        body = self.expr(a.operands[0], (*at[:axis], bound, *at[axis + 1 :]), spec)
+        here = build.bracket("≥" if back else "≤", _along(bound, before, 1), at[axis])
+        if op == "sum":
+            return build.sum_over((i for i in bound.free), build.mul(here, body))
+        return build.reduce(op, tuple(bound.free), build.call("where", here, body, _REST))
 
     def gather(self, a: Shaped, at: Subscripts, spec: list[tuple[tuple[str, ...], ...]]) -> Expr:
         b, *index = a.sources

@@ -17,6 +17,7 @@ import numpy as np
 from jax import lax
 
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE
+from tensorprop.run.lowerings.running import NEUTRAL
 from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.run.values import Step
 
@@ -32,6 +33,15 @@ _RELATIONS = {
     "≤": jnp.less_equal,
     ">": jnp.greater,
     "≥": jnp.greater_equal,
+}
+
+
+_RUNNING: dict[str, Callable[..., Array]] = {
+    "sum": lax.cumsum,
+    "prod": lax.cumprod,
+    "max": lax.cummax,
+    "min": lax.cummin,
+    "logsumexp": lax.cumlogsumexp,
 }
 
 
@@ -242,6 +252,14 @@ class JaxOperations:
         )
         zeros = jnp.zeros((*a.shape[:batch], *sizes, *rest), a.dtype)
         return lax.scatter_add(zeros, start, a, numbers, mode=lax.GatherScatterMode.FILL_OR_DROP)
+
+    def running(self, op: str, a: Array, axis: int, before: int, after: int, back: bool) -> Array:
+        a = jnp.asarray(a) if op == "sum" else _inexact(a)
+        if before or after:
+            pads = [(0, 0, 0)] * a.ndim
+            pads[axis] = (before, after, 0)
+            a = lax.pad(a, jnp.asarray(NEUTRAL[op], a.dtype), pads)
+        return _RUNNING[op](a, axis, reverse=back)
 
     def named(self, a: Array, letters: tuple[str, ...], what: object = None) -> Array:
         return a

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -23,6 +23,7 @@ from tensorprop.run.loops import looped
 from tensorprop.run.lowerings.band import bands
 from tensorprop.run.lowerings.convolution import convolution
 from tensorprop.run.lowerings.entries import entries
+from tensorprop.run.lowerings.running import running_product, running_reduction
 from tensorprop.run.lowerings.selection import pick, put, read_at, scatter, targets
 from tensorprop.run.lowerings.whole_form import Affine, affine
 from tensorprop.run.price import priced
@@ -32,6 +33,9 @@ from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Values,
 
 __all__ = ["lower"]
 
+
+Form = Callable[["_Run"], Rule]
+"""One way to work out an expression, for a run that asks it."""
 
 _Key = tuple[Expr, tuple[int, ...], bool]
 _ENDS = {"∞": math.inf, "-∞": -math.inf}
@@ -222,6 +226,12 @@ class _Run(Values):
     def reduction(self, e: Reduce, sizes: Sizes) -> Rule:
         """``max_u`` and the like drop their indices, ``softmax_u`` keeps them as ``at`` names them."""
         inner = {**sizes, **self.extents.bound(e, sizes)}
+        form = running_reduction(self, e, sizes, inner)
+        plain = lambda on: on.plain_reduction(e, sizes, inner)  # noqa: E731
+        return (yield from self.cheapest(plain, [form] if form is not None else []))
+
+    def plain_reduction(self, e: Reduce, sizes: Sizes, inner: Sizes) -> Rule:
+        """A reduction of an array over all letters of the body."""
         body = yield Wish(e.body, inner)
         axes = (*body.axes, *(i for i in e.indices if i not in body.axes))
         array = self.spread(Value(self.plain(body), body.axes), axes, inner)
@@ -297,11 +307,8 @@ class _Run(Values):
         rule = convolution(self, p)
         if rule is not None:
             return (yield from rule)
-        for fit in (bands,):
-            other = fit(self, p)
-            if other is not None and self.cheaper(other, p):
-                return (yield from self.contract(other))
-        return (yield from self.plain_product(p))
+        forms = (make for form in (running_product, bands) if (make := form(self, p)) is not None)
+        return (yield from self.cheapest(lambda on: on.plain_product(p.within(p.free, ())), forms))
 
     def plain_product(self, p: Contraction) -> Rule:
         """A product as it stands: selections by brackets, else divisions, brackets and pairs in order."""
@@ -314,16 +321,19 @@ class _Run(Values):
         divisors = yield from self.values_of(p, p.divisors, 1)
         return contracted(self, p, masks, operands, divisors)
 
-    def cheaper(self, one: Contraction, plain: Contraction) -> bool:
-        """Whether a product takes less in another form than as it stands."""
+    def cheapest(self, plain: Form, others: Iterable[Form]) -> Rule:
+        """The plain form, or one that takes less: each is lowered over shapes first."""
+        forms = [*others]
+        if not forms:
+            return plain(self)
+        arrays = {n: Shaped("given", (), a.shape, 4) for n, a in self.arrays.items()}
         costs: list[float] = []
-        for p, rule in ((one, _Run.contract), (plain, _Run.plain_product)):
-            shapes = {n: Shaped("given", (), a.shape, 4) for n, a in self.arrays.items()}
-            shadow = _Run(self.system, shapes, Count(), self.extents)
+        for form in (plain, *forms):
+            shadow = _Run(self.system, arrays, Count(), self.extents)
             shadow.time = {i: Shaped("iota", (), (), 4) for i in self.time}
             shadow.place = self.place
-            costs.append(priced([shadow.answered(rule(shadow, p.within(p.free, ()))).array]))
-        return costs[0] < costs[1]
+            costs.append(priced([shadow.answered(form(shadow)).array]))
+        return [plain, *forms][costs.index(min(costs))](self)
 
     def finish(self, p: Contraction, v: Value, after: Contraction) -> Rule:
         """A part of a product, times what was left for after it."""

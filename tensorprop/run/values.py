@@ -115,6 +115,13 @@ class Operations(Protocol):
         """
         ...
 
+    def running(self, op: str, a: Array, axis: int, before: int, after: int, back: bool) -> Array:
+        """Every entry reduced with those in front of it (``back``: behind it): sum, prod, max, min or logsumexp.
+
+        The axis is made longer at its ends first, by entries that add nothing; its type is real if ``op`` is no sum.
+        """
+        ...
+
     def named(self, a: Array, letters: tuple[str, ...], what: Expr | str | None = None) -> Array: ...
     def identity(self, a: Array) -> int: ...
 

@@ -8,7 +8,7 @@ what the adjoint of a window ``a[2x + u]`` says, ``[2x ≤ w] [w - 2x < n]``, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from tensorprop.core.build import subtract
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number
 from tensorprop.run.lowerings.selection import Selects, called
 from tensorprop.run.product import Contraction, Factor
+from tensorprop.run.values import Rule
 
 __all__ = ["Bounds", "bands", "bounded"]
 
@@ -81,7 +82,7 @@ def _bound(on: Selects, p: Contraction, e: Expr, names: Mapping[str, str]) -> _B
     return (letters, None, edge) if less else (letters, edge, None)
 
 
-def bands(on: Selects, p: Contraction) -> Contraction | None:
+def bands(on: Selects, p: Contraction) -> Callable[[Selects], Rule] | None:
     """The product with an equality, and a letter of its own, for brackets that bound a form to few places."""
     made = p.within(p.free, ())
     for b in bounded(on, p):
@@ -100,4 +101,4 @@ def bands(on: Selects, p: Contraction) -> Contraction | None:
         made.masks = [m for m in made.masks if m not in b.masks]
         place = subtract(written(b.form), Index(letter))
         made.masks.append((Bracket("=", place, Number(Fraction(b.low))), {}, made.sizes))
-    return made if len(made.bound) > len(p.bound) else None
+    return (lambda on: on.contract(made.within(made.free, ()))) if len(made.bound) > len(p.bound) else None
