@@ -12,7 +12,7 @@ from typing import cast
 from tensorprop.calculus.shorthand import adjoints_spelled, forward_spelled
 from tensorprop.core.english import counted
 from tensorprop.core.equation import Equation, System, equation, renamed, system
-from tensorprop.core.expr import Dim, Expr, Number, Sum, Tensor
+from tensorprop.core.expr import Dim, Expr, Index, Number, Sum, Tensor
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.walk import tensors_of, transform
 from tensorprop.errors import (
@@ -28,7 +28,7 @@ from tensorprop.errors import (
 from tensorprop.text import parse_expression
 from tensorprop.text.parse import Spans, equations, facts
 
-__all__ = ["Given", "Page", "letters_of", "read", "seed_of", "sides"]
+__all__ = ["Given", "Page", "axis_letters", "letters_of", "read", "seed_of", "sides"]
 
 Given = tuple[tuple[Expr, Expr], ...]
 
@@ -250,6 +250,22 @@ def _unknown(t: Tensor, forward: System, ranks: Mapping[str, int]) -> UnknownNam
 def seed_of(s: System) -> str | None:
     """``δE`` where E is the System's one output and a number: there δE = 1."""
     return adjoint_name(s.outputs[0]) if len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0 else None
+
+
+def axis_letters(s: System, name: str) -> tuple[str | None, ...]:
+    """The letter with which the equations first use each axis of a tensor; None where it is always shifted or gathered.
+
+    >>> from tensorprop.text import parse
+    >>> axis_letters(parse("z[b,x,o] = a[b, 2x+u, c] K[u,c,o]"), "a")
+    ('b', None, 'c')
+    """
+    found: list[str | None] = [None] * s.rank(name)
+    for eq in s:
+        for t in (eq.target, *tensors_of(eq.value)):
+            if t.name == name:
+                own = (i.name if isinstance(i, Index) else None for i in t.subscripts)
+                found = [old or new for old, new in zip(found, own, strict=True)]
+    return tuple(found)
 
 
 def letters_of(s: System, name: str) -> tuple[str, ...]:

@@ -9,31 +9,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tensorprop.calculus.batch import lifted
-from tensorprop.calculus.page import Page, letters_of, seed_of
+from tensorprop.calculus.page import Page, axis_letters, seed_of
 from tensorprop.calculus.source import names_in
 from tensorprop.core.build import fresh, sum_over
-from tensorprop.core.equation import System, system
+from tensorprop.core.equation import Range, System, system
 from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.names import labelled, stem_and_label
 from tensorprop.core.walk import fold
 from tensorprop.errors import RankMismatch, UsageError
 from tensorprop.layers.layer import Layer, as_layer, layer_of
 
-__all__ = ["chain"]
+__all__ = ["chain", "entry_of", "exit_of"]
 
 
 def chain(*layers: Layer | System | str, names: Sequence[str] | None = None, name: str = "chain") -> Layer:
     """The layers one after the other, as one Layer, with a hand-written rule kept wherever a layer has one.
 
     Names are numbered by the layers that have parameters: the first Dense has W1, b1 and z1, what follows it without
-    parameters of its own shares the number (a1), the next Dense has W2, b2, z2. Numbered names are Python
-    identifiers, so parameters are a plain dict ``{"W1": …, "b1": …}`` that also works as keyword arguments.
+    parameters of its own shares the number (a1), the next Dense has W2, b2, z2; the layers of a chain in the chain are
+    counted one by one. Numbered names are Python identifiers, so parameters are a plain dict ``{"W1": …, "b1": …}``
+    that also works as keyword arguments.
     ``names`` gives every layer a label instead: ``names=("in", "", "out", "")`` has W^(in); an empty one is
     that of the layer before. The chain's input, its other inputs (labels y) and its last output keep their names,
     and letters are chosen so that one letter has one size throughout.
 
     A layer that was written for fewer axes than it is given is applied for every entry of the axes in front:
-    ``a_j = tanh(z_j)`` after ``z_bj`` is ``a_bj = tanh(z_bj)``, and what it learns is owed the sum over b.
+    ``a_j = tanh(z_j)`` after ``z_bj`` is ``a_bj = tanh(z_bj)``, and what it learns is owed the sum over b. So are the
+    first layers where one after them takes more axes.
 
     Errors: UsageError where a layer has several inputs or outputs that could be meant, RankMismatch where axes lack.
 
@@ -54,14 +56,16 @@ def chain(*layers: Layer | System | str, names: Sequence[str] | None = None, nam
     parameters: list[str] = []
     last: Tensor | None = None
     for n, link in enumerate(links):
-        entry = _entry(link, n)
-        page = _fitted(link, entry, last) if last is not None else link.page
+        entry = entry_of(link, n)
+        page = _fitted(link, entry, last) if last is not None else _first(links, entry)
         called = tensors.of(n, page, entry, last)
-        page = _lettered(page.rename(called), called.get(entry, entry), last, letters)
+        others = set[str]().union(*(_letters(x.page) for x in links if x is not link))
+        page = _lettered(page.rename(called), called.get(entry, entry), last, letters, others)
         pages.append(page)
         parameters += [called.get(p, p) for p in names_in(link.parameters)]
-        last = page.system[_exit(page.system, link, n, len(links))].target
-    takes = _entry(links[0], 0)
+        last = page.system[exit_of(link, n, page.system)].target
+    takes = entry_of(links[0], 0)
+    numbered = {} if names is not None else tensors.numbered
     whole = Page(
         system(
             (eq for page in pages for eq in page.system), dict.fromkeys(f for page in pages for f in page.system.facts)
@@ -70,11 +74,11 @@ def chain(*layers: Layer | System | str, names: Sequence[str] | None = None, nam
         tuple(eq for page in reversed(pages) for eq in page.parts),
         tuple(pair for page in pages for pair in page.given),
     )
-    return layer_of(whole, name, parameters, takes)
+    return layer_of(whole, name, parameters, takes, numbered)
 
 
 # --------------------------------------------------------------------------- what is joined to what
-def _entry(link: Layer, n: int) -> str:
+def entry_of(link: Layer, n: int) -> str:
     """The input of a layer that comes from the layer before."""
     if link.takes is not None:
         return link.takes
@@ -89,13 +93,38 @@ def _entry(link: Layer, n: int) -> str:
     )
 
 
-def _exit(s: System, link: Layer, n: int, count: int) -> str:
+def exit_of(link: Layer, n: int, s: System | None = None) -> str:
+    """The output of a layer that goes on; ``s`` are its equations as they stand in the chain."""
+    s = link.system if s is None else s
     if len(s.outputs) == 1:
         return s.outputs[0]
     raise UsageError(
         f"{link.name}, layer {n + 1}, has the outputs {', '.join(s.outputs)}: a chain goes on with one",
         fix="leave out of the layer what nothing uses",
     )
+
+
+def _first(links: list[Layer], entry: str) -> Page:
+    """The first layer's page, over as many axes in front as some layer after it needs, in that one's letters."""
+    page, grown = links[0].page, 0
+    has = most = page.system.rank(entry)
+    letters = axis_letters(page.system, entry)
+    for n, link in enumerate(links):
+        taken = entry_of(link, n)
+        rank = link.system.rank(taken)
+        if rank - grown > most:
+            most, letters = rank - grown, axis_letters(link.system, taken)
+        outputs = link.system.outputs
+        grown += (link.system.rank(outputs[0]) if len(outputs) == 1 else rank) - rank
+    if most == has or seed_of(page.system) is not None:
+        return page
+    for letter in reversed(letters[: most - has]):
+        page = _over(page, letter or "b", entry)
+    old = axis_letters(page.system, entry)[:-1]
+    new = {i: j for i, j in zip(old, letters[: most - 1], strict=True) if i is not None and j is not None}
+    if any(j in _letters(page) and j not in new for j in new.values()):
+        return page
+    return page.map(lambda e: _called(e, new))
 
 
 def _fitted(link: Layer, entry: str, last: Tensor) -> Page:
@@ -131,12 +160,17 @@ class _Tensors:
         self.parameters = [names_in(link.parameters) for link in links]
         self.taken: set[str] = set()
         self.labels: list[str] = []
+        self.before: list[int] = []  # how many numbers the layers before have used
+        self.inside = [link.numbered if names is None else {} for link in links]
+        self.numbered: dict[str, tuple[str, int]] = {}
         number = 0
         for n in range(len(links)):
+            self.before.append(number)
             if names is not None:
                 self.labels.append(names[n] or (self.labels[-1] if self.labels else ""))
                 continue
-            number += bool(self.parameters[n])
+            used = max((k for _, k in self.inside[n].values()), default=1)
+            number += used if self.parameters[n] else 0
             self.labels.append(str(max(number, 1)))
 
     def of(self, n: int, page: Page, entry: str, last: Tensor | None) -> dict[str, str]:
@@ -149,7 +183,11 @@ class _Tensors:
             if name == entry:
                 continue
             plain = name in keeps or (name in s.inputs and name not in self.parameters[n])
-            called[name] = self._free(name, "" if plain else self.labels[n])
+            base, label = name, "" if plain else self.labels[n]
+            if name in self.inside[n]:  # of a chain in the chain: its numbers go on from those before
+                base, k = self.inside[n][name]
+                label = str(self.before[n] + k)
+            called[name] = self._free(base, label)
             self.taken.add(called[name])
         return called
 
@@ -160,6 +198,8 @@ class _Tensors:
         while new in self.taken:
             number += 1
             new = _labelled(name, str(number))
+        if label.isdigit():
+            self.numbered[new] = name, number
         return new
 
 
@@ -180,18 +220,24 @@ def _letters(page: Page) -> set[str]:
     return found
 
 
-def _lettered(page: Page, entry: str, last: Tensor | None, taken: set[str]) -> Page:
-    """The page in letters of its own, those of its input as the layer before has them; ``taken`` grows."""
+def _lettered(page: Page, entry: str, last: Tensor | None, taken: set[str], others: set[str]) -> Page:
+    """The page in letters of its own, those of its input as the layer before has them; ``taken`` grows.
+
+    A letter of which a range is stated is that of no other page, whose letters, also in rules, are among ``others``.
+    """
     new: dict[str, str] = {}
     if last is not None:
-        new = dict(zip(letters_of(page.system, entry), last.letters or (), strict=True))
+        given = zip(axis_letters(page.system, entry), last.letters or (), strict=True)
+        new = {i: j for i, j in given if i is not None}
     forward: set[str] = set()
     for eq in page.system:
         forward |= {*eq.letters, *eq.value.binds}
+    stated = {f.letter for f in page.system.facts if isinstance(f, Range)}
     used = set(new.values())
     for i in sorted(_letters(page), key=lambda i: (i not in forward, i)):
         if i not in new:
-            new[i] = i if i not in taken | used else fresh(i, taken | used | forward)
+            clash = taken | used | (others if i in stated else set[str]())
+            new[i] = i if i not in clash else fresh(i, clash | forward)
             used.add(new[i])
     taken |= {new[i] for i in forward}
     return page.map(lambda e: _called(e, new))

@@ -6,8 +6,9 @@ written rule is right is not known here; `tensorprop.check` proves or refutes it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from tensorprop.calculus.backward import completed, derived
@@ -56,6 +57,7 @@ class Layer:
     parameters: str | Iterable[str] = ()
     takes: str | None = None
     given: ClassVar[str] = ""
+    numbered: Mapping[str, tuple[str, int]] = MappingProxyType({})
     _page: Page | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -173,7 +175,19 @@ class Layer:
             self.name,
             [names.get(p, p) for p in names_in(self.parameters)],
             names.get(self.takes, self.takes) if self.takes else None,
+            {name: of for name, of in self.numbered.items() if name not in names},
         )
+
+    def residual(self) -> Layer:
+        """The layer with a way around it, ``r = x + f(x)``: `tensorprop.layers.residual`.
+
+        >>> print(Layer("h_j = tanh(x_j)").residual().system)
+        h_j = tanh(x_j)
+        r_j = x_j + h_j
+        """
+        from tensorprop.layers.residual import residual
+
+        return residual(self)
 
     def __str__(self) -> str:
         return self.show()
@@ -191,10 +205,17 @@ class Layer:
         return f"<{self.name}: {'; '.join(map(str, self.system))}>"
 
 
-def layer_of(page: Page, name: str, parameters: str | Iterable[str] = (), takes: str | None = None) -> Layer:
-    """A Layer of a page that has been read."""
+def layer_of(
+    page: Page,
+    name: str,
+    parameters: str | Iterable[str] = (),
+    takes: str | None = None,
+    numbered: Mapping[str, tuple[str, int]] | None = None,
+) -> Layer:
+    """A Layer of a page that has been read; ``numbered`` says which names are another with a chain's number."""
     made = Layer.__new__(Layer)
     made._set(page, name, parameters, takes)
+    made.numbered = dict(numbered or {})
     return made
 
 

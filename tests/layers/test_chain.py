@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 import tensorprop as tp
 from tensorprop.errors import RankMismatch, UsageError
 from tensorprop.layers import (
+    Convolution1d,
     Dense,
+    Embedding,
     Gelu,
     LabelCrossEntropy,
+    LayerNorm,
+    MaxPool,
     MeanSquaredError,
+    MultiHeadAttention,
     Relu,
     Selu,
     Softmax,
@@ -111,10 +118,75 @@ def test_what_cannot_be_joined_is_refused() -> None:
     with pytest.raises(UsageError, match="which comes from the layer before"):
         tp.chain(tp.Layer("z_j = a_i W_ij"), Tanh())
     with pytest.raises(RankMismatch, match="batch"):
-        tp.chain(tp.Layer("z_j = a_i W_ij", parameters="W"), Dense())
+        tp.chain(tp.Layer("E = Σ_i a_i^2"), Dense())
+    with pytest.raises(RankMismatch, match="gives z_j"):
+        tp.Layer("z_j = A_ij x_i t", parameters="A", takes="t").residual()
+    with pytest.raises(UsageError, match="outputs"):
+        tp.Layer("y_i = x_i; w_i = 2 x_i").residual()
     with pytest.raises(UsageError, match="outputs"):
         tp.chain(tp.Layer("y_i = x_i; w_i = 2 x_i"), Tanh())
     with pytest.raises(UsageError, match="names"):
         tp.chain(Dense(), names=("a", "b"))
     with pytest.raises(UsageError, match="layer"):
         tp.chain()
+
+
+def test_the_first_layers_take_the_axes_that_a_later_one_needs() -> None:
+    net = tp.chain(tp.Layer("z_j = a_i W_ij", "δW_ij = a_i δz_j", parameters="W"), Dense())
+    assert str(net.system["z1"]) == "z1_bj = a_bi W1_ij"
+    assert str(net.rules["δW1"]) == "δW1_ij = a_bi δz1_bj"
+    assert tp.check(net).proved
+
+
+def test_a_transformer_block_of_residuals() -> None:
+    attention = tp.chain(LayerNorm(), MultiHeadAttention()).residual()
+    assert str(attention.system["r"]) == "r_bti = x_bti + y2_bti"
+    assert tp.check(attention).proved
+    block = tp.chain(attention, tp.chain(LayerNorm(), Dense(), Gelu(), Dense()).residual())
+    assert block.parameters == tuple("γ1 β1 W^(q2) W^(k2) W^(v2) W^(o2) γ3 β3 W4 b4 W5 b5".split())
+    assert [str(eq) for eq in block.system][-4:] == [
+        "z4_btj = y3_bti W4_ij + b4_j",
+        "a4_btj = gelu(z4_btj)",
+        "z5_btl = a4_btj W5_jl + b5_l",
+        "r5_bti = r2_bti + z5_bti",
+    ]
+    draw = np.random.default_rng(1)
+    sizes = dict(i=4, h=2, d=3, e=2, k=4, j=5, l=4)
+    params = {n: draw.normal(size=s) for n, s in block.shapes(**sizes).items()}
+    x = given = draw.normal(size=(2, 3, 4))
+
+    def norm(x: np.ndarray, n: int) -> np.ndarray:
+        unit = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+        return unit * params[f"γ{n}"] + params[f"β{n}"]
+
+    q, k, v = (np.einsum("btc,chd->bhtd", norm(x, 1), params[f"W^({n}2)"]) for n in "qkv")
+    p = np.exp(q @ k.swapaxes(2, 3) / np.sqrt(3))
+    x = x + np.einsum("bhte,hek->btk", p / p.sum(-1, keepdims=True) @ v, params["W^(o2)"])
+    z = norm(x, 3) @ params["W4"] + params["b4"]
+    gelu = 0.5 * z * (1 + np.vectorize(math.erf)(z / np.sqrt(2)))
+    found = tp.compile(block, backend="numpy")(x=given, **params)  # type: ignore[arg-type]
+    np.testing.assert_allclose(found, x + gelu @ params["W5"] + params["b5"], rtol=1e-12)
+
+
+def test_chains_in_chains_are_counted_on() -> None:
+    half = tp.chain(Dense(), Tanh())
+    assert tp.chain(half, half).parameters == ("W1", "b1", "W2", "b2")
+    assert tp.chain(tp.chain(half, half), Dense()).parameters == ("W1", "b1", "W2", "b2", "W3", "b3")
+    assert tp.chain(half, half, names=("in", "out")).parameters == ("W1^(in)", "b1^(in)", "W1^(out)", "b1^(out)")
+
+
+def test_convolutions_and_gathers_in_a_chain() -> None:
+    net = tp.chain(Embedding(), Convolution1d(), Relu(), MaxPool(), Dense())
+    assert str(net.system).split("\n") == [
+        "e1_btd = E1[n_bt, d]",
+        "z2_bxo = e1[b, x+u, d] K2_udo + β2_o",
+        "a2_bxo = relu(z2_bxo)",
+        "y2_bzo = max_y(a2[b, 2z+y, o])",
+        "z3_bzj = y2_bzo W3_oj + b3_j",
+        "dim(y) = 2",
+    ]
+    assert tp.check(net).ok
+    with pytest.raises(tp.TensorpropError, match="6 on axis 2 of a"):
+        tp.compile(Convolution1d().residual(), backend="numpy")(  # type: ignore[arg-type]
+            a=np.ones((1, 6, 2)), K=np.ones((3, 2, 2)), β=np.ones(2)
+        )
