@@ -17,7 +17,7 @@ from tensorprop.check.interpreter import Array, Interpreter
 from tensorprop.check.numbers.draw import can_be_drawn
 from tensorprop.core.build import add, call, mul, number
 from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Bracket, Call, Expr, Index, Reduce, Tensor
+from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Reduce, Tensor
 from tensorprop.core.functions import is_known, is_matrix
 from tensorprop.core.names import primal_axes
 from tensorprop.core.ranges import infer
@@ -183,11 +183,12 @@ def _without_diagonal(s: System) -> Iterator[tuple[tuple[str, int], tuple[str, i
 
 
 def _rank(s: System, name: str) -> int:
-    """The number of axes, also of a tensor that only a derivative names."""
+    """The number of axes, also of a tensor that only a derivative or a size names."""
     try:
         return s.rank(name)
     except TensorpropError:
         axes = [k for eq in s for n, k in primal_axes(eq.target) or () if n == name]
+        axes += [d.axis for eq in s for d in postorder(eq.value) if isinstance(d, Dim) and d.tensor == name]
         return max(axes, default=-1) + 1
 
 

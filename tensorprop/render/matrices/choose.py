@@ -70,7 +70,11 @@ class Choices:
                 yield found
         else:
             yield from self._found()
-        yield Line(eq, None, None, why=self.why or "its tensors are read in another way in the other equations")
+        yield self.plainly()
+
+    def plainly(self) -> Line:
+        """The line in index notation, with the reason."""
+        return Line(self._eq, None, None, why=self.why or "its tensors are read in another way in the other equations")
 
     def _found(self) -> Iterator[Line]:
         eq = self._eq
@@ -115,7 +119,7 @@ def agreed(choices: list[Choices]) -> list[Line]:
     beam: list[tuple[float, list[Line], dict[str, Look]]] = [(0.0, [], {})]
     for c in choices:
         grown: list[tuple[float, list[Line], dict[str, Look]]] = []
-        for line in islice(c.all(), _KEPT):
+        for line in (*islice(c.all(), _KEPT), c.plainly()):
             own = looks(line)
             for total, before, known in beam:
                 if own is not None and all(known.get(name, look) == look for name, look in own.items()):
