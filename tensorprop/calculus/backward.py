@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from tensorprop.calculus.adjoint import adjoint
 from tensorprop.calculus.page import Page, seed_of
 from tensorprop.core.build import ONE
-from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.equation import Equation, Loop, System, equation, system
 from tensorprop.core.expr import Expr, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, primal
@@ -33,7 +33,8 @@ def derived(page: Page, wrt: Iterable[str] | None = None) -> System:
     """
     s, seed = page.system, seed_of(page.system)
     own = [equation(Tensor(seed, ()), ONE)] if seed is not None and any(eq.name == seed for eq in page.rules) else []
-    named = [primal(eq.name) for eq in page.rules if primal(eq.name) not in s.outputs]
+    carried = {eq.name for b in s.blocks if isinstance(b, Loop) for eq in b.body}
+    named = [name for eq in page.rules if (name := primal(eq.name)) not in s.outputs or name in carried]
     variables = tuple(dict.fromkeys([*_smooth(s, wrt), *named]))
     found = adjoint(s, wrt=variables) if variables else system(())
     return system([*own, *found], found.facts)

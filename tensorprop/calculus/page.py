@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import cast
 
+from tensorprop.calculus.placed import everywhere
 from tensorprop.calculus.shorthand import adjoints_spelled, forward_spelled
 from tensorprop.core.english import counted
-from tensorprop.core.equation import Equation, System, equation, renamed, system
+from tensorprop.core.equation import Equation, Loop, System, equation, renamed, system
 from tensorprop.core.expr import Dim, Expr, Index, Number, Sum, Tensor
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.walk import tensors_of, transform
@@ -37,10 +38,11 @@ class Page:
     """A page, read: the forward System, the written rules, and the parts that these name for themselves.
 
     ``given`` are pairs of expressions that the inputs make equal. ``origin`` is the text of the rules as it was
-    written, if it is known, so that what is wrong can be shown in the words of whoever wrote it.
+    written, if it is known, so that what is wrong can be shown in the words of whoever wrote it. ``places`` are, by
+    name, the lines of rules that were written in places, ``δh_{t-1,k} = …; δh[n-1, k] = …``, and are one rule here.
     """
 
-    __slots__ = ("given", "origin", "parts", "rules", "system")
+    __slots__ = ("given", "origin", "parts", "places", "rules", "system")
 
     def __init__(
         self,
@@ -49,12 +51,14 @@ class Page:
         parts: tuple[Equation, ...] = (),
         given: Given = (),
         origin: str | None = None,
+        places: Mapping[str, tuple[Equation, ...]] | None = None,
     ) -> None:
         self.system = forward
         self.rules = rules
         self.parts = parts
         self.given = given
         self.origin = origin
+        self.places = places or {}
 
     @property
     def whole(self) -> System:
@@ -112,7 +116,9 @@ def read(forward: str | System, backward: str | None = None, given: str = "", *,
     except TensorpropError as error:
         raise source.place(error) from None
     try:
-        spelled = adjoints_spelled(rest, built, split, back.said)
+        lines = adjoints_spelled(rest, built, split, back.said)
+        spelled = everywhere(lines)
+        places = {eq.name: tuple(e for e in lines if e.name == eq.name) for eq in spelled if eq not in lines}
         rules = tuple(eq for eq in spelled if is_adjoint(eq.name))
         parts = tuple(eq for eq in spelled if not is_adjoint(eq.name))
         _verify(built, rules, parts)
@@ -120,7 +126,7 @@ def read(forward: str | System, backward: str | None = None, given: str = "", *,
         raise back.place(error) from None
     if source.text is not None and split is None:
         object.__setattr__(built, "origin", source.text)
-    return Page(built, rules, parts, _given(given, built), back.text)
+    return Page(built, rules, parts, _given(given, built), back.text, places)
 
 
 class _Source:
@@ -204,6 +210,8 @@ def _verify(forward: System, rules: tuple[Equation, ...], parts: tuple[Equation,
     ranks = {eq.name: len(eq.letters) for eq in parts}
     ranks |= {name: forward.rank(name) for name in forward.names}
     ranks |= {adjoint_name(name): forward.rank(name) for name in forward.names}
+    carried = {eq.name for b in forward.blocks if isinstance(b, Loop) for eq in b.body}
+    ranks |= {f"{adjoint_name(name)}^(out)": forward.rank(name) for name in forward.outputs if name in carried}
     for eq in (*rules, *parts):
         for t in (eq.target, *tensors_of(eq.value)):
             if t.name not in ranks:
@@ -217,7 +225,7 @@ def _verify(forward: System, rules: tuple[Equation, ...], parts: tuple[Equation,
                     about=(None, t),
                 )
     for eq in rules:
-        if primal(eq.name) in forward.outputs and eq.name != seed_of(forward):
+        if primal(eq.name) in forward.outputs and eq.name != seed_of(forward) and primal(eq.name) not in carried:
             others = [adjoint_name(name) for name in forward.names if name not in forward.outputs]
             raise UsageError(
                 f"{eq.name} comes from what follows the layer: {primal(eq.name)} is its output",

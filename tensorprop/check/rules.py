@@ -21,18 +21,27 @@ from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.numbers.jax_oracle import Oracle, evaluate
 from tensorprop.check.numbers.naive import Weighed, first_wrong, weigh
 from tensorprop.check.prove.decide import Decision, Definitions, Laws, decide, proves
+from tensorprop.check.prove.inside import defined
 from tensorprop.check.report import Finding, Report, Verdict
 from tensorprop.check.slips.diagnose import diagnose
+from tensorprop.check.slips.samples import carried_outputs
 from tensorprop.core.build import ONE, ZERO, bracket
-from tensorprop.core.equation import Equation, Loop, System, equation, system, unrolled
+from tensorprop.core.equation import Equation, Loop, Outside, System, equation, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, primal
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of, transform
-from tensorprop.errors import NotDifferentiable, SizeMismatch, TensorpropError, Unsupported
+from tensorprop.errors import (
+    DuplicateDefinition,
+    NotDifferentiable,
+    SizeMismatch,
+    TensorpropError,
+    Unsupported,
+    UsageError,
+)
 from tensorprop.layers.layer import Layer, as_layer
-from tensorprop.text import locate, show
+from tensorprop.text import show
 
 __all__ = ["check_rules"]
 
@@ -52,14 +61,9 @@ def check_rules(x: Any, tolerance: float = 0.0) -> Report:
     """Every backward rule of a page of equations held against the derived one, and against JAX; see `check`."""
     layer = as_layer(x)
     s = layer.system
-    if any(eq.name in s.outputs for b in s.blocks if isinstance(b, Loop) for eq in b.body):
-        try:
-            unrolled(s, "hold against numbers where it is an output itself")
-        except Unsupported as error:
-            raise locate(error, s) from None
     labels = whole_numbers(s)
     try:
-        derived = {eq.name: eq for eq in layer.derived}
+        derived = {eq.name: eq for eq in layer.derived if eq.place is None}
     except NotDifferentiable:
         if not layer.written:
             raise
@@ -67,7 +71,7 @@ def check_rules(x: Any, tolerance: float = 0.0) -> Report:
     written = {eq.name: eq for eq in layer.written}
     wanted = [name for name in (*derived, *written) if name in written or name in layer.rules]
     rules = {name: written[name] if name in written else derived[name] for name in wanted}
-    laws = Laws(system([*s, *(eq for eq in derived.values() if eq.name not in s)]), layer.page.given, labels)
+    laws = Laws(_both(layer), layer.page.given, labels)
     definitions = _definitions(layer, derived)
     decided = {
         name: decide(eq, derived[name], definitions, laws, numbers=False)
@@ -104,10 +108,30 @@ def check_rules(x: Any, tolerance: float = 0.0) -> Report:
         elif finding is None and name in decided and not decision.proved:
             told = _apart_from_ties(rule, derived[name], definitions, laws)
         known = decision.proved, compared, finding, decision.how
-        verdicts.append(Verdict(rule, derived.get(name), name in written, *known, told=told))
+        lines = "; ".join(show(eq) for eq in layer.page.places.get(name, ())) if name in written else ""
+        verdicts.append(Verdict(rule, derived.get(name), name in written, *known, formula=lines, told=told))
     given = [f"{left} = {right}" for left, right in layer.page.given]
     given += [f"{name} holds whole numbers within range" for name in s.inputs if name in labels]
     return Report(layer.name, s, tuple(verdicts), tuple(given), samples.how)
+
+
+def _both(layer: Layer) -> System:
+    """The forward equations and the derived rules, and all that is stated of ranges and of what lies outside."""
+    s = layer.system
+    try:
+        rules = layer.derived
+    except NotDifferentiable:
+        return s
+    more = [eq for eq in rules if eq.name not in s]
+    try:
+        return system([*s, *more], dict.fromkeys((*s.facts, *rules.facts)))
+    except DuplicateDefinition:
+        said = [f"outside({f.tensor}) = {f.value}" for f in rules.facts if isinstance(f, Outside)]
+        raise UsageError(
+            "what the page states of what lies outside is not so in the derived rules",
+            known="; ".join(said),
+            fix="nothing is owed outside of a tensor: its adjoint is 0 there",
+        ) from None
 
 
 def _within(finding: Finding, tolerance: float) -> bool:
@@ -146,8 +170,7 @@ def _apart_from_ties(rule: Equation, derived: Equation, definitions: Definitions
 
 def _definitions(layer: Layer, derived: Mapping[str, Equation]) -> dict[str, tuple[tuple[str, ...], Expr]]:
     """What a proof may put in: intermediates, parts, the δ of intermediates, and δE = 1."""
-    found = {**layer.system.definitions()}
-    found |= {eq.name: (eq.letters, eq.value) for eq in (*layer.page.parts, *derived.values())}
+    found = defined([*layer.system, *layer.page.parts, *derived.values()])
     seed = seed_of(layer.system)
     if seed is not None:
         found[seed] = ((), ONE)
@@ -275,8 +298,8 @@ class _Samples:
         """The forward equations with all that is stated of ranges and of what lies outside, on either side."""
         s = self.layer.system
         try:
-            return system(s, dict.fromkeys((*s.facts, *self.layer.derived.facts)))
-        except TensorpropError:
+            return system(s, _both(self.layer).facts)
+        except NotDifferentiable:
             return s
 
     def _needed(self, rule: Equation) -> set[str]:
@@ -291,15 +314,20 @@ class _Samples:
 
     def _spread(self, truth: Arrays, seed: int) -> dict[str, np.ndarray]:
         """The Σ|terms| of every tensor, those of what it is made of put in: so much may cancel on the way to it."""
-        s = self.layer.system
         scales: dict[str, np.ndarray] = {}
-        for eq in system([*s, *(eq for eq in self.layer.derived if eq.name not in s)]).ordered:
-            if eq.name in truth:
+        for block in _both(self.layer).blocks:
+            equations, steps = (block,), 1
+            if isinstance(block, Loop):  # what one step rounds is carried to the next
+                equations = tuple(eq for eq in block.body if eq.name in truth)
+                steps = max((truth[eq.name].shape[block.axes[eq.name]] for eq in equations), default=0)
+                scales |= {eq.name: np.abs(truth[eq.name]) for eq in equations}
+            for eq in [eq for _ in range(steps) for eq in equations if eq.name in truth]:
                 try:
-                    scale = weigh(eq, truth, seed, scales, self.under).scale
+                    scale, whole = weigh(eq, truth, seed, scales, self.under).scale, np.abs(truth[eq.name])
                 except TensorpropError:
                     continue
-                scales[eq.name] = np.maximum(scale, np.abs(truth[eq.name]))
+                alike = np.shape(scale) == whole.shape
+                scales[eq.name] = np.maximum(scale if alike else np.max(scale, initial=0.0), whole)
         return scales
 
     def _widened(
@@ -389,8 +417,10 @@ def _values(
         inputs = arrays(s, sizes, seed, kind, given)
         inputs = {name: a if name in fixed else scale * a for name, a in inputs.items()}
         plain = evaluate(s, inputs, seed)  # NumPy says which subscript leaves its axis, JAX does not
-        values, adjoints = oracle(inputs, _seeds(s, plain, seed), seed)
+        ends = _seeds(s, plain, seed)
+        values, adjoints = oracle(inputs, ends, seed)
         found = {**values, **{adjoint_name(name): a for name, a in adjoints.items()}}
+        found |= {f"{adjoint_name(name)}^(out)": ends[name] for name in carried_outputs(s)}
         if all(np.isfinite(a).all() for a in found.values()):
             return found
     raise Unsupported("the values are not finite for any numbers that were tried")

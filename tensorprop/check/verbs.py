@@ -120,7 +120,7 @@ def check(
     forward = as_page(page)
     if is_indexed(rule):
         both = read(forward.system, rule)
-        page = Page(both.system, both.rules, both.parts, forward.given, both.origin)
+        page = Page(both.system, both.rules, both.parts, forward.given, both.origin, both.places)
         return check_rules(layer_of(page, "Layer"), tolerance)
     from tensorprop.check.attempt import check_formulas
 

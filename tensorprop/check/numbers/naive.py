@@ -42,7 +42,7 @@ from tensorprop.run.extents import extents
 from tensorprop.run.sizes import counted
 from tensorprop.text.numerals import floating
 
-__all__ = ["Arrays", "Naive", "Weighed", "all_values", "doubles", "first_wrong", "weigh"]
+__all__ = ["Arrays", "Naive", "Weighed", "all_values", "doubles", "first_wrong", "standing", "weigh"]
 
 Arrays = Mapping[str, Any]
 
@@ -174,6 +174,8 @@ class Naive:
             whole = [moved_inside(self.xp, p, n, how) for p, n in zip(whole, array.shape, strict=True)]
         elif how is not None or self.beside is self:
             inside = math.prod((p >= 0) & (p < n) for p, n in zip(whole, array.shape, strict=True)) != 0
+            if 0 in array.shape:
+                array = self.xp.zeros([max(1, n) for n in array.shape])
             near = tuple(self.xp.clip(p, 0, n - 1) for p, n in zip(whole, array.shape, strict=True))
             fill = (
                 math.nan
@@ -521,6 +523,14 @@ def _started(under: System, arrays: dict[str, Any], sample: int) -> dict[str, tu
     return begins
 
 
+def standing(given: Arrays, sample: int = 0, under: System | None = None) -> Naive:
+    """An evaluation of NumPy arrays; those of the recurrences of ``under`` get their starts put in front."""
+    arrays = dict(given)
+    with double_precision(), np.errstate(all="ignore"):
+        begins = _started(under, arrays, sample) if under is not None and under.recurrent else None
+    return Naive(np, arrays, sample, weighing=False, under=under, begins=begins)
+
+
 def weigh(
     eq: Equation,
     given: Mapping[str, np.ndarray],
@@ -539,7 +549,13 @@ def weigh(
     with double_precision(), np.errstate(all="ignore"):
         arrays = doubles(given)
         begins = _started(under, arrays, sample) if under is not None and under.recurrent else None
-        weights = None if scales is None else {n: a for n, a in doubles(scales).items() if n not in (begins or {})}
+        weights = None if scales is None else doubles(scales)
+        for name, (axis, first, size) in (begins or {}).items():
+            if weights is not None and name in weights:
+                whole = abs(arrays[name])
+                own = tuple(slice(-first, size - first) if k == axis else slice(None) for k in range(whole.ndim))
+                whole[own] = weights[name]
+                weights[name] = whole
         return right_side(np, eq, arrays, sample, True, weights, under, begins)
 
 

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 
+from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.prove.identity import Tested, identical
+from tensorprop.check.prove.inside import Inside, straight
 from tensorprop.check.prove.unfold import settled, unfolded
 from tensorprop.check.report import Counterexample
 from tensorprop.core.build import ONE, add, call, mul, power, remake, substitute, sum_over
@@ -35,6 +37,7 @@ _NODES = 4_000  # nodes of an expression beyond which nothing more is put in
 _SAMPLES = 12  # arrays that are drawn at most, and three at least
 _ENTRIES = 60  # entries that are compared, then no more are drawn
 _LONG = 400  # terms up to which an expression is multiplied out
+_ASIDE = 4  # forms of the two sides of which the brackets of indices are straightened
 _SHORT = 10  # terms of a part up to which there may be many
 
 
@@ -50,6 +53,7 @@ class Laws:
     ) -> None:
         self._system = s
         self._ranges: Ranges = infer(s)
+        self.inside = Inside(s, self.axis)
         self.labels = labels
         self.given = tuple(given)
         self.sums: dict[str, tuple[frozenset[int], Number]] = {}
@@ -69,7 +73,7 @@ class Laws:
         laws = copy(self)
         try:
             own = [equation(Tensor(name, tuple(map(Index, letters))), e) for name, (letters, e) in parts.items()]
-            laws._ranges = infer(system([*self._system, *own]))
+            laws._ranges = infer(system([*self._system, *own], self._system.facts))
         except TensorpropError:
             return self
         return laws
@@ -86,6 +90,11 @@ class Laws:
             if new is e:
                 return e
             e = new
+
+    def straight(self, e: Expr) -> Expr:
+        """The expression with brackets of indices in one form, and such sums taken as have one term."""
+        new = straight(e, self.axis, self.labels)
+        return e if new is e and not _reads_aside(e) else straight(simplify_expr(new), self.axis, self.labels)
 
     def form(self, e: Expr) -> Expr:
         """The canonical form of an expression after the laws of functions."""
@@ -148,6 +157,14 @@ def _exponential(n: Expr) -> Expr:
     return mul(*out, call("exp", add(*kept)) if kept else ONE) if out else n
 
 
+def _reads_aside(e: Expr) -> bool:
+    """Whether something is read at another place than a plain letter, or an equation of indices stands in a product."""
+    return any(
+        (isinstance(n, Tensor) and n.letters is None) or (isinstance(n, Bracket) and n.relation == "=")
+        for n in postorder(e)
+    )
+
+
 # --------------------------------------------------------------------------- decisions
 @dataclass(frozen=True)
 class Decision:
@@ -202,6 +219,10 @@ def decide(
     for a, b in stages:
         if _is_short(a) and _is_short(b) and laws.normal(a) is laws.normal(b):
             return Decision("proved", "one canonical form")
+    aside = [(x, y) for a, b in stages if (x := laws.straight(a), y := laws.straight(b)) != (a, b)]
+    for a, b in aside[:_ASIDE]:
+        if _is_short(a) and _is_short(b) and laws.normal(a) is laws.normal(b):
+            return Decision("proved", "one canonical form")
     # a name that only one side has is put in before anything is evaluated
     stages = [s for k, s in enumerate(stages) if k == len(stages) - 1 or not _names(s[0]) ^ _names(s[1])]
     tested = Tested(None)
@@ -231,7 +252,8 @@ def decide(
 
 
 def _tested(a: Expr, b: Expr, one: Equation, laws: Laws, flips: bool = True) -> Tested:
-    return identical(a, b, one.target, laws.axis, laws.labels, laws.sums, flips=flips)
+    told = laws.inside.told
+    return identical(a, b, one.target, laws.axis, laws.labels, laws.sums, flips=flips, told=told)
 
 
 def _told(tested: Tested) -> str:
@@ -246,6 +268,7 @@ def proves(one: Equation, other: Equation, definitions: Definitions, laws: Laws)
 
 def _stages(a: Expr, b: Expr, definitions: Definitions, laws: Laws) -> Iterator[tuple[Expr, Expr]]:
     """Both sides with more and more definitions put in: names that only one of them has, values, then everything."""
+    a, b = laws.inside.said(a), laws.inside.said(b)
     yield a, b
     start = a, b
     for rounds in (_towards, _odd):
@@ -261,10 +284,11 @@ def _stages(a: Expr, b: Expr, definitions: Definitions, laws: Laws) -> Iterator[
     forward = {name: body for name, body in definitions.items() if not is_adjoint(name)}
     for known in (forward, definitions):
         before = a, b
-        for _ in range(_ROUNDS):
-            if not (_names(a) | _names(b)) & known.keys():
+        for n in range(_ROUNDS):
+            put = {name: body for name, body in known.items() if not n or name not in laws.inside.loops}
+            if not (_names(a) | _names(b)) & put.keys():
                 break
-            a, b = put_in(a, known, laws), put_in(b, known, laws)
+            a, b = put_in(a, put, laws), put_in(b, put, laws)
             if max(_count(a), _count(b)) > _NODES:
                 return
         if (a, b) != before:
@@ -308,7 +332,7 @@ def put_in(e: Expr, definitions: Definitions, laws: Laws) -> Expr:
             children = kept(children[0], named), *children[1:]
         return remake(n, children)
 
-    return fold(e, rule)
+    return laws.inside.said(fold(e, rule))
 
 
 def _names(e: Expr) -> set[str]:

@@ -69,11 +69,13 @@ def identical(
     sums: Mapping[str, tuple[frozenset[int], Number]] | None = None,
     seed: int = 0,
     flips: bool = True,
+    told: frozenset[str] = frozenset(),
 ) -> Tested:
     """Whether ``a`` and ``b`` agree, for each entry of ``target``, whose letters are their free ones.
 
     ``axis`` names one axis for all of the same length, ``labels`` are tensors of whole numbers within range, and
     ``sums`` says of a tensor to what it adds up along some axes. Without ``flips``, comparisons are any residues only.
+    Of ``told`` tensors brackets say where a read is inside, so that sizes need not be large enough for all reads.
 
     >>> from tensorprop.text import parse_expression
     >>> left, right = parse_expression("sin(x)^2 + cos(x)^2"), parse_expression("1")
@@ -81,7 +83,7 @@ def identical(
     (True, False)
     """
     try:
-        setting = Setting(a, b, target, axis, frozenset(labels), sums or {})
+        setting = Setting(a, b, target, axis, frozenset(labels), sums or {}, told)
     except Unevaluated as error:
         return Tested(None, why=str(error))
     found = Tested(None)

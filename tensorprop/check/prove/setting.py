@@ -57,10 +57,12 @@ class Setting:
         axis: Callable[[Dim], Dim],
         labels: frozenset[str],
         sums: Mapping[str, tuple[frozenset[int], Number]],
+        told: frozenset[str] = frozenset(),
     ) -> None:
         self.a, self.b = a, b
         self.target = target
         self.sums = sums
+        self.told = told
         self._axis = axis
         self._parent: dict[Axis, Axis] = {}
         self.both = add(a, b)
@@ -87,9 +89,9 @@ class Setting:
             and self.measured <= self.weighted
             and not any(_wants_laws(n) or _may_be_a_square(n) for n, _ in self.order)
         )
-        self.moved = self._moved()
+        self.moved = self._moved(everywhere=False)
         ranged = frozenset[Axis]().union(*self.classes.values())
-        self.exact = self.unknowns == 0 and self.whole and not any(k in ranged for k, _ in self.moved)
+        self.exact = self.unknowns == 0 and self.whole and not any(k in ranged for k, _ in self._moved(everywhere=True))
         """Whether a difference is one of numbers: no function is unknown, no sign of a root, no place outside."""
 
     # ----------------------------------------------------------------- ranges
@@ -321,12 +323,12 @@ class Setting:
             found |= {k for i in letters for k in self.classes.get(i, ())}
         return frozenset(found)
 
-    def _moved(self) -> list[tuple[Axis, Expr]]:
+    def _moved(self, everywhere: bool) -> list[tuple[Axis, Expr]]:
         """Axes that are read at something other than an index, a number or a label, and at what."""
         return [
             (self.find((n.name, axis)), s)
             for n in postorder(self.both)
-            if isinstance(n, Tensor)
+            if isinstance(n, Tensor) and (everywhere or n.name not in self.told)
             for axis, s in enumerate(n.subscripts)
             if isinstance(s, (Add, Mul)) and not any(True for _ in tensors_of(s))
         ]

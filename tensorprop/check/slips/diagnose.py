@@ -15,11 +15,12 @@ from tensorprop.calculus.page import Given, seed_of
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.check.numbers.jax_oracle import evaluate
 from tensorprop.check.prove.decide import Laws, proves
+from tensorprop.check.prove.inside import defined
 from tensorprop.check.report import Counterexample, Diagnosis
 from tensorprop.check.slips.constants import rounded
 from tensorprop.check.slips.edits import multiplied_out
 from tensorprop.check.slips.held import Explanation, Held
-from tensorprop.check.slips.samples import Arrays, Sample, adjoints_of, draws, same_values
+from tensorprop.check.slips.samples import Arrays, Sample, adjoints_of, both, draws, same_values
 from tensorprop.check.slips.search import exactly, explanations, supposing
 from tensorprop.check.slips.smallest import smallest
 from tensorprop.check.slips.theirs import as_written, in_their_text
@@ -78,10 +79,10 @@ def diagnose(
     if held.wanted[0] is None:
         return _apart(hand, derived, None)
     alike = all(w is None or same_values(g, w) for g, w in zip(got, held.wanted, strict=True))
-    definitions = {**forward.definitions(), **pieces.definitions(), **backward.definitions()}
+    definitions = defined([*forward, *pieces, *backward])
     if (last := seed_of(forward)) is not None:
         definitions[last] = ((), ONE)
-    rules = system([*forward, *(eq for eq in backward if eq.name not in forward)])
+    rules = both(forward, backward)
     laws = Laws(rules, given, whole_numbers(forward))
     if alike and (not refuted or proves(hand, derived, definitions, laws)):
         return None
@@ -106,12 +107,13 @@ def _samples(
 ) -> list[Sample]:
     """The draws on which slips are looked for, the parts that a rule names for itself among their tensors."""
     samples: list[Sample] = []
+    under = both(forward, adjoints_of(forward))
     for truth, seed in (*([seen] if seen else []), *draws(forward, given)):
         try:
             more = evaluate(pieces, {n: truth[n] for n in pieces.inputs}, seed) if len(pieces) else {}
         except (TensorpropError, KeyError):
             more = {}
-        samples.append(Sample({**truth, **more}, seed, hand.target))
+        samples.append(Sample({**truth, **more}, seed, hand.target, under))
     return samples
 
 

@@ -17,8 +17,8 @@ from tensorprop.calculus.page import Given, seed_of
 from tensorprop.check.numbers.draw import KINDS, arrays, shapes
 from tensorprop.check.numbers.jax_oracle import evaluate
 from tensorprop.check.numbers.jax_values import double_precision
-from tensorprop.check.numbers.naive import Naive
-from tensorprop.core.equation import Equation, System, system
+from tensorprop.check.numbers.naive import standing
+from tensorprop.core.equation import Equation, Loop, System, system
 from tensorprop.core.expr import Expr, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, primal_axes
@@ -29,6 +29,8 @@ __all__ = [
     "Arrays",
     "Sample",
     "adjoints_of",
+    "both",
+    "carried_outputs",
     "draws",
     "ratio_of",
     "same_values",
@@ -42,15 +44,18 @@ EXACT = 1e-11  # two values that differ by less, measured by the largest entry, 
 
 
 class Sample:
-    """The true values and adjoints of one draw, and expressions evaluated on them, each part once."""
+    """The true values and adjoints of one draw, and expressions evaluated on them, each part once.
 
-    def __init__(self, truth: Arrays, seed: int, target: Tensor) -> None:
+    ``under`` is a System whose lines say what lies outside, and whose recurrences say where they start.
+    """
+
+    def __init__(self, truth: Arrays, seed: int, target: Tensor, under: System | None = None) -> None:
         self.arrays: dict[str, Any] = {name: np.asarray(a, dtype=np.float64) for name, a in truth.items()}
         self.seed = seed
         self.letters = target.letters or ()
         axes = primal_axes(target) or []
         self.sizes = {i: self.arrays[name].shape[k] for i, (name, k) in zip(self.letters, axes, strict=True)}
-        self.evaluation = Naive(np, self.arrays, seed, weighing=False)
+        self.evaluation = standing(self.arrays, seed, under)
 
     def value(self, e: Expr) -> np.ndarray | None:
         """The value over the letters of the left side, flat; None where it has none."""
@@ -101,7 +106,8 @@ def draws(forward: System, given: Given) -> tuple[tuple[dict[str, np.ndarray], i
 def adjoints_of(forward: System) -> System:
     """The adjoint of every tensor that has one."""
     labels = whole_numbers(forward)
-    smooth = [name for name in forward.names if name not in labels and name not in forward.outputs]
+    carried = carried_outputs(forward)
+    smooth = [n for n in forward.names if n not in labels and (n not in forward.outputs or n in carried)]
     try:
         return adjoint(forward, wrt=smooth) if smooth else system(())
     except NotDifferentiable:
@@ -142,6 +148,19 @@ def with_adjoints(
         )
     if (last := seed_of(forward)) is not None:
         ends[last] = np.ones(())
+    for name in carried_outputs(forward):
+        ends[f"{adjoint_name(name)}^(out)"] = ends.pop(adjoint_name(name))
     if not len(backward):
         return {**values, **ends}
-    return evaluate(system([*forward, *backward]), {**inputs, **ends}, seed) | ends
+    return evaluate(both(forward, backward), {**inputs, **ends}, seed) | ends
+
+
+def carried_outputs(s: System) -> list[str]:
+    """Outputs that a recurrence reads itself: ``δh^(out)`` is what comes from outside, and ``δh`` all of it."""
+    return [eq.name for b in s.blocks if isinstance(b, Loop) for eq in b.body if eq.name in s.outputs]
+
+
+def both(forward: System, backward: System) -> System:
+    """The forward equations and rules, and all that is stated of their ranges and of what lies outside."""
+    rules = [eq for eq in backward if eq.name not in forward]
+    return system([*forward, *rules], dict.fromkeys((*forward.facts, *backward.facts)))

@@ -16,7 +16,7 @@ from tensorprop.check.numbers.draw import shapes
 from tensorprop.check.numbers.jax_oracle import evaluate
 from tensorprop.check.slips.edits import Edit, multiplied_out
 from tensorprop.check.slips.held import Explanation, Held, rational, simple
-from tensorprop.check.slips.samples import Sample, ratio_of, same_values, true_values
+from tensorprop.check.slips.samples import Sample, both, ratio_of, same_values, true_values
 from tensorprop.check.slips.whole import as_a_whole, times
 from tensorprop.check.slips.wording import factor_apart, multiplied, narrowed, with_sign, written_out
 from tensorprop.core.build import (
@@ -121,7 +121,7 @@ def _right_under(h: Held, given: Given) -> bool:
             more = evaluate(h.parts, {n: truth[n] for n in h.parts.inputs}, seed) if len(h.parts) else {}
         except (TensorpropError, KeyError):
             return False
-        sample = Sample({**truth, **more}, seed, h.hand.target)
+        sample = Sample({**truth, **more}, seed, h.hand.target, both(h.forward, h.backward))
         wanted = sample.value(h.derived.value)
         if wanted is None or not same_values(sample.value(h.hand.value), wanted):
             return False

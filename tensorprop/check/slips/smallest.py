@@ -15,7 +15,7 @@ from tensorprop.calculus.page import Given
 from tensorprop.check.numbers.draw import arrays, letter_sizes
 from tensorprop.check.numbers.jax_oracle import evaluate
 from tensorprop.check.report import Counterexample
-from tensorprop.check.slips.samples import EXACT, Sample, adjoints_of, same_values, with_adjoints
+from tensorprop.check.slips.samples import EXACT, Sample, adjoints_of, both, same_values, with_adjoints
 from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.ranges import infer
@@ -51,7 +51,7 @@ def smallest(
         shape = {n: tuple(sizes[ranges.find(n, k)] for k in range(forward.rank(n))) for n in forward.inputs}
         for seed in range(2):
             truth = _whole(forward, backward, shape, given, seed)
-            found = None if truth is None else _differs(hand, derived, pieces, truth)
+            found = None if truth is None else _differs(hand, derived, pieces, truth, both(forward, backward))
             if found is not None:
                 return found
     return None
@@ -79,12 +79,14 @@ def _whole(
     return None
 
 
-def _differs(hand: Equation, derived: Equation, parts: System, truth: dict[str, np.ndarray]) -> Counterexample | None:
+def _differs(
+    hand: Equation, derived: Equation, parts: System, truth: dict[str, np.ndarray], under: System
+) -> Counterexample | None:
     try:
         more = evaluate(parts, {n: truth[n] for n in parts.inputs}) if len(parts) else {}
     except (TensorpropError, KeyError):
         return None
-    sample = Sample({**truth, **more}, 0, hand.target)
+    sample = Sample({**truth, **more}, 0, hand.target, under)
     got, wanted = sample.value(hand.value), sample.value(derived.value)
     if got is None or wanted is None or same_values(got, wanted):
         return None
