@@ -316,9 +316,9 @@ class _Samples:
         """The Σ|terms| of every tensor, those of what it is made of put in: so much may cancel on the way to it."""
         scales: dict[str, np.ndarray] = {}
         for block in _both(self.layer).blocks:
-            equations, steps = (block,), 1
+            equations, steps = block.body if isinstance(block, Loop) else (block,), 1
             if isinstance(block, Loop):  # what one step rounds is carried to the next
-                equations = tuple(eq for eq in block.body if eq.name in truth)
+                equations = tuple(eq for eq in equations if eq.name in truth)
                 steps = max((truth[eq.name].shape[block.axes[eq.name]] for eq in equations), default=0)
                 scales |= {eq.name: np.abs(truth[eq.name]) for eq in equations}
             for eq in [eq for _ in range(steps) for eq in equations if eq.name in truth]:

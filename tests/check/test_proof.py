@@ -48,7 +48,8 @@ def cases(layer: Layer) -> list[Case]:
     seed = seed_of(s)
     if seed is not None:
         definitions[seed] = ((), number(1))
-    both = system([*s, *(eq for eq in derived.values() if eq.name not in s)])
+    facts = dict.fromkeys((*s.facts, *layer.derived.facts))
+    both = system([*s, *(eq for eq in derived.values() if eq.name not in s)], facts)
     laws = Laws(both, layer.page.given, whole_numbers(s))
     return [Case(eq, derived[eq.name], definitions, laws) for eq in layer.written if eq.name in derived]
 

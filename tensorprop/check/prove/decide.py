@@ -271,12 +271,14 @@ def _stages(a: Expr, b: Expr, definitions: Definitions, laws: Laws) -> Iterator[
     a, b = laws.inside.said(a), laws.inside.said(b)
     yield a, b
     start = a, b
-    for rounds in (_towards, _odd):
+    for rounds in (_towards, _odd, *((_theirs, _ours) if laws.inside.loops else ())):
         a, b = start
+        used: set[str] = set()  # of a recurrence, one step is put in
         for _ in range(_ROUNDS):
-            put = {name: definitions[name] for name in rounds(_names(a), _names(b), definitions)}
+            put = {name: definitions[name] for name in rounds(_names(a), _names(b), definitions) if name not in used}
             if not put:
                 break
+            used |= put.keys() & laws.inside.loops.keys()
             a, b = put_in(a, put, laws), put_in(b, put, laws)
             if max(_count(a), _count(b)) > _NODES:
                 break
@@ -298,6 +300,16 @@ def _stages(a: Expr, b: Expr, definitions: Definitions, laws: Laws) -> Iterator[
 def _odd(ours: set[str], theirs: set[str], definitions: Definitions) -> set[str]:
     """Names that only one side has."""
     return (ours ^ theirs) & definitions.keys()
+
+
+def _ours(ours: set[str], theirs: set[str], definitions: Definitions) -> set[str]:
+    """Names that only the first side has: of a recurrence, one step of one side may be what the other has."""
+    return (ours - theirs) & definitions.keys()
+
+
+def _theirs(ours: set[str], theirs: set[str], definitions: Definitions) -> set[str]:
+    """Names that only the second side has."""
+    return (theirs - ours) & definitions.keys()
 
 
 def _towards(ours: set[str], theirs: set[str], definitions: Definitions) -> set[str]:
@@ -325,14 +337,14 @@ def put_in(e: Expr, definitions: Definitions, laws: Laws) -> Expr:
     def rule(n: Expr, children: tuple[Expr, ...]) -> Expr:
         if isinstance(n, Tensor) and n.name in definitions:
             letters, body = definitions[n.name]
-            return substitute(body, dict(zip(letters, children, strict=True)))
+            return substitute(laws.inside.said(body), dict(zip(letters, children, strict=True)))
         if isinstance(n, (Sum, Reduce)) and children[0] is not n.body:
             lost = {i: size(n.body, i) for i in n.indices if i in n.body.free and tells(n.body, i, False)}
             named = {i: laws.axis(d) if isinstance(d, Dim) else d for i, d in lost.items()}
             children = kept(children[0], named), *children[1:]
         return remake(n, children)
 
-    return laws.inside.said(fold(e, rule))
+    return fold(e, rule)
 
 
 def _names(e: Expr) -> set[str]:

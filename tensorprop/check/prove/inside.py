@@ -15,8 +15,9 @@ from fractions import Fraction
 from tensorprop.calculus.laws import relation_of, straightened
 from tensorprop.core.affine import Form, difference, form, shift, written
 from tensorprop.core.build import ONE, ZERO, add, bracket, mul, number, remake, substitute, subtract
-from tensorprop.core.equation import Equation, Loop, System
+from tensorprop.core.equation import Equation, Loop, Range, System, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Tensor
+from tensorprop.core.ranges import spelled
 from tensorprop.core.walk import fold, postorder, transform
 
 __all__ = ["Inside", "defined", "straight"]
@@ -38,7 +39,11 @@ class Inside:
         """Tensors of which a System says what an entry outside is."""
 
     def said(self, e: Expr) -> Expr:
-        """The expression with bounds beside the reads of which the System says what lies outside."""
+        """The expression with bounds beside the reads of which the System says what lies outside, and with the ranges
+        of bound letters that a line states said where they are bound."""
+        if any(isinstance(f, Range) and f.letter in e.binds for f in self.s.facts):
+            line = Equation(Tensor("said", tuple(map(Index, sorted(e.free)))), e)
+            e = spelled(system([line], self.s.facts)).equations[0].value
         if not self.told or not any(isinstance(n, Tensor) and n.name in self.told for n in postorder(e)):
             return e
         return fold(e, self._said)
@@ -47,8 +52,8 @@ class Inside:
         e = remake(n, children)
         if not isinstance(e, Tensor):
             return e
-        if e.name in self.loops:
-            return self._begun(e, self.loops[e.name])
+        if e.name in self.loops and (begun := self._begun(e, self.loops[e.name])) is not e:
+            return begun
         if e.name in self.outside:
             inside = [b for k, s in enumerate(e.subscripts) for b in self._bounds(e.name, k, s)]
             if inside:
@@ -58,7 +63,7 @@ class Inside:
 
     def _bounds(self, name: str, axis: int, s: Expr) -> list[Expr]:
         """``[0 ≤ s]`` and ``[s < dim]``, of the two what is not plain."""
-        if isinstance(s, Index) and self.s.stated(s.name) is None:
+        if not s.free or (isinstance(s, Index) and self.s.stated(s.name) is None):
             return []
         return [b for f in (form(s), self._left(name, axis, s)) if (b := _at_least(f)) is not ONE]
 
@@ -167,6 +172,8 @@ def _zero(f: Form) -> Expr:
     constant = f.get(ONE, Fraction(0))
     if not rest:
         return ONE if not constant else ZERO
+    if constant and all((c > 0) == (constant > 0) and isinstance(p, (Index, Dim, Number)) for p, c in f.items()):
+        return ZERO  # t + 2 = 0
     if constant % common:
         return ZERO  # 2x = 2u + 1 at no whole numbers
     sign = common if f[rest[0]] > 0 else -common
