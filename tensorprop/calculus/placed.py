@@ -12,6 +12,7 @@ from tensorprop.core.affine import shift
 from tensorprop.core.build import ONE, add, bracket, mul, number, substitute, subtract
 from tensorprop.core.equation import Equation, equation
 from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.names import primal
 from tensorprop.errors import UsageError
 
 __all__ = ["everywhere"]
@@ -53,7 +54,7 @@ def _whole(eq: Equation, starts: list[Equation]) -> Equation:
     if not starts:
         raise UsageError(
             f"{eq.target} is shifted, and nothing says what {eq.name} is at the step from which it is carried on",
-            fix=f"write it beside the rule: {eq.name}[dim({eq.name.lstrip('δ')}, 0) - 1, …] = …",
+            fix=f"write it beside the rule: {eq.name}[dim({primal(eq.name)}, 0) - 1, …] = …",
             about=(None, eq.target),
         )
     plain = tuple(map(Index, letters))
