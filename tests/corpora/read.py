@@ -55,6 +55,10 @@ def array(rng: np.random.Generator, spec: Case) -> np.ndarray:
             return p / p.sum(-1, keepdims=True)
         case "onehot":
             return np.eye(shape[-1])[rng.integers(0, shape[-1], size=shape[:-1])]
+        case "wellcond":
+            return rng.normal(size=shape) + 2 * shape[-1] * np.eye(shape[-1])
+        case "int":
+            return rng.integers(spec.get("low", 0), spec["high"], size=shape)
         case kind:
             raise ValueError(f"unknown kind of array: {kind}")
 

@@ -12,8 +12,7 @@ from tensorprop.run.reference import evaluate
 from tensorprop.text import parse
 from tests.corpora.read import SEEDS, Case, arrays, cases, close, definition
 
-LATER = {"solve", "logdet"}  # functions of a whole matrix
-CASES = [c for c in cases("backprop_rules.json") if c.get("index_evaluable") and c["id"] not in LATER]
+CASES = [c for c in cases("backprop_rules.json") if c.get("index_evaluable")]
 
 
 def fault(case: Case) -> str | None:
@@ -56,7 +55,7 @@ def test_value_and_gradients(case: Case) -> None:
 
 
 def test_every_case_is_there() -> None:
-    assert len(CASES) == 57
+    assert len(CASES) == 59
 
 
 @pytest.mark.parametrize("case", CASES[::4], ids=lambda c: c["id"])
