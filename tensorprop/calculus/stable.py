@@ -4,9 +4,11 @@ In: a System. Out: an equal System in which, for real numbers,
 
     exp(s_t) / Σ_u exp(s_u)   is   softmax_t(s_t)          log softmax_t(s_t)     is   logsoftmax_t(s_t)
     log Σ_u exp(s_u)          is   logsumexp_u(s_u)         s_t - logsumexp_u(s_u) is   logsoftmax_t(s_t)
-    log(1 + exp(x))           is   softplus(x)
+    softmax_t(s_t + c)        is   softmax_t(s_t)           [B_t] exp(s_t) / Σ_u [B_u] exp(s_u)
+    log(1 + exp(x))           is   softplus(x)                       is   [B_t] softmax_t(where([B_t], s_t, -1e30))
     1 / (1 + exp(-x))         is   σ(x)                     log σ(x), log(1-σ(x))  is   logsigmoid(x), logsigmoid(-x)
 
+where B is any product of brackets, and c any term without the letter, such as the maximum that was taken away by hand;
 also where the parts have names of their own (``e_t = exp(s_t)``). Meant for what is computed, not for what is shown.
 """
 
@@ -15,12 +17,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensorprop.calculus.source import as_system
-from tensorprop.core.build import MINUS_ONE, ONE, add, call, mul, negate, reduce, substitute
+from tensorprop.core.build import MINUS_ONE, ONE, add, call, mul, negate, number, reduce, substitute
 from tensorprop.core.equation import Equation, Loop, System, equation, system
-from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Reduce, Sum, Tensor
+from tensorprop.core.ranges import kept, size, tells
 from tensorprop.core.walk import transform
 
 __all__ = ["match", "stabilise", "stable_expr"]
+
+MASKED = number(-(10**30))
+"""What a masked entry is in front of exp: its exponential is 0 beside any other."""
+
+_MIRROR = {"=": "=", "≠": "≠", "<": ">", "≤": "≥", ">": "<", "≥": "≤"}
 
 Look = Callable[[Expr], Expr]
 
@@ -61,6 +69,8 @@ def _stable(e: Expr, look: Look) -> Expr:
         return _difference(e.terms, look) or e
     if isinstance(e, Mul):
         return _quotient(e.factors, look) or e
+    if isinstance(e, Reduce) and e.op in ("softmax", "logsoftmax"):
+        return _unmoved(e)
     if isinstance(e, Call):
         if e.function == "log":
             return _logarithm(look(e.args[0]), look) or e
@@ -100,16 +110,73 @@ def _quotient(factors: tuple[Expr, ...], look: Look) -> Expr | None:
                     return mul(*rest[:j], call("sigmoid", x), *rest[j + 1 :])
             return mul(*rest, call("sigmoid", negate(x)))
         if isinstance(total, Sum):
-            b = _exponent(total.body, look)
-            if b is None:
-                continue
-            for j, above in enumerate(rest):
-                a = _exponent(above, look)
-                found = match(b, a, total.indices) if a is not None else None
-                if found is not None:
-                    at = [found[i] for i in total.indices]
-                    return mul(*rest[:j], reduce("softmax", total.indices, b, at), *rest[j + 1 :])
+            made = _softmax(total, rest, look)
+            if made is not None:
+                return made
     return None
+
+
+def _softmax(total: Sum, rest: list[Expr], look: Look) -> Expr | None:
+    """exp(a) among the factors over the total Σ [B] exp(b), taken together."""
+    below = _masked(total.body, look)
+    if below is None:
+        return None
+    b, masks = below
+    for j, f in enumerate(rest):
+        above = _masked(f, look)
+        found = match(b, above[0], total.indices) if above is not None else None
+        if above is None or found is None:
+            continue
+        others = [*rest[:j], *rest[j + 1 :]]
+        there = [*above[1], *(g for g in others if isinstance(g, Bracket))]
+        inside: dict[Expr, Bracket] = {Bracket(_MIRROR[m.relation], m.right, m.left): m for m in there}
+        inside.update((m, m) for m in there)
+        wanted = [inside.get(substitute(m, found)) for m in masks]
+        if None in wanted:
+            continue
+        where = call("where", mul(*masks), b, MASKED) if masks else b
+        at = [found[i] for i in total.indices]
+        kept = [m for m in above[1] if m not in wanted]
+        gone = wanted if all(_holds_at_zero(m, total.indices) for m in masks) else []
+        kept += [m for m in wanted if m is not None and m not in others and m not in gone]
+        before, after = ([g for g in part if g not in gone] for part in (rest[:j], rest[j + 1 :]))
+        return mul(*kept, *before, _unmoved(reduce("softmax", total.indices, where, at)), *after)
+    return None
+
+
+def _masked(e: Expr, look: Look) -> tuple[Expr, list[Bracket]] | None:
+    """x and the brackets, where ``e`` is a product of brackets and exp(x)."""
+    e = look(e)
+    factors = e.factors if isinstance(e, Mul) else (e,)
+    masks = [f for f in factors if isinstance(f, Bracket)]
+    rest = [f for f in factors if not isinstance(f, Bracket)]
+    x = _exponent(rest[0], look) if len(rest) == 1 else None
+    return None if x is None else (x, masks)
+
+
+def _holds_at_zero(m: Bracket, letters: tuple[str, ...]) -> bool:
+    """Whether a bracket is true where the one of the letters that it has is 0: ``[u ≤ t]``, since t is 0 at least."""
+    small, large = (m.left, m.right) if m.relation == "≤" else (m.right, m.left)
+    return m.relation in "≤≥" and isinstance(small, Index) and small.name in letters and isinstance(large, Index)
+
+
+def _unmoved(e: Expr) -> Expr:
+    """A softmax without the terms of its body that do not depend on what it runs over: they cancel."""
+    if not isinstance(e, Reduce):
+        return e
+    masked = isinstance(e.body, Call) and e.body.function == "where" and e.body.args[2] is MASKED
+    body = e.body.args[1] if masked and isinstance(e.body, Call) else e.body
+    if not isinstance(body, Add):
+        return e
+    terms = [t for t in body.terms if not t.free.isdisjoint(e.indices)]
+    if not terms or len(terms) == len(body.terms):
+        return e
+    left = add(*terms)
+    if masked and isinstance(e.body, Call):
+        left = call("where", e.body.args[0], left, MASKED)
+    made = reduce(e.op, e.indices, left, e.at)
+    lost = {i: size(e, i) for i in e.free if not tells(made, i)}
+    return kept(made, lost) if all(n is not None and not n.free for n in lost.values()) else e
 
 
 def _difference(terms: tuple[Expr, ...], look: Look) -> Expr | None:

@@ -6,7 +6,7 @@ that it reads and writes, what is held meanwhile, and an expression for people.
 What lies in memory. A contraction, a sum and a reduction write their result. What is entrywise is done as it is read,
 in the loop of whoever needs it, and has no place of its own, unless it is an output, is read by something that needs
 an array (a contraction), or is costly and read by two loops. An entrywise step writes where its operand lay if nothing
-else needs that any more. Inputs are held throughout, an output from its step to the
+else needs that any more, a ``where`` apart. Inputs are held throughout, an output from its step to the
 end, anything else from its step to its last use.
 """
 
@@ -174,7 +174,8 @@ class _Record:
             free = [
                 b for b in (reads[a] if lies else ()) if last[b] is a and b.kind != "given" and b not in self.outputs
             ]
-            along = a.kind not in WRITES or (a.kind == "reduce" and keeps(a.note[0]))
+            chosen = a.kind == "call" and a.note == "where"  # XLA writes a choice beside what it chooses from
+            along = (a.kind not in WRITES and not chosen) or (a.kind == "reduce" and keeps(a.note[0]))
             used = next((b for b in free if b.bytes == a.bytes and along), None)
             held += a.bytes if lies and used is None else 0
             yield Made(
