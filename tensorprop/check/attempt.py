@@ -34,10 +34,10 @@ from tensorprop.render.derivation.passage import axes_of
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, letter, letters, listed, say, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE
-from tensorprop.render.reading.formulas import FormulaText, Read, lettered, read_line, split
+from tensorprop.render.reading.formulas import FormulaText, ReadFormula, lettered, read_line, split
+from tensorprop.render.reading.lexemes import Lexeme, tokens
 from tensorprop.render.reading.python import is_code
 from tensorprop.render.reading.typed import Known, Misfit, Typed
-from tensorprop.render.reading.written import Lexeme, tokens
 
 __all__ = ["Judged", "check_formulas", "judge"]
 
@@ -266,7 +266,7 @@ class _Judge:
         formula = Math(f"{head.unicode} = {math.unicode}", f"{head.latex} = {math.latex}")
         return self._compared(read, formula, search)
 
-    def _read(self, body: str) -> Read:
+    def _read(self, body: str) -> ReadFormula:
         """The right side; Misfit where neighbours do not fit, though not where the whole is of another shape."""
         line = replace(self._line, body=body)
         try:
@@ -389,7 +389,7 @@ class _Judge:
             yield say("Right is {f}.", f=Math(shown.unicode, shown.latex))
 
     # ----------------------------------------------------------------- what fits, and may be wrong
-    def _compared(self, read: Read, formula: Math, search: bool) -> Judged:
+    def _compared(self, read: ReadFormula, formula: Math, search: bool) -> Judged:
         rule, types = self._rule, read.types
         target = types.tensor(rule.name)
         lies = Judgement(formula, False, (), rule.name)
@@ -425,7 +425,7 @@ class _Judge:
         verdict = Judgement(formula, False, (*said, self._right()), rule.name)
         return Judged(verdict, rule, eq, decision, slip)
 
-    def _askew(self, read: Read, target: Typed, lies: Judgement, search: bool) -> Judged:
+    def _askew(self, read: ReadFormula, target: Typed, lies: Judgement, search: bool) -> Judged:
         """As many axes as the tensor has, but others, or in another order, or lying where it stands."""
         if search:
             found = self._crossed(read, target, lies)
@@ -434,9 +434,9 @@ class _Judge:
         sentences = (self._other_shape(read, target), *self._instead()) if search else ()
         return Judged(replace(lies, sentences=sentences), self._rule)
 
-    def _crossed(self, read: Read, target: Typed, lies: Judgement) -> Judged | None:
+    def _crossed(self, read: ReadFormula, target: Typed, lies: Judgement) -> Judged | None:
         """The right numbers, transposed, or lying down."""
-        other = Read(read.types.turned(read.typed), read.types)
+        other = ReadFormula(read.types.turned(read.typed), read.types)
         try:
             other.matched(target)
         except Misfit:
@@ -478,7 +478,7 @@ class _Judge:
                 r=self._named(names[1].text),
             )
 
-    def _equation(self, read: Read) -> Equation:
+    def _equation(self, read: ReadFormula) -> Equation:
         """The formula entry by entry, in the letters of the rule."""
         target = read.types.tensor(self._rule.name)
         fixed = read.matched(target)
@@ -497,7 +497,7 @@ class _Judge:
         shown = matrix(self._rule, self._convention)
         return say("Right is {f}.", f=Math(shown.unicode, shown.latex) if shown.unicode else self._index(self._rule))
 
-    def _other_shape(self, read: Read, target: Typed) -> Sentence:
+    def _other_shape(self, read: ReadFormula, target: Typed) -> Sentence:
         return say(
             "{f} is {sf}, and {x} is {sx}: the wrong index is summed, or too few are.",
             f=read.typed.math,

@@ -14,7 +14,7 @@ import numpy as np
 
 from tensorprop.core.expr import Dim
 from tensorprop.render import trees as m
-from tensorprop.render.trees import Tree
+from tensorprop.render.trees import MathTree
 from tensorprop.run.numpy_functions import NUMPY, NUMPY_REDUCE
 from tensorprop.text.numerals import floating
 
@@ -43,14 +43,14 @@ class Interpreter:
             return self._arrays[d.tensor].shape[d.axis]
         return self._sizes[d.tensor, d.axis]
 
-    def value(self, t: Tree) -> Any:
+    def value(self, t: MathTree) -> Any:
         """The value of a part."""
         match t:
             case m.Name():
                 return self._name(t)
-            case m.Number(v):
+            case m.Figure(v):
                 return floating(v)
-            case m.Size(_, axis):
+            case m.IndexSize(_, axis):
                 return float(self._size(axis))
             case m.Ones(axis, of, more):
                 n = math.prod(map(self._size, (axis, *more)))
@@ -63,18 +63,18 @@ class Interpreter:
                 return np.transpose(self.value(of))
             case m.Product(factors):
                 return self._product(factors, t.kind)
-            case m.Hadamard(factors) | m.Sum(factors):
+            case m.Hadamard(factors) | m.TermSum(factors):
                 parts = [self.value(f) for f in factors]
                 if len({np.shape(p) for p in parts}) > 1:
                     raise ValueError("parts of different shapes")
                 return math.prod(parts[1:], start=parts[0]) if isinstance(t, m.Hadamard) else sum(parts[1:], parts[0])
             case m.Quotient(above, below):
                 return self.value(above) / np.float64(self.value(below))
-            case m.Power(base, exponent) | m.ElementPower(base, exponent):
+            case m.ScalarPower(base, exponent) | m.ElementPower(base, exponent):
                 return np.power(np.asarray(self.value(base), dtype=float), self.value(exponent))
             case m.MatrixPower(base, n):
                 return np.linalg.matrix_power(self.value(base), n)
-            case m.Apply(function, args):
+            case m.Entrywise(function, args):
                 return self._apply(function, [self.value(a) for a in args])
             case m.Indicator(relation, left, right):
                 return _compare(relation, self.value(left), self.value(right))
@@ -83,10 +83,10 @@ class Interpreter:
             case _:
                 return self._structured(t)
 
-    def _structured(self, t: Tree) -> Any:
+    def _structured(self, t: MathTree) -> Any:
         """The value of what only matrices and tensors have: traces, diagonals, inverses, products of other kinds."""
         match t:
-            case m.Trace(of):
+            case m.MatrixTrace(of):
                 return float(np.trace(_square(self.value(of))))
             case m.Diagonal(of, lies):
                 entries = np.diag(_square(self.value(of)))
@@ -132,7 +132,7 @@ class Interpreter:
         rows = t.rows if t.kind == "matrix" else v.ndim * (t.kind == "column")
         return np.reshape(v, (math.prod(v.shape[:rows]), math.prod(v.shape[rows:])))
 
-    def _over(self, letters: tuple[str, ...], body: Tree) -> Any:
+    def _over(self, letters: tuple[str, ...], body: MathTree) -> Any:
         """The sum over every value of carried indices."""
         names = [n for n in body.walk() if isinstance(n, m.Name)]
         sizes = [next(self._arrays[n.tensor].shape[n.slots.index(i)] for n in names if i in n.slots) for i in letters]
@@ -144,7 +144,7 @@ class Interpreter:
         ]
         return sum(found[1:], found[0])
 
-    def _product(self, factors: tuple[Tree, ...], kind: str) -> Any:
+    def _product(self, factors: tuple[MathTree, ...], kind: str) -> Any:
         scale, out = 1.0, None
         for f in factors:
             v = self.value(f)

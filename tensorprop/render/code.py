@@ -16,16 +16,16 @@ from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, Function, Reduction
 from tensorprop.core.names import Adjoint, Derivative, Plain, adjoint_name, parts_of_name
 from tensorprop.core.walk import inline
 from tensorprop.render import trees as m
-from tensorprop.render.trees import Kind, Tree, coefficient, scaled
+from tensorprop.render.trees import Kind, MathTree, coefficient, scaled
 
-__all__ = ["Dialect", "code", "identifier"]
+__all__ = ["ArrayLibrary", "code", "identifier"]
 
 _SUM, _TIMES, _SIGN, _POWER, _ATOM = range(5)
 _COMPARED = {"=": "==", "≠": "!=", "<": "<", "≤": "<=", ">": ">", "≥": ">="}
 
 
 @dataclass(frozen=True)
-class Dialect:
+class ArrayLibrary:
     """NumPy or JAX."""
 
     prefix: str
@@ -43,8 +43,8 @@ class Dialect:
         return row.numpy if self.prefix == "np" else row.jax
 
 
-NUMPY = Dialect("np")
-JAX = Dialect("jnp")
+NUMPY = ArrayLibrary("np")
+JAX = ArrayLibrary("jnp")
 
 
 def identifier(name: str) -> str:
@@ -64,7 +64,7 @@ def identifier(name: str) -> str:
     return re.sub(r"\W", "_", text)
 
 
-def code(t: Tree, dialect: Dialect, carried: tuple[str, ...] = (), target: m.Name | None = None) -> str:
+def code(t: MathTree, dialect: ArrayLibrary, carried: tuple[str, ...] = (), target: m.Name | None = None) -> str:
     """The tree as an expression; carried indices become a stack over their values."""
     taken = {identifier(n.tensor) for n in t.walk() if isinstance(n, m.Name)}
     dialect = replace(dialect, loops=tuple((i, f"{i}_") for i in carried if i in taken))
@@ -82,30 +82,30 @@ def code(t: Tree, dialect: Dialect, carried: tuple[str, ...] = (), target: m.Nam
     return text
 
 
-def _extent(t: Tree, letter: str) -> str:
+def _extent(t: MathTree, letter: str) -> str:
     for n in t.walk():
         if isinstance(n, m.Name) and letter in n.slots:
             return f"{identifier(n.tensor)}.shape[{n.slots.index(letter)}]"
     return letter
 
 
-def _size(axis: Dim, d: Dialect) -> str:
+def _size(axis: Dim, d: ArrayLibrary) -> str:
     k = 1 - axis.axis if axis.tensor in d.turned else axis.axis
     return f"{identifier(axis.tensor)}.shape[{k}]"
 
 
 @singledispatch
-def _code(t: Tree, d: Dialect) -> tuple[str, int]:
+def _code(t: MathTree, d: ArrayLibrary) -> tuple[str, int]:
     raise TypeError(f"no way to print {type(t).__name__}")
 
 
-def _at(t: Tree, least: int, d: Dialect) -> str:
+def _at(t: MathTree, least: int, d: ArrayLibrary) -> str:
     text, level = _code(t, d)
     return f"({text})" if level < least else text
 
 
 @_code.register
-def _(t: m.Name, d: Dialect) -> tuple[str, int]:
+def _(t: m.Name, d: ArrayLibrary) -> tuple[str, int]:
     text = identifier(t.tensor)
     if any(s is not None for s in t.slots):
         marks = [":" if s is None else d.loop(str(s)) for s in t.slots]
@@ -116,7 +116,7 @@ def _(t: m.Name, d: Dialect) -> tuple[str, int]:
 
 
 @_code.register
-def _(t: m.Number, d: Dialect) -> tuple[str, int]:
+def _(t: m.Figure, d: ArrayLibrary) -> tuple[str, int]:
     v = t.value
     if v.denominator == 1:
         return str(v), _SIGN if v < 0 else _ATOM
@@ -126,33 +126,33 @@ def _(t: m.Number, d: Dialect) -> tuple[str, int]:
 
 
 @_code.register
-def _(t: m.Size, d: Dialect) -> tuple[str, int]:
+def _(t: m.IndexSize, d: ArrayLibrary) -> tuple[str, int]:
     return _size(t.axis, d), _ATOM
 
 
 @_code.register
-def _(t: m.Ones, d: Dialect) -> tuple[str, int]:
+def _(t: m.Ones, d: ArrayLibrary) -> tuple[str, int]:
     return f"{d.prefix}.ones({_size(t.axis, d)})", _ATOM
 
 
 @_code.register
-def _(t: m.Identity, d: Dialect) -> tuple[str, int]:
+def _(t: m.Identity, d: ArrayLibrary) -> tuple[str, int]:
     return f"{d.prefix}.eye({_size(t.axis, d)})", _ATOM
 
 
 @_code.register
-def _(t: m.Transpose, d: Dialect) -> tuple[str, int]:
+def _(t: m.Transpose, d: ArrayLibrary) -> tuple[str, int]:
     if t.kind in ("row", "column"):
         return _code(t.of, d)
     return _at(t.of, _ATOM, d) + ".T", _ATOM
 
 
 @_code.register
-def _(t: m.Product, d: Dialect) -> tuple[str, int]:
+def _(t: m.Product, d: ArrayLibrary) -> tuple[str, int]:
     scalars = [f for f in t.factors if f.kind == "scalar"]
     rest = [f for f in t.factors if f.kind != "scalar"]
     sign = ""
-    if scalars and isinstance(scalars[0], m.Number) and scalars[0].value == -1:
+    if scalars and isinstance(scalars[0], m.Figure) and scalars[0].value == -1:
         sign, scalars = "-", scalars[1:]
     parts = [_at(s, _SIGN, d) for s in scalars]
     if rest:
@@ -163,7 +163,7 @@ def _(t: m.Product, d: Dialect) -> tuple[str, int]:
     return sign + " * ".join(parts), _TIMES if len(parts) > 1 else _SIGN
 
 
-def _chain(factors: list[Tree], d: Dialect) -> tuple[str, int]:
+def _chain(factors: list[MathTree], d: ArrayLibrary) -> tuple[str, int]:
     """Vectors and matrices multiplied from left to right."""
     text, level = _code(factors[0], d)
     kind: Kind = factors[0].kind
@@ -184,10 +184,10 @@ def _chain(factors: list[Tree], d: Dialect) -> tuple[str, int]:
 
 
 @_code.register
-def _(t: m.Hadamard, d: Dialect) -> tuple[str, int]:
+def _(t: m.Hadamard, d: ArrayLibrary) -> tuple[str, int]:
     out = ""
     for n, f in enumerate(t.factors):
-        upside = n > 0 and isinstance(f, m.ElementPower) and f.exponent == m.Number(m.MINUS)
+        upside = n > 0 and isinstance(f, m.ElementPower) and f.exponent == m.Figure(m.MINUS)
         if upside and isinstance(f, m.ElementPower):
             f = f.base
         text, level = _code(f, d)
@@ -198,7 +198,7 @@ def _(t: m.Hadamard, d: Dialect) -> tuple[str, int]:
 
 
 @_code.register
-def _(t: m.Sum, d: Dialect) -> tuple[str, int]:
+def _(t: m.TermSum, d: ArrayLibrary) -> tuple[str, int]:
     out = _at(t.terms[0], _TIMES, d)
     for term in t.terms[1:]:
         negative = coefficient(term) < 0
@@ -208,42 +208,42 @@ def _(t: m.Sum, d: Dialect) -> tuple[str, int]:
 
 
 @_code.register
-def _(t: m.Quotient, d: Dialect) -> tuple[str, int]:
+def _(t: m.Quotient, d: ArrayLibrary) -> tuple[str, int]:
     return f"{_at(t.numerator, _SIGN, d)} / {_at(t.denominator, _SIGN, d)}", _TIMES
 
 
-def _raised(base: Tree, exponent: Tree, d: Dialect) -> tuple[str, int]:
-    if exponent == m.Number(m.MINUS):
+def _raised(base: MathTree, exponent: MathTree, d: ArrayLibrary) -> tuple[str, int]:
+    if exponent == m.Figure(m.MINUS):
         return f"1 / {_at(base, _SIGN, d)}", _TIMES
-    if isinstance(exponent, m.Number) and exponent.value < 0 and exponent.value.denominator == 1:
+    if isinstance(exponent, m.Figure) and exponent.value < 0 and exponent.value.denominator == 1:
         return f"1 / {_at(base, _ATOM, d)}**{-exponent.value}", _TIMES
     return f"{_at(base, _ATOM, d)}**{_at(exponent, _SIGN, d)}", _POWER
 
 
 @_code.register
-def _(t: m.Power, d: Dialect) -> tuple[str, int]:
+def _(t: m.ScalarPower, d: ArrayLibrary) -> tuple[str, int]:
     return _raised(t.base, t.exponent, d)
 
 
 @_code.register
-def _(t: m.ElementPower, d: Dialect) -> tuple[str, int]:
+def _(t: m.ElementPower, d: ArrayLibrary) -> tuple[str, int]:
     return _raised(t.base, t.exponent, d)
 
 
 @_code.register
-def _(t: m.MatrixPower, d: Dialect) -> tuple[str, int]:
+def _(t: m.MatrixPower, d: ArrayLibrary) -> tuple[str, int]:
     return f"{d.prefix}.linalg.matrix_power({_code(t.base, d)[0]}, {t.exponent})", _ATOM
 
 
 @_code.register
-def _(t: m.Inverse, d: Dialect) -> tuple[str, int]:
+def _(t: m.Inverse, d: ArrayLibrary) -> tuple[str, int]:
     if isinstance(t.of, m.Diag):
         return f"{d.prefix}.diag(1 / {_at(t.of.of, _SIGN, d)})", _ATOM
     return f"{d.prefix}.linalg.inv({_code(t.of, d)[0]})", _ATOM
 
 
 @_code.register
-def _(t: m.Apply, d: Dialect) -> tuple[str, int]:
+def _(t: m.Entrywise, d: ArrayLibrary) -> tuple[str, int]:
     row = FUNCTIONS.get(t.function)
     if row is not None and not d.told(row):
         return _meant(read(row.means), dict(zip(row.arguments, t.args, strict=True)), d)
@@ -254,7 +254,7 @@ def _(t: m.Apply, d: Dialect) -> tuple[str, int]:
     return text, _ATOM if re.fullmatch(r"[a-z.]+|[a-z][\w.]*\(.*\)", text) else _TIMES
 
 
-def _meant(e: Expr, given: dict[str, Tree], d: Dialect) -> tuple[str, int]:
+def _meant(e: Expr, given: dict[str, MathTree], d: ArrayLibrary) -> tuple[str, int]:
     """The code of what a function means, its arguments put in."""
 
     def at(e: Expr, least: int) -> str:
@@ -265,7 +265,7 @@ def _meant(e: Expr, given: dict[str, Tree], d: Dialect) -> tuple[str, int]:
         case Tensor(name=name):
             return _code(given[name], d)
         case Number():
-            return _code(m.Number(e.value), d)
+            return _code(m.Figure(e.value), d)
         case Add(terms):
             return " + ".join(at(t, _TIMES) for t in terms), _SUM
         case Mul(factors):
@@ -295,13 +295,13 @@ def called(function: str) -> str:
 
 
 @_code.register
-def _(t: m.Indicator, d: Dialect) -> tuple[str, int]:
+def _(t: m.Indicator, d: ArrayLibrary) -> tuple[str, int]:
     inner = f"{_at(t.left, _TIMES, d)} {_COMPARED[t.relation]} {_at(t.right, _TIMES, d)}"
     return f"{d.prefix}.where({inner}, 1.0, 0.0)", _ATOM
 
 
 @_code.register
-def _(t: m.Along, d: Dialect) -> tuple[str, int]:
+def _(t: m.Along, d: ArrayLibrary) -> tuple[str, int]:
     told = d.told(REDUCTIONS[t.op]) or f"{d.prefix}.{t.op}({{1}}{{2}})"
     whole = ", axis=None" if d.told(REDUCTIONS[t.op]) else ""
     axis = whole if t.over == "all" else f", axis={1 if t.over == 'rows' else 0}"
@@ -309,22 +309,22 @@ def _(t: m.Along, d: Dialect) -> tuple[str, int]:
 
 
 @_code.register
-def _(t: m.Trace, d: Dialect) -> tuple[str, int]:
+def _(t: m.MatrixTrace, d: ArrayLibrary) -> tuple[str, int]:
     return f"{d.prefix}.trace({_code(t.of, d)[0]})", _ATOM
 
 
 @_code.register
-def _(t: m.Diagonal, d: Dialect) -> tuple[str, int]:
+def _(t: m.Diagonal, d: ArrayLibrary) -> tuple[str, int]:
     return f"{d.prefix}.diag({_code(t.of, d)[0]})", _ATOM
 
 
 @_code.register
-def _(t: m.Diag, d: Dialect) -> tuple[str, int]:
+def _(t: m.Diag, d: ArrayLibrary) -> tuple[str, int]:
     return f"{d.prefix}.diag({_code(t.of, d)[0]})", _ATOM
 
 
 @_code.register
-def _(t: m.Triangle, d: Dialect) -> tuple[str, int]:
+def _(t: m.Triangle, d: ArrayLibrary) -> tuple[str, int]:
     inner = _code(t.of, d)[0]
     if t.part == "≠":
         return f"({inner} - {d.prefix}.diag({d.prefix}.diag({inner})))", _ATOM
@@ -333,37 +333,37 @@ def _(t: m.Triangle, d: Dialect) -> tuple[str, int]:
 
 
 @_code.register
-def _(t: m.Norm, d: Dialect) -> tuple[str, int]:
+def _(t: m.Norm, d: ArrayLibrary) -> tuple[str, int]:
     return f"{d.prefix}.linalg.norm({_code(t.of, d)[0]})", _ATOM
 
 
 @_code.register
-def _(t: m.WholeMatrix, d: Dialect) -> tuple[str, int]:
+def _(t: m.WholeMatrix, d: ArrayLibrary) -> tuple[str, int]:
     return d.told(REDUCTIONS[t.function]).format("", _code(t.of, d)[0], ""), _ATOM
 
 
 @_code.register
-def _(t: m.Kronecker, d: Dialect) -> tuple[str, int]:
+def _(t: m.Kronecker, d: ArrayLibrary) -> tuple[str, int]:
     return f'{d.prefix}.einsum("ij,kl->ikjl", {_code(t.left, d)[0]}, {_code(t.right, d)[0]})', _ATOM
 
 
 @_code.register
-def _(t: m.KhatriRao, d: Dialect) -> tuple[str, int]:
+def _(t: m.KhatriRao, d: ArrayLibrary) -> tuple[str, int]:
     return f'{d.prefix}.einsum("ij,kj->ikj", {_code(t.left, d)[0]}, {_code(t.right, d)[0]})', _ATOM
 
 
 @_code.register
-def _(t: m.Inner, d: Dialect) -> tuple[str, int]:
+def _(t: m.Inner, d: ArrayLibrary) -> tuple[str, int]:
     return f"{d.prefix}.sum({_at(t.left, _SIGN, d)} * {_at(t.right, _SIGN, d)})", _ATOM
 
 
 @_code.register
-def _(t: m.Outer, d: Dialect) -> tuple[str, int]:
+def _(t: m.Outer, d: ArrayLibrary) -> tuple[str, int]:
     return f'{d.prefix}.einsum("ij,kl->ijkl", {_code(t.left, d)[0]}, {_code(t.right, d)[0]})', _ATOM
 
 
 @_code.register
-def _(t: m.ModeProduct, d: Dialect) -> tuple[str, int]:
+def _(t: m.ModeProduct, d: ArrayLibrary) -> tuple[str, int]:
     n = t.mode - 1
     inner = f"{d.prefix}.tensordot({_code(t.tensor, d)[0]}, {_code(t.matrix, d)[0]}, axes=({n}, 1))"
     return f"{d.prefix}.moveaxis({inner}, -1, {n})", _ATOM

@@ -16,7 +16,9 @@ from typing import TypeAlias
 from tensorprop.render.derivation.sentences import Math, Sentence
 from tensorprop.render.mathml import mathml
 
-__all__ = ["Block", "Heading", "Lines", "Picture", "Table", "Words", "html", "latex", "markdown", "page", "text"]
+__all__ = [
+    "Block", "Heading", "Lines", "Paragraph", "Picture", "TextTable", "html", "latex", "markdown", "page", "text",
+]  # fmt: skip
 
 NOTHING = Math("", "")
 WIDTH = 100  # columns of a terminal that prose may take
@@ -34,7 +36,7 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class Words:
+class Paragraph:
     """A paragraph; ``bullet`` for one of a list, ``lead`` for a question before its answer."""
 
     text: Sentence
@@ -51,7 +53,7 @@ class Lines:
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """Rows of cells under a head."""
 
     head: tuple[Sentence, ...]
@@ -66,7 +68,7 @@ class Picture:
     text: str
 
 
-Block: TypeAlias = Heading | Words | Lines | Table | Picture
+Block: TypeAlias = Heading | Paragraph | Lines | TextTable | Picture
 
 
 # --------------------------------------------------------------------------- terminal
@@ -82,7 +84,7 @@ def text(blocks: Iterable[Block]) -> str:
                 out += ["", f"  {words.unicode.ljust(WIDTH - 4 - len(beside))}  {beside}".rstrip()]
             case Picture(_, drawn):
                 out += ["", *(f"      {line}".rstrip() for line in drawn.split("\n")), ""]
-            case Table(head, rows):
+            case TextTable(head, rows):
                 out += _columns([[s.unicode for s in row] for row in (head, *rows) if row])
             case Lines(rows, deep):
                 indent = "          " if deep else "    "
@@ -94,7 +96,7 @@ def text(blocks: Iterable[Block]) -> str:
                         out.append(f"{indent}{one.unicode.ljust(wide)}    {other.unicode}")
                     else:
                         out += [*_broken(one.unicode, indent), *_broken(other.unicode, f"{indent}    ")]
-            case Words(words, bullet, lead):
+            case Paragraph(words, bullet, lead):
                 first = "      · " if bullet else "      "
                 told = f"{lead} {_unbroken(words)}" if lead else _unbroken(words)
                 rest = "        " if bullet or lead else "      "
@@ -155,7 +157,7 @@ def markdown(blocks: Iterable[Block], level: int = 2) -> str:
             case Picture(svg, _):
                 out += [*_ended(step, pending), "", svg, ""]
                 step, pending = None, []
-            case Table(head, rows):
+            case TextTable(head, rows):
                 cells = [[_barless(s.latex) for s in row] for row in (head or _blank(rows), *rows)]
                 out += [*_ended(step, pending), "", *_grid(cells), ""]
                 step, pending = None, []
@@ -166,15 +168,15 @@ def markdown(blocks: Iterable[Block], level: int = 2) -> str:
             case Lines(rows, _):
                 for one, other in rows:
                     out += ["", f"$${_row(one, other)}$$", ""]
-            case Words(words, False, "") if step is not None:
+            case Paragraph(words, False, "") if step is not None:
                 out[-1] += f" {words.latex}"
                 out += _ended(step, pending)
                 step, pending = None, []
-            case Words(words, True, _):
+            case Paragraph(words, True, _):
                 out += _ended(step, pending)
                 step, pending = None, []
                 out.append(f"- {words.latex}")
-            case Words(words, _, lead):
+            case Paragraph(words, _, lead):
                 out += _ended(step, pending)
                 step, pending = None, []
                 out += ["", f"**{lead}** {words.latex}" if lead else words.latex, ""]
@@ -243,7 +245,7 @@ def latex(blocks: Iterable[Block], align: bool = False) -> str:
         match b:
             case Picture(_, drawn):
                 out += [r"\begin{verbatim}", drawn, r"\end{verbatim}", ""]
-            case Table(head, rows):
+            case TextTable(head, rows):
                 cells = [" & ".join(_tex(s) for s in row) + r" \\" for row in rows]
                 top = [" & ".join(_tex(s) for s in head) + r" \\", r"\hline"] if head else []
                 out += [rf"\begin{{tabular}}{{{'l' * len(rows[0])}}}", *top, *cells, r"\end{tabular}", ""]
@@ -259,7 +261,7 @@ def latex(blocks: Iterable[Block], align: bool = False) -> str:
                     out += [r"\begin{align*}", body, r"\end{align*}"]
                 else:
                     out += [rf"\[ {_row(one, other)} \]" for one, other in rows]
-            case Words(words, bullet, lead):
+            case Paragraph(words, bullet, lead):
                 head = rf"\emph{{{_plain_tex(lead)}}} " if lead else r"\textbullet\ " if bullet else ""
                 out += [f"{head}{_tex(words)}", ""]
     return _slim(out)
@@ -336,10 +338,10 @@ def page(blocks: Iterable[Block], title: str) -> str:
 def _html(blocks: Iterable[Block]) -> Iterator[str]:
     step = items = False
     for b in blocks:
-        bullet = isinstance(b, Words) and b.bullet
+        bullet = isinstance(b, Paragraph) and b.bullet
         if items and not bullet:
             yield "</ul>"
-        ends = step and (isinstance(b, (Heading, Table, Picture)) or (isinstance(b, Words) and bool(b.lead)))
+        ends = step and (isinstance(b, (Heading, TextTable, Picture)) or (isinstance(b, Paragraph) and bool(b.lead)))
         if ends:
             yield "</div></details>"
             step = False
@@ -356,7 +358,7 @@ def _html(blocks: Iterable[Block]) -> Iterator[str]:
                 step = True
             case Picture(svg, _):
                 yield f"<figure>{svg}</figure>"
-            case Table(head, rows):
+            case TextTable(head, rows):
                 lines = [("th", head)] * bool(head) + [("td", row) for row in rows]
                 cells = ("".join(f"<{tag}>{_inline(s)}</{tag}>" for s in row) for tag, row in lines)
                 yield f'<table class="grid">{"".join(f"<tr>{c}</tr>" for c in cells)}</table>'
@@ -364,7 +366,7 @@ def _html(blocks: Iterable[Block]) -> Iterator[str]:
                 cells = (f"<td>{mathml(m.latex)}</td>" if m else "<td></td>" for row in rows for m in row)
                 pairs = (f"<tr>{one}{other}</tr>" for one, other in zip(cells, cells, strict=True))
                 yield f"<table>{''.join(pairs)}</table>"
-            case Words(words, _, lead):
+            case Paragraph(words, _, lead):
                 told = f'<span class="lead">{escape(lead)}</span> {_inline(words)}' if lead else _inline(words)
                 yield f"<li>{told}</li>" if bullet else f"<p>{told}</p>"
     if items:

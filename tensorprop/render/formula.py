@@ -65,7 +65,7 @@ class Formula:
         notes = [self.style.says(derivatives, batched)]
         if any(isinstance(t, m.Along) and t.keeps and t.over == "rows" for t in trees):
             notes.append("softmax acts on each row")
-        sizes = dict.fromkeys(t.letter for t in trees if isinstance(t, m.Size))
+        sizes = dict.fromkeys(t.letter for t in trees if isinstance(t, m.IndexSize))
         notes += [f"|{i}| is the size of {i}" for i in sizes]
         if any(isinstance(t, m.Ones) for t in trees):
             notes.append("1 is a vector of ones")
@@ -144,7 +144,7 @@ class Formula:
         every = tuple(part for part in line.legend if part[0] == "for every")
         return (*(("", (g,)) for g in groups), *every)
 
-    def _code(self, dialect: numpy.Dialect) -> str:
+    def _code(self, dialect: numpy.ArrayLibrary) -> str:
         dialect = replace(dialect, turned=self._turned())
         out: list[str] = []
         for line in self.lines:
@@ -226,7 +226,7 @@ def _cuts(t: m.Name) -> list[str | int]:
     return [s for s in t.slots if s is not None]
 
 
-def _einsum(eq: Equation, dialect: numpy.Dialect) -> str:
+def _einsum(eq: Equation, dialect: numpy.ArrayLibrary) -> str:
     """``np.einsum`` of a bare product; of anything else a comment that says there is none."""
     e = eq.value.body if isinstance(eq.value, Sum) else eq.value
     factors = factors_of(e)

@@ -48,7 +48,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _Stretch:
     """A stretch of the page: plain lines, or a request."""
 
     lines: tuple[str, ...] = ()
@@ -91,7 +91,7 @@ def requests(page: str) -> list[Request]:
     return [p.request for p in _pieces(page) if p.request is not None]
 
 
-def _pieces(page: str) -> Iterator[_Piece]:
+def _pieces(page: str) -> Iterator[_Stretch]:
     lines = page.split("\n")
     at = 0
     while at < len(lines):
@@ -103,10 +103,10 @@ def _pieces(page: str) -> Iterator[_Piece]:
             if words and words[0] == "tensorprop":
                 if end is None:
                     raise UnexpectedEnd(f"line {at + 1} of the page: this block is never closed")
-                yield _Piece(request=_request(fence[3].partition("tensorprop")[2], lines[at + 1 : end], at + 2))
+                yield _Stretch(request=_request(fence[3].partition("tensorprop")[2], lines[at + 1 : end], at + 2))
             else:
                 end = len(lines) - 1 if end is None else end
-                yield _Piece(lines=tuple(lines[at : end + 1]))
+                yield _Stretch(lines=tuple(lines[at : end + 1]))
             at = end + 1
         elif comment:
             close = next((n for n in range(at + 1, len(lines)) if lines[n].strip() == "-->"), None)
@@ -116,10 +116,10 @@ def _pieces(page: str) -> Iterator[_Piece]:
                     f"line {at + 1} of the page: this comment has lost its end", fix=f"it ends with a line {_CLOSE}"
                 )
             source = [line.replace("--\\>", "-->") for line in lines[at + 1 : close]]
-            yield _Piece(request=_request(comment[1] or "", source, at + 2))
+            yield _Stretch(request=_request(comment[1] or "", source, at + 2))
             at = end + 1
         else:
-            yield _Piece(lines=(lines[at],))
+            yield _Stretch(lines=(lines[at],))
             at += 1
 
 

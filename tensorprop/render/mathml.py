@@ -31,11 +31,11 @@ def mathml(latex: str, display: bool = False) -> str:
     >>> mathml(r"W^{\top} a")
     '<math><msup><mi>W</mi><mrow><mo>⊤</mo></mrow></msup><mi>a</mi></math>'
     """
-    inner = _Reader(_TOKEN.findall(latex)).row(None)
+    inner = _LatexReader(_TOKEN.findall(latex)).row(None)
     return f'<math display="block">{inner}</math>' if display else f"<math>{inner}</math>"
 
 
-class _Reader:
+class _LatexReader:
     """Reads tokens from left to right."""
 
     def __init__(self, tokens: list[str]) -> None:

@@ -10,12 +10,12 @@ from tensorprop.core.names import parts_of_name
 from tensorprop.render import trees as m
 from tensorprop.render.dialects import Dialect
 from tensorprop.render.pen import Pen, Style
-from tensorprop.render.trees import ATOM, HADAMARD, POSTFIX, PRODUCT, Tree, coefficient, level, scaled
+from tensorprop.render.trees import ATOM, HADAMARD, POSTFIX, PRODUCT, MathTree, coefficient, level, scaled
 
 __all__ = ["TreePrinter", "along"]
 
 _ALONG = {"rows": "row", "columns": "col"}
-_BETWEEN: dict[type[Tree], str] = {m.Kronecker: "⊗", m.KhatriRao: "⊙_KR", m.Outer: "∘"}
+_BETWEEN: dict[type[MathTree], str] = {m.Kronecker: "⊗", m.KhatriRao: "⊙_KR", m.Outer: "∘"}
 
 
 class TreePrinter:
@@ -33,23 +33,20 @@ class TreePrinter:
         self.style = style or Style()
         self.pen = Pen(dialect, self.style)
 
-    def equation(self, left: Tree, right: Tree) -> str:
+    def equation(self, left: MathTree, right: MathTree) -> str:
         """``left = right``."""
         return f"{self.show(left)} {self.to.sign('=')} {self.show(right)}"
 
-    def show(self, t: Tree) -> str:
-        """A tree in one line.
-
-        Long because it has one case for every node.
-        """
+    def show(self, t: MathTree) -> str:
+        """A tree in one line."""
         d = self.to
         match t:
             case m.Name():
                 return self._name(t)
-            case m.Number(value):
+            case m.Figure(value):
                 text = d.vulgar.get(str(abs(value)))
                 return d.sign("−") * (value < 0) + text if text else self.pen.number(value)
-            case m.Size(letter):
+            case m.IndexSize(letter):
                 return d.size.format(self.pen.letter(letter))
             case m.Ones():
                 return d.sign("𝟏")
@@ -61,14 +58,14 @@ class TreePrinter:
                 return self._product(factors)
             case m.Hadamard(factors):
                 return self._hadamard(factors)
-            case m.Sum(terms):
+            case m.TermSum(terms):
                 return self._sum(terms)
             case m.Over(letters, body):
                 sign = self.pen.subscript(self.to.sign("Σ"), [self.pen.letter(i) for i in letters])
                 return f"{sign} {self._at(body, HADAMARD)}"
             case m.Quotient():
                 return self._quotient(t)
-            case m.Power(base, exponent):
+            case m.ScalarPower(base, exponent):
                 return self.pen.raised(self._base(base), self.show(exponent))
             case m.ElementPower(base, exponent):
                 return d.entrywise.format(self._base(base), self.show(exponent))
@@ -76,7 +73,20 @@ class TreePrinter:
                 return self.pen.raised(self._base(base), self.pen.figure(str(n)))
             case m.Inverse(of):
                 return self.pen.raised(self._base(of), self.pen.figure("-1"))
-            case m.Apply(function, args):
+            case m.ModeProduct(tensor, mode, matrix):
+                sign = self.pen.lowered(d.sign("×"), str(mode))
+                return f"{self.show(tensor)} {sign} {self._at(matrix, POSTFIX)}"
+            case m.Kronecker(left, right) | m.KhatriRao(left, right) | m.Outer(left, right):
+                first = self.show(left) if isinstance(left, m.Outer) else self._at(left, PRODUCT)  # ∘ is associative
+                return f"{first} {d.sign(_BETWEEN[type(t)])} {self._at(right, PRODUCT)}"
+            case _:
+                return self._function(t)
+
+    def _function(self, t: MathTree) -> str:
+        """What is written as a function, or between a sign and its mirror."""
+        d = self.to
+        match t:
+            case m.Entrywise(function, args):
                 return self._apply(function, args)
             case m.Indicator(relation, left, right):
                 inner = f"{self.show(left)} {d.sign(relation)} {self.show(right)}"
@@ -87,22 +97,16 @@ class TreePrinter:
                 return self.to.inner.format(self.show(left), self.show(right))
             case m.Along(of=of):
                 return self._called(along(t), of)
-            case m.Trace(of):
+            case m.MatrixTrace(of):
                 return self._called("tr", of)
             case m.Diagonal(of) | m.Diag(of):
                 return self._called("diag", of)
             case m.Triangle(of, part):
                 return self._triangle(of, part)
+            case m.WholeMatrix("logdet", of) if "log" in d.known:
+                return f"{self.pen.function('log')} {self._called('det', of)}"
             case m.WholeMatrix(function, of):
-                if function == "logdet" and "log" in d.known:
-                    return f"{self.pen.function('log')} {self._called('det', of)}"
                 return self._called(function, of)
-            case m.Kronecker(left, right) | m.KhatriRao(left, right) | m.Outer(left, right):
-                first = self.show(left) if isinstance(left, m.Outer) else self._at(left, PRODUCT)  # ∘ is associative
-                return f"{first} {d.sign(_BETWEEN[type(t)])} {self._at(right, PRODUCT)}"
-            case m.ModeProduct(tensor, mode, matrix):
-                sign = self.pen.lowered(d.sign("×"), str(mode))
-                return f"{self.show(tensor)} {sign} {self._at(matrix, POSTFIX)}"
             case _:
                 raise TypeError(f"no way to print {type(t).__name__}")
 
@@ -110,7 +114,7 @@ class TreePrinter:
     def _parens(self, text: str) -> str:
         return f"{self.to.parens[0]}{text}{self.to.parens[1]}"
 
-    def _at(self, t: Tree, least: int, first: bool = True) -> str:
+    def _at(self, t: MathTree, least: int, first: bool = True) -> str:
         """A part, in parentheses if it holds together less than ``least``, or begins with a minus amid others."""
         text = self.show(t)
         return self._parens(text) if level(t) < least or (not first and self._negative(text)) else text
@@ -118,7 +122,7 @@ class TreePrinter:
     def _negative(self, text: str) -> bool:
         return text.startswith(self.to.sign("−"))
 
-    def _base(self, t: Tree) -> str:
+    def _base(self, t: MathTree) -> str:
         """What bears an exponent."""
         text = self._at(t, ATOM)
         scripted = isinstance(t, m.Name) and (
@@ -129,17 +133,17 @@ class TreePrinter:
     def _label(self, t: m.Name) -> str:
         return getattr(parts_of_name(t.tensor, self.style.names), "label", "")
 
-    def _called(self, function: str, *args: Tree) -> str:
+    def _called(self, function: str, *args: MathTree) -> str:
         return self.pen.function(function) + self._parens(self._list(args))
 
-    def _triangle(self, of: Tree, part: str) -> str:
+    def _triangle(self, of: MathTree, part: str) -> str:
         """``tril(A)``, ``tril(A, −1)``; the ones outside the diagonal are ``11ᵀ − I``."""
         if part == "≠":
-            return self._parens(self.show(m.Sum((of, m.Product((m.Number(m.MINUS), m.Diag(m.Diagonal(of))))))))
-        shift = {">": m.Number(m.MINUS), "<": m.Number(m.MINUS * m.MINUS)}.get(part)
+            return self._parens(self.show(m.TermSum((of, m.Product((m.Figure(m.MINUS), m.Diag(m.Diagonal(of))))))))
+        shift = {">": m.Figure(m.MINUS), "<": m.Figure(m.MINUS * m.MINUS)}.get(part)
         return self._called("tril" if part in "≥>" else "triu", of, *((shift,) if shift else ()))
 
-    def _list(self, args: tuple[Tree, ...]) -> str:
+    def _list(self, args: tuple[MathTree, ...]) -> str:
         return self.to.signs.get(",", ", ").join(map(self.show, args))
 
     def _name(self, t: m.Name, above: str = "") -> str:
@@ -149,7 +153,7 @@ class TreePrinter:
         ]
         return self.pen.name(t.tensor, subs, above, self.style.bold and t.kind != "scalar", cut=True)
 
-    def _transpose(self, of: Tree) -> str:
+    def _transpose(self, of: MathTree) -> str:
         mark = self.to.sign("ᵀ")
         if isinstance(of, m.Name):
             return self._name(of, mark)
@@ -163,13 +167,13 @@ class TreePrinter:
         return self.to.sup.format(self._at(of, ATOM), mark)
 
     # ----------------------------------------------------------------- products
-    def _product(self, factors: tuple[Tree, ...]) -> str:
+    def _product(self, factors: tuple[MathTree, ...]) -> str:
         sign = ""
-        if isinstance(factors[0], m.Number) and factors[0].value < 0:
+        if isinstance(factors[0], m.Figure) and factors[0].value < 0:
             sign = self.to.sign("−")
             rest = factors[1:]
             value = -factors[0].value
-            factors = rest if value == 1 and rest else (m.Number(value), *rest)
+            factors = rest if value == 1 and rest else (m.Figure(value), *rest)
         inline = not self.to.fraction
         nested = (m.Product, m.Quotient) if inline else (m.Product,)
         grouped = sum(isinstance(f, nested) for f in factors) > 1
@@ -185,23 +189,23 @@ class TreePrinter:
             before = text
         return out
 
-    def _between(self, before: Tree, after: Tree, left: str, right: str) -> str:
+    def _between(self, before: MathTree, after: MathTree, left: str, right: str) -> str:
         """Nothing where single letters meet, a space where a name is longer, a dot before a figure."""
         d = self.to
-        if isinstance(before, m.Number) and (_figure(after) or right[0] in "0123456789"):
+        if isinstance(before, m.Figure) and (_figure(after) or right[0] in "0123456789"):
             return d.sign("dot")
         if not d.tight:
             return d.thin if _long(before) or _long(after) else d.space
-        if isinstance(before, m.Number):
+        if isinstance(before, m.Figure):
             return " " if _wide(after, right) or "/" in left else ""
         if before.kind == "scalar" and (not left.endswith(")") or after.kind != "scalar"):
             return " "
         return " " if _wide(before, left) or _wide(after, right) else ""
 
-    def _hadamard(self, factors: tuple[Tree, ...]) -> str:
+    def _hadamard(self, factors: tuple[MathTree, ...]) -> str:
         out = ""
         for n, f in enumerate(factors):
-            upside = n > 0 and isinstance(f, m.ElementPower) and f.exponent == m.Number(m.MINUS)
+            upside = n > 0 and isinstance(f, m.ElementPower) and f.exponent == m.Figure(m.MINUS)
             if upside and isinstance(f, m.ElementPower):
                 f = f.base
             least = PRODUCT if upside or isinstance(f, m.Hadamard) else HADAMARD
@@ -209,7 +213,7 @@ class TreePrinter:
             out += f" {self.to.sign('⊘' if upside else '⊙')} {text}" if n else text
         return out
 
-    def _sum(self, terms: tuple[Tree, ...]) -> str:
+    def _sum(self, terms: tuple[MathTree, ...]) -> str:
         out = self._at(terms[0], HADAMARD) if isinstance(terms[0], m.Over) else self.show(terms[0])
         for n, term in enumerate(terms[1:], 2):
             negative = coefficient(term) < 0
@@ -222,7 +226,7 @@ class TreePrinter:
         above, below = t.numerator, t.denominator
         if self.to.fraction:
             sign = ""
-            if coefficient(above) < 0 and not isinstance(above, m.Sum):
+            if coefficient(above) < 0 and not isinstance(above, m.TermSum):
                 sign, above = self.to.sign("−"), scaled(above, m.MINUS)
             return sign + self.to.fraction.format(self.show(above), self.show(below))
         top = self._at(above, PRODUCT)
@@ -233,12 +237,14 @@ class TreePrinter:
             under = self._parens(under)
         return f"{top}/{under}"
 
-    def _apply(self, function: str, args: tuple[Tree, ...]) -> str:
+    def _apply(self, function: str, args: tuple[MathTree, ...]) -> str:
         if not args:
             return self.pen.function(function)
         inner = self._list(args)
         match function, args:
-            case "sqrt", (m.Name() | m.Size() | m.Number() as a,) if len(self.show(a)) == 1 or isinstance(a, m.Size):
+            case "sqrt", (m.IndexSize(),):
+                return self.to.short_root.format(inner)
+            case "sqrt", (m.Name() | m.Figure() as a,) if len(self.show(a)) == 1:
                 return self.to.short_root.format(inner)
             case "sqrt", _:
                 return self.to.root.format(inner)
@@ -255,26 +261,26 @@ def along(t: m.Along) -> str:
     return _ALONG[t.over] + t.op
 
 
-def _figure(t: Tree) -> bool:
+def _figure(t: MathTree) -> bool:
     """Whether the text of a part begins with a figure."""
-    return isinstance(t, m.Number) or (isinstance(t, m.Power) and isinstance(t.base, m.Number))
+    return isinstance(t, m.Figure) or (isinstance(t, m.ScalarPower) and isinstance(t.base, m.Figure))
 
 
-def _long(t: Tree) -> bool:
+def _long(t: MathTree) -> bool:
     """Whether a factor needs a thin space beside it: ``\\delta z``, ``diag(x)``."""
     while isinstance(t, (m.Transpose, m.Inverse)):
         t = t.of
     if isinstance(t, m.Name):
         return len(t.tensor) > 1
-    return isinstance(t, (m.Diag, m.Diagonal, m.Trace, m.Apply, m.Along, m.WholeMatrix))
+    return isinstance(t, (m.Diag, m.Diagonal, m.MatrixTrace, m.Entrywise, m.Along, m.WholeMatrix))
 
 
-def _wide(t: Tree, text: str) -> bool:
+def _wide(t: MathTree, text: str) -> bool:
     """Whether a factor is written with more than one letter, not counting what stands above it."""
     if isinstance(t, m.Transpose):
         t = t.of
-    if isinstance(t, (m.Power, m.MatrixPower, m.ElementPower, m.Inverse)):
+    if isinstance(t, (m.ScalarPower, m.MatrixPower, m.ElementPower, m.Inverse)):
         return _wide(t.base if not isinstance(t, m.Inverse) else t.of, text)
     if isinstance(t, m.Name):
         return len(text.rstrip("ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹").replace("\u0304", "")) > 1
-    return not isinstance(t, (m.Number, m.Ones, m.Identity, m.Sum, m.Hadamard, m.Product, m.Quotient, m.Norm))
+    return not isinstance(t, (m.Figure, m.Ones, m.Identity, m.TermSum, m.Hadamard, m.Product, m.Quotient, m.Norm))

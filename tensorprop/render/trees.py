@@ -16,34 +16,34 @@ from tensorprop.core.expr import Dim
 
 __all__ = [
     "Along",
-    "Apply",
     "Diag",
     "Diagonal",
     "ElementPower",
+    "Entrywise",
+    "Figure",
     "Hadamard",
     "Identity",
+    "IndexSize",
     "Indicator",
     "Inner",
     "Inverse",
     "KhatriRao",
     "Kind",
     "Kronecker",
+    "MathTree",
     "MatrixPower",
+    "MatrixTrace",
     "ModeProduct",
     "Name",
     "Norm",
-    "Number",
     "Ones",
     "Outer",
     "Over",
-    "Power",
     "Product",
     "Quotient",
-    "Size",
-    "Sum",
-    "Trace",
+    "ScalarPower",
+    "TermSum",
     "Transpose",
-    "Tree",
     "Triangle",
     "WholeMatrix",
     "level",
@@ -57,7 +57,7 @@ _TURNED: dict[Kind, Kind] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class MathTree:
     """Any part of a formula."""
 
     @property
@@ -66,29 +66,29 @@ class Tree:
         return "scalar"
 
     @property
-    def children(self) -> tuple[Tree, ...]:
+    def children(self) -> tuple[MathTree, ...]:
         """The parts right below, in reading order."""
-        found: list[Tree] = []
+        found: list[MathTree] = []
         for f in fields(self):
             value: object = getattr(self, f.name)
-            found += [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, Tree)]  # pyright: ignore[reportUnknownVariableType]
+            found += [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, MathTree)]  # pyright: ignore[reportUnknownVariableType]
         return tuple(found)
 
-    def map(self, f: Callable[[Tree], Tree]) -> Tree:
+    def map(self, f: Callable[[MathTree], MathTree]) -> MathTree:
         """The same part with ``f`` of every part right below; itself if nothing changes."""
         new: dict[str, object] = {}
         for place in fields(self):
             value: object = getattr(self, place.name)
-            if isinstance(value, Tree):
+            if isinstance(value, MathTree):
                 new[place.name] = f(value)
-            elif isinstance(value, tuple) and any(isinstance(v, Tree) for v in value):  # pyright: ignore[reportUnknownVariableType]
-                parts: tuple[Tree, ...] = value  # pyright: ignore[reportUnknownVariableType]
+            elif isinstance(value, tuple) and any(isinstance(v, MathTree) for v in value):  # pyright: ignore[reportUnknownVariableType]
+                parts: tuple[MathTree, ...] = value  # pyright: ignore[reportUnknownVariableType]
                 new[place.name] = tuple(map(f, parts))
         return replace(self, **new) if any(v is not getattr(self, k) for k, v in new.items()) else self
 
-    def walk(self) -> Iterator[Tree]:
+    def walk(self) -> Iterator[MathTree]:
         """Every part, this one first."""
-        stack: list[Tree] = [self]
+        stack: list[MathTree] = [self]
         while stack:
             t = stack.pop()
             yield t
@@ -97,7 +97,7 @@ class Tree:
 
 # --------------------------------------------------------------------------- leaves
 @dataclass(frozen=True, slots=True)
-class Name(Tree):
+class Name(MathTree):
     """A tensor, whole or cut along carried indices: ``X``, ``X_b``, ``T_{·j·}``.
 
     ``slots``: for every axis the carried letter, a fixed entry, or None where the axis stays. ``order``: the axes
@@ -117,14 +117,14 @@ class Name(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Number(Tree):
+class Figure(MathTree):
     """An exact number."""
 
     value: Fraction
 
 
 @dataclass(frozen=True, slots=True)
-class Size(Tree):
+class IndexSize(MathTree):
     """How many values an index takes."""
 
     letter: str
@@ -132,7 +132,7 @@ class Size(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Ones(Tree):
+class Ones(MathTree):
     """The vector of ones, as long as an axis, or as several that are taken as one."""
 
     axis: Dim
@@ -145,7 +145,7 @@ class Ones(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity(Tree):
+class Identity(MathTree):
     """The unit matrix, as large as an axis, or as several that are taken as one."""
 
     axis: Dim
@@ -158,10 +158,10 @@ class Identity(Tree):
 
 # --------------------------------------------------------------------------- operations
 @dataclass(frozen=True, slots=True)
-class Transpose(Tree):
+class Transpose(MathTree):
     """``Aᵀ``: rows and columns exchanged."""
 
-    of: Tree
+    of: MathTree
 
     @property
     def kind(self) -> Kind:
@@ -169,10 +169,10 @@ class Transpose(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Product(Tree):
+class Product(MathTree):
     """Factors beside one another: scalars first, then vectors and matrices that are multiplied from left to right."""
 
-    factors: tuple[Tree, ...]
+    factors: tuple[MathTree, ...]
 
     @property
     def kind(self) -> Kind:
@@ -186,10 +186,10 @@ class Product(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Hadamard(Tree):
+class Hadamard(MathTree):
     """``a ⊙ b``: entry times entry."""
 
-    factors: tuple[Tree, ...]
+    factors: tuple[MathTree, ...]
 
     @property
     def kind(self) -> Kind:
@@ -197,10 +197,10 @@ class Hadamard(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Sum(Tree):
+class TermSum(MathTree):
     """``a + b − c``; a term that is subtracted begins with a negative number."""
 
-    terms: tuple[Tree, ...]
+    terms: tuple[MathTree, ...]
 
     @property
     def kind(self) -> Kind:
@@ -208,11 +208,11 @@ class Sum(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Over(Tree):
+class Over(MathTree):
     """``Σ_b X_bᵀ Y_b``: added up over every value of carried indices."""
 
     letters: tuple[str, ...]
-    body: Tree
+    body: MathTree
 
     @property
     def kind(self) -> Kind:
@@ -220,11 +220,11 @@ class Over(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Quotient(Tree):
+class Quotient(MathTree):
     """Anything over a scalar."""
 
-    numerator: Tree
-    denominator: Tree
+    numerator: MathTree
+    denominator: MathTree
 
     @property
     def kind(self) -> Kind:
@@ -232,19 +232,19 @@ class Quotient(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Power(Tree):
+class ScalarPower(MathTree):
     """A power of a scalar."""
 
-    base: Tree
-    exponent: Tree
+    base: MathTree
+    exponent: MathTree
 
 
 @dataclass(frozen=True, slots=True)
-class ElementPower(Tree):
+class ElementPower(MathTree):
     """``x^{∘n}``: every entry to a power."""
 
-    base: Tree
-    exponent: Tree
+    base: MathTree
+    exponent: MathTree
 
     @property
     def kind(self) -> Kind:
@@ -252,10 +252,10 @@ class ElementPower(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class MatrixPower(Tree):
+class MatrixPower(MathTree):
     """``A²`` = AA."""
 
-    base: Tree
+    base: MathTree
     exponent: int
 
     @property
@@ -264,11 +264,11 @@ class MatrixPower(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Apply(Tree):
+class Entrywise(MathTree):
     """``f(z)``: an elementwise function; scalars among the arguments serve every entry."""
 
     function: str
-    args: tuple[Tree, ...]
+    args: tuple[MathTree, ...]
 
     @property
     def kind(self) -> Kind:
@@ -277,12 +277,12 @@ class Apply(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Indicator(Tree):
+class Indicator(MathTree):
     """``[z > 0]``: 1 where it is true, else 0, entry by entry."""
 
     relation: str
-    left: Tree
-    right: Tree
+    left: MathTree
+    right: MathTree
 
     @property
     def kind(self) -> Kind:
@@ -290,11 +290,11 @@ class Indicator(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Along(Tree):
+class Along(MathTree):
     """``max``, ``mean``, ``softmax`` … of each row, of each column, or of all entries."""
 
     op: str
-    of: Tree
+    of: MathTree
     over: Literal["rows", "columns", "all"]
     keeps: bool
 
@@ -306,17 +306,17 @@ class Along(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Trace(Tree):
+class MatrixTrace(MathTree):
     """``tr(A)``."""
 
-    of: Tree
+    of: MathTree
 
 
 @dataclass(frozen=True, slots=True)
-class Diagonal(Tree):
+class Diagonal(MathTree):
     """``diag(A)``: the vector of a matrix's diagonal, a column or a row as vectors are."""
 
-    of: Tree
+    of: MathTree
     lies: Kind = "column"
 
     @property
@@ -325,10 +325,10 @@ class Diagonal(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Diag(Tree):
+class Diag(MathTree):
     """``diag(x)``: the matrix whose diagonal is a vector."""
 
-    of: Tree
+    of: MathTree
 
     @property
     def kind(self) -> Kind:
@@ -336,13 +336,13 @@ class Diag(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Triangle(Tree):
+class Triangle(MathTree):
     """``tril(A)``: the entries whose row and column stand in a relation, elsewhere zeros.
 
     ``part``: ≥ is the lower triangle with its diagonal, > without it, ≤ and < the upper one, ≠ all but the diagonal.
     """
 
-    of: Tree
+    of: MathTree
     part: str
 
     @property
@@ -351,25 +351,25 @@ class Triangle(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Norm(Tree):
+class Norm(MathTree):
     """``‖x‖``, of a matrix Frobenius's."""
 
-    of: Tree
+    of: MathTree
 
 
 @dataclass(frozen=True, slots=True)
-class Inner(Tree):
+class Inner(MathTree):
     """``⟨A, B⟩``: every entry times the same entry, all added up."""
 
-    left: Tree
-    right: Tree
+    left: MathTree
+    right: MathTree
 
 
 @dataclass(frozen=True, slots=True)
-class Inverse(Tree):
+class Inverse(MathTree):
     """``A⁻¹``."""
 
-    of: Tree
+    of: MathTree
 
     @property
     def kind(self) -> Kind:
@@ -377,20 +377,20 @@ class Inverse(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class WholeMatrix(Tree):
+class WholeMatrix(MathTree):
     """``det(A)``, ``logdet(A)``."""
 
     function: str
-    of: Tree
+    of: MathTree
 
 
 # --------------------------------------------------------------------------- tensors of higher order
 @dataclass(frozen=True, slots=True)
-class Kronecker(Tree):
+class Kronecker(MathTree):
     """``A ⊗ B``, its rows (i, k) and columns (j, l) kept as four axes i, k, j, l."""
 
-    left: Tree
-    right: Tree
+    left: MathTree
+    right: MathTree
 
     @property
     def kind(self) -> Kind:
@@ -398,11 +398,11 @@ class Kronecker(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class KhatriRao(Tree):
+class KhatriRao(MathTree):
     """Column by column the Kronecker product, its rows (i, j) kept as two axes."""
 
-    left: Tree
-    right: Tree
+    left: MathTree
+    right: MathTree
 
     @property
     def kind(self) -> Kind:
@@ -410,11 +410,11 @@ class KhatriRao(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Outer(Tree):
+class Outer(MathTree):
     """``A ∘ B``: every entry times every entry, the axes of A first."""
 
-    left: Tree
-    right: Tree
+    left: MathTree
+    right: MathTree
 
     @property
     def kind(self) -> Kind:
@@ -422,12 +422,12 @@ class Outer(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class ModeProduct(Tree):
+class ModeProduct(MathTree):
     """``T ×ₙ U``: the n-th axis of T, counted from 1, runs through the columns of U."""
 
-    tensor: Tree
+    tensor: MathTree
     mode: int
-    matrix: Tree
+    matrix: MathTree
 
     @property
     def kind(self) -> Kind:
@@ -437,8 +437,8 @@ class ModeProduct(Tree):
 # --------------------------------------------------------------------------- precedence
 MINUS = Fraction(-1)
 SUM, HADAMARD, PRODUCT, POSTFIX, ATOM = range(1, 6)
-_LEVEL: dict[type[Tree], int] = {
-    Sum: SUM,
+_LEVEL: dict[type[MathTree], int] = {
+    TermSum: SUM,
     Over: SUM,
     Hadamard: HADAMARD,
     Kronecker: HADAMARD,
@@ -448,26 +448,26 @@ _LEVEL: dict[type[Tree], int] = {
     Product: PRODUCT,
     Quotient: PRODUCT,
     Transpose: POSTFIX,
-    Power: POSTFIX,
+    ScalarPower: POSTFIX,
     ElementPower: POSTFIX,
     MatrixPower: POSTFIX,
     Inverse: POSTFIX,
 }
 
 
-def level(t: Tree) -> int:
+def level(t: MathTree) -> int:
     """How tightly a part holds together: sums least, then ⊙, juxtaposition, superscripts, atoms."""
-    if isinstance(t, Number) and (t.value < 0 or t.value.denominator != 1):
+    if isinstance(t, Figure) and (t.value < 0 or t.value.denominator != 1):
         return PRODUCT
     return _LEVEL.get(type(t), ATOM)
 
 
-def coefficient(t: Tree) -> Fraction:
+def coefficient(t: MathTree) -> Fraction:
     """The number that a term begins with, 1 if none does."""
     match t:
-        case Number(value):
+        case Figure(value):
             return value
-        case Product((Number(value), *_)):
+        case Product((Figure(value), *_)):
             return value
         case Quotient(numerator, _):
             return coefficient(numerator)
@@ -477,16 +477,16 @@ def coefficient(t: Tree) -> Fraction:
             return Fraction(1)
 
 
-def scaled(t: Tree, by: Fraction) -> Tree:
+def scaled(t: MathTree, by: Fraction) -> MathTree:
     """``by · t``, with the number in front."""
     match t:
-        case Number(value):
-            return Number(value * by)
+        case Figure(value):
+            return Figure(value * by)
         case Quotient(numerator, denominator):
             return Quotient(scaled(numerator, by), denominator)
         case Hadamard((first, *rest)):
             return Hadamard((scaled(first, by), *rest))
-        case Product((Number(value), *rest)):
+        case Product((Figure(value), *rest)):
             n, others = value * by, tuple(rest)
         case Product(factors):
             n, others = by, factors
@@ -494,4 +494,4 @@ def scaled(t: Tree, by: Fraction) -> Tree:
             n, others = by, (t,)
     if n == 1:
         return others[0] if len(others) == 1 else Product(others)
-    return Product((Number(n), *others))
+    return Product((Figure(n), *others))

@@ -56,9 +56,9 @@ def _written(f: Indexed, path: Path = ()) -> Expr:
                     for n, x in enumerate(slots)
                 ),
             )
-        case m.Number(value):
+        case m.Figure(value):
             return number(value)
-        case m.Size(_, axis):
+        case m.IndexSize(_, axis):
             return Dim(axis.tensor, axis.axis)
         case m.Ones():
             return ONE
@@ -73,19 +73,19 @@ def _written(f: Indexed, path: Path = ()) -> Expr:
             return power(_written(f, (*path, 0, 0)), number(-1))
         case m.Product():
             return sum_over(s.summed, mul(*everything()))
-        case m.Trace():
+        case m.MatrixTrace():
             return sum_over(s.summed, below[0]())
         case m.Norm():
             return call("sqrt", sum_over(s.summed, power(below[0](), number(2))))
         case m.Hadamard():
             return mul(*everything())
-        case m.Sum():
+        case m.TermSum():
             return add(*everything())
         case m.Quotient():
             return mul(below[0](), power(below[1](), number(-1)))
-        case m.Power() | m.ElementPower():
+        case m.ScalarPower() | m.ElementPower():
             return power(below[0](), below[1]())
-        case m.Apply(function):
+        case m.Entrywise(function):
             return call(function, *everything())
         case m.Indicator(relation):
             return bracket(relation, *everything())

@@ -12,7 +12,7 @@ from tensorprop.render import trees as m
 from tensorprop.render.derivation.indexed import Indexed, Path, Spot, scaling
 from tensorprop.render.derivation.sentences import Math, Sentence, join, letter, letters, listed, say, turned
 from tensorprop.render.derivation.signs import Claim, Fact, Sign, is_ones, upright
-from tensorprop.render.trees import Tree
+from tensorprop.render.trees import MathTree
 
 __all__ = ["Products", "verb"]
 
@@ -25,7 +25,7 @@ def verb(names: tuple[str, ...] | list[str]) -> str:
 class Products:
     """The facts of the products of one formula; ``shown`` writes a part, ``left`` is the left side."""
 
-    def __init__(self, f: Indexed, shown: Callable[[Tree], Math], left: Math) -> None:
+    def __init__(self, f: Indexed, shown: Callable[[MathTree], Math], left: Math) -> None:
         self._f = f
         self._show = shown
         self._left = left
@@ -36,7 +36,7 @@ class Products:
         """A factor as a sentence calls it, without the transpose around it."""
         return self._held(upright(s.tree))
 
-    def _held(self, t: Tree) -> Math:
+    def _held(self, t: MathTree) -> Math:
         """A part in a sentence: in parentheses where it is a sum or an elementwise product."""
         x = self._show(t)
         return Math(f"({x.unicode})", rf"\left({x.latex}\right)") if m.level(t) < m.PRODUCT else x
@@ -114,7 +114,7 @@ class Products:
             if upright(a.tree) == upright(b.tree) and not s.letters:
                 pairs = [say("{j} is summed, and stands in {A} twice", j=letter(i), A=self.name(a))]
         head = join(pairs, "; ")
-        if isinstance(above.tree if above else None, m.Trace):
+        if isinstance(above.tree if above else None, m.MatrixTrace):
             assert above is not None
             c = above.summed
             said = head + say(
@@ -169,7 +169,7 @@ class Products:
         rest = tuple(t for t in s.tree.factors if t.kind != "scalar")
         return self._spaced(rest)
 
-    def _spaced(self, factors: tuple[Tree, ...]) -> Math:
+    def _spaced(self, factors: tuple[MathTree, ...]) -> Math:
         """Factors beside one another, always with a space between."""
         wrapped = [self._held(t) for t in factors]
         return Math(" ".join(x.unicode for x in wrapped), " ".join(x.latex for x in wrapped))

@@ -14,12 +14,12 @@ from tensorprop.render.derivation.contractions import Products, verb
 from tensorprop.render.derivation.indexed import Indexed, Spot, scaling
 from tensorprop.render.derivation.sentences import Math, letter, letters, listed, say
 from tensorprop.render.derivation.signs import MARKS, Claim, Fact, Sign, divides, reciprocal, signs, upright
-from tensorprop.render.trees import Tree
+from tensorprop.render.trees import MathTree
 
 __all__ = ["facts"]
 
 
-def facts(f: Indexed, shown: Callable[[Tree], Math], left: Math) -> Iterator[Fact]:
+def facts(f: Indexed, shown: Callable[[MathTree], Math], left: Math) -> Iterator[Fact]:
     """The facts of a formula, those of its products first; ``shown`` writes a part, ``left`` is the left side."""
     yield from _Facts(f, shown, left).all()
 
@@ -111,8 +111,8 @@ class _Facts(Products):
         if twin is not None:
             said = say("{A} stands with {i} first, and again with {j} first. Matrices are added place by place, so one "
                        "of the two is turned.", **facts_)  # fmt: skip
-        elif above is not None and isinstance(above.tree, (m.Sum, m.Hadamard)):
-            does = "added" if isinstance(above.tree, m.Sum) else "multiplied"
+        elif above is not None and isinstance(above.tree, (m.TermSum, m.Hadamard)):
+            does = "added" if isinstance(above.tree, m.TermSum) else "multiplied"
             said = say("{A} has {j} for its rows and {i} for its columns. Matrices are {does} place by place, and "
                        "beside it {i} numbers the rows: so {A} is turned.", does=does, **facts_)  # fmt: skip
         elif above is None:
@@ -125,7 +125,7 @@ class _Facts(Products):
 
     def _twin(self, s: Spot, above: Spot | None) -> Spot | None:
         """Of ``A + Aᵀ`` the other one."""
-        if above is None or not isinstance(above.tree, m.Sum):
+        if above is None or not isinstance(above.tree, m.TermSum):
             return None
         return next((t for t in self._f.below(above) if t.tree == upright(s.tree)), None)
 
@@ -146,14 +146,14 @@ class _Facts(Products):
                     number = self._show(rest[0] if len(rest) == 1 else m.Product(rest))
                     said = say("{s} is one number; {one}, a vector of ones, repeats it for every {i}.", s=number,
                                i=own, one=one)  # fmt: skip
-                yield Fact("ones" if isinstance(around, (m.Sum, type(None))) else "broadcast", said, said,
+                yield Fact("ones" if isinstance(around, (m.TermSum, type(None))) else "broadcast", said, said,
                            (Sign("1", s.path),), (Claim("kept", s.letters, s.path),))  # fmt: skip
             case m.Identity():
                 i, j = s.letters
                 said = say("{I} is 1 where {i} and {j} are equal and 0 elsewhere: the bracket {b} as a matrix.",
                            I=self._show(s.tree), i=letter(i), j=letter(j), b=equal(i, j))
                 yield Fact("bracket", said, said, (Sign("I", s.path),), (Claim("kept", s.letters, s.path),))
-            case m.Trace():
+            case m.MatrixTrace():
                 yield self._simple(s, "trace", "tr", "{j} is summed, and is both indices of {A}: the trace.")
             case m.Diagonal():
                 yield self._simple(s, "diagonal", "diagonal", "Only the entries of {A} where both indices are {i} are "

@@ -162,7 +162,7 @@ def _summed_sign(shown: Shown, f: Indexed, i: str) -> Sentence:
                 if any(is_ones(p.tree) for p in parts):
                     return say("the sum {f}", f=told)
                 return say("the inner product {f}" if not s.letters else "the product {f}", f=told)
-            case m.Trace():
+            case m.MatrixTrace():
                 return say("the trace")
             case m.Norm():
                 return say("the norm {f}", f=shown.part(s.tree))

@@ -18,7 +18,7 @@ from tensorprop.core.expr import Index, Tensor
 from tensorprop.core.names import primal_axes
 from tensorprop.core.walk import postorder
 from tensorprop.render import trees as m
-from tensorprop.render.trees import Tree
+from tensorprop.render.trees import MathTree
 
 __all__ = ["Indexed", "Path", "Spot", "indexed", "scaling"]
 
@@ -36,7 +36,7 @@ class Spot:
     """
 
     path: Path
-    tree: Tree
+    tree: MathTree
     letters: tuple[str, ...]
     summed: tuple[str, ...] = ()
     seams: tuple[str | None, ...] = ()
@@ -72,7 +72,7 @@ class Indexed:
         return [self.spots[*spot.path, n] for n in range(len(spot.tree.children))]
 
 
-def indexed(eq: Equation, left: Tree, right: Tree, carried: tuple[str, ...]) -> Indexed:
+def indexed(eq: Equation, left: MathTree, right: MathTree, carried: tuple[str, ...]) -> Indexed:
     """The letters of every part of ``right``, the matrix form of ``eq``.
 
     >>> from tensorprop.core.equation import system
@@ -93,7 +93,7 @@ def indexed(eq: Equation, left: Tree, right: Tree, carried: tuple[str, ...]) -> 
     return Indexed(eq, carried, work.finish(frozenset(carried)))
 
 
-def scaling(t: Tree) -> Tree | None:
+def scaling(t: MathTree) -> MathTree | None:
     """The vector on the diagonal, where a factor is a diagonal matrix."""
     match t:
         case m.Transpose(of):
@@ -112,7 +112,7 @@ class _Typing:
         self._parent: list[Slot] = []
         self._fixed: dict[Slot, str] = {}
         self._may: dict[Slot, list[set[str]]] = {}
-        self._found: dict[Path, tuple[Tree, tuple[Slot, ...]]] = {}
+        self._found: dict[Path, tuple[MathTree, tuple[Slot, ...]]] = {}
         self._seams: dict[Path, tuple[tuple[Slot | None, ...], tuple[Path, ...]]] = {}
         self._used: dict[tuple[str, int], set[str]] = {}
         for n in postorder(eq.value):
@@ -152,14 +152,14 @@ class _Typing:
         self._fixed[self._find(a)] = letter
 
     # ----------------------------------------------------------------- one part
-    def visit(self, t: Tree, path: Path) -> tuple[Slot, ...]:
+    def visit(self, t: MathTree, path: Path) -> tuple[Slot, ...]:
         """The slots of a part, its own parts first."""
         below = [self.visit(c, (*path, n)) for n, c in enumerate(t.children)]
         slots = self._slots(t, path, below)
         self._found[path] = (t, slots)
         return slots
 
-    def _slots(self, t: Tree, path: Path, below: list[tuple[Slot, ...]]) -> tuple[Slot, ...]:
+    def _slots(self, t: MathTree, path: Path, below: list[tuple[Slot, ...]]) -> tuple[Slot, ...]:
         match t:
             case m.Name(tensor, _, order):
                 return tuple(self._slot(tensor, axis) for axis in order)
@@ -175,7 +175,7 @@ class _Typing:
                 return below[0][0], self._slot()
             case m.Inverse(m.Diag()) | m.MatrixPower(m.Diag()):
                 return below[0]
-            case m.Diagonal() | m.Trace():
+            case m.Diagonal() | m.MatrixTrace():
                 rows, columns = below[0]
                 self._same(rows, columns)
                 return (rows,) if isinstance(t, m.Diagonal) else ()
@@ -224,7 +224,7 @@ class _Typing:
         columns = right[-1:] if last.kind in ("row", "matrix", "tensor") else ()
         return rows + columns
 
-    def _tensor(self, t: Tree, below: list[tuple[Slot, ...]]) -> tuple[Slot, ...]:
+    def _tensor(self, t: MathTree, below: list[tuple[Slot, ...]]) -> tuple[Slot, ...]:
         a, b = below[0], below[-1]
         match t:
             case m.Kronecker():

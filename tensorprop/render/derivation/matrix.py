@@ -18,7 +18,7 @@ from tensorprop.render.matrices.choose import lines
 from tensorprop.render.matrices.line import Line
 from tensorprop.render.pen import Style
 from tensorprop.render.printer import TreePrinter
-from tensorprop.render.trees import Tree
+from tensorprop.render.trees import MathTree
 
 __all__ = ["Shown", "matrix"]
 
@@ -33,7 +33,7 @@ class Shown:
 
     unicode: str
     latex: str
-    tree: Tree | None
+    tree: MathTree | None
     carried: tuple[str, ...]
     why: str
     left: Math
@@ -43,12 +43,12 @@ class Shown:
     style: Style = field(default_factory=Style)
     transposed: bool = False  # the left side, a gradient in numerator layout
 
-    def part(self, t: Tree) -> Math:
+    def part(self, t: MathTree) -> Math:
         """A part of the formula, on its own."""
         return written(t, self.style)
 
 
-def written(t: Tree, style: Style) -> Math:
+def written(t: MathTree, style: Style) -> Math:
     """A part of a formula, in Unicode and in LaTeX."""
     return Math(TreePrinter(dialects.UNICODE, style).show(t), TreePrinter(dialects.LATEX, style).show(t))
 

@@ -16,7 +16,7 @@ from tensorprop.render.derivation.matrix import Shown
 from tensorprop.render.derivation.parts import Found, Part, Remark, Step
 from tensorprop.render.derivation.reasons import Reason
 from tensorprop.render.derivation.sentences import Math, Sentence, join, letter, letters, listed, say, whole
-from tensorprop.render.document import NOTHING, Block, Heading, Lines, Table, Words
+from tensorprop.render.document import NOTHING, Block, Heading, Lines, Paragraph, TextTable
 
 __all__ = ["blocks"]
 
@@ -68,12 +68,12 @@ class _Page:
         if d.verdict is not None:
             yield Heading(1, say("The attempt: {f}", f=d.verdict.formula))
             for s in d.verdict.sentences:
-                yield Words(s)
+                yield Paragraph(s)
 
     def opening(self) -> Iterator[Block]:
         """The forward equations, and what is agreed."""
         yield Lines(tuple((self.d.line(eq), written(shown)) for eq, shown in self.d.forward))
-        yield Words(self.conventions())
+        yield Paragraph(self.conventions())
 
     def closing(self) -> Iterator[Block]:
         """What stands at the end."""
@@ -86,10 +86,10 @@ class _Page:
     def remark(self, remark: Remark) -> Iterator[Block]:
         """One remark."""
         if not remark.equations:
-            yield Words(remark.text, lead=f"{remark.title}.")
+            yield Paragraph(remark.text, lead=f"{remark.title}.")
             return
         yield Heading(1, say(remark.title))
-        yield Words(remark.text)
+        yield Paragraph(remark.text)
         shown = remark.shown or (None,) * len(remark.equations)
         if remark.equations:
             rows = zip(remark.equations, shown, strict=True)
@@ -126,7 +126,7 @@ class _Page:
         """Why there is no matrix form."""
         why = part.shown.why
         if not part.shown.unicode and why:
-            yield Words(say("{why}.", why=why[:1].upper() + why[1:]), lead="Why no matrix form?")
+            yield Paragraph(say("{why}.", why=why[:1].upper() + why[1:]), lead="Why no matrix form?")
 
     def conventions(self) -> Sentence:
         """What E is, what δ is, what is given, and how vectors lie; shorter where the derivation is."""
@@ -160,18 +160,18 @@ class _Short(_Page):
     def part(self, n: int, part: Part) -> Iterator[Block]:
         yield self.rule(part)
         if part.like is not None:
-            yield Words(join([self.like(part), say(".")], ""))
+            yield Paragraph(join([self.like(part), say(".")], ""))
             return
         topics = {r.topic for r in part.reasons}
         said = [r.brief for r in part.reasons if r.topic in _GIST and not (r.topic == "sum" and "product" in topics)]
         if said:
-            yield Words(join(said))
+            yield Paragraph(join(said))
         yield from self.no_matrix(part)
 
     def remark(self, remark: Remark) -> Iterator[Block]:
         if remark.shown:
             rows = zip(remark.equations, remark.shown, strict=True)
-            yield Words(say(remark.title + ":"))
+            yield Paragraph(say(remark.title + ":"))
             yield Lines(tuple((self.d.line(eq), written(s)) for eq, s in rows))
 
 
@@ -200,13 +200,13 @@ class _Full(_Page):
         if part.table:
             head = () if "table" in self.told else tuple(say(h) for h in HEAD)
             self.told.add("table")
-            yield Table(head, tuple(map(_cells, part.table)))
+            yield TextTable(head, tuple(map(_cells, part.table)))
         for reason in part.reasons:
-            yield Words(self.reason(reason), lead=reason.question)
+            yield Paragraph(self.reason(reason), lead=reason.question)
         yield from self.no_matrix(part)
         if part.dimension is not None and "dimension" not in self.told:
             self.told.add("dimension")
-            yield Words(part.dimension, lead="Dimensions.")
+            yield Paragraph(part.dimension, lead="Dimensions.")
 
     def _steps(self, n: int, part: Part) -> Iterator[Block]:
         """The steps; those that go as in an earlier rule are named, and their last line stands for them."""
@@ -250,7 +250,7 @@ class _Full(_Page):
                 continue  # its title and its line say it
             if s.text not in self.told and (new or n or step.brief is None):
                 self.told.add(s.text)
-                yield Words(s, bullet=n > 0)
+                yield Paragraph(s, bullet=n > 0)
 
     def closing(self) -> Iterator[Block]:
         d = self.d

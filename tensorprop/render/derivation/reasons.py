@@ -410,7 +410,7 @@ def _exchanged(p: Passage, index: Indexed, fact: Fact, form: Form) -> Sentence |
     return None
 
 
-def _turned(name: str, tree: m.Tree | None) -> bool | None:
+def _turned(name: str, tree: m.MathTree | None) -> bool | None:
     """Whether a formula has a tensor transposed; None where it is not there once."""
     if tree is None:
         return None

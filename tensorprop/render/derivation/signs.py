@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from tensorprop.render import trees as m
 from tensorprop.render.derivation.indexed import Indexed, Path, Spot
 from tensorprop.render.derivation.sentences import Sentence
-from tensorprop.render.trees import Tree
+from tensorprop.render.trees import MathTree
 
 __all__ = ["MARKS", "Claim", "Fact", "Sign", "divides", "is_ones", "reciprocal", "signs", "upright"]
 
@@ -71,15 +71,15 @@ def signs(f: Indexed) -> list[Sign]:
     return found
 
 
-MARKS: dict[type[Tree], str] = {
-    m.Transpose: "ᵀ", m.Diag: "diag", m.Diagonal: "diagonal", m.Trace: "tr", m.Ones: "1", m.Identity: "I",
+MARKS: dict[type[MathTree], str] = {
+    m.Transpose: "ᵀ", m.Diag: "diag", m.Diagonal: "diagonal", m.MatrixTrace: "tr", m.Ones: "1", m.Identity: "I",
     m.Norm: "‖‖", m.ElementPower: "∘", m.MatrixPower: "power", m.Along: "along", m.Inverse: "inverse",
     m.WholeMatrix: "whole", m.Kronecker: "⊗", m.KhatriRao: "⊙_KR", m.Outer: "∘ tensors", m.ModeProduct: "×ₙ",
 }  # fmt: skip
 
 
-def reciprocal(t: Tree) -> bool:
-    return isinstance(t, m.ElementPower) and t.exponent == m.Number(m.MINUS)
+def reciprocal(t: MathTree) -> bool:
+    return isinstance(t, m.ElementPower) and t.exponent == m.Figure(m.MINUS)
 
 
 def divides(f: Indexed, s: Spot) -> bool:
@@ -88,10 +88,10 @@ def divides(f: Indexed, s: Spot) -> bool:
     return above is not None and isinstance(above.tree, m.Hadamard) and s.path[-1] > 0 and reciprocal(s.tree)
 
 
-def upright(t: Tree) -> Tree:
+def upright(t: MathTree) -> MathTree:
     """A part without the transpose around it."""
     return t.of if isinstance(t, m.Transpose) else t
 
 
-def is_ones(t: Tree) -> bool:
+def is_ones(t: MathTree) -> bool:
     return isinstance(upright(t), m.Ones)

@@ -8,38 +8,38 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tensorprop.render import trees as m
-from tensorprop.render.matrices.products import Form
-from tensorprop.render.trees import Tree, level, scaled
+from tensorprop.render.matrices.products import Laid
+from tensorprop.render.trees import MathTree, level, scaled
 
 __all__ = ["assembled", "repeated", "scalar_factors"]
 
 
-def repeated(f: Form, ones: Form) -> Form:
+def repeated(f: Laid, ones: Laid) -> Laid:
     """A scalar at every entry: 1 becomes the ones themselves."""
-    if f.tree == m.Number(Fraction(1)):
+    if f.tree == m.Figure(Fraction(1)):
         return ones
-    if isinstance(f.tree, m.Number):
-        return Form(scaled(ones.tree, f.tree.value), ones.cost + 1, f.place)
+    if isinstance(f.tree, m.Figure):
+        return Laid(scaled(ones.tree, f.tree.value), ones.cost + 1, f.place)
     tail = ones.tree.factors if isinstance(ones.tree, m.Product) else (ones.tree,)
     if isinstance(f.tree, m.Quotient):
         head = f.tree.numerator
-        top = tail if head == m.Number(Fraction(1)) else (*scalar_factors(head), *tail)
+        top = tail if head == m.Figure(Fraction(1)) else (*scalar_factors(head), *tail)
         up = top[0] if len(top) == 1 else m.Product(top)
-        return Form(m.Quotient(up, f.tree.denominator), f.cost + ones.cost, f.place)
+        return Laid(m.Quotient(up, f.tree.denominator), f.cost + ones.cost, f.place)
     cost = f.cost + ones.cost + (level(f.tree) <= m.PRODUCT)
-    return Form(m.Product((*scalar_factors(f.tree), *tail)), cost, f.place)
+    return Laid(m.Product((*scalar_factors(f.tree), *tail)), cost, f.place)
 
 
-def scalar_factors(t: Tree) -> tuple[Tree, ...]:
+def scalar_factors(t: MathTree) -> tuple[MathTree, ...]:
     """The factors of a scalar that may stand on their own in front of something."""
     if isinstance(t, m.Product) and all(f.kind == "scalar" for f in t.factors):
         return t.factors
     return (t,)
 
 
-def assembled(ratio: Fraction, above: list[Form], body: Form | None, below: list[Form]) -> tuple[Tree, float]:
+def assembled(ratio: Fraction, above: list[Laid], body: Laid | None, below: list[Laid]) -> tuple[MathTree, float]:
     """Number, scalars, body, over the divisors."""
-    front: list[Tree] = []
+    front: list[MathTree] = []
     for f in above:
         front += scalar_factors(f.tree)
     cost = sum(f.cost for f in above) + (body.cost if body else 0) + sum(f.cost for f in below) + bool(below)
@@ -47,18 +47,18 @@ def assembled(ratio: Fraction, above: list[Form], body: Form | None, below: list
         tree = scaled(body.tree, ratio)
         cost += ratio != 1
     else:
-        tail: tuple[Tree, ...] = ()
+        tail: tuple[MathTree, ...] = ()
         if body is not None:
             tail = body.tree.factors if isinstance(body.tree, m.Product) else (body.tree,)
             cost += level(body.tree) < m.PRODUCT and bool(front or ratio != 1)
         everything = [*front, *tail]
-        numbers = [t for t in everything if isinstance(t, m.Number)]
+        numbers = [t for t in everything if isinstance(t, m.Figure)]
         for t in numbers:
             ratio *= t.value
-        everything = [t for t in everything if not isinstance(t, m.Number)]
+        everything = [t for t in everything if not isinstance(t, m.Figure)]
         cost += sum(isinstance(t, m.Product) for t in everything) if len(everything) > 1 else 0
         if ratio != 1 or not everything:
-            everything.insert(0, m.Number(ratio))
+            everything.insert(0, m.Figure(ratio))
             cost += 1
         tree = everything[0] if len(everything) == 1 else m.Product(tuple(everything))
     if below:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Tensor
-from tensorprop.render.trees import Name, Tree
+from tensorprop.render.trees import MathTree, Name
 
 __all__ = ["Legend", "Line", "NoMatrix", "shown"]
 
@@ -33,8 +33,8 @@ class Line:
     """
 
     equation: Equation
-    left: Tree | None
-    right: Tree | None
+    left: MathTree | None
+    right: MathTree | None
     carried: tuple[str, ...] = ()
     why: str = ""
     note: str = ""

@@ -10,7 +10,7 @@ from tensorprop.core.expr import Sum, Tensor
 from tensorprop.core.terms import factors_of
 from tensorprop.render import trees as m
 from tensorprop.render.matrices.line import Line
-from tensorprop.render.trees import Kind, Tree
+from tensorprop.render.trees import Kind, MathTree
 
 __all__ = ["along_the_last", "mode_product", "special"]
 
@@ -47,7 +47,7 @@ def special(eq: Equation) -> Line | None:
     if len(out) < 3:
         return None
     if all(len(letters) == 1 for _, letters in factors) and tuple(i for _, (i,) in factors) == out:
-        tree: Tree = _whole(factors[0][0])
+        tree: MathTree = _whole(factors[0][0])
         for t, _ in factors[1:]:
             tree = m.Outer(tree, _whole(t))
         return Line(eq, left, tree)
@@ -75,7 +75,7 @@ def mode_product(eq: Equation) -> Line | None:
     if len(large) != 1:
         return None
     ((tensor, axes),) = large
-    tree: Tree = _whole(tensor)
+    tree: MathTree = _whole(tensor)
     now = list(axes)
     if len(set(axes)) < len(axes):
         return None
@@ -90,11 +90,11 @@ def mode_product(eq: Equation) -> Line | None:
             return None
         mode = now.index(inner[0])
         now[mode] = outer[0]
-        matrix: Tree = _whole(t) if letters == (outer[0], inner[0]) else m.Transpose(_whole(t))
+        matrix: MathTree = _whole(t) if letters == (outer[0], inner[0]) else m.Transpose(_whole(t))
         tree = m.ModeProduct(tree, mode + 1, matrix)
     if tuple(now) != eq.letters:
         return None
-    modes: list[tuple[int, Tree]] = []
+    modes: list[tuple[int, MathTree]] = []
     while isinstance(tree, m.ModeProduct):
         modes.append((tree.mode, tree.matrix))
         tree = tree.tensor

@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 from tensorprop.core.expr import Dim
 from tensorprop.render import trees as m
-from tensorprop.render.trees import Tree, coefficient, scaled
+from tensorprop.render.trees import MathTree, coefficient, scaled
 from tensorprop.render.weight import weight
 
 __all__ = ["polished"]
 
 
-def polished(t: Tree) -> Tree:
+def polished(t: MathTree) -> MathTree:
     """The tree with every rule applied from the leaves up."""
     t = t.map(polished)
     for rule in _RULES:
@@ -24,13 +24,13 @@ def polished(t: Tree) -> Tree:
     return t
 
 
-def _product(factors: list[Tree]) -> Tree:
+def _product(factors: list[MathTree]) -> MathTree:
     """Factors beside one another; products among them are opened, numbers come to the front as one."""
-    number, scalars, rest = m.Number(m.MINUS * m.MINUS), list[Tree](), list[Tree]()
+    number, scalars, rest = m.Figure(m.MINUS * m.MINUS), list[MathTree](), list[MathTree]()
     for f in factors:
         for g in f.factors if isinstance(f, m.Product) and f.kind != "scalar" else (f,):
-            if isinstance(g, m.Number):
-                number = m.Number(number.value * g.value)
+            if isinstance(g, m.Figure):
+                number = m.Figure(number.value * g.value)
             else:
                 (scalars if g.kind == "scalar" else rest).append(g)
     whole = [*scalars, *rest]
@@ -39,7 +39,7 @@ def _product(factors: list[Tree]) -> Tree:
     return scaled(whole[0] if len(whole) == 1 else m.Product(tuple(whole)), number.value)
 
 
-def _no_quotient_within(t: Tree) -> Tree:
+def _no_quotient_within(t: MathTree) -> MathTree:
     """``1(−vᵀ/n)`` is ``−1vᵀ/n``, so that a sum can subtract it."""
     if not isinstance(t, m.Product) or t.kind in ("scalar", "tensor"):
         return t
@@ -51,11 +51,11 @@ def _no_quotient_within(t: Tree) -> Tree:
     return m.Quotient(above, q.denominator)
 
 
-def _one_diagonal(t: Tree) -> Tree:
+def _one_diagonal(t: MathTree) -> MathTree:
     """``diag(s) diag(t)`` is ``diag(s ⊙ t)``."""
     if not isinstance(t, m.Product):
         return t
-    out: list[Tree] = []
+    out: list[MathTree] = []
     for f in t.factors:
         before = out[-1] if out else None
         if isinstance(f, m.Diag) and isinstance(before, m.Diag) and f.of.kind == before.of.kind:
@@ -65,28 +65,28 @@ def _one_diagonal(t: Tree) -> Tree:
     return t if len(out) == len(t.factors) else _product(out)
 
 
-def _entries(t: Tree) -> tuple[Tree, ...]:
+def _entries(t: MathTree) -> tuple[MathTree, ...]:
     return t.factors if isinstance(t, m.Hadamard) else (t,)
 
 
-def _unit_opened(t: Tree) -> Tree:
+def _unit_opened(t: MathTree) -> MathTree:
     """``diag(p) (I − 1pᵀ)`` is ``diag(p) − ppᵀ``."""
     if not isinstance(t, m.Product):
         return t
     for n, f in enumerate(t.factors):
-        if not isinstance(f, m.Sum) or not any(isinstance(x, m.Identity) for x in f.terms) or len(t.factors) != 2:
+        if not isinstance(f, m.TermSum) or not any(isinstance(x, m.Identity) for x in f.terms) or len(t.factors) != 2:
             continue
         other = t.factors[1 - n]
         if not isinstance(other, m.Diag):
             continue
         terms = [_beside(other, x, left=n == 1) for x in f.terms]
-        opened = m.Sum(tuple(terms))
+        opened = m.TermSum(tuple(terms))
         if weight(opened) <= weight(t):
             return opened
     return t
 
 
-def _beside(d: m.Diag, t: Tree, left: bool) -> Tree:
+def _beside(d: m.Diag, t: MathTree, left: bool) -> MathTree:
     """A diagonal matrix times something: of the unit matrix itself, of ones its vector."""
     factors = list(t.factors) if isinstance(t, m.Product) else [t]
     lead = sum(f.kind == "scalar" for f in factors)
@@ -104,11 +104,11 @@ def _beside(d: m.Diag, t: Tree, left: bool) -> Tree:
     return _product(factors)
 
 
-def _outer_to_diagonals(t: Tree) -> Tree:
+def _outer_to_diagonals(t: MathTree) -> MathTree:
     """``(ddᵀ ⊙ A) X`` is ``diag(d) A diag(d) X``."""
     if not isinstance(t, m.Product):
         return t
-    out: list[Tree] = []
+    out: list[MathTree] = []
     for f in t.factors:
         parts = f.factors if isinstance(f, m.Hadamard) and len(f.factors) == 2 and f.kind == "matrix" else ()
         outer = next(
@@ -123,13 +123,13 @@ def _outer_to_diagonals(t: Tree) -> Tree:
     return t if len(out) == len(t.factors) else _product(out)
 
 
-def _flipped(t: Tree) -> Tree:
+def _flipped(t: MathTree) -> MathTree:
     """The transpose, taken inside sums and products."""
     match t:
         case m.Transpose(of):
             return of
-        case m.Sum(terms):
-            return m.Sum(tuple(map(_flipped, terms)))
+        case m.TermSum(terms):
+            return m.TermSum(tuple(map(_flipped, terms)))
         case m.Product(factors):
             lead = sum(f.kind == "scalar" for f in factors)
             return m.Product((*factors[:lead], *map(_flipped, reversed(factors[lead:]))))
@@ -139,14 +139,14 @@ def _flipped(t: Tree) -> Tree:
             return t if t.kind == "scalar" else m.Transpose(t)
 
 
-def _gram(t: Tree) -> Tree:
+def _gram(t: MathTree) -> MathTree:
     """``(Xᵀ − m1ᵀ)(X − 1mᵀ)`` is ``(X − 1mᵀ)ᵀ(X − 1mᵀ)``."""
     if not isinstance(t, m.Product):
         return t
     out = list(t.factors)
     for n in range(len(out) - 1):
         a, b = out[n], out[n + 1]
-        if isinstance(a, m.Sum) and isinstance(b, m.Sum) and _flipped(a) == b:
+        if isinstance(a, m.TermSum) and isinstance(b, m.TermSum) and _flipped(a) == b:
             turned = sum(isinstance(x, m.Transpose) for x in a.walk()) > sum(
                 isinstance(x, m.Transpose) for x in b.walk()
             )
@@ -154,7 +154,7 @@ def _gram(t: Tree) -> Tree:
     return m.Product(tuple(out))
 
 
-def _diagonal_of_columns(t: Tree) -> Tree:
+def _diagonal_of_columns(t: MathTree) -> MathTree:
     """``diag(AᵀB)`` is ``(A ⊙ B)ᵀ1``: what each pair of columns has in common."""
     match t:
         case m.Diagonal(m.Product((m.Transpose(m.Name() as a), m.Name() as b)), "column") if (
@@ -166,7 +166,7 @@ def _diagonal_of_columns(t: Tree) -> Tree:
             return t
 
 
-def _triangles(t: Tree) -> Tree:
+def _triangles(t: MathTree) -> MathTree:
     """``tril(11ᵀ) ⊙ A`` is ``tril(A)``; without its diagonal A is ``A − diag(diag(A))``."""
     if not isinstance(t, m.Hadamard):
         return t
@@ -177,27 +177,27 @@ def _triangles(t: Tree) -> Tree:
     whole = rest[0] if len(rest) == 1 else m.Hadamard(rest)
     if marks[0].part != "≠":
         return m.Triangle(whole, marks[0].part)
-    return m.Sum((whole, m.Product((m.Number(m.MINUS), m.Diag(m.Diagonal(whole))))))
+    return m.TermSum((whole, m.Product((m.Figure(m.MINUS), m.Diag(m.Diagonal(whole))))))
 
 
-def _only_ones(t: Tree) -> bool:
+def _only_ones(t: MathTree) -> bool:
     return all(isinstance(x, (m.Product, m.Transpose, m.Ones)) for x in t.walk())
 
 
-def _softmax(t: Tree) -> Tree:
+def _softmax(t: MathTree) -> MathTree:
     """``exp(logsoftmax(z))`` is ``softmax(z)``."""
     match t:
-        case m.Apply("exp", (m.Along("logsoftmax", of, over, keeps),)):
+        case m.Entrywise("exp", (m.Along("logsoftmax", of, over, keeps),)):
             return m.Along("softmax", of, over, keeps)
         case _:
             return t
 
 
-def _powers(t: Tree) -> Tree:
+def _powers(t: MathTree) -> MathTree:
     """``AA`` is ``A²``."""
     if not isinstance(t, m.Product):
         return t
-    out: list[Tree] = []
+    out: list[MathTree] = []
     for f in t.factors:
         before = out[-1] if out else None
         base, n = (before.base, before.exponent) if isinstance(before, m.MatrixPower) else (before, 1)
@@ -208,7 +208,7 @@ def _powers(t: Tree) -> Tree:
     return out[0] if len(out) == 1 else m.Product(tuple(out))
 
 
-_RULES: tuple[Callable[[Tree], Tree], ...] = (
+_RULES: tuple[Callable[[MathTree], MathTree], ...] = (
     _softmax, _triangles, _no_quotient_within, _outer_to_diagonals, _one_diagonal, _unit_opened, _gram,
     _diagonal_of_columns, _powers,
 )  # fmt: skip

@@ -19,26 +19,26 @@ from tensorprop.render.trees import (
     Diag,
     Diagonal,
     ElementPower,
+    Figure,
     Hadamard,
     Identity,
     Inverse,
+    MathTree,
+    MatrixTrace,
     Name,
     Norm,
-    Number,
     Ones,
-    Power,
     Product,
     Quotient,
-    Trace,
+    ScalarPower,
     Transpose,
-    Tree,
     level,
 )
 
 __all__ = [
-    "Form",
     "Forms",
-    "Piece",
+    "Laid",
+    "MatrixPiece",
     "closed",
     "diag_cost",
     "hadamard",
@@ -54,19 +54,19 @@ Sign: TypeAlias = tuple[str | None, str | None]
 """Row index and column index: (i, None) is a column, (None, i) a row, (i, j) a matrix."""
 
 
-class Form(NamedTuple):
+class Laid(NamedTuple):
     """A typed form: its tree, how hard it is to read, and where its first and its last factor stand in the text."""
 
-    tree: Tree
+    tree: MathTree
     cost: float
     place: int = 0
     last: int = -1
 
 
-Forms: TypeAlias = dict[Sign, list[Form]]
+Forms: TypeAlias = dict[Sign, list[Laid]]
 
 
-class Piece(NamedTuple):
+class MatrixPiece(NamedTuple):
     """A part of a product: its indices, and for every way to lay them out the forms that it can take."""
 
     letters: frozenset[str]
@@ -87,10 +87,10 @@ _LARGE = 6  # of more factors than this vectors along one index become one, matr
 
 
 # --------------------------------------------------------------------------- operations, with their price
-def times(*parts: Form) -> Form:
+def times(*parts: Laid) -> Laid:
     """The matrix product; scalars come to the front, unit matrices go."""
-    scalars: list[Tree] = []
-    rest: list[Tree] = []
+    scalars: list[MathTree] = []
+    rest: list[MathTree] = []
     cost = 0.0
     for p in parts:
         tree = p.tree
@@ -111,18 +111,18 @@ def times(*parts: Form) -> Form:
         rest = slim
     cost += _BACKWARD * (parts[0].place > parts[-1].place)
     factors = (*scalars, *rest)
-    return Form(factors[0] if len(factors) == 1 else Product(factors), cost, *_span(parts))
+    return Laid(factors[0] if len(factors) == 1 else Product(factors), cost, *_span(parts))
 
 
-def _span(parts: Sequence[Form]) -> tuple[int, int]:
+def _span(parts: Sequence[Laid]) -> tuple[int, int]:
     return min(p.place for p in parts), max(max(p.place, p.last) for p in parts)
 
 
-def turn(f: Form) -> Form:
+def turn(f: Laid) -> Laid:
     """The transpose."""
     match f.tree:
         case Transpose(of):
-            return Form(of, f.cost - (1 if level(of) >= POSTFIX else 2.5), f.place)
+            return Laid(of, f.cost - (1 if level(of) >= POSTFIX else 2.5), f.place)
         case Diag() | Identity() | Inverse(Diag()):
             return f
         case Product(factors) if factors[0].kind == "scalar" and f.tree.kind != "scalar":
@@ -130,75 +130,75 @@ def turn(f: Form) -> Form:
             while factors[lead].kind == "scalar":
                 lead += 1
             rest = factors[lead:]
-            turned = turn(Form(rest[0] if len(rest) == 1 else Product(rest), f.cost, f.place))
+            turned = turn(Laid(rest[0] if len(rest) == 1 else Product(rest), f.cost, f.place))
             return times_scalars(factors[:lead], turned)
         case Quotient(numerator, denominator):
-            turned = turn(Form(numerator, f.cost, f.place))
-            return Form(Quotient(turned.tree, denominator), turned.cost, f.place)
+            turned = turn(Laid(numerator, f.cost, f.place))
+            return Laid(Quotient(turned.tree, denominator), turned.cost, f.place)
         case tree:
-            return Form(Transpose(tree), f.cost + (1 if level(tree) >= POSTFIX else 2.5), f.place)
+            return Laid(Transpose(tree), f.cost + (1 if level(tree) >= POSTFIX else 2.5), f.place)
 
 
-def times_scalars(scalars: Sequence[Tree], f: Form) -> Form:
+def times_scalars(scalars: Sequence[MathTree], f: Laid) -> Laid:
     """Scalars in front of a form; their own cost is already in it."""
     tail = f.tree.factors if isinstance(f.tree, Product) and f.tree.kind != "scalar" else (f.tree,)
-    return Form(Product((*scalars, *tail)), f.cost, f.place)
+    return Laid(Product((*scalars, *tail)), f.cost, f.place)
 
 
-def hadamard(f: Form, g: Form) -> Form:
+def hadamard(f: Laid, g: Laid) -> Laid:
     """The product entry by entry, in the order in which the factors were written."""
     if f.place > g.place:
         f, g = g, f
-    factors: list[Tree] = []
+    factors: list[MathTree] = []
     for t in (f.tree, g.tree):
         factors += t.factors if isinstance(t, Hadamard) else (t,)
     cost = f.cost + g.cost + 1 + (level(f.tree) < HADAMARD) + (level(g.tree) < HADAMARD)
     cost += _BACKWARD * (max(f.place, f.last) > g.place)
     factors.sort(key=_reciprocal)
-    return Form(Hadamard(tuple(factors)), cost, *_span((f, g)))
+    return Laid(Hadamard(tuple(factors)), cost, *_span((f, g)))
 
 
-def _reciprocal(t: Tree) -> bool:
-    return isinstance(t, ElementPower) and isinstance(t.exponent, Number) and t.exponent.value == -1
+def _reciprocal(t: MathTree) -> bool:
+    return isinstance(t, ElementPower) and isinstance(t.exponent, Figure) and t.exponent.value == -1
 
 
-def _diag(f: Form) -> Form:
+def _diag(f: Laid) -> Laid:
     """The diagonal matrix of a vector, whichever way it lies."""
     tree = f.tree.of if isinstance(f.tree, Transpose) else f.tree
     cost = f.cost + _DIAG - isinstance(f.tree, Transpose)
     if isinstance(tree, ElementPower) and _reciprocal(tree):
-        return Form(Inverse(Diag(tree.base)), cost, f.place)
-    return Form(Diag(tree), cost - _DIAG + diag_cost(tree), f.place, f.last)
+        return Laid(Inverse(Diag(tree.base)), cost, f.place)
+    return Laid(Diag(tree), cost - _DIAG + diag_cost(tree), f.place, f.last)
 
 
-def diag_cost(vector: Tree) -> float:
+def diag_cost(vector: MathTree) -> float:
     """What ``diag(…)`` costs to read around a vector: more where there are parentheses within."""
-    return _DIAG + 0.9 * (isinstance(vector, Diagonal) or _inside(Form(vector, 0)) > 0)
+    return _DIAG + 0.9 * (isinstance(vector, Diagonal) or _inside(Laid(vector, 0)) > 0)
 
 
-def _inside(f: Form) -> float:
+def _inside(f: Laid) -> float:
     """What it costs that parentheses stand within parentheses."""
     if isinstance(f.tree, Product):
         return _NESTED * any(level(t) < PRODUCT or _wraps(t) for t in f.tree.factors)
     return 0.0
 
 
-def _wraps(t: Tree) -> bool:
+def _wraps(t: MathTree) -> bool:
     return isinstance(t, Transpose) and level(t.of) < POSTFIX
 
 
-def outer_ones(axes: tuple[Dim, ...], row_layout: bool, place: int = 0) -> tuple[Form, Form]:
+def outer_ones(axes: tuple[Dim, ...], row_layout: bool, place: int = 0) -> tuple[Laid, Laid]:
     """The vector of ones as a column and as a row."""
     axis, *more = axes
     if row_layout:
-        one = Form(Ones(axis, "row", tuple(more)), 1, place)
-        return Form(Transpose(one.tree), 2, place), one
-    one = Form(Ones(axis, "column", tuple(more)), 1, place)
-    return one, Form(Transpose(one.tree), 2, place)
+        one = Laid(Ones(axis, "row", tuple(more)), 1, place)
+        return Laid(Transpose(one.tree), 2, place), one
+    one = Laid(Ones(axis, "column", tuple(more)), 1, place)
+    return one, Laid(Transpose(one.tree), 2, place)
 
 
 # --------------------------------------------------------------------------- sets of forms
-def keep(forms: Forms, sign: Sign, new: Form) -> None:
+def keep(forms: Forms, sign: Sign, new: Laid) -> None:
     """Remember a form if it is the cheapest, or the cheapest of its kind beside a cheaper one."""
     held = forms.setdefault(sign, [])
     for n, old in enumerate(held):
@@ -212,7 +212,7 @@ def keep(forms: Forms, sign: Sign, new: Form) -> None:
     del held[2:]
 
 
-def _shape(t: Tree) -> type[Tree]:
+def _shape(t: MathTree) -> type[MathTree]:
     """The kind of a form, whatever scalars stand around it."""
     if isinstance(t, Quotient):
         return _shape(t.numerator)
@@ -221,7 +221,7 @@ def _shape(t: Tree) -> type[Tree]:
     return type(t)
 
 
-def _cost(f: Form) -> float:
+def _cost(f: Laid) -> float:
     return f.cost
 
 
@@ -241,11 +241,11 @@ class _Joining:
         self._axis = axis
         self._rows = row_layout
 
-    def _ones(self, letter: str, place: int) -> tuple[Form, Form]:
+    def _ones(self, letter: str, place: int) -> tuple[Laid, Laid]:
         return outer_ones(self._axis(letter), self._rows, place)
 
     # ----------------------------------------------------------------- one piece, some indices summed away
-    def summed(self, piece: Piece, kept: frozenset[str]) -> Piece:
+    def summed(self, piece: MatrixPiece, kept: frozenset[str]) -> MatrixPiece:
         """The piece with the indices summed that are not kept."""
         gone = piece.letters - kept
         if not gone:
@@ -269,13 +269,13 @@ class _Joining:
                             keep(out, (r, None), column)
                     elif r in gone:
                         keep(out, (None, c), times(self._ones(r, f.place)[1], f))
-        return Piece(piece.letters & kept, closed(out))
+        return MatrixPiece(piece.letters & kept, closed(out))
 
-    def _total(self, f: Form, i: str) -> Iterator[Form]:
+    def _total(self, f: Laid, i: str) -> Iterator[Laid]:
         """The sum of a vector's entries."""
         tree = f.tree.of if isinstance(f.tree, Transpose) else f.tree
         if isinstance(tree, Diagonal):
-            yield Form(Trace(tree.of), f.cost - _DIAG - isinstance(f.tree, Transpose) + _TRACE, f.place)
+            yield Laid(MatrixTrace(tree.of), f.cost - _DIAG - isinstance(f.tree, Transpose) + _TRACE, f.place)
             return
         column, row = self._ones(i, f.place)
         if f.tree.kind == "column":
@@ -284,7 +284,7 @@ class _Joining:
             yield _tagged(times(f, column), _SUMMED + _NESTED)
 
     # ----------------------------------------------------------------- two pieces
-    def merged(self, a: Piece, b: Piece, kept: frozenset[str]) -> Iterator[tuple[Sign, Form]]:
+    def merged(self, a: MatrixPiece, b: MatrixPiece, kept: frozenset[str]) -> Iterator[tuple[Sign, Laid]]:
         """Every way to write the product of two pieces, with the shared indices summed that are not kept."""
         if len(a.letters) < len(b.letters):
             a, b = b, a
@@ -300,7 +300,9 @@ class _Joining:
             case _:
                 return
 
-    def _vectors(self, a: Piece, b: Piece, shared: frozenset[str], gone: frozenset[str]) -> Iterator[tuple[Sign, Form]]:
+    def _vectors(
+        self, a: MatrixPiece, b: MatrixPiece, shared: frozenset[str], gone: frozenset[str]
+    ) -> Iterator[tuple[Sign, Laid]]:
         (i,), (j,) = a.letters, b.letters
         if not shared:
             for f, g in _pairs(a.forms[i, None], b.forms[None, j]):
@@ -311,7 +313,8 @@ class _Joining:
             for x, y in ((a, b), (b, a)):
                 for f, g in _pairs(x.forms[None, i], y.forms[i, None]):
                     if _normed(f.tree, g.tree):
-                        yield (None, None), Form(Power(Norm(_upright(g.tree)), _TWO), min(f.cost, g.cost) + 1, f.place)
+                        norm = ScalarPower(Norm(_upright(g.tree)), _TWO)
+                        yield (None, None), Laid(norm, min(f.cost, g.cost) + 1, f.place)
                     one, other = f.tree, g.tree
                     lopsided = isinstance(other, Hadamard) and not isinstance(one, Product)
                     lopsided |= isinstance(_upright(one), Hadamard) and not isinstance(other, Product)
@@ -326,8 +329,8 @@ class _Joining:
                     yield sign, hadamard(f, g)
 
     def _matrix_vector(
-        self, a: Piece, b: Piece, shared: frozenset[str], gone: frozenset[str]
-    ) -> Iterator[tuple[Sign, Form]]:
+        self, a: MatrixPiece, b: MatrixPiece, shared: frozenset[str], gone: frozenset[str]
+    ) -> Iterator[tuple[Sign, Laid]]:
         (j,) = shared
         (i,) = a.letters - shared
         if gone:
@@ -345,8 +348,8 @@ class _Joining:
                 yield (j, i), hadamard(g, _tagged(wide, -0.5 * ends))
 
     def _matrices(
-        self, a: Piece, b: Piece, shared: frozenset[str], gone: frozenset[str]
-    ) -> Iterator[tuple[Sign, Form]]:
+        self, a: MatrixPiece, b: MatrixPiece, shared: frozenset[str], gone: frozenset[str]
+    ) -> Iterator[tuple[Sign, Laid]]:
         if len(shared) == 1:
             (j,) = shared
             (i,), (k,) = a.letters - shared, b.letters - shared
@@ -368,7 +371,7 @@ class _Joining:
                     p = times(f, g)
                     lies = "row" if self._rows else "column"
                     cost = p.cost + _DIAG + _inside(p) + _CUT * _cut(p.tree)
-                    vector = Form(Diagonal(p.tree, lies), cost, p.place)
+                    vector = Laid(Diagonal(p.tree, lies), cost, p.place)
                     yield ((None, i) if self._rows else (i, None)), vector
             for f, g in _pairs(a.forms[i, j], b.forms[i, j]):
                 h = hadamard(f, g)
@@ -382,18 +385,18 @@ class _Joining:
                 for r, c in ((i, j), (j, i)):
                     for f, g in _pairs(x.forms[r, c], y.forms[c, r]):
                         if _normed(f.tree, g.tree):
-                            norm = Power(Norm(_upright(f.tree)), _TWO)
-                            yield (None, None), Form(norm, min(f.cost, g.cost) + 1, f.place)
+                            norm = ScalarPower(Norm(_upright(f.tree)), _TWO)
+                            yield (None, None), Laid(norm, min(f.cost, g.cost) + 1, f.place)
                         p = times(f, g)
                         late = _TRANSPOSED_LAST * _ends_transposed(p.tree)
-                        yield (None, None), Form(Trace(p.tree), p.cost + _TRACE + _inside(p) + late, p.place)
+                        yield (None, None), Laid(MatrixTrace(p.tree), p.cost + _TRACE + _inside(p) + late, p.place)
             for f, g in _pairs(a.forms[i, j], b.forms[i, j]):
                 h = hadamard(f, g)
                 inner = times(h, self._ones(j, h.place)[0])
                 yield (None, None), _tagged(times(self._ones(i, h.place)[1], inner), _SUMMED)
 
     # ----------------------------------------------------------------- all pieces
-    def run(self, pieces: list[Piece], kept: frozenset[str]) -> Piece | None:
+    def run(self, pieces: list[MatrixPiece], kept: frozenset[str]) -> MatrixPiece | None:
         """The cheapest forms of the product of connected pieces; None where some step would need three indices."""
         pieces = self._grouped(pieces)
         n = len(pieces)
@@ -407,7 +410,7 @@ class _Joining:
             """Indices of the subset that are needed outside it."""
             return frozenset(i for i, where in has.items() if where & s and (i in kept or where & ~s))
 
-        best: dict[int, Piece] = {}
+        best: dict[int, MatrixPiece] = {}
         for k, p in enumerate(pieces):
             if len(p.letters) > 2:
                 return None
@@ -430,16 +433,16 @@ class _Joining:
                 self._put(best, s, halves, stays)
         return best.get(whole)
 
-    def _put(self, best: dict[int, Piece], s: int, halves: list[tuple[int, int]], stays: frozenset[str]) -> None:
+    def _put(self, best: dict[int, MatrixPiece], s: int, halves: list[tuple[int, int]], stays: frozenset[str]) -> None:
         """The cheapest forms of a subset, from its parts."""
         forms: Forms = {}
         for a, b in halves:
             for sign, f in self.merged(best[a], best[b], stays):
                 keep(forms, sign, f)
         if forms:
-            best[s] = Piece(stays, closed(forms))
+            best[s] = MatrixPiece(stays, closed(forms))
 
-    def _joined(self, best: dict[int, Piece], n: int, outside: Callable[[int], frozenset[str]]) -> None:
+    def _joined(self, best: dict[int, MatrixPiece], n: int, outside: Callable[[int], frozenset[str]]) -> None:
         """Many factors: not every subset, but those that come from joining two that share an index."""
         by_size: list[list[int]] = [[], list(best), *([] for _ in range(n))]
         tried = 0
@@ -460,12 +463,12 @@ class _Joining:
                     if s in best:
                         by_size[size].append(s)
 
-    def _grouped(self, pieces: list[Piece]) -> list[Piece]:
+    def _grouped(self, pieces: list[MatrixPiece]) -> list[MatrixPiece]:
         """Many factors with the same indices are put together first, so that the search stays small."""
-        groups: dict[frozenset[str], list[Piece]] = {}
+        groups: dict[frozenset[str], list[MatrixPiece]] = {}
         for p in pieces:
             groups.setdefault(p.letters, []).append(p)
-        out: list[Piece] = []
+        out: list[MatrixPiece] = []
         for letters, group in groups.items():
             most = _MANY if len(pieces) <= _LARGE else max(1, len(letters))
             while len(group) > most and len(letters) <= 2:
@@ -474,19 +477,19 @@ class _Joining:
                 for sign in a.forms:
                     for f, g in _pairs(a.forms[sign], b.forms[sign]):
                         keep(forms, sign, hadamard(f, g))
-                group = [Piece(letters, forms), *group[2:]]
+                group = [MatrixPiece(letters, forms), *group[2:]]
             out += group
         return out
 
 
-_TWO = Number(Fraction(2))
+_TWO = Figure(Fraction(2))
 
 
-def _upright(t: Tree) -> Tree:
+def _upright(t: MathTree) -> MathTree:
     return t.of if isinstance(t, Transpose) else t
 
 
-def _normed(a: Tree, b: Tree) -> bool:
+def _normed(a: MathTree, b: MathTree) -> bool:
     """Whether the two are one thing, once upright and once transposed; ‖a ⊙ a‖² is no gain."""
     if a != Transpose(b) and Transpose(a) != b:
         return False
@@ -494,28 +497,28 @@ def _normed(a: Tree, b: Tree) -> bool:
     return not (isinstance(t, Hadamard) and len(set(t.factors)) == 1)
 
 
-def _cut(t: Tree) -> bool:
+def _cut(t: MathTree) -> bool:
     """Whether every name is a slice."""
     return all(any(s is not None for s in n.slots) for n in t.walk() if isinstance(n, Name))
 
 
-def _tagged(f: Form, more: float) -> Form:
-    return Form(f.tree, f.cost + more, f.place)
+def _tagged(f: Laid, more: float) -> Laid:
+    return Laid(f.tree, f.cost + more, f.place)
 
 
-def _pairs(a: list[Form], b: list[Form]) -> Iterator[tuple[Form, Form]]:
+def _pairs(a: list[Laid], b: list[Laid]) -> Iterator[tuple[Laid, Laid]]:
     return ((f, g) for f in a for g in b)
 
 
-def _ends_in_diag(t: Tree, end: int) -> bool:
+def _ends_in_diag(t: MathTree, end: int) -> bool:
     return isinstance(t.factors[end] if isinstance(t, Product) else t, Diag)
 
 
-def _ends_transposed(t: Tree) -> bool:
+def _ends_transposed(t: MathTree) -> bool:
     return isinstance(t, Product) and isinstance(t.factors[-1], Transpose) and not isinstance(t.factors[0], Transpose)
 
 
-def merge(a: Piece, b: Piece, axis: Axis, row_layout: bool) -> Piece:
+def merge(a: MatrixPiece, b: MatrixPiece, axis: Axis, row_layout: bool) -> MatrixPiece:
     """The product of two pieces without a shared index: of two vectors the outer product."""
     letters = a.letters | b.letters
     if not a.letters or not b.letters:
@@ -523,19 +526,19 @@ def merge(a: Piece, b: Piece, axis: Axis, row_layout: bool) -> Piece:
     forms: Forms = {}
     for sign, f in _Joining(axis, row_layout).merged(a, b, letters):
         keep(forms, sign, f)
-    return Piece(letters, closed(forms))
+    return MatrixPiece(letters, closed(forms))
 
 
 def search(
-    pieces: Sequence[Piece], kept: frozenset[str], axis: Axis, row_layout: bool = False
-) -> tuple[list[Form], list[Piece]] | None:
+    pieces: Sequence[MatrixPiece], kept: frozenset[str], axis: Axis, row_layout: bool = False
+) -> tuple[list[Laid], list[MatrixPiece]] | None:
     """Scalars, and what is left: the product falls into parts that share no index.
 
     None where a part has no form within matrices.
     """
     engine = _Joining(axis, row_layout)
-    scalars: list[Form] = []
-    rest: list[Piece] = []
+    scalars: list[Laid] = []
+    rest: list[MatrixPiece] = []
     for part in _components(pieces):
         found = engine.run(part, kept)
         if found is None:
@@ -547,7 +550,7 @@ def search(
     return scalars, rest
 
 
-def _components(pieces: Sequence[Piece]) -> list[list[Piece]]:
+def _components(pieces: Sequence[MatrixPiece]) -> list[list[MatrixPiece]]:
     """Pieces that are joined by indices."""
     out: list[tuple[set[str], list[int]]] = []
     for n, p in enumerate(pieces):

@@ -20,11 +20,12 @@ from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import AmbiguousNotation, EmptySpec, RankMismatch, TensorpropError, UnexpectedEnd, UsageError
 from tensorprop.render.code import identifier
 from tensorprop.render.layout import Convention
+from tensorprop.render.reading.lexemes import adjoint_of, plain, tokens
 from tensorprop.render.reading.python import is_code, read_code
 from tensorprop.render.reading.typed import Known, Misfit, Typed, Types
-from tensorprop.render.reading.written import FormulaReader, adjoint_of, plain, tokens
+from tensorprop.render.reading.written import FormulaReader
 
-__all__ = ["FormulaText", "Read", "is_formula", "is_indexed", "parse_formula", "read_line", "split"]
+__all__ = ["FormulaText", "ReadFormula", "is_formula", "is_indexed", "parse_formula", "read_line", "split"]
 
 Kinds = Mapping[str, str]
 _RANKS = {"scalar": 0, "number": 0, "vector": 1, "column": 1, "row": 1, "matrix": 2}
@@ -168,7 +169,7 @@ def _sides(text: str) -> tuple[str, str, str]:
 
 # --------------------------------------------------------------------------- one line, read
 @dataclass(frozen=True)
-class Read:
+class ReadFormula:
     """A right side with its types, not yet in letters that people read."""
 
     typed: Typed
@@ -208,7 +209,7 @@ def read_line(
     convention: Convention,
     bare: Callable[[], str] | None = None,
     standing: bool = False,
-) -> Read:
+) -> ReadFormula:
     """A right side, read: as code where it is code; a factor 1 is a vector of ones where that fits.
 
     Errors: Misfit where neighbours do not fit, ParseError for what is no formula, UnknownName.
@@ -216,10 +217,10 @@ def read_line(
     if is_code(line.body):
         return _tried(line, names, lambda types: _coded(line.body, types), convention, standing)
 
-    def written(ones: bool) -> Callable[[Types], Read]:
-        return lambda types: Read(FormulaReader(line.body, types, bare, ones).formula(), types)
+    def written(ones: bool) -> Callable[[Types], ReadFormula]:
+        return lambda types: ReadFormula(FormulaReader(line.body, types, bare, ones).formula(), types)
 
-    def coded(types: Types) -> Read:
+    def coded(types: Types) -> ReadFormula:
         return _coded(line.body, types)
 
     first: Exception | None = None
@@ -235,8 +236,8 @@ def read_line(
 
 
 def _tried(
-    line: FormulaText, names: Known, way: Callable[[Types], Read], convention: Convention, standing: bool
-) -> Read:
+    line: FormulaText, names: Known, way: Callable[[Types], ReadFormula], convention: Convention, standing: bool
+) -> ReadFormula:
     """One way to read a right side; what it settles about ranges is kept if it fits the left side."""
     trial = names.copy()
     read = way(Types(trial, convention, line.carried, standing))
@@ -247,11 +248,11 @@ def _tried(
     return read
 
 
-def _coded(text: str, types: Types) -> Read:
+def _coded(text: str, types: Types) -> ReadFormula:
     array = read_code(text, types)
     if len(array.axes) > 2 or None in array.axes:
         raise Misfit(array.typed, array.typed, "shape", types)
-    return Read(array.typed, types, len(array.axes) == 1)
+    return ReadFormula(array.typed, types, len(array.axes) == 1)
 
 
 def _unfit(misfit: Misfit, line: FormulaText) -> TensorpropError:

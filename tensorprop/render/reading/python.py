@@ -33,8 +33,8 @@ from tensorprop.core.names import adjoint_name
 from tensorprop.errors import ParseError, SpecTooLong, UnexpectedChar
 from tensorprop.render.code import called, identifier
 from tensorprop.render.derivation.sentences import Math
+from tensorprop.render.reading.lexemes import LIMIT
 from tensorprop.render.reading.typed import Misfit, Typed, Types, power_of
-from tensorprop.render.reading.written import LIMIT
 
 __all__ = ["Operand", "is_code", "read_code"]
 

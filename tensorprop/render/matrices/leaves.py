@@ -1,0 +1,202 @@
+"""What has no parts: tensors, sizes and brackets between indices, in one reading of their indices.
+
+In: a node of an equation. Out: its forms. It knows where indices run, which are carried and which are taken as one;
+what is built from the leaves is `convert`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tensorprop.core.english import are, counted, joined
+from tensorprop.core.equation import Equation, system
+from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Sum, Tensor
+from tensorprop.core.names import primal_axes
+from tensorprop.core.ranges import infer, witness
+from tensorprop.core.walk import postorder, tensors_of
+from tensorprop.errors import UnknownRange
+from tensorprop.render import trees as m
+from tensorprop.render.layout import Convention
+from tensorprop.render.matrices.line import NoMatrix, shown
+from tensorprop.render.matrices.products import Forms, Laid, MatrixPiece, closed, keep, outer_ones, times
+from tensorprop.render.matrices.treatments import Treatment
+from tensorprop.render.trees import MathTree
+
+__all__ = ["Leaves"]
+
+_NOTHING: frozenset[str] = frozenset()
+_MIRRORED = {"≥": "≤", "≤": "≥", ">": "<", "<": ">", "≠": "≠"}
+
+
+class Leaves:
+    """The forms of tensors, sizes and brackets of one equation, and where its indices run."""
+
+    def __init__(self, eq: Equation, convention: Convention, reading: Treatment) -> None:
+        self._eq = eq
+        self._convention = convention
+        self._carried = frozenset((*reading.carried, *reading.added))
+        self._added = reading.added
+        self._one = {i: ",".join(group) for group in reading.joined for i in group}
+        self._places = {i: n for group in reading.joined for n, i in enumerate(group)}
+        self._rows = convention.layout == "row"
+        self._ranges = infer(system([eq]))
+        self._known = {  # for every class of axes one whose size is known: not the left side's own
+            self._ranges.find(*axes[0]): next((Dim(*a) for a in axes if a[0] != eq.name), Dim(*axes[0]))
+            for axes in self._ranges.classes()
+        }
+        self._where = {e: n for n, e in enumerate(postorder(eq.value))}
+
+    def _letters(self, e: Expr) -> frozenset[str]:
+        return frozenset(self._one.get(i, i) for i in e.free - self._carried)
+
+    def _letters_of(self, t: Tensor, name: m.Name) -> list[str]:
+        """The indices that stay, those that are taken as one as one, in the order in which the name has them."""
+        out: list[str] = []
+        for axis in name.order:
+            s = t.subscripts[axis]
+            assert isinstance(s, Index)
+            one = self._one.get(s.name, s.name)
+            if one == s.name or one not in out:
+                out.append(one)
+        return out
+
+    def _whole(self, indices: Iterable[str]) -> frozenset[str]:
+        """Bound indices, those that are taken as one as one. Errors: NoMatrix where some of these are not bound."""
+        found = frozenset(self._one.get(i, i) for i in indices if i not in self._carried)
+        if any(i not in indices for one in found for i in one.split(",") if "," in one):
+            raise NoMatrix("indices that are taken as one are summed apart")
+        return found
+
+    def _scalar(self, tree: MathTree, cost: float, e: Expr) -> MatrixPiece:
+        return MatrixPiece(_NOTHING, {(None, None): [Laid(tree, cost, self._where.get(e, 0))]})
+
+    def _axis(self, letter: str, e: Expr) -> tuple[Dim, ...]:
+        return tuple(self._axis_of(i, e) for i in letter.split(","))
+
+    def _axis_of(self, letter: str, e: Expr) -> Dim:
+        try:
+            d = witness(e, letter)
+        except UnknownRange:
+            for (name, axis), i in zip(primal_axes(self._eq.target) or (), self._eq.letters, strict=False):
+                if i == letter:
+                    d = Dim(name, axis)
+                    break
+            else:
+                try:
+                    d = witness(self._eq.value, letter)
+                except UnknownRange:
+                    d = self._told_elsewhere(letter)
+        if not isinstance(d, Dim):
+            raise NoMatrix(f"{letter} does not run over an axis")
+        return self._known.get(self._ranges.find(d.tensor, d.axis), d)
+
+    def _told_elsewhere(self, letter: str) -> Expr:
+        """The axis of a tensor beside a bracket, or of the index that this one is to be equal to."""
+        for t in tensors_of(self._eq.value):
+            for k, s in enumerate(t.subscripts):
+                if s is Index(letter):
+                    return Dim(t.name, k)
+        for b in self._where:
+            match b:
+                case Bracket("=", Index(i), Index(j)) if letter in (i, j) and i != j:
+                    try:
+                        return witness(self._eq.value, j if i == letter else i)
+                    except UnknownRange:
+                        continue
+                case _:
+                    continue
+        raise NoMatrix(f"nothing tells how far {letter} runs")
+
+    def _letter(self, tensor: str, axis: int) -> str:
+        """A letter that runs along this axis, or along one of the same size."""
+        kin = self._ranges.find(tensor, axis)
+        primal = tuple(zip(primal_axes(self._eq.target) or (), self._eq.letters, strict=False))
+        for (name, k), letter in primal:
+            if self._ranges.find(name, k) == kin:
+                return letter
+        for t in (*tensors_of(self._eq.value), self._eq.target):
+            for k, s in enumerate(t.subscripts):
+                if isinstance(s, Index) and self._ranges.find(t.name, k) == kin:
+                    return s.name
+        return f"{tensor},{axis + 1}"
+
+    def _name(self, t: Tensor) -> m.Name:
+        slots: list[str | int | None] = []
+        for s in t.subscripts:
+            match s:
+                case Index(name):
+                    slots.append(name if name in self._carried else None)
+                case Number(value):
+                    slots.append(int(value))
+                case _:
+                    raise NoMatrix(f"{shown(t)} has a subscript that is computed")
+        groups: dict[object, list[int]] = {}
+        for k, s in enumerate(t.subscripts):
+            if slots[k] is None:
+                assert isinstance(s, Index)
+                groups.setdefault(self._one.get(s.name, k), []).append(k)
+        for one, axes in groups.items():
+            if isinstance(one, str):
+                axes.sort(key=lambda k: self._places[str(t.subscripts[k])])
+                if len(axes) != len(one.split(",")):
+                    raise NoMatrix("a tensor has some of the indices that are taken as one, and not the others")
+        first = {axes[0]: axes for axes in groups.values()}
+        order, kind = self._convention.placed(t, tuple(sorted(first)))
+        if kind == "tensor":
+            return m.Name(t.name, tuple(slots), tuple(k for k, s in enumerate(slots) if s is None), kind)
+        rows = len(first[order[0]]) if kind == "matrix" else 1
+        return m.Name(t.name, tuple(slots), tuple(k for axis in order for k in first[axis]), kind, rows)
+
+    def _tensor(self, t: Tensor) -> MatrixPiece:
+        name = self._name(t)
+        place = self._where.get(t, 0)
+        letters = self._letters_of(t, name)
+        cost = 1 + 0.25 * any(s is not None for s in name.slots)
+        match name.kind, letters:
+            case "scalar", _:
+                return self._scalar(name, 1, t)
+            case "column", [i]:
+                return MatrixPiece(frozenset(letters), closed({(i, None): [Laid(name, cost, place)]}))
+            case "row", [i]:
+                return MatrixPiece(frozenset(letters), closed({(None, i): [Laid(name, cost, place)]}))
+            case "matrix", [i, j] if i == j:
+                lies: m.Kind = "row" if self._rows else "column"
+                sign = (None, i) if self._rows else (i, None)
+                return MatrixPiece(frozenset(letters), closed({sign: [Laid(m.Diagonal(name, lies), cost + 2, place)]}))
+            case "matrix", [i, j]:
+                return MatrixPiece(frozenset(letters), closed({(i, j): [Laid(name, cost, place)]}))
+            case _:
+                raise NoMatrix(self._why_not(t, letters))
+
+    def _why_not(self, t: Tensor, letters: list[str]) -> str:
+        """Why a tensor of order three or more cannot be seen as a matrix."""
+        kept = [i for i in dict.fromkeys(letters) if i in self._eq.letters]
+        gone = [i for i in dict.fromkeys(letters) if i not in kept]
+        head = f"{shown(t)} has {counted(len(letters), 'index', 'indices', words=True)} and a matrix two"
+        if kept and gone:
+            return f"{head}: {joined(kept)} stay{'s' * (len(kept) == 1)} and {joined(gone)} {are(gone)} summed"
+        if gone:
+            body = self._eq.value.body if isinstance(self._eq.value, Sum) else self._eq.value
+            others = [o for o in tensors_of(self._eq.value) if o is not t]
+            if isinstance(body, Mul) and body.factors.count(t) > 1:
+                others.append(t)
+            if not any(set(o.letters or ()) & set(gone) for o in others):
+                return f"{head}: {joined(gone)} {are(gone)} summed in {shown(t)} alone"
+            if any(set(gone) <= set(o.letters or ()) for o in others):
+                return f"{head}: {joined(gone)} {are(gone)} summed, all with one other factor of as many indices"
+            return f"{head}: {joined(gone)} {are(gone)} summed, and with different factors"
+        return f"{head}: {joined(kept)} all stay"
+
+    def _triangle(self, e: Bracket, i: str, j: str) -> MatrixPiece:
+        """``[t ≥ u]``: the lower triangle of a matrix of ones."""
+        if {i, j} & (self._one.keys() | self._carried):
+            raise NoMatrix(f"the bracket {e} compares indices that are carried or taken as one")
+        forms: Forms = {}
+        for r, c, part in ((i, j, e.relation), (j, i, _MIRRORED[e.relation])):
+            try:
+                column, row = (outer_ones(self._axis(k, e), self._rows)[n] for n, k in enumerate((r, c)))
+            except NoMatrix as no:
+                raise NoMatrix(f"the bracket {e} compares indices, and {no}") from None
+            ones = times(column, row)
+            keep(forms, (r, c), Laid(m.Triangle(ones.tree, part), 2.3, self._where.get(e, 0)))
+        return MatrixPiece(frozenset((i, j)), forms)

@@ -1,0 +1,214 @@
+"""Names in a formula: a tensor, one with a label, several side by side, a function with its arguments.
+
+In: tokens. Out: `Typed` parts. Sums, products and scripts are read in `written`, which builds on this.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+
+from tensorprop.core.build import call
+from tensorprop.core.functions import ALONG, SPELLED
+from tensorprop.core.names import adjoint_name
+from tensorprop.errors import AmbiguousNotation, ParseError, UnexpectedChar, UnexpectedEnd
+from tensorprop.render.derivation.sentences import Math
+from tensorprop.render.reading.lexemes import LOWERED, WHOLE, Lexeme, tokens
+from tensorprop.render.reading.typed import Typed, Types
+
+__all__ = ["NameReader"]
+
+
+class NameReader(ABC):
+    """Tokens, and what the names among them are; an argument is read by whoever reads sums."""
+
+    def __init__(self, text: str, types: Types, bare: Callable[[], str] | None = None, ones: bool = True) -> None:
+        self._text = text.rstrip()
+        self._tokens = tokens(text)
+        self._at = 0
+        self._depth = 0
+        self._bars = 0
+        self._types = types
+        self._bare = bare
+        self._ones = ones
+
+    @abstractmethod
+    def _sum(self) -> Typed: ...
+
+    # ----------------------------------------------------------------- what stands there
+    def _peek(self, ahead: int = 0) -> Lexeme | None:
+        at = self._at + ahead
+        return self._tokens[at] if at < len(self._tokens) else None
+
+    def _sign(self, *signs: str) -> str | None:
+        token = self._peek()
+        if token is not None and token.kind == "sign" and token.text in signs:
+            self._at += 1
+            return token.text
+        return None
+
+    def _close(self, sign: str, opened: Lexeme) -> None:
+        if not self._sign(sign):
+            raise UnexpectedEnd("a parenthesis is not closed", self._text, opened.span)
+
+    def _joined(self, ahead: int = 0) -> bool:
+        """Whether a parenthesis follows at once."""
+        one, other = self._peek(ahead - 1), self._peek(ahead)
+        return one is not None and other is not None and other.text == "(" and one.span[1] == other.span[0]
+
+    # ----------------------------------------------------------------- names
+    def _named(self, token: Lexeme) -> Typed:
+        """A tensor, one of several names side by side, or a function."""
+        prefix = ""
+        if token.kind == "adjoint":
+            prefix, after = "δ", self._peek()
+            if after is None or after.kind != "name":
+                raise UnexpectedEnd("δ needs a name", self._text, token.span)
+            token = after
+            self._at += 1
+        word = token.text.translate(LOWERED)
+        if word in ("𝟏", "ones") and not prefix:
+            return self._types.ones()
+        if word == "δ":
+            if self._bare is None:
+                raise AmbiguousNotation("δ does not say the adjoint of which tensor it is", self._text, token.span)
+            return self._types.tensor(self._bare())
+        if (bar := self._peek()) is not None and bar.kind == "bar":
+            self._at += 1
+            prefix = "δ"
+        if not prefix and (called := self._function(word, token)) is not None:
+            return called
+        name = self._tensor(prefix, word)
+        if name is not None:
+            return self._types.tensor(name)
+        if word == "I" and not prefix:
+            return self._types.identity()
+        if word in ("π", "pi") and not prefix:
+            return Typed(call("pi"), None, None, Math("π", r"\pi"))
+        pieces = self._pieces(word)
+        if pieces is None or prefix:
+            raise self._types.known(prefix + word, self._text, token.span)
+        start = token.span[0]
+        cut: list[Lexeme] = []
+        for piece in pieces:
+            cut.append(Lexeme("number" if piece == "1" else "name", piece, (start, start + len(piece))))
+            start += len(piece)
+        self._tokens[self._at - 1 : self._at] = cut  # as if spaces stood between them
+        return self._named(cut[0])
+
+    def _tensor(self, prefix: str, word: str) -> str | None:
+        """The tensor of this name, a label or a lowered figure behind it taken too."""
+        names = self._types.names
+        if self._sign("_"):
+            figure = self._lowered()
+            if names.rank(prefix + word + figure) is not None and figure.isdigit():
+                return prefix + word + figure
+            if not set(figure) <= set(self._types.carried.values()):
+                raise UnexpectedChar(f"{word}_{figure} has indices, and a formula of matrices has none", self._text)
+        label = self._label()
+        if label is not None:
+            return f"{prefix}{word}^({label})"
+        if names.rank(prefix + word) is not None:
+            return prefix + word
+        if not prefix and word[:1] == "d" and names.rank(word[1:]) is not None:
+            return adjoint_name(word[1:])  # dW, as it stands in code
+        return None
+
+    def _lowered(self) -> str:
+        opened = self._peek()
+        found = ""
+        if opened is not None and opened.text == "{":
+            self._at += 1
+            while (token := self._peek()) is not None and token.text != "}":
+                found += token.text.strip(",·")
+                self._at += 1
+            self._close("}", opened)
+        elif opened is not None:
+            found = opened.text
+            self._at += 1
+        return found
+
+    def _label(self) -> str | None:
+        """The label of a layer, ``^(k+1)`` or ``^{(k)}``, where a tensor of this name has one."""
+        at = self._at
+        name = self._tokens[at - 1].text
+        if (sign := self._peek()) is None or sign.text != "^":
+            return None
+        rest = self._text[sign.span[1] :]
+        match = re.match(r"\s*\{?\s*\(([\w+−-]+)\)\s*", rest)
+        if match is None or self._types.names.rank(f"{name}^({match[1]})") is None:
+            return None
+        end = sign.span[1] + match.end()
+        while (token := self._peek()) is not None and token.span[0] < end:
+            self._at += 1
+        if "{" in match[0] and (token := self._peek()) is not None:
+            if token.text == "}":
+                self._at += 1
+            else:  # W^{(k)⊤}: what is left of the braces is an exponent
+                self._tokens[self._at : self._at] = [sign, Lexeme("sign", "{", token.span)]
+        return match[1]
+
+    def _function(self, word: str, token: Lexeme) -> Typed | None:
+        """``f(z)``, ``f′(z)``, where the word is no tensor, or bears a prime."""
+        after = self._peek()
+        primes = 0
+        if after is not None and after.kind == "prime":
+            primes = sum("'′″".index(c) or 1 for c in after.text)
+            primes = sum(2 if c == "″" else 1 for c in after.text)
+        tensor = self._types.names.rank(word) is not None
+        opens = self._joined(1) if primes else self._joined()
+        if primes:
+            self._at += 1
+            if not self._sign("("):
+                raise UnexpectedEnd("a function needs its argument: f′(z)", self._text, token.span)
+        elif word == "dim" and opens and not tensor:
+            return self._dim()
+        elif tensor or not opens or (not self._is_function(word) and self._pieces(word) is not None):
+            return None
+        else:
+            self._at += 1
+        self._bars, bars = 0, self._bars
+        args = [self._sum()]
+        while self._sign(","):
+            args.append(self._sum())
+        self._bars = bars
+        self._close(")", token)
+        return self._types.apply(word, primes, args)
+
+    def _dim(self) -> Typed:
+        """``dim(x, 0)``, ``dim(i)``."""
+        match = re.match(r"\(\s*(\w+)\s*(?:,\s*(\d+)\s*)?\)", self._text[self._tokens[self._at].span[0] :])
+        size = None
+        if match is not None:
+            end = self._tokens[self._at].span[0] + match.end()
+            while (token := self._peek()) is not None and token.span[1] <= end:
+                self._at += 1
+            size = self._types.dim(match[1], int(match[2])) if match[2] else self._types.size(match[1], self._text)
+        if size is None:
+            raise ParseError("dim(x, 0) is the size of axis 0 of x", self._text, self._tokens[self._at - 1].span)
+        return size
+
+    def _is_function(self, word: str) -> bool:
+        side = word[:3] in ("row", "col") and word[3:] in ALONG
+        return word in SPELLED or word in ALONG or word in WHOLE or side
+
+    def _pieces(self, word: str) -> tuple[str, ...] | None:
+        """A run of letters as names side by side, the last perhaps a function."""
+        ways = list(self._cut(word))
+        if len(ways) > 1:
+            told = " or ".join(" ".join(way) for way in ways)
+            raise AmbiguousNotation(f"{word} could be {told}", self._text, fix="write a space between names")
+        return ways[0] if ways else None
+
+    def _cut(self, word: str) -> Iterator[tuple[str, ...]]:
+        if not word:
+            return
+        names = self._types.names
+        for n in range(1, len(word)):
+            head, tail = word[:n], word[n:]
+            if names.rank(head) is None:
+                continue
+            if names.rank(tail) is not None or self._is_function(tail) or tail in ("I", "1"):
+                yield head, tail
+            yield from ((head, *rest) for rest in self._cut(tail))
