@@ -16,6 +16,7 @@ from tensorprop.calculus.source import as_forward, as_system, names_in
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, primal_axes
+from tensorprop.core.walk import tensors_of
 from tensorprop.errors import (
     MissingInput,
     NonNumericDtype,
@@ -105,6 +106,8 @@ def value_and_grad(
     needed = whole.only((error, *extra))
     supported(needed)
     forward = stabilise(whole)
+    if not set(variables) <= {t.name for eq in forward for t in tensors_of(eq.value)}:
+        forward = whole  # what cancels in a softmax is a variable all the same, and its gradient is worked out
     rules = adjoint(forward, variables, error)
     return Gradient(whole, needed, forward, rules, error, variables, extra)
 
