@@ -29,7 +29,6 @@ REPEATED: dict[str, str] = {
     "Page": "not told apart yet",
     "Part": "not told apart yet",
     "Pattern": "not told apart yet",
-    "Plan": "not told apart yet",
     "Shown": "not told apart yet",
     "Words": "not told apart yet",
     "page": "not told apart yet",

@@ -231,7 +231,7 @@ class JaxFunction:
 
 
 # --------------------------------------------------------------------------- the way back
-class Plan(NamedTuple):
+class Pull(NamedTuple):
     """Equations to work out, the δ that are wanted of them, and what they need of the way forward."""
 
     system: System
@@ -248,16 +248,16 @@ class _Backward:
         self.kept = frozenset(eq.name for eq in forward) if save is None else save
         outputs = forward.outputs
         self.seeded = len(outputs) == 1 and forward.rank(outputs[0]) == 0
-        self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], Plan] = {}
+        self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], Pull] = {}
 
-    def of(self, wanted: tuple[str, ...], idle: tuple[str, ...] = ()) -> Plan:
+    def of(self, wanted: tuple[str, ...], idle: tuple[str, ...] = ()) -> Pull:
         """What to do for the gradients of ``wanted``, where no cotangent comes from the outputs ``idle``."""
         key = wanted, idle
         if key not in self._plans:
             self._plans[key] = self._plan(wanted, idle)
         return self._plans[key]
 
-    def _plan(self, wanted: tuple[str, ...], idle: tuple[str, ...]) -> Plan:
+    def _plan(self, wanted: tuple[str, ...], idle: tuple[str, ...]) -> Pull:
         names = tuple(adjoint_name(n) for n in wanted)
         rules = _without(self.rules, {adjoint_name(n) for n in idle}, names)
         again = [eq for eq in self.forward if eq.name not in self.kept]
@@ -265,7 +265,7 @@ class _Backward:
         whole = stabilise(system([*again, *rules], _facts(self.forward, rules)).only(gradients))
         read = {t.name for eq in whole for t in tensors_of(eq.value)}
         saved = tuple(n for n in whole.inputs if n in read and not is_adjoint(n))
-        return Plan(whole, gradients, saved)
+        return Pull(whole, gradients, saved)
 
     def owed(self, wanted: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         """For every output the inputs whose rule needs its cotangent."""
