@@ -15,9 +15,6 @@ FILE, CLASS, FUNCTION = 600, 400, 60
 
 # path, or path:name → why it is as long as it is
 LONG: dict[str, str] = {
-    "render/derivation/contractions.py:_contraction": "not cut yet",
-    "render/derivation/derivation.py:_chain": "not cut yet",
-    "render/diagram.py:_network_svg": "not cut yet",
     "text/scan.py:scan": "not cut yet",
     "text/show.py:_Printer": "not cut yet",
     "text/syntax.py:Reader": "not cut yet",
@@ -26,13 +23,6 @@ LONG: dict[str, str] = {
 
 # file names and class names that stand in several rooms, one meaning each → why
 REPEATED: dict[str, str] = {
-    "Page": "not told apart yet",
-    "Part": "not told apart yet",
-    "Pattern": "not told apart yet",
-    "Shown": "not told apart yet",
-    "Words": "not told apart yet",
-    "page": "not told apart yet",
-    "parts": "not told apart yet",
     "terms": "not told apart yet",
 }
 

@@ -27,9 +27,9 @@ from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import AmbiguousNotation, TensorpropError, UnexpectedEnd, UnknownName, near
 from tensorprop.render.code import identifier
+from tensorprop.render.derivation.contents import Judgement
 from tensorprop.render.derivation.index_table import patterns
 from tensorprop.render.derivation.matrix import matrix
-from tensorprop.render.derivation.parts import Judgement
 from tensorprop.render.derivation.passage import axes_of
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, letter, letters, listed, say, whole
 from tensorprop.render.layout import Convention

@@ -9,27 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from tensorprop.calculus.source import as_system
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Expr, Mul, Number, Sum, Tensor
 from tensorprop.render.notation import UNICODE
+from tensorprop.render.svg import Network, svg
 
 __all__ = ["Diagram", "Network", "diagram", "diagram_of", "network", "networks"]
-
-
-@dataclass(frozen=True)
-class Network:
-    """One product: ``nodes`` by label, ``wires`` from an index to the nodes that have it, kept ones open.
-
-    ``cut``: which node is cut out. ``lead`` stands in front: ``z =``, ``+``.
-    """
-
-    nodes: tuple[str, ...]
-    wires: tuple[tuple[str, tuple[int, ...], bool], ...]  # index, nodes, whether it is kept
-    lead: str = ""
-    cut: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +40,7 @@ class Diagram:
     @property
     def svg(self) -> str:
         """The diagrams as one SVG, which needs no style from elsewhere."""
-        return _svg(self.networks)
+        return svg(self.networks)
 
     def __str__(self) -> str:
         return self.text
@@ -174,103 +161,3 @@ def _drawn(net: Network) -> list[str]:
 
 def _row(marks: dict[int, str]) -> str:
     return "".join(marks.get(c, " ") for c in range(max(marks) + 1)) if marks else ""
-
-
-# --------------------------------------------------------------------------- as SVG
-_STEP, _TOP, _RADIUS, _LEG = 96, 64, 19, 44
-_INK, _WIRE = "#1b1b1b", "#2f6db3"
-
-
-def _svg(nets: Sequence[Network]) -> str:
-    parts: list[str] = []
-    height, wide = 0.0, 0.0
-    for net in nets:
-        drawn, w, h = _network_svg(net, height)
-        parts += drawn
-        height += h
-        wide = max(wide, w)
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:.0f} {height:.0f}" width="{wide:.0f}" '
-        f'height="{height:.0f}" role="img" font-family="Georgia,serif" font-size="15">'
-    )
-    return head + "".join(parts) + "</svg>"
-
-
-def _text(x: float, y: float, words: str, fill: str = _INK, anchor: str = "middle", italic: bool = True) -> str:
-    style = ' font-style="italic"' if italic else ""
-    return f'<text x="{x:.0f}" y="{y:.0f}" fill="{fill}" text-anchor="{anchor}"{style}>{escape(words)}</text>'
-
-
-def _path(d: str) -> str:
-    return f'<path d="{d}" fill="none" stroke="{_WIRE}" stroke-width="2"/>'
-
-
-def _dot(x: float, y: float) -> str:
-    return f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="{_WIRE}"/>'
-
-
-def _network_svg(net: Network, top: float) -> tuple[list[str], float, float]:
-    """One network: its pieces, how wide and how high it is."""
-    lead = 14 + 8.5 * len(net.lead)
-    halves = [max(_RADIUS, 4.4 * len(label) + 9) for label in net.nodes]
-    xs: list[float] = []
-    x = lead + 16
-    for half in halves:
-        xs.append(x + half)
-        x += 2 * half + _STEP - 2 * _RADIUS
-    direct = {ends for _, ends, kept in net.wires if not kept and len(ends) == 2 and ends[1] == ends[0] + 1}
-    far = [w for w in net.wires if not w[2] and w[1] not in direct]
-    seen: dict[tuple[int, ...], int] = {}
-    above = 26 * len(far) + 14 if far else 8
-    y = top + above + _RADIUS + 8
-    lines: list[str] = []
-    labels: list[str] = []
-    for level, (i, ends, _) in enumerate(far):  # summed, and no wire between neighbours: over the nodes
-        hub = y - _RADIUS - 22 - 26 * level
-        centre = sum(xs[n] for n in ends) / len(ends)
-        for n in ends:
-            lines.append(_path(f"M{xs[n]:.0f},{y:.0f} Q{xs[n]:.0f},{hub:.0f} {centre:.0f},{hub:.0f}"))
-        if len(ends) != 2:
-            lines.append(_dot(centre, hub))
-        labels.append(_text(centre + 8, hub - 5, i if len(ends) > 1 else f"Σ {i}", _WIRE))
-    for i, ends, kept in net.wires:
-        if kept or ends not in direct:
-            continue
-        k = seen[ends] = seen.get(ends, -1) + 1
-        a, b = xs[ends[0]], xs[ends[1]]
-        bow = 0 if k == 0 else 26 * (1 if k % 2 else -1) * ((k + 1) // 2)
-        lines.append(_path(f"M{a:.0f},{y:.0f} Q{(a + b) / 2:.0f},{y + bow:.0f} {b:.0f},{y:.0f}"))
-        left, right = a + halves[ends[0]], b - halves[ends[1]]
-        labels.append(_text((left + right) / 2, y + bow / 2 - 6, i, _WIRE))
-    legs = [w for w in net.wires if w[2]]
-    used: dict[int, int] = {}
-    many = {n: sum(n in ends and len(ends) == 1 for _, ends, _ in legs) for n in range(len(xs))}
-    foot = y + _RADIUS + _LEG
-    deep = 0
-    for i, ends, _ in legs:
-        if len(ends) == 1:
-            (n,) = ends
-            k = used[n] = used.get(n, -1) + 1
-            end = xs[n] + (k - (many[n] - 1) / 2) * 30
-            lines.append(_path(f"M{xs[n]:.0f},{y:.0f} L{end:.0f},{foot - 12:.0f}"))
-            labels.append(_text(end, foot + 4, i))
-        else:
-            centre = sum(xs[n] for n in ends) / len(ends)
-            hub = y + _RADIUS + 18 + 34 * deep
-            for n in ends:
-                lines.append(_path(f"M{xs[n]:.0f},{y:.0f} Q{xs[n]:.0f},{hub:.0f} {centre:.0f},{hub:.0f}"))
-            lines += [_path(f"M{centre:.0f},{hub:.0f} L{centre + 22:.0f},{hub + 18:.0f}"), _dot(centre, hub)]
-            labels.append(_text(centre + 30, hub + 24, i))
-            deep += 1
-    for n, (label, half) in enumerate(zip(net.nodes, halves, strict=True)):
-        cut = n == net.cut
-        shape = ' stroke-dasharray="5 4" fill="#ffffff"' if cut else ' fill="#f3efe4"'
-        lines.append(
-            f'<rect x="{xs[n] - half:.0f}" y="{y - _RADIUS:.0f}" width="{2 * half:.0f}" height="{2 * _RADIUS}" '
-            f'rx="{_RADIUS}" stroke="{_INK}" stroke-width="1.5"{shape}/>'
-        )
-        labels.append(_text(xs[n], y + 5, label, "#999999" if cut else _INK))
-    if net.lead:
-        labels.append(_text(8, y + 5, net.lead, anchor="start"))
-    height = above + 2 * _RADIUS + 16 + (_LEG if legs else 6) + 34 * max(0, deep - 1)
-    return lines + labels, x + 16, height

@@ -22,7 +22,7 @@ from tensorprop.render import trees as m
 from tensorprop.render.derivation.derivation import explain
 from tensorprop.render.derivation.facts import facts
 from tensorprop.render.derivation.indexed import Indexed, Path
-from tensorprop.render.derivation.matrix import Shown, matrix
+from tensorprop.render.derivation.matrix import MatrixForm, matrix
 from tensorprop.render.derivation.signs import Claim, Fact, Sign, signs
 from tensorprop.render.layout import Convention
 from tensorprop.run.reference import evaluate
@@ -139,7 +139,7 @@ def _counted(found: list[Sign]) -> dict[str, int]:
     }
 
 
-def hold(shown: Shown, said: list[Fact] | tuple[object, ...]) -> None:
+def hold(shown: MatrixForm, said: list[Fact] | tuple[object, ...]) -> None:
     """Every sign has its reason, every reason its sign; every claim is true of the tree as it is written out."""
     f = shown.index
     assert f is not None

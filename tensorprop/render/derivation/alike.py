@@ -13,12 +13,12 @@ from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.walk import fold
 
-__all__ = ["Pattern", "pattern"]
+__all__ = ["Likeness", "pattern"]
 
 _PART = re.compile(r"[^δ∂/·]+")
 
 
-class Pattern:
+class Likeness:
     """Lines with their names and letters numbered in the order in which they are met."""
 
     def __init__(self, lines: Iterable[Equation]) -> None:
@@ -30,7 +30,7 @@ class Pattern:
                 self._number(e)
         self.key = tuple((self._text(eq.target), self._text(eq.value)) for eq in lines)
 
-    def instead(self, other: Pattern) -> list[tuple[str, str]]:
+    def instead(self, other: Likeness) -> list[tuple[str, str]]:
         """Names here that stand where ``other`` has another, each with that one."""
         return [(mine, theirs) for mine, theirs in zip(self.names, other.names, strict=True) if mine != theirs]
 
@@ -85,7 +85,7 @@ def _own_letters(n: Expr) -> tuple[str, ...]:
             return ()
 
 
-def pattern(lines: Iterable[Equation], known: Mapping[str, Pattern]) -> tuple[Pattern, str | None]:
+def pattern(lines: Iterable[Equation], known: Mapping[str, Likeness]) -> tuple[Likeness, str | None]:
     """The pattern of some lines, and under which key of ``known`` the same stands already.
 
     >>> from tensorprop.text import parse
@@ -95,5 +95,5 @@ def pattern(lines: Iterable[Equation], known: Mapping[str, Pattern]) -> tuple[Pa
     >>> like, second.instead(first)
     ('z', [('y', 'z'), ('h', 'a'), ('V', 'W')])
     """
-    made = Pattern(lines)
+    made = Likeness(lines)
     return made, next((name for name, other in known.items() if other.key == made.key), None)

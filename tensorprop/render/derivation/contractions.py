@@ -103,19 +103,8 @@ class Products:
             Claim("summed", summed, s.path),
             *(Claim("meets", (i,), s.path, (a.path, b.path)) for i, a, b in inner),
         )
-        pairs = [
-            say("{j} is summed, and stands in {A} and {B}", j=letter(i), A=self.name(a), B=self.name(b))
-            for i, a, b in inner
-        ]
-        if len(inner) == 1:
-            i, a, b = inner[0]
-            pairs = [say("{j} is summed, and stands once in each of two factors, {A} and {B}",
-                         j=letter(i), A=self.name(a), B=self.name(b))]  # fmt: skip
-            if upright(a.tree) == upright(b.tree) and not s.letters:
-                pairs = [say("{j} is summed, and stands in {A} twice", j=letter(i), A=self.name(a))]
-        head = join(pairs, "; ")
-        if isinstance(above.tree if above else None, m.MatrixTrace):
-            assert above is not None
+        head = self._meet(s, inner)
+        if above is not None and isinstance(above.tree, m.MatrixTrace):
             c = above.summed
             said = head + say(
                 "as in a matrix product; {i}, which is left at both ends, is one index and summed too. The sum along "
@@ -125,33 +114,63 @@ class Products:
             )
             yield Fact("trace", said, said, (*seams, *order, Sign("tr", above.path)),
                        (*claims, Claim("summed", c, above.path)))  # fmt: skip
-            yield from self._laid(s, inner)
-            return
-        if isinstance(above.tree if above else None, m.Diagonal):
-            assert above is not None
+        elif above is not None and isinstance(above.tree, m.Diagonal):
             yield from self._diagonal(s, above, head, seams, order, claims)
+        elif not s.letters:
+            yield self._inner(inner, head, (*seams, *order), claims)
+            if len(inner) == 1 and all(len(c.letters) < 2 for _, a, b in inner for c in (a, b)):
+                return
+        else:
+            claims = (*claims, Claim("kept", s.letters, s.path))
+            yield self._matrix_product(s, inner, head, seams, claims)
             yield from self._laid(s, inner)
+            yield self._between(s, inner, order, claims)
             return
-        if not s.letters:
-            tail = say("; neither has an index of its own left. That is an inner product.") if len(inner) == 1 else say(
-                "; no index is left. That is an inner product, with a matrix in between.")  # fmt: skip
-            both = join([head, tail], "")
-            alone = say("A number is its own transpose, so either may stand first.")
-            turns = tuple(x for _, a, b in inner for c in (a, b) if len(c.letters) == 1 for x in self._turns(c))
-            if turns:
-                alone += say("The first lies as a row, the last stands as a column.")
-            yield Fact("inner", both + alone, both, (*seams, *order, *dict.fromkeys(turns)), claims)
-            if len(inner) > 1 or any(len(c.letters) > 1 for _, a, b in inner for c in (a, b)):
-                yield from self._laid(s, inner)
-            return
-        claims = (*claims, Claim("kept", s.letters, s.path))
+        yield from self._laid(s, inner)
+
+    def _meet(self, s: Spot, inner: list[tuple[str, Spot, Spot]]) -> Sentence:
+        """What is summed, and where it stands."""
+        if len(inner) > 1:
+            pairs = [
+                say("{j} is summed, and stands in {A} and {B}", j=letter(i), A=self.name(a), B=self.name(b))
+                for i, a, b in inner
+            ]
+            return join(pairs, "; ")
+        i, a, b = inner[0]
+        if upright(a.tree) == upright(b.tree) and not s.letters:
+            return say("{j} is summed, and stands in {A} twice", j=letter(i), A=self.name(a))
+        return say("{j} is summed, and stands once in each of two factors, {A} and {B}", j=letter(i), A=self.name(a),
+                   B=self.name(b))  # fmt: skip
+
+    def _inner(
+        self, inner: list[tuple[str, Spot, Spot]], head: Sentence, marks: tuple[Sign, ...], claims: tuple[Claim, ...]
+    ) -> Fact:
+        """No index is left: one number."""
+        tail = say("; neither has an index of its own left. That is an inner product.")
+        if len(inner) > 1:
+            tail = say("; no index is left. That is an inner product, with a matrix in between.")
+        both = join([head, tail], "")
+        alone = say("A number is its own transpose, so either may stand first.")
+        turns = tuple(x for _, a, b in inner for c in (a, b) if len(c.letters) == 1 for x in self._turns(c))
+        if turns:
+            alone += say("The first lies as a row, the last stands as a column.")
+        return Fact("inner", both + alone, both, (*marks, *dict.fromkeys(turns)), claims)
+
+    def _matrix_product(
+        self, s: Spot, inner: list[tuple[str, Spot, Spot]], head: Sentence, seams: tuple[Sign, ...],
+        claims: tuple[Claim, ...],
+    ) -> Fact:  # fmt: skip
         left = say("; {left} {verb} left", left=letters(s.letters), verb=verb(s.letters))
         brief = [
             say("{j} is summed, in {A} and {B}.", j=letter(i), A=self.name(a), B=self.name(b)) for i, a, b in inner
         ]
-        yield Fact("product", join([head, left, say(". That is what a matrix product does.")], ""), join(brief), seams,
-                   claims)  # fmt: skip
-        yield from self._laid(s, inner)
+        said = join([head, left, say(". That is what a matrix product does.")], "")
+        return Fact("product", said, join(brief), seams, claims)
+
+    def _between(
+        self, s: Spot, inner: list[tuple[str, Spot, Spot]], order: tuple[Sign, ...], claims: tuple[Claim, ...]
+    ) -> Fact:
+        """Why the factors of a matrix product stand in that order."""
         stands = [
             say("{j} must stand between the two", j=letter(inner[0][0]))
             if len(s.factors) == 2
@@ -160,8 +179,7 @@ class Products:
         ]
         tail = say(", {out} outside: {f}.", out=letters(s.letters), f=self._bare(s))
         where = join([join(stands, ", "), tail], "")
-        rule = say("Numbers commute, matrices do not: ")
-        yield Fact("order", join([rule, where], ""), where, order, claims)
+        return Fact("order", join([say("Numbers commute, matrices do not: "), where], ""), where, order, claims)
 
     def _bare(self, s: Spot) -> Math:
         """A product without the scalars in front."""

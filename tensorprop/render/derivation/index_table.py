@@ -15,7 +15,7 @@ from tensorprop.core.terms import factors_of, terms_of
 from tensorprop.core.walk import postorder
 from tensorprop.render import trees as m
 from tensorprop.render.derivation.indexed import Indexed, scaling
-from tensorprop.render.derivation.matrix import Shown
+from tensorprop.render.derivation.matrix import MatrixForm
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, letter, say, whole
 from tensorprop.render.derivation.signs import is_ones
 
@@ -67,7 +67,7 @@ class Row(NamedTuple):
     term: int  # which term, 0 where there is one only or all are alike
 
 
-def index_table(rule: Equation, shown: Shown) -> tuple[Row, ...]:
+def index_table(rule: Equation, shown: MatrixForm) -> tuple[Row, ...]:
     """The rows for a rule, kept indices first; the terms of a sum one after the other.
 
     >>> from tensorprop.render.derivation.matrix import matrix
@@ -89,7 +89,7 @@ def index_table(rule: Equation, shown: Shown) -> tuple[Row, ...]:
     return tuple(rows.values())
 
 
-def _rows(rule: Equation, shown: Shown) -> Iterator[Row]:
+def _rows(rule: Equation, shown: MatrixForm) -> Iterator[Row]:
     pats = patterns(rule.value, rule.letters)
     for n, pat in enumerate(pats):
         for i in (*pat.kept, *pat.summed):
@@ -127,7 +127,7 @@ def _place(f: Expr, i: str) -> Sentence:
 
 
 # --------------------------------------------------------------------------- the sign that an index becomes
-def _becomes(shown: Shown, i: str, summed: bool, hits: list[Expr]) -> Sentence:
+def _becomes(shown: MatrixForm, i: str, summed: bool, hits: list[Expr]) -> Sentence:
     f = shown.index
     if f is None:
         return say("a sum, Σ") if summed else say("an index of the result")
@@ -147,7 +147,7 @@ def _side(f: Indexed, i: str) -> str:
     return "an axis of the result"
 
 
-def _summed_sign(shown: Shown, f: Indexed, i: str) -> Sentence:
+def _summed_sign(shown: MatrixForm, f: Indexed, i: str) -> Sentence:
     """Where a summed letter goes."""
     for s in f:
         if i not in s.summed:

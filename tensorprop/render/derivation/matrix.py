@@ -1,6 +1,6 @@
 """One equation as a formula in vectors and matrices, for a derivation.
 
-In: an Equation and a Convention. Out: a `Shown`: the formula in Unicode and in LaTeX and its tree, or why there is
+In: an Equation and a Convention. Out: a `MatrixForm`: the formula in Unicode and in LaTeX and its tree, or why there is
 none. The search is that of `matrix`; sizes are not known here.
 """
 
@@ -20,11 +20,11 @@ from tensorprop.render.pen import Style
 from tensorprop.render.printer import TreePrinter
 from tensorprop.render.trees import MathTree
 
-__all__ = ["Shown", "matrix"]
+__all__ = ["MatrixForm", "matrix"]
 
 
 @dataclass(frozen=True)
-class Shown:
+class MatrixForm:
     """A formula without indices: both sides as one line, the tree of the right side, the indices carried along.
 
     ``index`` knows the letters of every part of the tree. Where there is no matrix form, ``unicode`` is empty and
@@ -53,7 +53,7 @@ def written(t: MathTree, style: Style) -> Math:
     return Math(TreePrinter(dialects.UNICODE, style).show(t), TreePrinter(dialects.LATEX, style).show(t))
 
 
-def matrix(eq: Equation, convention: Convention) -> Shown:
+def matrix(eq: Equation, convention: Convention) -> MatrixForm:
     """The formula of one equation.
 
     >>> from tensorprop.text import parse
@@ -63,9 +63,9 @@ def matrix(eq: Equation, convention: Convention) -> Shown:
     (line,) = lines(system([eq]), convention, style="carry")
     style = Style(adjoint=convention.adjoint, bold=convention.bold, names=convention.names)
     if line.left is None or line.right is None:
-        return Shown("", "", None, (), line.why, Math("", ""), Math("", ""), line, None, style)
+        return MatrixForm("", "", None, (), line.why, Math("", ""), Math("", ""), line, None, style)
     left, right = (written(t, style) for t in (line.left, line.right))
-    return Shown(
+    return MatrixForm(
         f"{left.unicode} = {right.unicode}",
         TreePrinter(dialects.LATEX, style).equation(line.left, line.right),
         line.right,

@@ -30,7 +30,7 @@ from tensorprop.render import trees as m
 from tensorprop.render.derivation.facts import facts
 from tensorprop.render.derivation.index_table import patterns
 from tensorprop.render.derivation.indexed import Indexed, Spot
-from tensorprop.render.derivation.matrix import Shown
+from tensorprop.render.derivation.matrix import MatrixForm
 from tensorprop.render.derivation.passage import Local, Passage
 from tensorprop.render.derivation.sentences import (
     Math,
@@ -96,10 +96,10 @@ _QUESTIONS = {
     "jacobian": "And the matrix of derivatives?",
 }
 
-Form = Callable[[Equation], Shown]
+Form = Callable[[Equation], MatrixForm]
 
 
-def reasons(p: Passage, shown: Shown, form: Form) -> tuple[Reason, ...]:
+def reasons(p: Passage, shown: MatrixForm, form: Form) -> tuple[Reason, ...]:
     """The reasons for a rule, each question once, in the order in which a reader meets them.
 
     ``shown`` is the rule in matrices, ``form`` gives that of any other equation.
@@ -124,7 +124,7 @@ def reasons(p: Passage, shown: Shown, form: Form) -> tuple[Reason, ...]:
     return tuple(made)
 
 
-def _all(p: Passage, shown: Shown, form: Form) -> Iterator[Fact]:
+def _all(p: Passage, shown: MatrixForm, form: Form) -> Iterator[Fact]:
     yield from _alone(p)
     yield from _twice(p)
     for local in p.locals:
@@ -422,7 +422,7 @@ def _turned(name: str, tree: m.MathTree | None) -> bool | None:
 
 
 # --------------------------------------------------------------------------- dimensions, afterwards
-def dimensions(p: Passage, shown: Shown) -> Sentence | None:
+def dimensions(p: Passage, shown: MatrixForm) -> Sentence | None:
     """The check of dimensions that people use as the argument, here as what follows from it.
 
     None where the formula is no product of two tensors.
@@ -459,7 +459,7 @@ def dimensions(p: Passage, shown: Shown) -> Sentence | None:
     return None
 
 
-def _sized(p: Passage, shown: Shown, left: Spot, right: Spot) -> Sentence:
+def _sized(p: Passage, shown: MatrixForm, left: Spot, right: Spot) -> Sentence:
     shapes = [_shape(left), _shape(right)]
     a, b = shown.part(left.tree), shown.part(right.tree)
     return say(

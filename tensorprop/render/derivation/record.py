@@ -1,7 +1,7 @@
 """A derivation, printed: for a terminal, as Markdown, LaTeX and HTML, and as plain data.
 
-In: what `derivation` found. Out: a Derivation. All formats are written by `document` from the blocks of `page`, so that
-all say the same.
+In: what `derivation` found. Out: a Derivation. All formats are written by `document` from the blocks of
+`levels`, so that all say the same.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 from tensorprop.core.names import adjoint_name
 from tensorprop.render import document
-from tensorprop.render.derivation import page
-from tensorprop.render.derivation.matrix import Shown
-from tensorprop.render.derivation.parts import Found
+from tensorprop.render.derivation import levels
+from tensorprop.render.derivation.contents import Contents
+from tensorprop.render.derivation.matrix import MatrixForm
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.document import Block
 
@@ -22,7 +22,7 @@ __all__ = ["Derivation"]
 
 
 @dataclass(frozen=True)
-class Derivation(Found):
+class Derivation(Contents):
     """Numbered steps from the forward equations to each rule.
 
     ``str`` is for a terminal; ``markdown``, ``latex`` (``tex(align=True)`` with align*) and ``html`` are for pages,
@@ -60,7 +60,7 @@ class Derivation(Found):
 
     def blocks(self) -> Iterator[Block]:
         """The whole derivation, format aside."""
-        return page.blocks(self)
+        return levels.blocks(self)
 
     def as_dict(self) -> dict[str, Any]:
         """Lists, dicts and strings, for JSON."""
@@ -111,7 +111,7 @@ def _both(m: Math) -> dict[str, str]:
     return {"unicode": m.unicode, "latex": m.latex}
 
 
-def _shown(s: Shown) -> dict[str, Any]:
+def _shown(s: MatrixForm) -> dict[str, Any]:
     if not s.unicode:
         return {"unicode": None, "latex": None, "why": s.why}
     return {"unicode": s.unicode, "latex": s.latex, "for_every": list(s.carried)}

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from tensorprop.core.equation import Equation
 from tensorprop.core.names import adjoint_name
+from tensorprop.render.derivation.contents import Contents, DerivationStep, Remark, RulePart
 from tensorprop.render.derivation.index_table import HEAD, Row
-from tensorprop.render.derivation.matrix import Shown
-from tensorprop.render.derivation.parts import Found, Part, Remark, Step
+from tensorprop.render.derivation.matrix import MatrixForm
 from tensorprop.render.derivation.reasons import Reason
 from tensorprop.render.derivation.sentences import Math, Sentence, join, letter, letters, listed, say, whole
 from tensorprop.render.document import NOTHING, Block, Heading, Lines, Paragraph, TextTable
@@ -44,15 +44,15 @@ def law_name(key: str) -> str:
     return LAW_NAMES.get(key, key.replace("_", " "))
 
 
-def blocks(d: Found) -> Iterator[Block]:
+def blocks(d: Contents) -> Iterator[Block]:
     """The whole derivation, format aside."""
     return (_Short(d) if d.detail == "short" else _Full(d)).blocks()
 
 
-class _Page:
+class _Level:
     """What all levels have in common."""
 
-    def __init__(self, d: Found) -> None:
+    def __init__(self, d: Contents) -> None:
         self.d = d
         self.told: set[str] = set()
 
@@ -79,7 +79,7 @@ class _Page:
         """What stands at the end."""
         yield from ()
 
-    def part(self, n: int, part: Part) -> Iterator[Block]:
+    def part(self, n: int, part: RulePart) -> Iterator[Block]:
         """One rule."""
         raise NotImplementedError
 
@@ -98,11 +98,11 @@ class _Page:
     def _rule_matrix(self, eq: Equation) -> Math | None:
         return next((written(p.shown) for p in self.d.parts if p.rule is eq), None)
 
-    def rule(self, part: Part) -> Lines:
+    def rule(self, part: RulePart) -> Lines:
         """A rule, and beside it its form in matrices."""
         return Lines(((self.d.line(part.rule), written(part.shown)),))
 
-    def like(self, part: Part) -> Sentence:
+    def like(self, part: RulePart) -> Sentence:
         """That a rule comes about as an earlier one."""
         assert part.like is not None
         pairs = [
@@ -122,7 +122,7 @@ class _Page:
         self.told.add(r.topic)
         return r.answer
 
-    def no_matrix(self, part: Part) -> Iterator[Block]:
+    def no_matrix(self, part: RulePart) -> Iterator[Block]:
         """Why there is no matrix form."""
         why = part.shown.why
         if not part.shown.unicode and why:
@@ -154,10 +154,10 @@ class _Page:
         return bool(self.d.convention.turned)
 
 
-class _Short(_Page):
+class _Short(_Level):
     """Every rule on a line, and under it in a sentence why it looks so."""
 
-    def part(self, n: int, part: Part) -> Iterator[Block]:
+    def part(self, n: int, part: RulePart) -> Iterator[Block]:
         yield self.rule(part)
         if part.like is not None:
             yield Paragraph(join([self.like(part), say(".")], ""))
@@ -182,14 +182,14 @@ _GIST = ("alone", "sum", "product", "inner", "outer", "elementwise", "over", "tr
 _ROUTINE = frozenset({"insert", "brackets", "rename"})
 
 
-class _Full(_Page):
+class _Full(_Level):
     """Every step with its law, the table of the indices, and every reason."""
 
     def opening(self) -> Iterator[Block]:
         yield Heading(1, say("Forward"))
         yield from super().opening()
 
-    def part(self, n: int, part: Part) -> Iterator[Block]:
+    def part(self, n: int, part: RulePart) -> Iterator[Block]:
         heading = say("{n}. {x}", n=str(n), x=whole(part.rule.name))
         if part.like is not None:
             yield Heading(1, join([heading, self.like(part)], ", "))
@@ -208,7 +208,7 @@ class _Full(_Page):
             self.told.add("dimension")
             yield Paragraph(part.dimension, lead="Dimensions.")
 
-    def _steps(self, n: int, part: Part) -> Iterator[Block]:
+    def _steps(self, n: int, part: RulePart) -> Iterator[Block]:
         """The steps; those that go as in an earlier rule are named, and their last line stands for them."""
         steps = list(enumerate(part.steps, 1))
         while steps:
@@ -226,17 +226,17 @@ class _Full(_Page):
                 yield Heading(2, say("{n} As before", n=f"{n}.{k}"))
                 yield self._lines(same[-1], part)
 
-    def _lines(self, step: Step, part: Part) -> Lines:
+    def _lines(self, step: DerivationStep, part: RulePart) -> Lines:
         """A step's lines; the rule has its form in matrices beside it."""
         return Lines(
             tuple((self.d.line(eq), written(part.shown) if eq is part.rule else None) for eq in step.equations), True
         )
 
-    def _routine(self, step: Step) -> bool:
+    def _routine(self, step: DerivationStep) -> bool:
         """Whether a step has been met, and says nothing that is new."""
         return step.kind in _ROUTINE and step.law in self.told
 
-    def _step(self, number: str, step: Step, part: Part) -> Iterator[Block]:
+    def _step(self, number: str, step: DerivationStep, part: RulePart) -> Iterator[Block]:
         new = step.law not in self.told
         self.told.add(step.law)
         title = say("{n} {title}", n=number, title=step.title)
@@ -269,7 +269,7 @@ def _cells(r: Row) -> tuple[Sentence, ...]:
     )
 
 
-def written(shown: Shown) -> Math | None:
+def written(shown: MatrixForm) -> Math | None:
     """A formula in matrices with what it holds for; None where there is none."""
     if not shown.unicode:
         return None

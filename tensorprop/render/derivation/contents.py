@@ -1,6 +1,6 @@
 """A derivation as data: its steps, parts and remarks, and how its lines are written.
 
-In: nothing. Out: the classes that `derivation` fills in, `page` lays out and `record` prints.
+In: nothing. Out: the classes that `derivation` fills in, `levels` lays out and `record` prints.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tensorprop.core.equation import Equation, System
 from tensorprop.errors import UsageError
 from tensorprop.render import dialects
 from tensorprop.render.derivation.index_table import Row
-from tensorprop.render.derivation.matrix import Shown
+from tensorprop.render.derivation.matrix import MatrixForm
 from tensorprop.render.derivation.passage import Passage, axes_of
 from tensorprop.render.derivation.reasons import Reason
 from tensorprop.render.derivation.sentences import Math, Sentence
@@ -22,11 +22,11 @@ from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE, Notation
 from tensorprop.render.pen import Style
 
-__all__ = ["Found", "Judgement", "Like", "Part", "Remark", "Step"]
+__all__ = ["Contents", "DerivationStep", "Judgement", "Like", "Remark", "RulePart"]
 
 
 @dataclass(frozen=True)
-class Step:
+class DerivationStep:
     """One step: what it is called, the lines that it leads to, the law by name and statement, the reason.
 
     ``equations`` are lines of equal value with the step before; ``notes`` say more, one fact each.
@@ -39,7 +39,7 @@ class Step:
     statement: Math
     reason: Sentence
     notes: tuple[Sentence, ...] = ()
-    matrix: Shown | None = None
+    matrix: MatrixForm | None = None
     brief: Sentence | None = None  # the reason where the like was said before
 
 
@@ -52,13 +52,13 @@ class Like:
 
 
 @dataclass(frozen=True)
-class Part:
+class RulePart:
     """How one rule comes about: ``rule`` is the very Equation that `adjoint` gives."""
 
     passage: Passage
     rule: Equation
-    shown: Shown
-    steps: tuple[Step, ...]
+    shown: MatrixForm
+    steps: tuple[DerivationStep, ...]
     reasons: tuple[Reason, ...]
     dimension: Sentence | None
     table: tuple[Row, ...] = ()
@@ -77,7 +77,7 @@ class Remark:
     title: str
     text: Sentence
     equations: tuple[Equation, ...] = ()
-    shown: tuple[Shown, ...] = ()
+    shown: tuple[MatrixForm, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,20 +94,20 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Found:
+class Contents:
     """What was found: the forward equations, and how each rule comes about. ``parts`` has one entry for every rule."""
 
     system: System
     rules: System
     convention: Convention
     detail: Literal["full", "short"]
-    forward: tuple[tuple[Equation, Shown], ...]
-    parts: tuple[Part, ...]
+    forward: tuple[tuple[Equation, MatrixForm], ...]
+    parts: tuple[RulePart, ...]
     remarks: tuple[Remark, ...]
     error: str
     verdict: Judgement | None = None
 
-    def part(self, name: str) -> Part:
+    def part(self, name: str) -> RulePart:
         """The derivation of the rule for δname."""
         for p in self.parts:
             if p.name == name:
@@ -120,7 +120,7 @@ class Found:
         return axes_of(self.system)
 
     @property
-    def formulas(self) -> Iterator[Shown]:
+    def formulas(self) -> Iterator[MatrixForm]:
         """Every formula in vectors and matrices that is shown."""
         yield from (shown for _, shown in self.forward)
         yield from (p.shown for p in self.parts)
