@@ -20,9 +20,9 @@ from tensorprop.errors import (
 )
 from tensorprop.text import doubts
 from tensorprop.text.cursor import RELATIONS
+from tensorprop.text.implied import Bind, Leaf, Size, Tree
 from tensorprop.text.meant import argument, entry_end, following, indexed, length, run_through
 from tensorprop.text.subscripts import Subscripts
-from tensorprop.text.terms import Bind, Leaf, Size, Tree
 from tensorprop.text.vocabulary import BINDERS, COLUMN, ROW, SPLIT, STARTS
 
 __all__ = ["Binders"]

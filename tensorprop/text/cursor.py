@@ -20,8 +20,8 @@ from tensorprop.errors import (
     UnexpectedEnd,
     UnsafeName,
 )
+from tensorprop.text.implied import Tree
 from tensorprop.text.scan import Tokens
-from tensorprop.text.terms import Tree
 
 __all__ = ["MAX_DEPTH", "MAX_DIGITS", "MAX_OPERANDS", "MAX_POWER_OF_TEN", "RELATIONS", "Cursor"]
 

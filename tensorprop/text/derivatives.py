@@ -10,7 +10,7 @@ from tensorprop.core.names import derivative_name
 from tensorprop.errors import LimitExceeded, UnexpectedChar
 from tensorprop.text.binders import Binders
 from tensorprop.text.characters import raised
-from tensorprop.text.terms import Leaf, Tree
+from tensorprop.text.implied import Leaf, Tree
 from tensorprop.text.vocabulary import WORDS
 
 __all__ = ["Derivatives"]

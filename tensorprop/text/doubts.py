@@ -21,9 +21,9 @@ from tensorprop.errors import (
 )
 from tensorprop.text.characters import LETTERS, raised
 from tensorprop.text.cursor import Cursor
+from tensorprop.text.implied import Leaf, Power, Tree
 from tensorprop.text.meant import argument, chosen, entry_end, following, indexed, joined, piece, written_along
 from tensorprop.text.reserved import ELSEWHERE, SPELLED_OUT, TAKEN_ALONG, programming
-from tensorprop.text.terms import Leaf, Power, Tree
 from tensorprop.text.vocabulary import BINDERS, KNOWN, SYMBOLS
 
 __all__ = [

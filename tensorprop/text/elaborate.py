@@ -14,7 +14,7 @@ from tensorprop.core.expr import Add, Dim, Expr, Index, Mul, Number, Reduce, Sum
 from tensorprop.core.functions import keeps
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import BoundIndexEscapes, FreeIndexMismatch, NumberTooLarge, TensorpropError, UnknownRange
-from tensorprop.text.terms import Apply, Bind, Leaf, Place, Plus, Power, Relate, Size, Term, Tree, places
+from tensorprop.text.implied import Apply, Bind, Leaf, Place, Plus, Power, Relate, Size, Term, Tree, places
 
 __all__ = ["Builder", "axis_of"]
 

@@ -24,9 +24,9 @@ from tensorprop.errors import (
 )
 from tensorprop.text.doubts import bare_indices
 from tensorprop.text.elaborate import Builder, axis_of
+from tensorprop.text.implied import Tree, written
 from tensorprop.text.scan import scan
 from tensorprop.text.syntax import Reader
-from tensorprop.text.terms import Tree, written
 
 __all__ = ["Spans", "equations", "parse", "parse_expression"]
 

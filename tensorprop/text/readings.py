@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from tensorprop.core.build import fresh
 from tensorprop.errors import AmbiguousSum
-from tensorprop.text.terms import Apply, Bind, Leaf, Plus, Power, Relate, Term, Tree, parts
+from tensorprop.text.implied import Apply, Bind, Leaf, Plus, Power, Relate, Term, Tree, parts
 
 __all__ = ["alone", "doubled", "twice"]
 

@@ -96,7 +96,7 @@ class Tokens(NamedTuple):
 
 
 def scan(text: str) -> Tokens:
-    """The tokens of ``text``. Long because it is one loop over what the pattern matches, a branch for each kind.
+    """The tokens of ``text``.
 
     Errors: SpecTooLong, ControlChar, ConfusableChar, ForbiddenName, UnexpectedChar."""
     if len(text) > MAX_CHARACTERS:
@@ -111,10 +111,7 @@ def scan(text: str) -> Tokens:
         group = m.lastindex or 0
         kind, token, start, end = m.lastgroup or "", m[group], m.start(group), m.end()
         if kind == "o":
-            sign = _SIGNS.get(token)
-            if sign is None:
-                _refuse_sign(text, token, start, end, depth)
-            kind = token = sign
+            kind = token = sign = _SIGNS.get(token) or _refuse_sign(text, token, start, end, depth)
             if sign in "([{":
                 depth += 1
             elif sign in ")]}" and depth:
@@ -136,12 +133,8 @@ def scan(text: str) -> Tokens:
                 continue
             kind, token, end = found
             digits = _DIGITS.match(text, end) if kind == "frac" else None
-            if digits is not None:  # \frac12
-                braced = ("{", "n", "}")
-                kinds += ("frac", *braced, *braced)
-                texts += ("frac", "{", digits[1], "}", "{", digits[2], "}")
-                starts += (start, *[digits.start(1)] * 3, *[digits.start(2)] * 3)
-                ends += (end, *[digits.end(1)] * 3, *[digits.end(2)] * 3)
+            if digits is not None:
+                _short_fraction(digits, start, end, kinds, texts, starts, ends)
                 matches, pending = _TOKEN.finditer(text, digits.end()), -1
                 continue
             if end > m.end():
@@ -153,14 +146,7 @@ def scan(text: str) -> Tokens:
         elif kind == "c" or kind == "e":
             continue
         elif kind == "x":
-            raise ForbiddenName(
-                'names may not start with "__"'
-                if not _joined(ends, start)
-                else "a name has one underscore, before its indices",
-                text,
-                (start, end),
-                fix="nothing here is evaluated as Python; use letters, digits and Greek letters",
-            )
+            _refuse_underscores(text, start, end, _joined(ends, start))
         elif kind == "bad":
             refuse_character(text, start)
         kinds.append(kind)
@@ -169,11 +155,33 @@ def scan(text: str) -> Tokens:
         ends.append(end)
         pending = -1
     last = ends[-1] if ends else 0
-    kinds.append("end")
-    texts.append("")
-    starts.append(last)
-    ends.append(last)
-    return Tokens(text, kinds, texts, starts, ends)
+    return Tokens(text, [*kinds, "end"], [*texts, ""], [*starts, last], [*ends, last])
+
+
+def _short_fraction(
+    digits: re.Match[str],
+    start: int,
+    end: int,
+    kinds: list[str],
+    texts: list[str],
+    starts: list[int],
+    ends: list[int],
+) -> None:
+    """``\\frac12``: the tokens of ``\\frac{1}{2}``."""
+    braced = ("{", "n", "}")
+    kinds += ("frac", *braced, *braced)
+    texts += ("frac", "{", digits[1], "}", "{", digits[2], "}")
+    starts += (start, *[digits.start(1)] * 3, *[digits.start(2)] * 3)
+    ends += (end, *[digits.end(1)] * 3, *[digits.end(2)] * 3)
+
+
+def _refuse_underscores(text: str, start: int, end: int, joined: bool) -> NoReturn:
+    raise ForbiddenName(
+        "a name has one underscore, before its indices" if joined else 'names may not start with "__"',
+        text,
+        (start, end),
+        fix="nothing here is evaluated as Python; use letters, digits and Greek letters",
+    )
 
 
 def _joined(ends: list[int], start: int) -> bool:

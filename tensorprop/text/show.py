@@ -1,8 +1,8 @@
 """Nodes in, strings out: the exact inverse of ``parse``.
 
 In: an expression, an Equation or a System. Out: its text, so that ``parse(show(s)) is s``. A sum is left unwritten
-exactly where the rule of ``terms`` puts it back. Text longer than ``MAX_SHOWN`` characters (a shared expression can be
-exponentially long) is abbreviated: its longest parts become ``…``, which does not parse.
+exactly where the rule of ``implied`` puts it back. Text longer than ``MAX_SHOWN`` characters (a shared expression can
+be exponentially long) is abbreviated: its longest parts become ``…``, which does not parse.
 This file does not know derivatives, laws or matrix formulas.
 """
 
@@ -17,22 +17,20 @@ from tensorprop.core.build import reduce
 from tensorprop.core.equation import Equation, Fact, Range, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import has_entries, is_matrix
-from tensorprop.core.names import Derivative, innermost, is_derivative, parts_of_name, primal_axes, stem_and_label
-from tensorprop.core.terms import factors_of, terms_of
+from tensorprop.core.names import primal_axes
 from tensorprop.core.walk import postorder
 from tensorprop.errors import UsageError
-from tensorprop.text.characters import GREEK, LETTERS
+from tensorprop.text.characters import LETTERS
 from tensorprop.text.elaborate import axis_of
+from tensorprop.text.implied import gathered, places, settled
 from tensorprop.text.numerals import decimal, digits, finite
 from tensorprop.text.shown import ATOM, MAX_SHOWN, POWER, SUM, TERM, Shown, bare, clear, term
-from tensorprop.text.terms import gathered, places, settled
+from tensorprop.text.spelled import Spelled, occurrences
 from tensorprop.text.vocabulary import COLUMN, ROW, SYMBOLS
 
 __all__ = ["MAX_SHOWN", "show"]
 
 _ASCII_RELATIONS = {"=": "=", "≠": "!=", "<": "<", "≤": "<=", ">": ">", "≥": ">="}
-_ASCII_PRIMES = str.maketrans({"′": "'", "″": "''", "‴": "'''"})
-_COMMAND = {letter: word for word, letter in reversed(GREEK.items())}
 _LABEL_LIKE = re.compile(rf"[{LETTERS}0-9][{LETTERS}0-9+\-, ]*")
 
 
@@ -91,11 +89,8 @@ def _equation(eq: Equation, ascii: bool, names: frozenset[str], defines_delta: b
     return f"{printer.left_side(eq.target)} = {printer.text()}"
 
 
-class _Printer:
-    """Prints one right side. ``letters`` are those of the left side.
-
-    Long because it has a method for every kind of node, and all ask what the whole equation says.
-    """
+class _Printer(Spelled):
+    """Prints one right side. ``letters`` are those of the left side."""
 
     def __init__(
         self,
@@ -362,16 +357,6 @@ class _Printer:
             parts += ["-", bare(t)] if t.minus else [t]
         return Shown(ATOM, (*parts, ")"), *gathered(below)[:2])
 
-    def _function(self, name: str) -> str:
-        stem = name.rstrip("′″‴")
-        primes = name[len(stem) :]
-        if stem == "sigmoid" and not self.ascii and "σ" not in self.names:
-            stem = "σ"
-        if not self.ascii:
-            return stem + primes
-        stem, label = stem_and_label(stem)
-        return self._name(stem) + (f"^({label})" if label else "") + primes.translate(_ASCII_PRIMES)
-
     def _power(self, n: Call, below: list[Shown]) -> Shown:
         base, exponent = n.args
         b, x = below
@@ -436,17 +421,17 @@ class _Printer:
 
     def _reduce(self, n: Reduce, below: list[Shown]) -> Shown:
         body, at = term(clear(below[0])), below[1:]
-        given = _occurrences(n.at)
+        given = occurrences(n.at)
         if is_matrix(n.op) and isinstance(n.body, Tensor):
             each = n.body.subscripts[:-2]
             plain = Tensor(n.body.name, (*each, Index(ROW), Index(COLUMN)))
             clear_of_entry = all(isinstance(i, Index) for i in each) and (
-                len(each) != 2 or (bool(n.at) and not {*_occurrences(each)} & {*given})
+                len(each) != 2 or (bool(n.at) and not {*occurrences(each)} & {*given})
             )
             if clear_of_entry and reduce(n.op, (ROW, COLUMN), plain, n.at) is n:
                 name = self._tensor_name(n.body.name, rank=len(each))
                 inner = self._indexed("", [i.name for i in each if isinstance(i, Index)]) if each else ""
-                given = (*_occurrences(each), *given)
+                given = (*occurrences(each), *given)
                 return Shown(ATOM, (f"{n.op}({name}{inner})", self._subscripts(n.at, at) if n.at else ""), given)
         opened = tuple(dict.fromkeys([*(i for i in dict.fromkeys(body.open) if i not in n.indices), *given]))
         closed = tuple(i for i in body.closed if i not in n.indices and i not in opened)
@@ -456,123 +441,9 @@ class _Printer:
             parts.append("[" + ", ".join(self._subscript(s, t) for s, t in zip(n.at, at, strict=True)) + "]")
         return Shown(ATOM, parts, opened, closed)
 
-    def _dim(self, n: Dim) -> str:
-        letter = self.dims.get(n)
-        if letter is not None:
-            return f"dim({self._name(letter)})"
-        return f"dim({self._tensor_name(n.tensor, rank=0)}, {n.axis})"
-
     # ------------------------------------------------------------------- tensors and their subscripts
-    def _tensor(self, n: Tensor, below: list[Shown], left: bool = False) -> Shown:
-        letters = _occurrences(n.subscripts)
-        if is_derivative(n.name):
-            return Shown(POWER, (self._derivative(n, below),), letters)
-        name = self._tensor_name(n.name, len(n.subscripts))
-        if not n.subscripts and not left and n.name in self.indices:
-            return Shown(ATOM, (name + "[]",))
-        return Shown(ATOM, (name, self._subscripts(n.subscripts, below)), letters)
-
-    def _derivative(self, n: Tensor, below: list[Shown]) -> str:
-        """``∂y_i/∂x_k``: the name has one · for every subscript of each tensor in it."""
-        made = parts_of_name(n.name)
-        assert isinstance(made, Derivative)
-        shown: list[str] = []
-        at = 0
-        for tensor, k in zip((made.of, *made.by), made.slots, strict=True):
-            entry = self._subscripts(n.subscripts[at : at + k], below[at : at + k])
-            sign = "partial" if self.ascii else "∂"
-            if at == 0 and not shown and made.order > 1:
-                sign += f"^{made.order}" if self.ascii else "⁰¹²³⁴⁵⁶⁷⁸⁹"[made.order]
-            shown.append(sign + " " * self.ascii + self._tensor_name(str(tensor), k) + entry)
-            at += k
-        return shown[0] + "/" + (" " if self.ascii else "").join(shown[1:])
-
-    def _tensor_name(self, name: str, rank: int) -> str:
-        stem, label = stem_and_label(name)
-        if label:
-            label = f"^({label})" if rank else f"^{{({label})}}"
-        adjoints = len(stem) - len(innermost(stem))
-        if self.ascii and adjoints and stem[adjoints : adjoints + 1].isalpha():
-            return "delta " * adjoints + self._name(stem[adjoints:]) + self._ascii_label(label)
-        if self.ascii and stem == "δ":
-            return "delta" + label
-        return self._name(stem) + (self._ascii_label(label) if self.ascii else label)
-
-    def _ascii_label(self, label: str) -> str:
-        return label
-
-    def _name(self, name: str) -> str:
-        """A name, Greek letters as LaTeX commands on an ASCII terminal."""
-        if not self.ascii or name.isascii():
-            return name
-        words = ["\\" + _COMMAND[c] if c in _COMMAND else c for c in name]
-        if len(words) == 1:
-            return words[0]
-        spaced = "".join(w + " " if w[0] == "\\" else w for w in words).rstrip()
-        return "\\mathrm{" + spaced + "}"
-
-    def _subscripts(self, subscripts: Sequence[Expr], below: Sequence[Shown]) -> str:
-        if not subscripts:
-            return ""
-        plain = [s.name for s in subscripts if isinstance(s, Index)]
-        if len(plain) == len(subscripts):
-            return self._indexed("", plain)
-        if len(subscripts) == 1 and isinstance(subscripts[0], Number) and subscripts[0].value in range(10):
-            return f"_{subscripts[0].value}"
-        return "[" + ", ".join(self._subscript(s, t) for s, t in zip(subscripts, below, strict=True)) + "]"
-
-    def _indexed(self, name: str, letters: Sequence[str]) -> str:
-        """``Σ_ij`` and the like: compact where every index is one letter."""
-        if all(len(i) == 1 for i in letters):
-            if self.ascii and not all(i.isascii() for i in letters):
-                return name + "_{" + " ".join(self._name(i) for i in letters) + "}"
-            return f"{name}_{''.join(letters)}"
-        return f"{name}[{', '.join(self._name(i) for i in letters)}]"
-
-    def _subscript(self, s: Expr, t: Shown) -> str:
-        return self._affine(s) if isinstance(s, (Add, Mul, Dim)) else t.text()
-
-    def _affine(self, s: Expr) -> str:
-        """``2x+u-1``, with sizes in their long form."""
-        out = ""
-        for k, part in enumerate(terms_of(s)):
-            factors = factors_of(part)
-            minus = isinstance(factors[0], Number) and factors[0].value < 0
-            text, below = "", ""
-            for f in factors:
-                if isinstance(f, Number):
-                    piece = "" if abs(f.value.numerator) == 1 and len(factors) > 1 else str(abs(f.value.numerator))
-                    below = f"/{f.value.denominator}" if f.value.denominator > 1 else ""
-                elif isinstance(f, Dim):
-                    piece = f"dim({self._tensor_name(f.tensor, rank=0)}, {f.axis})"
-                elif isinstance(f, (Add, Mul)):
-                    piece = f"({self._affine(f)})"
-                elif isinstance(f, Tensor):
-                    piece = self._tensor(f, [self.shown(c, []) for c in f.subscripts]).text()
-                else:
-                    piece = self._name(f.name) if isinstance(f, Index) else str(f)
-                if below and not isinstance(f, Number) and not f.free:
-                    piece, below = piece + below, ""
-                tight = text.isdigit() and piece[:1].isalpha() and piece[:1] not in "eE"
-                text += piece if not text or tight else " " + piece
-            out += ("-" if minus else "+" if k else "") + text
-        return out
-
 
 # --------------------------------------------------------------------------- pieces
-def _occurrences(subscripts: Sequence[Expr]) -> tuple[str, ...]:
-    """The letters of subscripts in reading order, as often as they are written."""
-    found: list[str] = []
-    stack = list(reversed(subscripts))
-    while stack:
-        s = stack.pop()
-        if isinstance(s, Index):
-            found.append(s.name)
-        else:
-            stack.extend(reversed(s.children))
-    return tuple(found)
-
-
 def _divides(f: Expr) -> bool:
     """Whether a factor is written under a /: a whole negative power."""
     if isinstance(f, Call) and f.function == "power":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from tensorprop.text.terms import settled
+from tensorprop.text.implied import settled
 
 __all__ = ["ATOM", "MAX_SHOWN", "POWER", "SUM", "TERM", "Shown", "bare", "clear", "term"]
 

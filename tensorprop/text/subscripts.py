@@ -14,8 +14,8 @@ from tensorprop.core.expr import Expr, Index, Number, Tensor
 from tensorprop.errors import AmbiguousNotation, MissingIndex, UnbalancedBracket, UnexpectedChar
 from tensorprop.text.characters import GREEK, LETTERS, lower
 from tensorprop.text.cursor import Cursor
+from tensorprop.text.implied import Leaf
 from tensorprop.text.meant import bracketed, gradient, length
-from tensorprop.text.terms import Leaf
 
 __all__ = ["COMPACT", "LABEL", "Subscripts", "label_text"]
 

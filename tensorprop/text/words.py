@@ -25,9 +25,9 @@ from tensorprop.errors import (
 )
 from tensorprop.text import doubts
 from tensorprop.text.derivatives import Derivatives
+from tensorprop.text.implied import Apply, Leaf, Power, Tree
 from tensorprop.text.reserved import PROGRAMMING
 from tensorprop.text.subscripts import LABEL, label_text
-from tensorprop.text.terms import Apply, Leaf, Power, Tree
 from tensorprop.text.vocabulary import AFTER, BINDERS, KNOWN, RESERVED, SPLIT, SYMBOLS, WORDS
 
 __all__ = ["Words"]
@@ -162,23 +162,7 @@ class Words(Derivatives):
         self.p = p + 1
         if name in PROGRAMMING:
             doubts.programming_word(self, p, name)
-        stem = innermost(name) if len(name) > 1 else ""
-        if stem in WORDS and stem != name:
-            self.fail(
-                NameConflict,
-                f"{stem} is a word of the notation, so that {name} is no tensor's adjoint",
-                (self.starts[p], self.ends[p]),
-                "use another name",
-            )
-        if name in RESERVED or (token in SPLIT and self.kinds[p] == "T"):
-            if token in KNOWN or name in KNOWN:
-                doubts.function_subscript(self, p, name)
-            self.fail(
-                NameConflict,
-                f"{name} is a word of the notation, not a tensor's name",
-                (self.starts[p], self.ends[p]),
-                "use another name",
-            )
+        self._no_entry(p, name)
         name = "δ" if name == "delta" else name
         label = ""
         kinds = self.kinds
@@ -219,6 +203,27 @@ class Words(Derivatives):
                 )
             return Leaf(*span, tuple(letters), delta(*subscripts))
         return Leaf(*span, tuple(letters), self.tensor(name + label, tuple(subscripts), p, marks))
+
+    def _no_entry(self, p: int, name: str) -> None:
+        """Refuse a word of the notation where a tensor's name should stand."""
+        token = self.texts[p]
+        stem = innermost(name) if len(name) > 1 else ""
+        if stem in WORDS and stem != name:
+            self.fail(
+                NameConflict,
+                f"{stem} is a word of the notation, so that {name} is no tensor's adjoint",
+                (self.starts[p], self.ends[p]),
+                "use another name",
+            )
+        if name in RESERVED or (token in SPLIT and self.kinds[p] == "T"):
+            if token in KNOWN or name in KNOWN:
+                doubts.function_subscript(self, p, name)
+            self.fail(
+                NameConflict,
+                f"{name} is a word of the notation, not a tensor's name",
+                (self.starts[p], self.ends[p]),
+                "use another name",
+            )
 
     def label(self, p: int, name: str) -> str:
         """``^(k)`` after a bare name, where subscripts follow or where braces tell that it is no power."""

@@ -29,7 +29,7 @@ from tensorprop.trace.jax_lines import JaxprReader, kind_of
 from tensorprop.trace.naming import written
 from tensorprop.trace.readable import folded
 from tensorprop.trace.sheet import Apart, Sheet
-from tensorprop.trace.tables import Read, named_tables
+from tensorprop.trace.tables import ReadSystem, named_tables
 
 __all__ = ["from_jax"]
 
@@ -80,11 +80,11 @@ def from_jax(fn: Callable[..., Any], *example_args: Any, names: Names = None, ve
     notes += more
     system = written(lines, trace, renamed)
     if tables:
-        system = Read(system.equations, system.facts, tuple(tables))
+        system = ReadSystem(system.equations, system.facts, tuple(tables))
     doubts = reading.doubts
     if verify:
         _verify(program, system, called, result, reading, notes)
-        if doubts and not isinstance(system, Read):
+        if doubts and not isinstance(system, ReadSystem):
             agree = [_differs(program, system, called, result, shapes, None) for shapes in reading.others]
             doubts = [] if all(words == "" for words in agree) else doubts
     for note in dict.fromkeys((*reading.page.notes, *reading.notes, *doubts, *notes)):
@@ -302,7 +302,7 @@ def _verify(
     entries = [sum(float(np.prod(s)) for s in shapes) for shapes in reading.shapes]
     at = min(range(1, len(entries)), key=lambda n: entries[n], default=0)
     shapes = reading.shapes[at]
-    tables = system.at(at) if isinstance(system, Read) else None
+    tables = system.at(at) if isinstance(system, ReadSystem) else None
     try:
         told = _differs(program, system, called, result, shapes, tables)
     except TensorpropError as error:

@@ -18,14 +18,14 @@ from tensorprop.core.functions import keeps
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import UnknownRange
 from tensorprop.trace.numbers import fitted_whole
-from tensorprop.trace.readable import Draft, Trace, bare, contracts, scale
+from tensorprop.trace.readable import Draft, Transcript, bare, contracts, scale
 
 __all__ = ["written"]
 
 T = TypeVar("T")
 
 
-def written(lines: Sequence[Draft], trace: Trace, renamed: Mapping[str, str]) -> System:
+def written(lines: Sequence[Draft], trace: Transcript, renamed: Mapping[str, str]) -> System:
     """The System. ``renamed`` gives intermediates other names."""
     return _Lettering(lines, trace, _names(lines, trace, renamed)).system()
 
@@ -41,7 +41,7 @@ _OF_REDUCTION = {
 _OF_CALL = {"exp": "e", "log": "l", "sqrt": "r", "rsqrt": "r", "power": "r"}
 
 
-def _names(lines: Sequence[Draft], trace: Trace, renamed: Mapping[str, str]) -> dict[str, str]:
+def _names(lines: Sequence[Draft], trace: Transcript, renamed: Mapping[str, str]) -> dict[str, str]:
     """A name for every line, saying what it is: z, h, s, p …, numbered where there are several."""
     scores = {
         t.name
@@ -134,7 +134,7 @@ _PLACES, _CLASSES = "tuvsw", "cdk"
 class _Lettering:
     """One letter for every dimension, the same in all equations."""
 
-    def __init__(self, lines: Sequence[Draft], trace: Trace, called: Mapping[str, str]) -> None:
+    def __init__(self, lines: Sequence[Draft], trace: Transcript, called: Mapping[str, str]) -> None:
         self.lines = [n._replace(value=_ordered(n._replace(value=_first_letters(n)))) for n in lines]
         self.trace, self.called = trace, called
         self.find = trace.find

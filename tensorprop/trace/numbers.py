@@ -134,7 +134,7 @@ def simplest(x: float, close: float) -> Expr:
 
 
 # --------------------------------------------------------------------------- numbers that change with the sizes
-class _Form(NamedTuple):
+class _SizeProduct(NamedTuple):
     """A function of sizes: its logarithm in each trace, and above and below the fraction line."""
 
     log: np.ndarray[Any, Any]
@@ -150,31 +150,31 @@ def _atoms(name: Expr, values: np.ndarray[Any, Any]) -> list[tuple[Expr, np.ndar
     return found
 
 
-def _powers(atom: Expr, values: np.ndarray[Any, Any], plain: bool) -> Iterator[_Form]:
+def _powers(atom: Expr, values: np.ndarray[Any, Any], plain: bool) -> Iterator[_SizeProduct]:
     log = np.log(values)
     root = call("sqrt", atom)
-    yield _Form(-log, (), (atom,))
-    yield _Form(log, (atom,), ())
-    yield _Form(-log / 2, (), (root,))
-    yield _Form(log / 2, (root,), ())
+    yield _SizeProduct(-log, (), (atom,))
+    yield _SizeProduct(log, (atom,), ())
+    yield _SizeProduct(-log / 2, (), (root,))
+    yield _SizeProduct(log / 2, (root,), ())
     if plain:
         square = power(atom, number(2))
-        yield _Form(2 * log, (square,), ())
-        yield _Form(-2 * log, (), (square,))
+        yield _SizeProduct(2 * log, (square,), ())
+        yield _SizeProduct(-2 * log, (), (square,))
         for p in (Fraction(1, 4), Fraction(1, 3)):
-            yield _Form(-float(p) * log, (), (call("power", atom, Number(p)),))
-            yield _Form(float(p) * log, (call("power", atom, Number(p)),), ())
+            yield _SizeProduct(-float(p) * log, (), (call("power", atom, Number(p)),))
+            yield _SizeProduct(float(p) * log, (call("power", atom, Number(p)),), ())
         if values.min() > 1:
             ln = call("log", atom)
-            yield _Form(np.log(log), (ln,), ())
-            yield _Form(-np.log(log), (), (ln,))
-            yield _Form(np.log(log) / 2, (call("sqrt", ln),), ())
+            yield _SizeProduct(np.log(log), (ln,), ())
+            yield _SizeProduct(-np.log(log), (), (ln,))
+            yield _SizeProduct(np.log(log) / 2, (call("sqrt", ln),), ())
 
 
-def _forms(dims: Mapping[Extent, Expr]) -> Iterator[list[_Form]]:
+def _forms(dims: Mapping[Extent, Expr]) -> Iterator[list[_SizeProduct]]:
     """Functions of sizes, simpler ones first."""
     sizes = [(e, np.array(n, float)) for n, e in dims.items()]
-    singles: list[list[_Form]] = []
+    singles: list[list[_SizeProduct]] = []
     for e, n in sizes:
         own = [f for k, (a, v) in enumerate(_atoms(e, n)) for f in _powers(a, v, not k)]
         for (a, v), (b, w) in combinations(_atoms(e, n)[:2], 2):  # n (n - 1), n / (n - 1) …
@@ -199,7 +199,7 @@ def _forms(dims: Mapping[Extent, Expr]) -> Iterator[list[_Form]]:
                 whole = some[0]
                 for f in some[1:]:
                     (whole,) = _pairs([whole], [f])
-                yield [whole, _Form(-whole.log, whole.below, whole.above)]
+                yield [whole, _SizeProduct(-whole.log, whole.below, whole.above)]
         for some in combinations(sizes, 3):
             all_ = mul(*(e for e, _ in some))
             yield list(_powers(add(all_, number(-1)), np.prod([n for _, n in some], axis=0) - 1, False))
@@ -207,18 +207,18 @@ def _forms(dims: Mapping[Extent, Expr]) -> Iterator[list[_Form]]:
         yield [f for a, b in combinations(singles, 2) for f in _pairs(a, b)]
 
 
-def _reciprocal_or_not(e: Expr, n: np.ndarray[Any, Any]) -> list[_Form]:
+def _reciprocal_or_not(e: Expr, n: np.ndarray[Any, Any]) -> list[_SizeProduct]:
     log = np.log(n)
-    return [_Form(-log, (), (e,)), _Form(log, (e,), ())]
+    return [_SizeProduct(-log, (), (e,)), _SizeProduct(log, (e,), ())]
 
 
-def _roots(e: Expr, n: np.ndarray[Any, Any]) -> list[_Form]:
+def _roots(e: Expr, n: np.ndarray[Any, Any]) -> list[_SizeProduct]:
     log, root = np.log(n) / 2, call("sqrt", e)
-    return [_Form(-log, (), (root,)), _Form(log, (root,), ())]
+    return [_SizeProduct(-log, (), (root,)), _SizeProduct(log, (root,), ())]
 
 
-def _pairs(a: Sequence[_Form], b: Sequence[_Form]) -> list[_Form]:
-    return [_Form(x.log + y.log, (*x.above, *y.above), (*x.below, *y.below)) for x, y in product(a, b)]
+def _pairs(a: Sequence[_SizeProduct], b: Sequence[_SizeProduct]) -> list[_SizeProduct]:
+    return [_SizeProduct(x.log + y.log, (*x.above, *y.above), (*x.below, *y.below)) for x, y in product(a, b)]
 
 
 def fitted(values: Sequence[float], dims: Mapping[Extent, Expr], close: float) -> tuple[Expr, Expr] | None:
@@ -251,7 +251,7 @@ def fitted(values: Sequence[float], dims: Mapping[Extent, Expr], close: float) -
 
 
 def _scaled(
-    forms: Sequence[_Form], v: np.ndarray[Any, Any], logs: np.ndarray[Any, Any], close: float
+    forms: Sequence[_SizeProduct], v: np.ndarray[Any, Any], logs: np.ndarray[Any, Any], close: float
 ) -> tuple[Expr, Expr] | None:
     """``a g``: the one whose a is the simplest."""
     if not forms:
@@ -273,7 +273,7 @@ def _scaled(
     return best[1] if best is not None else None
 
 
-def _shifted(forms: Sequence[_Form], v: np.ndarray[Any, Any], close: float) -> Expr | None:
+def _shifted(forms: Sequence[_SizeProduct], v: np.ndarray[Any, Any], close: float) -> Expr | None:
     """``a g + b``, where a and b are short numbers."""
     if not forms or len(v) < 4:
         return None

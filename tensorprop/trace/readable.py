@@ -29,7 +29,7 @@ __all__ = [
     "Definition",
     "Draft",
     "Output",
-    "Trace",
+    "Transcript",
     "arithmetic",
     "bare",
     "contracts",
@@ -61,7 +61,7 @@ class Output(NamedTuple):
     value: Expr
 
 
-class Trace(NamedTuple):
+class Transcript(NamedTuple):
     """A program read: definitions by anonymous name, inputs with the letters of their axes, outputs.
 
     ``find`` gives one letter for all those that run over the same range; ``trees``: inputs that come out of a dict or
@@ -83,7 +83,7 @@ class Trace(NamedTuple):
     outside: frozenset[str]
 
 
-def folded(trace: Trace) -> tuple[list[Draft], list[str]]:
+def folded(trace: Transcript) -> tuple[list[Draft], list[str]]:
     """The equations to be, and what is to be said about them."""
     lines = _Folding(trace).lines()
     notes: list[str] = []
@@ -160,7 +160,7 @@ _LIGHT, _MEDIUM = 8, 14  # nodes that count, inside a function and in all
 class _Folding:
     """Definitions that are used once and are simple are put where they are used."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Transcript) -> None:
         self.trace = trace
         self.kept: dict[str, Definition] = {}
         self.done: dict[str, Definition] = {}
@@ -374,7 +374,7 @@ def _used(e: Expr) -> Iterator[str]:
             stack.append(c)
 
 
-def _check(line: Draft, trace: Trace) -> None:
+def _check(line: Draft, trace: Transcript) -> None:
     """What no equation can say is refused, with its place."""
     known = f"at {line.where}" if line.where else None
     for n in postorder(line.value):

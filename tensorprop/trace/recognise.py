@@ -35,9 +35,9 @@ from tensorprop.core.functions import is_known
 from tensorprop.core.terms import terms_of
 from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.trace.numbers import simplest
-from tensorprop.trace.parts import Parts
 from tensorprop.trace.readable import FINITE, STOP, bare
 from tensorprop.trace.sheet import INF, NO_POSITIONS, TWO
+from tensorprop.trace.stretches import Parts
 
 __all__ = ["OTHER", "Recognition"]
 

@@ -28,12 +28,12 @@ from tensorprop.trace.readable import (
     STOP,
     Definition,
     Output,
-    Trace,
+    Transcript,
     bare,
     size_of,
 )
 
-__all__ = ["INF", "NO_POSITIONS", "TWO", "Apart", "Axis", "Part", "Sheet", "Traced", "is_one"]
+__all__ = ["INF", "NO_POSITIONS", "TWO", "Apart", "Axis", "AxisStretch", "Sheet", "Traced", "is_one"]
 
 INF = call(INFINITY)
 TWO = Number(Fraction(2))
@@ -60,12 +60,12 @@ class Traced(NamedTuple):
 
     expr: Expr
     axes: tuple[Axis, ...]
-    parts: tuple[Part, ...] = ()
+    parts: tuple[AxisStretch, ...] = ()
     along: int = 0
     held: Callable[[], tuple[Any, ...]] | None = None
 
 
-class Part(NamedTuple):
+class AxisStretch(NamedTuple):
     """What stands from ``start`` on along an axis, ``size`` entries long."""
 
     start: Extent
@@ -101,9 +101,9 @@ class Sheet:
         self.mean = False  # whether the program is there to take a mean
         self.close = 1e-6  # how near two numbers are that the program cannot tell apart
 
-    def trace(self, outputs: list[Output]) -> Trace:
+    def trace(self, outputs: list[Output]) -> Transcript:
         trees = frozenset(self.trees)
-        return Trace(
+        return Transcript(
             self.definitions,
             self.inputs,
             trees,

@@ -13,19 +13,19 @@ from typing import Any
 from tensorprop.core.equation import Equation, Fact, System
 from tensorprop.core.expr import Expr, Interned, Tensor
 from tensorprop.core.walk import postorder, transform
-from tensorprop.trace.readable import Draft, Trace
+from tensorprop.trace.readable import Draft, Transcript
 
-__all__ = ["Read", "Table", "named_tables"]
+__all__ = ["MadeArray", "ReadSystem", "named_tables"]
 
 
-class Table:
+class MadeArray:
     """An array for every size at which the program was read."""
 
     def __init__(self, name: str, arrays: tuple[Any, ...]) -> None:
         self.name, self.arrays = name, arrays
 
 
-class Read(System):
+class ReadSystem(System):
     """A System that was read from a program, and the inputs that the program makes itself.
 
     Equal to nothing but itself, since the arrays belong to it.
@@ -35,10 +35,10 @@ class Read(System):
     _fields = ("equations", "facts", "tables")
     equations: tuple[Equation, ...]
     facts: tuple[Fact, ...]
-    tables: tuple[Table, ...]
+    tables: tuple[MadeArray, ...]
 
     def __new__(
-        cls, equations: tuple[Equation, ...], facts: tuple[Fact, ...] = (), tables: tuple[Table, ...] = ()
+        cls, equations: tuple[Equation, ...], facts: tuple[Fact, ...] = (), tables: tuple[MadeArray, ...] = ()
     ) -> System:
         return Interned.__new__(cls, equations, facts, tables)
 
@@ -52,7 +52,9 @@ class Read(System):
         return {t.name: t.arrays[min(trace, len(t.arrays) - 1)] for t in self.tables}
 
 
-def named_tables(lines: Sequence[Draft], trace: Trace) -> tuple[list[Draft], Trace, list[Table], list[str]]:
+def named_tables(
+    lines: Sequence[Draft], trace: Transcript
+) -> tuple[list[Draft], Transcript, list[MadeArray], list[str]]:
     """Lines in which the arrays that are needed are called const1, const2 …; the arrays; what is to be said of them."""
     used = dict.fromkeys(
         e.name for line in lines for e in postorder(line.value) if isinstance(e, Tensor) and e.name in trace.tables
@@ -79,7 +81,7 @@ def named_tables(lines: Sequence[Draft], trace: Trace) -> tuple[list[Draft], Tra
                 "pass it as an argument to give it a name"
             )
     inputs = {names.get(n, n): letters for n, letters in trace.inputs.items() if n in names or n not in trace.tables}
-    tables = [Table(name, trace.tables[old][0]) for old, name in names.items()]
+    tables = [MadeArray(name, trace.tables[old][0]) for old, name in names.items()]
     lines = [line._replace(value=transform(line.value, rule)) for line in lines] if names else list(lines)
     left = {name: trace.tables[old] for old, name in names.items()}
     return lines, trace._replace(inputs=inputs, tables=left), tables, notes

@@ -15,7 +15,7 @@ from tensorprop.core.build import ZERO, add, bracket, mul, negate, substitute, s
 from tensorprop.core.expr import Expr, Index, Number, Tensor
 from tensorprop.trace.numbers import Extent
 from tensorprop.trace.readable import Output, bare
-from tensorprop.trace.sheet import Apart, Axis, Part, Sheet, Traced, is_one
+from tensorprop.trace.sheet import Apart, Axis, AxisStretch, Sheet, Traced, is_one
 
 __all__ = ["Parts"]
 
@@ -27,7 +27,7 @@ class Parts(Sheet):
 
     def joined(self, pieces: Sequence[tuple[Extent, Traced]], along: int) -> Traced:
         """Arrays one after the other along an axis, each with its length."""
-        start, parts = self.one(0), list[Part]()
+        start, parts = self.one(0), list[AxisStretch]()
         for size, value in pieces:
             if size == self.one(0):
                 continue
@@ -35,7 +35,7 @@ class Parts(Sheet):
             if value.parts and value.along == along:
                 inner = [(p.size, p.value) for p in value.parts]
             for n, v in inner:
-                parts.append(Part(start, n, v))
+                parts.append(AxisStretch(start, n, v))
                 start = tuple(a + b for a, b in zip(start, n, strict=True))
         if len(parts) == 1:
             return parts[0].value
@@ -49,7 +49,7 @@ class Parts(Sheet):
         v = Traced(ZERO, tuple(axes), tuple(parts), along)
         return v if len(parts) <= _MANY else self.whole(v)
 
-    def _like(self, p: Part, axes: tuple[Axis, ...], along: int) -> Part:
+    def _like(self, p: AxisStretch, axes: tuple[Axis, ...], along: int) -> AxisStretch:
         """The part over the letters that the whole has along its other axes."""
         put: dict[str, Expr] = {}
         for k, (here, there) in enumerate(zip(p.value.axes, axes, strict=True)):
