@@ -68,3 +68,20 @@ def test_a_noun_can_be_imported_for_annotations(noun: str) -> None:
         "Plan": lambda: tp.plan("y_i = 2 x_i", {"i": 3}),
     }[noun]()
     assert noun in tp.__all__ and isinstance(made, getattr(tp, noun))
+
+
+# names that the library itself uses somewhere, in derivations, laws, samples, code; any other name is as good
+RISKY = "u v x E J value said entry row column np jnp data error".split()
+
+
+@pytest.mark.parametrize("name", RISKY)
+def test_a_tensor_may_have_any_name(name: str) -> None:
+    for text in (f"H_k = f({name}_k)", f"Y_p = {name}_pq X_q", f"{name} = X_p A_pq X_q"):
+        s = tp.parse(text)
+        wrt = s.inputs[0]
+        assert tp.parse(tp.show(s)) is s
+        rules = tp.adjoint(s, wrt=wrt)
+        assert str(tp.explain(s, wrt=wrt)) and str(tp.formula(s)) and tp.formula(s).numpy
+        assert tp.check(f"{s}; {rules}").ok
+        assert tp.equivalent(s, s) is True
+    assert tp.equivalent(f"{name}_i + {name}_i", f"2 {name}_i") is True

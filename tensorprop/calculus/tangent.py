@@ -15,12 +15,11 @@ from tensorprop.calculus.source import as_system
 from tensorprop.core.build import ZERO, add, mul, rename, sum_over
 from tensorprop.core.equation import Equation, System, equation, system, unrolled
 from tensorprop.core.expr import Dim, Expr, Tensor
-from tensorprop.core.names import adjoint_name, derivative_name, primal
+from tensorprop.core.names import NOBODY, adjoint_name, derivative_name, primal
 from tensorprop.core.walk import freshen, transform
 
 __all__ = ["tangent_name", "tangents"]
 
-_SCALAR = "δδ"  # a number whose gradient is taken; no text can spell it
 
 
 def tangent_name(name: str, rank: int) -> str:
@@ -68,7 +67,7 @@ def _tangent(eq: Equation, names: list[str], s: System) -> Equation | None:
     if not eq.letters:  # δv = 1, and T is ∂v/∂ε itself
         return equation(target, simplify_expr(owed))
     seed = adjoint_name(eq.name)
-    (rule,) = adjoint(system([equation(Tensor(_SCALAR, ()), owed)]), wrt=seed)
+    (rule,) = adjoint(system([equation(Tensor(NOBODY, ()), owed)]), wrt=seed)
     value = rename(freshen(rule.value, frozenset(eq.letters)), dict(zip(rule.letters, eq.letters, strict=True)))
     whose = {seed: eq.name, **{tangent_name(name, s.rank(name)): name for name in names}}
     sized = transform(value, lambda n: Dim(whose.get(n.tensor, n.tensor), n.axis) if isinstance(n, Dim) else n)

@@ -19,7 +19,7 @@ from tensorprop.check.report import Report
 from tensorprop.check.verified import verified, verify
 from tensorprop.core.equation import Equation, System, equation, unrolled
 from tensorprop.core.expr import Expr, Index, Tensor
-from tensorprop.core.names import stem_and_label
+from tensorprop.core.names import NOBODY, stem_and_label
 from tensorprop.core.walk import freshen
 from tensorprop.errors import UsageError
 from tensorprop.layers.layer import layer_of
@@ -175,7 +175,7 @@ def _equations(x: Any) -> dict[str, Equation]:
     """The outputs, each as one equation in terms of the inputs."""
     if isinstance(x, Expr) or (isinstance(x, str) and not _is_equation(x) and "->" not in x):
         e = parse_expression(x, free=None) if isinstance(x, str) else x
-        return {"": equation(Tensor("value", tuple(Index(i) for i in sorted(e.free))), e)}
+        return {"": equation(Tensor(NOBODY, tuple(Index(i) for i in sorted(e.free))), e)}
     s = as_system(x)
     laws = Laws(s)
     full: dict[str, tuple[tuple[str, ...], Expr]] = {}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tensorprop.core.expr import Tensor
 
 __all__ = [
+    "NOBODY",
     "Adjoint",
     "Derivative",
     "Plain",
@@ -28,6 +29,7 @@ __all__ = [
     "stem_and_label",
 ]
 
+NOBODY = "δδ"  # a tensor of which only the right side is wanted; no text can spell it, so it is nobody's
 _ORDERS = ("⁰", "", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹")
 _DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 

@@ -34,7 +34,7 @@ from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS as ROWS
 from tensorprop.core.functions import is_known, read
-from tensorprop.core.names import primal_axes
+from tensorprop.core.names import NOBODY, primal_axes
 from tensorprop.core.templates import meaning
 from tensorprop.core.walk import postorder
 from tensorprop.errors import OutOfRange, SizeMismatch, UnknownRange, Unsupported, UsageError
@@ -492,7 +492,7 @@ def _loop(
         left = tuple(Index(i) for i in eq.letters if i != letter)
         here = substitute(eq.value, {letter: number(t)}) if t is not None else eq.value
         known = {i: n for i, n in sizes.letters(eq).items() if i != letter}
-        slice_ = Equation(Tensor("entry", left), here)
+        slice_ = Equation(Tensor(NOBODY, left), here)
         entry = right_side(xp, slice_, values, sample, False, None, system, {**before, **begins}, known).value
         if nudges is not None and 0 <= place < size:
             entry = entry + xp.take(nudges[eq.name], place, axis)

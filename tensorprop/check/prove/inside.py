@@ -17,6 +17,7 @@ from tensorprop.core.affine import Form, difference, form, shift, written
 from tensorprop.core.build import ONE, ZERO, add, bracket, mul, number, remake, substitute, subtract
 from tensorprop.core.equation import Equation, Loop, Range, System, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Tensor
+from tensorprop.core.names import NOBODY
 from tensorprop.core.ranges import spelled
 from tensorprop.core.walk import fold, postorder, transform
 
@@ -42,7 +43,7 @@ class Inside:
         """The expression with bounds beside the reads of which the System says what lies outside, and with the ranges
         of bound letters that a line states said where they are bound."""
         if any(isinstance(f, Range) and f.letter in e.binds for f in self.s.facts):
-            line = Equation(Tensor("said", tuple(map(Index, sorted(e.free)))), e)
+            line = Equation(Tensor(NOBODY, tuple(map(Index, sorted(e.free)))), e)
             e = spelled(system([line], self.s.facts)).equations[0].value
         if not self.told or not any(isinstance(n, Tensor) and n.name in self.told for n in postorder(e)):
             return e

@@ -23,7 +23,7 @@ from tensorprop.core.build import add, mul
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, equation
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Reduce, Sum, Tensor
-from tensorprop.core.names import adjoint_name
+from tensorprop.core.names import NOBODY, adjoint_name
 from tensorprop.core.terms import factors_of, number_and_rest
 from tensorprop.core.walk import postorder
 from tensorprop.render import trees as m
@@ -167,7 +167,7 @@ def _diagonal_said(p: Passage, form: Form) -> Sentence | None:
     d = Tensor(local.rule.name.replace("·", ""), ())
     law = Math("diag(u) v = u ⊙ v", r"\operatorname{diag}(u) v = u \odot v")
     if len(p.letters) == 1:
-        u = form(equation(Tensor("u", local.forward.target.subscripts), slope))
+        u = form(equation(Tensor(NOBODY, local.forward.target.subscripts), slope))
         if u.unicode:
             return say(
                 "As a matrix, {d} is {u}, and {law}.",
@@ -198,6 +198,10 @@ def _diagonal(p: Passage) -> tuple[Local, Expr] | None:
     return local, mul(*(f for f in factors_of(value) if f not in brackets))
 
 
+def _length(f: Shown) -> int:
+    return len(f.unicode) or 999
+
+
 def _jacobian(p: Passage, form: Form) -> Iterator[Fact]:
     """Of a column by a column, the derivative is a matrix, and the rule is that matrix times δ."""
     if len(p.locals) != 1 or len(p.letters) != 1 or len(p.locals[0].forward.letters) != 1 or _diagonal(p) is not None:
@@ -207,7 +211,7 @@ def _jacobian(p: Passage, form: Form) -> Iterator[Fact]:
     value = simplify_expr(local.rule.value)
     ways = [e for e in (value, _positive_first(canonical(value))) if e.free == value.free]  # as it is, multiplied out
     above, below = (
-        min((form(equation(Tensor("J", (Index(a), Index(b))), e)) for e in ways), key=lambda f: len(f.unicode) or 999)
+        min((form(equation(Tensor(NOBODY, (Index(a), Index(b))), e)) for e in ways), key=_length)
         for a, b in ((k, j), (j, k))
     )
     if not above.unicode or not below.unicode:
