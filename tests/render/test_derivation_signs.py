@@ -289,8 +289,22 @@ def test_a_reason_for_every_sign(rule: str, convention: Convention) -> None:
         same_numbers(eq, shown.index, np.random.default_rng(1))
 
 
-@pytest.mark.parametrize("options", [{}, {"layout": "row"}, {"derivative": "numerator"}, {"samples": "columns"}])
-@pytest.mark.parametrize("name", [n for n in layers.__all__ if isinstance(getattr(layers, n), type) and n != "Layer"])
+LAYERS = [n for n in layers.__all__ if isinstance(getattr(layers, n), type) and n != "Layer"]
+OPTIONS: tuple[dict[str, str], ...] = ({}, {"layout": "row"}, {"derivative": "numerator"}, {"samples": "columns"})
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        *[(name, OPTIONS[k % 4]) for k, name in enumerate(LAYERS)],
+        *[
+            pytest.param(name, options, marks=pytest.mark.campaign)
+            for k, name in enumerate(LAYERS)
+            for options in OPTIONS
+            if options is not OPTIONS[k % 4]
+        ],
+    ],
+)
 def test_a_reason_for_every_sign_of_a_layer(name: str, options: dict[str, str]) -> None:
     for part in explain(getattr(layers, name)().system, **options).parts:  # type: ignore[arg-type]
         if part.shown.index is not None:

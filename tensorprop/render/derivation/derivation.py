@@ -17,6 +17,7 @@ from tensorprop.core.english import numeral
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Expr, Index, Tensor
 from tensorprop.core.names import is_adjoint, primal
+from tensorprop.core.ranges import spelled
 from tensorprop.core.terms import terms_of
 from tensorprop.core.walk import tensors_of
 from tensorprop.errors import UsageError
@@ -127,7 +128,7 @@ class _Teller:
         self._told = False  # why the letters of x are fresh, which is said once
 
     def part(self, rule: Equation) -> RulePart:
-        p = passage(self._system, self._rules, primal(rule.name), self._axis)
+        p = passage(spelled(self._system), self._rules, primal(rule.name), self._axis)
         shown = matrix(rule, self._convention)
         why = reasons(p, shown, lambda eq: matrix(eq, self._convention))
         check = dimensions(p, shown)

@@ -198,7 +198,7 @@ def _diagonal(p: Passage) -> tuple[Local, Expr] | None:
     return local, mul(*(f for f in factors_of(value) if f not in brackets))
 
 
-def _length(f: Shown) -> int:
+def _length(f: MatrixForm) -> int:
     return len(f.unicode) or 999
 
 
