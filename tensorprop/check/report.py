@@ -166,7 +166,8 @@ def _columns(c: str) -> int:
 class Finding:
     """One thing that is wrong with a rule.
 
-    ``kind``: ``"value"`` (an entry differs), ``"size"`` (an index runs along axes of different lengths), ``"proof"``
+    ``kind``: ``"value"`` (an entry differs), ``"size"`` (an index runs along axes of different lengths),
+    ``"outside"`` (it reads what lies outside of a tensor, and no line says what that is), ``"proof"``
     (refuted exactly, though equal on every sample), ``"undecided"`` (neither proved nor evaluated). ``entry`` is the
     first wrong entry of the adjoint of ``tensor``, in reading order; ``expected`` is what ``jax.vjp`` gives, ``got``
     what the rule gives, for arrays of these ``sizes`` drawn with this ``seed``. ``note`` says more, in words;

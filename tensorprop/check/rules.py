@@ -35,6 +35,7 @@ from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import (
     DuplicateDefinition,
     NotDifferentiable,
+    OutOfRange,
     SizeMismatch,
     TensorpropError,
     Unsupported,
@@ -83,7 +84,7 @@ def check_rules(x: Any, tolerance: float = 0.0) -> Report:
     for name, rule in rules.items():
         finding, compared = samples.judge(rule, derived.get(name))
         decision = decided.get(name, Decision("open", ""))
-        if finding is not None and finding.kind == "undecided" and decision.proved:
+        if finding is not None and finding.kind in ("undecided", "outside") and decision.proved:
             finding = None
         if finding is None and decision.status == "refuted":
             finding = Finding("proof", primal(name), note=f"{decision.how}; no sample of these sizes shows it")
@@ -258,6 +259,8 @@ class _Samples:
                     break
                 _, seed, truth = draw
                 got = self._weigh(rule, truth, seed)
+            except OutOfRange as error:
+                return Finding("outside", tensor, note=f"it reads what is not there: {error.problem}"), agreed
             except SizeMismatch as error:
                 misfit = f"where sizes differ, {error.about} does not fit: {error.problem}"
                 continue

@@ -47,6 +47,51 @@ def test_right_rules_are_proved(forward: str, rules: str) -> None:
     assert report.ok and any(v.written for v in report.verdicts), str(report)
 
 
+STEP = "y_t = x[t+1] - x[t]; dim(t) = dim(x, 0) - 1"
+LAST = "δh[dim(x,0)-1, k] = c[dim(x,0)-1, k]"
+
+# forward, rules of which the first is wrong, its kind, what is said of it
+WRONG = (
+    (CONV, "δk_u = a[x+u+1] δy_x", "shift", "off by one: a[x+u+1] stands where a[x+u] belongs"),
+    (CONV, "δa_w = k_u δy[w-u+1]; outside(δy) = 0", "shift", "off by one: δy[w-u+1] stands where δy[w-u] belongs"),
+    (CONV, "δa_w = k_u δy_x [w = x+u+1]", "shift", "off by one: [w = x + u + 1] stands where [w = x + u] belongs"),
+    (CONV, "δk_u = a[x-u] δy_x", "shift", "the sign of u is wrong in the subscript"),
+    (STRIDED, "δk_u = a[x+u] δy_x", "stride", "the step 2 of x is lost: a[x+u] stands where a[2x+u] belongs"),
+    (STRIDED, "δa_w = k_u δy_x [w = x+u]", "stride", "the step 2 of x is lost"),
+    (STRIDED, "δk_u = a[3x+u] δy_x", "stride", "the step of x is 2, not 3"),
+    ("y_x = a[x+2u] k_u", "δa_w = k_u δy[w-u]; outside(δy) = 0", "stride", "the step 2 of u is lost"),
+    (SAME, "δk_u = a[x+u] δy_x", "shift", "off by one"),
+    (PLANE, "δK[u,v,c,o] = a[b,s+u,t,c] δy[b,s,t,o]", "shift", "the shift by v is missing"),
+    (PLANE, "δa[b,s,t,c] = K[v,u,c,o] δy[b,s-u,t-v,o]; outside(δy) = 0", "transposed", "K_vuco stands where K_uvco"),
+    ("e_bd = E[tok_b, d]", "δE_vd = max_b([v = tok_b] δe_bd)", "reduction", "max_b([v = tok_b] δe_bd) stands where"),
+    ("l_b = s[b, y_b]", "δs_bc = δl_b", "missing factor", "the factor [y_b = c] is missing"),
+    (RNN, f"δh_tj = c_tj; {SLOPE}", "carried term", "truncated backpropagation through time, and not the derivative"),
+    (RNN, f"δh_{{t-1,k}} = c_{{t-1,k}} + W_kj δz_tj; δh[dim(x,0)-1, k] = 0; {SLOPE}", "step", "only the last step"),
+    (RNN, f"δh_{{t-1,k}} = c_{{t-1,k}} + W_jk δz_tj; {LAST}; {SLOPE}", "transposed", "W is transposed"),
+    (RNN, f"δh_{{t-1,k}} = c_tk + W_kj δz_tj; {LAST}; {SLOPE}", "shift", "c[t+1, k] stands where c_tk belongs"),
+    (RNN, f"δh_{{t-1,k}} = c_{{t-1,k}} + W_kj δh_tj; {LAST}", "tensor", "the slope of tanh, is missing"),
+    (RNN, "δW_kj = h_tk δz_tj", "shift", "off by one: h_tk stands where h[t-1, k] belongs"),
+    (RNN, "δW_kj = h_{t-1,k} δh_tj", "tensor", "1 - h_tj^2, the slope of tanh, is missing"),
+    (RNN, "δW_kj = Σ_t [t < dim(x,0) - 1] h_{t-1,k} δz_tj", "extra factor", "it leaves terms out"),
+    (LINEAR, "δs_t = a_t δs[t+1] + c_t; outside(δs) = 0", "shift", "a_t stands where a[t+1] belongs"),
+)
+
+
+@pytest.mark.parametrize("forward, rules, kind, words", WRONG)
+def test_wrong_rules_are_refused_and_named(forward: str, rules: str, kind: str, words: str) -> None:
+    report = tp.check(f"{forward}; {rules}")
+    first = report.findings[0]
+    assert len(report.findings) == 1 and first.diagnosis is not None, str(report)
+    assert first.diagnosis.proved and first.diagnosis.kind == kind and words in first.diagnosis.words, str(report)
+
+
+def test_an_entry_outside_is_what_the_line_says() -> None:
+    assert tp.check(f"{STEP}; δx_w = δy[w-1] - δy_w; outside(δy) = 0").ok
+    assert tp.check(f"{STEP}; δx_w = [w > 0] δy[w-1] - [w < dim(x,0)-1] δy[w]").proved
+    outside = tp.check(f"{CONV}; δk_u = a[x+u+1] δy_x").findings[0]
+    assert outside.kind == "outside" and "it reads what is not there" in outside.note
+
+
 def test_a_shifted_rule_says_where_it_begins() -> None:
     with pytest.raises(TensorpropError, match="nothing says what δs is"):
         tp.check(f"{LINEAR}; δs_{{t-1}} = a_t δs_t + c_{{t-1}}")

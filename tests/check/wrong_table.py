@@ -229,7 +229,8 @@ def _truth(forward: System, given: str) -> tuple[tuple[dict[str, np.ndarray], in
             ends = {f"δ{n}": rng.normal(size=values[n].shape) for n in forward.outputs}
             if (last := seed_of(forward)) is not None:
                 ends[last] = np.ones(())
-            whole = evaluate(system([*forward, *back]), {**inputs, **ends}, 1) | ends
+            both = system([*forward, *back], dict.fromkeys((*forward.facts, *back.facts)))
+            whole = evaluate(both, {**inputs, **ends}, 1) | ends
             if all(np.isfinite(a).all() for a in whole.values()):
                 found.append((whole, 1))
                 break
@@ -241,8 +242,9 @@ def is_wrong(forward: System, given: str, rule: Equation, parts: System) -> bool
     for truth, seed in _truth(forward, given):
         try:
             more = evaluate(parts, {n: truth[n] for n in parts.inputs}, seed) if len(parts) else truth
-            needed = {n: {**truth, **more}[n] for n in (*rule.inputs, rule.name[1:])}
-            got = evaluate(system([rule]), needed, seed)[rule.name]
+            line = forward.of([rule])
+            needed = {n: {**truth, **more}[n] for n in (*line.inputs, rule.name[1:])}
+            got = evaluate(line, needed, seed)[rule.name]
         except (TensorpropError, KeyError):
             continue
         want = truth[rule.name]

@@ -156,7 +156,8 @@ class Naive:
         lengths = [self.length(e.name, k) for k in range(len(e.subscripts))]
         fits = all(not isinstance(s, Index) or sizes[s.name] == n for s, n in zip(e.subscripts, lengths, strict=True))
         for axis, s in enumerate(e.subscripts):
-            told = self.beside is self or (isinstance(s, Index) and self.under.stated(s.name) is not None)
+            told = how is not None or self.beside is self
+            told = told or (isinstance(s, Index) and self.under.stated(s.name) is not None)
             if isinstance(s, Index) and sizes[s.name] != lengths[axis] and not told:
                 raise SizeMismatch(
                     f"index {s.name} has size {sizes[s.name]}, axis {axis} of {e.name} has size {lengths[axis]}",

@@ -125,7 +125,7 @@ def _best(held: Held, alike: bool, holds: Callable[..., bool], given: Given | No
     """
     best: Explanation | None = None
     found = exactly(held) if alike else explanations(held)
-    for f in islice(found, _PROOFS) if held.got[0] is not None else ():
+    for f in islice(found, _PROOFS):
         if f.cost > 3.4 and not alike:
             supposed = supposing(held, given) if best is None and given is not None else ()
             best = next((g for g, known in supposed if holds(g, known)), best)

@@ -24,7 +24,7 @@ from tensorprop.core.build import (
     add,
 )
 from tensorprop.core.canon import canonical
-from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.equation import Equation, Loop, System, equation, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Tensor
 from tensorprop.core.names import primal
 from tensorprop.core.ranges import infer
@@ -102,11 +102,14 @@ class Held:
         rules = {eq.name: (eq.letters, eq.value) for eq in self.backward if eq.name not in kept}
         if (last := seed_of(self.forward)) is not None:
             rules[last] = ((), ONE)
+        carried = {eq.name for b in self.backward.blocks if isinstance(b, Loop) for eq in b.body}
         for _ in range(_DEEP):
             here = {t.name for t in tensors_of(value)} & rules.keys()
             if not here:
                 break
-            value = inline(value, {name: rules[name] for name in here})
+            for name in here & carried:  # of a recurrence, one step
+                value = inline(value, {name: rules.pop(name)})
+            value = inline(value, {name: rules[name] for name in here if name in rules})
             if sum(1 for _ in postorder(value)) > _LONG:
                 return self.derived.value
         value = simplify_expr(freshen(value, frozenset(self.letters)))
@@ -220,7 +223,8 @@ def _later(forward: System, tensor: str) -> set[str]:
     for eq in forward.ordered:
         if not found.isdisjoint(eq.inputs):
             found.add(eq.name)
-    return found - {tensor}
+    carried = any(tensor in b.axes for b in forward.blocks if isinstance(b, Loop))  # then its own, of another step
+    return found if carried else found - {tensor}
 
 
 def rational(c: float, error: float = 2e-13) -> Fraction | None:

@@ -78,7 +78,7 @@ def exactly(h: Held) -> Iterator[Explanation]:
 
 def _weighed(h: Held, f: Explanation) -> Explanation:
     """An explanation that needs more than algebra is farther off: ``Σ_k p_k = 1`` makes many things equal."""
-    if f.proof is None or f.cost < 1:
+    if f.proof is None or f.cost < 1 or h.names.shifted:  # bounds of reads make canonical forms differ
         return f
     one, other = map(h.form, f.proof)
     forms = map(h.form, h.forms) if f.proof[1] is h.derived.value else ()
@@ -132,7 +132,7 @@ def _right_under(h: Held, given: Given) -> bool:
 def _by_terms(h: Held, form: Expr) -> Iterator[Explanation]:
     """``hand = Σ_k c_k t_k`` over the terms t_k of the derived rule: c = 0, -1 or another number is a slip."""
     terms = multiplied_out(form)
-    if not 2 <= len(terms) <= 8:
+    if not 2 <= len(terms) <= 8 or all(g is None for g in h.got):
         return
     rows = [n for n, (g, w) in enumerate(zip(h.got, h.wanted, strict=True)) if g is not None and w is not None]
     same = [n for n in rows if h.samples[n].sizes == h.samples[rows[0]].sizes][:3]
@@ -238,6 +238,8 @@ def _double(
         near = (_hash(value) + step for step in (-1, 0, 1))
         for other, theirs_value, right in [pair for key in near for pair in table.get(key, ())]:
             if one.cost + other.cost > 9 or not same_values(value, theirs_value):
+                continue
+            if one.old is other.old and one.new is other.new:  # that takes away what differs
                 continue
             tried += 1
             if tried > 400 or h.spent(1):

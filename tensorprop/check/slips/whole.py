@@ -10,19 +10,26 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, permutations, product
 
+import numpy as np
+
+from tensorprop.check.slips.costs import COST
 from tensorprop.check.slips.edits import edits
 from tensorprop.check.slips.held import Explanation, Held, rational, simple
-from tensorprop.check.slips.samples import ratio_of
+from tensorprop.check.slips.samples import EXACT, ratio_of
 from tensorprop.core.build import (
     MINUS_ONE,
+    ONE,
     ZERO,
     add,
+    bracket,
     mul,
     number,
     power,
+    subtract,
     sum_over,
 )
-from tensorprop.core.expr import Add, Dim, Expr, Number, Sum
+from tensorprop.core.equation import Loop
+from tensorprop.core.expr import Add, Dim, Expr, Index, Number, Sum
 from tensorprop.core.names import primal
 from tensorprop.core.walk import tensors_of
 from tensorprop.text import show
@@ -33,9 +40,12 @@ __all__ = ["as_a_whole", "times"]
 def as_a_whole(h: Held) -> Iterator[Explanation]:
     """Zero; a multiple of what it should be; another tensor's rule; its transpose."""
     if all(g is not None and not g.any() for g in h.got) and any(w is not None and w.any() for w in h.wanted):
-        yield Explanation(0, ("zero",), ("the rule gives zero everywhere",), None, h.proof_of(ZERO, hand=True))
+        yield Explanation(
+            COST["zero"], ("zero",), ("the rule gives zero everywhere",), None, h.proof_of(ZERO, hand=True)
+        )
         return
     yield from _multiples(h)
+    yield from _at_the_end(h)
     rank = len(h.letters)
     for order in permutations(range(rank)):
         if order == tuple(range(rank)):
@@ -46,12 +56,20 @@ def as_a_whole(h: Held) -> Iterator[Explanation]:
         a, b = next((h.letters[k], h.letters[n]) for k, n in enumerate(order) if k != n)
         words = f"the whole is transposed: {a} and {b} are exchanged in {h.derived.name}"
         if h.spoils(turned):
-            yield Explanation(1, ("transposed",), (words,), None, h.proof_of(turned, hand=True))
+            yield Explanation(
+                COST["the whole transposed"], ("transposed",), (words,), None, h.proof_of(turned, hand=True)
+            )
         elif (c := simple(ratio_of(h.got[0], h.samples[0].value(turned)))) is not None:
             scaled = mul(Number(c), turned)
             if h.spoils(scaled):
                 kind, more = h.words.multiple(c, ())
-                yield Explanation(3, ("transposed", kind), (words, more), None, h.proof_of(scaled, hand=True))
+                yield Explanation(
+                    COST["the whole transposed, and a number"],
+                    ("transposed", kind),
+                    (words, more),
+                    None,
+                    h.proof_of(scaled, hand=True),
+                )
     mine = set() if h.hand is None else {t.name for t in tensors_of(h.hand.value)}
     for name, eq in h.others.items():
         if name == h.derived.name or len(eq.letters) != rank or name in mine:
@@ -70,8 +88,46 @@ def as_a_whole(h: Held) -> Iterator[Explanation]:
                     if both
                     else f"this is the rule of {name}, not of {h.derived.name}"
                 )
-                yield Explanation(1.2 if both else 4.1, ("exchanged",), (words,), None, h.proof_of(turned, hand=True))
+                yield Explanation(
+                    COST["two rules exchanged" if both else "another rule"],
+                    ("exchanged",),
+                    (words,),
+                    None,
+                    h.proof_of(turned, hand=True),
+                )
                 break
+
+
+def _at_the_end(h: Held) -> Iterator[Explanation]:
+    """Right at every step of a recurrence but the first or the last, which is lost."""
+    times = {b.axes[h.tensor] for b in h.forward.blocks if isinstance(b, Loop) and h.tensor in b.axes}
+    for axis, i in enumerate(h.letters) if h.hand is not None else ():
+        if axis not in times:
+            continue
+        for last in (True, False):
+            if _only_there(h, axis, last):
+                size = h.words.called(Dim(h.tensor, axis))
+                place = f"{i} = {size} - 1" if last else f"{i} = 0"
+                at = subtract(Dim(h.tensor, axis), ONE) if last else ZERO
+                elsewhere = bracket("≠", Index(i), at)
+                words = f"only the {'last' if last else 'first'} step, {place}, is wrong: the rule is right elsewhere"
+                assert h.hand is not None
+                proof = (mul(elsewhere, h.hand.value), mul(elsewhere, h.derived.value))
+                yield Explanation(COST["the first or last step"], ("step",), (words,), None, proof)
+
+
+def _only_there(h: Held, axis: int, last: bool) -> bool:
+    shown = False
+    for s, got, wanted in zip(h.samples, h.got, h.wanted, strict=True):
+        if got is None or wanted is None:
+            return False
+        sizes = [s.sizes[i] for i in s.letters]
+        far = np.abs(got - wanted) > EXACT * max(float(np.abs(wanted).max(initial=0.0)), 1e-300)
+        wrong = np.moveaxis(far.reshape(sizes), axis, 0)
+        if sizes[axis] < 2 or (wrong[:-1] if last else wrong[1:]).any():
+            return False
+        shown = shown or (sizes[axis] > 2 and bool(wrong.any()))
+    return shown
 
 
 def _multiples(h: Held) -> Iterator[Explanation]:
@@ -95,12 +151,19 @@ def _multiples(h: Held) -> Iterator[Explanation]:
         if h.hand is not None and not (q == -1 and isinstance(h.hand.value, Add)):
             corrected = _scaled(h, back)
         kind, words = h.words.multiple(q, sizes)
-        cost = 0.3 if q == -1 and not sizes else 0.6 if not sizes else 0.8 + 0.1 * len(sizes)
+        what = "a size" if sizes else "the sign" if q == -1 else "a number"
+        cost = COST[f"{what} {'of' if what == 'the sign' else 'before'} the whole"] + 0.1 * len(sizes)
         yield Explanation(cost, (kind,), (words,), corrected, h.proof_of(spoilt, hand=True))
         return
     c = next(r for r in ratios if r is not None)
     if all(r is None or abs(r - c) <= 1e-9 * abs(c) for r in ratios):
-        yield Explanation(0.9, ("factor",), (f"the whole is about {c:.6g} times what it should be",), None, None)
+        yield Explanation(
+            COST["about a number before the whole"],
+            ("factor",),
+            (f"the whole is about {c:.6g} times what it should be",),
+            None,
+            None,
+        )
 
 
 def _scaled(h: Held, back: Expr) -> Expr | None:

@@ -13,7 +13,9 @@ from fractions import Fraction
 import numpy as np
 
 from tensorprop.calculus.slope import slope
+from tensorprop.check.prove.monomials import is_about_indices
 from tensorprop.check.slips.edits import Edit, Names
+from tensorprop.core.affine import difference, form
 from tensorprop.core.build import (
     MINUS_ONE,
     ONE,
@@ -24,8 +26,8 @@ from tensorprop.core.build import (
 )
 from tensorprop.core.canon import same
 from tensorprop.core.english import run_together
-from tensorprop.core.equation import Equation, System
-from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.equation import Equation, Loop, System
+from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import is_adjoint, primal
 from tensorprop.core.ranges import infer
 from tensorprop.core.terms import number_and_rest, sign_and_rest
@@ -101,6 +103,12 @@ class Wording:
         uses = [n for eq in self.forward for n in _occurrences(eq.value) if n.name == self.tensor]
         if len(uses) < 2:
             return "missing term", f"the term {with_sign(t)} is missing"
+        carried = self._carried(t)
+        if carried is not None:
+            return "carried term", (
+                f"the term {with_sign(t)} is missing: it carries back what later steps owe, through {carried}; "
+                "without it this is truncated backpropagation through time, and not the derivative"
+            )
         there = {n.name for n in tensors_of(t) if is_adjoint(n.name)}
         mine = set() if self.hand is None else {n.name for n in tensors_of(self.hand.value)}
         ways = sorted(primal(name) for name in there - mine)
@@ -112,6 +120,15 @@ class Wording:
             f"the second path is missing: {self.tensor} stands {_times_over(len(uses))} in {' and '.join(users)}, "
             f"and one of the places owes it {with_sign(t)}",
         )
+
+    def _carried(self, t: Expr) -> str | None:
+        """The adjoint of a recurrence that a term reads at another step."""
+        for loop in (b for b in self.forward.blocks if isinstance(b, Loop)):
+            for n in tensors_of(t):
+                name = primal(n.name)
+                if is_adjoint(n.name) and name in loop.axes and not isinstance(n.subscripts[loop.axes[name]], Index):
+                    return show(n)
+        return None
 
     def of(self, e: Edit, repair: bool) -> tuple[str, str]:
         """The kind and the words of the slip that an edit undoes (``repair``), or makes."""
@@ -143,10 +160,14 @@ class Wording:
                 return "argument", self._argument(e, wrong, right)
             case "index" if isinstance(wrong, Index):
                 return self._index(e, repair)
+            case "shift" | "turned" | "stride" | "shift left out":
+                return "stride" if e.kind == "stride" else "shift", self._shift(e, repair)
             case "sideways":
                 return "index", f"the sum runs over the wrong index: {stands}"
-            case "tensor" | "reduction":
-                return e.kind, stands
+            case "tensor":
+                return "tensor", stands + self._between(wrong, right)
+            case "reduction":
+                return "reduction", stands
             case "number":
                 return self._number(e, wrong, right, stands)
             case _:
@@ -165,6 +186,8 @@ class Wording:
         if _is_size(factor):
             size = written_out(power(factor, MINUS_ONE))
             return "mean", f"1/{size} is one too many" if extra else f"the mean's 1/{size} is missing"
+        if extra and isinstance(factor, Bracket) and is_about_indices(factor):
+            return "extra factor", f"the bracket {show(factor)} is one too many: it leaves terms out"
         if extra:
             return "extra factor", f"the factor {written_out(factor)} is one too many"
         slope_of = self._slope_of(e.old) if e.kind == "factor dropped" else None
@@ -178,6 +201,45 @@ class Wording:
         if one is ONE:  # [i = i]
             return "missing factor", f"the factor {written_out(other)} is missing"
         return "index", f"{written_out(one)} stands where {written_out(other)} belongs"
+
+    def _between(self, wrong: Expr, right: Expr) -> str:
+        """What lies between two adjoints: δh stands where δz belongs, and h = f(z)."""
+        match wrong, right:
+            case Tensor(name=one, subscripts=places), Tensor(name=other) if is_adjoint(one) and is_adjoint(other):
+                eq = self.names.defined.get(primal(one))
+                match None if eq is None else eq.value:
+                    case Call(function, (Tensor(name=inner),)) if eq is not None and inner == primal(other):
+                        there = dict(zip(eq.letters, places, strict=False))
+                        at = substitute(eq.value, there)
+                        assert isinstance(at, Call)
+                        result = Tensor(eq.name, places)
+                        return f": {show(slope(function, 0, at.args, result))}, the slope of {function}, is missing"
+                    case _:
+                        pass
+            case _:
+                pass
+        return ""
+
+    def _shift(self, e: Edit, repair: bool) -> str:
+        """What is wrong with a subscript, or a side of a bracket: the entry or bracket that has it."""
+        pair = next((p for p in e.steps if isinstance(p[0], (Tensor, Bracket))), (e.old, e.new))
+        one, other = pair if repair else pair[::-1]
+        stands = f"{show(one)} stands where {show(other)} belongs"
+        wrong, right = (e.old, e.new) if repair else (e.new, e.old)
+        apart = {p: c for p, c in difference(wrong, right).items() if c}
+        if e.kind == "turned":
+            return f"the sign of {e.detail} is wrong in the subscript: {stands}"
+        if e.kind == "stride":
+            step = abs(form(right).get(Index(e.detail), Fraction(0)))
+            was = abs(form(wrong).get(Index(e.detail), Fraction(0)))
+            lost = (
+                f"the step {step} of {e.detail} is lost" if was == 1 else f"the step of {e.detail} is {step}, not {was}"
+            )
+            return f"{lost}: {stands}"
+        if apart.keys() == {ONE}:
+            n = abs(apart[ONE])
+            return f"the shift is off by {'one' if n == 1 else n}: {stands}"
+        return f"the shift by {e.detail} is {'missing' if Index(e.detail) in form(right) else 'one too many'}: {stands}"
 
     def _number(self, e: Edit, wrong: Expr, right: Expr, stands: str) -> tuple[str, str]:
         if isinstance(wrong, Number) and isinstance(right, Number) and wrong.value == -right.value:
