@@ -45,9 +45,8 @@ def pullback(
 
     The free indices of an entry's cotangent are among the entry's own and the fixed ones.
     """
+    value = _distinct(value) if _untold(value) else value
     value = _apart(value, fixed) if fixed else value
-    if _untold(value):
-        value = _distinct(value)
     nodes = list(postorder(value))
     reach = _reach(nodes, result)
     varies = _varying(nodes)

@@ -53,8 +53,12 @@ def pullback(node: Reduce, result: Expr | None, g: Expr) -> Expr:
     'δm_t exp(s_tu - m_t)'
     """
     row = REDUCTIONS.get(node.op)
-    if row is None:
-        raise NotDifferentiable(f"the derivative of {node.op} is not in the table", about=node)
+    if row is None or row.pullback == "-":
+        raise NotDifferentiable(
+            f"the derivative of {node.op} is not in the table",
+            known=f"derivatives of {node.op.rstrip('′″')} are there up to the second" if row is not None else None,
+            about=node,
+        )
     y = node if result is None else result
     if not node.at:
         made = matrix_instance if row.kind == "matrix" else instance

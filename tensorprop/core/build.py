@@ -12,12 +12,15 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import is_matrix, is_square, runs
 from tensorprop.errors import NumberTooLarge
 
 __all__ = [
+    "COLUMN",
     "MAX_EXPONENT",
     "MINUS_ONE",
     "ONE",
+    "ROW",
     "ZERO",
     "add",
     "bracket",
@@ -43,6 +46,7 @@ FLAT = 64  # a nested sum or product is made one with the outer one up to this m
 MAX_EXPONENT = 1024  # |exponent| of a number that is multiplied out, or written at all
 
 ZERO, ONE, MINUS_ONE = Number(Fraction(0)), Number(Fraction(1)), Number(Fraction(-1))
+ROW, COLUMN = "⟨row⟩", "⟨column⟩"  # what runs along a matrix that has a name; no text has them
 _PREFERRED = "ijklmnpqrstuvwxyzabcdefgh"
 
 
@@ -202,21 +206,38 @@ def sum_over(indices: Iterable[str], body: Expr) -> Expr:
 
 
 def reduce(op: str, indices: Iterable[str], body: Expr, at: Iterable[Expr] = ()) -> Expr:
-    """``op_indices(body)``; where ``at`` is plain fresh letters, the bound ones take their names."""
-    bound, entry = tuple(indices), tuple(at)
-    if len(entry) == len(bound):
-        names = tuple(a.name for a in entry if isinstance(a, Index))
+    """``op_indices(body)``; where ``at`` is plain fresh letters, the bound ones take their names.
+
+    Else the rows and columns of a named matrix are called `ROW` and `COLUMN`, so that ``inv(X)_ii`` is one object.
+    """
+    bound, entry, names = tuple(indices), tuple(at), ()
+    over = bound if is_square(op) else runs(op, bound)
+    if sorted(over) == sorted(bound) and len(entry) == len(bound):
+        letters = {i: a.name for i, a in zip(over, entry, strict=True) if isinstance(a, Index)}
+        names = tuple(letters[i] for i in bound if i in letters)
         if names != bound and len(set(names)) == len(bound):
             others = body.free - frozenset(bound)
             if others.isdisjoint(names):
                 body = substitute(body, {old: Index(new) for old, new in zip(bound, names, strict=True)})
                 bound = names
+    if is_matrix(op) and (ROW in bound or not entry or names != bound):
+        body, bound = _along_matrix(bound, body)
     clash = frozenset(bound) & body.binds
     if clash and not entry:
         new = _fresh_map(sorted(clash), body.free | body.binds | frozenset(bound))
         body = substitute(body, {old: Index(letter) for old, letter in new.items()})
         bound = tuple(new.get(i, i) for i in bound)
     return Reduce(op, bound, body, entry)
+
+
+def _along_matrix(bound: tuple[str, ...], body: Expr) -> tuple[Expr, tuple[str, ...]]:
+    """A matrix with its rows and columns called `ROW` and `COLUMN` where it has a name, and otherwise letters."""
+    own = (Index(ROW), Index(COLUMN))
+    plain = isinstance(body, Tensor) and body.subscripts[-2:] == tuple(map(Index, bound))
+    if plain and isinstance(body, Tensor) and not any(s.free & {*bound, ROW, COLUMN} for s in body.subscripts[:-2]):
+        return Tensor(body.name, (*body.subscripts[:-2], *own)), (ROW, COLUMN)
+    new = _fresh_map([i for i in bound if i in (ROW, COLUMN)], body.free | body.binds)
+    return substitute(body, {i: Index(letter) for i, letter in new.items()}), tuple(new.get(i, i) for i in bound)
 
 
 def remake(e: Expr, children: tuple[Expr, ...]) -> Expr:

@@ -19,6 +19,8 @@ from functools import cache
 from typing import Any, NoReturn
 
 from tensorprop.core.expr import Expr
+from tensorprop.core.matrix_rows import MATRIX_ROWS
+from tensorprop.core.rows import ARGUMENTS, Function, Reduction
 from tensorprop.errors import UsageError
 
 __all__ = [
@@ -33,133 +35,14 @@ __all__ = [
     "has_entries",
     "is_known",
     "is_matrix",
+    "is_square",
     "keeps",
     "read",
     "remove",
+    "runs",
     "set_reader",
     "watch",
 ]
-
-_ARGUMENTS = {0: (), 1: ("x",), 2: ("x", "w"), 3: ("c", "x", "w")}
-
-
-class Function:
-    """``y = name(x)`` with its slopes ∂y/∂x, one per argument, each a string that may name x, w and y.
-
-    ``means`` is the function in terms of simpler ones; ``unfolds`` the same for proofs, over the few to which all are
-    brought (see ``check.prove.unfold``), where that is another form, and ``-`` for one of the few.
-    ``domain`` is where it is real and smooth (everywhere if empty), ``kink`` what its slope is taken to be where it has
-    none or two: that of JAX, except for abs.
-    ``parity`` is "odd" or "even"; ``sign`` is sign(y), in the notation; ``rises`` says that y grows with x.
-    ``numpy`` and ``jax`` are code with {} for the arguments, {0} where there is one; ``code`` is the name that both
-    have; where all are empty, the code of what the function means is printed. ``primitive`` is JAX's own name of it in
-    a traced program, ``also`` are other spellings, ``shown`` is the sign with which it is printed for people.
-
-    >>> FUNCTIONS["tanh"].slopes
-    ('1 - y²',)
-    """
-
-    __slots__ = (
-        *("also", "domain", "jax", "kink", "means", "name", "numpy", "parity", "primitive", "rises", "shown"),
-        *("sign", "slopes", "unfolds"),
-    )
-
-    def __init__(
-        self,
-        name: str,
-        *slopes: str,
-        means: str = "",
-        unfolds: str = "",
-        domain: str = "",
-        kink: str = "",
-        parity: str = "",
-        sign: str = "",
-        rises: bool = False,
-        code: str = "",
-        numpy: str = "",
-        jax: str = "",
-        primitive: str = "",
-        also: str = "",
-        shown: str = "",
-    ) -> None:
-        self.name = name
-        self.slopes = slopes
-        self.means = means
-        self.unfolds = "" if unfolds == "-" else unfolds or means
-        self.domain = domain
-        self.kink = kink
-        self.parity = parity
-        self.sign = sign
-        self.rises = rises
-        self.numpy = numpy or (f"np.{code}({{}})" if code else "")
-        self.jax = jax or (f"jnp.{code}({{}})" if code else "")
-        self.primitive = primitive
-        self.also = tuple(also.split())
-        self.shown = shown or name
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        """The letters that stand for the arguments in the row."""
-        return _ARGUMENTS[len(self.slopes)]
-
-    def __repr__(self) -> str:
-        return f"Function({', '.join(map(repr, (self.name, *self.slopes)))})"
-
-
-class Reduction:
-    """``y = op_u(x_u)`` and the cotangent of x_u, given the cotangent g of y.
-
-    ``kind`` is "reduction", which takes its indices away, "normaliser", which keeps them, or "matrix", a function of a
-    whole matrix. ``entry`` is, for a normaliser, the cotangent of x_u given that of the one entry a alone, ``slope``
-    the derivative ∂y/∂x_u (∂y_v/∂x_u), for people. ``means`` is the reduction in terms of simpler ones, ``kink`` what
-    is done where the derivative has none or two values: what JAX does. ``empty`` says that it has a value of no
-    numbers at all, ``entries`` that its result has entries. ``passes`` is how often it goes over its argument.
-    ``numpy`` and ``jax`` are code: {0} and {1} are the argument as a term and alone, {2} the axis.
-
-    >>> REDUCTIONS["softmax"].pullback
-    'y_u (g_u - Σ_v y_v g_v)'
-    """
-
-    __slots__ = (
-        *("also", "empty", "entries", "entry", "jax", "kind", "kink", "means"),
-        *("numpy", "op", "passes", "pullback", "slope"),
-    )
-
-    def __init__(
-        self,
-        op: str,
-        pullback: str,
-        *,
-        kind: str = "reduction",
-        entry: str = "",
-        slope: str = "",
-        means: str = "",
-        kink: str = "",
-        empty: bool = False,
-        passes: int = 1,
-        entries: bool = False,
-        code: str = "",
-        numpy: str = "",
-        jax: str = "",
-        also: str = "",
-    ) -> None:
-        self.op = op
-        self.pullback = pullback
-        self.kind = kind
-        self.entry = entry
-        self.slope = slope
-        self.means = means
-        self.kink = kink
-        self.empty = empty
-        self.passes = passes
-        self.entries = entries or kind == "normaliser"
-        self.numpy = numpy or (f"np.{code}({{1}}{{2}})" if code else "")
-        self.jax = jax or (f"jnp.{code}({{1}}{{2}})" if code else "")
-        self.also = tuple(also.split())
-
-    def __repr__(self) -> str:
-        return f"Reduction({self.op!r}, {self.pullback!r})"
-
 
 FUNCTIONS: dict[str, Function] = {}
 REDUCTIONS: dict[str, Reduction] = {}
@@ -211,7 +94,7 @@ def _enter(row: Function | Reduction) -> None:
         if s in table:
             _refuse(f"the name {s} is taken", f"it is {table[s]} already; give {name} another name")
     if isinstance(row, Function):
-        if len(row.slopes) not in _ARGUMENTS or not all(row.slopes):
+        if len(row.slopes) not in ARGUMENTS or not all(row.slopes):
             _refuse(f"{name} has {len(row.slopes)} slopes", "give one for each argument, and not more than three")
         if not row.means and not (row.numpy and row.jax):
             _refuse(f"nothing says what {name} is", "say what it means in the notation, or give code for NumPy and JAX")
@@ -253,13 +136,27 @@ def keeps(op: str) -> bool:
 def has_entries(op: str) -> bool:
     """Whether the result of a reduction has entries that are picked outside: ``softmax_u(s_u)[3]``, ``inv(X)_ij``."""
     row = REDUCTIONS.get(op)
-    return row is not None and row.entries
+    return row is not None and (row.kind == "normaliser" or bool(row.axes))
 
 
 def is_matrix(op: str) -> bool:
     """Whether ``op`` is a function of a whole matrix: ``det``."""
     row = REDUCTIONS.get(op)
     return row is not None and row.kind == "matrix"
+
+
+def is_square(op: str) -> bool:
+    """Whether ``op`` is a function of a matrix that has as many rows as columns."""
+    return is_matrix(op) and REDUCTIONS[op].square
+
+
+def runs(op: str, indices: tuple[str, ...]) -> tuple[str, ...]:
+    """Over which of its own letters each subscript of an entry runs: ``softmax_u(s_u)[3]``, ``pinv(X)_ij``.
+
+    >>> runs("softmax", ("u",)), runs("pinv", ("u", "v")), runs("det", ("u", "v"))
+    (('u',), ('v', 'u'), ())
+    """
+    return tuple(indices["uv".index(c)] for c in REDUCTIONS[op].axes) if is_matrix(op) else indices
 
 
 # --------------------------------------------------------------------------- reading rows
@@ -444,17 +341,6 @@ for _row in (
 
 
 # --------------------------------------------------------------------------- reductions
-def _half(row: str, column: str) -> str:
-    """The lower triangle and half of the diagonal."""
-    return f"([{row} > {column}] + 1/2 [{row} = {column}])"
-
-
-def _pair(one: str, other: str) -> str:
-    """(M dX Mᵀ)_kb for M = L⁻¹ and a symmetric dX, twice: what it takes of dX_uv."""
-    m = "inv_cholesky(X)"
-    return f"({m}_{one}u {m}_{other}v + {m}_{one}v {m}_{other}u)"
-
-
 # The product's row multiplies all the others anew for each u: work of n², right where x is zero and for derivatives of
 # any order. `g y / x_u` is neither.
 for _along in (
@@ -485,20 +371,6 @@ for _along in (
                                                                          "keepdims=True))",
                                                                    jax="jax.nn.log_softmax({1}{2})",
                                                                    also="log_softmax"),
-    Reduction("inv",        "-g inv(X)_au inv(X)_vb",              kind="matrix", entries=True,
-                                                                   numpy="np.linalg.inv({1})",
-                                                                   jax="jnp.linalg.inv({1})"),
-    Reduction("det",        "g y inv(X)_vu",                       kind="matrix", numpy="np.linalg.det({1})",
-                                                                   jax="jnp.linalg.det({1})"),
-    Reduction("logdet",     "g inv(X)_vu",                         kind="matrix", numpy="np.linalg.slogdet({1})[1]",
-                                                                   jax="jnp.linalg.slogdet({1})[1]"),
-    Reduction("cholesky",   f"1/2 g Σ_k cholesky(X)_ak {_half('k', 'b')} {_pair('k', 'b')}",
-                                                                   kind="matrix", entries=True,
-                                                                   kink="of the symmetric part",
-                                                                   code="linalg.cholesky"),
-    Reduction("inv_cholesky", f"-1/2 g Σ_k {_half('a', 'k')} inv_cholesky(X)_kb {_pair('a', 'k')}",
-                                                                   kind="matrix", entries=True,
-                                                                   numpy="np.linalg.inv(np.linalg.cholesky({1}))",
-                                                                   jax="jnp.linalg.inv(jnp.linalg.cholesky({1}))"),
+    *MATRIX_ROWS,
 ):  # fmt: skip
     _enter(_along)

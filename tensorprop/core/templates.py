@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from tensorprop.core.build import bracket, fresh, mul, reduce, remake, rename, substitute, sum_over
 from tensorprop.core.expr import Bracket, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.functions import REDUCTIONS, is_matrix, keeps, read
+from tensorprop.core.matrix_rows import ENTRY
 from tensorprop.core.ranges import kept, size, unlimited, witness
 from tensorprop.core.walk import fold, freshen, postorder
 from tensorprop.errors import UnknownRange
@@ -92,17 +93,17 @@ def matrix_instance(
     at: tuple[Expr, ...] = (),
     named: Callable[[tuple[Expr, ...]], Expr] | None = None,
 ) -> Expr:
-    """The row of a function of a whole matrix: X is the node's body, u and v its row and column, a and b the entry.
+    """The row of a function of a whole matrix: X is the node's body, u and v its row and column, a, b, c … the entry.
 
     Other letters of the row are summed, and take fresh names. ``named`` gives entries of the node's own matrix by the
     name that it has elsewhere.
     """
-    template = read(text, ("u", "v", "a", "b") if at else ("u", "v"))
+    template = read(text, ("u", "v", *ENTRY[: len(at)]))
     taken = set(node.body.free | node.body.binds | node.free).union(node.indices)
     for e in (*given.values(), *at):
         taken |= e.free | e.binds
     letters: dict[str, Expr] = {"u": Index(node.indices[0]), "v": Index(node.indices[1])}
-    letters |= dict(zip("ab", at, strict=False))
+    letters |= dict(zip(ENTRY, at, strict=False))
     for i in sorted(i for n in postorder(template) if isinstance(n, Sum) for i in n.indices):
         new = fresh(i, taken)
         letters[i] = Index(new)
@@ -119,6 +120,8 @@ def matrix_instance(
                 return reduce(op, node.indices, node.body, entry)
             case Tensor(name=name, subscripts=()):
                 return given.get(name, e)
+            case Tensor(name="X"):
+                return substitute(node.body, dict(zip(node.indices, children, strict=True)))
             case Sum(indices=indices):
                 bound = [letters[i] for i in indices]
                 return sum_over([i.name for i in bound if isinstance(i, Index)], children[0])

@@ -17,7 +17,7 @@ from tensorprop.core.affine import form, parts
 from tensorprop.core.build import ONE, add, call, mul, number, substitute, subtract
 from tensorprop.core.equation import Equation, Loop
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import is_matrix
+from tensorprop.core.functions import is_matrix, is_square, runs
 from tensorprop.core.names import primal_axes
 from tensorprop.core.walk import fold, postorder
 
@@ -266,9 +266,9 @@ class Letters:
         private = {i: f" {i}" for i in e.indices}
         ties = [frozenset(private.get(i, i) for i in group) for group in body.ties]
         if isinstance(e, Reduce):
-            if is_matrix(e.op):
+            if is_square(e.op):
                 ties.append(frozenset(private.values()))
-            for i, entry in zip(e.indices, e.at, strict=False):
+            for i, entry in zip(runs(e.op, e.indices), e.at, strict=False):
                 if isinstance(entry, Index):
                     ties.append(frozenset((private[i], entry.name)))
         inner = Told(

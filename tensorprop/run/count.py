@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from tensorprop.core.expr import Expr
-from tensorprop.core.functions import REDUCTIONS, keeps
+from tensorprop.core.functions import REDUCTIONS, is_matrix, keeps
 from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.run.values import Step
 
@@ -39,6 +39,13 @@ FLOPS = {
 
 # What a reduction does besides its passes: for every entry that is left, and once.
 LEFT_FLOPS = {"mean": (1, 0), "var": (3, 2), "logsumexp": (6, 0), "softmax": (1, 0), "logsoftmax": (2, 0)}
+
+# Functions of a matrix of m rows and n columns: this many times m n min(m, n), the leading order of LAPACK's programs
+# (Golub and Van Loan, Matrix Computations, 2013); expm with seven products and two solves.
+MATRIX_FLOPS: dict[str, float] = {
+    "inv": 2, "det": 2 / 3, "logdet": 2 / 3, "pinv": 14, "expm": 18, "expm′": 8 * 18, "expm″": 64 * 18,
+    "cholesky": 1 / 3, "inv_cholesky": 4 / 3, "eigvalsh": 9, "eigvecs": 9, "svdvals": 4, "svdright": 14,
+}  # fmt: skip
 
 # Operations that move nothing by themselves: other readings of the same memory.
 VIEWS = frozenset({"named", "transpose", "expand", "broadcast"})
@@ -264,6 +271,10 @@ class Count:
         after, once = LEFT_FLOPS.get(op, (0, 0))
         shape = a.shape if keeps(op) else left
         flops = REDUCTIONS[op].passes * a.size + after * math.prod(left) + once
+        if is_matrix(op):
+            m, n = (a.shape[k] for k in axes)
+            shape = (*left, *((m, n)["uv".index(c)] for c in REDUCTIONS[op].axes))
+            flops = math.prod(left) * int(MATRIX_FLOPS.get(op, 1) * m * n * min(m, n) ** (1 + 2 * op.count("′")))
         return Shaped("reduce", (a,), shape, self.itemsize, flops, note=(op, axes))
 
     def dot(self, a: Shaped, b: Shaped, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Shaped:

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
+from tensorprop.core.build import COLUMN, ROW
 from tensorprop.core.equation import Equation, Loop, System, primal_axes
 from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Tensor
-from tensorprop.core.functions import REDUCTIONS, is_known, is_matrix
+from tensorprop.core.functions import REDUCTIONS, is_known, is_matrix, runs
 from tensorprop.core.ranges import infer
 from tensorprop.core.told import Axis, Letters, Witness
 from tensorprop.core.walk import postorder
@@ -251,7 +252,7 @@ class _Work:
             e = v.node
             if not isinstance(e, Reduce):
                 continue
-            for i, at in zip(e.indices, e.at, strict=False):
+            for i, at in zip(runs(e.op, e.indices), e.at, strict=False):
                 if isinstance(at, Number):
                     self._entry(at.value, v.bound[i], f"the range of {i}", e)
             if not (is_matrix(e.op) or REDUCTIONS[e.op].empty) and 0 in v.bound.values():
@@ -279,6 +280,14 @@ class _Work:
         (i, _), (j, place) = self._written(letter, one), self._written(letter, other)
         if i == j:
             problem = f"index {i} is {a} on {_axis(one)} and {b} on {_axis(other)}"
+        elif {i, j} == {ROW, COLUMN}:
+            raise SizeMismatch(
+                f"{one.name} has {a if i == ROW else b} rows and {b if i == ROW else a} columns, "
+                "and this is a function of square matrices",
+                known=f"{one.name} has shape {_shape(self.shapes[one.name])}",
+                fix="pass a square matrix; a matrix that is not square has pinv and svdvals",
+                about=(self.now, other.entry, place),
+            )
         else:  # a bracket, an entry outside a softmax, or a square matrix
             problem = f"{i} is {a} on {_axis(one)} and {j} is {b} on {_axis(other)}, though both run over one range"
         names = {p.entry if p.entry.name == p.name else p.name: self.shapes[p.name] for p in (one, other)}

@@ -20,6 +20,7 @@ from jax import lax
 
 from tensorprop.core.functions import complete
 from tensorprop.errors import Unsupported
+from tensorprop.run.jax_matrices import JAX_MATRICES
 from tensorprop.run.meanings import Composed, ComposedAlong
 
 __all__ = ["JAX", "JAX_REDUCE"]
@@ -145,28 +146,6 @@ def _place(find: Callable[..., Array], op: str) -> Callable[[Array, Axes], Array
     return along
 
 
-def _matrix(f: Callable[[Array], Array]) -> Callable[[Array, Axes], Array]:
-    """A function of whole matrices, whose rows and columns lie along two axes, wherever they stand."""
-
-    def whole(x: Array, axes: Axes) -> Array:
-        last = (-2, -1)
-        found = f(jnp.moveaxis(x, axes, last))
-        return jnp.moveaxis(found, last, axes) if found.ndim == x.ndim else found
-
-    return whole
-
-
-def _cholesky(x: Array) -> Array:
-    """The lower triangular L with L Lᵀ = (x + xᵀ) / 2."""
-    return lax.linalg.cholesky(_real(x), symmetrize_input=True)
-
-
-def _inv_cholesky(x: Array) -> Array:
-    low = _cholesky(x)
-    one = jnp.broadcast_to(jnp.eye(low.shape[-1], dtype=low.dtype), low.shape)
-    return lax.linalg.triangular_solve(low, one, left_side=True, lower=True)
-
-
 JAX_REDUCE: dict[str, Callable[[Array, Axes], Array]] = ComposedAlong(JAX, {
     "max":        lambda x, axes: jnp.max(x, axis=axes),
     "min":        lambda x, axes: jnp.min(x, axis=axes),
@@ -178,11 +157,7 @@ JAX_REDUCE: dict[str, Callable[[Array, Axes], Array]] = ComposedAlong(JAX, {
     "argmin":     _place(jnp.argmin, "argmin"),
     "softmax":    lambda x, axes: jax.nn.softmax(x, axis=axes),
     "logsoftmax": lambda x, axes: jax.nn.log_softmax(x, axis=axes),
-    "inv":        _matrix(jnp.linalg.inv),
-    "det":        _matrix(jnp.linalg.det),
-    "logdet":     _matrix(lambda x: jnp.linalg.slogdet(x)[1]),
-    "cholesky":   _matrix(_cholesky),
-    "inv_cholesky": _matrix(_inv_cholesky),
+    **JAX_MATRICES,
 })  # fmt: skip
 
 complete(JAX, JAX_REDUCE)

@@ -17,6 +17,7 @@ from typing import Any
 from tensorprop.core.build import power
 from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import is_matrix
 from tensorprop.errors import NumberTooLarge, Unsupported
 from tensorprop.run.count import Count, Shaped
 from tensorprop.run.loops import looped
@@ -239,6 +240,9 @@ class _Run(Values):
         if not e.at:
             left = tuple(i for i in axes if i not in e.indices)
             return Value(self.ops.named(out, left), left)
+        if is_matrix(e.op):  # its own axes stand last
+            left = tuple(i for i in axes if i not in e.indices)
+            return (yield from entries(self, out, [*(Index(i) for i in left), *e.at], sizes))
         entry = dict(zip(e.indices, e.at, strict=True))
         return (yield from entries(self, out, [entry[i] if i in entry else Index(i) for i in axes], sizes))
 

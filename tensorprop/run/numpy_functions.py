@@ -14,6 +14,7 @@ import numpy as np
 
 from tensorprop.core.functions import complete
 from tensorprop.errors import Unsupported
+from tensorprop.run.matrices import NUMPY_MATRICES
 from tensorprop.run.meanings import Composed, ComposedAlong
 
 __all__ = ["NUMPY", "NUMPY_REDUCE"]
@@ -220,26 +221,6 @@ def _place(find: Callable[..., Array], op: str) -> Callable[[Array, Axes], Array
     return along
 
 
-def _matrix(f: Callable[[Array], Array]) -> Callable[[Array, Axes], Array]:
-    """A function of whole matrices, whose rows and columns lie along two axes, wherever they stand."""
-
-    def whole(x: Array, axes: Axes) -> Array:
-        last = (-2, -1)
-        found = f(np.moveaxis(x, axes, last))
-        return np.moveaxis(found, last, axes) if found.ndim == x.ndim else found
-
-    return whole
-
-
-def _cholesky(x: Array) -> Array:
-    """The lower triangular L with L Lᵀ = (x + xᵀ) / 2."""
-    return np.linalg.cholesky((x + np.swapaxes(x, -1, -2)) / 2)
-
-
-def _inv_cholesky(x: Array) -> Array:
-    return np.linalg.inv(_cholesky(x))
-
-
 NUMPY_REDUCE: dict[str, Callable[[Array, Axes], Array]] = ComposedAlong(NUMPY, {
     "max":        lambda x, axes: np.max(x, axis=axes),
     "min":        lambda x, axes: np.min(x, axis=axes),
@@ -251,11 +232,7 @@ NUMPY_REDUCE: dict[str, Callable[[Array, Axes], Array]] = ComposedAlong(NUMPY, {
     "argmin":     _place(np.argmin, "argmin"),
     "softmax":    _softmax,
     "logsoftmax": _logsoftmax,
-    "inv":        _matrix(np.linalg.inv),
-    "det":        _matrix(np.linalg.det),
-    "logdet":     _matrix(lambda x: np.linalg.slogdet(x)[1]),
-    "cholesky":   _matrix(_cholesky),
-    "inv_cholesky": _matrix(_inv_cholesky),
+    **NUMPY_MATRICES,
 })  # fmt: skip
 
 complete(NUMPY, NUMPY_REDUCE)

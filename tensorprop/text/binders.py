@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from tensorprop.core.build import reduce
 from tensorprop.core.expr import Dim, Expr, Index, Tensor
-from tensorprop.core.functions import has_entries, is_matrix
+from tensorprop.core.functions import REDUCTIONS, has_entries, is_matrix, runs
 from tensorprop.errors import (
     AmbiguousNotation,
     MissingIndex,
@@ -27,6 +27,12 @@ from tensorprop.text.vocabulary import BINDERS, COLUMN, ROW, SPLIT, STARTS
 
 __all__ = ["Binders"]
 
+_PRIMES = {"'": 1, "′": 1, "″": 2, "‴": 3}
+
+
+def _subscripts(n: int) -> str:
+    return f"{('no', 'one', 'two', 'three', 'four', 'five', 'six')[n]} subscript{'s' * (n != 1)}"
+
 
 class Binders(Subscripts):
     """Reads what binds or asks for an index."""
@@ -38,6 +44,8 @@ class Binders(Subscripts):
         letters: list[str] = []
         spans: list[tuple[int, int]] = []
         self.p = p + 1
+        if is_matrix(op) and self.kinds[self.p] == "q":
+            name = op = self._primed(p, op)
         if self.kinds[p] == "T" and name not in SPLIT:
             token = self.texts[p]
             run = token.partition("_")[2]
@@ -70,12 +78,16 @@ class Binders(Subscripts):
         if self.kinds[self.p] == "(" and self.starts[self.p] == self.ends[self.p - 1]:
             body = self.group()
             if kept:
-                entry = self._outside(p, op, len(letters), outside)
+                entry = self._outside(p, op, len(runs(op, tuple(letters))), outside)
         else:
             if self.kinds[self.p] not in STARTS and self.kinds[self.p] not in ("+", "-"):
                 self.unexpected(self.p, f"{name} needs something to act on", f"write {name}_{''.join(letters)}(…)")
             body = self.product(False, self.p, True)
         if kept and not entry:
+            wanted = len(runs(op, tuple(letters)))
+            if runs(op, tuple(letters)) != tuple(letters) and (not is_matrix(op) or REDUCTIONS[op].axes != "uu"):
+                entry_span = (self.starts[p], self.ends[self.p - 1])
+                self.fail(MissingIndex, f"an entry of {op} has {_subscripts(wanted)}", entry_span, "write them outside")
             entry, outside = tuple(Index(c) for c in letters), list(letters)
         self.depth -= 1
         return Bind(self.starts[p], self.ends[self.p - 1], op, tuple(letters), spans, body, entry, tuple(outside))
@@ -99,11 +111,25 @@ class Binders(Subscripts):
             )
         return tuple(given)
 
+    def _primed(self, p: int, op: str) -> str:
+        """``expm′``: a derivative of a function of a matrix, where it has a name."""
+        n = sum(_PRIMES[c] for c in self.texts[self.p])
+        primed = op + "′″‴"[n - 1 : n]
+        if n > 3 or primed not in REDUCTIONS:
+            self.fail(
+                ParseError,
+                f"{op} has no {'slope' if n == 1 else 'such derivative'} with a name of its own",
+                (self.starts[p], self.ends[self.p]),
+                "its derivative follows from its row: derive it",
+            )
+        self.p += 1
+        return primed
+
     def indices_of(self, p: int, letters: list[str], spans: list[tuple[int, int]]) -> None:
         """The indices under a sum or a reduction, in any spelling but the compact one."""
         name = self.texts[p]
         k = self.kinds[self.p]
-        if k not in ("s", "u", "[") or self.starts[self.p] != self.ends[p]:
+        if k not in ("s", "u", "[") or self.starts[self.p] != self.ends[self.p - 1]:
             self._no_index(p, name)
         q = self.p
         closer = {"_{": "}", "[": "]"}.get(self.texts[q])
@@ -148,7 +174,7 @@ class Binders(Subscripts):
 
     def matrix(self, p: int, op: str) -> Tree:
         """``inv(X)_ij``, ``det(X)``: the bare name of a matrix, the entry outside."""
-        if self.starts[self.p] != self.ends[p]:
+        if self.starts[self.p] != self.ends[self.p - 1]:
             self.fail(
                 AmbiguousNotation,
                 f'"{op} (" with a space: the function {op}, or a product?',
@@ -159,9 +185,8 @@ class Binders(Subscripts):
         opener = self.p
         self.p += 1
         wanted = f"{op} takes the bare name of a matrix"
-        fix = f"name the matrix in an equation of its own, M_ij = …, then write {op}(M)" + (
-            "_ij" if has_entries(op) else ""
-        )
+        entry = "".join("ijklmnpq"[: len(REDUCTIONS[op].axes)])
+        fix = f"name the matrix in an equation of its own, M_ij = …, then write {op}(M)" + (entry and f"_{entry}")
         at = self.p
         if self.kinds[at] not in ("N", "T"):
             self.unexpected(at, wanted, fix)
@@ -184,13 +209,14 @@ class Binders(Subscripts):
         if len(each) == 2 and (not subscripts or {*leaf.open} & {*letters}):
             bare = f"write {op}({leaf.node.name}), and the entry outside"
             self.fail(UnexpectedChar, wanted, (leaf.start, leaf.end), bare)
-        if has_entries(op) and len(subscripts) != 2:
+        if has_entries(op) and len(subscripts) != len(entry):
             of = "the inverse" if op == "inv" else f"{op}({leaf.node.name})"
+            here = self.text[self.starts[p] : self.ends[self.p - 1]]
             self.fail(
                 MissingIndex,
-                f"an entry of {of} has two subscripts: {self.text[self.starts[p] : self.ends[self.p - 1]]}_ij",
+                f"an entry of {of} has {_subscripts(len(entry))}" + ("" if subscripts else f": {here}_{entry}"),
                 span,
-                f"write them outside: {op}({leaf.node.name})_ij",
+                f"write them outside: {op}({leaf.node.name})_{entry}",
             )
         if not has_entries(op) and listed:
             doubts.after_subscripts(self, self.p - 1)

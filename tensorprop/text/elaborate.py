@@ -11,7 +11,7 @@ from typing import Any
 
 from tensorprop.core.build import add, bracket, call, fresh, mul, negate, number, power, reduce, sum_over
 from tensorprop.core.expr import Add, Dim, Expr, Index, Mul, Number, Reduce, Sum
-from tensorprop.core.functions import keeps
+from tensorprop.core.functions import has_entries
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import BoundIndexEscapes, FreeIndexMismatch, NumberTooLarge, TensorpropError, UnknownRange
 from tensorprop.text.implied import Apply, Bind, Leaf, Place, Plus, Power, Relate, Size, Term, Tree, places
@@ -140,7 +140,7 @@ class Builder:
         return node
 
     def bind(self, t: Bind, outer: frozenset[str]) -> Expr:
-        kept = keeps(t.op)
+        kept = has_entries(t.op)
         for c, span in zip(t.letters, t.spans, strict=True):
             if c in outer and not (kept and any(isinstance(a, Index) and a.name == c for a in t.at)):
                 where = "free on the left" if c in self.left else "bound further out"

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from tensorprop.core.build import reduce
+from tensorprop.core.build import fresh, reduce
 from tensorprop.core.equation import Equation, Fact, Range, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import has_entries, is_matrix
+from tensorprop.core.functions import REDUCTIONS, has_entries, is_matrix, keeps
 from tensorprop.core.names import primal_axes
 from tensorprop.core.walk import postorder
 from tensorprop.errors import UsageError
@@ -421,7 +421,7 @@ class _Printer(Spelled):
 
     def _reduce(self, n: Reduce, below: list[Shown]) -> Shown:
         body, at = term(clear(below[0])), below[1:]
-        given = occurrences(n.at)
+        given, indices = occurrences(n.at), n.indices
         if is_matrix(n.op) and isinstance(n.body, Tensor):
             each = n.body.subscripts[:-2]
             plain = Tensor(n.body.name, (*each, Index(ROW), Index(COLUMN)))
@@ -432,14 +432,28 @@ class _Printer(Spelled):
                 name = self._tensor_name(n.body.name, rank=len(each))
                 inner = self._indexed("", [i.name for i in each if isinstance(i, Index)]) if each else ""
                 given = (*occurrences(each), *given)
-                return Shown(ATOM, (f"{n.op}({name}{inner})", self._subscripts(n.at, at) if n.at else ""), given)
-        opened = tuple(dict.fromkeys([*(i for i in dict.fromkeys(body.open) if i not in n.indices), *given]))
-        closed = tuple(i for i in body.closed if i not in n.indices and i not in opened)
-        parts: list[str | Shown] = [self._indexed(n.op, n.indices), "(", "-" if body.minus else "", bare(body), ")"]
-        own = tuple(Index(i) for i in n.indices)
-        if n.at and not (n.at == own and has_entries(n.op)):
+                entry = self._subscripts(n.at, at) if n.at else ""
+                return Shown(ATOM, (f"{self._function(n.op)}({name}{inner})", entry), given)
+            indices, body = self._lettered(n.body, indices, body)
+        opened = tuple(dict.fromkeys([*(i for i in dict.fromkeys(body.open) if i not in indices), *given]))
+        closed = tuple(i for i in body.closed if i not in indices and i not in opened)
+        op = self._indexed(self._function(n.op), indices)
+        parts: list[str | Shown] = [op, "(", "-" if body.minus else "", bare(body), ")"]
+        own = tuple(Index(i) for i in indices)
+        if n.at and not (n.at == own and (keeps(n.op) or (has_entries(n.op) and REDUCTIONS[n.op].axes == "uu"))):
             parts.append("[" + ", ".join(self._subscript(s, t) for s, t in zip(n.at, at, strict=True)) + "]")
         return Shown(ATOM, parts, opened, closed)
+
+    def _lettered(self, n: Tensor, indices: tuple[str, ...], body: Shown) -> tuple[tuple[str, ...], Shown]:
+        """A matrix that is written with letters for its rows and columns, which it has for us alone."""
+        letters = n.letters
+        if letters is None or ROW not in indices:
+            return indices, body
+        taken = {*letters, *self.indices}
+        row = fresh("h", taken)
+        new = (row, fresh(row, {*taken, row}))
+        letters = (*letters[:-2], *new)
+        return new, Shown(ATOM, (self._indexed(self._tensor_name(n.name, len(letters)), letters),), letters)
 
     # ------------------------------------------------------------------- tensors and their subscripts
 

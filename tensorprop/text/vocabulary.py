@@ -6,6 +6,7 @@ mean is not known here.
 
 from __future__ import annotations
 
+from tensorprop.core.build import COLUMN, ROW
 from tensorprop.core.functions import ALONG, SPELLED, watch
 
 __all__ = [
@@ -20,8 +21,6 @@ __all__ = [
     "SYMBOLS",
     "WORDS",
 ]
-
-ROW, COLUMN = "row", "column"  # what runs along a matrix in det(X); never printed
 
 BINDERS = ALONG
 KNOWN = SPELLED

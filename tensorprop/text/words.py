@@ -24,8 +24,8 @@ from tensorprop.errors import (
     UnknownRange,
 )
 from tensorprop.text import doubts
-from tensorprop.text.derivatives import Derivatives
 from tensorprop.text.implied import Apply, Leaf, Power, Tree
+from tensorprop.text.matrix_words import MATRIX_WORDS, MatrixWords
 from tensorprop.text.reserved import PROGRAMMING
 from tensorprop.text.subscripts import LABEL, label_text
 from tensorprop.text.vocabulary import AFTER, BINDERS, KNOWN, RESERVED, SPLIT, SYMBOLS, WORDS
@@ -36,7 +36,7 @@ _PRIMES = {"'": 1, "′": 1, "″": 2, "‴": 3}
 _PRIME_SIGNS = ("", "′", "″", "‴")
 
 
-class Words(Derivatives):
+class Words(MatrixWords):
     """Reads what names begin."""
 
     split: AbstractSet[str] = SPLIT
@@ -100,6 +100,8 @@ class Words(Derivatives):
                 return self.dim()
             if name == "partial":
                 return self.derivative()
+            if following == "(" and name in MATRIX_WORDS:
+                return self.matrix_word()
             if following in ("(", "q") or self._labelled_function(p):
                 return self.function()
             if name in KNOWN and (name not in SYMBOLS or (self.kinds[p + 1] == "(" and KNOWN[name] != "pi")):

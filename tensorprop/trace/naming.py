@@ -14,7 +14,7 @@ from typing import TypeVar
 from tensorprop.core.build import add, bracket, mul, number, reduce, remake, substitute, sum_over
 from tensorprop.core.equation import Equation, Outside, Range, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import keeps
+from tensorprop.core.functions import keeps, runs
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import UnknownRange
 from tensorprop.trace.numbers import fitted_whole
@@ -435,7 +435,8 @@ def _untold(eq: Equation, sizes: Mapping[str, Extent], axes: Mapping[str, Sequen
                 binders += n.indices
             case Reduce():
                 binders += n.indices
-                ties += (frozenset((i, a.name)) for i, a in zip(n.indices, n.at, strict=False) if isinstance(a, Index))
+                entry = zip(runs(n.op, n.indices), n.at, strict=False)
+                ties += (frozenset((i, a.name)) for i, a in entry if isinstance(a, Index))
             case _:
                 pass
     told = alone - short

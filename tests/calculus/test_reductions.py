@@ -16,6 +16,7 @@ from tensorprop.core.build import ZERO, add, delta, divide, mul, number, reduce,
 from tensorprop.core.equation import equation, system
 from tensorprop.core.expr import Dim, Expr, Index, Reduce, Tensor
 from tensorprop.core.functions import ALONG, REDUCTIONS
+from tensorprop.core.matrix_rows import ENTRY
 from tensorprop.core.ranges import witness
 from tensorprop.errors import UnknownRange, Unsupported
 from tensorprop.run.jax_functions import JAX_REDUCE
@@ -277,12 +278,23 @@ def rows() -> Iterator[str]:
         yield f"| `{name}` | `{row.pullback}` | {entry} | {means} | {row.kink} |"
 
 
-def test_the_page_shows_the_table() -> None:
+def matrix_rows() -> Iterator[str]:
+    """The table of functions of whole matrices in docs/functions.md."""
+    yield "| function | cotangent of `X_uv` | where it is defined and smooth | note |"
+    yield "|---|---|---|---|"
+    for row in (row for row in REDUCTIONS.values() if row.kind == "matrix"):
+        entry = f"_{ENTRY[: len(row.axes)]}" if row.axes else ""
+        pullback = f"`{row.pullback}`" if row.pullback != "-" else "none"
+        yield f"| `{row.op}(X){entry}` | {pullback} | {row.domain} | {row.kink} |"
+
+
+@pytest.mark.parametrize("table", [rows, matrix_rows])
+def test_the_page_shows_the_table(table: Callable[[], Iterator[str]]) -> None:
     page = (Path(__file__).parents[2] / "docs" / "functions.md").read_text(encoding="utf-8").splitlines()
-    table = list(rows())
+    table = list(table())
     start = page.index(table[0])
     assert page[start : start + len(table)] == table
 
 
 if __name__ == "__main__":
-    print(*rows(), sep="\n")
+    print(*rows(), *matrix_rows(), sep="\n")

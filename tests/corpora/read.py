@@ -46,6 +46,11 @@ def array(rng: np.random.Generator, spec: Case) -> np.ndarray:
         case "spd":
             a = rng.normal(size=shape)
             return a @ np.swapaxes(a, -1, -2) + 0.5 * np.eye(shape[-1])
+        case "wellcond":
+            a = 0.3 * rng.normal(size=shape) + np.eye(shape[-1])
+            return a if np.linalg.det(a) > 0 else array(rng, spec)
+        case "int":
+            return rng.integers(spec.get("low", 0), spec["high"], size=shape)
         case "mask":
             return (rng.uniform(size=shape) < spec.get("p", 0.6)).astype(float)
         case "sign":

@@ -13,7 +13,7 @@ import numpy as np
 
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import is_matrix
+from tensorprop.core.functions import is_matrix, runs
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import primal
 from tensorprop.core.ranges import Ranges, infer
@@ -166,9 +166,8 @@ def _picked(eq: Equation, e: Expr, name: str, ranges: Ranges) -> Iterable[Axis]:
             if any(t.name == name for t in tensors_of(place)):
                 yield ranges.find(e.name, axis)
     elif isinstance(e, Reduce):
-        letters = {
-            i for i, place in zip(e.indices, e.at, strict=False) if any(t.name == name for t in tensors_of(place))
-        }
+        entry = zip(runs(e.op, e.indices), e.at, strict=False)
+        letters = {i for i, place in entry if any(t.name == name for t in tensors_of(place))}
         yield from _run_by(letters, e.body, ranges)
     elif isinstance(e, Bracket) and any(t.name == name for side in e.children for t in tensors_of(side)):
         letters = {n.name for side in e.children for n in (side, *side.children) if isinstance(n, Index)}

@@ -16,19 +16,18 @@ import jax.numpy as jnp
 import jax.scipy.special as special
 import numpy as np
 
+from tensorprop.check.numbers.naive_matrices import MATRICES
 from tensorprop.core.functions import complete, is_known
 from tensorprop.errors import UsageError
 
 __all__ = [
     "FUNCTIONS",
-    "MATRICES",
     "NORMALISERS",
     "REDUCTIONS",
     "SPREAD",
     "VALUES",
     "Function",
     "double_precision",
-    "matrix_spread",
     "value_of",
     "widest",
 ]
@@ -134,29 +133,8 @@ NORMALISERS: dict[str, Function] = {
     "softmax": lambda xp, x, axes: xp.exp(x) / xp.sum(xp.exp(x), axes, keepdims=True),
     "logsoftmax": lambda xp, x, axes: x - xp.log(xp.sum(xp.exp(x), axes, keepdims=True)),
 }
-MATRICES: dict[str, Function] = {
-    "inv": lambda xp, x: xp.linalg.inv(x),
-    "det": lambda xp, x: xp.linalg.det(x),
-    "logdet": lambda xp, x: xp.linalg.slogdet(x)[1],
-    "cholesky": lambda xp, x: xp.linalg.cholesky((x + xp.swapaxes(x, -1, -2)) / 2),
-    "inv_cholesky": lambda xp, x: xp.linalg.inv(MATRICES["cholesky"](xp, x)),
-}
 VALUES = frozenset((*REDUCTIONS, *NORMALISERS, *MATRICES))
 complete(FUNCTIONS, VALUES)
-
-
-def matrix_spread(op: str, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """How far a function of a whole matrix moves where its entries move by ``scale``: d inv(X) = -X⁻¹ dX X⁻¹."""
-    if op in ("cholesky", "inv_cholesky"):  # d L = L Φ(M dX Mᵀ), M = L⁻¹, Φ the lower half
-        low = MATRICES["cholesky"](np, x)
-        back = np.abs(np.linalg.inv(low))
-        half = np.tril(back @ (scale + np.swapaxes(scale, -1, -2)) @ np.swapaxes(back, -1, -2))
-        return np.abs(low) @ half if op == "cholesky" else half @ back
-    back = np.abs(np.linalg.inv(x))
-    if op == "inv":
-        return back @ scale @ back
-    share = np.sum(np.swapaxes(back, -1, -2) * scale, (-2, -1))
-    return np.abs(np.linalg.det(x)) * share if op == "det" else share
 
 
 def widest(value: Any, scale: Any, axes: tuple[int, ...]) -> Any:

@@ -17,23 +17,22 @@ import numpy as np
 
 from tensorprop.check.numbers.jax_values import (
     FUNCTIONS,
-    MATRICES,
     NORMALISERS,
     REDUCTIONS,
     SPREAD,
     VALUES,
     Function,
     double_precision,
-    matrix_spread,
     value_of,
     widest,
 )
+from tensorprop.check.numbers.naive_matrices import MATRICES, matrix_spread
 from tensorprop.core import ranges
 from tensorprop.core.build import number, substitute
 from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS as ROWS
-from tensorprop.core.functions import is_known, read
+from tensorprop.core.functions import is_known, is_matrix, is_square, read, runs
 from tensorprop.core.names import NOBODY, primal_axes
 from tensorprop.core.templates import meaning
 from tensorprop.core.walk import postorder
@@ -282,14 +281,16 @@ class Naive:
                 else (self.xp.abs(result) + 2 * self.xp.max(scale, axes, keepdims=True))
             )
             return self._picked(Weighed(letters, result, scale, body.terms * many), e, sizes)
-        if e.op in MATRICES and shape[-1] == shape[-2]:
+        if is_matrix(e.op) and (shape[-1] == shape[-2] or not is_square(e.op)):
+            own = tuple(inside[i] for i in runs(e.op, e.indices))
+            names = (*kept, *(f" {n}" for n in range(len(own))))
             try:
                 result = MATRICES[e.op](self.xp, value)
                 spread = matrix_spread(e.op, np.asarray(value), np.asarray(scale)) if self.weighing else 0.0
             except np.linalg.LinAlgError:  # no inverse, no factor: no number
-                result, spread = self.xp.full(shape if e.at else shape[:-2], math.nan), 0.0
-            found = Weighed(letters if e.at else kept, result, self.xp.abs(result) + spread, body.terms * many)
-            return self._picked(found, e, sizes) if e.at else found
+                result, spread = self.xp.full((*shape[:-2], *own), math.nan), 0.0
+            found = Weighed(names, result, self.xp.abs(result) + spread, body.terms * many)
+            return self._picked(found, e, sizes) if own else found
         raise Unsupported(f"{e.op} of a matrix that is not square", about=e)
 
     def _bound(self, e: Reduce, letter: str, sizes: Mapping[str, int]) -> int:
@@ -297,14 +298,14 @@ class Naive:
         found = self._along(letter, e.body) if self.under.stated(letter) is None else None
         if found is not None:
             return found
-        for i, a in zip(e.indices, e.at, strict=False):
+        for i, a in zip(runs(e.op, e.indices), e.at, strict=False):
             if i == letter and isinstance(a, Index):
                 return sizes[a.name]
         return self.size(letter, e.body, sizes)
 
     def _picked(self, whole: Weighed, e: Reduce, sizes: Mapping[str, int]) -> Weighed:
-        """The entries ``at`` of a normaliser's result, whose last axes are its own indices."""
-        kept = whole.letters[: len(whole.letters) - len(e.indices)]
+        """The entries ``at`` of a result whose last axes they pick from."""
+        kept = whole.letters[: len(whole.letters) - len(e.at)]
         outer = [self._leaf((i,), self.xp.arange(sizes[i], dtype=float)) for i in kept]
         letters, places, _ = self._aligned([*outer, *(self.at(a, sizes) for a in e.at)])
         where = tuple(self.xp.rint(p).astype(int) for p in places)
@@ -347,7 +348,7 @@ class Naive:
                     return self.length(body.name, axis)
         parts = body.children
         if isinstance(body, Reduce):
-            for inner, a in zip(body.indices, body.at, strict=False):
+            for inner, a in zip(runs(body.op, body.indices), body.at, strict=False):
                 if isinstance(a, Index) and a.name == letter:
                     return self._along(inner, body.body)
             parts = body.at if letter in body.indices else parts
