@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 
 from tensorprop.calculus.page import Page, read
 from tensorprop.calculus.source import Source, as_forward, as_page, as_system, names_in
+from tensorprop.check.executed import agrees
 from tensorprop.check.prove.decide import Laws, decide, put_in
 from tensorprop.check.report import Report
 from tensorprop.check.verified import verified, verify
@@ -275,10 +276,10 @@ def formula(
     if style is not None:
         _one_of("style", style, "carry", "join", "sum")
     if not specs:
-        return verified(render(found[0], convention, chosen, False, style))
+        return replace(verified(render(found[0], convention, chosen, False, style)), runs=agrees)
     each = [render(s, convention, chosen, True, style) for s in found]
     rows = [replace(f.lines[0], leading=spec.leading) for f, spec in zip(each, specs, strict=True)]
-    return verified(replace(each[0], lines=tuple(rows)))
+    return verified(replace(each[0], lines=tuple(rows), runs=agrees))
 
 
 _SHOWN = re.compile(r"[^\W\d_]\w*[′″']*(?:\^\([\w+−-]*\))?")

@@ -30,7 +30,7 @@ from tensorprop.render.matrices.line import Line
 from tensorprop.run.numpy_functions import NUMPY_REDUCE
 from tensorprop.run.reference import evaluate
 
-__all__ = ["WrongFormula", "verified", "verify"]
+__all__ = ["WrongFormula", "sample", "verified", "verify"]
 
 
 class WrongFormula(TensorpropError):
@@ -59,14 +59,8 @@ def _agree(line: Line) -> None:
         return
     ties = _asks_for_ties(eq)
     for seed in range(3 if not ties else _PATIENCE):
-        arrays = _arrays(system([eq]), seed, ties)
-        given = dict(arrays)
-        for name, (inner, op) in inverses.items():
-            matrix = evaluate(system([inner]), {k: given[k] for k in system([inner]).inputs})[inner.name]
-            given[name] = np.asarray(NUMPY_REDUCE[op](matrix, (0, 1)))
-        s = system([plain])
+        arrays, want = _drawn(eq, plain, inverses, seed, ties)
         with np.errstate(all="ignore"):
-            want = np.asarray(evaluate(s, {k: given[k] for k in s.inputs})[plain.name])
             got = _stacked(line, arrays, opened, want.shape)
         finite = np.isfinite(want)
         scale = float(np.max(np.abs(want[finite]), initial=0.0))
@@ -84,6 +78,42 @@ def _agree(line: Line) -> None:
             continue
         if bool(np.all(finite)) and want.size and (ties or len(infer(system([eq])).classes()) <= _FEW):
             return
+
+
+Inverses = dict[str, tuple[Equation, str]]
+
+
+def _drawn(
+    eq: Equation, plain: Equation, inverses: Inverses, seed: int, ties: bool
+) -> tuple[dict[str, Array], Array]:
+    """Random arrays, and what the equation gives for them."""
+    arrays = _arrays(system([eq]), seed, ties)
+    given = dict(arrays)
+    for name, (inner, op) in inverses.items():
+        matrix = evaluate(system([inner]), {k: given[k] for k in system([inner]).inputs})[inner.name]
+        given[name] = np.asarray(NUMPY_REDUCE[op](matrix, (0, 1)))
+    s = system([plain])
+    with np.errstate(all="ignore"):
+        return arrays, np.asarray(evaluate(s, {k: given[k] for k in s.inputs})[plain.name])
+
+
+@lru_cache(maxsize=4096)
+def sample(e: Equation, seed: int = 0) -> tuple[dict[str, Array], Array, dict[str, str]] | None:
+    """Random arrays for all that an equation names, what it gives, and the functions that stand for open ones."""
+    eq, opened = _closed(e)
+    plain, inverses = _without_inverses(eq)
+    if plain is None:
+        return None
+    s = system([eq])
+    arrays, want = _drawn(eq, plain, inverses, seed, _asks_for_ties(eq))
+    sizes = dict(zip(primal_axes(eq.target) or (), want.shape, strict=False))
+    known = infer(s)
+    sizes |= {(n, k): v.shape[k] for n, v in arrays.items() for k in range(v.ndim)}
+    whole = {known.find(*axis): size for axis, size in sizes.items()}
+    told = {d.tensor for d in postorder(eq.value) if isinstance(d, Dim)} | {n for n, _ in primal_axes(eq.target) or ()}
+    for name in told - arrays.keys():
+        arrays[name] = np.zeros([whole.get(known.find(name, k), 2) for k in range(_rank(s, name))])
+    return arrays, want, opened
 
 
 _PATIENCE = 20  # draws until every bracket that asks whether two entries are equal is met
@@ -121,9 +151,9 @@ def _closed(eq: Equation) -> tuple[Equation, dict[str, str]]:
     return equation(eq.target, transform(eq.value, rule)), opened
 
 
-def _without_inverses(eq: Equation) -> tuple[Equation | None, dict[str, tuple[Equation, str]]]:
+def _without_inverses(eq: Equation) -> tuple[Equation | None, Inverses]:
     """Functions of whole matrices replaced by tensors that are computed beforehand."""
-    made: dict[str, tuple[Equation, str]] = {}
+    made: Inverses = {}
     nested = False
 
     def rule(e: Expr) -> Expr:

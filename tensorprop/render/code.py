@@ -1,50 +1,29 @@
-"""Math trees as NumPy or JAX code, to be read and copied; nothing here is ever run.
+"""Math trees as code for NumPy, JAX or PyTorch, to be read and copied; nothing here is ever run.
 
-In: a tree. Out: a Python expression. Vectors are one-dimensional arrays, whether they stand or lie; matrices are as the
-formula shows them; a function left open is called by its name. One function for every kind of node.
+In: a tree. Out: a Python expression, as people write it: ``a @ W + b``. Vectors are one-dimensional arrays, whether
+they stand or lie; matrices are as the formula shows them; tensors of which slices are shown are as in the equation; a
+carried index is an axis in front that broadcasting takes along. A function left open is called by its name.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
-from functools import singledispatch
+from functools import singledispatchmethod
+from itertools import count
 
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Mul, Number, Tensor
-from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, Function, Reduction, read
+from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, read
 from tensorprop.core.names import Adjoint, Derivative, Plain, adjoint_name, parts_of_name
 from tensorprop.core.walk import inline
 from tensorprop.render import trees as m
-from tensorprop.render.trees import Kind, MathTree, coefficient, scaled
+from tensorprop.render.snippet import ATOM, POWER, SIGN, SUM, TIMES, ArrayLibrary, Bench, Snippet
+from tensorprop.render.trees import MathTree, coefficient, scaled
 
-__all__ = ["ArrayLibrary", "code", "identifier"]
+__all__ = ["COMPARED", "ArrayCode", "called", "identifier"]
 
-_SUM, _TIMES, _SIGN, _POWER, _ATOM = range(5)
-_COMPARED = {"=": "==", "≠": "!=", "<": "<", "≤": "<=", ">": ">", "≥": ">="}
-
-
-@dataclass(frozen=True)
-class ArrayLibrary:
-    """NumPy or JAX."""
-
-    prefix: str
-    turned: frozenset[str] = frozenset()
-    """Matrices that the convention has turned: the array is as the formula shows it."""
-    loops: tuple[tuple[str, str], ...] = ()
-    """Carried indices that are called otherwise in the code, since a tensor has their name."""
-
-    def loop(self, letter: str) -> str:
-        """The variable that runs through the values of a carried index."""
-        return dict(self.loops).get(letter, letter)
-
-    def told(self, row: Function | Reduction) -> str:
-        """The code that a row of the tables has in this dialect."""
-        return row.numpy if self.prefix == "np" else row.jax
-
-
-NUMPY = ArrayLibrary("np")
-JAX = ArrayLibrary("jnp")
+COMPARED = {"=": "==", "≠": "!=", "<": "<", "≤": "<=", ">": ">", "≥": ">="}
 
 
 def identifier(name: str) -> str:
@@ -64,229 +43,6 @@ def identifier(name: str) -> str:
     return re.sub(r"\W", "_", text)
 
 
-def code(t: MathTree, dialect: ArrayLibrary, carried: tuple[str, ...] = (), target: m.Name | None = None) -> str:
-    """The tree as an expression; carried indices become a stack over their values."""
-    taken = {identifier(n.tensor) for n in t.walk() if isinstance(n, m.Name)}
-    dialect = replace(dialect, loops=tuple((i, f"{i}_") for i in carried if i in taken))
-    text = _code(t, dialect)[0]
-    if not carried:
-        return text
-    slots = list(target.slots) if target is not None else list(carried)
-    done: list[str] = []
-    for i in reversed(carried):
-        inside = [s for s in slots if s not in carried or s in done]  # axes that the inner stack has
-        axis = sum(1 for s in slots[: slots.index(i)] if s in inside)
-        done.append(i)
-        where = f", axis={axis}" if axis else ""
-        text = f"{dialect.prefix}.stack([{text} for {dialect.loop(i)} in range({_extent(t, i)})]{where})"
-    return text
-
-
-def _extent(t: MathTree, letter: str) -> str:
-    for n in t.walk():
-        if isinstance(n, m.Name) and letter in n.slots:
-            return f"{identifier(n.tensor)}.shape[{n.slots.index(letter)}]"
-    return letter
-
-
-def _size(axis: Dim, d: ArrayLibrary) -> str:
-    k = 1 - axis.axis if axis.tensor in d.turned else axis.axis
-    return f"{identifier(axis.tensor)}.shape[{k}]"
-
-
-@singledispatch
-def _code(t: MathTree, d: ArrayLibrary) -> tuple[str, int]:
-    raise TypeError(f"no way to print {type(t).__name__}")
-
-
-def _at(t: MathTree, least: int, d: ArrayLibrary) -> str:
-    text, level = _code(t, d)
-    return f"({text})" if level < least else text
-
-
-@_code.register
-def _(t: m.Name, d: ArrayLibrary) -> tuple[str, int]:
-    text = identifier(t.tensor)
-    if any(s is not None for s in t.slots):
-        marks = [":" if s is None else d.loop(str(s)) for s in t.slots]
-        while marks and marks[-1] == ":":
-            marks.pop()
-        text += f"[{', '.join(marks)}]"
-    return (text + ".T" if t.order == (1, 0) and len(t.slots) > 2 else text), _ATOM
-
-
-@_code.register
-def _(t: m.Figure, d: ArrayLibrary) -> tuple[str, int]:
-    v = t.value
-    if v.denominator == 1:
-        return str(v), _SIGN if v < 0 else _ATOM
-    if abs(v) < 1e300 and Fraction(repr(float(v))) == v:
-        return repr(float(v)), _SIGN if v < 0 else _ATOM
-    return f"{v.numerator} / {v.denominator}", _TIMES
-
-
-@_code.register
-def _(t: m.IndexSize, d: ArrayLibrary) -> tuple[str, int]:
-    return _size(t.axis, d), _ATOM
-
-
-@_code.register
-def _(t: m.Ones, d: ArrayLibrary) -> tuple[str, int]:
-    return f"{d.prefix}.ones({_size(t.axis, d)})", _ATOM
-
-
-@_code.register
-def _(t: m.Identity, d: ArrayLibrary) -> tuple[str, int]:
-    return f"{d.prefix}.eye({_size(t.axis, d)})", _ATOM
-
-
-@_code.register
-def _(t: m.Transpose, d: ArrayLibrary) -> tuple[str, int]:
-    if t.kind in ("row", "column"):
-        return _code(t.of, d)
-    return _at(t.of, _ATOM, d) + ".T", _ATOM
-
-
-@_code.register
-def _(t: m.Product, d: ArrayLibrary) -> tuple[str, int]:
-    scalars = [f for f in t.factors if f.kind == "scalar"]
-    rest = [f for f in t.factors if f.kind != "scalar"]
-    sign = ""
-    if scalars and isinstance(scalars[0], m.Figure) and scalars[0].value == -1:
-        sign, scalars = "-", scalars[1:]
-    parts = [_at(s, _SIGN, d) for s in scalars]
-    if rest:
-        text, level = _chain(rest, d)
-        if not parts:
-            return (f"{sign}({text})", _SIGN) if sign and level < _POWER else (sign + text, _SIGN if sign else level)
-        parts.append(f"({text})" if level < _SIGN else text)
-    return sign + " * ".join(parts), _TIMES if len(parts) > 1 else _SIGN
-
-
-def _chain(factors: list[MathTree], d: ArrayLibrary) -> tuple[str, int]:
-    """Vectors and matrices multiplied from left to right."""
-    text, level = _code(factors[0], d)
-    kind: Kind = factors[0].kind
-    for f in factors[1:]:
-        right = f.kind
-        if kind == "column" and right == "row":
-            text, level = f"{d.prefix}.outer({text}, {_code(f, d)[0]})", _ATOM
-        elif kind == "scalar":
-            text, level = f"({text}) * {_at(f, _SIGN, d)}", _TIMES
-        else:
-            left = text if level >= _SIGN or (" @ " in text and level == _TIMES and " * " not in text) else f"({text})"
-            text, level = f"{left} @ {_at(f, _SIGN, d)}", _TIMES
-        tall, wide = kind in ("column", "matrix"), right in ("row", "matrix")
-        full: Kind = "matrix" if tall else "row"
-        thin: Kind = "column" if tall else "scalar"
-        kind = right if kind == "scalar" else full if wide else thin
-    return text, level
-
-
-@_code.register
-def _(t: m.Hadamard, d: ArrayLibrary) -> tuple[str, int]:
-    out = ""
-    for n, f in enumerate(t.factors):
-        upside = n > 0 and isinstance(f, m.ElementPower) and f.exponent == m.Figure(m.MINUS)
-        if upside and isinstance(f, m.ElementPower):
-            f = f.base
-        text, level = _code(f, d)
-        if level < _SIGN:
-            text = f"({text})"
-        out += (" / " if upside else " * ") + text if n else text
-    return out, _TIMES
-
-
-@_code.register
-def _(t: m.TermSum, d: ArrayLibrary) -> tuple[str, int]:
-    out = _at(t.terms[0], _TIMES, d)
-    for term in t.terms[1:]:
-        negative = coefficient(term) < 0
-        text = _at(scaled(term, m.MINUS) if negative else term, _TIMES, d)
-        out += (" - " if negative else " + ") + text
-    return out, _SUM
-
-
-@_code.register
-def _(t: m.Quotient, d: ArrayLibrary) -> tuple[str, int]:
-    return f"{_at(t.numerator, _SIGN, d)} / {_at(t.denominator, _SIGN, d)}", _TIMES
-
-
-def _raised(base: MathTree, exponent: MathTree, d: ArrayLibrary) -> tuple[str, int]:
-    if exponent == m.Figure(m.MINUS):
-        return f"1 / {_at(base, _SIGN, d)}", _TIMES
-    if isinstance(exponent, m.Figure) and exponent.value < 0 and exponent.value.denominator == 1:
-        return f"1 / {_at(base, _ATOM, d)}**{-exponent.value}", _TIMES
-    return f"{_at(base, _ATOM, d)}**{_at(exponent, _SIGN, d)}", _POWER
-
-
-@_code.register
-def _(t: m.ScalarPower, d: ArrayLibrary) -> tuple[str, int]:
-    return _raised(t.base, t.exponent, d)
-
-
-@_code.register
-def _(t: m.ElementPower, d: ArrayLibrary) -> tuple[str, int]:
-    return _raised(t.base, t.exponent, d)
-
-
-@_code.register
-def _(t: m.MatrixPower, d: ArrayLibrary) -> tuple[str, int]:
-    return f"{d.prefix}.linalg.matrix_power({_code(t.base, d)[0]}, {t.exponent})", _ATOM
-
-
-@_code.register
-def _(t: m.Inverse, d: ArrayLibrary) -> tuple[str, int]:
-    if isinstance(t.of, m.Diag):
-        return f"{d.prefix}.diag(1 / {_at(t.of.of, _SIGN, d)})", _ATOM
-    return f"{d.prefix}.linalg.inv({_code(t.of, d)[0]})", _ATOM
-
-
-@_code.register
-def _(t: m.Entrywise, d: ArrayLibrary) -> tuple[str, int]:
-    row = FUNCTIONS.get(t.function)
-    if row is not None and not d.told(row):
-        return _meant(read(row.means), dict(zip(row.arguments, t.args, strict=True)), d)
-    inner = ", ".join(_code(a, d)[0] for a in t.args)
-    if row is None:
-        return f"{called(t.function)}({inner})", _ATOM
-    text = d.told(row).format(inner)
-    return text, _ATOM if re.fullmatch(r"[a-z.]+|[a-z][\w.]*\(.*\)", text) else _TIMES
-
-
-def _meant(e: Expr, given: dict[str, MathTree], d: ArrayLibrary) -> tuple[str, int]:
-    """The code of what a function means, its arguments put in."""
-
-    def at(e: Expr, least: int) -> str:
-        text, level = _meant(e, given, d)
-        return f"({text})" if level < least else text
-
-    match e:
-        case Tensor(name=name):
-            return _code(given[name], d)
-        case Number():
-            return _code(m.Figure(e.value), d)
-        case Add(terms):
-            return " + ".join(at(t, _TIMES) for t in terms), _SUM
-        case Mul(factors):
-            return " * ".join(at(f, _SIGN) for f in factors), _TIMES
-        case Bracket(relation, left, right):
-            return f"{d.prefix}.where({at(left, _SUM)} {_COMPARED[relation]} {at(right, _SUM)}, 1.0, 0.0)", _ATOM
-        case Call("power", (base, Number(value))) if value < 0:
-            below = at(base, _SIGN) if value == -1 else f"{at(base, _ATOM)}**{at(Number(-value), _ATOM)}"
-            return f"1 / {below}", _TIMES
-        case Call("power", (base, exponent)):
-            return f"{at(base, _ATOM)}**{at(exponent, _ATOM)}", _POWER
-        case Call(function, args):
-            row = FUNCTIONS[function]
-            if not d.told(row):
-                inner = inline(read(row.means), dict(zip(row.arguments, (((), a) for a in args), strict=True)))
-                return _meant(inner, given, d)
-            return f"({d.told(row).format(', '.join(at(a, _SUM) for a in args))})", _ATOM
-        case _:
-            raise TypeError(f"no way to print {type(e).__name__} in the meaning of a function")
-
-
 def called(function: str) -> str:
     """What a function left open is called: ``df`` for ``f′``."""
     stem = function.rstrip("′″‴")
@@ -294,76 +50,356 @@ def called(function: str) -> str:
     return ("d" if order == 1 else f"d{order}" if order else "") + stem
 
 
-@_code.register
-def _(t: m.Indicator, d: ArrayLibrary) -> tuple[str, int]:
-    inner = f"{_at(t.left, _TIMES, d)} {_COMPARED[t.relation]} {_at(t.right, _TIMES, d)}"
-    return f"{d.prefix}.where({inner}, 1.0, 0.0)", _ATOM
+class ArrayCode:
+    """Writes one line's right side; ``turned`` are the matrices that the convention shows transposed.
+
+    >>> from tensorprop.render.snippet import NUMPY
+    >>> a, w = m.Name("a", (None, None), (0, 1), "matrix"), m.Name("W", (None, None), (0, 1), "matrix")
+    >>> ArrayCode(NUMPY).line(m.Product((m.Transpose(a), w)), m.Name("Y", (None, None), (0, 1), "matrix"))
+    'a.T @ W'
+    """
+
+    def __init__(self, to: ArrayLibrary, turned: frozenset[str] = frozenset(), carried: tuple[str, ...] = ()) -> None:
+        self.to = to
+        self.turned = turned
+        self.bench = Bench(to, carried)
+        self._new = count()
+
+    def line(self, t: MathTree, target: m.Name) -> str:
+        """The right side, its axes in the order of the left side's."""
+        found = self.bench.full(self.of(t))
+        left = self._name(target)
+        names = dict(zip((*left.rows, *left.cols), (*found.rows, *found.cols), strict=True))
+        return self.bench.full(found, tuple(names.get(i, i) for i in left.axes)).text
+
+    # ----------------------------------------------------------------- leaves
+    def _size(self, axis: Dim) -> str:
+        k = 1 - axis.axis if axis.tensor in self.turned else axis.axis
+        return f"{identifier(axis.tensor)}.shape[{k}]"
+
+    def _sizes(self, t: m.Ones | m.Identity) -> tuple[str, ...]:
+        return tuple(self._size(axis) for axis in (t.axis, *t.more))
+
+    def _name(self, t: m.Name) -> Snippet:
+        text = identifier(t.tensor)
+        if any(isinstance(s, int) for s in t.slots):
+            marks = [str(s) if isinstance(s, int) else ":" for s in t.slots]
+            while marks[-1] == ":":
+                marks.pop()
+            text += f"[{', '.join(marks)}]"
+        labels = {axis: f"·{next(self._new)}" for axis in t.order}
+        for axis, i in labels.items():
+            self.bench.sizes[i] = self._size(Dim(t.tensor, axis))
+        axes = tuple(labels.get(k, str(s)) for k, s in enumerate(t.slots) if not isinstance(s, int))
+        for k, s in enumerate(t.slots):
+            if isinstance(s, str):
+                self.bench.sizes.setdefault(s, self._size(Dim(t.tensor, k)))
+        order = tuple(labels[axis] for axis in t.order)
+        if t.tensor in self.turned and len(t.slots) == 2:
+            axes = axes[::-1]
+        split = {"column": len(order), "row": 0, "matrix": t.rows}.get(t.kind, len(order))
+        if len(set(axes)) < len(axes):  # a diagonal over carried indices
+            whole = Snippet(text, ATOM, t.kind, axes)
+            out = Snippet("", ATOM, t.kind, (), order[:split], order[split:])
+            return self.bench.einsum(out, (whole,), (*dict.fromkeys(axes),))
+        return Snippet(text, ATOM, t.kind, axes, order[:split], order[split:])
+
+    @singledispatchmethod
+    def of(self, t: MathTree) -> Snippet:
+        """A part."""
+        raise TypeError(f"no way to write {type(t).__name__} as code")
+
+    @of.register
+    def _(self, t: m.Name) -> Snippet:
+        return self._name(t)
+
+    @of.register
+    def _(self, t: m.Figure) -> Snippet:
+        v = t.value
+        if v.denominator == 1:
+            return Snippet(str(v), SIGN if v < 0 else ATOM, "scalar")
+        if abs(v) < 1e300 and Fraction(repr(float(v))) == v:
+            return Snippet(repr(float(v)), SIGN if v < 0 else ATOM, "scalar")
+        return Snippet(f"{v.numerator} / {v.denominator}", TIMES, "scalar")
+
+    @of.register
+    def _(self, t: m.IndexSize) -> Snippet:
+        return Snippet(self._size(t.axis), ATOM, "scalar")
+
+    @of.register
+    def _(self, t: m.Ones) -> Snippet:
+        tall, broad = ((), self._sizes(t)) if t.of == "row" else (self._sizes(t), ())
+        return Snippet("1", ATOM, t.of, tall=tall, broad=broad)
+
+    @of.register
+    def _(self, t: m.Identity) -> Snippet:
+        return self._square(f"{self.to.call('eye')}({' * '.join(self._sizes(t))})", ())
+
+    def _square(self, text: str, batch: tuple[str, ...]) -> Snippet:
+        i, j = f"·{next(self._new)}", f"·{next(self._new)}"
+        self.bench.sizes |= {i: f"{text}.shape[0]", j: f"{text}.shape[1]"}
+        return Snippet(text, ATOM, "matrix", (*batch, i, j), (i,), (j,))
+
+    # ----------------------------------------------------------------- products and sums
+    @of.register
+    def _(self, t: m.Transpose) -> Snippet:
+        return self.of(t.of).turned
+
+    @of.register
+    def _(self, t: m.Product) -> Snippet:
+        scalars = [self.of(f) for f in t.factors if f.kind == "scalar"]
+        rest = [self._factor(f) for f in t.factors if f.kind != "scalar"]
+        out: Snippet | None = None
+        for s in scalars:
+            out = s if out is None else self.bench.times(out, s)
+        if not rest:
+            assert out is not None
+            return out
+        chain = rest[0]
+        for f in rest[1:]:
+            if chain.diagonal and f.diagonal:
+                f = self._diagonal(f)
+            chain = self.bench.times(chain, f) if chain.kind == "scalar" else self.bench.product(chain, f)
+        if chain.diagonal:
+            chain = self._diagonal(chain)
+        return chain if out is None else self.bench.times(out, chain)
+
+    def _factor(self, t: MathTree) -> Snippet:
+        """A factor; a diagonal matrix is left as its vector."""
+        match t:
+            case m.Diag(of):
+                return self._vector(self.of(of))
+            case m.Inverse(m.Diag(of)):
+                return replace(self._vector(self.of(of)), under=True)
+            case _:
+                return self.of(t)
+
+    def _vector(self, s: Snippet) -> Snippet:
+        s = s.turned if s.kind == "row" else s
+        return _rewritten(self.bench.full(s), diagonal=True)
+
+    def _diagonal(self, s: Snippet) -> Snippet:
+        if s.under:
+            s = replace(s, text=f"1 / {s.at(SIGN)}", level=TIMES)
+        batch = self.bench.batch(s)
+        if batch:
+            eye = f"{self.to.call('eye')}({s.text}.shape[-1])"
+            return self._square(f"{s.at(ATOM)}[..., None] * {eye}", batch)
+        return self._square(f"{self.to.call('diag')}({s.text})", ())
+
+    @of.register
+    def _(self, t: m.Diag | m.Inverse) -> Snippet:
+        if isinstance(t, m.Diag) or isinstance(t.of, m.Diag):
+            return self._diagonal(self._factor(t))
+        s = self._lying(t.of)
+        return _rewritten(s, text=f"{self.to.call('linalg.inv')}({s.text})", level=ATOM)
+
+    @of.register
+    def _(self, t: m.Hadamard) -> Snippet:
+        out: Snippet | None = None
+        for f in t.factors:
+            upside = out is not None and isinstance(f, m.ElementPower) and f.exponent == m.Figure(m.MINUS)
+            s = self.of(f.base if upside and isinstance(f, m.ElementPower) else f)
+            out = s if out is None else self.bench.over(out, s) if upside else self.bench.times(out, s)
+        assert out is not None
+        return out
+
+    @of.register
+    def _(self, t: m.TermSum) -> Snippet:
+        out = self.of(t.terms[0])
+        for term in t.terms[1:]:
+            negative = coefficient(term) < 0
+            out = self.bench.plus(out, self.of(scaled(term, m.MINUS) if negative else term), negative)
+        return out
+
+    @of.register
+    def _(self, t: m.Over) -> Snippet:
+        s = self.bench.full(self.of(t.body))
+        return self.bench.summed(s, t.letters)
+
+    @of.register
+    def _(self, t: m.Quotient) -> Snippet:
+        return self.bench.over(self.of(t.numerator), self.of(t.denominator))
+
+    # ----------------------------------------------------------------- powers
+    def raised(self, base: Snippet, exponent: Snippet) -> Snippet:
+        """A power of every entry."""
+        one = Snippet("1", ATOM, "scalar")
+        if exponent.text == "-1":
+            return self.bench.over(one, base)
+        if re.fullmatch(r"-\d+", exponent.text):
+            below = _rewritten(base, text=f"{base.at(ATOM)}**{exponent.text[1:]}", level=POWER)
+            return self.bench.over(one, below)
+        x, y, out = self.bench.alike(base, exponent)
+        return _rewritten(out, text=f"{x.at(ATOM)}**{y.at(SIGN)}", level=POWER)
+
+    @of.register
+    def _(self, t: m.ScalarPower) -> Snippet:
+        if isinstance(t.base, m.Norm) and t.exponent == m.Figure(Fraction(2)):
+            s = self.bench.full(self.of(t.base.of))
+            squared = _rewritten(s, text=f"{s.at(ATOM)}**2", level=POWER)
+            return _rewritten(self.bench.summed(squared, (*s.rows, *s.cols)), kind="scalar")
+        return self.raised(self.of(t.base), self.of(t.exponent))
+
+    @of.register
+    def _(self, t: m.ElementPower) -> Snippet:
+        return self.raised(self.of(t.base), self.of(t.exponent))
+
+    def _lying(self, t: MathTree) -> Snippet:
+        """A part at full size, carried indices in front, then rows, then columns."""
+        s = self.bench.full(self.of(t))
+        return self.bench.ordered(s, (*self.bench.batch(s), *s.rows, *s.cols))
+
+    @of.register
+    def _(self, t: m.MatrixPower) -> Snippet:
+        s = self._lying(t.base)
+        return _rewritten(s, text=f"{self.to.call('linalg.matrix_power')}({s.text}, {t.exponent})", level=ATOM)
+
+    # ----------------------------------------------------------------- functions
+    @of.register
+    def _(self, t: m.Entrywise) -> Snippet:
+        return self.applied(t.function, [self.of(a) for a in t.args])
+
+    def applied(self, function: str, args: list[Snippet]) -> Snippet:
+        """A function of every entry."""
+        row = FUNCTIONS.get(function)
+        if len(args) > 1:
+            out = args[0]
+            for a in args[1:]:
+                _, _, out = self.bench.alike(out, a)
+            args = [self.bench.alike(out, a)[1] if a.axes else a for a in args]
+        elif args:
+            out = args[0]
+        else:
+            out = Snippet("", ATOM, "scalar")
+        if row is not None and not self.to.told(row):
+            text, level = self._meant(read(row.means), dict(zip(row.arguments, args, strict=True)))
+            return _rewritten(out, text=text, level=level)
+        inner = ", ".join(a.text for a in args)
+        if row is None:
+            return _rewritten(out, text=f"{called(function)}({inner})", level=ATOM)
+        if self.to.prefix == "torch" and function == "sqrt" and re.fullmatch(r"\d+|[^()]*\.shape\[\d+\]", inner):
+            return _rewritten(out, text=f"{inner}**0.5", level=POWER)  # its functions take tensors, no plain numbers
+        text = self.to.told(row).format(inner)
+        return _rewritten(out, text=text, level=ATOM if re.fullmatch(r"[a-z.]+|[a-z][\w.]*\(.*\)", text) else TIMES)
+
+    def _meant(self, e: Expr, given: dict[str, Snippet]) -> tuple[str, int]:
+        """The code of what a function means, its arguments put in."""
+
+        def at(e: Expr, least: int) -> str:
+            text, level = self._meant(e, given)
+            return f"({text})" if level < least else text
+
+        match e:
+            case Tensor(name=name):
+                return given[name].text, given[name].level
+            case Number():
+                s = self.of(m.Figure(e.value))
+                return s.text, s.level
+            case Add(terms):
+                return " + ".join(at(t, TIMES) for t in terms), SUM
+            case Mul(factors):
+                return " * ".join(at(f, SIGN) for f in factors), TIMES
+            case Bracket(relation, left, right):
+                return self._where(f"{at(left, SUM)} {COMPARED[relation]} {at(right, SUM)}"), ATOM
+            case Call("power", (base, Number(value))) if value < 0:
+                below = at(base, SIGN) if value == -1 else f"{at(base, ATOM)}**{at(Number(-value), ATOM)}"
+                return f"1 / {below}", TIMES
+            case Call("power", (base, exponent)):
+                return f"{at(base, ATOM)}**{at(exponent, ATOM)}", POWER
+            case Call(function, args):
+                row = FUNCTIONS[function]
+                if not self.to.told(row):
+                    inner = inline(read(row.means), dict(zip(row.arguments, (((), a) for a in args), strict=True)))
+                    return self._meant(inner, given)
+                return f"({self.to.told(row).format(', '.join(at(a, SUM) for a in args))})", ATOM
+            case _:
+                raise TypeError(f"no way to print {type(e).__name__} in the meaning of a function")
+
+    def _where(self, condition: str) -> str:
+        return f"{self.to.call('where')}({condition}, 1.0, 0.0)"
+
+    @of.register
+    def _(self, t: m.Indicator) -> Snippet:
+        x, y, out = self.bench.alike(self.of(t.left), self.of(t.right))
+        condition = f"{x.at(TIMES)} {COMPARED[t.relation]} {y.at(TIMES)}"
+        return _rewritten(out, text=self._where(condition), level=ATOM)
+
+    # ----------------------------------------------------------------- along rows and columns
+    def _places(self, s: Snippet, gone: tuple[str, ...]) -> str:
+        places = [s.axes.index(i) for i in gone]
+        if len(gone) == len(s.axes):
+            return ""
+        if places == [len(s.axes) - 1]:
+            places = [-1] if len(s.axes) > 2 else places
+        return f", {self.to.axis}={places[0] if len(places) == 1 else tuple(places)}"
+
+    @of.register
+    def _(self, t: m.Along) -> Snippet:
+        s = self.bench.full(self.of(t.of))
+        gone = (*s.rows, *s.cols) if t.over == "all" else s.cols if t.over == "rows" else s.rows
+        told = self.to.told(REDUCTIONS[t.op]) or f"{self.to.call(t.op)}({{1}}{{2}})"
+        where = self._places(s, gone)
+        if not where:
+            plain = t.over == "all" and not self.to.told(REDUCTIONS[t.op])
+            where = "" if plain else f", {self.to.axis}={'None' if len(s.axes) != 1 else 0}"
+        text = told.format(s.at(TIMES), s.text, where)
+        level = ATOM if re.fullmatch(r"[a-z][\w.]*\(.*\)", text) else TIMES
+        if t.keeps:
+            return _rewritten(s, text=text, level=ATOM if text.startswith("(") else level)
+        axes, rows, cols = (tuple(i for i in side if i not in gone) for side in (s.axes, s.rows, s.cols))
+        return _rewritten(Snippet(text, ATOM, t.kind, axes, rows, cols))
+
+    @of.register
+    def _(self, t: m.MatrixTrace) -> Snippet:
+        s = self._lying(t.of)
+        batch = self.bench.batch(s)
+        name, more = ("trace", "") if not batch else ("trace", ", axis1=-2, axis2=-1")
+        if batch and self.to.axis == "dim":
+            return Snippet(f"{s.at(ATOM)}.diagonal(dim1=-2, dim2=-1).sum(-1)", ATOM, "scalar", batch)
+        return Snippet(f"{self.to.call(name)}({s.text}{more})", ATOM, "scalar", batch)
+
+    @of.register
+    def _(self, t: m.Diagonal) -> Snippet:
+        s = self._lying(t.of)
+        batch = self.bench.batch(s)
+        i = s.rows
+        more = f", {self.to.axis}1=-2, {self.to.axis}2=-1" if batch else ""
+        text = f"{self.to.call('diagonal' if batch else 'diag')}({s.text}{more})"
+        out = Snippet(text, ATOM, "column", (*batch, *i), i)
+        return out.turned if t.lies == "row" else out
+
+    @of.register
+    def _(self, t: m.Triangle) -> Snippet:
+        s = self._lying(t.of)
+        if t.part == "≠":
+            diag = self.to.call("diag")
+            return _rewritten(s, text=f"{s.at(TIMES)} - {diag}({diag}({s.text}))", level=SUM, factors=())
+        shift = {">": ", -1", "<": ", 1"}.get(t.part, "")
+        text = f"{self.to.call('tril' if t.part in '≥>' else 'triu')}({s.text}{shift})"
+        return _rewritten(s, text=text, level=ATOM)
+
+    @of.register
+    def _(self, t: m.Norm) -> Snippet:
+        s = self.bench.full(self.of(t.of))
+        gone = (*s.rows, *s.cols)
+        if len(gone) > 2:
+            text = f"{self.to.call('sqrt')}({self.to.call('sum')}({s.at(ATOM)}**2{self._places(s, gone)}))"
+        else:
+            text = f"{self.to.call('linalg.norm')}({s.text}{self._places(s, gone)})"
+        return Snippet(text, ATOM, "scalar", self.bench.batch(s))
+
+    @of.register
+    def _(self, t: m.WholeMatrix) -> Snippet:
+        s = self._lying(t.of)
+        return Snippet(self.to.told(REDUCTIONS[t.function]).format("", s.text, ""), ATOM, "scalar", self.bench.batch(s))
+
+    @of.register
+    def _(self, t: m.Inner) -> Snippet:
+        s = self.bench.times(self.of(t.left), self.of(t.right))
+        return _rewritten(self.bench.summed(s, s.axes), kind="scalar")
 
 
-@_code.register
-def _(t: m.Along, d: ArrayLibrary) -> tuple[str, int]:
-    told = d.told(REDUCTIONS[t.op]) or f"{d.prefix}.{t.op}({{1}}{{2}})"
-    whole = ", axis=None" if d.told(REDUCTIONS[t.op]) else ""
-    axis = whole if t.over == "all" else f", axis={1 if t.over == 'rows' else 0}"
-    return told.format(_at(t.of, _TIMES, d), _code(t.of, d)[0], axis), _ATOM
-
-
-@_code.register
-def _(t: m.MatrixTrace, d: ArrayLibrary) -> tuple[str, int]:
-    return f"{d.prefix}.trace({_code(t.of, d)[0]})", _ATOM
-
-
-@_code.register
-def _(t: m.Diagonal, d: ArrayLibrary) -> tuple[str, int]:
-    return f"{d.prefix}.diag({_code(t.of, d)[0]})", _ATOM
-
-
-@_code.register
-def _(t: m.Diag, d: ArrayLibrary) -> tuple[str, int]:
-    return f"{d.prefix}.diag({_code(t.of, d)[0]})", _ATOM
-
-
-@_code.register
-def _(t: m.Triangle, d: ArrayLibrary) -> tuple[str, int]:
-    inner = _code(t.of, d)[0]
-    if t.part == "≠":
-        return f"({inner} - {d.prefix}.diag({d.prefix}.diag({inner})))", _ATOM
-    shift = {">": ", -1", "<": ", 1"}.get(t.part, "")
-    return f"{d.prefix}.{'tril' if t.part in '≥>' else 'triu'}({inner}{shift})", _ATOM
-
-
-@_code.register
-def _(t: m.Norm, d: ArrayLibrary) -> tuple[str, int]:
-    return f"{d.prefix}.linalg.norm({_code(t.of, d)[0]})", _ATOM
-
-
-@_code.register
-def _(t: m.WholeMatrix, d: ArrayLibrary) -> tuple[str, int]:
-    return d.told(REDUCTIONS[t.function]).format("", _code(t.of, d)[0], ""), _ATOM
-
-
-@_code.register
-def _(t: m.Kronecker, d: ArrayLibrary) -> tuple[str, int]:
-    return f'{d.prefix}.einsum("ij,kl->ikjl", {_code(t.left, d)[0]}, {_code(t.right, d)[0]})', _ATOM
-
-
-@_code.register
-def _(t: m.KhatriRao, d: ArrayLibrary) -> tuple[str, int]:
-    return f'{d.prefix}.einsum("ij,kj->ikj", {_code(t.left, d)[0]}, {_code(t.right, d)[0]})', _ATOM
-
-
-@_code.register
-def _(t: m.Inner, d: ArrayLibrary) -> tuple[str, int]:
-    return f"{d.prefix}.sum({_at(t.left, _SIGN, d)} * {_at(t.right, _SIGN, d)})", _ATOM
-
-
-@_code.register
-def _(t: m.Outer, d: ArrayLibrary) -> tuple[str, int]:
-    return f'{d.prefix}.einsum("ij,kl->ijkl", {_code(t.left, d)[0]}, {_code(t.right, d)[0]})', _ATOM
-
-
-@_code.register
-def _(t: m.ModeProduct, d: ArrayLibrary) -> tuple[str, int]:
-    n = t.mode - 1
-    inner = f"{d.prefix}.tensordot({_code(t.tensor, d)[0]}, {_code(t.matrix, d)[0]}, axes=({n}, 1))"
-    return f"{d.prefix}.moveaxis({inner}, -1, {n})", _ATOM
+def _rewritten(s: Snippet, **changes: object) -> Snippet:
+    """The snippet with other text; what it was made of is forgotten."""
+    return replace(s, **({"factors": ()} | changes))  # type: ignore[arg-type]

@@ -6,18 +6,19 @@ formula is right is checked elsewhere, on numbers; this file knows none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
 from tensorprop.core.equation import Equation, System
-from tensorprop.core.expr import Sum, Tensor
+from tensorprop.core.expr import Expr, Tensor
 from tensorprop.core.names import is_adjoint, is_derivative, primal
-from tensorprop.core.terms import factors_of
-from tensorprop.core.walk import tensors_of
-from tensorprop.render import code as numpy
-from tensorprop.render import dialects
+from tensorprop.core.walk import tensors_of, transform
+from tensorprop.render import dialects, snippet
 from tensorprop.render import trees as m
+from tensorprop.render.code import ArrayCode, identifier
 from tensorprop.render.dialects import Dialect
+from tensorprop.render.entries_code import NoCode, array_code, einsums, loops, spec_of
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.choose import lines
 from tensorprop.render.matrices.line import Legend, Line
@@ -25,10 +26,19 @@ from tensorprop.render.matrices.treatments import Style as Handling
 from tensorprop.render.notation import Notation
 from tensorprop.render.pen import Pen, Style
 from tensorprop.render.printer import TreePrinter
+from tensorprop.render.snippet import ArrayLibrary
 
 __all__ = ["Formula", "render", "told"]
 
 _WIDTH = 88  # columns within which several short formulas share a line
+
+
+Runs: TypeAlias = Callable[[Equation, str, frozenset[str]], bool]
+"""Whether code for an equation gives what it says, the arrays of some names transposed."""
+
+
+def _unchecked(eq: Equation, text: str, turned: frozenset[str]) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,7 @@ class Formula:
     lines: tuple[Line, ...]
     style: Convention
     bare: bool = False
+    runs: Runs = field(default=_unchecked, compare=False, repr=False)
 
     @property
     def kind(self) -> Literal["matrix", "batched", "index"]:
@@ -100,12 +111,30 @@ class Formula:
     @property
     def numpy(self) -> str:
         """NumPy code, one statement a line; for an einsum spec an expression."""
-        return self._code(numpy.NUMPY)
+        return self._code(snippet.NUMPY)
 
     @property
     def jax(self) -> str:
         """JAX code."""
-        return self._code(numpy.JAX)
+        return self._code(snippet.JAX)
+
+    @property
+    def torch(self) -> str:
+        """PyTorch code; what its functions mean is looked up in a table, and computed with NumPy."""
+        return self._code(snippet.TORCH)
+
+    @property
+    def einsum(self) -> str:
+        """A call of ``np.einsum`` for each equation, or a chain of them, two operands at a time.
+
+        Arrays are as in the equations. What is no bare product is array code with an axis for every index.
+        """
+        return self._entries(einsums)
+
+    @property
+    def loop(self) -> str:
+        """The equations as nested Python loops over every index, their arrays as in the equations."""
+        return self._entries(loops)
 
     def __str__(self) -> str:
         return self.unicode
@@ -144,18 +173,29 @@ class Formula:
         every = tuple(part for part in line.legend if part[0] == "for every")
         return (*(("", (g,)) for g in groups), *every)
 
-    def _code(self, dialect: numpy.ArrayLibrary) -> str:
-        dialect = replace(dialect, turned=self._turned())
+    def _entries(self, write: Callable[[Equation], str]) -> str:
+        """Code without matrices for every equation."""
         out: list[str] = []
         for line in self.lines:
-            over = line.right is not None and any(isinstance(t, m.Over) for t in line.right.walk())
-            if line.right is None or line.left is None or line.joined or over:
-                text = _einsum(line.equation, dialect)
+            try:
+                text = write(line.equation)
+                self.runs(line.equation, text, frozenset())
+            except NoCode as no:
+                text = f"# {no}: {_indexed(line.equation)}"
+            out.append(text)
+        return "\n".join(out)
+
+    def _code(self, to: ArrayLibrary) -> str:
+        turned = self._turned()
+        out: list[str] = []
+        for line in self.lines:
+            text = _line(line, to, turned)
+            statement = f"{identifier(line.equation.name)} = {text}"
+            if text.startswith("#"):
+                statement = text
             else:
-                target = line.left if isinstance(line.left, m.Name) else None
-                text = numpy.code(line.right, dialect, line.carried, target)
-            comment = self.bare or text.startswith("#")
-            out.append(text if comment else f"{numpy.identifier(line.equation.name)} = {text}")
+                self.runs(line.equation, statement, turned)
+            out.append(text if self.bare else statement)
         return "\n".join(out)
 
     def _turned(self) -> frozenset[str]:
@@ -226,15 +266,41 @@ def _cuts(t: m.Name) -> list[str | int]:
     return [s for s in t.slots if s is not None]
 
 
-def _einsum(eq: Equation, dialect: numpy.ArrayLibrary) -> str:
-    """``np.einsum`` of a bare product; of anything else a comment that says there is none."""
-    e = eq.value.body if isinstance(eq.value, Sum) else eq.value
-    factors = factors_of(e)
-    names: list[str] = []
-    places: list[str] = []
-    for f in factors:
-        if not isinstance(f, Tensor) or f.letters is None or any(len(i) > 1 or not i.isascii() for i in f.letters):
-            return f"# no matrix form: {Notation(dialects.UNICODE, exact=True).equation(eq)}"
-        names.append(numpy.identifier(f.name))
-        places.append("".join(f.letters))
-    return f'{dialect.prefix}.einsum("{",".join(places)}->{"".join(eq.letters)}", {", ".join(names)})'
+def _indexed(eq: Equation) -> str:
+    return Notation(dialects.UNICODE, exact=True).equation(eq)
+
+
+_MOVES = ("einsum", "tensordot", "swapaxes", "transpose", "permute")
+
+
+def _line(line: Line, to: ArrayLibrary, turned: frozenset[str]) -> str:
+    """The right side as code: of matrices; as one einsum where axes would have to be moved; entry by entry."""
+    eq = _as_shown(line.equation, turned)
+    found = spec_of(eq)
+    product = None if found is None else f'{to.call("einsum")}("{found[0]}", {", ".join(found[1])})'
+    if line.right is not None and isinstance(line.left, m.Name) and line.left.kind != "tensor":
+        carried = (*line.carried, *(i for t in line.right.walk() if isinstance(t, m.Over) for i in t.letters))
+        order = [i for i in line.equation.letters if i in carried]
+        code = ArrayCode(to, turned, tuple(dict.fromkeys((*order, *carried))))
+        text = code.line(line.right, line.left)
+        if product is None or not any(move in text for move in _MOVES):
+            return text
+    if product is not None:
+        return product
+    try:
+        return array_code(eq, to)
+    except NoCode as no:
+        return f"# {no}: {_indexed(line.equation)}"
+
+
+def _as_shown(eq: Equation, turned: frozenset[str]) -> Equation:
+    """The equation of the arrays as the formula shows them: those that the convention turns are transposed."""
+
+    def rule(e: Expr) -> Expr:
+        return Tensor(e.name, e.subscripts[::-1]) if isinstance(e, Tensor) and e.name in turned else e
+
+    if not turned:
+        return eq
+    target = rule(eq.target)
+    assert isinstance(target, Tensor)
+    return Equation(target, transform(eq.value, rule))

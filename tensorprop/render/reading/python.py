@@ -233,6 +233,8 @@ class _Code:
             f = f.value
         module = f.id if isinstance(f, ast.Name) else ""
         if module not in ("np", "jnp", "numpy", "jax", "torch", "scipy") or not parts:
+            if isinstance(n.func, ast.Attribute) and n.func.attr == "swapaxes":
+                return self.swapaxes(n, self.value(n.func.value))
             if isinstance(n.func, ast.Attribute):  # x.sum(axis=0)
                 return self._named(n, n.func.attr, [self.value(n.func.value), *map(self.value, n.args)])
             return self._open(n, module)
@@ -342,6 +344,23 @@ class _Code:
         letters = tuple(self._over(self.value(s), s) for s in sizes)
         return Operand(ONE, letters, self._math(n))
 
+    def full(self, n: ast.Call) -> Operand:
+        return replace(self.ones(n), entry=self.value(n.args[1]).entry)
+
+    def broadcast_to(self, n: ast.Call) -> Operand:
+        """The array repeated: its axes of size 1 and those that it lacks run over the sizes that are told."""
+        a, shape = self.value(n.args[0]), n.args[1]
+        sizes = shape.elts if isinstance(shape, ast.Tuple) else [shape]
+        own = [None] * (len(sizes) - len(a.axes)) + list(a.axes)
+        axes = tuple(i if i is not None else self._over(self.value(s), s) for i, s in zip(own, sizes, strict=True))
+        return replace(a, axes=axes)
+
+    def swapaxes(self, n: ast.Call, a: Operand) -> Operand:
+        one, other = (_whole_number(k) or 0 for k in n.args)
+        axes = list(a.axes)
+        axes[one], axes[other] = axes[other], axes[one]
+        return replace(a, axes=tuple(axes))
+
     def zeros(self, n: ast.Call) -> Operand:
         return replace(self.ones(n), entry=ZERO)
 
@@ -396,7 +415,7 @@ _SHAPED: dict[str, Callable[[_Code, Any], Operand]] = {
     "outer": _Code.outer, "dot": _Code.dot, "matmul": _Code.dot, "diag": _Code.diag, "diagonal": _Code.diag,
     "trace": _Code.trace, "norm": _Code.norm, "inv": _Code.inv, "matrix_power": _Code.matrix_power,
     "det": _Code.determinant, "ones": _Code.ones, "zeros": _Code.zeros, "eye": _Code.eye, "where": _Code.where,
-    "einsum": _Code.einsum,
+    "einsum": _Code.einsum, "full": _Code.full, "broadcast_to": _Code.broadcast_to,
 }  # fmt: skip
 
 

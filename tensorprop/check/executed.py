@@ -1,0 +1,195 @@
+"""Printed code, computed: the Python that a formula shows, on NumPy arrays, without Python's own ``eval``.
+
+In: an equation and code for it, in the words of NumPy, JAX or PyTorch. Out: nothing, or WrongCode. The syntax tree is
+walked here; names of functions are looked up in NumPy, and those of the other libraries in a table of what they mean,
+so that no library but NumPy has to be there: a name that NumPy lacks and the table too is an error.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tensorprop.check.verified import sample
+from tensorprop.core.equation import Equation
+from tensorprop.errors import TensorpropError
+from tensorprop.render.code import called, identifier
+from tensorprop.run.numpy_functions import NUMPY, NUMPY_REDUCE
+
+__all__ = ["WrongCode", "agrees", "executed"]
+
+_LIBRARIES = ("np", "jnp", "torch", "jax", "scipy")
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Pow: operator.pow, ast.MatMult: operator.matmul,
+}  # fmt: skip
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}  # fmt: skip
+_CALLED = {
+    **{"log_softmax": "logsoftmax", "log_sigmoid": "logsigmoid", "soft_sign": "softsign", "amax": "max"},
+    **{"amin": "min", "logsumexp": "logsumexp", "softmax": "softmax"},
+}
+_WORDS = {"dim": "axis", "dims": "axes", "dim1": "axis1", "dim2": "axis2"}
+_PLAIN: dict[str, Callable[..., Any]] = {"range": range, "float": float, "max": max, "min": min}
+
+
+class WrongCode(TensorpropError):
+    """Code that does not compute what its equation says: a mistake in this library, never shown as a result."""
+
+
+def agrees(eq: Equation, text: str, turned: frozenset[str] = frozenset()) -> bool:
+    """Whether a line of code, or several, gives what the equation does; arrays of ``turned`` are transposed."""
+    drawn = sample(eq)
+    if drawn is None:
+        return False
+    arrays, want, opened = drawn
+
+    def shown(name: str, v: Any) -> Any:
+        return v.T if name in turned and v.ndim == 2 else v
+
+    space: dict[str, Any] = {identifier(n): shown(n, v) for n, v in arrays.items()}
+    for function, known in opened.items():
+        space[called(function)] = _stand_in(known)
+    try:
+        with np.errstate(all="ignore"):
+            got = np.asarray(executed(text, space)[identifier(eq.name)])
+    except (TensorpropError, ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError) as error:
+        raise WrongCode(f"the code for {eq.name} cannot be run: {error}", known=text) from error
+    want = shown(eq.name, want)
+    scale = float(np.max(np.abs(want[np.isfinite(want)]), initial=0.0))
+    if got.shape != want.shape or not np.allclose(got, want, rtol=1e-7, atol=1e-9 * max(scale, 1e-3), equal_nan=True):
+        raise WrongCode(f"the code for {eq.name} is not what its equation says", known=f"{eq}\n{text}")
+    return True
+
+
+def _stand_in(known: str) -> Callable[..., Any]:
+    return lambda *args: NUMPY[known](sum((n + 1) * a for n, a in enumerate(args)))
+
+
+def executed(text: str, space: dict[str, Any]) -> dict[str, Any]:
+    """The names after statements have been run: assignments, loops over ranges.
+
+    >>> executed("y = x.T @ x", {"x": np.arange(3.0)})["y"]
+    np.float64(5.0)
+    """
+    machine = _Machine(dict(space))
+    for n in ast.parse(text).body:
+        machine.run(n)
+    return machine.space
+
+
+class _Machine:
+    def __init__(self, space: dict[str, Any]) -> None:
+        self.space = space
+
+    def run(self, n: ast.stmt) -> None:
+        """A statement."""
+        match n:
+            case ast.Assign([ast.Name(name)], value):
+                self.space[name] = self.value(value)
+            case ast.Assign([ast.Subscript(of, index)], value):
+                self.value(of)[self.value(index)] = self.value(value)
+            case ast.AugAssign(ast.Name(name), op, value):
+                self.space[name] = _BINARY[type(op)](self.space[name], self.value(value))
+            case ast.AugAssign(ast.Subscript(of, index), op, value):
+                array, at = self.value(of), self.value(index)
+                array[at] = _BINARY[type(op)](array[at], self.value(value))
+            case ast.For(ast.Name(name), over, body):
+                for k in self.value(over):
+                    self.space[name] = k
+                    for inner in body:
+                        self.run(inner)
+            case _:
+                raise TypeError(f"{type(n).__name__} is no statement of printed code")
+
+    def value(self, n: ast.expr) -> Any:
+        """An expression."""
+        match n:
+            case ast.Constant(value):
+                return value
+            case ast.Name(name):
+                return self.space[name]
+            case ast.Tuple(parts) | ast.List(parts):
+                return tuple(map(self.value, parts))
+            case ast.UnaryOp(ast.USub(), of):
+                return -self.value(of)
+            case ast.BinOp(left, op, right):
+                return _BINARY[type(op)](self.value(left), self.value(right))
+            case ast.Compare(left, [op], [right]):
+                return _COMPARE[type(op)](self.value(left), self.value(right))
+            case ast.Attribute(of, name):
+                return self._attribute(of, name)
+            case ast.Subscript(of, index):
+                return self.value(of)[self.value(index)]
+            case ast.Slice(None, None, None):
+                return slice(None)
+            case ast.Call(function, args, words):
+                given = {str(w.arg): self.value(w.value) for w in words}
+                return self._call(function, [self.value(a) for a in args], given)
+            case _:
+                raise TypeError(f"{type(n).__name__} is no part of printed code")
+
+    def _attribute(self, of: ast.expr, name: str) -> Any:
+        if isinstance(of, ast.Name) and of.id in _LIBRARIES and of.id not in self.space:
+            return {"pi": np.pi, "inf": np.inf, "newaxis": None}[name]
+        value = self.value(of)
+        match name:
+            case "shape":
+                return value.shape
+            case "T":
+                return value.T
+            case "mT":
+                return np.swapaxes(value, -1, -2)
+            case _:
+                raise AttributeError(name)
+
+    def _call(self, function: ast.expr, args: list[Any], words: dict[str, Any]) -> Any:
+        parts: list[str] = []
+        at = function
+        while isinstance(at, ast.Attribute):
+            parts.insert(0, at.attr)
+            at = at.value
+        words = {_WORDS.get(k, k): v for k, v in words.items()}
+        if isinstance(at, ast.Name) and at.id in _LIBRARIES and at.id not in self.space:
+            return _library(at.id, parts, args, words)
+        if isinstance(function, ast.Name):
+            return (self.space.get(function.id) or _PLAIN[function.id])(*args)
+        assert isinstance(function, ast.Attribute)
+        array = self.value(function.value)
+        methods: dict[str, Callable[..., Any]] = {
+            "swapaxes": np.swapaxes, "transpose": lambda a, *p: np.transpose(a, p), "sum": np.sum,
+            "permute": lambda a, *p: np.transpose(a, p), "diagonal": np.diagonal,
+        }  # fmt: skip
+        return methods[parts[-1]](array, *args, **words)
+
+
+def _library(library: str, parts: list[str], args: list[Any], words: dict[str, Any]) -> Any:
+    """A function of a library, in NumPy."""
+    *path, last = parts
+    name = _CALLED.get(last, last)
+    words.pop("approximate", None)
+    words.pop("correction", None)
+    if last == "gelu" and library == "jax":
+        name = "gelu"
+    reduces = name in ("logsumexp", "softmax", "logsoftmax") or (library == "torch" and last in ("amax", "amin"))
+    if reduces and parts[-2:] != ["logaddexp", "reduce"]:
+        axis = words.get("axis")
+        v = np.asarray(args[0])
+        axes = tuple(range(v.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+        return NUMPY_REDUCE[name](v, tuple(a % v.ndim for a in axes))
+    if path in (["nn"], ["nn", "functional"], ["special"], ["scipy", "special"], ["lax"]) or not hasattr(np, parts[0]):
+        if last == "logdet":
+            return np.linalg.slogdet(args[0])[1]
+        return NUMPY[name](*args)
+    if last == "vector_norm":
+        return np.linalg.norm(args[0], **words) if np.ndim(args[0]) < 3 else np.sqrt(np.sum(args[0] ** 2, **words))
+    found: Any = np
+    for p in parts:
+        found = getattr(found, p)
+    return found(*args, **words)

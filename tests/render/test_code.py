@@ -1,0 +1,154 @@
+"""Code that people would copy: what is printed for NumPy, JAX, PyTorch, as einsum and as loops; all of it executed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tensorprop as tp
+from tensorprop.check.executed import WrongCode, agrees, executed
+from tensorprop.render.formula import Formula
+from tensorprop.text import parse
+
+DATA = Path(__file__).parents[1] / "data"
+
+# what is asked → the NumPy of it, and where it is another the PyTorch
+NUMPY = [
+    ("z_bj = a_bi W_ij + c_j", "z = a @ W + c", ""),
+    ("S_bhqk = Q_bhqd K_bhkd / sqrt(dim(Q, 3))", "S = Q @ K.mT / np.sqrt(Q.shape[3])",
+     "S = Q @ K.mT / Q.shape[3]**0.5"),
+    ("Y_btk = tanh(X_btc W_ck + c_k)", "Y = np.tanh(X @ W + c)", "Y = torch.tanh(X @ W + c)"),
+    ("Y_nij = X_nij - m_n", "Y = X - m[:, None, None]", ""),
+    ("T_ijk = A_ij + b_k", "T = A[..., None] + b", ""),
+    ("B_ij = A_ij - v_j / n", "B = A - v / n", ""),
+    ("y_i = d_i A_ij x_j", "y = d * (A @ x)", ""),
+    ("Y_ij = d_i A_ij e_j", "Y = np.outer(d, e) * A", "Y = torch.outer(d, e) * A"),
+    ("y = x_i A_ij x_j", "y = x @ A @ x", ""),
+    ("C_ij = (x_bi - m_i)(x_bj - m_j) / dim(x, 0)", "C = (x - m).T @ (x - m) / x.shape[0]", ""),
+    ("δx_bi = p_bi (δp_bi - Σ_j p_bj δp_bj)", "δx = p * (δp - np.sum(p * δp, axis=1)[:, None])",
+     "δx = p * (δp - torch.sum(p * δp, dim=1)[:, None])"),
+    ("E = 1/2 (h_bj - y_bj)^2", "E = 0.5 * np.sum((h - y)**2)", "E = 0.5 * torch.sum((h - y)**2)"),
+    ("G_ij = b_i c_j", "G = np.outer(b, c)", "G = torch.outer(b, c)"),
+    ("L_tu = [t ≥ u] A_tu", "L = np.tril(A)", "L = torch.tril(A)"),
+    ("D_ij = d_i [i = j]", "D = np.diag(d)", "D = torch.diag(d)"),
+    ("n_bi = c_bi / s_b", "n = c / s[:, None]", ""),
+    ("P_bqk = softmax_k(S_bqk)", "P = np.exp(S - np.logaddexp.reduce(S, axis=-1, keepdims=True))",
+     "P = torch.softmax(S, dim=-1)"),
+    ("y_bi = A_bij x_bj", 'y = np.einsum("bij,bj->bi", A, x)', 'y = torch.einsum("bij,bj->bi", A, x)'),
+    ("Y_bqhk = A_bqhd B_bkhd", 'Y = np.einsum("bqhd,bkhd->bqhk", A, B)', 'Y = torch.einsum("bqhd,bkhd->bqhk", A, B)'),
+    ("Y_ij = X_bti D_btj", 'Y = np.einsum("bti,btj->ij", X, D)', 'Y = torch.einsum("bti,btj->ij", X, D)'),
+    ("Y_btk = X_btc W_ck", "Y = X @ W", ""),
+    ("q_t = p[t, y_t] c", "# no matrix form", "# no matrix form"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, numpy, torch", NUMPY, ids=lambda x: x)
+def test_the_code_is_what_people_would_write(text, numpy, torch):
+    f = tp.formula(text)
+    if numpy.startswith("#"):
+        assert f.numpy.startswith("#") and f.torch.startswith("#")
+        return
+    assert f.numpy == numpy
+    assert f.torch == (torch or numpy)
+    assert f.jax.replace("jnp.", "np.") == numpy or "jax.nn" in f.jax
+
+
+@pytest.mark.parametrize(
+    "text, einsum",
+    [
+        ("z_bj = a_bi W_ij", 'z = np.einsum("bi,ij->bj", a, W)'),
+        ("y_i = A_ij B_jk x_k", 't1 = np.einsum("jk,k->j", B, x)\ny = np.einsum("ij,j->i", A, t1)'),
+        ("z_bj = tanh(a_bi W_ij + c_j)", 'z = np.tanh(np.einsum("bi,ij->bj", a, W) + c)'),
+        ("T_ijk = A_ij + b_k", "T = A[..., None] + b"),
+    ],
+)
+def test_einsum_is_a_spec_or_a_chain(text, einsum):
+    assert tp.formula(text).einsum == einsum
+
+
+def test_loops_say_what_an_index_is():
+    assert tp.formula("z_bj = a_bi W_ij + c_j").loop == "\n".join(
+        [
+            "z = np.zeros((a.shape[0], W.shape[1]))",
+            "for b in range(a.shape[0]):",
+            "    for j in range(W.shape[1]):",
+            "        s1 = 0.0",
+            "        for i in range(a.shape[1]):",
+            "            s1 += a[b, i] * W[i, j]",
+            "        z[b, j] = s1 + c[j]",
+        ]
+    )
+
+
+@pytest.mark.parametrize("text", ["h_qa = tanh(Q_qd W_da + Σ_d K_qd U_da)", "p_bi = softmax_i(z_bi)", "y_i = x_j A_ji"])
+def test_a_letter_may_run_twice_in_a_loop(text):
+    assert "for" in tp.formula(text).loop  # executed before it is given
+
+
+def test_wrong_code_is_never_shown():
+    eq = next(iter(parse("z_bj = a_bi W_ij + c_j")))
+    assert agrees(eq, "z = a @ W + c")
+    for text in ("z = a @ W - c", "z = W @ a", "z = a @ W", "z = np.nothing(a)", "z = missing"):
+        with pytest.raises(WrongCode):
+            agrees(eq, text)
+
+
+def test_code_is_computed_as_python_does():
+    space = {"A": np.arange(6.0).reshape(2, 3), "x": np.arange(3.0)}
+    text = "y = np.zeros((A.shape[0],))\nfor i in range(A.shape[0]):\n    y[i] = A[i] @ x\ny = -y[:, None] ** 2"
+    own: dict[str, object] = {}
+    exec(text, {"np": np, **space}, own)
+    np.testing.assert_array_equal(executed(text, space)["y"], own["y"])
+
+
+def _texts():
+    cases = json.loads((DATA / "einsum_to_matrix.json").read_text())["cases"]
+    yield from (c["spec"] for c in cases if "->" in c["spec"] and "..." not in c["spec"])
+    for group in json.loads((DATA / "backprop_rules.json").read_text()).values():
+        for case in group if isinstance(group, list) else ():
+            yield from (v for v in case.values() if isinstance(v, str) and "=" in v and "_" in v)
+
+
+OPTIONS = [*itertools.product(("column", "row"), ("rows", "columns"), ("denominator", "numerator"))]
+
+
+@pytest.mark.parametrize("layout, samples, derivative", OPTIONS)
+def test_code_of_the_tables_computes_what_is_said_in_every_layout(layout, samples, derivative):
+    """A line of code that computes something else raises WrongCode."""
+    seen = 0
+    for text in _texts():
+        try:
+            f: Formula = tp.formula(text, layout, samples=samples, derivative=derivative)
+        except tp.TensorpropError:
+            continue
+        for code in (f.numpy, f.torch) if layout == "row" else (f.numpy, f.jax, f.torch, f.einsum, f.loop):
+            assert "outer(np.ones" not in code and " for " not in code.replace("    ", "").split("\n")[0][4:]
+            seen += 1
+    assert seen > 150
+
+
+def test_jax_runs_its_code():
+    """What is looked up in a table is what JAX has: some lines, with JAX itself."""
+    import jax
+    import jax.numpy as jnp
+
+    rng = np.random.default_rng(0)
+    arrays = {n: rng.uniform(0.5, 1, s) for n, s in {"a": (4, 3), "W": (3, 2), "c": 2, "S": (2, 3, 4)}.items()}
+    for text in ("z_bj = gelu(a_bi W_ij + c_j)", "P_bqk = softmax_k(S_bqk)", "l_bq = logsumexp_k(S_bqk)",
+                 "Y_bij = S_bit S_bjt", "n_bi = tanh(a_bi - mean_j(a_bj)) / sqrt(var_j(a_bj) + 1)"):  # fmt: skip
+        f = tp.formula(text)
+        values: list[object] = []
+        for code, space in ((f.numpy, {"np": np}), (f.jax, {"jnp": jnp, "jax": jax})):
+            if "scipy" in code:
+                import scipy.special
+
+                space["scipy"] = scipy
+            made: dict[str, object] = {}
+            exec(code, space | arrays, made)
+            values += made.values()
+        one, other = values
+        np.testing.assert_allclose(one, other, rtol=1e-5)
