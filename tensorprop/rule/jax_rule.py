@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.ad_checkpoint import checkpoint_name
 from jax.custom_derivatives import SymbolicZero, zero_from_primal
 
 __all__ = ["Kept", "as_real", "forward_rule", "is_forward_refusal", "reverse_rule"]
@@ -60,8 +61,9 @@ def reverse_rule(
     def forward(arrays: Arrays) -> tuple[Outputs, Kept]:
         wanted = tuple(n for n, a in arrays.items() if a.perturbed and jnp.issubdtype(a.value.dtype, jnp.inexact))
         out, arrays_kept, note = save({n: a.value for n, a in arrays.items()}, wanted)
+        named = {n: checkpoint_name(a, n) for n, a in arrays_kept.items()}  # for jax.checkpoint_policies
         return out, Kept(
-            arrays_kept, wanted, tuple((n, a.value.dtype, _varying(a.value)) for n, a in arrays.items()), note
+            named, wanted, tuple((n, a.value.dtype, _varying(a.value)) for n, a in arrays.items()), note
         )
 
     def pulled(kept: Kept, given: dict[str, Array]) -> dict[str, Array]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
 from itertools import count
 from typing import Any
@@ -187,6 +188,9 @@ class Count:
 
     def take(self, a: Shaped, entry: Any, axis: int) -> Shaped:
         return Shaped("take", (a,), (*a.shape[:axis], *a.shape[axis + 1 :]), a.itemsize, note=(entry, axis))
+
+    def scope(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def named(self, a: Any, letters: tuple[str, ...], what: Expr | str | None = None) -> Any:
         if not isinstance(a, Shaped):

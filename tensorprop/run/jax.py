@@ -8,6 +8,7 @@ matrix product is one ``dot_general``. What an index is, is not known here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from fractions import Fraction
 from typing import Any
 
@@ -260,6 +261,9 @@ class JaxOperations:
             pads[axis] = (before, after, 0)
             a = lax.pad(a, jnp.asarray(NEUTRAL[op], a.dtype), pads)
         return _RUNNING[op](a, axis, reverse=back)
+
+    def scope(self, name: str) -> AbstractContextManager[None]:
+        return jax.named_scope(name.replace("·", "").replace("/", "∕"))
 
     def named(self, a: Array, letters: tuple[str, ...], what: object = None) -> Array:
         return a

@@ -86,6 +86,10 @@ class _Run(Values):
 
     def side(self, eq: Equation) -> Array:
         """The right side with the axes of the left, but for a letter that has one value now."""
+        with self.ops.scope(eq.name):
+            return self._side(eq)
+
+    def _side(self, eq: Equation) -> Array:
         sizes = self.extents.letters(eq)
         letters = tuple(i for i in eq.letters if i not in self.time)
         self.place = {letter: k for k, letter in enumerate(letters)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
@@ -120,6 +121,10 @@ class Operations(Protocol):
 
         The axis is made longer at its ends first, by entries that add nothing; its type is real if ``op`` is no sum.
         """
+        ...
+
+    def scope(self, name: str) -> AbstractContextManager[None]:
+        """What is made inside belongs to the equation of the tensor called so."""
         ...
 
     def named(self, a: Array, letters: tuple[str, ...], what: Expr | str | None = None) -> Array: ...
