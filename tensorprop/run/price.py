@@ -12,14 +12,17 @@ from typing import Any
 
 from tensorprop.run.count import VIEWS, Shaped
 
-__all__ = ["priced"]
+__all__ = ["DOT", "MOVE", "priced"]
 
-# nanoseconds: for one operation of a matrix product, one entry that is moved, worked on, or found at run time
-_DOT = 0.04
+# nanoseconds: for one flop of a matrix product, one entry that it reads or writes, one that is worked on, called, found
+# at run time, run over
+DOT = 0.015
+MOVE = 0.5
 _ENTRY = 0.25
 _CALL = 1.5
 _ROW = 8.0
 _SCAN = 3.0
+_START = 500.0  # of an operation that is a loop of its own
 
 _FREE = VIEWS | {"given", "iota", "full", "table", "take", "reshape"}
 
@@ -27,14 +30,14 @@ _FREE = VIEWS | {"given", "iota", "full", "table", "take", "reshape"}
 def _cost(a: Shaped) -> float:
     match a.kind:
         case "dot" | "conv":
-            return _DOT * a.flops + _ENTRY * (a.size + sum(s.size for s in a.sources))
+            return DOT * a.flops + MOVE * (a.size + sum(s.size for s in a.sources))
         case "gather" | "scatter":
             rows = math.prod(a.operands[1].shape)
-            return _ROW * rows + _ENTRY * (max(a.size, a.operands[0].size) if a.kind == "scatter" else a.size)
+            return _START + _ROW * rows + _ENTRY * (max(a.size, a.operands[0].size) if a.kind == "scatter" else a.size)
         case "call":
             return _CALL * a.size
         case "running":
-            return _SCAN * a.size
+            return _START + _SCAN * a.size
         case "sum" | "reduce":
             return _ENTRY * max(a.flops, a.size)
         case _:

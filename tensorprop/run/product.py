@@ -10,17 +10,13 @@ import math
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from fractions import Fraction
-from itertools import combinations
 from typing import Any
 
 from tensorprop.core.expr import Bracket, Expr, Index
-from tensorprop.run.path import contraction_path
+from tensorprop.run.pairs import order
 from tensorprop.run.values import Sizes, Value, Values
 
 __all__ = ["Contraction", "Factor", "contracted"]
-
-_LOOK_AGAIN = 8  # operands up to which each step asks anew what has been made before
-_MEMORY_BOUND = 8  # what a multiplication outside a matrix product costs, in those inside one
 
 Factor = tuple[Expr, Mapping[str, str], Sizes]
 
@@ -112,18 +108,6 @@ class Contraction:
         """The number of entries of an array over these letters."""
         return math.prod(self.sizes[i] for i in letters)
 
-    def work(self, operands: Sequence[tuple[str, ...]], path: Iterable[tuple[int, int]]) -> int:
-        """Multiplications that an order takes; outside matrix products one costs several, for memory is slower."""
-        axes, total = [frozenset(o) for o in operands], 0
-        for pair in path:
-            left, right = (axes[k] for k in pair)
-            axes = [a for k, a in enumerate(axes) if k not in pair]
-            keep = self.free.union(*axes)
-            matrix = left - right and right - left and not (left & right) <= keep
-            total += self.size(left | right) * (1 if matrix else _MEMORY_BOUND)
-            axes.append((left | right) & keep)
-        return total
-
     def smallest(self, values: Sequence[Value], letters: Iterable[str]) -> int | None:
         """The place of the smallest array that has all these letters."""
         need = frozenset(letters)
@@ -207,32 +191,11 @@ def _paired(on: Values, p: Contraction, operands: list[Value]) -> Value:
         for v in operands[1:]:
             total = on.pair(total, v, frozenset((*total.axes, *v.axes)))
         return total
-    path: list[tuple[int, int]] = []
-    while len(operands) > 1:
-        if len(operands) <= _LOOK_AGAIN or not path:
-            path = _path(on, p, operands)
-        (first, second), *path = path
+    for first, second in order(on, p, operands):
         left, right = operands[first], operands[second]
         operands = [v for k, v in enumerate(operands) if k not in (first, second)]
         operands.append(on.pair(left, right, p.free.union(*(v.axes for v in operands))))
     return operands[0]
-
-
-def _path(on: Values, p: Contraction, operands: Sequence[Value]) -> list[tuple[int, int]]:
-    """Which pairs to contract, in order. A pair whose product is there already costs nothing, and may lead."""
-    axes = [v.axes for v in operands]
-    best = contraction_path(axes, p.free, p.sizes)
-    cost = p.work(axes, best)
-    for pair in combinations(range(len(operands)), 2) if 2 < len(operands) <= _LOOK_AGAIN else ():
-        left, right = (operands[k] for k in pair)
-        rest = [v.axes for k, v in enumerate(operands) if k not in pair]
-        keep = p.free.union(*rest)
-        if on.pattern(left, right, keep)[0] in on.products:
-            rest.append(tuple(i for i in dict.fromkeys((*left.axes, *right.axes)) if i in keep))
-            after = contraction_path(rest, p.free, p.sizes)
-            if p.work(rest, after) < cost:
-                best, cost = [pair, *after], p.work(rest, after)
-    return best
 
 
 def _over(c: Any, d: Any) -> Any:

@@ -174,6 +174,8 @@ class Values:
         self.ops = ops
         self.place: dict[str, int] = {}
         self.products: dict[Pattern, Twin] = {}
+        self.trees: list[tuple[tuple[Value, ...], tuple[tuple[int, int], ...]]] = []
+        """Products of many operands that were worked out, and in which pairs."""
 
     def diagonal(self, array: Array, axes: Sequence[str]) -> Value:
         """Axes with the same letter become one."""
@@ -199,13 +201,19 @@ class Values:
 
     def pair(self, left: Value, right: Value, keep: frozenset[str]) -> Value:
         """A product of two arrays, made once however its indices are called."""
+        found = self.known(left, right, keep)
+        if found is not None:
+            return found
         key, letters = self.pattern(left, right, keep)
-        known = self.products.get(key)
-        if known is None:
-            made = self.product_of_two(left, right, keep)
-            axes = tuple(map(letters.index, made.axes))
-            known = self.products[key] = Twin(made.array, axes, (left.array, right.array))
-        return Value(known.array, tuple(letters[k] for k in known.axes))
+        made = self.product_of_two(left, right, keep)
+        self.products[key] = Twin(made.array, tuple(map(letters.index, made.axes)), (left.array, right.array))
+        return made
+
+    def known(self, left: Value, right: Value, keep: frozenset[str]) -> Value | None:
+        """A product of two arrays that is there, under whatever letters."""
+        key, letters = self.pattern(left, right, keep)
+        found = self.products.get(key)
+        return Value(found.array, tuple(letters[k] for k in found.axes)) if found is not None else None
 
     def product_of_two(self, left: Value, right: Value, keep: frozenset[str]) -> Value:
         """A matrix product where a side has a letter of its own, else entry by entry, and then summed."""

@@ -1,0 +1,212 @@
+"""Which two operands of a product are contracted first, when some such pairs have been contracted already.
+
+In: the arrays of a product, which letters are kept, and what has been multiplied before. Out: pairs. A product that is
+there costs nothing, so that all gradients of a product and the product itself share one tree: what they have in common
+is found as they are worked out, one after the other. The cost counts entries that are moved as well as arithmetic,
+since a tree of fewest flops that moves more loses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from tensorprop.run.path import contraction_path
+from tensorprop.run.price import DOT, MOVE
+from tensorprop.run.values import Value, Values
+
+__all__ = ["order"]
+
+_ALL = 8  # operands up to which every tree is looked at
+_BATCH = 40.0  # nanoseconds that one product of a batch of them takes beside its arithmetic
+_ENTRYWISE = 0.3
+
+Path = list[tuple[int, int]]
+
+
+class Scope(Protocol):
+    """What is asked of a product: the letters of its result, and how long they are."""
+
+    free: frozenset[str]
+    sizes: dict[str, int]
+
+    def size(self, letters: Iterable[str]) -> int: ...
+
+
+Letters = frozenset[str]
+Size = Callable[[Letters], int]
+Found = tuple[float, Value | None, int]  # what a set of operands costs, its array if it is there, one half of it
+
+
+def order(on: Values, p: Scope, operands: Sequence[Value]) -> Path:
+    """Pairs of places in the list, as it then is; the result is put at its end."""
+    if len(operands) < 3:
+        return [(0, 1)] * (len(operands) - 1)
+    if len(operands) > _ALL:
+        return _of_many(on, p, operands)
+    return _of_all(on, p, operands)
+
+
+def _of_all(on: Values, p: Scope, operands: Sequence[Value]) -> Path:
+    """The cheapest of all trees, bottom-up over sets of operands."""
+    n, every = len(operands), (1 << len(operands)) - 1
+    size = _sizes(p)
+    has = [frozenset[str]()] * (every + 1)
+    for s in range(1, every + 1):
+        low = s & -s
+        has[s] = has[s ^ low] | frozenset(operands[low.bit_length() - 1].axes)
+    left = [has[s] & (p.free | has[every ^ s]) for s in range(every + 1)]
+    best: list[Found] = [(0.0, None, 0)] * (every + 1)
+    for k, v in enumerate(operands):
+        best[1 << k] = (0.0, v, 0)
+    for s in sorted(range(1, every + 1), key=int.bit_count):
+        if s & (s - 1) == 0:
+            continue
+        found: Found | None = None
+        keep = p.free | has[every ^ s]
+        part = (s - 1) & s
+        while part > s ^ part:
+            one, other = best[part], best[s ^ part]
+            cost, made = one[0] + other[0], None
+            if found is None or cost <= found[0]:
+                if one[1] is not None and other[1] is not None:
+                    made = on.known(one[1], other[1], keep)
+                cost += 0.0 if made is not None else _cost(size, left[part], left[s ^ part], keep)
+                if found is None or cost <= found[0]:  # of equal ones, that from left to right
+                    found = (cost, made, part)
+            part = (part - 1) & s
+        assert found is not None
+        best[s] = found
+    return _pairs(best, every, n)
+
+
+def _pairs(best: Sequence[Found], every: int, n: int) -> Path:
+    """The tree of the whole set as pairs."""
+    todo: list[tuple[int, int]] = []
+    stack = [every]
+    while stack:
+        s = stack.pop()
+        if s & (s - 1):
+            part = best[s][2]
+            todo.append((part, s ^ part))
+            stack += [part, s ^ part]
+    now = [1 << k for k in range(n)]
+    pairs: Path = []
+    for one, other in reversed(todo):
+        first, second = sorted((now.index(one), now.index(other)))
+        pairs.append((first, second))
+        now = [s for s in now if s not in (one, other)] + [one | other]
+    return pairs
+
+
+def _of_many(on: Values, p: Scope, operands: Sequence[Value]) -> Path:
+    """The tree of a search for few flops, or that of a product from which this differs in one operand, turned about."""
+    candidates = [contraction_path([v.axes for v in operands], p.free, p.sizes)]
+    candidates += _turned(on, operands)
+    best = min(candidates, key=lambda path: _of_path(on, p, operands, path))
+    on.trees.append((tuple(operands), tuple(best)))
+    return best
+
+
+def _turned(on: Values, operands: Sequence[Value]) -> Iterator[Path]:
+    """Trees of products that differ in one operand, with what stands in its place at the root.
+
+    From there down to where the operand was, one half after the other is multiplied on, each as it was multiplied.
+    """
+    here = [on.ops.identity(v.array) for v in operands]
+    for known, path in on.trees:
+        there = [on.ops.identity(v.array) for v in known]
+        places = _matched(there, here)
+        gone = [k for k in range(len(there)) if k not in places]
+        if len(gone) != 1 or len(here) <= len(places):
+            continue
+        halves: dict[int, tuple[int, int]] = {}
+        above: dict[int, int] = {}
+        now = list(range(len(there)))
+        for n, (first, second) in enumerate(path, len(there)):
+            one, other = now[first], now[second]
+            halves[n] = one, other
+            above[one] = above[other] = n
+            now = [k for k in now if k not in (one, other)] + [n]
+        line = [gone[0]]
+        while line[-1] in above:
+            line.append(above[line[-1]])
+        walk = _Walk(len(here))
+        rest = [k for k in range(len(here)) if k not in places.values()]
+        total = rest[0]
+        for k in rest[1:]:
+            total = walk.join(total, k)
+        for below, parent in zip(line[-2::-1], line[:0:-1], strict=True):
+            sibling = next(k for k in halves[parent] if k != below)
+            total = walk.join(total, walk.subtree(sibling, halves, places))
+        yield walk.pairs
+
+
+def _matched(there: Sequence[int], here: Sequence[int]) -> dict[int, int]:
+    """Which operand of the one list is which of the other."""
+    left = list(range(len(here)))
+    places: dict[int, int] = {}
+    for k, a in enumerate(there):
+        found = next((n for n in left if here[n] == a), None)
+        if found is not None:
+            places[k] = found
+            left.remove(found)
+    return places
+
+
+class _Walk:
+    """Pairs as they are joined; a product has the number after the last."""
+
+    def __init__(self, n: int) -> None:
+        self.now = list(range(n))
+        self.next = n
+        self.pairs: Path = []
+
+    def join(self, one: int, other: int) -> int:
+        first, second = sorted((self.now.index(one), self.now.index(other)))
+        self.pairs.append((first, second))
+        self.now = [k for k in self.now if k not in (one, other)] + [self.next]
+        self.next += 1
+        return self.next - 1
+
+    def subtree(self, k: int, halves: Mapping[int, tuple[int, int]], places: Mapping[int, int]) -> int:
+        if k in places:
+            return places[k]
+        one, other = halves[k]
+        return self.join(self.subtree(one, halves, places), self.subtree(other, halves, places))
+
+
+def _of_path(on: Values, p: Scope, operands: Sequence[Value], path: Iterable[tuple[int, int]]) -> float:
+    """What a tree costs, less what is there."""
+    size = _sizes(p)
+    now: list[tuple[Letters, Value | None]] = [(frozenset(v.axes), v) for v in operands]
+    total = 0.0
+    for pair in path:
+        (left, one), (right, other) = (now[k] for k in pair)
+        now = [a for k, a in enumerate(now) if k not in pair]
+        keep = p.free.union(*(letters for letters, _ in now))
+        made = on.known(one, other, keep) if one is not None and other is not None else None
+        total += 0.0 if made is not None else _cost(size, left, right, keep)
+        now.append(((left | right) & keep, made))
+    return total
+
+
+def _sizes(p: Scope) -> Size:
+    known: dict[Letters, int] = {}
+
+    def size(letters: Letters) -> int:
+        if letters not in known:
+            known[letters] = p.size(letters)
+        return known[letters]
+
+    return size
+
+
+def _cost(size: Size, left: Letters, right: Letters, keep: Letters) -> float:
+    """About nanoseconds for one pair: as `Values.product_of_two` does it."""
+    both = left | right
+    moved = size(left) + size(right) + size(both & keep)
+    if (left & right) <= keep or left == right:
+        return _ENTRYWISE * size(both) + MOVE * moved / 2
+    batch = left & right & keep
+    return 2 * DOT * size(both) + MOVE * moved + (_BATCH * size(batch) if batch else 0.0)
