@@ -16,6 +16,8 @@ from tensorprop.core.expr import Expr
 
 __all__ = ["Array", "Operations", "Rule", "Sizes", "Step", "Value", "Values", "Wish", "python"]
 
+_LANES, _RAGGED = 8, 64  # entries of a row that are worked on together; beyond so many, the rest does not matter
+
 Array = Any
 Sizes = Mapping[str, int]
 _Axes = tuple[int, ...]
@@ -236,7 +238,10 @@ class Values:
         return Value(self.ops.named(array, axes), axes)
 
     def swapped(self, left: Value, right: Value, own: tuple[list[str], list[str]]) -> bool:
-        """Whether the right operand's indices are the rows: as the left side has them, else the larger ones."""
+        """Whether the right operand's indices are the rows: as the left side has them, else the larger ones.
+
+        Columns are what a machine works on several at a time: few that do not fill it are better rows.
+        """
         here, there = (min((self.place[i] for i in letters if i in self.place), default=None) for letters in own)
         if here is not None and there is not None:
             return there < here
@@ -244,7 +249,8 @@ class Values:
             math.prod(v.array.shape[v.axes.index(i)] for i in letters)
             for v, letters in zip((left, right), own, strict=True)
         )
-        return columns > rows
+        ragged = min(rows, columns) < _RAGGED and min(rows, columns) % _LANES
+        return columns < rows if ragged else columns > rows
 
     def plain(self, v: Value) -> Array:
         """The array as numbers: fractions as Python's numbers, truth as 1 and 0."""
