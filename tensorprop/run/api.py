@@ -28,6 +28,7 @@ from tensorprop.errors import (
     among,
 )
 from tensorprop.run.arrays import accept, look
+from tensorprop.run.bound import Functions, bound
 from tensorprop.run.extents import extents, supported
 from tensorprop.run.lower import lower
 from tensorprop.text import locate, show
@@ -44,13 +45,15 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     outputs: str | Iterable[str] | None = None,
     *,
     jit: bool = True,
+    functions: Functions | None = None,
 ) -> Compiled:
     """The function that a System is: ``f(a=…, W=…)`` gives the array of its output, or a dict of them by name.
 
     ``outputs`` names what is wanted, also intermediates; by default whatever no other equation uses. Axes stand in
     the order of the subscripts. Equal expressions are computed once, softmax and its like in their stable forms.
     The function is plain JAX: ``jax.jit``, ``jax.vmap``, ``jax.lax.scan`` and ``jax.grad`` apply to it. With
-    ``backend="numpy"`` the equations are evaluated as they stand, in float64, slowly.
+    ``backend="numpy"`` the equations are evaluated as they stand, in float64, slowly. ``functions`` binds functions
+    that the equations leave open, ``{"f": jnp.tanh}``; f′ is JAX's derivative of f, or what is given as ``"f'"``.
 
     Errors: Unsupported here, for notation that cannot be compiled yet; at the call MissingInput, UnknownName,
     RankMismatch, SizeMismatch and what else ``extents`` finds, before anything is computed.
@@ -65,10 +68,11 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     needed = whole.only(names)
     if backend not in ("jax", "numpy"):
         raise UsageError(f'no backend "{backend}"', fix='backend="jax" or backend="numpy"')
+    calls = bound(needed.functions, functions)
     if backend == "jax":
-        supported(needed)
+        supported(needed, calls)
     spare = beside(s) if isinstance(s, Equation) else frozenset[str]()
-    return Compiled(whole, needed, names, backend, jit, spare)
+    return Compiled(whole, needed, names, backend, jit, spare, calls)
 
 
 def value_and_grad(
@@ -77,6 +81,7 @@ def value_and_grad(
     of: str | None = None,
     *,
     aux: str | Iterable[str] = (),
+    functions: Functions | None = None,
 ) -> Gradient:
     """The value of a scalar E and its gradients ∂E/∂W for each W in ``wrt``, as one function.
 
@@ -84,7 +89,8 @@ def value_and_grad(
     ``(E, {"W": ∂E/∂W, …})``, each gradient with shape and dtype of its parameter: a drop-in for
     ``jax.value_and_grad`` of the same model. The gradients are the rules of ``adjoint``, joined with the forward
     equations, so that intermediates are shared. ``of`` names the scalar where the System has several outputs.
-    ``aux`` names further tensors to be returned: then the result is ``((E, {"h": …}), gradients)``.
+    ``aux`` names further tensors to be returned: then the result is ``((E, {"h": …}), gradients)``. ``functions``
+    binds open functions, as in ``compile``.
 
     Errors: UsageError if there is no one scalar, UnknownName, NotDifferentiable, those of ``compile`` at the call,
     and NonNumericDtype for a parameter of integers.
@@ -104,12 +110,13 @@ def value_and_grad(
     error = _scalar(whole, of)
     extra = _outputs(whole, aux) if aux else ()
     needed = whole.only((error, *extra))
-    supported(needed)
+    supported(needed, bound(needed.functions, functions))
     forward = stabilise(whole)
     if not set(variables) <= {t.name for eq in forward for t in tensors_of(eq.value)}:
         forward = whole  # what cancels in a softmax is a variable all the same, and its gradient is worked out
     rules = adjoint(forward, variables, error)
-    return Gradient(whole, needed, forward, rules, error, variables, extra)
+    calls = bound((forward + rules).functions, functions)
+    return Gradient(whole, needed, forward, rules, error, variables, extra, calls)
 
 
 class Compiled:
@@ -119,7 +126,14 @@ class Compiled:
     """
 
     def __init__(
-        self, whole: System, needed: System, names: tuple[str, ...], backend: str, jit: bool, spare: frozenset[str]
+        self,
+        whole: System,
+        needed: System,
+        names: tuple[str, ...],
+        backend: str,
+        jit: bool,
+        spare: frozenset[str],
+        calls: Functions,
     ) -> None:
         self.system = needed
         self.inputs = needed.inputs
@@ -128,7 +142,8 @@ class Compiled:
         self._spare = _spare(whole, needed) | spare.difference(needed.inputs)
         self._single = len(names) == 1
         self._mend = backend == "jax"
-        self._program = _program(needed, stabilise(needed), names) if self._mend else _reference(needed, names)
+        made = _program(needed, stabilise(needed), names, calls) if self._mend else _reference(needed, names, calls)
+        self._program = made
         self._run = _jit(self._all, "compiled") if self._mend and jit else self._all
 
     def _all(self, arrays: Arrays) -> Any:
@@ -166,6 +181,7 @@ class Gradient:
         error: str,
         wrt: tuple[str, ...],
         aux: tuple[str, ...],
+        calls: Functions,
     ) -> None:
         self.rules = rules
         self.wrt = wrt
@@ -177,7 +193,7 @@ class Gradient:
         self.aux = aux
         self.traces = 0
         self._spare = _spare(whole, needed) - frozenset(wrt)
-        self._program = _program(needed, self.system, (error, *self._deltas, *aux), derivative=True)
+        self._program = _program(needed, self.system, (error, *self._deltas, *aux), calls, derivative=True)
         self._run = _jit(self._both, "value_and_grad")
 
     def _both(self, params: Arrays, data: Arrays) -> Any:
@@ -265,7 +281,7 @@ def _spare(whole: System, needed: System) -> frozenset[str]:
 
 # --------------------------------------------------------------------------- programs
 def _program(
-    needed: System, system: System, names: tuple[str, ...], derivative: bool = False
+    needed: System, system: System, names: tuple[str, ...], calls: Functions, derivative: bool = False
 ) -> Callable[[Arrays], tuple[Array, ...]]:
     """The arrays by name in, the outputs' arrays out; ``needed`` is what the user wrote, and errors quote it."""
 
@@ -281,7 +297,7 @@ def _program(
         ready = {n: array(arrays[n]) for n in system.inputs}
         dtype = common_dtype(a for n, a in ready.items() if n in real)
         try:
-            out = lower(system, ready, names, JaxOperations(dtype), sizes)
+            out = lower(system, ready, names, JaxOperations(dtype, calls), sizes)
         except TensorpropError as error:
             raise locate(error, system) from None
         return tuple(out[n] for n in names)
@@ -289,14 +305,14 @@ def _program(
     return program
 
 
-def _reference(needed: System, names: tuple[str, ...]) -> Callable[[Arrays], tuple[Array, ...]]:
+def _reference(needed: System, names: tuple[str, ...], calls: Functions) -> Callable[[Arrays], tuple[Array, ...]]:
     def program(arrays: Arrays) -> tuple[Array, ...]:
         from numpy.linalg import LinAlgError
 
         from tensorprop.run.reference import evaluate
 
         try:
-            found = evaluate(needed, arrays)
+            found = evaluate(needed, arrays, functions=calls)
         except LinAlgError:
             raise OutOfRange("a matrix has no inverse", fix="pass a matrix that is not singular") from None
         except OverflowError:

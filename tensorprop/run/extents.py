@@ -9,7 +9,7 @@ with the sizes of their letters (`Extents.visits`): one node may stand in two pl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from fractions import Fraction
 
 from tensorprop.core.build import COLUMN, ROW
@@ -388,26 +388,26 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 # --------------------------------------------------------------------------- what can be compiled
-def supported(system: System) -> None:
+def supported(system: System, functions: Container[str] = ()) -> None:
     """Refuse what cannot be compiled: open functions, whole-matrix functions.
 
     Errors: Unsupported, with the place.
     """
     for n, eq in enumerate(system.equations):
         for e in postorder(eq.value):
-            error = _refusal(e)
+            error = _refusal(e, functions)
             if error is not None:
                 error.about = (n, e)
                 raise locate(error, system)
 
 
-def _refusal(e: Expr) -> Unsupported | None:
+def _refusal(e: Expr, functions: Container[str]) -> Unsupported | None:
     match e:
-        case Call() if not is_known(e.function):
+        case Call() if not is_known(e.function) and e.function not in functions:
             name = e.function
             return Unsupported(
                 f"{name} is open: nothing says which function it is",
-                fix=f"write a known function in place of {name}, such as tanh; derivatives work as they are",
+                fix=f'bind it, functions={{"{name}": jnp.tanh}}, or write a known function in its place, such as tanh',
             )
         case _:
             return None

@@ -7,7 +7,7 @@ matrix product is one ``dot_general``. What an index is, is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from typing import Any
@@ -49,8 +49,9 @@ _RUNNING: dict[str, Callable[..., Array]] = {
 class JaxOperations:
     """See :class:`tensorprop.run.values.Operations`. ``dtype`` is that of arrays which are made of numbers alone."""
 
-    def __init__(self, dtype: Any = None) -> None:
+    def __init__(self, dtype: Any = None, functions: Mapping[str, Callable[..., Array]] | None = None) -> None:
         self.dtype = dtype
+        self.functions = functions or {}
 
     def multiply(self, a: Array, b: Array) -> Array:
         return jnp.multiply(a, b)
@@ -85,10 +86,14 @@ class JaxOperations:
         return jnp.power(a, float(exponent))
 
     def call(self, function: str, *args: Array) -> Array:
-        return JAX[function](*args)
+        given = self.functions.get(function)
+        return JAX[function](*args) if given is None else given(*args)
 
     def constant(self, function: str, *args: float) -> float:
         """A function of numbers, worked out in double precision while the program is made."""
+        if function in self.functions:
+            with jax.ensure_compile_time_eval():
+                return float(self.functions[function](*map(jnp.asarray, map(float, args))))
         with np.errstate(all="ignore"):
             return float(NUMPY[function](*map(float, args)))
 
@@ -326,3 +331,18 @@ def concrete(value: object) -> Array:
 def as_dtype(a: Array, like: Array) -> Array:
     """``a`` with the dtype of ``like``."""
     return jnp.asarray(a, jnp.result_type(like))
+
+
+def slope_of(f: Callable[..., Array]) -> Callable[..., Array]:
+    """The derivative of an elementwise function of one argument, by JAX."""
+    return lambda x: jax.jvp(f, (jnp.asarray(x),), (jnp.ones_like(x),))[1]
+
+
+def in_double(f: Callable[..., Array]) -> Callable[..., Any]:
+    """A function as it is for NumPy's arrays: what it does in JAX is done with 64 bits."""
+
+    def applied(*args: Any) -> Any:
+        with jax.enable_x64(True):
+            return np.asarray(f(*args))
+
+    return applied

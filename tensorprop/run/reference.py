@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from tensorprop.core.functions import is_known
 from tensorprop.core.pattern import Patterns
 from tensorprop.errors import NonNumericDtype, OutOfRange, PlanTooLarge, TensorpropError, Unsupported
 from tensorprop.run.arrays import accept
+from tensorprop.run.bound import Functions, bound
 from tensorprop.run.extents import brief
 from tensorprop.run.numpy_functions import NUMPY, NUMPY_REDUCE
 from tensorprop.run.reads import fold_outside
@@ -45,11 +47,13 @@ _RELATIONS = {
 }
 
 
-def evaluate(system: System, arrays: Mapping[str, object], dtype: Any = np.float64) -> dict[str, Array]:
+def evaluate(
+    system: System, arrays: Mapping[str, object], dtype: Any = np.float64, *, functions: Functions | None = None
+) -> dict[str, Array]:
     """The value of every tensor that the equations define.
 
     ``arrays`` gives the inputs. Arithmetic is done in ``dtype`` (complex where an input is); a tensor of whole numbers
-    stays one where it is copied, compared or used as a subscript.
+    stays one where it is copied, compared or used as a subscript. ``functions`` binds open ones: ``{"f": np.tanh}``.
 
     >>> from tensorprop.text import parse
     >>> evaluate(parse("y_i = A_ij x_j"), {"A": [[1, 2], [3, 4]], "x": [5, 6]})["y"]
@@ -59,6 +63,11 @@ def evaluate(system: System, arrays: Mapping[str, object], dtype: Any = np.float
     Unsupported for an open function; PlanTooLarge where all indices of a product together need over 8 GiB.
     """
     given, sizes = accept(system, arrays)
+    calls = bound(system.functions, functions)
+    if calls:
+        from tensorprop.run.jax import in_double
+
+        calls = {name: in_double(f) for name, f in calls.items()}
     work = np.result_type(dtype, *(g.dtype for g in given.values() if g.dtype.kind == "c"))
     values = {name: _array(arrays[name], work) for name in system.inputs}
     number = {eq: n for n, eq in enumerate(system.equations)}
@@ -68,11 +77,11 @@ def evaluate(system: System, arrays: Mapping[str, object], dtype: Any = np.float
         try:
             for block in system.blocks:
                 if isinstance(block, Loop):
-                    for eq in _loop(sizes.steps[block.body[0].name], sizes, values, work):
+                    for eq in _loop(sizes.steps[block.body[0].name], sizes, values, work, calls):
                         now = eq
                 else:
                     now = block
-                    values[now.name] = _OneEquation(sizes, values, work, twins).equation(now)
+                    values[now.name] = _OneEquation(sizes, values, work, twins, calls=calls).equation(now)
         except TensorpropError as error:
             if isinstance(error.about, Expr):
                 error.about = (number[now], error.about)
@@ -80,7 +89,9 @@ def evaluate(system: System, arrays: Mapping[str, object], dtype: Any = np.float
     return {eq.name: _stored(values[eq.name], sizes, eq.name) for eq in system.equations}
 
 
-def _loop(steps: Steps, sizes: Extents, values: dict[str, Array], dtype: np.dtype[Any]) -> Iterator[Equation]:
+def _loop(
+    steps: Steps, sizes: Extents, values: dict[str, Array], dtype: np.dtype[Any], calls: Functions
+) -> Iterator[Equation]:
     """The tensors of a loop, one place of time after the other, its starts first; each holds its starts as well."""
     loop = steps.loop
     for name, (first, end) in steps.spans.items():
@@ -96,12 +107,12 @@ def _loop(steps: Steps, sizes: Extents, values: dict[str, Array], dtype: np.dtyp
     for name, places in steps.places.items():
         for place, eq in places.items():
             yield eq
-            put(name, place, _OneEquation(sizes, values, dtype, _Twins()).equation(eq))
+            put(name, place, _OneEquation(sizes, values, dtype, _Twins(), calls=calls).equation(eq))
     for place, here in steps.schedule():
         for eq, t in here:
             yield eq
             letter, _ = loop.time(eq)
-            found = _OneEquation(sizes, values, dtype, _Twins(), (letter, t)).equation(eq)
+            found = _OneEquation(sizes, values, dtype, _Twins(), (letter, t), calls).equation(eq)
             put(eq.name, place, np.take(found, 0, axis=eq.letters.index(letter)))
 
 
@@ -168,7 +179,9 @@ class _OneEquation:
         dtype: np.dtype[Any],
         twins: _Twins,
         pinned: tuple[str, int] | None = None,
+        calls: Functions = MappingProxyType({}),
     ) -> None:
+        self.calls = calls
         self.twins = twins
         self.pinned = pinned
         self.nowhere: Array | None = None
@@ -236,10 +249,11 @@ class _OneEquation:
             case Reduce():
                 return self._reduce(e, v, parts)
             case Call():
-                if not is_known(e.function):
+                f = self.calls.get(e.function)
+                if f is None and not is_known(e.function):
                     raise Unsupported(f"{e.function} is open: nothing says which function it is", about=e)
                 args = [self._real(self._aligned(c, p, v)) for c, p in zip(e.args, parts, strict=True)]
-                return np.asarray(NUMPY[e.function](*args), self.dtype)
+                return np.asarray((f or NUMPY[e.function])(*args), self.dtype)
             case _:
                 raise AssertionError(type(e))
 

@@ -100,7 +100,7 @@ def test_a_long_chain_is_linear() -> None:
         ("z_ij = x_i v_j + A_ij", {"x": (2,), "v": (3,), "A": (2, 4)}, SizeMismatch, "j", "v and 4 on axis 2 of A"),
         ("t = A_ii", {"A": (2, 3)}, SizeMismatch, "i", "2 on axis 1 of A and 3 on axis 2 of A"),
         ("D_ij = x_i v_j [i = j]", {"x": (2,), "v": (3,)}, SizeMismatch, "", "run over one range"),
-        ("d = det(X)", {"X": (2, 3)}, SizeMismatch, "", "2 on axis 1 of X and column is 3 on axis 2 of X, though"),
+        ("d = det(X)", {"X": (2, 3)}, SizeMismatch, "", "X has 2 rows and 3 columns"),
         ("E = z_i b_i; z_j = a_i W_ij", {"a": (2,), "W": (2, 3), "b": (4,)}, SizeMismatch, "i", "z and 4 on axis"),
         ("y_lm = c[dim(W, 1) l + m + 1] W_lm", {"c": (12,), "W": (4, 3)}, OutOfRange, "dim(W, 1) l + m + 1", "is 12"),
         ("y_bv = softmax_u(s_bu)[v] q_v", {"s": (2, 3), "q": (4,)}, SizeMismatch, "v", "3 on axis 2 of s and 4 on"),

@@ -1,0 +1,83 @@
+"""Open functions, bound to what computes them: ``compile(s, functions={"f": jnp.tanh})``.
+
+In: the names of functions that the table does not know, and callables of one array. Out: a callable for each of them,
+and for those with primes: f′ is given under its own name, or is JAX's derivative of f.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tensorprop.core.functions import is_known
+from tensorprop.errors import UnknownName, Unsupported, UsageError, among
+
+__all__ = ["Functions", "bound", "open_functions"]
+
+Functions = Mapping[str, Callable[..., Any]]
+
+_COUNT = {"′": 1, "'": 1, "″": 2, "‴": 3, "⁗": 4}
+
+
+def _parts(name: str) -> tuple[str, int]:
+    """``f″`` is f with two primes, in any spelling."""
+    stem = name.rstrip("".join(_COUNT))
+    return stem, sum(_COUNT[c] for c in name[len(stem) :])
+
+
+def open_functions(names: Iterable[str]) -> list[str]:
+    """Those that the table does not know."""
+    return [name for name in names if not is_known(name)]
+
+
+def bound(names: Iterable[str], given: Functions | None) -> dict[str, Callable[..., Any]]:
+    """What computes each open function among ``names``; those that nothing is given for are left out.
+
+    Errors: UnknownName for a function that is given and is not open here, UsageError for what cannot be called.
+    """
+    wanted = open_functions(names)
+    known: dict[tuple[str, int], Callable[..., Any]] = {}
+    stems = {_parts(name)[0] for name in wanted}
+    for name, f in (given or {}).items():
+        key = _parts(name)
+        if key[0] not in stems:
+            if is_known(name):
+                raise UsageError(f"{name} is known: only an open function is given", fix="give yours another name")
+            raise UnknownName(f"no function {name} is open here", **among(name, sorted(stems)))
+        if not callable(f):
+            fix = f'write functions={{"{name}": jnp.tanh}}'
+            raise UsageError(f"{name} is to be a function, not of type {type(f).__name__}", fix=fix)
+        known[key] = f
+    found: dict[str, Callable[..., Any]] = {}
+    for name in wanted:
+        stem, n = _parts(name)
+        below = next((k for k in range(n, -1, -1) if (stem, k) in known), None)
+        if below is not None:
+            f = known[stem, below]
+            for _ in range(n - below):
+                f = _slope(f)
+            found[name] = _entrywise(name, f)
+    return found
+
+
+def _slope(f: Callable[..., Any]) -> Callable[..., Any]:
+    from tensorprop.run.jax import slope_of
+
+    return slope_of(f)
+
+
+def _entrywise(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, held to give an entry for every entry."""
+
+    def applied(*args: Any) -> Any:
+        y = f(*args)
+        shape = getattr(args[0], "shape", ())
+        if getattr(y, "shape", ()) != shape:
+            raise Unsupported(
+                f"{name} is applied to every entry, and what was given takes an array of shape {shape} to "
+                f"{getattr(y, 'shape', type(y).__name__)}",
+                fix="give a function of one number, written for arrays: jnp.tanh, lambda x: x * x",
+            )
+        return y
+
+    return applied
