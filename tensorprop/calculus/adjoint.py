@@ -17,7 +17,7 @@ from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.affine import difference, form, whole, written
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, substitute, subtract
 from tensorprop.core.equation import Equation, Loop, Range, System, equation, system
-from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number, Tensor
+from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number, Reduce, Tensor
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.ranges import Ranges, infer, spelled, told
@@ -100,7 +100,9 @@ class _Sweep:
         """Owe the seed to the tensors of a right side."""
         if any(name in self.active for name in eq.inputs):
             seed = mul(seed, *self._bounds(eq))
-            for t, g in pullback(eq.value, seed, result=eq.target, scope=frozenset(eq.letters)).items():
+            again = eq.name in self.loops and isinstance(eq.value, Reduce) and eq.value.op in ("max", "min")
+            result = None if again else eq.target  # what is worked out after the loop has other last digits
+            for t, g in pullback(eq.value, seed, result=result, scope=frozenset(eq.letters)).items():
                 if t.name in self.active:
                     self.shares.setdefault(t.name, []).extend(within(t, g, self.s.outside(t.name)))
 

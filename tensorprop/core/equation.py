@@ -6,7 +6,7 @@ blocks: an equation, or a loop. Sizes are not known here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tensorprop.core.affine import shift, whole
@@ -227,6 +227,10 @@ class System(Interned):
         for eq, names in zip(self.equations, uses, strict=True):
             own = ring.get(eq.name, eq.name)
             used.update(names if eq.name not in ring else (name for name in names if ring.get(name, name) != own))
+        for k, b in enumerate(loops):  # a state that feeds what is read outside is read there
+            own = {eq.name for eq in b.body}
+            if any(name in used and ring.get(name) == k and _outer(name, self.equations, own, uses) for name in own):
+                used.update(name for eq in b.body for name in eq.inputs if name in own and name != eq.name)
         return tuple(dict.fromkeys(eq.name for eq in self.equations if eq.name not in used))
 
     def _block(self, n: int | Ring) -> Equation | Loop:
@@ -404,6 +408,11 @@ def _defined(equations: tuple[Equation, ...]) -> dict[str, int]:
                 about=(n, eq.target),
             )
     return where
+
+
+def _outer(name: str, equations: Sequence[Equation], own: set[str], uses: Sequence[Mapping[str, None]]) -> bool:
+    """Whether an equation outside of a loop reads a tensor of it."""
+    return any(name in names for eq, names in zip(equations, uses, strict=True) if eq.name not in own)
 
 
 def _present(loop: Loop) -> Iterator[Tensor]:

@@ -112,10 +112,13 @@ def _ring(
     inside = {targets[n].name for n in group}
     places = tuple(k for n in group for k in starts.get(n, ()))
     reads = {n: [e for e in postorder(values[n]) if isinstance(e, Tensor) and e.name in inside] for n in group}
-    sized = any(isinstance(e, Dim) and e.tensor in inside for n in (*group, *places) for e in postorder(values[n]))
-    circle = None if sized else _candidates(group, places, targets, reads)
-    for name, axis in circle or ():
+    sizes = {e for n in (*group, *places) for e in postorder(values[n]) if isinstance(e, Dim) and e.tensor in inside}
+    sized = False
+    for name, axis in _candidates(group, places, targets, reads):
         axes = _axes(name, axis, group, targets, reads, where)
+        if axes is not None and any(axes[e.tensor] == e.axis for e in sizes):  # time ends where nothing is known yet
+            sized = True
+            continue
         if axes is None or any(_outside(targets[k], axes) for k in places):
             continue
         order = _order(group, axes, targets, reads, where)

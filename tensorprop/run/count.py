@@ -179,14 +179,25 @@ class Count:
         left = [n for k, n in enumerate(a.shape) if k not in (first, second)]
         return Shaped("diagonal", (a,), (*left, a.shape[first]), a.itemsize, note=(first, second))
 
-    def update(self, a: Shaped, entry: Any, place: Any, axis: int) -> Shaped:
-        return Shaped("update", (a, entry, place), a.shape, a.itemsize, note=axis)
+    def scan(
+        self, step: Step, carried: Sequence[Shaped], read: Sequence[Shaped], length: int, back: bool
+    ) -> tuple[Sequence[Shaped], Sequence[Shaped]]:
+        """One step is done over shapes; what it does counts as often as there are steps."""
+        place = Shaped("iota", (), (), WHOLE)
+        after, made = step(place, carried, [self.take(a, None, 0) for a in read])
+        seen: set[Shaped] = set()
+        stack = [*after, *made]
+        while stack:
+            a = stack.pop()
+            if a not in seen and a.serial > place.serial:
+                seen.add(a)
+                a.flops *= length
+                stack.extend(a.sources)
+        return after, [Shaped("stack", (a,), (length, *a.shape), a.itemsize, note=0) for a in made]
 
-    def loop(self, step: Step, carried: tuple[Shaped, ...], begin: int, end: int) -> tuple[Shaped, ...]:
-        """Every step is done once over shapes, and so every step of the program is counted."""
-        for k in range(abs(end - begin)):
-            carried = step(Shaped("iota", (), (), WHOLE, note=k), carried)
-        return carried
+    def concatenate(self, arrays: Sequence[Shaped]) -> Shaped:
+        shape = (sum(a.shape[0] for a in arrays), *arrays[0].shape[1:])
+        return Shaped("stack", tuple(arrays), shape, arrays[0].itemsize, note=0)
 
     def take(self, a: Shaped, entry: Any, axis: int) -> Shaped:
         return Shaped("take", (a,), (*a.shape[:axis], *a.shape[axis + 1 :]), a.itemsize, note=(entry, axis))

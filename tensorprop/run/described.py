@@ -116,7 +116,7 @@ class Described:
                 body = self.expr(a.operands[0], (*at[:axis], bound, *at[axis + 1 :]), spec)
                 here = build.bracket("=", at[axis], _along(bound, start, step))
                 return build.sum_over((i for i in bound.free), build.mul(here, body))
-            case "stack" | "table" | "reshape" | "conv" | "update":
+            case "stack" | "table" | "reshape" | "conv":
                 return build.tensor("…", *at)
             case "within":
                 return self.expr(a.operands[0], at, spec)
@@ -250,7 +250,7 @@ def _within(a: Shaped, at: Subscripts) -> Subscripts:
                 inner.insert(k, last)
         case "take":
             entry, axis = a.note
-            inner.insert(axis, Number(Fraction(entry)))
+            inner.insert(axis, Number(Fraction(entry)) if isinstance(entry, int) else Index("t"))
         case "shifted":
             axis, start, step = a.note
             inner[axis] = _along(at[axis], start, step)

@@ -109,6 +109,8 @@ class _Work:
             if place is None and eq.place is not None:  # a start has the axes of its tensor
                 axis = next(k for k, s in enumerate(eq.target.subscripts) if letter in s.free)
                 sizes[letter] = self.shapes[eq.name][axis]
+            elif place is None and loop is not None and Index(letter) in eq.target.subscripts:
+                sizes[letter] = self.shapes[eq.name][eq.target.subscripts.index(Index(letter))]
             elif place is None:
                 raise self._unknown(letter, eq.target)
             else:

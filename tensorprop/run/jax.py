@@ -136,13 +136,25 @@ class JaxOperations:
             return lax.index_in_dim(a, entry, axis, keepdims=False)
         return lax.dynamic_index_in_dim(a, entry, axis, keepdims=False)
 
-    def update(self, a: Array, entry: Array, place: Any, axis: int) -> Array:
-        return lax.dynamic_update_index_in_dim(a, jnp.asarray(entry, a.dtype), place, axis)
+    def scan(
+        self, step: Step, carried: Sequence[Array], read: Sequence[Array], length: int, back: bool
+    ) -> tuple[Sequence[Array], Sequence[Array]]:
+        """One ``lax.scan``; what is carried has the dtype that a step makes of it."""
 
-    def loop(self, step: Step, carried: tuple[Array, ...], begin: int, end: int) -> tuple[Array, ...]:
-        """A loop of as many steps as are known now, which JAX can differentiate."""
-        sign = 1 if end >= begin else -1
-        return lax.fori_loop(0, abs(end - begin), lambda k, held: step(begin + sign * k, held), carried)
+        def body(held: Sequence[Array], now: tuple[Array, Sequence[Array]]) -> tuple[Sequence[Array], Sequence[Array]]:
+            after, made = step(now[0], held, now[1])
+            return [jnp.asarray(a, b.dtype) for a, b in zip(after, held, strict=True)], made
+
+        carried = [jnp.asarray(a) for a in carried]
+        if carried:
+            entries = [jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for a in read]
+            place = jax.ShapeDtypeStruct((), jnp.int32)
+            after, _ = jax.eval_shape(lambda *now: step(now[0], now[1], now[2]), place, carried, entries)
+            carried = [a.astype(jnp.result_type(a, b.dtype)) for a, b in zip(carried, after, strict=True)]
+        return lax.scan(body, carried, (lax.iota(jnp.int32, length), list(read)), length, reverse=back)
+
+    def concatenate(self, arrays: Sequence[Array]) -> Array:
+        return jnp.concatenate([jnp.asarray(a) for a in arrays])
 
     def sum(self, a: Array, axes: _Axes) -> Array:
         return jnp.sum(a, axes)

@@ -1,73 +1,253 @@
-"""A recurrence as a program: the plain way, one step after the other, each tensor of the loop kept whole.
+"""A recurrence as a program: one scan, whose steps hold what they read of the past and nothing else.
 
-In: a loop in numbers, and a way to work out one equation where its time is a number known only when the program runs.
-Out: the arrays of the loop's tensors, with the starts that lie outside of them in front or behind. A step puts one
-entry of each tensor in its place; what a step does not give stays as it was.
+In: a loop in numbers, and a lowering that works out right sides. Out: the arrays of the loop's tensors that somebody
+outside reads, with the starts that lie outside of them in front or behind.
+
+    h_tj = tanh(q_tj + h_{t-1,k} W_kj),   h_{-1,j} = g_j:      (h_{t-1}; q_t)  ↦  (h_t; h_t)      scanned over t
+
+What waits for none of the loop's tensors is made before (`run.before`) and read step by step; of every tensor so many
+entries are carried as the farthest read goes back; what is read outside of the loop is stacked as it is made. So the
+gates of an LSTM are saved once, and ``δW_kj = Σ_t h_{t-1,k} δz_tj`` is one product after its loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
+from tensorprop.core.affine import shift
 from tensorprop.core.equation import Equation
-from tensorprop.run.sizes import Steps
-from tensorprop.run.values import Array, Operations
+from tensorprop.core.expr import Expr, Tensor
+from tensorprop.core.walk import tensors_of
+from tensorprop.run.before import scoped, split
+from tensorprop.run.count import Shaped
+from tensorprop.run.sizes import Extents, Steps, counted
+from tensorprop.run.values import Array, Operations, Sizes, Value
 
-__all__ = ["looped"]
+__all__ = ["Past", "looped"]
 
-Evaluate = Callable[[Equation, dict[str, Array], Any], Array]
-"""The array of an equation without its time axis, given the loop's tensors so far and the value of its letter (None:
-the equation is a start)."""
-
-
-def looped(steps: Steps, shapes: dict[str, tuple[int, ...]], ops: Operations, evaluate: Evaluate) -> dict[str, Array]:
-    """The tensors of a loop by name."""
-    loop = steps.loop
-    made: dict[str, Array] = {}
-    for name, (first, end) in steps.spans.items():
-        shape = list(shapes[name])
-        shape[loop.axes[name]] = end - first
-        made[name] = ops.full(tuple(shape), 0.0)
-    for name, places in steps.places.items():
-        for place, eq in places.items():
-            entry = evaluate(eq, made, None)
-            made[name] = ops.update(made[name], entry, place - steps.spans[name][0], loop.axes[name])
-    begins = min(loop.time(eq)[1] for eq in loop.body)
-    ends = max(loop.time(eq)[1] + steps.times[eq] for eq in loop.body)
-    names = tuple(made)
-
-    def step(place: Array, carried: tuple[Array, ...]) -> tuple[Array, ...]:
-        now = dict(zip(names, carried, strict=True))
-        for eq in loop.body:
-            if not steps.times[eq]:
-                continue
-            n, axis = loop.time(eq)[1], loop.axes[eq.name]
-            t = ops.add(place, -n) if n else place
-            here = ops.add(place, -steps.spans[eq.name][0]) if steps.spans[eq.name][0] else place
-            holds = _holds(steps, eq, place, begins, ends, ops)
-            if holds is not None:
-                t = ops.within(t, steps.times[eq], "edge")
-                here = ops.within(here, steps.spans[eq.name][1] - steps.spans[eq.name][0], "edge")
-            entry = evaluate(eq, now, t)
-            if holds is not None:
-                entry = ops.call("where", holds, entry, ops.take(now[eq.name], here, axis))
-            now[eq.name] = ops.update(now[eq.name], entry, here, axis)
-        return tuple(now[name] for name in names)
-
-    places = (begins, ends) if loop.step > 0 else (ends - 1, begins - 1)
-    return dict(zip(names, ops.loop(step, tuple(made.values()), *places), strict=True))
+Held = dict[tuple[Expr, tuple[int, ...]], Value]
 
 
-def _holds(steps: Steps, eq: Equation, place: Array, begins: int, ends: int, ops: Operations) -> Array | None:
-    """Whether the equation gives the entry at this place; None if it gives one at each place of the loop."""
-    n = steps.loop.time(eq)[1]
-    last = n + steps.times[eq]
-    conditions = [("≥", n)] if begins < n else []
-    conditions += [("<", last)] if last < ends else []
-    conditions += [("≠", p) for p in steps.places[eq.name] if n <= p < last]
-    found: Array | None = None
-    for relation, p in conditions:
-        one = ops.compare(relation, place, p)
-        found = one if found is None else ops.both(found, one)
-    return found
+class Past(NamedTuple):
+    """Entries of a loop's tensors on their time axis: by how many steps they lie back, or (``at`` None) by place."""
+
+    axes: Mapping[str, int]
+    entries: Mapping[str, Mapping[int, Array]]
+    at: int | None
+    back: int
+
+    def find(self, t: Tensor, shapes: Any) -> tuple[Array | None, int]:
+        """What is read there, and the axis that it lacks; None if nothing is there."""
+        axis = self.axes[t.name]
+        s = t.subscripts[axis]
+        if self.at is None:
+            return self.entries[t.name].get(counted(s, shapes, {})), axis
+        found = shift(s)
+        assert found is not None
+        return self.entries[t.name].get((found[1] - self.at) * self.back), axis
+
+    def over_shapes(self) -> Past:
+        """The same over shapes."""
+        entries = {
+            name: {k: Shaped("given", (), a.shape, 4) for k, a in found.items()} for name, found in self.entries.items()
+        }
+        return self._replace(entries=entries)
+
+
+class Lowering(Protocol):
+    """What a loop is worked out by: right sides in which time has one value, and nodes over all times."""
+
+    ops: Operations
+    extents: Extents
+
+    def inner(self, values: Iterable[Expr]) -> Inner: ...
+    def over(self, node: Expr, sizes: Sizes, first: str) -> Value: ...
+
+
+class Inner(Protocol):
+    """A lowering within a step."""
+
+    time: dict[str, Array]
+    held: Held
+    past: Past | None
+
+    def side(self, eq: Equation, value: Expr | None = None) -> Array: ...
+
+
+def looped(on: Lowering, steps: Steps, wanted: frozenset[str]) -> dict[str, Array]:
+    """The tensors of a loop that are wanted, by name."""
+    return _Scan(on, steps, wanted).arrays()
+
+
+class _Scan:
+    def __init__(self, on: Lowering, steps: Steps, wanted: frozenset[str]) -> None:
+        self.on, self.ops, self.steps, self.loop = on, on.ops, steps, steps.loop
+        self.wanted = [eq.name for eq in self.loop.body if eq.name in wanted]
+        self.times = {eq: self.loop.time(eq) for eq in self.loop.body}
+        given = {eq: [p for p in self.places(eq) if p not in steps.places[eq.name]] for eq in self.loop.body}
+        every = [p for places in given.values() for p in places]
+        self.begin, self.end = (min(every), max(every) + 1) if every else (0, 0)
+        self.holds = {eq: len(places) == self.end - self.begin for eq, places in given.items()}
+        self.given = {eq: frozenset(places) for eq, places in given.items()}
+        self.starts: dict[str, dict[int, Array]] = {}
+        self.depth = self._depth()
+
+    def places(self, eq: Equation) -> range:
+        """The places in time of an equation of the body, starts aside."""
+        n = self.times[eq][1]
+        return range(n, n + self.steps.times[eq])
+
+    def _depth(self) -> dict[str, int]:
+        """How many steps back each tensor is read."""
+        found = dict.fromkeys(self.loop.axes, 0)
+        for eq in self.loop.body:
+            for t in tensors_of(eq.value):
+                if t.name in found:
+                    there = shift(t.subscripts[self.loop.axes[t.name]])
+                    assert there is not None
+                    found[t.name] = max(found[t.name], (self.times[eq][1] - there[1]) * self.loop.step)
+        return found
+
+    # ----------------------------------------------------------------- before the loop
+    def begun(self) -> None:
+        """The starts, in the order in which they stand."""
+        self.starts = {name: {} for name in self.loop.axes}
+        past = Past(self.loop.axes, self.starts, None, 0)
+        for name, places in self.steps.places.items():
+            for place, eq in places.items():
+                run = self.on.inner([eq.value])
+                run.past = past
+                self.starts[name][place] = run.side(eq)
+
+    def nothing(self, name: str) -> Array:
+        """An entry that nothing reads."""
+        shape = list(self.on.extents.shapes[name])
+        del shape[self.loop.axes[name]]
+        return self.ops.full(tuple(shape), 0.0)
+
+    def carried(self) -> dict[str, list[Array]]:
+        """What the first step finds."""
+        first = self.begin if self.loop.step > 0 else self.end - 1
+        found: dict[str, list[Array]] = {}
+        for name, depth in self.depth.items():
+            places = [first - k * self.loop.step for k in range(1, depth + 1)]
+            found[name] = [self.starts[name][p] if p in self.starts[name] else self.nothing(name) for p in places]
+        return found
+
+    def read(self, letter: str, n: int, value: Value, size: int) -> Array:
+        """An array over time, its first axis, as the steps meet it: one entry for each place."""
+        first, end = self.begin - n, self.end - n
+        if (first, end) == (0, size):
+            return value.array
+        if first >= 0 and end <= size:
+            return self.ops.shifted(value.array, 0, first, end - first, 1, 0)
+        at = np.clip(np.arange(first, end), 0, size - 1)
+        return self.ops.gather(value.array, (0,), [self.ops.table(at)], (), 0.0)
+
+    # ----------------------------------------------------------------- the scan
+    def arrays(self) -> dict[str, Array]:
+        """All places of the tensors that are wanted."""
+        self.begun()
+        stacked = self._scanned() if self.end > self.begin else {}
+        return {name: self._placed(name, stacked.get(name)) for name in self.wanted}
+
+    def _scanned(self) -> dict[str, Array]:
+        extents, loop = self.on.extents, self.loop
+        names: dict[tuple[str, int], dict[Expr, Tensor]] = {}
+        ready = {eq: split(loop, eq, extents, names.setdefault(self.times[eq], {})) for eq in loop.body}
+        steady: dict[tuple[str, int], Held] = {time: {} for time in names}
+        passing: dict[tuple[str, int], dict[tuple[Expr, tuple[int, ...]], Value]] = {time: {} for time in names}
+        for eq, side in ready.items():
+            letter, _ = time = self.times[eq]
+            for node, sizes in scoped(side.value, extents.letters(eq), extents):
+                key = node, tuple(sizes.values())
+                if node not in side.held or key in steady[time] or key in passing[time]:
+                    continue
+                found = self.on.over(side.held[node], sizes, letter)
+                if found.axes[:1] == (letter,):
+                    array = self.read(*time, found, sizes[letter])
+                    passing[time][key] = Value(array, found.axes, found.truth)
+                else:
+                    steady[time][key] = found
+        sides = {time: [side.value for eq, side in ready.items() if self.times[eq] == time] for time in names}
+        order = [(time, key) for time, found in passing.items() for key in found]
+        carried = self.carried()
+        shape = {name: len(entries) for name, entries in carried.items()}
+
+        def step(place: Array, flat: Sequence[Array], parts: Sequence[Array]) -> tuple[list[Array], list[Array]]:
+            held = {time: dict(found) for time, found in steady.items()}
+            runs = {time: self.on.inner(values) for time, values in sides.items()}
+            for (time, key), part in zip(order, parts, strict=True):
+                v = passing[time][key]
+                held[time][key] = Value(part, v.axes[1:], v.truth)
+            left = iter(flat)
+            past = {name: {k + 1: next(left) for k in range(n)} for name, n in shape.items()}
+            place = self.ops.add(place, self.begin) if self.begin else place
+            for eq in loop.body:
+                letter, n = time = self.times[eq]
+                run = runs[time]
+                run.held = held[time]
+                run.time = {letter: self.ops.add(place, -n) if n else place}
+                run.past = Past(loop.axes, past, n, -loop.step)
+                past[eq.name][0] = self._held(eq, run.side(eq, ready[eq].value), place)
+            new = [past[name][k] for name, n in shape.items() for k in range(n)]
+            return new, [past[name][0] for name in self.wanted]
+
+        _, made = self.ops.scan(
+            step,
+            [a for entries in carried.values() for a in entries],
+            [passing[time][key].array for time, key in order],
+            self.end - self.begin,
+            loop.step < 0,
+        )
+        return dict(zip(self.wanted, made, strict=True))
+
+    def _held(self, eq: Equation, entry: Array, place: Array) -> Array:
+        """The entry where the equation holds, the start where one stands, zero elsewhere."""
+        if self.holds[eq]:
+            return entry
+        given = self.given[eq]
+        first, last = min(given, default=self.end), max(given, default=self.end - 1)
+        here: Array | None = None
+        conditions = [("≥", first)] if first > self.begin else []
+        conditions += [("≤", last)] if last < self.end - 1 else []
+        conditions += [("≠", p) for p in range(first, last) if p not in given]
+        for relation, p in conditions:
+            one = self.ops.compare(relation, place, p)
+            here = one if here is None else self.ops.both(here, one)
+        assert here is not None
+        other = self.nothing(eq.name)
+        for p, start in self.starts[eq.name].items():
+            if self.begin <= p < self.end:
+                other = self.ops.call("where", self.ops.compare("=", place, p), start, other)
+        return self.ops.call("where", here, entry, other)
+
+    # ----------------------------------------------------------------- after it
+    def _placed(self, name: str, stacked: Array | None) -> Array:
+        """What the steps made, with the starts before and after them, time on its own axis."""
+        first, end = self.steps.spans[name]
+        axis = self.loop.axes[name]
+        begin, after = self.begin, self.end
+        if stacked is None:
+            begin = after = end
+        elif begin < first or after > end:
+            begin, after = max(begin, first), min(after, end)
+            stacked = self.ops.shifted(stacked, 0, begin - self.begin, after - begin, 1, 0)
+        parts = [self._start(name, p) for p in range(first, begin)]
+        if stacked is not None:
+            parts.append(stacked)
+        parts += [self._start(name, p) for p in range(after, end)]
+        if not parts:
+            shape = self.on.extents.shapes[name]
+            return self.ops.full((*shape[:axis], 0, *shape[axis + 1 :]), 0.0)
+        whole = parts[0] if len(parts) == 1 else self.ops.concatenate(parts)
+        if not axis:
+            return whole
+        return self.ops.transpose(whole, (*range(1, axis + 1), 0, *range(axis + 1, len(whole.shape))))
+
+    def _start(self, name: str, place: int) -> Array:
+        found = self.starts[name].get(place)
+        return self.ops.expand(self.nothing(name) if found is None else found, (0,))

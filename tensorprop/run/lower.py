@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -18,12 +18,13 @@ from tensorprop.core.build import power
 from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix
-from tensorprop.errors import NumberTooLarge, Unsupported
+from tensorprop.errors import NumberTooLarge, OutOfRange, Unsupported
 from tensorprop.run.count import Count, Shaped
-from tensorprop.run.loops import looped
+from tensorprop.run.loops import Held, Past, looped
 from tensorprop.run.lowerings.band import bands
 from tensorprop.run.lowerings.convolution import convolution
 from tensorprop.run.lowerings.entries import entries
+from tensorprop.run.lowerings.placed import placed, side_by_side
 from tensorprop.run.lowerings.running import running_product, running_reduction
 from tensorprop.run.lowerings.selection import pick, put, read_at, scatter, targets
 from tensorprop.run.lowerings.whole_form import Affine, affine
@@ -54,7 +55,7 @@ def lower(
         eq = block.body[0] if isinstance(block, Loop) else block
         try:
             if isinstance(block, Loop):
-                run.loop(sizes.steps[eq.name])
+                run.loop(sizes.steps[eq.name], outputs)
             else:
                 run.equation(block)
         except OverflowError:
@@ -69,44 +70,60 @@ def lower(
 class _Run(Values):
     """One lowering: the arrays made so far, the values of nodes, and how often each node is used."""
 
-    def __init__(self, system: System, arrays: Mapping[str, Array], ops: Operations, extents: Extents) -> None:
+    def __init__(
+        self,
+        system: System,
+        arrays: Mapping[str, Array],
+        ops: Operations,
+        extents: Extents,
+        sides: Sequence[Expr] | None = None,
+    ) -> None:
         super().__init__(ops)
         self.system = system
         self.arrays = dict(arrays)
         self.extents = extents
         self.time: dict[str, Array] = {}
         """The letter that is the time of a loop, and its value now."""
+        self.past: Past | None = None
+        self.held: Held = {}
         self.values: dict[_Key, Value] = {}
-        self.uses = Counter(c for n in _nodes(system) for c in n.children)
-        self.uses.update(eq.value for eq in system)
+        sides = [eq.value for eq in system] if sides is None else sides
+        self.uses = Counter(c for n in _nodes(sides) for c in n.children)
+        self.uses.update(sides)
 
     def equation(self, eq: Equation) -> None:
         """Work out an equation, and keep its array."""
         self.arrays[eq.name] = self.side(eq)
 
-    def side(self, eq: Equation) -> Array:
-        """The right side with the axes of the left, but for a letter that has one value now."""
+    def side(self, eq: Equation, value: Expr | None = None) -> Array:
+        """The right side (or what stands for it) with the axes of the left, but for a letter that has one value now."""
         with self.ops.scope(eq.name):
-            return self._side(eq)
+            return self._side(eq, eq.value if value is None else value)
 
-    def _side(self, eq: Equation) -> Array:
+    def _side(self, eq: Equation, value: Expr) -> Array:
         sizes = self.extents.letters(eq)
         letters = tuple(i for i in eq.letters if i not in self.time)
         self.place = {letter: k for k, letter in enumerate(letters)}
-        value = self.value(eq.value, sizes)
-        array = self.spread(Value(self.plain(value), value.axes), letters, sizes)
+        made = self.value(value, sizes)
+        array = self.spread(Value(self.plain(made), made.axes), letters, sizes)
         return self.ops.named(array, letters, eq.name)
 
-    def loop(self, steps: Steps) -> None:
-        """The tensors of a loop; each step is a lowering of its own, in which time has one value."""
+    def loop(self, steps: Steps, wanted: Container[str]) -> None:
+        """The tensors of a loop that anybody else reads, or that are wanted."""
+        own = steps.loop.axes
+        read = {n for b in self.system.blocks if b != steps.loop for n in _names(b)}
+        self.arrays.update(looped(self, steps, frozenset(n for n in own if n in read or n in wanted)))
 
-        def evaluate(eq: Equation, made: dict[str, Array], time: Array | None) -> Array:
-            inner = _Run(self.system, {**self.arrays, **made}, self.ops, self.extents)
-            if time is not None:
-                inner.time = {steps.loop.time(eq)[0]: time}
-            return inner.side(eq)
+    def inner(self, values: Iterable[Expr]) -> _Run:
+        """A lowering of right sides within a step of a loop, or of its starts."""
+        return _Run(self.system, self.arrays, self.ops, self.extents, list(values))
 
-        self.arrays.update(looped(steps, self.extents.shapes, self.ops, evaluate))
+    def over(self, node: Expr, sizes: Sizes, first: str) -> Value:
+        """The value of a node, with the axis of one letter in front if it has that."""
+        self.place = {letter: k for k, letter in enumerate(sorted(sizes, key=lambda i: i != first))}
+        v = self.value(node, sizes)
+        axes = tuple(sorted(v.axes, key=lambda i: i != first))
+        return v if axes == v.axes else Value(self.align(v, axes), axes, v.truth)
 
     def stored(self, name: str) -> Array:
         """The array of a tensor; of one that a loop makes, without the starts that lie outside of it."""
@@ -193,15 +210,26 @@ class _Run(Values):
                 if e.name in self.time:
                     return Value(self.time[e.name], ())
                 return Value(self.ops.named(self.ops.iota(sizes[e.name]), (e.name,)), (e.name,))
+            case Tensor() if (key := (e, tuple(sizes[i] for i in self.extents.free(e)))) in self.held:
+                return self.held[key]
             case Tensor():
                 stated = self.system.outside(e.name)
                 outside = float(stated.value) if isinstance(stated, Number) else _ENDS.get(stated or "", stated)
                 spans = [self.extents.span(e.name, k) for k in range(len(e.subscripts))]
-                return (yield from entries(self, self.arrays[e.name], e.subscripts, sizes, outside, spans))
+                array, subscripts = self.arrays.get(e.name), list(e.subscripts)
+                if self.past is not None and e.name in self.past.axes:
+                    array, axis = self.past.find(e, self.extents.shapes)
+                    del spans[axis], subscripts[axis]
+                    if array is None:
+                        raise OutOfRange(f"nothing gives {e} before it is read", fix="add a start for it", about=e)
+                return (yield from entries(self, array, subscripts, sizes, outside, spans))
             case _:
                 raise Unsupported(f"{e} cannot be compiled", about=e)
 
     def bracket(self, e: Bracket, sizes: Sizes) -> Rule:
+        key = e, tuple(sizes[i] for i in self.extents.free(e))
+        if key in self.held:
+            return self.held[key]
         left = yield Wish(e.left, sizes)
         right = yield Wish(e.right, sizes)
         if left.number and right.number:
@@ -252,6 +280,14 @@ class _Run(Values):
 
     def terms(self, e: Add, sizes: Sizes) -> Rule:
         """Terms in their order, those with a minus sign subtracted; the first with a plus sign leads."""
+        found = placed(e, sizes, self.time)
+        if found is not None:
+            letter, parts, rest = found
+            whole = yield from side_by_side(self, letter, parts, sizes)
+            for t in rest:
+                v = yield Wish(t, sizes)
+                whole = self.joined(whole, Value(self.plain(v) if v.truth else v.array, v.axes), False)
+            return whole
         signed = [(_negative(t), t) for t in e.terms]
         lead = next((k for k, (minus, _) in enumerate(signed) if not minus), 0)
         signed.insert(0, signed.pop(lead))
@@ -339,6 +375,9 @@ class _Run(Values):
         for form in (plain, *forms):
             shadow = _Run(self.system, arrays, Count(), self.extents)
             shadow.time = {i: Shaped("iota", (), (), 4) for i in self.time}
+            shadow.held = {k: _shape(v) for k, v in self.held.items()}
+            if self.past is not None:
+                shadow.past = self.past.over_shapes()
             shadow.place = self.place
             costs.append(priced([shadow.answered(form(shadow)).array]))
         return [plain, *forms][costs.index(min(costs))](self)
@@ -374,6 +413,17 @@ class _Run(Values):
         return out
 
 
+def _shape(v: Value) -> Value:
+    """The value over shapes."""
+    return v if v.number else v._replace(array=Shaped("given", (), v.array.shape, 4))
+
+
+def _names(block: Equation | Loop) -> set[str]:
+    """The names that a block reads."""
+    equations = block.equations if isinstance(block, Loop) else (block,)
+    return {name for eq in equations for name in eq.inputs}
+
+
 def _negative(e: Expr) -> bool:
     """Whether a term has a minus sign: it is then subtracted, not multiplied by a negative number."""
     inner = e.body if isinstance(e, Sum) else e
@@ -386,10 +436,10 @@ def _wide(e: Expr) -> bool:
     return isinstance(e, Mul) and not any(e.free <= f.free for f in e.factors)
 
 
-def _nodes(system: System) -> Iterator[Expr]:
+def _nodes(sides: Iterable[Expr]) -> Iterator[Expr]:
     seen: set[Expr] = set()
-    for eq in system:
-        stack = [eq.value]
+    for side in sides:
+        stack = [side]
         while stack:
             n = stack.pop()
             if n not in seen:

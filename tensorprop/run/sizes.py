@@ -65,7 +65,7 @@ class Extents:
         system: System,
         shapes: dict[str, tuple[int, ...]],
         letters: dict[Equation, dict[str, int]],
-        bound: Mapping[Expr, Mapping[str, Size | None]],
+        bound: dict[Expr, Mapping[str, Size | None]],
     ) -> None:
         self.system = system
         self.shapes = shapes
@@ -93,6 +93,11 @@ class Extents:
             assert told is not None
             sizes[letter] = self.number(told, scope)
         return sizes
+
+    def same_bounds(self, node: Expr, as_of: Expr) -> None:
+        """A Sum or Reduce over another body binds letters as long as those of this one."""
+        if as_of in self._bound:
+            self._bound.setdefault(node, self._bound[as_of])
 
     def number(self, size: Size, scope: Mapping[str, int]) -> int:
         """A size in numbers, inside a scope."""

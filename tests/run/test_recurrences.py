@@ -1,0 +1,308 @@
+"""Recurrences of every kind are what naive loops are, and so are their gradients; lost steps are caught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import tensorprop as tp
+
+RNG = np.random.default_rng(5)
+T, B, N, J = 5, 2, 3, 4
+
+
+def normal(*shape: int) -> Any:
+    return 0.7 * RNG.normal(size=shape)
+
+
+def positive(*shape: int) -> Any:
+    return np.exp(normal(*shape))
+
+
+def rnn(p: Any) -> Any:
+    h, total = p["g"], 0.0
+    for t in range(T):
+        h = jnp.tanh(p["x"][t] @ p["U"] + h @ p["W"] + p["b"])
+        total = total + h @ p["y"][t]
+    return total
+
+
+def last_state(p: Any, at: int = T - 1) -> Any:
+    h = p["g"]
+    for t in range(at + 1):
+        h = jnp.tanh(p["x"][t] @ p["U"] + h @ p["W"])
+    return h @ p["y"]
+
+
+def stopped(p: Any) -> Any:
+    total = 0.0
+    for b, n in enumerate((3, 5)):
+        h = jnp.zeros(J)
+        for t in range(n):
+            h = jnp.tanh(p["x"][b, t] @ p["U"] + h @ p["W"])
+        total = total + h @ p["y"]
+    return total
+
+
+def backwards(p: Any) -> Any:
+    v, total = 0.0, 0.0
+    for t in reversed(range(T)):
+        v = p["r"][t] + p["γ"] * v
+        total = total + v * p["w"][t]
+    return total
+
+
+def scalar(p: Any) -> Any:
+    s, total = p["g"], 0.0
+    for t in range(T):
+        s = p["a"][t] * s + p["x"][t]
+        total = total + s * p["w"][t]
+    return total
+
+
+def second_order(p: Any) -> Any:
+    before, s, total = p["k"], p["g"], 0.0
+    for t in range(T):
+        before, s = s, jnp.sin(p["a"][t] * s) + p["c"][t] * before
+        total = total + s * p["w"][t]
+    return total
+
+
+def lstm(p: Any) -> Any:
+    h, c, total = jnp.zeros((B, J)), p["c0"], 0.0
+    for t in range(T):
+        z = jnp.einsum("bi,iqj->bqj", p["x"][t], p["W"]) + jnp.einsum("bk,kqj->bqj", h, p["U"]) + p["b"]
+        i, f, o = (jax.nn.sigmoid(z[:, n]) for n in (0, 1, 3))
+        c = f * c + i * jnp.tanh(z[:, 2])
+        h = o * jnp.tanh(c)
+        total = total + jnp.sum(h * p["y"][t])
+    return total
+
+
+def gru(p: Any) -> Any:
+    h, total = p["g"], 0.0
+    for t in range(T):
+        z = jax.nn.sigmoid(p["x"][t] @ p["Uz"] + h @ p["Wz"])
+        r = jax.nn.sigmoid(p["x"][t] @ p["Ur"] + h @ p["Wr"])
+        n = jnp.tanh(p["x"][t] @ p["Un"] + (r * h) @ p["Wn"])
+        h = (1 - z) * h + z * n
+        total = total + h @ p["y"][t]
+    return total
+
+
+def kalman(p: Any) -> Any:
+    m, v, total = p["m0"], p["v0"], 0.0
+    for t in range(T):
+        m, v = p["a"] * m, p["a"] ** 2 * v + p["q"]
+        k = v / (v + p["r"])
+        total = total + 0.5 * jnp.log(v + p["r"]) + 0.5 * (p["y"][t] - m) ** 2 / (v + p["r"])
+        m, v = m + k * (p["y"][t] - m), (1 - k) * v
+    return total
+
+
+def forward_algorithm(p: Any) -> Any:
+    α = p["π"] + p["o"][0]
+    for t in range(1, T):
+        α = jax.nn.logsumexp(α[:, None] + p["A"], axis=0) + p["o"][t]
+    return jax.nn.logsumexp(α)
+
+
+def viterbi(p: Any) -> Any:
+    v = p["π"] + p["o"][0]
+    for t in range(1, T):
+        v = jnp.max(v[:, None] + p["A"], axis=0) + p["o"][t]
+    return jnp.max(v)
+
+
+def runge_kutta(p: Any) -> Any:
+    def f(x: Any) -> Any:
+        return jnp.tanh(p["A"] @ x)
+
+    x, h = p["g"], 0.1
+    for _ in range(T):
+        k1 = f(x)
+        k2 = f(x + h / 2 * k1)
+        k3 = f(x + h / 2 * k2)
+        k4 = f(x + h * k3)
+        x = x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    return x @ p["w"]
+
+
+def value_iteration(p: Any) -> Any:
+    v = p["v0"]
+    for _ in range(T):
+        v = jnp.max(p["R"] + 0.9 * jnp.einsum("sau,u->sa", p["P"], v), axis=1)
+    return v @ p["w"]
+
+
+def depth(p: Any) -> Any:
+    x = p["a"]
+    for layer in range(3):
+        x = x + jnp.tanh(x @ p["W"][layer] + p["c"][layer])
+    return jnp.sum(x * p["y"])
+
+
+def attention_in_depth(p: Any) -> Any:
+    x = p["a"]
+    for layer in range(3):
+        s = jax.nn.softmax((x @ p["Q"][layer]) @ (x @ p["K"][layer]).T / np.sqrt(N), axis=-1)
+        x = x + s @ (x @ p["V"][layer])
+    return jnp.sum(x * p["y"])
+
+
+def masked_by_time(p: Any) -> Any:
+    h, total = p["g"], 0.0
+    for t in range(T):
+        h = h * p["a"] + (p["x"][t] if t >= 2 else 0.0)
+        total = total + h * t
+    return total
+
+
+def starts_inside(p: Any) -> Any:
+    f = [p["g"], 2 * p["g"]]
+    for t in range(2, T):
+        f.append(f[t - 1] + p["a"][t] * f[t - 2])
+    return jnp.sum(jnp.stack(f) * p["w"])
+
+
+def two_loops(p: Any) -> Any:
+    s, r, back = 0.0, 0.0, []
+    for t in reversed(range(T)):
+        r = jnp.sin(r + p["x"][t])
+        back.append(r)
+    back = back[::-1]
+    for t in range(T):
+        s = jnp.cos(s) * back[t] + back[0]
+    return s * p["w"]
+
+
+RNN = "h_tj = tanh(x_ti U_ij + h_{t-1,k} W_kj); h_{-1,j} = g_j; "
+CASES: dict[str, tuple[str, dict[str, Any], Callable[[Any], Any]]] = {
+    "rnn": (
+        "h_tj = tanh(x_ti U_ij + h_{t-1,k} W_kj + b_j); h_{-1,j} = g_j; E = h_tj y_tj",
+        {"x": normal(T, N), "U": normal(N, J), "W": normal(J, J), "b": normal(J), "g": normal(J), "y": normal(T, J)},
+        rnn,
+    ),
+    "last state": (
+        RNN + "E = h[dim(x,0)-1, j] y_j",
+        {"x": normal(T, N), "U": normal(N, J), "W": normal(J, J), "g": normal(J), "y": normal(J)},
+        last_state,
+    ),
+    "stopping length": (
+        "h_btj = [t < n_b] tanh(x_bti U_ij + h[b, t-1, k] W_kj) + [t ≥ n_b] h[b, t-1, j]; h[b, -1, j] = 0\n"
+        "E = h[b, n_b - 1, j] y_j",
+        {"x": normal(B, T, N), "U": normal(N, J), "W": normal(J, J), "y": normal(J), "n": np.array([3, 5])},
+        stopped,
+    ),
+    "backwards": (
+        "v_t = r_t + γ v[t+1]; v[dim(r,0)] = 0; E = v_t w_t",
+        {"r": normal(T), "γ": normal(), "w": normal(T)},
+        backwards,
+    ),
+    "scalar": (
+        "s_{t} = a_t s_{t-1} + x_t; s_{-1} = g; E = s_t w_t",
+        {"a": normal(T), "x": normal(T), "g": normal(), "w": normal(T)},
+        scalar,
+    ),
+    "second order": (
+        "s_t = sin(a_t s_{t-1}) + c_t s_{t-2}; s_{-1} = g; s_{-2} = k; E = s_t w_t",
+        {"a": normal(T), "c": normal(T), "g": normal(), "k": normal(), "w": normal(T)},
+        second_order,
+    ),
+    "lstm": (
+        "z_tbqj = x_tbi W_iqj + h[t-1, b, k] U_kqj + b_qj\n"
+        "f_tbj = σ(z[t, b, 1, j]); i_tbj = σ(z[t, b, 0, j]); g_tbj = tanh(z[t, b, 2, j]); o_tbj = σ(z[t, b, 3, j])\n"
+        "c_tbj = f_tbj c[t-1, b, j] + i_tbj g_tbj; h_tbj = o_tbj tanh(c_tbj)\n"
+        "c[-1, b, j] = c0_bj; h[-1, b, j] = 0; E = h_tbj y_tbj",
+        {"x": normal(T, B, N), "W": normal(N, 4, J), "U": normal(J, 4, J), "b": normal(4, J), "c0": normal(B, J),
+         "y": normal(T, B, J)},
+        lstm,
+    ),
+    "gru": (
+        "z_tj = σ(x_ti Uz_ij + h_{t-1,k} Wz_kj); r_tj = σ(x_ti Ur_ij + h_{t-1,k} Wr_kj)\n"
+        "n_tj = tanh(x_ti Un_ij + r_tk h_{t-1,k} Wn_kj); h_tj = (1 - z_tj) h_{t-1,j} + z_tj n_tj; h_{-1,j} = g_j\n"
+        "E = h_tj y_tj",
+        {"x": normal(T, N), **{f"U{n}": normal(N, J) for n in "zrn"}, **{f"W{n}": normal(J, J) for n in "zrn"},
+         "g": normal(J), "y": normal(T, J)},
+        gru,
+    ),
+    "kalman": (
+        "m_t = a μ[t-1]; v_t = a^2 w[t-1] + q; k_t = v_t / (v_t + r); μ_t = m_t + k_t (y_t - m_t)\n"
+        "w_t = (1 - k_t) v_t; μ[-1] = m0; w[-1] = v0\n"
+        "E = Σ_t (1/2 log(v_t + r) + 1/2 (y_t - m_t)^2 / (v_t + r))",
+        {"a": normal(), "q": positive(), "r": positive(), "m0": normal(), "v0": positive(), "y": normal(T)},
+        kalman,
+    ),
+    "hidden markov": (
+        "α_tj = logsumexp_i(α_{t-1,i} + A_ij) + o_tj; α_{0,j} = π_j + o_{0,j}; E = logsumexp_j(α[dim(o,0)-1, j])",
+        {"A": normal(J, J), "o": normal(T, J), "π": normal(J)},
+        forward_algorithm,
+    ),
+    "viterbi": (
+        "v_tj = max_i(v_{t-1,i} + A_ij) + o_tj; v_{0,j} = π_j + o_{0,j}; E = max_j(v[dim(o,0)-1, j])",
+        {"A": normal(J, J), "o": normal(T, J), "π": normal(J)},
+        viterbi,
+    ),
+    "runge kutta": (
+        "k1_ni = tanh(A_ij x_nj); k2_ni = tanh(A_ij (x_nj + 0.05 k1_nj)); k3_ni = tanh(A_ij (x_nj + 0.05 k2_nj))\n"
+        "k4_ni = tanh(A_ij (x_nj + 0.1 k3_nj))\n"
+        "x_{n+1,i} = x_ni + 0.1/6 (k1_ni + 2 k2_ni + 2 k3_ni + k4_ni); x_{0,i} = g_i; dim(n) = 5; E = x[5, i] w_i",
+        {"A": normal(J, J), "g": normal(J), "w": normal(J)},
+        runge_kutta,
+    ),
+    "value iteration": (
+        "v_{n+1,s} = max_a(R_sa + 0.9 P_sau v_nu); v_{0,s} = v0_s; dim(n) = 5; E = v[5, s] w_s",
+        {"R": normal(J, N), "P": positive(J, N, J) / 9, "v0": normal(J), "w": normal(J)},
+        value_iteration,
+    ),
+    "depth": (
+        "x_{l+1,b,j} = x_{l,b,j} + tanh(x_{l,b,i} W_lij + c_lj); x_{0,b,j} = a_bj; E = x[dim(W, 0), b, j] y_bj",
+        {"a": normal(B, J), "W": normal(3, J, J), "c": normal(3, J), "y": normal(B, J)},
+        depth,
+    ),
+    "attention in depth": (
+        "q_ltd = x_lti Q_lid; k_ltd = x_lti K_lid; v_ltd = x_lti V_lid\n"
+        "p_ltu = softmax_u(q_ltd k_lud / sqrt(dim(d))); x_{l+1,t,d} = x_ltd + p_ltu v_lud; x_{0,t,d} = a_td\n"
+        "E = x[dim(Q, 0), t, d] y_td",
+        {"a": normal(T, N), "Q": normal(3, N, N), "K": normal(3, N, N), "V": normal(3, N, N), "y": normal(T, N)},
+        attention_in_depth,
+    ),
+    "masked by time": (
+        "h_t = h_{t-1} a + [t ≥ 2] x_t; h_{-1} = g; w_t = Σ_u [u < t]; dim(u) = dim(x, 0); E = h_t w_t",
+        {"a": normal(), "x": normal(T), "g": normal()},
+        masked_by_time,
+    ),
+    "starts inside": (
+        "f_t = f_{t-1} + a_t f_{t-2}; f_0 = g; f_1 = 2 g; E = f_t w_t",
+        {"a": normal(T), "g": normal(), "w": normal(T)},
+        starts_inside,
+    ),
+    "one loop feeds another": (
+        "r_t = sin(r[t+1] + x_t); r[dim(x,0)] = 0; s_t = cos(s_{t-1}) r_t + r_0; s_{-1} = 0; E = s[dim(x,0)-1] w",
+        {"x": normal(T), "w": normal()},
+        two_loops,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_recurrences_and_their_gradients(name: str, x64: None) -> None:
+    text, arrays, naive = CASES[name]
+    s = tp.parse(text)
+    assert tp.parse(str(s)) is s and s.recurrent
+    smooth = {n: jnp.asarray(a) for n, a in arrays.items() if np.asarray(a).dtype.kind == "f"}
+    labels = {n: a for n, a in arrays.items() if n not in smooth}
+    want, slopes = jax.value_and_grad(lambda p: naive({**labels, **p}))(smooth)
+    got, rules = tp.value_and_grad(s, wrt=tuple(smooth), of="E")(smooth, **labels)
+    np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(tp.compile(s, "numpy", outputs="E")(**arrays), want, rtol=1e-13, atol=1e-13)
+    f = tp.compile(s, outputs="E")
+    through = jax.grad(lambda p: f(**p, **labels))(smooth)
+    for n in smooth:
+        np.testing.assert_allclose(rules[n], slopes[n], rtol=1e-11, atol=1e-13, err_msg=f"rule of {n}")
+        np.testing.assert_allclose(through[n], slopes[n], rtol=1e-11, atol=1e-13, err_msg=f"jax.grad by {n}")
