@@ -29,13 +29,13 @@ class Ready(NamedTuple):
 
 def split(loop: Loop, eq: Equation, extents: Extents, names: dict[Expr, Tensor]) -> Ready:
     """The right side of an equation of the loop; ``names`` holds what was named for others of the same time."""
-    own = _Split(loop.time(eq)[0], frozenset(loop.axes), extents, names)
+    own = _Waiting(loop.time(eq)[0], frozenset(loop.axes), extents, names)
     value = own.side(eq.value)
     inside = {*postorder(value)}
     return Ready(value, {n: e for n, e in own.held.items() if n in inside})
 
 
-class _Split:
+class _Waiting:
     def __init__(self, letter: str, own: frozenset[str], extents: Extents, names: dict[Expr, Tensor]) -> None:
         self.letter, self.own, self.extents, self.names = letter, own, extents, names
         self.held: dict[Expr, Expr] = {}
