@@ -63,11 +63,11 @@ class Lowering(Protocol):
     ops: Operations
     extents: Extents
 
-    def inner(self, values: Iterable[Expr]) -> Inner: ...
+    def inner(self, values: Iterable[Expr]) -> Within: ...
     def over(self, node: Expr, sizes: Sizes, first: str) -> Value: ...
 
 
-class Inner(Protocol):
+class Within(Protocol):
     """A lowering within a step."""
 
     time: dict[str, Array]

@@ -21,10 +21,10 @@ from tensorprop.core.functions import is_matrix
 from tensorprop.errors import NumberTooLarge, OutOfRange, Unsupported
 from tensorprop.run.count import Count, Shaped
 from tensorprop.run.loops import Held, Past, looped
+from tensorprop.run.lowerings.abreast import placed, side_by_side
 from tensorprop.run.lowerings.band import bands
 from tensorprop.run.lowerings.convolution import convolution
 from tensorprop.run.lowerings.entries import entries
-from tensorprop.run.lowerings.placed import placed, side_by_side
 from tensorprop.run.lowerings.running import running_product, running_reduction
 from tensorprop.run.lowerings.selection import pick, put, read_at, scatter, targets
 from tensorprop.run.lowerings.whole_form import Affine, affine
