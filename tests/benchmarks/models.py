@@ -167,7 +167,9 @@ def _factors(p: Any, d: Any) -> Any:
     return 0.5 * jnp.sum((d["T"] - p["U"] @ p["V"].T) ** 2)
 
 
-def _model(name: str, text: str, loss: Callable[[Any, Any], Any], params: Any, data: Any) -> Model:
+def model(name: str, text: str, loss: Callable[[Any, Any], Any], params: Any, data: Any) -> Model:
+    """A text, and the loss that it is the value of as JAX code, at these arrays."""
+
     def fresh() -> tuple[Any, Any]:
         return tp.value_and_grad(text, wrt=tuple(params)), jax.jit(jax.value_and_grad(loss))
 
@@ -186,20 +188,20 @@ def models() -> list[Model]:
         name = f"MLP {'-'.join(map(str, sizes))}, batch {batch}"
         for f, act in (("relu", jax.nn.relu), ("tanh", jnp.tanh)):
             p = _weights(sizes)
-            made.append(_model(f"{name}, {f}, labels", LABELS.format(f=f), _mlp(act, True), p, {"x": x, "y": hard}))
-            made.append(_model(f"{name}, {f}, soft labels", SOFT.format(f=f), _mlp(act, False), p, {"x": x, "y": soft}))
+            made.append(model(f"{name}, {f}, labels", LABELS.format(f=f), _mlp(act, True), p, {"x": x, "y": hard}))
+            made.append(model(f"{name}, {f}, soft labels", SOFT.format(f=f), _mlp(act, False), p, {"x": x, "y": soft}))
     x, y = (jnp.asarray(rng.normal(size=(256, n)), jnp.float32) for n in (256, 64))
     name = "MLP 256-256-64, batch 256, tanh, squares"
-    made.append(_model(name, SQUARES, _squares, _weights((256, 256, 64)), {"x": x, "y": y}))
+    made.append(model(name, SQUARES, _squares, _weights((256, 256, 64)), {"x": x, "y": y}))
 
     def normal(**shapes: tuple[int, ...]) -> dict[str, Any]:
         return {n: jnp.asarray(rng.normal(size=shape), jnp.float32) for n, shape in shapes.items()}
 
     heads = (4, 128, 4, 32)
     p, d = normal(Q=heads, K=heads, V=heads), normal(G=heads)
-    made.append(_model("attention, batch 4, 4 heads, T 128, d 32", ATTENTION, _attention, p, d))
+    made.append(model("attention, batch 4, 4 heads, T 128, d 32", ATTENTION, _attention, p, d))
     p, d = normal(x=(2048, 256), g=(256,), c=(256,)), normal(y=(2048, 256))
-    made.append(_model("layer norm, 2048 rows of 256", NORM, _norm, p, d))
+    made.append(model("layer norm, 2048 rows of 256", NORM, _norm, p, d))
     name, p, d = "layer norm with its three-term rule, 2048 rows of 256", p, normal(w=(2048, 256))
     page = lambda: jax_function(tp.Layer(NORM_LAYER, NORM_RULE))  # noqa: E731
     made.append(_installed(name, page, _norm_forward, _norm_backward, p, d))
@@ -208,9 +210,9 @@ def models() -> list[Model]:
     p, d = normal(Q=heads, K=heads, V=heads), normal(w=heads)
     made.append(_installed(name, page, _flash_forward, _flash_backward, p, d))
     p, d = normal(U=(512, 8), V=(8, 512)), normal(x=(256, 512), y=(256, 512))
-    made.append(_model("low rank 512-8-512, batch 256", LOW_RANK, _low_rank, p, d))
+    made.append(model("low rank 512-8-512, batch 256", LOW_RANK, _low_rank, p, d))
     p, d = normal(x=(64, 64), W=(32, 64, 64), u=(64, 64)), normal(y=(64, 32))
-    made.append(_model("bilinear 64 × 64 → 32, batch 64", BILINEAR, _bilinear, p, d))
+    made.append(model("bilinear 64 × 64 → 32, batch 64", BILINEAR, _bilinear, p, d))
     p, d = normal(U=(400, 8), V=(400, 8)), normal(T=(400, 400))
-    made.append(_model("matrix factorisation 400 × 400, rank 8", FACTORS, _factors, p, d))
+    made.append(model("matrix factorisation 400 × 400, rank 8", FACTORS, _factors, p, d))
     return made
