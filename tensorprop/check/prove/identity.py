@@ -106,7 +106,7 @@ def _points(setting: Setting, kind: str, points: int, seed: int) -> Tested:
     while (k := k + 1) < points or (doubtful and k < SIGNS):
         largest: dict[Axis, int] = {}
         agreed = None
-        for attempt in range(_DRAWN):
+        for attempt in range(_DRAWN * (4 if setting.factored else 1)):
             # sizes are others at each point; where roots are missing again and again, fewer of them have to be there
             try:
                 largest = setting.sizes(k if k < setting.points and attempt < _DRAWN // 2 else None)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tensorprop.check.prove.fields import Field, NoRoot, Unevaluated, fields
+from tensorprop.check.prove.modular import EXACT_MATRICES, matrix_of
 from tensorprop.check.prove.monomials import is_odd
 from tensorprop.check.prove.setting import WHOLE, Axis, Setting, Table, size_limits
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
@@ -238,13 +239,31 @@ class Point:
             elif n.op in ("max", "min"):
                 out[place] = self.draw(n.op, level, tuple(sorted(set(row)))) % p
             elif is_matrix(n.op):
-                out[place] = self.draw(n.op, level, tuple(row)) % p
+                out[place] = self._matrix(n.op, row, sizes, level)
             else:
                 raise Unevaluated(f"{n.op} has no value here")
         table: Table = (kept, out)
+        if n.at and n.op in EXACT_MATRICES:
+            return self._map(lambda m, i, j: m[i][j], [table, *parts[1:]], n)
         if n.at:
             table = self._map(lambda v, *at: self.draw(n.op, "entry", level, v, at) % p, [table, *parts[1:]], n)
         return table
+
+    def _matrix(self, op: str, row: list[int], sizes: list[int], level: int) -> Any:
+        """An inverse, a determinant, a Cholesky factor exactly; ``logdet`` is an unknown for each determinant."""
+        here = self.fields[level]
+        if sizes[0] != sizes[1]:
+            raise Unevaluated(f"{op} of a matrix that is not square")
+        m = [row[k : k + sizes[1]] for k in range(0, len(row), sizes[1])]
+        if op in EXACT_MATRICES:
+            return matrix_of(op, m, here)
+        if op == "logdet":  # of A⁻¹ it is that of A negated, of Aᵀ the same
+            det = matrix_of("det", m, here)
+            assert isinstance(det, int)
+            size, over = (min(d, here.p - d) for d in (det, pow(det, -1, here.p)))
+            sign = (size < over) - (size > over)
+            return sign * self.draw(op, level, min(size, over)) % here.p
+        return self.draw(op, level, tuple(row)) % here.p
 
     # ----------------------------------------------------------------- functions
     def _call(self, n: Call, parts: list[Table], level: int) -> Table:

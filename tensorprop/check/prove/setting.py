@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 
 from tensorprop.check.prove.fields import LEVELS, Unevaluated
+from tensorprop.check.prove.modular import EXACT_MATRICES
 from tensorprop.check.prove.monomials import is_about_indices
 from tensorprop.core.build import add
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import is_matrix
 from tensorprop.core.terms import factors_of, terms_of
 from tensorprop.core.told import Letters, Witness
 from tensorprop.core.walk import postorder, tensors_of
@@ -31,6 +33,7 @@ Table = tuple[tuple[str, ...], Any]
 POINTS = 3  # with any residues for comparisons
 _ENTRIES = 60_000  # of one table
 _WORK = 600_000  # entries of all tables of a point
+_LARGE = 3  # rows of a matrix that has an inverse
 _RIVALS = 3  # classes whose sizes are compared with one another
 _SMALL_RANGE = 2  # values that labels take anyway, and one that they may have more at another point
 
@@ -72,6 +75,7 @@ class Setting:
         }
         self.order = self._order()
         self.compares = sum(isinstance(n, Bracket) and not self.of_indices(n) for n, _ in self.order)
+        self.factored = any(isinstance(n, Reduce) and n.op in ("cholesky", "inv_cholesky") for n, _ in self.order)
         self.unknowns = sum(_is_unknown(n) for n, _ in self.order)
         self.circle = any(isinstance(n, Call) and n.function in ("sin", "cos") for n, _ in self.order)
         self.degree = _degree(self.both)
@@ -196,7 +200,8 @@ class Setting:
             if isinstance(n, Call) and n.function == "power" and isinstance(n.args[1], Number):
                 times = math.ceil(abs(n.args[1].value))
                 total = {k: count * max(1, times) for k, count in total.items()}
-            elif isinstance(n, Call):  # one factor: its arguments are told apart on their own
+            elif isinstance(n, Call) or (isinstance(n, Reduce) and is_matrix(n.op)):
+                # one factor: its arguments are told apart on their own
                 for i in n.free:
                     for k in self.classes.get(i, ()):
                         total[k] = total.get(k, 0) + 1
@@ -244,6 +249,13 @@ class Setting:
         """A size for every class, others at each point and different ones for any two classes at one; as small as
         they may be where ``point`` is None, and where the tables would be large."""
         least = {k: max(n, 1) + (k in self.weighted) for k, n in self.need.items()}
+        wholes = [n for n, _ in self.order if isinstance(n, Reduce) and is_matrix(n.op)]
+        square = {self.range(n, i) for n in wholes for i in n.indices}
+        if square:  # large enough for no law of small matrices, and the others larger, so that Xᵀ X has an inverse
+            least = {k: max(n, _LARGE if k in square else _LARGE + 2) for k, n in least.items()}
+            if self.factored:  # each pivot is a square half of the time
+                least |= dict.fromkeys(square, _LARGE)
+                point = None
         for place, k in enumerate(self._order_of_rivals(point or 0)):
             least[k] += place * max(least.values())
         more = dict.fromkeys(least, 0)
@@ -418,7 +430,9 @@ def _top_tensors(e: Expr) -> Iterable[Tensor]:
 
 
 def _is_unknown(n: Expr) -> bool:
-    return (isinstance(n, Call) and n.function not in _NUMERIC) or (isinstance(n, Reduce) and n.op != "prod")
+    if isinstance(n, Reduce):
+        return n.op != "prod" and n.op not in EXACT_MATRICES
+    return isinstance(n, Call) and n.function not in _NUMERIC
 
 
 def _may_be_a_square(n: Expr) -> bool:
@@ -464,7 +478,7 @@ def _largest(e: Expr, far: Mapping[str, int]) -> int:
 def _wants_laws(n: Expr) -> bool:
     """Whether a law may be at hand that is not one of numbers here: of functions of functions, of π, of reductions."""
     if isinstance(n, Reduce):
-        return n.op != "prod"
+        return n.op != "prod" and n.op not in EXACT_MATRICES
     if not isinstance(n, Call):
         return False
     if n.function == "log" or (n.function == "power" and not isinstance(n.args[1], Number)):
@@ -488,6 +502,8 @@ def _degree(e: Expr) -> int:
                 done[n] = max((u - d for u, d in below), default=0) + over, over
             case Mul():
                 done[n] = sum(u for u, _ in below), over
+            case Reduce(op=op) if op in EXACT_MATRICES:  # a quotient by the determinant
+                done[n] = (below[0][0] + 1) * 16, below[0][1] * 16 + (below[0][0] + 1) * 16
             case Sum() | Reduce():  # and a weight besides
                 done[n] = (below[0][0] + 1) * 16, below[0][1] * 16
             case Call("power", (_, Number(value))):

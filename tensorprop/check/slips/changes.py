@@ -201,6 +201,10 @@ def changes_at(p: Occurrence, about: About) -> Iterator[Change]:
                 if relation != n.relation:
                     new = bracket(relation, n.left, n.right)
                     yield "relation", n, new, new, COST["another relation"], ""
+            if n.relation != "=" and is_about_indices(n):  # the lower half of a symmetric matrix, its diagonal halved
+                half = add(bracket("<" if n.relation in "<≤" else ">", n.left, n.right),
+                           mul(number("1/2"), bracket("=", n.left, n.right)))  # fmt: skip
+                yield "half", n, half, half, COST["half a diagonal"], ""
         case _:
             pass
     if isinstance(n, (Call, Mul, Add, Reduce)) and not _whole_number(p):

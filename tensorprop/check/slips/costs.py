@@ -22,6 +22,7 @@ COST: dict[str, float] = {
     "another letter throughout a part": 4.5,
     "letters exchanged between factors": 4.3,
     "another relation": 4,
+    "half a diagonal": 1.1,
     # sums
     "a sum, its letter another one": 2,
     "a sum, its letter 0": 2.5,

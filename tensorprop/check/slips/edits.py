@@ -18,6 +18,7 @@ from tensorprop.core.build import (
     sum_over,
 )
 from tensorprop.core.expr import Add, Call, Expr, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import is_matrix
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import TensorpropError
 
@@ -74,6 +75,7 @@ def edits(
     free = frozenset(letters)
     about = About(names, {**names.runs(value), **(runs or {})})
     seen: set[tuple[str, Expr]] = set()
+    matrices = _matrices(value)  # of which only the entries are others: nobody writes inv(A) of a diagonal
     places = _places(value, free)
     what = changes_adding if adding else changes_at
     changes = ((p, change) for p in places for change in what(p, about))
@@ -82,13 +84,18 @@ def edits(
             whole, steps = place.put(here)
         except TensorpropError:
             continue
-        if whole is not value and whole.free <= free and (kind, whole) not in seen:
+        if whole is not value and whole.free <= free and (kind, whole) not in seen and matrices >= _matrices(whole):
             seen.add((kind, whole))
             yield Edit(kind, old, new, whole, cost, steps, detail)
     for e in () if adding else _everywhere(value, names):
         if e.value is not value and e.value.free <= free and (e.kind, e.value) not in seen:
             seen.add((e.kind, e.value))
             yield e
+
+
+def _matrices(e: Expr) -> set[tuple[str, tuple[str, ...]]]:
+    """The functions of whole matrices in an expression, and what the rows and columns are called inside."""
+    return {(n.op, n.indices) for n in postorder(e) if isinstance(n, Reduce) and is_matrix(n.op)}
 
 
 # --------------------------------------------------------------------------- what goes wrong everywhere at once

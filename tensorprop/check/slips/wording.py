@@ -162,6 +162,8 @@ class Wording:
                 return self._index(e, repair)
             case "shift" | "turned" | "stride" | "shift left out":
                 return "stride" if e.kind == "stride" else "shift", self._shift(e, repair)
+            case "half" if repair:
+                return "half", f"the diagonal counts half, which is forgotten: {stands}"
             case "sideways":
                 return "index", f"the sum runs over the wrong index: {stands}"
             case "tensor":

@@ -1,0 +1,87 @@
+"""Laws of whole matrices: inverses, determinants, Cholesky factors in proofs, and slips in rules of them."""
+
+from __future__ import annotations
+
+import pytest
+
+import tensorprop as tp
+
+EQUAL = (
+    ("Y_ij = inv(A)_ik A_kj", "Y_ij = δ_ij [i < dim(A,0)]"),
+    ("y_bi = inv(S_b)_ij S_bjk x_bk", "y_bi = x_bi [i < dim(S,1)]"),
+    ("C_ij = A_ik B_kj; Y_ij = inv(C)_ij", "Y_ij = inv(B)_ik inv(A)_kj"),
+    ("T_ij = A_ji; Y_ij = inv(T)_ij", "Y_ij = inv(A)_ji"),
+    ("M_ij = inv(A)_ij; Y_ij = inv(M)_ij", "Y_ij = A_ij"),
+    ("C_ij = 2 A_ij; Y_ij = inv(C)_ij", "Y_ij = 1/2 inv(A)_ij"),
+    ("C_ij = A_ij + B_ij; Y_ij = inv(C)_ij", "C_ij = A_ij + B_ij; Y_ij = inv(A)_ij - inv(A)_ik B_kl inv(C)_lj"),
+    ("C_ij = A_ik B_kj; y = det(C)", "y = det(A) det(B)"),
+    ("T_ij = A_ji; y = logdet(T)", "y = logdet(A)"),
+    ("M_ij = inv(A)_ij; y = logdet(M)", "y = -logdet(A)"),
+    ("L_ij = cholesky(S)_ij; Y_ij = L_ik L_jk", "Y_ij = 1/2 (S_ij + S_ji)"),
+)
+
+
+@pytest.mark.parametrize("one, other", EQUAL)
+def test_laws_of_matrices_are_proved(one: str, other: str) -> None:
+    assert tp.equivalent(one, other) is True
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ("Y_ij = inv(A)_ij", "Y_ij = inv(A)_ji"),
+        ("C_ij = A_ik B_kj; Y_ij = inv(C)_ij", "Y_ij = inv(A)_ik inv(B)_kj"),
+        ("y = det(A)", "y = -det(A)"),
+        ("M_ij = inv(A)_ij; y = logdet(M)", "y = logdet(A)"),
+    ],
+)
+def test_what_is_no_law_is_not_proved(one: str, other: str) -> None:
+    assert tp.equivalent(one, other) is not True
+
+
+INV, DET, SOLVE = "Y_ij = inv(A)_ij", "y = det(A)", "y_i = inv(A)_ij b_j"
+GAUSS = "E = 1/2 logdet(S) + 1/2 x_i inv(S)_ij x_j"
+CHOLESKY = "L_ij = cholesky(S)_ij"
+LOWER = "M_ij = inv(L)_ij; P_ij = L_ki δL_kj ([i > j] + 1/2 [i = j]); Q_ij = P_ij + P_ji"
+
+RIGHT = (
+    (INV, "δA_ij = -Y_ki δY_kl Y_jl"),
+    (INV, "δA_ij = -inv(A)_ki δY_kl inv(A)_jl"),
+    (DET, "δA_ij = δy det(A) inv(A)_ji"),
+    (SOLVE, "δb_j = inv(A)_ij δy_i; δA_ij = -δb_i y_j"),
+    (GAUSS, "a_i = inv(S)_ij x_j; b_i = inv(S)_ji x_j; δS_ij = 1/2 (inv(S)_ji - b_i a_j)"),
+    ("C_ij = X_ki X_kj; y = logdet(C)", "δX_ki = 2 δy X_kj inv(C)_ij"),
+    (CHOLESKY, f"{LOWER}; δS_ij = 1/2 M_ki Q_kl M_lj"),
+)
+
+
+@pytest.mark.parametrize("forward, rules", RIGHT)
+def test_rules_of_matrices_are_proved(forward: str, rules: str) -> None:
+    report = tp.check(tp.Layer(forward, rules))
+    assert report.ok and all(v.proved for v in report.verdicts if v.written), str(report)
+
+
+WRONG = (
+    (INV, "δA_ij = -Y_ik δY_kl Y_jl", "transposed", "Y is transposed: Y_ik stands where Y_ki belongs"),
+    (INV, "δA_ij = Y_ki δY_kl Y_jl", "sign", "the whole should be negated"),
+    (INV, "δA_ij = -Y_ki δY_kl A_jl", "tensor", "A_jl stands where Y_jl belongs"),
+    (DET, "δA_ij = δy y inv(A)_ij", "transposed", "A is transposed"),
+    (SOLVE, "δb_j = inv(A)_ji δy_i", "transposed", "A is transposed: A_ji stands where A_ij belongs"),
+    (GAUSS, "δS_ij = inv(S)_ji - 1/2 inv(S)_ki x_k x_l inv(S)_jl", "factor", "2 times what it should be"),
+    (GAUSS, "δx_i = inv(S)_ij x_j", "transposed", "S is transposed"),
+    ("C_ij = X_ki X_kj; y = logdet(C)", "δX_ki = δy X_kj inv(C)_ij", "factor", "a factor 2 is missing"),
+    (CHOLESKY, f"{LOWER}; δS_ij = M_ki Q_kl M_lj", "factor", "the factor 2 is one too many"),
+    (
+        CHOLESKY,
+        f"{LOWER.replace('([i > j] + 1/2 [i = j])', '[i ≥ j]')}; δS_ij = 1/2 M_ki Q_kl M_lj",
+        "half",
+        "the diagonal counts half, which is forgotten: [i ≥ j] stands where ([i > j] + 1/2 δ_ij) belongs",
+    ),
+)
+
+
+@pytest.mark.parametrize("forward, rules, kind, words", WRONG)
+def test_wrong_rules_of_matrices_are_named(forward: str, rules: str, kind: str, words: str) -> None:
+    (finding,) = tp.check(tp.Layer(forward, rules)).findings
+    assert finding.diagnosis is not None and finding.diagnosis.proved
+    assert finding.diagnosis.kind == kind and words in finding.diagnosis.words, finding.diagnosis.words
