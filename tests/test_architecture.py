@@ -128,6 +128,31 @@ def package() -> dict[str, str]:
     return {p.relative_to(PACKAGE).as_posix(): p.read_text(encoding="utf-8") for p in sorted(PACKAGE.rglob("*.py"))}
 
 
+def circles(files: dict[str, str]) -> list[list[str]]:
+    """Files that import one another round a circle, also inside functions; a room's ``__init__`` is only its door."""
+    names = {"tensorprop." + p.removesuffix(".py").replace("/", "."): p for p in files if not p.endswith("__init__.py")}
+    reach: dict[str, set[str]] = {}
+    for name, path in names.items():
+        found: set[str] = set()
+        for n in ast.walk(ast.parse(files[path])):
+            if isinstance(n, ast.ImportFrom) and n.module:
+                found |= {n.module, *(f"{n.module}.{a.name}" for a in n.names)} & names.keys()
+        reach[name] = found
+    while True:
+        more = {name: found.union(*(reach[f] for f in found)) for name, found in reach.items()}
+        if more == reach:
+            break
+        reach = more
+    rings = {tuple(sorted(b for b in reach if b in reach[a] and a in reach[b])) for a in reach if a in reach[a]}
+    return sorted(map(list, rings))
+
+
+def test_no_import_goes_round_in_a_circle() -> None:
+    assert circles(package()) == []
+    ring = {"a/x.py": "from tensorprop.a.y import f", "a/y.py": "def f():\n    from tensorprop.a import x"}
+    assert circles(ring) == [["tensorprop.a.x", "tensorprop.a.y"]]
+
+
 def test_the_house_holds() -> None:
     files = package()
     assert len(files) > 20

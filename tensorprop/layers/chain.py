@@ -17,9 +17,9 @@ from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.names import labelled, stem_and_label
 from tensorprop.core.walk import fold
 from tensorprop.errors import RankMismatch, UsageError
-from tensorprop.layers.layer import Layer, as_layer, layer_of
+from tensorprop.layers.layer import Layer, as_layer, entry_of, exit_of, layer_of
 
-__all__ = ["chain", "entry_of", "exit_of"]
+__all__ = ["chain"]
 
 
 def chain(*layers: Layer | System | str, names: Sequence[str] | None = None, name: str = "chain") -> Layer:
@@ -78,32 +78,6 @@ def chain(*layers: Layer | System | str, names: Sequence[str] | None = None, nam
 
 
 # --------------------------------------------------------------------------- what is joined to what
-def entry_of(link: Layer, n: int) -> str:
-    """The input of a layer that comes from the layer before."""
-    if link.takes is not None:
-        return link.takes
-    if len(link.inputs) == 1:
-        return link.inputs[0]
-    if not link.inputs:
-        raise UsageError(f"{link.name}, layer {n + 1}, has no input besides its parameters")
-    one, *others = link.inputs
-    raise UsageError(
-        f"{link.name}, layer {n + 1}, has the inputs {', '.join(link.inputs)}: which comes from the layer before?",
-        fix=f'say which are learnt, parameters="{" ".join(others)}", or which is taken, takes="{one}"',
-    )
-
-
-def exit_of(link: Layer, n: int, s: System | None = None) -> str:
-    """The output of a layer that goes on; ``s`` are its equations as they stand in the chain."""
-    s = link.system if s is None else s
-    if len(s.outputs) == 1:
-        return s.outputs[0]
-    raise UsageError(
-        f"{link.name}, layer {n + 1}, has the outputs {', '.join(s.outputs)}: a chain goes on with one",
-        fix="leave out of the layer what nothing uses",
-    )
-
-
 def _first(links: list[Layer], entry: str) -> Page:
     """The first layer's page, over as many axes in front as some layer after it needs, in that one's letters."""
     page, grown = links[0].page, 0

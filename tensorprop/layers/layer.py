@@ -16,9 +16,10 @@ from tensorprop.calculus.page import Page, letters_of, read
 from tensorprop.calculus.source import Source, as_page, names_in
 from tensorprop.core.equation import Equation, System
 from tensorprop.errors import NameConflict, UnknownName, UsageError, among
+from tensorprop.layers.residual import around
 from tensorprop.text import show
 
-__all__ = ["Layer", "as_layer"]
+__all__ = ["Layer", "as_layer", "entry_of", "exit_of", "layer_of"]
 
 
 class Layer:
@@ -179,15 +180,26 @@ class Layer:
         )
 
     def residual(self) -> Layer:
-        """The layer with a way around it, ``r = x + f(x)``: `tensorprop.layers.residual`.
+        """The layer with a way around it: ``r = x + f(x)`` for a layer f.
 
-        >>> print(Layer("h_j = tanh(x_j)").residual().system)
+        So ``δx`` is what f owes it and δr besides, and what f gave is owed δr. The output has the indices of the input,
+        so that both have the same sizes. A rule that was written for δx is kept, with the term δr added.
+
+        Errors: UsageError where the layer has several inputs or outputs that could be meant, RankMismatch where these
+        have different numbers of axes.
+
+        >>> print(Layer("h_j = tanh(x_j)", "δx_j = δh_j (1 - h_j^2)").residual())
+        # Layer
         h_j = tanh(x_j)
         r_j = x_j + h_j
+        # backward
+        δh_j = δr_j    # derived
+        δx_j = δh_j (1 - h_j^2) + δr_j
         """
-        from tensorprop.layers.residual import residual
-
-        return residual(self)
+        entry = entry_of(self, 0)
+        return layer_of(
+            around(self.page, entry, exit_of(self, 0), self.name), self.name, self.parameters, entry, self.numbered
+        )
 
     def __str__(self) -> str:
         return self.show()
@@ -228,3 +240,29 @@ def as_layer(x: Source, convention: str = "strict") -> Layer:
     if isinstance(x, type) and issubclass(x, Layer):
         return x()
     return x if isinstance(x, Layer) else layer_of(as_page(x, convention), "Layer")
+
+
+def entry_of(link: Layer, n: int) -> str:
+    """The input of a layer that comes from the layer before."""
+    if link.takes is not None:
+        return link.takes
+    if len(link.inputs) == 1:
+        return link.inputs[0]
+    if not link.inputs:
+        raise UsageError(f"{link.name}, layer {n + 1}, has no input besides its parameters")
+    one, *others = link.inputs
+    raise UsageError(
+        f"{link.name}, layer {n + 1}, has the inputs {', '.join(link.inputs)}: which comes from the layer before?",
+        fix=f'say which are learnt, parameters="{" ".join(others)}", or which is taken, takes="{one}"',
+    )
+
+
+def exit_of(link: Layer, n: int, s: System | None = None) -> str:
+    """The output of a layer that goes on; ``s`` are its equations as they stand in the chain."""
+    s = link.system if s is None else s
+    if len(s.outputs) == 1:
+        return s.outputs[0]
+    raise UsageError(
+        f"{link.name}, layer {n + 1}, has the outputs {', '.join(s.outputs)}: a chain goes on with one",
+        fix="leave out of the layer what nothing uses",
+    )

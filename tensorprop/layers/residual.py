@@ -1,6 +1,6 @@
-"""A layer with a way around it: its input is added to its output.
+"""A way around a page: its input is added to its output.
 
-In: a Layer. Out: a Layer whose page has one equation more, and whose rule for the input has one term more.
+In: a page, and which tensors are meant. Out: a page with one equation more, whose rule for the input has one term more.
 """
 
 from __future__ import annotations
@@ -11,46 +11,30 @@ from tensorprop.core.equation import Equation, equation, system
 from tensorprop.core.expr import Index, Tensor
 from tensorprop.core.names import adjoint_name
 from tensorprop.errors import RankMismatch
-from tensorprop.layers.chain import entry_of, exit_of
-from tensorprop.layers.layer import Layer, layer_of
 
-__all__ = ["residual"]
+__all__ = ["around"]
 
 
-def residual(layer: Layer) -> Layer:
-    """``r = x + f(x)`` for a layer f; so ``δx`` is what f owes it and δr besides, and what f gave is owed δr.
+def around(page: Page, entry: str, out: str, called: str) -> Page:
+    """The page with ``r = x + y`` for its input x and its output y; ``called`` is whose page it is, for an error.
 
-    The output has the indices of the input, so that both have the same sizes. A rule that was written for δx is kept,
-    with the term δr added. Errors: UsageError where the layer has several inputs or outputs that could be meant,
-    RankMismatch where these have different numbers of axes.
-
-    >>> print(residual(Layer("h_j = tanh(x_j)", "δx_j = δh_j (1 - h_j^2)")))
-    # Layer
-    h_j = tanh(x_j)
-    r_j = x_j + h_j
-    # backward
-    δh_j = δr_j    # derived
-    δx_j = δh_j (1 - h_j^2) + δr_j
+    Errors: RankMismatch where these have different numbers of axes.
     """
-    page, entry, out = layer.page, entry_of(layer, 0), exit_of(layer, 0)
     if page.system.rank(out) != page.system.rank(entry):
         raise RankMismatch(
-            f"{layer.name} takes {entry} with {page.system.rank(entry)} axes and gives {page.system[out].target}",
+            f"{called} takes {entry} with {page.system.rank(entry)} axes and gives {page.system[out].target}",
             known="an input is added to an output with as many axes",
             fix="let the layer give what it takes",
         )
     own = zip(axis_letters(page.system, entry), page.system[out].letters, strict=True)
-    letters = [i or j for i, j in own]
+    plain = tuple(Index(i or j) for i, j in own)
     name = fresh("q", {*page.system.names, *(eq.name for eq in page.parts)})
-    plain = tuple(map(Index, letters))
-    around = equation(Tensor(name, plain), add(Tensor(entry, plain), Tensor(out, plain)))
+    total = equation(Tensor(name, plain), add(Tensor(entry, plain), Tensor(out, plain)))
 
     def owed(eq: Equation) -> Equation:
         if eq.name != adjoint_name(entry):
             return eq
         return equation(eq.target, add(eq.value, Tensor(adjoint_name(name), eq.target.subscripts)))
 
-    whole = Page(
-        system([*page.system, around], page.system.facts), tuple(map(owed, page.rules)), page.parts, page.given
-    )
-    return layer_of(whole, layer.name, layer.parameters, entry, layer.numbered)
+    forward = system([*page.system, total], page.system.facts)
+    return Page(forward, tuple(map(owed, page.rules)), page.parts, page.given)
