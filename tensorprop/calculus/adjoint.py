@@ -25,7 +25,7 @@ from tensorprop.core.walk import dims_of, freshen, tensors_of, transform
 from tensorprop.errors import UnknownName, UsageError, among
 from tensorprop.text.vocabulary import COLUMN, ROW
 
-__all__ = ["adjoint"]
+__all__ = ["adjoint", "holds"]
 
 
 def adjoint(s: System | Equation | str, wrt: str | Iterable[str] | None = None, of: str | None = None) -> System:
@@ -119,12 +119,7 @@ class _Sweep:
         for eq in loop.body:
             if eq.name in self.active:
                 seed: Expr = Tensor(adjoint_name(eq.name), eq.target.subscripts)
-                letter, n = loop.time(eq)
-                inside = [
-                    bracket(">", Index(letter), ZERO) if p is ZERO else bracket("≠", Index(letter), p)
-                    for p in self._overlap(loop, eq, n)
-                ]
-                self.back(eq, mul(seed, *inside))
+                self.back(eq, mul(seed, *holds(loop, eq, self.ranges)))
         made = [(eq, self.rule(eq.name)) for eq in reversed(loop.body) if eq.name in self.active]
         self.rules += [rule for _, rule in made]
         for eq in reversed(loop.starts):
@@ -137,19 +132,6 @@ class _Sweep:
                     self.back(eq, self._at(eq, axis, place))
         for eq in loop.body:
             self.shares.pop(eq.name, None)
-
-    def _overlap(self, loop: Loop, eq: Equation, n: int) -> list[Expr]:
-        """The values of the time letter at which a start stands in place of the equation."""
-        found: list[Expr] = []
-        for place, _ in loop.places(eq.name):
-            f = form(subtract(place, number(n)))
-            if f and all(c < 0 for c in f.values()):
-                continue
-            far = self.ranges.reach_left(eq, loop.time(eq)[0])
-            past = difference(self.ranges.named(written(f)), far) if far is not None else {ONE: Fraction(-1)}
-            if any(c < 0 for c in past.values()):
-                found.append(written(f))
-        return found
 
     def _inside(self, loop: Loop, name: str, place: Expr) -> bool:
         """Whether a start is an entry of the tensor itself."""
@@ -221,6 +203,22 @@ class _Sweep:
         value = simplify_expr(freshen(add(*terms), frozenset(letters)))
         value = self._sized(_own_sizes(self._sized(value), name, letters, self.ranges))
         return equation(target, stable_expr(simplify_expr(value)))
+
+
+def holds(loop: Loop, eq: Equation, ranges: Ranges) -> list[Expr]:
+    """Where an equation of a loop holds: brackets that are false where a start stands in its place."""
+    letter, n = loop.time(eq)
+    found: list[Expr] = []
+    for place, _ in loop.places(eq.name):
+        f = form(subtract(place, number(n)))
+        if f and all(c < 0 for c in f.values()):
+            continue
+        far = ranges.reach_left(eq, letter)
+        past = difference(ranges.named(written(f)), far) if far is not None else {ONE: Fraction(-1)}
+        if any(c < 0 for c in past.values()):
+            p = written(f)
+            found.append(bracket(">", Index(letter), ZERO) if p is ZERO else bracket("≠", Index(letter), p))
+    return found
 
 
 def _nonempty(value: Expr) -> Expr:

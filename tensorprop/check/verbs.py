@@ -337,7 +337,7 @@ def explain(
     False
     """
     page = None if of is not None else _page(x)
-    s = unrolled(as_forward(x, of) if page is None else page.system, "explain step by step")
+    s = as_forward(x, of) if page is None else page.system
     if wrt is None:
         wrt = learnt(s) or None
     names = None if wrt is None else [_labelled(name, s) for name in names_in(wrt, "wrt")]

@@ -16,7 +16,7 @@ from tensorprop.core.build import bracket, rename
 from tensorprop.core.english import numeral
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Expr, Index, Tensor
-from tensorprop.core.names import is_adjoint, primal
+from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.ranges import spelled
 from tensorprop.core.terms import terms_of
 from tensorprop.core.walk import tensors_of
@@ -32,6 +32,7 @@ from tensorprop.render.derivation.remarks import Remarks
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, letters, listed, say, whole
 from tensorprop.render.derivation.slopes_told import notes as notes_of
 from tensorprop.render.derivation.slopes_told import too_many
+from tensorprop.render.derivation.solved import solved
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE
 from tensorprop.text import parse_expression
@@ -50,6 +51,7 @@ LAWS_OF_CHANGE: dict[str, Math] = {
     "insertion": Math(
         "Σ_j a_j (Σ_i b_ij) = Σ_ji a_j b_ij", r"\sum_j a_j \left(\sum_i b_{ij}\right) = \sum_{ji} a_j b_{ij}"
     ),
+    "solve_bracket": Math("Σ_x [x + u = w] a_x = a_{w − u}", r"\sum_x [x + u = w] a_x = a_{w - u}"),
     "bound_letters": Math("Σ_i a_i = Σ_k a_k, a b = b a", r"\sum_i a_i = \sum_k a_k, \; a b = b a"),
     "matrix_product": Math("(A B)_ik = Σ_j A_ij B_jk", r"(A B)_{ik} = \sum_j A_{ij} B_{jk}"),
     "outer_product": Math("(a bᵀ)_ij = a_i b_j", r"(a b^\top)_{ij} = a_i b_j"),
@@ -108,7 +110,7 @@ def explain(
     convention = Convention(layout=layout, samples=samples, derivative=derivative).over([*s, *rules])
     worker = _Teller(s, rules, convention)
     parts = tuple(worker.part(rule) for rule in rules)
-    error = s.outputs[0] if len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0 else "E"
+    error = s.outputs[0] if len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0 else _unused(s)
     forward = tuple((eq, matrix(eq, convention)) for eq in s)
     remarks = tuple(Remarks(rules, convention).all(parts))
     return Derivation(s, rules, convention, detail, forward, parts, remarks, error)
@@ -133,7 +135,7 @@ class _Teller:
         why = reasons(p, shown, lambda eq: matrix(eq, self._convention))
         check = dimensions(p, shown)
         steps = tuple(self._steps(p, shown, why))
-        table = index_table(rule, shown)
+        table = index_table(rule, shown, p.axes)
         return RulePart(p, rule, shown, steps, why, check, table, self._like(p, shown, [r.topic for r in why]))
 
     def _like(self, p: Passage, shown: MatrixForm, topics: list[str]) -> Like | None:
@@ -180,6 +182,11 @@ class _Teller:
             reason = say("{x} does not reach the error by any smooth path: nothing is owed to it.", x=entry(x))
             return DerivationStep("chain", "Chain rule", (p.chain,), "chain_rule", law, reason)
         through = [local.forward.target for local in p.locals]
+        if p.outer:
+            reason = say("{x} reaches the error from outside, by {d}, and through {vs}, which {read} it: both count.",
+                         x=entry(x), d=entry(p.outer[0]), vs=listed([entry(v) for v in through]),
+                         read="reads" if len(through) == 1 else "read")  # fmt: skip
+            return DerivationStep("chain", "Chain rule", (p.chain,), "chain_rule", law, reason)
         if len(through) == 1 and isinstance(p.chain.value, Tensor):
             reason = say("{x} enters the error {v} itself.", x=entry(x), v=entry(through[0]))
             law = LAWS_OF_CHANGE["definition"]
@@ -315,10 +322,17 @@ class _Teller:
                 if aim.binds == last.value.binds
                 else say("Factors are numbers and may stand in any order, and a summed index may have any name.")
             )
+        law = "bound_letters"
+        if told := solved(p, last.value, aim, self._rules):
+            title, law = "Solve the bracket" + ", name the indices" * bool(pairs), "solve_bracket"
+            parts = [*told, *parts]
+        for local in p.locals:
+            if local.forward.place is not None:
+                parts.append(_started(local.forward))
         if not parts:
             parts.append(say("This is the rule."))
             title = "The rule"
-        return DerivationStep("rename", title, (p.rule,), "bound_letters", LAWS_OF_CHANGE["bound_letters"], join(parts))
+        return DerivationStep("rename", title, (p.rule,), law, LAWS_OF_CHANGE[law], join(parts))
 
     def _matrix(self, shown: MatrixForm, law: str) -> DerivationStep:
         text = say("The same numbers, written without indices.")
@@ -334,6 +348,17 @@ def _bracket(i: str, e: Expr) -> Expr:
 def _terms(e: Expr) -> int:
     """Terms that are added at the top."""
     return len(e.terms) if isinstance(e, Add) else 1
+
+
+def _unused(s: System) -> str:
+    """A letter for the error that is none of the System's names."""
+    return next((name for name in ("E", "L", "J", "C") if name not in s.names), "E′")
+
+
+def _started(start: Equation) -> Sentence:
+    """What is owed to a start of a recurrence."""
+    d = Tensor(adjoint_name(start.name), start.target.subscripts)
+    return say("{d} is what the recurrence for {x} gives at this place.", d=entry(d), x=whole(d.name))
 
 
 def _of_primal(name: str) -> str:

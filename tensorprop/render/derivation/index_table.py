@@ -6,7 +6,7 @@ and laid out elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from tensorprop.core.equation import Equation
@@ -55,6 +55,10 @@ def patterns(value: Expr, left: Iterable[str]) -> list[Pattern]:
     return found
 
 
+Axes = Mapping[tuple[str, int], str] | None
+"""A letter for every axis, with which sizes are shown."""
+
+
 class Row(NamedTuple):
     """One index of one term of a rule."""
 
@@ -67,7 +71,7 @@ class Row(NamedTuple):
     term: int  # which term, 0 where there is one only or all are alike
 
 
-def index_table(rule: Equation, shown: MatrixForm) -> tuple[Row, ...]:
+def index_table(rule: Equation, shown: MatrixForm, axes: Axes = None) -> tuple[Row, ...]:
     """The rows for a rule, kept indices first; the terms of a sum one after the other.
 
     >>> from tensorprop.render.derivation.matrix import matrix
@@ -80,7 +84,7 @@ def index_table(rule: Equation, shown: MatrixForm) -> tuple[Row, ...]:
     j W (2nd), δz True 2 the product W δz
     """
     rows: dict[tuple[str, str], Row] = {}
-    for row in _rows(rule, shown):
+    for row in _rows(rule, shown, axes):
         key = row.letter, row.becomes.unicode
         before = rows.get(key)
         if before is not None and before.places.unicode != row.places.unicode:
@@ -89,7 +93,7 @@ def index_table(rule: Equation, shown: MatrixForm) -> tuple[Row, ...]:
     return tuple(rows.values())
 
 
-def _rows(rule: Equation, shown: MatrixForm) -> Iterator[Row]:
+def _rows(rule: Equation, shown: MatrixForm, axes: Axes) -> Iterator[Row]:
     pats = patterns(rule.value, rule.letters)
     for n, pat in enumerate(pats):
         for i in (*pat.kept, *pat.summed):
@@ -98,7 +102,7 @@ def _rows(rule: Equation, shown: MatrixForm) -> Iterator[Row]:
                 continue
             yield Row(
                 letter(i),
-                join([_place(f, i) for f in hits], ", "),
+                join([_place(f, i, axes) for f in hits], ", "),
                 i in pat.summed,
                 len(hits),
                 _becomes(shown, i, i in pat.summed, hits),
@@ -110,7 +114,7 @@ def _rows(rule: Equation, shown: MatrixForm) -> Iterator[Row]:
 _ORDINAL = ("1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th")
 
 
-def _place(f: Expr, i: str) -> Sentence:
+def _place(f: Expr, i: str, axes: Axes) -> Sentence:
     """``W (2nd)``: a factor, and which of its indices it is."""
     if isinstance(f, Tensor):
         at = [n for n, s in enumerate(f.subscripts) if i in s.free]
@@ -122,8 +126,8 @@ def _place(f: Expr, i: str) -> Sentence:
         (t,) = inside.values()
         if len(t.subscripts) > 1:
             at = next(n for n, s in enumerate(t.subscripts) if i in s.free)
-            return say("{f} ({nth})", f=entry(f), nth=_ORDINAL[at] if at < 8 else str(at + 1))
-    return say("{f}", f=entry(f))
+            return say("{f} ({nth})", f=entry(f, axes), nth=_ORDINAL[at] if at < 8 else str(at + 1))
+    return say("{f}", f=entry(f, axes))
 
 
 # --------------------------------------------------------------------------- the sign that an index becomes

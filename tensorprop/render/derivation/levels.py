@@ -24,6 +24,7 @@ LAW_NAMES = {
     "chain_rule": "chain rule",
     "entry": "an entry by an entry",
     "insertion": "distributive law",
+    "solve_bracket": "sum over a shifted Kronecker delta",
     "one_point": "sum over a Kronecker delta",
     "bracket_once": "a Kronecker delta twice is one",
     "meet_bracket": "distributive law",
@@ -126,12 +127,12 @@ class _Level:
         """Why there is no matrix form."""
         why = part.shown.why
         if not part.shown.unicode and why:
-            yield Paragraph(say("{why}.", why=why[:1].upper() + why[1:]), lead="Why no matrix form?")
+            yield Paragraph(say("{why}.", why=opened(why)), lead="Why no matrix form?")
 
     def conventions(self) -> Sentence:
         """What E is, what δ is, what is given, and how vectors lie; shorter where the derivation is."""
         d = self.d
-        error = Math(d.error, d.error)
+        error = whole(d.error)
         x = whole(d.parts[0].name if d.parts else "x")
         adjoint = Math(
             f"δ{x.unicode} = ∂{d.error}/∂{x.unicode}", rf"\delta {x.latex} = \partial {d.error} / \partial {x.latex}"
@@ -139,7 +140,8 @@ class _Level:
         outputs = [name for name in d.system.outputs if name != d.error or d.system.rank(name)]
         first = say("{adj}, and so for every tensor.", adj=adjoint)
         if outputs:
-            given = listed([whole(adjoint_name(name)) for name in outputs])
+            loops = {name for name in outputs if any(name in eq.inputs for eq in d.system)}
+            given = listed([whole(adjoint_name(name) + "^(out)" * (name in loops)) for name in outputs])
             told = listed([whole(name) for name in outputs])
             verb = "is" if len(outputs) == 1 else "are"
             first = say("{adj}, and so for every tensor; {E} is an error that depends on {outs}, and {given} {verb} "
@@ -256,7 +258,8 @@ class _Full(_Level):
         d = self.d
         if len(d.parts) > 1 and not any(p.like for p in d.parts):
             yield Heading(1, say("All rules"))
-            yield Lines(tuple((d.line(p.rule, f"∂{d.error}/∂z"), written(p.shown)) for p in d.parts))
+            style = "δz" if d.system.recurrent else f"∂{d.error}/∂z"
+            yield Lines(tuple((d.line(p.rule, style), written(p.shown)) for p in d.parts))
 
 
 def _cells(r: Row) -> tuple[Sentence, ...]:
@@ -267,6 +270,12 @@ def _cells(r: Row) -> tuple[Sentence, ...]:
         say(str(r.factors)),
         r.becomes,
     )
+
+
+def opened(words: str) -> str:
+    """A sentence's first letter; a symbol that opens one keeps its own."""
+    first = words.split(" ", 1)[0]
+    return words[:1].upper() + words[1:] if first.isascii() and first.isalpha() and len(first) > 1 else words
 
 
 def written(shown: MatrixForm) -> Math | None:

@@ -60,7 +60,9 @@ def matrix(eq: Equation, convention: Convention) -> MatrixForm:
     >>> matrix(parse("z_j = a_i W_ij")["z"], Convention()).unicode
     'z = Wᵀa'
     """
-    (line,) = lines(system([eq]), convention, style="carry")
+    line = Line(eq, None, None, why="it gives one entry along an axis, a start of a recurrence")
+    if eq.place is None:
+        (line,) = lines(system([eq]), convention, style="carry")
     style = Style(adjoint=convention.adjoint, bold=convention.bold, names=convention.names)
     if line.left is None or line.right is None:
         return MatrixForm("", "", None, (), line.why, Math("", ""), Math("", ""), line, None, style)

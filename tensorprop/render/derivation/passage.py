@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeGuard
 
+from tensorprop.calculus.adjoint import holds
 from tensorprop.calculus.laws import (
     bracket_once,
     collect,
@@ -24,10 +25,10 @@ from tensorprop.calculus.pullback import pullback
 from tensorprop.calculus.rewrite import Law
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, remake, rename, substitute, sum_over
 from tensorprop.core.canon import canonical, same
-from tensorprop.core.equation import Equation, System, equation
+from tensorprop.core.equation import Equation, Loop, System, equation
 from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.names import adjoint_name, derivative_name, primal, stem_and_label
-from tensorprop.core.ranges import infer
+from tensorprop.core.ranges import infer, spelled
 from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import fold, freshen, postorder, tensors_of
 
@@ -60,6 +61,7 @@ class Passage(NamedTuple):
     inserted: Equation
     moves: tuple[tuple[Move, Equation], ...]
     rule: Equation
+    outer: tuple[Expr, ...]  # what an output is owed from outside that the equations read themselves
     axes: Mapping[tuple[str, int], str]  # a letter for every axis, for sizes that are shown
 
 
@@ -84,15 +86,17 @@ def passage(s: System, rules: System, name: str, axis: Axis | None = None) -> Pa
     ``one_axis(s)``, for whoever has it already.
     """
     axis = one_axis(s) if axis is None else axis
+    s = spelled(s)
     rule = rules[adjoint_name(name)]
     uses = [eq for eq in s.ordered if name in eq.inputs and _matters(s, rules, eq)]
     letters = _apart(rule.letters, uses, rule, s)
     target = Tensor(adjoint_name(name), tuple(map(Index, letters)))
     found = [(eq, local) for eq in uses if (local := _local(eq, name, letters)) is not None]
-    chain: list[Expr] = []
-    inserted: list[Expr] = []
+    outer = _from_outside(s, name, letters)
+    chain: list[Expr] = list(outer)
+    inserted: list[Expr] = list(outer)
     for eq, local in found:
-        seed = _seed(s, eq)
+        seed = mul(_seed(s, eq), *_held(s, eq))
         chain.append(sum_over(eq.letters, mul(seed, local.rule.target)))
         for term in local.rule.value.terms if _sum_of_terms(local.rule.value) else (local.rule.value,):
             inner, body = (term.indices, term.body) if isinstance(term, Sum) else ((), term)
@@ -105,7 +109,8 @@ def passage(s: System, rules: System, name: str, axis: Axis | None = None) -> Pa
     aim = rename(rule.value, dict(zip(rule.letters, letters, strict=True)))
     for move in moves(start.value, aim, axis):
         path.append((move, equation(target, move.result)))
-    return Passage(name, letters, first, tuple(local for _, local in found), start, tuple(path), rule, axes_of(s))
+    locals_ = tuple(local for _, local in found)
+    return Passage(name, letters, first, locals_, start, tuple(path), rule, outer, axes_of(s))
 
 
 def axes_of(s: System) -> dict[tuple[str, int], str]:
@@ -134,6 +139,20 @@ def _seed(s: System, eq: Equation) -> Expr:
     return Tensor(adjoint_name(eq.name), eq.target.subscripts)
 
 
+def _held(s: System, eq: Equation) -> list[Expr]:
+    """Where an equation holds beside which starts stand."""
+    loop = next((b for b in s.blocks if isinstance(b, Loop) and eq in b.body), None)
+    return [] if loop is None else holds(loop, eq, infer(s))
+
+
+def _from_outside(s: System, name: str, letters: tuple[str, ...]) -> tuple[Expr, ...]:
+    """What is owed to an output that the equations read themselves, as a recurrence reads its past."""
+    if name not in s.outputs or not s.recurrent:
+        return ()
+    alone = len(s.outputs) == 1 and not s.rank(name)
+    return (ONE if alone else Tensor(f"{adjoint_name(name)}^(out)", tuple(map(Index, letters))),)
+
+
 def _sum_of_terms(e: Expr) -> TypeGuard[Add]:
     return isinstance(e, Add)
 
@@ -149,7 +168,7 @@ def _apart(like: Sequence[str], uses: Sequence[Equation], rule: Equation, s: Sys
     for eq in uses:
         taken |= {*eq.letters, *eq.value.free, *eq.value.binds}
         for t in (eq.target, *tensors_of(eq.value)):
-            taken |= set(stem_and_label(t.name)[1])  # the k of W^(k)
+            taken |= {*stem_and_label(t.name)[1], t.name}  # the k of W^(k), and what is a tensor itself
     found: list[str] = []
     for i in like:
         found.append(fresh(i, taken))
@@ -175,7 +194,7 @@ def _local(eq: Equation, name: str, letters: tuple[str, ...]) -> Local | None:
     if not terms:
         return None
     target = Tensor(
-        derivative_name(eq.name, len(eq.letters), [(name, len(letters))]),
+        derivative_name(eq.name, len(eq.target.subscripts), [(name, len(letters))]),
         (*eq.target.subscripts, *map(Index, letters)),
     )
     value = freshen(add(*terms), left | frozenset(letters))

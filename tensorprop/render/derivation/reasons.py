@@ -25,7 +25,7 @@ from tensorprop.core.equation import Equation, equation
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.names import NOBODY, adjoint_name
 from tensorprop.core.terms import factors_of, number_and_rest
-from tensorprop.core.walk import postorder
+from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.render import trees as m
 from tensorprop.render.derivation.facts import facts
 from tensorprop.render.derivation.index_table import patterns
@@ -70,6 +70,7 @@ class Reason:
 _QUESTIONS = {
     "alone": "Why δ alone?",
     "twice": "Why several terms?",
+    "recurrence": "Why backwards in time?",
     "softmax": "Why is something subtracted?",
     "sum": "Why a sum?",
     "mean": "Why the 1/n?",
@@ -127,6 +128,7 @@ def reasons(p: Passage, shown: MatrixForm, form: Form) -> tuple[Reason, ...]:
 def _all(p: Passage, shown: MatrixForm, form: Form) -> Iterator[Fact]:
     yield from _alone(p)
     yield from _twice(p)
+    yield from _later(p)
     for local in p.locals:
         yield from _normaliser(p, local)
     yield from _sums(p)
@@ -302,6 +304,27 @@ def _alone(p: Passage) -> Iterator[Fact]:
                 v=entry(local.forward.target),
             ),
         )
+
+
+def _later(p: Passage) -> Iterator[Fact]:
+    """The reverse recurrence: what is owed at one time comes from the next one that was computed."""
+    for local in p.locals:
+        if local.forward.name != p.name:
+            continue
+        back = [t for t in tensors_of(p.rule.value) if t.name == p.rule.name]
+        if not back:
+            continue
+        read = local.entries[0]
+        i = next((i for i, s, b in zip(p.rule.letters, back[0].subscripts, local.forward.target.subscripts, strict=True)
+                  if s is not Index(i) and not isinstance(s, Index) and b.free), p.rule.letters[0])  # fmt: skip
+        yield _fact(
+            "recurrence",
+            say(
+                "Forward, {v} reads {x}; so backward {dx} reads {dv}: it runs the other way along {t}, from "
+                "the end where nothing comes after.",
+                v=entry(local.forward.target), x=entry(read), dx=entry(p.rule.target), dv=entry(back[0]), t=letter(i),
+            ),
+        )  # fmt: skip
 
 
 def _twice(p: Passage) -> Iterator[Fact]:

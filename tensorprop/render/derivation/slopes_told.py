@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tensorprop.core.build import mul
+from tensorprop.core.build import ONE, mul
 from tensorprop.core.english import numeral
-from tensorprop.core.expr import Add, Call, Expr, Mul, Number, Reduce, Tensor
+from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Number, Reduce, Tensor
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, keeps, read
 from tensorprop.core.terms import number_and_rest
-from tensorprop.core.walk import postorder, tensors_of
+from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.render.derivation.passage import Local, Passage
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, letter, letters, listed, say, whole
 from tensorprop.render.notation import LATEX, UNICODE
+from tensorprop.text.vocabulary import COLUMN, ROW
 
 __all__ = ["notes", "too_many"]
 
@@ -116,6 +117,8 @@ def too_many(local: Local) -> Sentence:
 def _reduction(n: Reduce, local: Local) -> Sentence:
     """The row of the table of reductions that is used."""
     row = REDUCTIONS[n.op]
+    if row.kind == "matrix":
+        return _matrix_law(n)
     if not row.slope:
         return say("{y} does not change with small changes of its arguments: the derivative is 0.", y=entry(n))
     slope = entry(read(row.slope, ("u", "v") if keeps(n.op) else ("u",)))
@@ -129,3 +132,18 @@ def _reduction(n: Reduce, local: Local) -> Sentence:
         [say("Slope of {op} along {u}: {row}", op=n.op, u=run, row=law), extra, say(".")],
         between="",
     )
+
+
+def _matrix_law(n: Reduce) -> Sentence:
+    """The row of a function of a whole matrix: ``∂inv(X)_ab/∂X_uv = -inv(X)_au inv(X)_vb``."""
+    row = REDUCTIONS[n.op]
+    letters_ = ("a", "b") if row.entries else ()
+    law = transform(read(row.pullback, (*letters_, "u", "v")), lambda e: ONE if e == Tensor("g", ()) else e)
+    matrix = (Tensor("X", (Index(ROW), Index(COLUMN))),)
+    y = Reduce(n.op, (ROW, COLUMN), matrix[0], tuple(map(Index, letters_)))
+    top, below, slope = entry(y), entry(Tensor("X", (Index("u"), Index("v")))), entry(law)
+    told = Math(f"∂{top.unicode}/∂{below.unicode} = {slope.unicode}",
+                rf"\partial {top.latex} / \partial {below.latex} = {slope.latex}")  # fmt: skip
+    if any(t.name == "y" for t in tensors_of(law)):
+        return say("Slope of {op}: {law}, with the result {y}.", op=n.op, law=told, y=letter("y"))
+    return say("Slope of {op}: {law}.", op=n.op, law=told)

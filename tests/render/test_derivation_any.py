@@ -1,0 +1,127 @@
+"""Derivations of whatever may be differentiated: recurrences, shifted reads, gathers, matrices, and any name."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from tensorprop.calculus import adjoint
+from tensorprop.check import explain
+from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.expr import Expr, Tensor
+from tensorprop.core.walk import transform
+from tensorprop.errors import TensorpropError
+from tensorprop.run.reference import evaluate
+from tensorprop.text import parse
+
+# text, shapes, and words that must be told
+ANY: dict[str, tuple[str, dict[str, tuple[int, ...]], tuple[str, ...]]] = {
+    "recurrent network": (
+        "h_tj = tanh(x_ti V_ij + h_{t-1,k} W_kj); h_{-1,j} = g_j",
+        {"x": (4, 2), "V": (2, 3), "W": (3, 3), "g": (3,)},
+        ("t := u + 1", "[u + 1 < |t|] says where that is", "so backward δh_tj reads δh[t + 1, l]",
+         "δh[−1, j] is what the recurrence for δh gives", "and δh^(out) is given"),
+    ),
+    "linear recurrence": (
+        "s_t = a_t s_{t-1} + x_t; s_{-1} = 0; E = 1/2 s_t^2", {"a": (4,), "x": (4,)},
+        ("s reaches the error along two paths", "it runs the other way along t"),
+    ),
+    "start inside": (
+        "s_t = a_t s_{t-1} + x_t; s_0 = g", {"a": (4,), "x": (4,), "g": ()}, ("it runs the other way along t",),
+    ),
+    "convolution": (
+        "y_x = a[x+u] k_u", {"a": (6,), "k": (3,)},
+        ("x := z − u", "δy[z − u] counts as 0", "read the other way round (flipped)", "δy has a subscript"),
+    ),
+    "average pooling": (
+        "y[b,x,c] = mean_u(a[b,2x+u,c]); dim(u) = 2", {"a": (2, 6, 2)},
+        ("u := z − 2 x", "[2 x ≤ z] and [z − 2 x < 2] say where that is"),
+    ),
+    "gather": ("x_td = E[tok_t, d]", {"E": (5, 2), "tok": (3,)}, ("δE = ∂L/∂E", "[tok_t = w]")),
+    "inverse": (
+        "r_i = x_i - m_i; e = r_i inv(S)_ij r_j", {"x": (3,), "m": (3,), "S": (3, 3)},
+        ("∂(X⁻¹)_ab/∂X_uv = −(X⁻¹)_au (X⁻¹)_vb",),
+    ),
+    "determinant": ("e = logdet(S)", {"S": (3, 3)}, ("∂logdet(X)/∂X_uv = (X⁻¹)_vu",)),
+}  # fmt: skip
+
+
+def _frozen(eq: Equation) -> Equation:
+    """A line in which δ of the left side stands on the right: there it is a value like any other."""
+    name = eq.name
+
+    def rule(n: Expr) -> Expr:
+        return Tensor("given", n.subscripts) if isinstance(n, Tensor) and n.name == name else n
+
+    return equation(eq.target, transform(eq.value, rule))
+
+
+def _value(eq: Equation, s: System, arrays: Mapping[str, np.ndarray], facts: tuple[object, ...]) -> np.ndarray:
+    """A line's value beside the forward equations, whose starts a recurrence reads."""
+    whole = system([*s, _frozen(eq)], facts)  # type: ignore[arg-type]
+    given = {**arrays, "given": arrays[eq.name]}
+    return np.asarray(evaluate(whole, {name: given[name] for name in whole.inputs})[eq.name])
+
+
+@pytest.mark.parametrize("name", ANY)
+def test_whatever_is_differentiated_is_explained(name: str) -> None:
+    """Every line from the insertion on has the value of the rule, and the words tell what happens."""
+    text, shapes, words = ANY[name]
+    s = parse(text)
+    rules = adjoint(s)
+    rng = np.random.default_rng(3)
+    arrays = {n: rng.uniform(0.5, 2.0, shape) for n, shape in shapes.items()}
+    arrays |= {n: rng.integers(0, 5, shape) for n, shape in shapes.items() if n == "tok"}
+    inputs = dict(arrays)
+    arrays |= evaluate(s, arrays)
+    for n in rules.inputs:
+        if n.startswith("δ"):
+            arrays[n] = inputs[n] = rng.uniform(0.5, 2.0, np.shape(arrays[n[1:].removesuffix("^(out)")]))
+    both = s + rules
+    arrays |= evaluate(both, {k: inputs[k] for k in both.inputs})
+    d = explain(text, [r.name[1:] for r in rules if r.name[1:] in s.inputs])
+    told = " ".join(str(d).split())
+    for phrase in words:
+        assert phrase in told, phrase
+    for part in d.parts:
+        if any(local.forward.place for local in part.passage.locals):
+            continue  # a start of a recurrence: δh[-1, j] is no entry of an array
+        for line in (part.passage.inserted, *(eq for _, eq in part.passage.moves), part.passage.rule):
+            facts = (*s.facts, *(f for f in rules.facts if f not in s.facts))
+            try:
+                got = _value(line, s, arrays, facts)
+            except TensorpropError:  # a δ that is read outside needs the rule's own bounds
+                continue
+            np.testing.assert_allclose(got, arrays[part.rule.name], rtol=1e-12, err_msg=str(line))
+    assert d.html and d.markdown and d.latex and d.as_dict()
+
+
+TEXTS = (
+    "h_j = f({0}_j)", "{0}_j = a_i W_ij + b_j; h_j = f({0}_j)", "z_j = a_i {0}_ij + b_j",
+    "{0} = 1/2 z_j^2; z_j = W_ij q_i",
+)  # fmt: skip
+NAMES = [*string.ascii_letters, *"αβγδεζηθκλμνξπρστφψωΓΔΘΛΞΦΨΩ", "E'", "x1", "mean", "max", "dim", "inv",
+         "stop", "outside", "lambda", "J1", "W2", "tr", "diag", "if", "None", "dx", "partial", "E2", "log"]  # fmt: skip
+
+
+def test_any_name_is_explained() -> None:
+    """Whatever may be differentiated is explained, whatever its tensors are called; the error is none of them."""
+    for name in NAMES:
+        for text in TEXTS:
+            try:
+                adjoint(text.format(name))
+            except TensorpropError:
+                continue
+            d = explain(text.format(name))
+            assert str(d) and d.html
+            assert d.system.rank(d.error) == 0 if d.error in d.system.names else True
+
+
+def test_letters_are_none_of_the_tensors() -> None:
+    """``δE_xe`` beside a tensor x would be read as if x were a subscript."""
+    for text in ("x_td = E[tok_t, d]", "y_x = a[x+u] k_u", "l_i = k_j m_ij"):
+        for part in explain(text).parts:
+            assert not set(part.passage.letters) & set(parse(text).names)
