@@ -332,7 +332,8 @@ class _Teller:
         if not parts:
             parts.append(say("This is the rule."))
             title = "The rule"
-        return DerivationStep("rename", title, (p.rule,), law, LAWS_OF_CHANGE[law], join(parts))
+        kind = "start" if any(local.forward.place is not None for local in p.locals) else "rename"
+        return DerivationStep(kind, title, (p.rule,), law, LAWS_OF_CHANGE[law], join(parts))
 
     def _matrix(self, shown: MatrixForm, law: str) -> DerivationStep:
         text = say("The same numbers, written without indices.")

@@ -250,7 +250,7 @@ class _Full(_Level):
         for n, s in enumerate((step.reason, *step.notes)):
             if step.kind == "local" and n == 0:
                 continue  # its title and its line say it
-            if s.text not in self.told and (new or n or step.brief is None):
+            if s.text not in self.told and (new or n or step.brief is None or step.kind == "start"):
                 self.told.add(s.text)
                 yield Paragraph(s, bullet=n > 0)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from tensorprop.core.build import ONE, mul
 from tensorprop.core.english import numeral
 from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Number, Reduce, Tensor
-from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, keeps, read
+from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, has_entries, keeps, read
 from tensorprop.core.terms import number_and_rest
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.render.derivation.passage import Local, Passage
@@ -137,7 +137,7 @@ def _reduction(n: Reduce, local: Local) -> Sentence:
 def _matrix_law(n: Reduce) -> Sentence:
     """The row of a function of a whole matrix: ``∂inv(X)_ab/∂X_uv = -inv(X)_au inv(X)_vb``."""
     row = REDUCTIONS[n.op]
-    letters_ = ("a", "b") if row.entries else ()
+    letters_ = ("a", "b") if has_entries(n.op) else ()
     law = transform(read(row.pullback, (*letters_, "u", "v")), lambda e: ONE if e == Tensor("g", ()) else e)
     matrix = (Tensor("X", (Index(ROW), Index(COLUMN))),)
     y = Reduce(n.op, (ROW, COLUMN), matrix[0], tuple(map(Index, letters_)))
