@@ -51,6 +51,7 @@ class Dialect:
     sup: str = "{0}^({1})"
     both: str = ""  # empty: what stands below and above follow one another
     entrywise: str = "{0}^{{∘{1}}}"  # a power of every entry
+    dotted: bool = False  # an exponent stands in line, and needs parentheses
     raised: Mapping[str, str] = field(default_factory=_none)
     """Characters that can be raised by themselves; what consists of them needs no sign of a power."""
     lowered: Mapping[str, str] = field(default_factory=_none)
@@ -107,6 +108,7 @@ ASCII = Dialect(
     },
     letters={c: "\\" + name for c, name in GREEK.items()},
     entrywise="{0}.^{1}",
+    dotted=True,
     root="sqrt({0})",
     short_root="sqrt({0})",
     absolute="abs({0})",

@@ -68,7 +68,10 @@ class TreePrinter:
             case m.ScalarPower(base, exponent):
                 return self.pen.raised(self._base(base), self.show(exponent))
             case m.ElementPower(base, exponent):
-                return d.entrywise.format(self._base(base), self.show(exponent))
+                above = self.show(exponent)
+                if d.dotted and not isinstance(exponent, m.Name) and not above.isdigit():
+                    above = self._parens(above)  # x.^-1/2 is half of 1/x
+                return d.entrywise.format(self._base(base), above)
             case m.MatrixPower(base, n):
                 return self.pen.raised(self._base(base), self.pen.figure(str(n)))
             case m.Inverse(of):

@@ -143,3 +143,25 @@ def test_several_lines_are_one_system_in_any_order() -> None:
 def test_what_is_no_formula_is_refused(text: str, like: Any, kind: type[TensorpropError], words: str) -> None:
     with pytest.raises(kind, match=words):
         tp.parse_formula(text, like=like)
+
+
+@pytest.mark.parametrize(
+    "equation",
+    [
+        "Y_ikjl = A_ij B_kl", "Y_ijkl = A_ij B_kl", "Y_ijk = A_ik B_jk", "Y_ijk = a_i b_j c_k", "Y_bij = A_bij B_bij",
+        "Y_ibc = T_abc U_ia", "Y_ilk = T_ijk A_jl", "Y_bop = x_bij A_oi B_pj", "y = A_ijk B_ijk", "y_bi = x_bi^-0.5",
+        "M_jk = X_ij X_ik; y = logdet(M)", "y_bi = x_bi erf(x_bi) + step(x_bi)", "δW_ij = a_bi δz_bj",
+        "q_bc = 0.9 T_bc + 0.02; r_bd = U_bd + 1",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["unicode", "latex", "ascii", "numpy", "jax"])
+def test_whatever_is_printed_is_read_again(equation, kind):
+    s = tp.parse(equation)
+    text = getattr(tp.formula(s), kind)
+    assert tp.equivalent(tp.parse_formula(text, s), s), text
+
+
+@pytest.mark.parametrize("text", ["Y = T ×₄ U", "Y = T ×₁ Uᵀ", "Y = T ×₁ U U"])
+def test_mode_products_that_do_not_fit_are_refused(text):
+    with pytest.raises(tp.TensorpropError):
+        tp.parse_formula(text, tp.parse("Y_ibc = T_abc U_ia"))

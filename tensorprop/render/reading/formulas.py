@@ -12,14 +12,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from tensorprop.calculus.source import Source, as_system
-from tensorprop.core.build import ZERO, fresh, rename, sum_over
+from tensorprop.core.build import ZERO, fresh, mul, rename, sum_over
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.names import adjoint_name, primal
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import AmbiguousNotation, EmptySpec, RankMismatch, TensorpropError, UnexpectedEnd, UsageError
 from tensorprop.render.code import identifier
+from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.layout import Convention
+from tensorprop.render.reading.higher import higher, without_remark
 from tensorprop.render.reading.lexemes import adjoint_of, plain, tokens
 from tensorprop.render.reading.python import is_code, read_code
 from tensorprop.render.reading.typed import Known, Misfit, Typed, Types
@@ -140,7 +142,7 @@ def split(text: str) -> Iterator[FormulaText]:
     for part in _parts(text, code):
         if not part.strip():
             continue
-        left, equals, right = _sides(part)
+        left, equals, right = _sides(part if code else without_remark(part))
         yield FormulaText(adjoint_of(left) if equals else None, right if equals else part, part.strip(), carried)
 
 
@@ -175,10 +177,13 @@ class ReadFormula:
     typed: Typed
     types: Types
     loose: bool = False  # a vector that lies nowhere, as in code
+    axes: tuple[str, ...] | None = None  # those of a tensor of higher order
 
     def equation(self, name: str) -> Equation:
         """``name = …``; Misfit where the left side is another kind of thing."""
         types, value = self.types, self.typed
+        if self.axes is not None:
+            return self._higher(name, self.axes)
         if types.names.rank(name) is None:
             types.names.ranks[name] = len(value.letters)
             if not self.loose and len(value.letters) == 1 and (value.rows is None) != types.row:
@@ -189,6 +194,17 @@ class ReadFormula:
         target = types.tensor(name)
         pairs = self.matched(target)
         return lettered(Tensor(name, target.entry.subscripts), rename(value.entry, pairs), types)  # type: ignore[attr-defined]
+
+    def _higher(self, name: str, axes: tuple[str, ...]) -> Equation:
+        """``name = …`` of tensors of higher order."""
+        rank = self.types.names.ranks.setdefault(name, len(axes))
+        if rank != len(axes):
+            raise RankMismatch(f"{name} has {rank} axes, and the right side {len(axes)}")
+        own = tuple(self.types.new((name, k)) for k in range(rank))
+        if not all(self.types.fits(i, j) for i, j in zip(own, axes, strict=True)):
+            raise RankMismatch(f"the right side is not as large as {name}", fix="compare the axes in their order")
+        value = rename(self.typed.entry, dict(zip(axes, own, strict=True)))
+        return lettered(Tensor(name, tuple(map(Index, own))), value, self.types)
 
     def matched(self, target: Typed) -> dict[str, str]:
         """The letters of the right side, and those of the target in their place."""
@@ -215,6 +231,8 @@ def read_line(
     Errors: Misfit where neighbours do not fit, ParseError for what is no formula, UnknownName.
     """
     if is_code(line.body):
+        if (found := _coded_tensor(line, names, convention)) is not None:
+            return found
         return _tried(line, names, lambda types: _coded(line.body, types), convention, standing)
 
     def written(ones: bool) -> Callable[[Types], ReadFormula]:
@@ -223,6 +241,12 @@ def read_line(
     def coded(types: Types) -> ReadFormula:
         return _coded(line.body, types)
 
+    types = Types(names.copy(), convention, line.carried, standing)
+    tensors = None if line.carried else higher(line.body, types)
+    if tensors is not None:
+        names.__dict__.update(types.names.__dict__)
+        types.names = names
+        return ReadFormula(Typed(tensors[0], None, None, Math(line.body, line.body)), types, axes=tensors[1])
     first: Exception | None = None
     for way in (written(True), written(False), coded):
         try:
@@ -246,6 +270,30 @@ def _tried(
     names.__dict__.update(trial.__dict__)
     read.types.names = names
     return read
+
+
+def _coded_tensor(line: FormulaText, names: Known, convention: Convention) -> ReadFormula | None:
+    """An einsum of tensors, whatever their order; None of other code."""
+    found = re.fullmatch(r'\s*\w+\.einsum\("([a-zA-Z,]+)->([a-zA-Z]*)", ([\w, ]+)\)\s*', line.body)
+    if found is None:
+        return None
+    coded = {identifier(n): n for known in names.ranks for n in (known, adjoint_name(known))}
+    operands = [coded.get(n.strip(), n.strip()) for n in found[3].split(",")]
+    places = found[1].split(",")
+    if len(places) != len(operands) or max(map(len, (*places, found[2]))) < 3:
+        return None
+    types = Types(names, convention)
+    letters: dict[str, str] = {}
+    for places_, name in zip(places, operands, strict=True):
+        if names.rank(name) != len(places_):
+            raise RankMismatch(f"{places_} does not name the axes of {name}", line.text)
+        for k, c in enumerate(places_):
+            if not types.fits(letters.setdefault(c, i := types.new((name, k))), i):
+                raise RankMismatch(f"{c} runs over axes of different lengths", line.text)
+    entry = mul(*(Tensor(n, tuple(Index(letters[c]) for c in p)) for p, n in zip(places, operands, strict=True)))
+    gone = [i for c, i in letters.items() if c not in found[2]]
+    typed = Typed(sum_over(gone, entry), None, None, Math(line.body, line.body))
+    return ReadFormula(typed, types, axes=tuple(letters[c] for c in found[2]))
 
 
 def _coded(text: str, types: Types) -> ReadFormula:

@@ -30,7 +30,11 @@ _COMMANDS = {
         "oslash": "⊘",
         "circ": "∘",
         "cdot": "·",
-        "times": "·",
+        "times": "×",
+        "otimes": "⊗",
+        "ast": "⊙_KR",
+        "langle": "⟨",
+        "rangle": "⟩",
         "top": "⊤",
         "intercal": "⊤",
         "mathsf T": "⊤",
@@ -57,6 +61,7 @@ def plain(text: str) -> str:
         while p < len(text):
             piece, p = _piece(text, p)
             out += piece
+        out = re.sub(r"\blog +det\b", "logdet", out)
         out = re.sub("δ +", "δ", out)  # in Unicode δ W are two names, in LaTeX the space ends the command
     out = re.sub(r"\b(?:delta |delta(?=[A-Z]\b))", "δ", out)
     out = re.sub(r"\bpartial ", "∂", out)
@@ -134,7 +139,7 @@ _TOKEN = re.compile(
     | (?P<bar>\u0304)
     | (?P<raised>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᵀ]+|\.T\b)
     | (?P<prime>['′″]+)
-    | (?P<sign>[-+−=()\[\]{{}}@*⊙⊘∘·×/^_,|‖√<>≤≥≠⊤])
+    | (?P<sign>[-+−=()\[\]{{}}@*⊙⊘∘⊗·×/^_,|‖√<>≤≥≠⊤⟨⟩₀-₉])
     | (?P<bad>.)
     )""",
     re.VERBOSE | re.DOTALL,

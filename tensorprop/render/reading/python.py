@@ -27,7 +27,7 @@ from tensorprop.core.build import (
     reduce,
     substitute,
 )
-from tensorprop.core.expr import Dim, Expr, Index, Number
+from tensorprop.core.expr import Dim, Expr, Index, Number, Tensor
 from tensorprop.core.functions import ALONG, SPELLED, keeps
 from tensorprop.core.names import adjoint_name
 from tensorprop.errors import ParseError, SpecTooLong, UnexpectedChar
@@ -38,7 +38,7 @@ from tensorprop.render.reading.typed import Misfit, Typed, Types, power_of
 
 __all__ = ["Operand", "is_code", "read_code"]
 
-_MARKS = ("np.", "jnp.", "numpy.", "jax.", "**", "torch.", ".shape", "None", ".mT", "axis=")
+_MARKS = ("np.", "jnp.", "scipy.", "numpy.", "jax.", "**", "torch.", ".shape", "None", ".mT", "axis=")
 _ALIASES = {
     **{"maximum": "max", "minimum": "min", "amax": "max", "amin": "min", "absolute": "abs", "power": "power"},
     **{"sigmoid": "sigmoid", "log_softmax": "logsoftmax", "log_sigmoid": "logsigmoid", "logaddexp.reduce": "logsumexp"},
@@ -131,6 +131,8 @@ class _Code:
                 return replace(a, axes=a.axes[::-1], math=self._math(n))
             case ast.Subscript(ast.Attribute(of, "shape"), ast.Constant(int() as k)):
                 return self._size(n, self.value(of), k)
+            case ast.Subscript(ast.Call(ast.Attribute(_, "slogdet"), [inner]), ast.Constant(1)):
+                return Operand(self._types.apply("logdet", 0, [self.value(inner).typed]).entry, (), self._math(n))
             case ast.Subscript(of, index):
                 return self._indexed(n, self.value(of), index)
             case ast.Call():
@@ -143,7 +145,11 @@ class _Code:
     def _name(self, n: ast.AST, name: str) -> Operand:
         if name not in self._names:
             raise self._types.known(name, self._text, None)
-        t = self._types.tensor(self._names[name])
+        whole, rank = self._names[name], self._types.names.rank(self._names[name]) or 0
+        if rank > 2 and not self._types.carried:
+            letters = tuple(self._types.new((whole, k)) for k in range(rank))
+            return Operand(Tensor(whole, tuple(map(Index, letters))), letters, self._math(n))
+        t = self._types.tensor(whole)
         return Operand(t.entry, t.letters, self._math(n))
 
     def _size(self, n: ast.AST, a: Operand, k: int) -> Operand:
@@ -232,6 +238,8 @@ class _Code:
             parts.insert(0, f.attr)
             f = f.value
         module = f.id if isinstance(f, ast.Name) else ""
+        if module == "scipy" and len(parts) == 2:
+            parts = parts[1:]
         if module not in ("np", "jnp", "numpy", "jax", "torch", "scipy") or not parts:
             if isinstance(n.func, ast.Attribute) and n.func.attr == "swapaxes":
                 return self.swapaxes(n, self.value(n.func.value))
@@ -265,6 +273,8 @@ class _Code:
             return self._along(n, op, args[0], options)
         if not args:
             self._refuse(n, f"{name} needs an argument")
+        if name in ("step", "heaviside"):
+            args = args[:1]  # np.heaviside is also told what it is at 0
         first, *rest = args
         entries, axes = [first.entry], first.axes
         for a in rest:

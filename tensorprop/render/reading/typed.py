@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import count
 
 from tensorprop.calculus.slope import slope
 from tensorprop.core.build import (
@@ -43,6 +44,9 @@ from tensorprop.render.notation import LATEX
 __all__ = ["Axis", "Known", "Misfit", "Typed", "Types", "power_of"]
 
 Axis = tuple[str, int]
+
+
+_FRESH = count(1)  # ranges that nothing tells yet; those of different lines are different
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,7 @@ class Types:
 
     def any(self) -> str:
         """A letter over a range that its neighbour will tell."""
-        return self.new(("", self._count))
+        return self.new(("", next(_FRESH)))
 
     def shown(self, i: str) -> str:
         """The letter that the equations have for an axis."""
