@@ -30,6 +30,7 @@ from tensorprop.errors import (
 from tensorprop.run.arrays import accept, look
 from tensorprop.run.bound import Functions, bound
 from tensorprop.run.extents import extents, supported
+from tensorprop.run.labels import Labels
 from tensorprop.run.lower import lower
 from tensorprop.text import locate, show
 
@@ -144,6 +145,7 @@ class Compiled:
         self._mend = backend == "jax"
         made = _program(needed, stabilise(needed), names, calls) if self._mend else _reference(needed, names, calls)
         self._program = made
+        self._labels = Labels(needed)
         self._run = _jit(self._all, "compiled") if self._mend and jit else self._all
 
     def _all(self, arrays: Arrays) -> Any:
@@ -160,6 +162,8 @@ class Compiled:
                 raise
             accept(self.system, {n: a for n, a in arrays.items() if n not in self._spare})
             out = self._run(concrete_all(arrays))
+        if self._mend:
+            _inside(self._labels, arrays)
         return out[0] if self._single else dict(zip(self.outputs, out, strict=True))
 
     def __repr__(self) -> str:
@@ -189,6 +193,7 @@ class Gradient:
         self._deltas = tuple(adjoint_name(name) for name in wrt)
         self.system = (forward + rules).only((error, *self._deltas, *aux))
         self._needed = needed
+        self._labels = Labels(needed)
         self._error = error
         self.aux = aux
         self.traces = 0
@@ -208,7 +213,10 @@ class Gradient:
 
     def __call__(self, params: Arrays, /, **data: Any) -> Any:
         try:
-            return self._run(params, data)
+            found = self._run(params, data)
+            if self._labels.names:
+                _inside(self._labels, _joined(params, data, self.wrt, self.inputs))
+            return found
         except (TypeError, ValueError, OverflowError):
             arrays = _joined(params, data, self.wrt, self.inputs)
             idle = self._spare.union(self.wrt).difference(self._needed.inputs)
@@ -218,6 +226,15 @@ class Gradient:
     def __repr__(self) -> str:
         gives = ", ".join((self._error, *self._deltas))
         return f"<value and gradient: {', '.join(self.inputs)} → {gives}>\n{show(self.system)}"
+
+
+def _inside(labels: Labels, arrays: Arrays) -> None:
+    """Refuse places outside, where the arrays that tell them are there and not traced."""
+    if labels.names:
+        from tensorprop.run.jax import traced
+
+        if not any(traced(arrays[n]) for n in labels.names):
+            labels.inside(arrays)
 
 
 # --------------------------------------------------------------------------- names

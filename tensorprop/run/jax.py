@@ -22,7 +22,7 @@ from tensorprop.run.lowerings.running import NEUTRAL
 from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.run.values import Step
 
-__all__ = ["JaxOperations", "array", "as_dtype", "common_dtype", "concrete", "jit", "raw"]
+__all__ = ["JaxOperations", "array", "as_dtype", "common_dtype", "concrete", "jit", "raw", "traced"]
 
 Array = Any
 _Axes = tuple[int, ...]
@@ -306,6 +306,11 @@ def jit(program: Callable[..., Any], name: str) -> Callable[..., Any]:
 
     traced.__name__ = traced.__qualname__ = name
     return jax.jit(traced, inline=True)
+
+
+def traced(value: object) -> bool:
+    """Whether a value has no numbers yet."""
+    return isinstance(value, jax.core.Tracer)
 
 
 def array(value: object) -> Array:

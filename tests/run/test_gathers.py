@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
+import tensorprop as tp
 from tests.run.forms import faults, normal, program, whole
 
 CASES: list[tuple[str, dict[str, Any], str]] = [
@@ -55,3 +57,35 @@ def test_few_values_are_compared() -> None:
     """Where a label has few values, comparing takes less than reading at places that nobody foresees."""
     arrays = {"p": np.abs(normal(64, 10)) + 0.1, "y": whole(10, 64)}
     assert "gather" not in program("E = -Σ_bc [y_b = c] log(p_bc)", arrays)
+
+
+OUTSIDE = [
+    ("e_bd = W[tok_b, d]", {"W": normal(4, 3), "tok": np.array([0, 5, 1])},
+     r"5, outside axis 1 of W, .*size 4(?s:.*)b = 1"),
+    ("l_b = p[b, y_b]", {"p": normal(3, 2), "y": np.array([0, 1, -1])},
+     r"-1, outside axis 2 of p, .*size 2(?s:.*)b = 2"),
+    ("q_bc = x_bi W_ic; l_b = q[b, y_b]", {"x": normal(3, 2), "W": normal(2, 4), "y": np.array([0, 1, 4])},
+     r"4, outside axis 2 of q, .*size 4(?s:.*)b = 2"),
+    ("z_td = x[t - lag_t, d]", {"x": normal(9, 2), "lag": np.array([0, 1, 3])}, r"-1, outside axis 1 of x(?s:.*)t = 2"),
+    ("z_t = x[k_t + k_t - 1]", {"x": normal(4), "k": np.array([1, 2, 3])}, r"5, outside axis 1 of x(?s:.*)t = 2"),
+    ("y_bt = h[n_bt + dim(h, 0)]", {"h": normal(4), "n": np.array([[-1, 0]])}, r"4, outside axis 1 of h(?s:.*)t = 1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, arrays, message", OUTSIDE, ids=[c[0] for c in OUTSIDE])
+def test_places_outside_are_refused_or_no_number(text: str, arrays: dict[str, Any], message: str) -> None:
+    """With entry and value where the arrays are there; what is traced has no numbers, and gives none."""
+    f = tp.compile(text)
+    for backend in ("jax", "numpy"):
+        with pytest.raises(tp.TensorpropError, match=message if backend == "jax" else "outside axis"):
+            tp.compile(text, backend=backend)(**arrays)
+    out = jax.jit(lambda d: f(**d))(arrays)
+    assert np.isnan(out).any() and not np.isnan(out).all()
+
+
+def test_places_outside_that_count_nothing_are_not_refused() -> None:
+    p, y = np.ones((3, 2), np.float32), np.array([0, 1, -1])
+    for text in ("l_b = [y_b ≥ 0] p[b, y_b]", "l_b = p[b, y_b]; outside(p) = 0", "l_b = Σ_c [y_b = c] p_bc"):
+        np.testing.assert_array_equal(tp.compile(text)(p=p, y=y), [1, 1, 0])
+    with pytest.raises(tp.TensorpropError, match="-1, outside axis 2 of p"):
+        tp.value_and_grad("E = Σ_b p[b, y_b]", wrt="p")({"p": p}, y=y)
