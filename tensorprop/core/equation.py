@@ -27,6 +27,8 @@ from tensorprop.errors import (
 )
 
 __all__ = [
+    "DECLARED",
+    "Declared",
     "Equation",
     "Fact",
     "Loop",
@@ -60,7 +62,18 @@ class Outside(Interned):
     value: Number | str
 
 
-Fact = Range | Outside
+@node
+class Declared(Interned):
+    """``spd(S)``: the matrix S, or that for every value of its other letters, is symmetric and positive definite."""
+
+    kind: str
+    tensor: str
+
+
+DECLARED = ("spd",)
+"""What can be declared of a matrix."""
+
+Fact = Range | Outside | Declared
 
 
 @node
@@ -257,6 +270,10 @@ class System(Interned):
         """What ``outside(tensor) = …`` states, if the System has such a line."""
         return next((f.value for f in self.facts if isinstance(f, Outside) and f.tensor == tensor), None)
 
+    def declares(self, kind: str, tensor: str) -> bool:
+        """Whether a line such as ``spd(S)`` says this of a tensor."""
+        return any(isinstance(f, Declared) and f.kind == kind and f.tensor == tensor for f in self.facts)
+
     @property
     def constants(self) -> Mapping[str, object]:
         """Arrays that the System brings along for some of its inputs, by name: of one that was read from code."""
@@ -352,7 +369,8 @@ def system(equations: Iterable[Equation], facts: Iterable[Fact] = ()) -> System:
     lines = tuple(facts)
     said: dict[object, Fact] = {}
     for n, f in enumerate(lines):
-        key = ("dim", f.letter) if isinstance(f, Range) else ("outside", f.tensor)
+        kind = f.kind if isinstance(f, Declared) else "outside"
+        key = ("dim", f.letter) if isinstance(f, Range) else (kind, f.tensor)
         if said.setdefault(key, f) is not f:
             raise DuplicateDefinition(
                 f"{key[0]}({key[1]}) is stated twice", fix="keep one of the two lines", about=(-1 - n, f)
@@ -373,7 +391,8 @@ def renamed(facts: Iterable[Fact], change: Callable[[Expr], Expr]) -> tuple[Fact
             made[Range(letter.name if isinstance(letter, Index) else f.letter, change(f.size))] = None
         else:
             changed = change(Tensor(f.tensor, ()))
-            made[Outside(changed.name if isinstance(changed, Tensor) else f.tensor, f.value)] = None
+            name = changed.name if isinstance(changed, Tensor) else f.tensor
+            made[Declared(f.kind, name) if isinstance(f, Declared) else Outside(name, f.value)] = None
     return tuple(made)
 
 

@@ -52,7 +52,9 @@ MATRIX_FLOPS: dict[str, float] = {
 VIEWS = frozenset({"named", "transpose", "expand", "broadcast"})
 
 # Operations that write an array, whatever they read; all others are done as they are read.
-WRITES = frozenset({"sum", "reduce", "dot", "conv", "gather", "scatter", "stack", "running"})
+WRITES = frozenset({"sum", "reduce", "dot", "conv", "gather", "scatter", "stack", "running"}) | {
+    "factor", "solved", "logdet"
+}  # fmt: skip
 
 
 class Shaped:
@@ -271,6 +273,17 @@ class Count:
         shape = (*a.shape[:axis], a.shape[axis] + before + after, *a.shape[axis + 1 :])
         each = FLOPS["logaddexp"] if op == "logsumexp" else 1
         return Shaped("running", (a,), shape, self.itemsize, each * math.prod(shape), note=(op, axis, back, before))
+
+    def factor(self, a: Shaped, spd: bool) -> Shaped:
+        flops = int(a.size * a.shape[-1] * (1 if spd else 2) / 3)
+        return Shaped("factor", (a,), a.shape, self.itemsize, flops, note=spd)
+
+    def solved(self, factor: Shaped, b: Shaped, transposed: bool) -> Shaped:
+        return Shaped("solved", (factor, b), b.shape, self.itemsize, 2 * factor.shape[-1] * b.size, note=transposed)
+
+    def logdet(self, factor: Shaped) -> Shaped:
+        shape = factor.shape[:-2]
+        return Shaped("logdet", (factor,), shape, self.itemsize, 3 * math.prod(factor.shape[:-1]))
 
     def identity(self, a: Any) -> int:
         """Names apart: what is called twice is one array."""

@@ -13,7 +13,7 @@ from typing import Any
 from tensorprop.core import build
 from tensorprop.core.affine import form, written
 from tensorprop.core.expr import Expr, Index, Number, Tensor
-from tensorprop.core.functions import keeps
+from tensorprop.core.functions import REDUCTIONS, is_matrix, keeps
 from tensorprop.run.count import Shaped
 
 __all__ = ["Described", "Spec"]
@@ -118,6 +118,8 @@ class Described:
                 return build.sum_over((i for i in bound.free), build.mul(here, body))
             case "stack" | "table" | "reshape" | "conv":
                 return build.tensor("…", *at)
+            case "factor" | "solved" | "logdet":
+                return build.tensor({"factor": "factors", "solved": "solution"}.get(a.kind, a.kind), *at)
             case "within":
                 return self.expr(a.operands[0], at, spec)
             case "named" | "transpose" | "expand" | "broadcast" | "diagonal" | "take" | "shifted":
@@ -146,6 +148,10 @@ class Described:
             bound = self.fresh(b, [i for k, i in enumerate(at) if k not in axes], axes)
             inner = tuple(bound[axes.index(k)] if k in axes else i for k, i in enumerate(at))
             entry = tuple(at[k] for k in axes)
+        elif is_matrix(op):
+            lead = at[: len(b.shape) - 2]
+            bound = self.fresh(b, at, axes)
+            inner, entry = _put(lead, axes, bound), at[len(lead) :]
         else:
             bound = self.fresh(b, at, axes)
             inner, entry = _put(at, axes, bound), ()
@@ -223,6 +229,8 @@ def _axes(a: Shaped, letters: Mapping[Shaped, tuple[str | None, ...]]) -> tuple[
             return tuple(i for k, i in enumerate(of[0]) if k not in a.note)
         case "reduce":
             op, axes = a.note
+            if is_matrix(op):
+                return (*(i for k, i in enumerate(of[0]) if k not in axes), *(None,) * len(REDUCTIONS[op].axes))
             return of[0] if keeps(op) else tuple(i for k, i in enumerate(of[0]) if k not in axes)
         case "dot":
             summed, batch = a.note

@@ -18,6 +18,7 @@ import numpy as np
 from jax import lax
 
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE
+from tensorprop.run.jax_matrices import factored, logdet, solved
 from tensorprop.run.lowerings.running import NEUTRAL
 from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.run.values import Step
@@ -270,6 +271,15 @@ class JaxOperations:
         )
         zeros = jnp.zeros((*a.shape[:batch], *sizes, *rest), a.dtype)
         return lax.scatter_add(zeros, start, a, numbers, mode=lax.GatherScatterMode.FILL_OR_DROP)
+
+    def factor(self, a: Array, spd: bool) -> Any:
+        return factored(a, spd)
+
+    def solved(self, factor: Any, b: Array, transposed: bool) -> Array:
+        return solved(factor, b, transposed)
+
+    def logdet(self, factor: Any) -> Array:
+        return logdet(factor)
 
     def running(self, op: str, a: Array, axis: int, before: int, after: int, back: bool) -> Array:
         a = jnp.asarray(a) if op == "sum" else _inexact(a)

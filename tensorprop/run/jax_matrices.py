@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-__all__ = ["JAX_MATRICES", "expm_slope", "of_matrix"]
+__all__ = ["JAX_MATRICES", "expm_slope", "factored", "logdet", "of_matrix", "solved"]
 
 
 Array = Any
@@ -103,3 +103,36 @@ JAX_MATRICES: dict[str, Callable[[Array, Axes], Array]] = {
         "svdright": _svdright,
     }.items()
 }
+
+
+# --------------------------------------------------------------------------- factors, and what is done with them
+def factored(x: Array, spd: bool) -> tuple[Array, Array | None]:
+    """A triangle L with x = L Lᵀ; or two triangles in one array, and the order in which elimination took the rows."""
+    x = _real(x)
+    if spd:
+        return lax.linalg.cholesky(x, symmetrize_input=True), None
+    lu, _, order = lax.linalg.lu(x)
+    return lu, order
+
+
+def solved(factor: tuple[Array, Array | None], b: Array, transposed: bool) -> Array:
+    """y of ``x y = b``, or of ``xᵀ y = b``."""
+    low, order = factor
+    b = jnp.asarray(b, low.dtype)
+    if order is None:
+        y = lax.linalg.triangular_solve(low, b, left_side=True, lower=True)
+        return lax.linalg.triangular_solve(low, y, left_side=True, lower=True, transpose_a=True)
+    if transposed:
+        y = lax.linalg.triangular_solve(low, b, left_side=True, lower=False, transpose_a=True)
+        y = lax.linalg.triangular_solve(low, y, left_side=True, lower=True, transpose_a=True, unit_diagonal=True)
+        return jnp.take_along_axis(y, jnp.argsort(order, -1)[..., None], -2)
+    b = jnp.take_along_axis(b, order[..., None], -2)
+    y = lax.linalg.triangular_solve(low, b, left_side=True, lower=True, unit_diagonal=True)
+    return lax.linalg.triangular_solve(low, y, left_side=True, lower=False)
+
+
+def logdet(factor: tuple[Array, Array | None]) -> Array:
+    """log |det x|."""
+    low, order = factor
+    each = jnp.log(jnp.abs(jnp.diagonal(low, axis1=-2, axis2=-1)))
+    return jnp.sum(each, -1) * (2 if order is None else 1)

@@ -27,6 +27,7 @@ from tensorprop.run.lowerings.convolution import convolution
 from tensorprop.run.lowerings.entries import entries
 from tensorprop.run.lowerings.running import running_product, running_reduction
 from tensorprop.run.lowerings.selection import pick, put, read_at, scatter, targets
+from tensorprop.run.lowerings.solving import inverse, logdet, solving
 from tensorprop.run.lowerings.whole_form import Affine, affine
 from tensorprop.run.price import priced
 from tensorprop.run.product import Contraction, Factor, contracted
@@ -87,6 +88,8 @@ class _Run(Values):
         self.past: Past | None = None
         self.held: Held = {}
         self.values: dict[_Key, Value] = {}
+        self.factors: dict[Any, Any] = {}
+        """Factors of matrices, see `lowerings.solving`."""
         sides = [eq.value for eq in system] if sides is None else sides
         self.uses = Counter(c for n in _nodes(sides) for c in n.children)
         self.uses.update(sides)
@@ -258,6 +261,11 @@ class _Run(Values):
 
     def reduction(self, e: Reduce, sizes: Sizes) -> Rule:
         """``max_u`` and the like drop their indices, ``softmax_u`` keeps them as ``at`` names them."""
+        if e.op == "logdet":
+            return (yield from logdet(self, e, sizes))
+        if e.op == "inv":
+            array, left = yield from inverse(self, e, sizes)
+            return (yield from entries(self, array, [*(Index(i) for i in left), *e.at], sizes))
         inner = {**sizes, **self.extents.bound(e, sizes)}
         form = running_reduction(self, e, sizes, inner)
         plain = lambda on: on.plain_reduction(e, sizes, inner)  # noqa: E731
@@ -348,9 +356,14 @@ class _Run(Values):
     def contract(self, p: Contraction) -> Rule:
         """A product in the form that suits it: a convolution, else the cheapest of the others that fit."""
         p.masks = [m for m in p.masks if not p.merge(m[0], m[1])]
-        rule = convolution(self, p)
+        rule = convolution(self, p) if not p.ready else None
         if rule is not None:
             return (yield from rule)
+        rule = solving(self, p)
+        if rule is not None:
+            return (yield from rule)
+        if p.ready:
+            return (yield from self.plain_product(p.within(p.free, ())))
         forms = (make for form in (running_product, bands) if (make := form(self, p)) is not None)
         return (yield from self.cheapest(lambda on: on.plain_product(p.within(p.free, ())), forms))
 
@@ -362,6 +375,8 @@ class _Run(Values):
             return (yield from scatter(self, p, found))
         masks = yield from self.values_of(p, p.masks, 0)
         operands = yield from self.values_of(p, p.factors, 0)
+        for v in p.ready:
+            operands.append((yield from read_at(self, v, p.picks, p.sizes, 0)))
         divisors = yield from self.values_of(p, p.divisors, 1)
         return contracted(self, p, masks, operands, divisors)
 

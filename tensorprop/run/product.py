@@ -36,6 +36,7 @@ class Contraction:
         self.factors: list[Factor] = []
         self.divisors: list[Factor] = []
         self.masks: list[Factor] = []
+        self.ready: list[Value] = []  # factors that are arrays already
         self.picks: dict[str, Expr] = {}  # letters that a bracket says what they are, see `lowerings.selection`
         self.result = self.size(free)
 
@@ -88,6 +89,7 @@ class Contraction:
         inner.same = self.same
         inner.coefficient = self.coefficient
         inner.factors = list(self.factors)
+        inner.ready = list(self.ready)
         inner.divisors = list(self.divisors)
         inner.masks = [m for m in self.masks if m not in gone]
         inner.picks = dict(self.picks)

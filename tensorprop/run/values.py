@@ -120,6 +120,16 @@ class Operations(Protocol):
         """
         ...
 
+    def factor(self, a: Array, spd: bool) -> Any:
+        """What solves with the matrices along the last two axes: by elimination, or, of spd ones, by Cholesky."""
+        ...
+
+    def solved(self, factor: Any, b: Array, transposed: bool) -> Array:
+        """x of ``A x = b``, or of ``Aᵀ x = b``; the last axis of ``b`` counts right sides."""
+        ...
+
+    def logdet(self, factor: Any) -> Array: ...
+
     def running(self, op: str, a: Array, axis: int, before: int, after: int, back: bool) -> Array:
         """Every entry reduced with those in front of it (``back``: behind it): sum, prod, max, min or logsumexp.
 

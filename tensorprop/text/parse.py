@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from tensorprop.core.affine import measured
-from tensorprop.core.equation import Equation, Fact, Outside, Range, System, equation, system
+from tensorprop.core.equation import DECLARED, Declared, Equation, Fact, Outside, Range, System, equation, system
 from tensorprop.core.expr import Dim, Expr, Index, Number, Tensor
 from tensorprop.core.names import primal_axes
 from tensorprop.errors import (
@@ -149,7 +149,7 @@ def facts(reader: Reader, found: list[Equation]) -> list[Fact]:
     made: list[Fact] = []
     for line, name, said, _ in reader.lines:
         if isinstance(said, str):
-            made.append(Outside(name, said))
+            made.append(Declared(line, name) if line in DECLARED else Outside(name, said))
             continue
         builder = Builder(reader.text, False, None)
         value = builder.right_side(said, frozenset(), f"{line}({name})")

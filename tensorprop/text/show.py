@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from tensorprop.core.build import fresh, reduce
-from tensorprop.core.equation import Equation, Fact, Range, System
+from tensorprop.core.equation import Declared, Equation, Fact, Range, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import REDUCTIONS, has_entries, is_matrix, keeps
 from tensorprop.core.names import primal_axes
@@ -74,6 +74,8 @@ def show(x: Any, ascii: bool = False) -> str:
 
 def _fact(f: Fact, ascii: bool, names: frozenset[str]) -> str:
     """``dim(x) = dim(a, 1)``, ``outside(a) = -∞``."""
+    if isinstance(f, Declared):
+        return f"{f.kind}({_Printer(Number(Fraction(0)), (), ascii, names, False).name(f)})"
     said = f.size if isinstance(f, Range) else f.value
     printer = _Printer(Number(Fraction(0)) if isinstance(said, str) else said, (), ascii, names, False)
     text = said.replace("∞", "inf" if ascii else "∞") if isinstance(said, str) else printer.text()

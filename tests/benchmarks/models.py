@@ -56,6 +56,31 @@ BILINEAR = "z_bk = x_bi W_kij u_bj; E = z_bk y_bk"
 FACTORS = "E = Σ_mn 1/2 (T_mn - U_mk V_nk)^2"
 
 
+GAUSS = "r_bi = x_bi - m_i; E = 1/2 Σ_b r_bi inv(S)_ij r_bj + 1/2 dim(b) logdet(S); spd(S)"
+PROCESS = """
+    K_mn = s^2 exp(-1/2 Σ_d (x_md - x_nd)^2 / l^2) + v [m = n]
+    E = 1/2 y_m inv(K)_mn y_n + 1/2 logdet(K); spd(K)
+"""
+
+
+def _likelihood(S: Any, r: Any) -> Any:
+    """½ rᵀ S⁻¹ r for every column of r, and ½ log det S for each, by Cholesky's factor."""
+    low = jnp.linalg.cholesky(S)
+    z = jax.scipy.linalg.solve_triangular(low, r, lower=True)
+    return 0.5 * jnp.sum(z * z) + r.shape[1] * jnp.sum(jnp.log(jnp.diagonal(low)))
+
+
+def _gauss(p: Any, d: Any) -> Any:
+    return _likelihood(p["S"], (d["x"] - p["m"]).T)
+
+
+def _process(p: Any, d: Any) -> Any:
+    x = d["x"]
+    far = jnp.sum((x[:, None, :] - x[None, :, :]) ** 2, -1)
+    K = p["s"] ** 2 * jnp.exp(-0.5 * far / p["l"] ** 2) + p["v"] * jnp.eye(len(x), dtype=x.dtype)
+    return _likelihood(K, d["y"][:, None])
+
+
 class Model(NamedTuple):
     """A training step without its update, two ways: both take (params, data) and give (loss, gradients)."""
 
@@ -215,4 +240,9 @@ def models() -> list[Model]:
     made.append(model("bilinear 64 × 64 → 32, batch 64", BILINEAR, _bilinear, p, d))
     p, d = normal(U=(400, 8), V=(400, 8)), normal(T=(400, 400))
     made.append(model("matrix factorisation 400 × 400, rank 8", FACTORS, _factors, p, d))
+    a = rng.normal(size=(200, 400))
+    p = {"S": jnp.asarray(a @ a.T / 400 + np.eye(200) / 2, jnp.float32), "m": jnp.zeros(200, jnp.float32)}
+    made.append(model("Gaussian log-likelihood, d 200, 100 samples", GAUSS, _gauss, p, normal(x=(100, 200))))
+    p = {"s": jnp.float32(1.3), "l": jnp.float32(1.7), "v": jnp.float32(0.3)}
+    made.append(model("Gaussian process, n 500", PROCESS, _process, p, normal(x=(500, 3), y=(500,))))
     return made
