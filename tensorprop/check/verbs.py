@@ -27,6 +27,7 @@ from tensorprop.layers.layer import layer_of
 from tensorprop.render.derivation.derivation import Derivation
 from tensorprop.render.derivation.derivation import explain as derivation
 from tensorprop.render.derivation.learnt import learnt
+from tensorprop.render.dialects import GREEK
 from tensorprop.render.formula import Formula, render
 from tensorprop.render.layout import Convention
 from tensorprop.render.reading.formulas import is_formula, is_indexed, parse_formula
@@ -224,7 +225,8 @@ def formula(
     """The formula in vectors and matrices of an equation, a System, a derived rule, a layer or an einsum spec.
 
     layout:      vectors are ``"column"``s or ``"row"``s.
-    names:       for an einsum spec the operands' names, ``"A B"``; else other names to show, ``{"a": "A"}``.
+    names:       for an einsum spec the operands' names, ``"A B"``, by default small letters for vectors, capital ones
+                 for matrices; else other names to show, ``{"a": "A"}``, or LaTeX for one, ``{"W": r"\\mathbf{W}"}``.
     samples:     the examples of a batch are ``"rows"`` or ``"columns"`` of a matrix; ``batch`` is their letter.
     derivative:  ``"denominator"``: a gradient has the shape of its variable; ``"numerator"``: that shape transposed.
     adjoint:     how the adjoint of z looks: ``"δz"``, ``"∂E/∂z"``, ``"z̄"``.
@@ -282,7 +284,12 @@ def formula(
     return verified(replace(each[0], lines=tuple(rows), runs=agrees))
 
 
-_SHOWN = re.compile(r"[^\W\d_]\w*[′″']*(?:\^\([\w+−-]*\))?")
+_DRESS = "boldsymbol|mathbf|mathrm|mathit|mathcal|mathbb|mathfrak|mathsf|bm|hat|widehat|tilde|bar|vec|dot"
+_GREEK = "|".join(GREEK.values())
+_SHOWN = re.compile(
+    r"[^\W\d_]\w*[′″']*(?:\^\([\w+−-]*\))?"
+    rf"|(?:\\(?:{_DRESS})\s*\{{?\s*)*(?:\\(?:{_GREEK}|ell|nabla)|(?<=[\s{{])[A-Za-z]+)\s*\}}*"
+)
 
 
 def _one_of(option: str, value: str, *known: str) -> None:

@@ -57,6 +57,8 @@ class Pen:
     def __init__(self, dialect: Dialect, style: Style | None = None, exact: bool = False) -> None:
         self.to = dialect
         self.style = style or Style()
+        self.names = {n: v for n, v in self.style.names.items() if not v.startswith("\\")}
+        self._written = {n: v for n, v in self.style.names.items() if dialect.name == "latex" and n not in self.names}
         self._exact = exact  # what is written reads back: one long index is not to be taken for several letters
 
     # ----------------------------------------------------------------- letters and words
@@ -166,17 +168,17 @@ class Pen:
         ``subs``: a text for every axis, None where a slice keeps the axis; ``above``: what stands above the name.
         """
         d = self.to
-        match parts_of_name(tensor, self.style.names):
+        match parts_of_name(tensor, self.names):
             case Plain(base, label):
-                return self._scripts(self.letter(base, bold), label, self._parts(subs), above, cut)
+                return self._scripts(self._stem(base, bold), label, self._parts(subs), above, cut)
             case Adjoint(Plain(base, label) as of):
                 if self.style.loss:
                     over = d.sign("∂") + self.letter(self.style.loss)
                     return self._held(self.quotient(over, d.sign("∂") + self._plain(of, subs, bold, cut)), above)
                 if self.style.bar:
-                    shown = d.bar.format(base[0]) + base[1:] if not d.both else d.bar.format(self.letter(base, bold))
+                    shown = d.bar.format(base[0]) + base[1:] if not d.both else d.bar.format(self._stem(base, bold))
                     return self._scripts(shown, label, self._parts(subs), above, cut)
-                return d.sign("δ") + self._scripts(self.letter(base, bold), label, self._parts(subs), above, cut)
+                return d.sign("δ") + self._scripts(self._stem(base, bold), label, self._parts(subs), above, cut)
             case Derivative(of, by, slots):
                 parts: list[str] = []
                 for p, n in zip((of, *by), slots, strict=True):
@@ -188,13 +190,17 @@ class Pen:
                 gap = " " if d.name in ("latex", "typst") else ""
                 return self._held(self.quotient(top, gap.join(partial + p for p in parts[1:])), above)
 
+    def _stem(self, base: str, bold: bool) -> str:
+        """A tensor's letter; in LaTeX as the reader has it written."""
+        return self._written.get(base) or self.letter(base, bold)
+
     def fraction(self, tensor: str) -> bool:
         """Whether the name is itself a quotient, such as ∂E/∂z."""
-        found = parts_of_name(tensor, self.style.names)
+        found = parts_of_name(tensor, self.names)
         return isinstance(found, Derivative) or (isinstance(found, Adjoint) and bool(self.style.loss))
 
     def _plain(self, p: Plain, subs: Sequence[str | None], bold: bool, cut: bool) -> str:
-        return self._scripts(self.letter(p.base, bold), p.label, self._parts(subs), "", cut)
+        return self._scripts(self._stem(p.base, bold), p.label, self._parts(subs), "", cut)
 
     def _held(self, text: str, above: str) -> str:
         if not above:

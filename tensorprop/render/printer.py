@@ -134,7 +134,7 @@ class TreePrinter:
         return self._parens(text) if scripted else text
 
     def _label(self, t: m.Name) -> str:
-        return getattr(parts_of_name(t.tensor, self.style.names), "label", "")
+        return getattr(parts_of_name(t.tensor, self.pen.names), "label", "")
 
     def _called(self, function: str, *args: MathTree) -> str:
         return self.pen.function(function) + self._parens(self._list(args))

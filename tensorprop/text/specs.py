@@ -15,7 +15,7 @@ from tensorprop.core.equation import System, equation, system
 from tensorprop.errors import AmbiguousNotation, TensorpropError, UsageError
 from tensorprop.text.einsum import parse_einsum
 
-__all__ = ["EinsumSpec", "is_spec", "pasted"]
+__all__ = ["EinsumSpec", "default_names", "is_spec", "pasted"]
 
 _CALL = re.compile(
     r"""^(?:(?P<out>[^\W\d]\w*)\s*=\s*)?(?:\w+\.)*einsum\(\s*(?P<quote>["'])(?P<spec>[^"']*)(?P=quote)"""
@@ -53,8 +53,8 @@ class EinsumSpec:
 
     def _system(self, names: str | Sequence[str] | None, words: bool | None) -> System:
         called = names.replace(",", " ").split() if isinstance(names, str) else None if names is None else list(names)
-        called = called or (list(self.names) or None)
-        taken = set(called or "ABCDEFGHIJKLMNOPQRSTUVW")
+        called = called or (list(self.names) or None) or default_names(self.text, bool(words))
+        taken = set(called)
         out = self.out or next(n for n in ("Y", "Z", "R", *(f"Y{n}" for n in range(len(taken) + 1))) if n not in taken)
         text = self.text
         if text.count("...") and self.leading:
@@ -72,13 +72,32 @@ class EinsumSpec:
         return parse_einsum(text, names=called, out=out)
 
 
+_VECTORS, _SCALARS, _MATRICES = "xyzuvwpqrst", "cdabefgh", "ABCDEFGHIJKLMNOPQRSTUVW"
+
+
+def default_names(spec: str, words: bool = False) -> list[str]:
+    """Names for operands that have none: small letters for vectors and numbers, capital ones for all else.
+
+    >>> default_names("i,ij,j->"), default_names("bi,ij->bj")
+    (['x', 'A', 'y'], ['A', 'B'])
+    """
+    operands = re.split(r"->|→", spec)[0].split(",")
+    pools = {0: iter(_SCALARS), 1: iter(_VECTORS)}
+    matrices = (f"{c}{n or ''}" for n in range(len(operands) + 1) for c in _MATRICES)
+    out: list[str] = []
+    for place in operands:
+        rank = len(place.split()) if words else sum(map(str.isalpha, place))
+        out.append(next(pools.get(2 if "..." in place and rank > 1 else rank, matrices), None) or next(matrices))
+    return out
+
+
 def _of_words(text: str, called: list[str] | None, out: str) -> System:
     """Every word between spaces is an index."""
     left, arrow, right = text.partition("->")
     if not arrow:
         raise UsageError(f"{text!r} has no arrow", fix="write what is left: row col, col -> row")
     operands = [place.split() for place in left.split(",")]
-    names = called or list("ABCDEFGHIJKLMNOPQRSTUVW"[: len(operands)])
+    names = called or default_names(text, True)
     if len(names) != len(operands):
         raise UsageError(f"{len(operands)} operands and {len(names)} names")
     body = mul(*(tensor(n, *letters) for n, letters in zip(names, operands, strict=True)))

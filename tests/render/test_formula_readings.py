@@ -144,7 +144,7 @@ def test_no_sign_stands_after_a_factor(sign, term, first):
         ("...ij,...jk->...ik", "AB  (for every leading index)"),
         ('np.einsum("ij,jk->ik", X, W)', "XW"),
         ("y = jnp.einsum('bi,ij->bj', x, W)", "xW"),
-        ("ij,jk->ik; ij,j->i", "AB\nAB"),
+        ("ij,jk->ik; ij,j->i", "AB\nAx"),
         ("ij,jk->ik\nbqhd,bkhd->bhqk", "AB\nA_bh B_bhᵀ  (for every b, h)"),
         ("b t c, c d -> b t d", "A_b B  (for every b)"),
     ],
@@ -215,3 +215,21 @@ def test_on_any_page_a_tensor_is_read_one_way(s):
         assert line.right is not None or line.why
         for name, look in (looks(line) or {}).items():
             assert known.setdefault(name, look) == look
+
+
+@pytest.mark.parametrize(
+    "spec, expected",
+    [("i,ij,j->", "xᵀAy"), ("ij,j->i", "Ax"), ("i,j->ij", "xyᵀ"), ("i,i->", "xᵀy"), ("ij,kj->ik", "ABᵀ"),
+     (",i->i", "c x"), ("bi,ij->bj", "AB"), ("i,j,k->ijk", "x ∘ y ∘ z"), ("row col, col -> row", "Ax")],
+)  # fmt: skip
+def test_vectors_are_small_and_matrices_capital_where_nobody_named_them(spec, expected):
+    assert str(formula(spec, words=True if "row" in spec else None)) == expected
+
+
+def test_names_as_latex_writes_them():
+    found = formula("δW_ij = a_bi δz_bj", names={"W": r"\mathbf{W}", "a": r"\boldsymbol\alpha"})
+    assert found.latex == r"\delta \mathbf{W} = \boldsymbol\alpha^{\top} \, \delta z"
+    assert found.unicode == "δW = aᵀ δz"
+    for name in (r"\input{x}", r"\mathbf{\input{x}}", r"\def", r"\mathbf{W}x"):
+        with pytest.raises(TensorpropError):
+            formula("y_i = x_i", names={"x": name})
