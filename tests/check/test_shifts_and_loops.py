@@ -104,3 +104,17 @@ def test_what_is_owed_outside_is_nothing() -> None:
 def test_a_rule_in_places_is_shown_as_it_was_written() -> None:
     rule = "δs_{t-1} = a_t δs_t + c_{t-1}; δs[dim(x,0)-1] = c[dim(x,0)-1]"
     assert "δs[t-1] = a_t δs_t + c[t-1]; δs[dim(x, 0)-1] = c[dim(x, 0)-1]  proved" in str(tp.check(f"{LINEAR}; {rule}"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s_{t} = a_t s_{t-1} + x_t; s_{-1} = g; E = Σ_t s_t^2",  # what cancels in s comes out in δs
+        "a_{t} = a_{t-1} + b_{t-1} x_t; b_{t} = b_{t-1} a_{t-1} + 1; a_{-1} = g; b_{-1} = h; "
+        "dim(t) = dim(x, 0); E = a[dim(x,0)-1] b[dim(x,0)-1]",
+        "y[b,x,o] = a[b, 2x+u-1, c] K[u,c,o]; outside(a) = 0; dim(x) = dim(a, 1)/2",  # drawn with an even axis
+    ],
+)
+def test_derived_rules_are_right(text: str) -> None:
+    report = tp.check(text)
+    assert report.ok and all(v.samples == 6 for v in report.verdicts), str(report)

@@ -11,15 +11,16 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from tensorprop.core.equation import Equation, System
-from tensorprop.core.expr import Add, Bracket, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.equation import Equation, Range, System
+from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix, runs
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import primal
 from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.told import Axis
 from tensorprop.core.walk import postorder, tensors_of
-from tensorprop.errors import PlanTooLarge
+from tensorprop.errors import PlanTooLarge, TensorpropError
+from tensorprop.run.sizes import counted
 
 __all__ = ["KINDS", "arrays", "can_be_drawn", "fitted", "letter_sizes", "shapes"]
 
@@ -87,7 +88,23 @@ def fitted(s: System, ranges: Ranges, sizes: Mapping[Axis, int]) -> dict[str, tu
                         grown[axis] = max(grown[axis], last + 1)
         if grown == before:
             break
+    for fact in s.facts:
+        if isinstance(fact, Range):
+            _divided(fact.size, ranges, grown)
     return {name: tuple(grown[ranges.find(name, k)] for k in range(s.rank(name))) for name in s.inputs}
+
+
+def _divided(size: Expr, ranges: Ranges, grown: dict[Axis, int]) -> None:
+    """Make the first axis of a stated size longer until it is a whole number: ``dim(x) = dim(a, 1) / 2``."""
+    dims = [d for d in postorder(size) if isinstance(d, Dim) and ranges.find(d.tensor, d.axis) in grown]
+    for _ in range(24 if dims else 0):
+        known = {(d.tensor, d.axis): grown[ranges.find(d.tensor, d.axis)] for d in dims}
+        try:
+            if isinstance(counted(size, known, {}), int):
+                return
+        except (TensorpropError, KeyError):
+            return  # a letter, or a tensor that is made
+        grown[ranges.find(dims[0].tensor, dims[0].axis)] += 1
 
 
 def _stated(s: System, letter: str) -> int:

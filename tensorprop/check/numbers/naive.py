@@ -107,6 +107,7 @@ class Naive:
         if self.beside is None:
             self.beside = copy(self)
             self.beside.done, self.beside.beside = {}, self.beside
+            self.beside.scales = self.scales and self.scales._bracketed()
         return self.beside
 
     def _node(self, e: Expr, sizes: Mapping[str, int]) -> Weighed:
