@@ -83,6 +83,18 @@ def test_a_matrix_is_factored_once(x64: None) -> None:
     assert names.count("cholesky") == 1 and "lu" not in names
 
 
+def test_what_is_solved_is_solved_once(x64: None) -> None:
+    """Both subscripts of a symmetric inverse, and every value of a letter that ties them."""
+    text = "r_bi = y_bi - x_i; E = Σ_bij r_bi inv(S)_ij r_bj; G_ij = r_bk r_bl inv(S)_ki inv(S)_jl; spd(S)"
+    found = [shape for name, shape in primitives(text) if name == "triangular_solve"]
+    assert found == [(5, 2), (5, 2)]
+    f = tp.compile(text, jit=False)
+    r = y - x
+    out = f(y=y, x=x, S=S)
+    np.testing.assert_allclose(out["E"], np.trace(r @ inv(S) @ r.T), rtol=1e-11)
+    np.testing.assert_allclose(out["G"], inv(S) @ r.T @ r @ inv(S), rtol=1e-10, atol=1e-13)
+
+
 def test_gradients_of_a_declared_matrix(x64: None) -> None:
     """What is declared stands in the rules too; the gradient is that of S as a matrix of free entries."""
     s = tp.parse("E = x_i inv(S)_ij x_j + logdet(S); spd(S)")

@@ -1,10 +1,10 @@
 """``Σ_j inv(A)_ij b_j`` is the solution x of ``Σ_j A_ij x_j = b_i``: no inverse is made.
 
-In a product that is summed, an inverse with a subscript that is summed is taken together with the factors that the
-summed letters tie to it, which are worked out first: they are the right sides, one for every value of their other
-letters. Either subscript will do, ``Σ_i y_i inv(A)_ij`` being the solution for Aᵀ; the side with fewer right sides is
-taken. What is solved stands in the product as one factor more. Where the right side has the other subscript too, as in
-``inv(A)_ij B_ji``, the inverse is made.
+In a product that is summed, an inverse with a subscript that is summed is taken together with the factors that have
+it, or that all summed letters tie to it, which are worked out first: they are the right sides, one for every value of
+their other letters. Either subscript will do, ``Σ_i y_i inv(A)_ij`` being the solution for Aᵀ; the choice with fewer
+right sides is taken. What is solved stands in the product as one factor more. Where the right side has the other
+subscript too, as in ``inv(A)_ij B_ji``, the inverse is made.
 
 A matrix is factored once: inv(S) and logdet(S) share its factors, a permutation and two triangles, or, if the System
 says ``spd(S)``, one triangle L with S = L Lᵀ.
@@ -59,10 +59,14 @@ def logdet(on: Any, e: Reduce, sizes: Sizes) -> Rule:
 def inverse(on: Any, e: Reduce, sizes: Sizes) -> Generator[Wish, Value, tuple[Array, tuple[str, ...]]]:
     """All entries of an inverse, behind the letters of which there is one each."""
     factor, lead, inner = yield from factored(on, e, sizes)
+    key = ("inverse", id(factor))
+    if key in on.factors:
+        return on.factors[key], lead
     n = inner[e.indices[0]]
     one = on.ops.compare("=", on.ops.expand(on.ops.iota(n), (1,)), on.ops.expand(on.ops.iota(n), (0,)))
     one = on.spread(Value(on.plain(Value(one, e.indices, True)), e.indices), (*lead, *e.indices), inner)
-    return on.ops.solved(factor, one, False), lead
+    on.factors[key] = on.ops.solved(factor, one, False)
+    return on.factors[key], lead
 
 
 def solving(on: Any, p: Contraction) -> Rule | None:
@@ -82,19 +86,20 @@ def _sides(on: Any, p: Contraction) -> Iterator[_Side]:
         if len({*letters}) != 2:
             continue
         for summed, other in (letters[::-1], letters):
-            found = _tied(p, f, summed, other) if summed in p.bound else None
-            if found is not None:
-                yield found
+            for links in ({summed}, {*p.bound} - {other} - p.letters(f) | {summed}) if summed in p.bound else ():
+                found = _tied(p, f, summed, other, links)
+                if found is not None:
+                    yield found
 
 
-def _tied(p: Contraction, f: Factor, summed: str, other: str) -> _Side | None:
-    """What the summed letters tie to one subscript of an inverse; None if that is nothing, or has the other one too."""
+def _tied(p: Contraction, f: Factor, summed: str, other: str, links: set[str]) -> _Side | None:
+    """What these letters tie to one subscript of an inverse; None if that is nothing, or has the other one too."""
     items: list[tuple[frozenset[str], Any]] = [
         *((p.letters(g), g) for kind in (p.factors, p.divisors, p.masks) for g in kind if g is not f),
         *((frozenset(v.axes), v) for v in p.ready),
     ]
     group: list[Any] = []
-    reach, links = {summed}, {*p.bound} - {other} - p.letters(f) | {summed}
+    reach = {summed}
     again = True
     while again:
         again = False
@@ -135,7 +140,13 @@ def _solved(on: Any, p: Contraction, s: _Side) -> Rule:
     wide = [p.sizes[i] for i in columns]
     array = on.ops.reshape(array, (*shape, math.prod(wide)))
     row = p.called(e.at[0].name, names) if isinstance(e.at[0], Index) else ""
-    x = on.ops.reshape(on.ops.solved(factor, array, s.summed == row), (*shape, *wide))
+    spd = isinstance(e.body, Tensor) and on.system.declares("spd", e.body.name)
+    turned = s.summed == row and not spd
+    order = tuple(b.axes.index(i) if i in b.axes else -1 for i in (*lead, s.summed, *columns))
+    key = ("solved", id(factor), on.ops.identity(b.array), order, turned)
+    if key not in on.factors:  # what is solved once serves both subscripts of a symmetric inverse
+        on.factors[key] = b.array, on.ops.reshape(on.ops.solved(factor, array, turned), (*shape, *wide))
+    x = on.factors[key][1]
     others = [g for kind in (p.factors, p.divisors, p.masks) for g in kind]
     others = [g for g in others if g is not s.factor and not any(g is h for h in s.factors)]
     axes = (*lead, s.other, *columns)
