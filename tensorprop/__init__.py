@@ -12,12 +12,10 @@ nor JAX: every public name is fetched from where it lives when it is first used.
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from tensorprop.errors import TensorpropError
+from tensorprop.package import fetched
 
 if TYPE_CHECKING:
     from tensorprop.calculus import adjoint, batch, derive, simplify
@@ -71,7 +69,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 # Where each public name lives.
-_HOMES = {
+_HOMES: dict[str, tuple[str, ...]] = {
     "tensorprop.core.equation": ("Equation", "System"),
     "tensorprop.check.report": ("Report",),
     "tensorprop.render.derivation.record": ("Derivation",),
@@ -87,30 +85,4 @@ _HOMES = {
     "tensorprop.trace.jax_read": ("from_jax",),
     "tensorprop.check.verbs": ("assert_rule", "check", "equivalent", "explain", "formula"),
 }
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    """A public name, on its first use."""
-    try:
-        home = _HOME[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value: object = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
-
-class _Package(ModuleType):
-    """A package in which a public name is not hidden by a submodule that is called the same (``check``)."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOME and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
+fetched(__name__, _HOMES)

@@ -14,12 +14,13 @@ PACKAGE = ROOT / "tensorprop"
 # A room may import from itself and from the rooms named here.
 ROOMS: dict[str, frozenset[str]] = {
     "errors": frozenset(),
+    "package": frozenset(),
     "core": frozenset({"errors"}),
     "text": frozenset({"errors", "core"}),
     "calculus": frozenset({"errors", "core", "text"}),
     "layers": frozenset({"errors", "core", "text", "calculus"}),
     "render": frozenset({"errors", "core", "text", "calculus"}),
-    "run": frozenset({"errors", "core", "text", "calculus"}),
+    "run": frozenset({"errors", "core", "text", "calculus", "package"}),
     "rule": frozenset({"errors", "core", "text", "calculus", "run"}),
     "trace": frozenset({"errors", "core", "text", "calculus", "run"}),
     "check": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run", "rule", "trace"}),
@@ -28,7 +29,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "errors core text calculus layers render run rule trace check cli_explain cli_text __init__".split()
     ),
     "cli_explain": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run", "check", "cli_text"}),
-    "__init__": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run", "rule", "trace", "check"}),
+    "__init__": frozenset("package errors core text calculus layers render run rule trace check".split()),
     "__main__": frozenset({"cli"}),
 }
 

@@ -1,0 +1,43 @@
+"""A package whose public names are fetched from where they live when they are first used.
+
+In: the package's name, and the module of every public name. Out: the package, so that importing it imports nothing of
+what is heavy. What the names mean is not known here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from types import ModuleType
+
+__all__ = ["fetched"]
+
+
+class _Package(ModuleType):
+    """A package in which a public name is not hidden by a submodule that is called the same (``check``, ``plan``)."""
+
+    _homes: dict[str, str]
+
+    def __getattr__(self, name: str) -> object:
+        """A public name, on its first use."""
+        home = self._homes.get(name)
+        if home is None:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        value: object = getattr(import_module(home), name)
+        vars(self)[name] = value
+        return value
+
+    def __dir__(self) -> list[str]:
+        return sorted({*vars(self), *self._homes})
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in self._homes and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+def fetched(package: str, homes: Mapping[str, tuple[str, ...]]) -> None:
+    """Let ``package`` fetch its public names: ``homes`` says which of them are in which module."""
+    module = sys.modules[package]
+    vars(module)["_homes"] = {name: home for home, names in homes.items() for name in names}
+    module.__class__ = _Package
