@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tensorprop.render.reading.formulas import parse_formula
     from tensorprop.rule.jax_function import jax_function
     from tensorprop.run import compile, plan, value_and_grad
+    from tensorprop.run.jax_init import init
     from tensorprop.run.plan import Plan
     from tensorprop.text import parse, parse_einsum, show
     from tensorprop.trace.jax_read import from_jax
@@ -56,6 +57,7 @@ __all__ = [
     "explain",
     "formula",
     "from_jax",
+    "init",
     "jax_function",
     "parse",
     "parse_einsum",
@@ -74,7 +76,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "tensorprop.check.report": ("Report",),
     "tensorprop.render.derivation.record": ("Derivation",),
     "tensorprop.render.formula": ("Formula",),
+    "tensorprop.run.jax_init": ("init",),
     "tensorprop.run.plan": ("Plan",),
+    "tensorprop.faces": ("face",),
     "tensorprop.text": ("parse", "parse_einsum", "show"),
     "tensorprop.render.diagram": ("diagram",),
     "tensorprop.render.reading.formulas": ("parse_formula",),

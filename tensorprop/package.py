@@ -7,11 +7,12 @@ what is heavy. What the names mean is not known here.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
-__all__ = ["fetched"]
+__all__ = ["fetched", "verb"]
 
 
 class _Package(ModuleType):
@@ -41,3 +42,8 @@ def fetched(package: str, homes: Mapping[str, tuple[str, ...]]) -> None:
     module = sys.modules[package]
     vars(module)["_homes"] = {name: home for home, names in homes.items() for name in names}
     module.__class__ = _Package
+
+
+def verb(name: str) -> Callable[..., Any]:
+    """A public verb, for a noun that has it as a method: what computes stands above what is computed."""
+    return getattr(sys.modules["tensorprop"], name)

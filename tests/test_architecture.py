@@ -15,21 +15,23 @@ PACKAGE = ROOT / "tensorprop"
 ROOMS: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "package": frozenset(),
-    "core": frozenset({"errors"}),
+    "face": frozenset({"package"}),
+    "core": frozenset({"errors", "face", "package"}),
     "text": frozenset({"errors", "core"}),
     "calculus": frozenset({"errors", "core", "text"}),
-    "layers": frozenset({"errors", "core", "text", "calculus"}),
-    "render": frozenset({"errors", "core", "text", "calculus"}),
-    "run": frozenset({"errors", "core", "text", "calculus", "package"}),
-    "rule": frozenset({"errors", "core", "text", "calculus", "run"}),
+    "layers": frozenset({"face", "errors", "core", "text", "calculus", "package"}),
+    "render": frozenset({"face", "errors", "core", "text", "calculus"}),
+    "faces": frozenset({"core", "render"}),
+    "run": frozenset({"face", "errors", "core", "text", "calculus", "package"}),
+    "rule": frozenset({"face", "errors", "core", "text", "calculus", "run"}),
     "trace": frozenset({"errors", "core", "text", "calculus", "run"}),
-    "check": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run", "rule", "trace"}),
+    "check": frozenset({"face", "errors", "core", "text", "calculus", "layers", "render", "run", "rule", "trace"}),
     "cli_text": frozenset({"errors", "text", "calculus", "check"}),
     "cli": frozenset(
         "errors core text calculus layers render run rule trace check cli_explain cli_text __init__".split()
     ),
     "cli_explain": frozenset({"errors", "core", "text", "calculus", "layers", "render", "run", "check", "cli_text"}),
-    "__init__": frozenset("package errors core text calculus layers render run rule trace check".split()),
+    "__init__": frozenset("package face faces errors core text calculus layers render run rule trace check".split()),
     "__main__": frozenset({"cli"}),
 }
 

@@ -28,6 +28,9 @@ class Law:
     because: str
     apply: Callable[[Expr], Expr | None]
 
+    def __reduce__(self) -> tuple[Callable[[str], Law], tuple[str]]:
+        return named, (self.apply.__name__,)
+
     @property
     def sides(self) -> tuple[str, str]:
         """The two sides of the text."""
@@ -36,6 +39,11 @@ class Law:
 
 
 LAWS: dict[str, Law] = {}
+
+
+def named(name: str) -> Law:
+    """The law of a name."""
+    return LAWS[name]
 
 
 def law(text: str, *, free: str, because: str) -> Callable[[Callable[[Expr], Expr | None]], Law]:

@@ -16,6 +16,7 @@ from typing import Any
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Expr
 from tensorprop.core.names import adjoint_name, primal
+from tensorprop.face import Face
 from tensorprop.text import show
 
 __all__ = ["Counterexample", "Diagnosis", "Finding", "Report", "Verdict", "apart", "marked", "plain"]
@@ -247,8 +248,8 @@ class Verdict:
         return "proved" if self.proved else f"equal on {self.samples} samples, not proved"
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Face):
     """The verdicts on all backward rules of a layer or System.
 
     ``ok``: nothing was found wrong. ``proved``: what is more, every written rule equals the derived one for arrays of

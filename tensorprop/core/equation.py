@@ -25,6 +25,8 @@ from tensorprop.errors import (
     Unsupported,
     UsageError,
 )
+from tensorprop.face import Face
+from tensorprop.package import verb
 
 __all__ = [
     "DECLARED",
@@ -77,7 +79,7 @@ Fact = Range | Outside | Declared
 
 
 @node
-class Equation(Interned):
+class Equation(Face, Interned):
     """``target = value`` for every value of the target's indices, which are plain letters.
 
     In a recurrence one of them may be shifted, ``x_{l+1,j} = x_{l,j} + …``; where it starts, a place stands there:
@@ -163,7 +165,7 @@ def equation(target: Tensor, value: Expr) -> Equation:
     return Equation(target, freshen(value, free))
 
 
-class System(Interned):
+class System(Face, Interned):
     """Equations, each name defined once, and what is stated of their letters and tensors (`facts`).
 
     ``origin`` is the text that the System was last read from, if any; it plays no part in equality. ``recurrent``:
@@ -355,6 +357,24 @@ class System(Interned):
         return system(
             kept, (f for f in self.facts if (f.letter in letters if isinstance(f, Range) else f.tensor in tensors))
         )
+
+    def to_dict(self) -> dict[str, object]:
+        """The System as strings, for JSON.
+
+        >>> from tensorprop.text import parse
+        >>> s = parse("z_j = a_i W_ij; h_j = tanh(z_j)")
+        >>> s.to_dict()["equations"], System.from_dict(s.to_dict()) is s
+        (['z_j = a_i W_ij', 'h_j = tanh(z_j)'], True)
+        """
+        return {"equations": str(self).splitlines(), "inputs": list(self.inputs), "outputs": list(self.outputs)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> System:
+        """The System that `to_dict` wrote. Errors: UsageError for what is no such dict, those of `parse`."""
+        lines = data.get("equations")
+        if not isinstance(lines, list | tuple) or not all(isinstance(x, str) for x in lines):  # pyright: ignore
+            raise UsageError("no System is in this dict", fix='it has the equations as strings, {"equations": ["…"]}')
+        return verb("parse")("; ".join(map(str, lines)))  # pyright: ignore
 
     def definitions(self) -> dict[str, tuple[tuple[str, ...], Expr]]:
         """``{"z": (("b", "j"), right side)}``, as ``walk.inline`` takes it."""

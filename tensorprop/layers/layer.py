@@ -16,13 +16,15 @@ from tensorprop.calculus.page import Page, letters_of, read
 from tensorprop.calculus.source import Source, as_page, names_in
 from tensorprop.core.equation import Equation, System
 from tensorprop.errors import NameConflict, UnknownName, UsageError, among
+from tensorprop.face import Face
 from tensorprop.layers.residual import around
+from tensorprop.package import verb
 from tensorprop.text import show
 
 __all__ = ["Layer", "as_layer", "entry_of", "exit_of", "layer_of"]
 
 
-class Layer:
+class Layer(Face):
     """A page of equations: ``forward``, and where you like ``backward``.
 
     Write it as a class or with the constructor; both take text.
@@ -157,6 +159,15 @@ class Layer:
             found[name] = tuple(sizes[i] for i in letters)
         return found
 
+    def init(self, key: Any, schemes: Any = "glorot", *, dtype: Any = None, **sizes: Any) -> dict[str, Any]:
+        """Start values for the parameters, told the sizes of their letters; the verb ``init`` says what is drawn.
+
+        >>> import jax
+        >>> {n: v.shape for n, v in Layer("z_bj = a_bi W_ij", parameters="W").init(jax.random.key(0), i=3, j=2).items()}
+        {'W': (3, 2)}
+        """
+        return verb("init")(self, key, sizes, schemes, dtype=dtype)
+
     def rename(self, **names: str) -> Layer:
         """The same layer with tensors called otherwise: ``Dense().rename(a="x")``.
 
@@ -201,6 +212,16 @@ class Layer:
             around(self.page, entry, exit_of(self, 0), self.name), self.name, self.parameters, entry, self.numbered
         )
 
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, Layer) and self._told() == other._told()
+
+    def __hash__(self) -> int:
+        return hash(self._told())
+
+    def _told(self) -> tuple[object, ...]:
+        p = self.page
+        return p.system, p.rules, p.parts, p.given, self.name, tuple(self.parameters), self.takes
+
     def __str__(self) -> str:
         return self.show()
 
@@ -212,9 +233,6 @@ class Layer:
         for eq in self.rules:
             lines.append(show(eq, ascii=ascii) + ("" if eq.name in mine else "    # derived"))
         return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return f"<{self.name}: {'; '.join(map(str, self.system))}>"
 
 
 def layer_of(

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from tensorprop.calculus.source import as_system
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Expr, Mul, Number, Sum, Tensor
+from tensorprop.face import Face
 from tensorprop.render.notation import UNICODE
 from tensorprop.render.svg import Network, svg
 
 __all__ = ["Diagram", "Network", "diagram", "diagram_of", "network", "networks"]
 
 
-@dataclass(frozen=True)
-class Diagram:
+@dataclass(frozen=True, repr=False)
+class Diagram(Face):
     """Tensor diagrams under one another: ``svg`` for a page, ``text`` for a terminal.
 
     >>> from tensorprop.text import parse

@@ -14,6 +14,7 @@ from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Expr, Tensor
 from tensorprop.core.names import is_adjoint, is_derivative, primal
 from tensorprop.core.walk import tensors_of, transform
+from tensorprop.face import Face
 from tensorprop.render import dialects, snippet
 from tensorprop.render import trees as m
 from tensorprop.render.code import ArrayCode, identifier
@@ -41,8 +42,8 @@ def _unchecked(eq: Equation, text: str, turned: frozenset[str]) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class Formula:
+@dataclass(frozen=True, repr=False)
+class Formula(Face):
     """Equations as formulas in vectors and matrices; ``str`` is the Unicode.
 
     ``lines``: one for each equation. ``bare``: only right sides are shown, as for an einsum spec.
@@ -138,6 +139,9 @@ class Formula:
 
     def __str__(self) -> str:
         return self.unicode
+
+    def __hash__(self) -> int:
+        return hash((self.lines, self.bare))
 
     def written(self, to: Dialect) -> str:
         """The formula in a dialect: short lines beside one another, each with what holds for every value of it."""

@@ -23,6 +23,7 @@ from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.walk import tensors_of, transform
 from tensorprop.errors import TensorpropError, UnknownName, UsageError, among, meant
+from tensorprop.face import MadeOf
 from tensorprop.run.api import concrete_all
 from tensorprop.run.arrays import accept
 from tensorprop.run.extents import Extents, extents, supported
@@ -82,7 +83,7 @@ def jax_function(
     return JaxFunction(whole, rules, variables, None if save is None else _kept(whole, save), forward=False)
 
 
-class JaxFunction:
+class JaxFunction(MadeOf):
     """What `jax_function` gives: ``fn(**arrays)`` or ``fn(*arrays)``.
 
     ``system`` holds the forward equations, ``rules`` those of its derivative, ``wrt`` the inputs that have one,
@@ -98,7 +99,7 @@ class JaxFunction:
         self.outputs = whole.outputs
         self.wrt = wrt
         self.forward = forward
-        self._made_of = whole, rules, wrt, save, forward
+        self._parts = whole, rules, wrt, save, forward
         self._ready = stabilise(whole)
         self._way_back = _Backward(self._ready, rules, save)
         self.saved = () if forward else self._way_back.of(wrt).saved
@@ -208,23 +209,13 @@ class JaxFunction:
         count = len(self.outputs)
         return out[:count], dict(zip(names, out[count:], strict=True))
 
-    # ----------------------------------------------------------------- the same equations, the same function
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, JaxFunction) and self._made_of == other._made_of
-
-    def __hash__(self) -> int:
-        return hash(self._made_of)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return JaxFunction, self._made_of
-
     def __copy__(self) -> JaxFunction:
         return self
 
     def __deepcopy__(self, memo: object) -> JaxFunction:
         return self
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         way = "tangents" if self.forward else "rules"
         head = f"<JAX function: {', '.join(self.inputs)} → {', '.join(self.outputs)}>"
         return f"{head}\n{show(self.system)}\n# {way}\n{show(self.rules)}"

@@ -27,6 +27,7 @@ from tensorprop.errors import (
     UsageError,
     among,
 )
+from tensorprop.face import MadeOf
 from tensorprop.run.arrays import accept, look
 from tensorprop.run.bound import Functions, bound
 from tensorprop.run.extents import extents, supported
@@ -38,6 +39,7 @@ __all__ = ["Compiled", "Gradient", "compile", "value_and_grad"]
 
 Array = Any
 Arrays = Mapping[str, Any]
+Paths = tuple[tuple[str, str], ...]
 
 
 def compile(  # the verb is called so in the whole library; the built-in is not used here
@@ -78,23 +80,33 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
 
 def value_and_grad(
     s: System | Equation | str,
-    wrt: str | Iterable[str],
+    wrt: str | Iterable[str] | None = None,
     of: str | None = None,
     *,
     aux: str | Iterable[str] = (),
     functions: Functions | None = None,
-) -> Gradient:
+    paths: Mapping[str, str] | None = None,
+    rest: Literal["zero", "none"] = "zero",
+    argnums: object = None,
+    has_aux: object = None,
+) -> Gradient | ByParameters:
     """The value of a scalar E and its gradients ∂E/∂W for each W in ``wrt``, as one function.
 
     ``g(params, **data)`` takes a dict with at least the arrays of ``wrt``, the other inputs by name, and gives
     ``(E, {"W": ∂E/∂W, …})``, each gradient with shape and dtype of its parameter: a drop-in for
     ``jax.value_and_grad`` of the same model. The gradients are the rules of ``adjoint``, joined with the forward
     equations, so that intermediates are shared. ``of`` names the scalar where the System has several outputs.
-    ``aux`` names further tensors to be returned: then the result is ``((E, {"h": …}), gradients)``. ``functions``
-    binds open functions, as in ``compile``.
+    ``aux`` names further tensors to be returned: then the result is ``((E, {"h": …}), gradients)``. Without ``wrt``,
+    the parameters of a layer are meant, or every input that the first argument of ``g`` holds.
+    ``functions`` binds open functions, as in ``compile``.
 
-    Errors: UsageError if there is no one scalar, UnknownName, NotDifferentiable, those of ``compile`` at the call,
-    and NonNumericDtype for a parameter of integers.
+    ``params`` may be any pytree: nested dicts, tuples, dataclasses, modules. ``{"block1": {"W": …}}`` holds
+    ``W^(block1)``; ``paths={"W": "layers.0.weight"}`` says what names do not tell. The gradients come in the same tree.
+    A leaf that no equation names has the gradient zero, or None with ``rest="none"`` (and wherever it is no array of
+    real numbers).
+
+    Errors: NameConflict where several leaves could be meant, UsageError if there is no one scalar, UnknownName,
+    NotDifferentiable, those of ``compile`` at the call, and NonNumericDtype for a parameter of integers.
 
     >>> import numpy as np
     >>> g = value_and_grad("z_i = W_ij x_j; E = 1/2 z_i z_i", wrt="W")
@@ -102,8 +114,13 @@ def value_and_grad(
     >>> float(E), grads["W"].tolist()
     (2.5, [[1.0, 2.0], [2.0, 4.0]])
     """
-    variables = _names(wrt)
+    _unlike(argnums, has_aux)
+    if rest not in ("zero", "none"):
+        raise UsageError(f"rest={rest!r}: what is the gradient of other leaves?", fix='rest="zero" or rest="none"')
+    variables = _names(wrt if wrt is not None else getattr(s, "parameters", ()))
     whole = as_forward(s, *variables, of)
+    if wrt is None and not variables:
+        return ByParameters(whole, _scalar(whole, of), _names(aux), functions or {}, _pairs(paths), rest)
     if not variables:
         raise UsageError("wrt names no variable", fix=f"name some of {', '.join(whole.inputs)}")
     for name in variables:
@@ -117,10 +134,10 @@ def value_and_grad(
         forward = whole  # what cancels in a softmax is a variable all the same, and its gradient is worked out
     rules = adjoint(forward, variables, error)
     calls = bound((forward + rules).functions, functions)
-    return Gradient(whole, needed, forward, rules, error, variables, extra, calls)
+    return Gradient(whole, needed, forward, rules, error, variables, extra, calls, _pairs(paths), rest)
 
 
-class Compiled:
+class Compiled(MadeOf):
     """What ``compile`` gives: ``f(**arrays)``.
 
     ``system`` holds the equations that it computes, ``traces`` counts the sets of shapes that it has met.
@@ -136,6 +153,7 @@ class Compiled:
         spare: frozenset[str],
         calls: Functions,
     ) -> None:
+        self._parts = whole, needed, names, backend, jit, spare, calls
         self.system = needed
         self.inputs = needed.inputs
         self.outputs = names
@@ -166,11 +184,11 @@ class Compiled:
             _inside(self._labels, arrays)
         return out[0] if self._single else dict(zip(self.outputs, out, strict=True))
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return f"<compiled: {', '.join(self.inputs)} → {', '.join(self.outputs)}>\n{show(self.system)}"
 
 
-class Gradient:
+class Gradient(MadeOf):
     """What ``value_and_grad`` gives: ``g(params, **data)``.
 
     ``rules`` are the δ-equations, ``system`` they and the forward equations together: what is computed.
@@ -186,8 +204,14 @@ class Gradient:
         wrt: tuple[str, ...],
         aux: tuple[str, ...],
         calls: Functions,
+        paths: Paths,
+        rest: str,
     ) -> None:
+        self._parts = whole, needed, forward, rules, error, wrt, aux, calls, paths, rest
         self.rules = rules
+        self._paths = dict(paths)
+        self._rest = rest
+        self._met: dict[Any, dict[str, int]] = {}
         self.wrt = wrt
         self.inputs = tuple(dict.fromkeys((*needed.inputs, *wrt)))
         self._deltas = tuple(adjoint_name(name) for name in wrt)
@@ -211,7 +235,32 @@ class Gradient:
         grads = {n: _as_dtype(g, arrays[n]) for n, g in zip(self.wrt, rest[:count], strict=True)}
         return ((value, dict(zip(self.aux, rest[count:], strict=True))) if self.aux else value), grads
 
-    def __call__(self, params: Arrays, /, **data: Any) -> Any:
+    def __call__(self, params: Any, /, **data: Any) -> Any:
+        if isinstance(params, Mapping) and not self._paths and all(n in params for n in self.wrt):
+            known = self._spare.union(self.inputs)
+            if not any(isinstance(params[n], Mapping) for n in self.wrt) and all(n in known for n in params):
+                return self._called(params, data)
+        return self._of_tree(params, data)
+
+    def _of_tree(self, params: Any, data: Arrays) -> Any:
+        """Parameters in any tree: the leaves that are meant, by name, and the gradients in a tree of the same shape."""
+        from tensorprop.run.jax_trees import leaves
+
+        tree = leaves(params)
+        key = tree.shape, frozenset(data)
+        if key not in self._met:
+            self._met[key] = tree.met((*self.wrt, *(n for n in self.inputs if n not in data)), self._paths)
+        met = self._met[key]
+        missing = [n for n in self.wrt if n not in met]
+        if missing:
+            raise tree.missing(missing)
+        twice = [n for n in self.wrt if n in data]
+        if twice:
+            raise UsageError(f"{', '.join(twice)}: given as parameter and again as data", fix="pass it once")
+        value, grads = self._called({n: tree.values[k] for n, k in met.items()}, data)
+        return value, tree.gradients({met[n]: g for n, g in grads.items()}, self._rest)
+
+    def _called(self, params: Arrays, data: Arrays) -> Any:
         try:
             found = self._run(params, data)
             if self._labels.names:
@@ -223,7 +272,7 @@ class Gradient:
             accept(self._needed, {n: a for n, a in arrays.items() if n not in idle})
             return self._run(concrete_all(params), concrete_all(data))
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         gives = ", ".join((self._error, *self._deltas))
         return f"<value and gradient: {', '.join(self.inputs)} → {gives}>\n{show(self.system)}"
 
@@ -235,6 +284,68 @@ def _inside(labels: Labels, arrays: Arrays) -> None:
 
         if not any(traced(arrays[n]) for n in labels.names):
             labels.inside(arrays)
+
+
+class ByParameters(MadeOf):
+    """What ``value_and_grad`` gives where nothing says what is differentiated: ``g(params, **data)``.
+
+    The variables are the inputs that ``params`` holds; for each set of them the rules are derived once.
+    """
+
+    def __init__(
+        self,
+        whole: System,
+        error: str,
+        aux: tuple[str, ...],
+        functions: Functions,
+        paths: Paths,
+        rest: Literal["zero", "none"],
+    ) -> None:
+        self._parts = whole, error, aux, functions, paths, rest
+        self.inputs = whole.inputs
+        self.system = whole
+        self._whole = whole
+        self._error = error
+        self._options: dict[str, Any] = {"aux": aux, "functions": functions, "paths": dict(paths), "rest": rest}
+        self._made: dict[tuple[str, ...], Gradient] = {}
+
+    def of(self, names: tuple[str, ...]) -> Gradient:
+        """The gradient by these inputs."""
+        if names not in self._made:
+            made = value_and_grad(self._whole, names, self._error, **self._options)
+            assert isinstance(made, Gradient)
+            self._made[names] = made
+        return self._made[names]
+
+    def __call__(self, params: Any, /, **data: Any) -> Any:
+        from tensorprop.run.jax_trees import leaves
+
+        tree = leaves(params)
+        met = tree.met((n for n in self.inputs if n not in data), self._options["paths"])
+        if not met:
+            raise tree.missing(n for n in self.inputs if n not in data)
+        return self.of(tuple(met))(params, **data)
+
+    def __str__(self) -> str:
+        return f"<value and gradient of {self._error} by what is given first>\n{show(self._whole)}"
+
+
+def _pairs(paths: Mapping[str, str] | None) -> Paths:
+    return tuple(sorted((paths or {}).items()))
+
+
+def _unlike(argnums: object, has_aux: object) -> None:
+    """The options of ``jax.value_and_grad`` that have other names here."""
+    if argnums is not None:
+        raise UsageError(
+            "arguments have names here, not numbers",
+            fix='instead of argnums name the tensors: wrt="W b"',
+        )
+    if has_aux is not None:
+        raise UsageError(
+            "what else is returned is named here",
+            fix='instead of has_aux name the tensors: aux="h", which gives ((E, {"h": …}), gradients)',
+        )
 
 
 # --------------------------------------------------------------------------- names

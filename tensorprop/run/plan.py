@@ -24,6 +24,7 @@ from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.told import Axis
 from tensorprop.core.walk import postorder
 from tensorprop.errors import MissingInput, PlanTooLarge, SizeMismatch, TensorpropError, UnknownName, UsageError, among
+from tensorprop.face import Face
 from tensorprop.run.count import Count
 from tensorprop.run.extents import Extents, extents, supported
 from tensorprop.run.lower import lower
@@ -56,8 +57,8 @@ class PlanStep:
     held: int
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+@dataclass(frozen=True, slots=True, repr=False)
+class Plan(Face):
     """Steps in their order, and what they cost. ``str`` is a table."""
 
     steps: tuple[PlanStep, ...]
@@ -108,6 +109,9 @@ class Plan:
                 for s in self.steps
             ],
         }
+
+    def __hash__(self) -> int:
+        return hash((self.steps, self.flops))
 
     def __str__(self) -> str:
         head = ("", "makes", "by", "flops", "", "moved", "result")
@@ -171,7 +175,7 @@ def plan(
         wanted = system.outputs if outputs is None else names_in(outputs, "outputs")
         for name in wanted:
             system[name]
-        found = extents(system, _shapes(system, sizes or {}, shapes or {}))
+        found = extents(system, input_shapes(system, sizes or {}, shapes or {}))
         needed = system.only(wanted)
         supported(needed)
         return _plan(found, wanted, itemsize, limit, ascii)
@@ -193,10 +197,13 @@ def _labels(system: System, ranges: Ranges) -> dict[str, dict[Axis, None]]:
     return labels
 
 
-def _shapes(
-    system: System, sizes: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]]
+def input_shapes(
+    system: System,
+    sizes: Mapping[str, int],
+    shapes: Mapping[str, tuple[int, ...]],
+    names: Iterable[str] | None = None,
 ) -> dict[str, tuple[int, ...]]:
-    """The shapes of the inputs: those given, then what the letters say."""
+    """The shapes of the inputs, or of those that are named: as they are given, then as the letters say."""
     ranges = infer(system)
     labels = _labels(system, ranges)
     for what, n in [*sizes.items(), *((name, n) for name, shape in shapes.items() for n in shape)]:
@@ -231,7 +238,7 @@ def _shapes(
             )
     found: dict[str, tuple[int, ...]] = {}
     need: dict[str, None] = {}
-    for name in system.inputs:
+    for name in system.inputs if names is None else names:
         if name in shapes:
             found[name] = tuple(shapes[name])
             continue

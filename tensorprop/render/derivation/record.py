@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensorprop.core.names import adjoint_name
+from tensorprop.face import Face
 from tensorprop.render import document
 from tensorprop.render.derivation import levels
 from tensorprop.render.derivation.contents import Contents
@@ -21,19 +22,19 @@ from tensorprop.render.document import Block
 __all__ = ["Derivation"]
 
 
-@dataclass(frozen=True)
-class Derivation(Contents):
+@dataclass(frozen=True, repr=False)
+class Derivation(Face, Contents):
     """Numbered steps from the forward equations to each rule.
 
     ``str`` is for a terminal; ``markdown``, ``latex`` (``tex(align=True)`` with align*) and ``html`` are for pages,
     ``as_dict`` for JSON. ``parts`` has one entry for every rule.
     """
 
+    def __hash__(self) -> int:
+        return hash(tuple(p.rule for p in self.parts))
+
     def __str__(self) -> str:
         return document.text(self.blocks())
-
-    def __repr__(self) -> str:
-        return f"<Derivation of {', '.join(adjoint_name(p.name) for p in self.parts)}>"
 
     @property
     def markdown(self) -> str:
@@ -53,10 +54,6 @@ class Derivation(Contents):
     def html(self) -> str:
         """A whole page in one file: MathML, tables and diagrams, steps that fold; it needs nothing from elsewhere."""
         return document.page(self.blocks(), f"Derivation of {', '.join(adjoint_name(p.name) for p in self.parts)}")
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        cell = document.html(self.blocks())
-        return {"text/plain": str(self), "text/markdown": self.markdown, "text/html": cell}
 
     def blocks(self) -> Iterator[Block]:
         """The whole derivation, format aside."""

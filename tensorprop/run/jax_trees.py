@@ -1,0 +1,148 @@
+"""Parameters that are any pytree: which leaf is which tensor, and gradients in the shape of the tree.
+
+In: a tree of JAX (nested dicts, tuples, dataclasses, modules), the names that the equations have. Out: arrays by name,
+and the tree again with gradients in place of leaves. What the equations say is not known here.
+
+A leaf is the tensor whose name is the last step of its path; a layer's label must be among the steps before:
+``{"block1": {"W": …}}`` holds ``W^(block1)``. Where several leaves would do, none is taken: a path has to be told.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import tree_util
+
+from tensorprop.core.names import stem_and_label
+from tensorprop.errors import MissingInput, NameConflict, TensorpropError, UsageError, near
+
+__all__ = ["ParameterTree", "leaves"]
+
+Path = tuple[str, ...]
+
+
+class ParameterTree(NamedTuple):
+    """The leaves of a tree, their paths, and how a tree is made of others."""
+
+    values: list[Any]
+    paths: tuple[Path, ...]
+    shape: Hashable
+    made: Callable[[list[Any]], Any]
+
+    def met(self, names: Iterable[str], told: Mapping[str, str]) -> dict[str, int]:
+        """The place of the leaf of each name; a name that no leaf has is left out.
+
+        Errors: NameConflict where several leaves could be meant, UsageError for a path that is told and is none.
+        """
+        found: dict[str, int] = {}
+        for name in names:
+            places = self._told(name, told[name]) if name in told else self._places(name)
+            if len(places) > 1:
+                ways = [".".join(self.paths[k]) for k in places]
+                raise NameConflict(
+                    f"{name} may be {' or '.join(ways)} of the parameters",
+                    fix=f'say which: paths={{"{name}": "{ways[0]}"}}, or give the tensor the label of its layer',
+                )
+            if places:
+                found[name] = places[0]
+        taken: dict[int, str] = {}
+        for name, k in found.items():
+            if taken.setdefault(k, name) != name:
+                raise NameConflict(
+                    f"{taken[k]} and {name} are both {'.'.join(self.paths[k])} of the parameters",
+                    fix=f'say where they are: paths={{"{name}": "…"}}',
+                )
+        return found
+
+    def _told(self, name: str, path: str) -> list[int]:
+        for k, own in enumerate(self.paths):
+            if ".".join(own) == path:
+                return [k]
+        raise UsageError(
+            f"the parameters have no leaf {path}",
+            known=f"leaves: {self.listed()}",
+            fix=f'correct paths={{"{name}": …}}',
+        )
+
+    def _places(self, name: str) -> list[int]:
+        whole = [k for k, path in enumerate(self.paths) if path == (name,)]
+        if whole:
+            return whole
+        base, label = stem_and_label(name)
+        return [
+            k
+            for k, path in enumerate(self.paths)
+            if path[-1:] == (name,) or (path[-1:] == (base,) and (label in path[:-1] or label == ".".join(path[:-1])))
+        ]
+
+    def listed(self) -> str:
+        """The paths, as an error tells them."""
+        told = [".".join(path) or "the whole" for path in self.paths]
+        return ", ".join(told[:12]) + (" …" if len(told) > 12 else "") if told else "none"
+
+    def missing(self, names: Iterable[str]) -> TensorpropError:
+        """What is said of names that no leaf has."""
+        lacking = list(names)
+        if () in self.paths:
+            return UsageError(
+                f"parameters are a tree of named arrays, not {'nothing' if self.values[0] is None else 'one array'}",
+                fix="g({" + ", ".join(f'"{n}": …' for n in lacking) + "}, …)",
+            )
+        inner = [n for n in lacking if any(n in path[:-1] for path in self.paths)]
+        if inner:
+            return UsageError(
+                f"{inner[0]} is no array in the parameters: it has parts of its own",
+                known=f"leaves: {self.listed()}",
+                fix=f'pass an array as {inner[0]}, or say which leaf it is: paths={{"{inner[0]}": "…"}}',
+            )
+        close = near(lacking[0], [path[-1] for path in self.paths if path])
+        return MissingInput(
+            f"no parameter {', '.join(lacking)}",
+            known=f"parameters given: {self.listed()}",
+            fix=f'say where it is: paths={{"{lacking[0]}": "{close[0]}"}}'
+            if close
+            else "what is differentiated belongs to the parameters, the first argument",
+        )
+
+    def gradients(self, found: Mapping[int, Any], rest: str) -> Any:
+        """The tree with a gradient for every leaf that has one: zeros, or None, for the others."""
+        out: list[Any] = []
+        for k, leaf in enumerate(self.values):
+            if k in found:
+                out.append(found[k])
+            else:
+                out.append(jnp.zeros_like(leaf) if rest == "zero" and _inexact(leaf) else None)
+        return self.made(out)
+
+
+def leaves(params: Any) -> ParameterTree:
+    """The leaves of a tree; a dataclass that JAX does not know is taken field by field."""
+    if isinstance(params, Mapping) and not isinstance(params, dict):
+        params = dict(params)
+    pairs, shape = tree_util.tree_flatten_with_path(params, is_leaf=lambda x: x is None)
+    if len(pairs) == 1 and pairs[0][1] is params and dataclasses.is_dataclass(params) and not isinstance(params, type):
+        kind = type(params)
+        inner = leaves({f.name: getattr(params, f.name) for f in dataclasses.fields(params)})
+        return inner._replace(shape=(kind, inner.shape), made=lambda out: kind(**inner.made(out)))
+    paths = tuple(tuple(map(_step, path)) for path, _ in pairs)
+    return ParameterTree([leaf for _, leaf in pairs], paths, shape, lambda out: tree_util.tree_unflatten(shape, out))
+
+
+def _step(key: Any) -> str:
+    """A step of a path as people write it."""
+    for way in ("name", "key", "idx"):
+        if hasattr(key, way):
+            return str(getattr(key, way))
+    return str(key)
+
+
+def _inexact(leaf: Any) -> bool:
+    """Whether a leaf is of numbers that have a gradient."""
+    return isinstance(leaf, float | complex) or (
+        hasattr(leaf, "dtype") and not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.extended)
+        and jnp.issubdtype(leaf.dtype, jnp.inexact)
+    )
