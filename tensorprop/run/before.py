@@ -3,11 +3,13 @@
 In: the right sides of a loop. Out: the same with names in place of what reads none of the loop's own tensors, and what
 each name stands for. ``h_tj = tanh(x_ti U_ij + b_j + h_{t-1,k} W_kj)`` becomes ``h_tj = tanh(q_tj + h_{t-1,k} W_kj)``
 with ``q_tj = x_ti U_ij + b_j``: one matrix product where there were as many as steps. Factors (and terms) are put
-together as far as no array becomes larger than it was; brackets stay brackets, which keep what they make zero.
+together as far as no array becomes larger than it was; brackets stay brackets, which keep what they make zero. A
+product that has many rows in each step stays there.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -20,6 +22,9 @@ from tensorprop.run.sizes import Extents
 __all__ = ["Ready", "scoped", "split"]
 
 
+_ROWS = 16  # rows from which on a matrix product of one step costs no more than its part of one over all steps
+
+
 class Ready(NamedTuple):
     """A right side with names in it, and the nodes that are worked out before (a bracket by its own name)."""
 
@@ -29,15 +34,23 @@ class Ready(NamedTuple):
 
 def split(loop: Loop, eq: Equation, extents: Extents, names: dict[Expr, Tensor]) -> Ready:
     """The right side of an equation of the loop; ``names`` holds what was named for others of the same time."""
-    own = _Waiting(loop.time(eq)[0], frozenset(loop.axes), extents, names)
+    own = _Waiting(loop.time(eq)[0], frozenset(loop.axes), extents, extents.letters(eq), names)
     value = own.side(eq.value)
     inside = {*postorder(value)}
     return Ready(value, {n: e for n, e in own.held.items() if n in inside})
 
 
 class _Waiting:
-    def __init__(self, letter: str, own: frozenset[str], extents: Extents, names: dict[Expr, Tensor]) -> None:
+    def __init__(
+        self,
+        letter: str,
+        own: frozenset[str],
+        extents: Extents,
+        sizes: Mapping[str, int],
+        names: dict[Expr, Tensor],
+    ) -> None:
         self.letter, self.own, self.extents, self.names = letter, own, extents, names
+        self.sizes = sizes
         self.held: dict[Expr, Expr] = {}
         self.waits: dict[Expr, bool] = {}
         self.tensors: dict[Expr, frozenset[Tensor]] = {}
@@ -66,7 +79,7 @@ class _Waiting:
 
     def grouped(self, n: Expr, old: tuple[Expr, ...], new: tuple[Expr, ...]) -> list[Expr]:
         """Parts that do not wait put together where one of them has all letters of the others."""
-        free = [k for k, e in enumerate(old) if not self.waits[e] and not isinstance(e, (Number, Bracket))]
+        free = [k for k, e in enumerate(old) if not (self.waits[e] or isinstance(e, (Number, Bracket)) or self.busy(e))]
         hosts = sorted((k for k in free if self.letter in old[k].free), key=lambda k: (-len(old[k].free), k))
         groups: dict[int, list[int]] = {}
         for k in hosts:
@@ -97,8 +110,11 @@ class _Waiting:
                 return e
             case Tensor() if self.letter not in e.free and all(isinstance(s, (Index, Number)) for s in e.subscripts):
                 return e
-            case _ if self.spreads(e):
-                return remake(e, tuple(self.keep(c) for c in e.children))
+            case _ if self.spreads(e) or self.busy(e):
+                made = remake(e, tuple(self.keep(c) for c in e.children))
+                if made is not e and isinstance(e, (Sum, Reduce)):
+                    self.extents.same_bounds(made, e)
+                return made
             case _:
                 name = self.names.setdefault(e, Tensor(f"⟨{len(self.names)}⟩", tuple(map(Index, sorted(e.free)))))
                 self.held[name] = e
@@ -118,6 +134,16 @@ class _Waiting:
         return not any(e.free <= t.free for t in self.inside(e)) and not any(
             e.free <= n.free for n in postorder(e) if isinstance(n, (Sum, Reduce))
         )
+
+
+    def busy(self, e: Expr) -> bool:
+        """Whether a contraction in it fills the machine within a step: all steps at once would only take room."""
+        if isinstance(e, Mul):
+            return any(self.busy(f) for f in e.factors)
+        if not isinstance(e, Sum) or self.letter not in e.free:
+            return False
+        passing = [t for t in self.inside(e) if self.letter in t.free]
+        return any(math.prod(self.sizes.get(i, 1) for i in (t.free & e.free) - {self.letter}) >= _ROWS for t in passing)
 
 
 def scoped(value: Expr, sizes: Mapping[str, int], extents: Extents) -> Iterator[tuple[Expr, dict[str, int]]]:

@@ -7,6 +7,7 @@ matrix product is one ``dot_general``. What an index is, is not known here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
@@ -165,7 +166,8 @@ class JaxOperations:
 
     def dot(self, a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array:
         dtype = jnp.result_type(a, b)
-        return lax.dot_general(jnp.asarray(a, dtype), jnp.asarray(b, dtype), (summed, batch))
+        a, b, summed, batch = _one_sum(jnp.asarray(a, dtype), jnp.asarray(b, dtype), summed, batch)
+        return lax.dot_general(a, b, (summed, batch))
 
     def reshape(self, a: Array, shape: _Axes) -> Array:
         return lax.reshape(a, shape)
@@ -297,6 +299,23 @@ class JaxOperations:
 
     def identity(self, a: Array) -> int:
         return id(a)
+
+
+def _one_sum(
+    a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]
+) -> tuple[Array, Array, tuple[_Axes, _Axes], tuple[_Axes, _Axes]]:
+    """Summed axes that lie side by side in both operands read as one: a matrix is then not turned for the product."""
+    order = sorted(range(len(summed[0])), key=lambda k: summed[0][k])
+    first, second = ([side[k] for k in order] for side in summed)
+    if len(order) < 2 or any(s != [*range(s[0], s[0] + len(s))] for s in (first, second)):
+        return a, b, summed, batch
+    gone = len(order) - 1
+
+    def merged(x: Array, at: int) -> Array:
+        return lax.reshape(x, (*x.shape[:at], math.prod(x.shape[at : at + gone + 1]), *x.shape[at + gone + 1 :]))
+
+    left = tuple(tuple(k if k < s[0] else k - gone for k in axes) for axes, s in zip(batch, (first, second), strict=True))
+    return merged(a, first[0]), merged(b, second[0]), ((first[0],), (second[0],)), (left[0], left[1])
 
 
 def _inexact(a: Array) -> Array:
