@@ -314,8 +314,10 @@ def _one_sum(
     def merged(x: Array, at: int) -> Array:
         return lax.reshape(x, (*x.shape[:at], math.prod(x.shape[at : at + gone + 1]), *x.shape[at + gone + 1 :]))
 
-    left = tuple(tuple(k if k < s[0] else k - gone for k in axes) for axes, s in zip(batch, (first, second), strict=True))
-    return merged(a, first[0]), merged(b, second[0]), ((first[0],), (second[0],)), (left[0], left[1])
+    one, other = (
+        tuple(k if k < s[0] else k - gone for k in axes) for axes, s in zip(batch, (first, second), strict=True)
+    )
+    return merged(a, first[0]), merged(b, second[0]), ((first[0],), (second[0],)), (one, other)
 
 
 def _inexact(a: Array) -> Array:

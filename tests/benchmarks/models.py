@@ -12,6 +12,7 @@ import numpy as np
 
 import tensorprop as tp
 from tensorprop import jax_function
+from tests.benchmarks.recurrences import LSTM, lstm
 
 LAYERS = """
     z1_bi = x_bp W1_pi + b1_i;  a1_bi = {f}(z1_bi)
@@ -236,6 +237,10 @@ def models() -> list[Model]:
     made.append(_installed(name, page, _flash_forward, _flash_backward, p, d))
     p, d = normal(U=(512, 8), V=(8, 512)), normal(x=(256, 512), y=(256, 512))
     made.append(model("low rank 512-8-512, batch 256", LOW_RANK, _low_rank, p, d))
+    for n in (64, 128, 256):
+        p = normal(W=(n, 4, n), U=(n, 4, n), b=(4, n))
+        p, d = {k: a / n**0.5 for k, a in p.items()}, normal(x=(64, 8, n), y=(64, 8, n))
+        made.append(model(f"LSTM {n}, T 64, batch 8, against lax.scan", LSTM, lstm, p, d))
     p, d = normal(x=(64, 64), W=(32, 64, 64), u=(64, 64)), normal(y=(64, 32))
     made.append(model("bilinear 64 × 64 → 32, batch 64", BILINEAR, _bilinear, p, d))
     p, d = normal(U=(400, 8), V=(400, 8)), normal(T=(400, 400))

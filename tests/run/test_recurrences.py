@@ -306,3 +306,72 @@ def test_recurrences_and_their_gradients(name: str, x64: None) -> None:
     for n in smooth:
         np.testing.assert_allclose(rules[n], slopes[n], rtol=1e-11, atol=1e-13, err_msg=f"rule of {n}")
         np.testing.assert_allclose(through[n], slopes[n], rtol=1e-11, atol=1e-13, err_msg=f"jax.grad by {n}")
+
+
+def test_a_recurrence_that_is_an_output_has_a_seed_and_all_that_is_owed_to_it(x64: None) -> None:
+    """δh^(out) comes from outside; δh is that and what later steps owe."""
+    text, arrays, _ = CASES["rnn"]
+    s = tp.parse(text.split("; E")[0])
+    arrays = {n: a for n, a in arrays.items() if n != "y"}
+    assert s.outputs == ("h",)
+    seed = normal(T, J)
+    rules = tp.adjoint(s, wrt="U W g")
+    assert "δh^(out)" in rules.inputs
+    _, back = jax.vjp(lambda p: tp.compile(s)(**p), arrays)
+    f = tp.compile(s + rules, outputs="δU δW δg")
+    got = f(**arrays, **{"δh^(out)": seed})
+    for n in ("U", "W", "g"):
+        np.testing.assert_allclose(got[f"δ{n}"], back(jnp.asarray(seed))[0][n], rtol=1e-12)
+
+
+def test_transformations_of_jax_apply(x64: None) -> None:
+    text, arrays, naive = CASES["scalar"]
+    f = tp.compile(text, outputs="E")
+    second = jax.hessian(lambda a: f(**{**arrays, "a": a}))(arrays["a"])
+    want = jax.hessian(lambda a: naive({**arrays, "a": a}))(arrays["a"])
+    np.testing.assert_allclose(second, want, rtol=1e-12, atol=1e-13)
+    many = normal(3, T)
+    batched = jax.vmap(lambda x: f(**{**arrays, "x": x}))(many)
+    np.testing.assert_allclose(batched, [naive({**arrays, "x": x}) for x in many], rtol=1e-12)
+    _, moved = jax.jvp(lambda x: f(**{**arrays, "x": x}), (arrays["x"],), (many[0],))
+    _, want = jax.jvp(lambda x: naive({**arrays, "x": x}), (arrays["x"],), (many[0],))
+    np.testing.assert_allclose(moved, want, rtol=1e-12)
+
+
+def test_single_precision_stays_single() -> None:
+    text, arrays, naive = CASES["gru"]
+    p = {n: np.asarray(a, np.float32) for n, a in arrays.items()}
+    value, slopes = tp.value_and_grad(text, wrt=tuple(p))(p)
+    assert value.dtype == np.float32 and all(g.dtype == np.float32 for g in slopes.values())
+    np.testing.assert_allclose(value, naive(p), rtol=1e-5)
+
+
+def test_two_scans_whatever_the_length_and_the_depth() -> None:
+    """One forwards, one backwards; what a step adds to a weight is no part of either."""
+    text, arrays, _ = CASES["depth"]
+    g = tp.value_and_grad(text, wrt="W c a")
+    programs: list[str] = []
+    for layers in (3, 12):
+        p = {**arrays, "W": np.zeros((layers, J, J)), "c": np.zeros((layers, J))}
+        params = {n: p[n] for n in "Wca"}
+        programs.append(str(jax.make_jaxpr(lambda q, y: g(q, y=y))(params, p["y"])))
+    assert [t.count(" scan[") for t in programs] == [2, 2]
+    assert len(set(t.count("\n") for t in programs)) == 1
+
+
+FAULTS: dict[str, Callable[[Any], Any]] = {
+    "the last step is lost": lambda scan: range(scan.start, scan.stop - 1),
+    "the first step is lost": lambda scan: range(scan.start + 1, scan.stop),
+    "every step is one later": lambda scan: range(scan.start + 1, scan.stop + 1),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_lost_steps_are_caught(fault: str, x64: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorprop.run.loops import _Scan
+
+    right = _Scan.places
+    monkeypatch.setattr(_Scan, "places", lambda self, eq: FAULTS[fault](right(self, eq)))
+    for name in ("scalar", "backwards"):
+        text, arrays, naive = CASES[name]
+        assert abs(tp.compile(text, outputs="E")(**arrays) - naive(arrays)) > 1e-6
