@@ -91,4 +91,4 @@ def test_the_sign_of_a_bracket_of_two_terms() -> None:
     page = "p_i = σ(s_i); L_i = -y_i (1 - p_i)^2 log(p_i); δs_i = δL_i y_i (1 - p_i)^2 (2 p_i log(p_i) + 1 - p_i)"
     found = tp.check(page).findings[0].diagnosis
     assert found is not None and found.proved
-    assert found.words == "the sign of (1 - p_i) is wrong: - belongs there, not +"
+    assert found.words == "the sign of (1 - p_i) in (2 p_i log(p_i) + 1 - p_i) is wrong: - belongs there, not +"

@@ -27,6 +27,7 @@ COST: dict[str, float] = {
     "a sum, its letter another one": 2,
     "a sum, its letter 0": 2.5,
     "a sum along another axis": 2.2,
+    "a part along another axis": 2.3,
     "a sum over a part": 2,
     "a sum over an entry": 3.8,
     "a factor outside of its sum": 4,

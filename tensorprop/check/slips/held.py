@@ -25,7 +25,7 @@ from tensorprop.core.build import (
 )
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, Loop, System, equation, system
-from tensorprop.core.expr import Add, Call, Dim, Expr, Tensor
+from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Tensor
 from tensorprop.core.names import primal
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import freshen, inline, postorder, tensors_of, transform
@@ -159,6 +159,22 @@ class Held:
                 whole = freshen(whole, frozenset(self.letters))
                 if whole.free <= frozenset(self.letters):
                     yield e, whole, part
+
+    def with_part(self, part: Equation, letters: tuple[str, ...], value: Expr, axis: int, letter: str) -> Expr | None:
+        """The whole rule with another part in place of one, used at a letter of the left side along one axis."""
+        assert self.hand is not None
+
+        def moved(n: Expr) -> Expr:
+            if not (isinstance(n, Tensor) and n.name == part.name):
+                return n
+            return Tensor(n.name, (*n.subscripts[:axis], Index(letter), *n.subscripts[axis + 1 :]))
+
+        whole = transform(self.hand.value, moved)
+        for eq in reversed(self.parts.ordered):
+            body = (letters, value) if eq is part else (eq.letters, transform(eq.value, moved))
+            whole = inline(whole, {eq.name: body})
+        whole = freshen(whole, frozenset(self.letters))
+        return whole if whole.free <= frozenset(self.letters) else None
 
     def form(self, e: Expr) -> Expr:
         return canonical(inline(self.whole(e), self.plain), self.axis)

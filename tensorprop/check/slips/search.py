@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import product
 
 import numpy as np
 
 from tensorprop.calculus.page import Given, letters_of
 from tensorprop.check.numbers.draw import shapes
 from tensorprop.check.numbers.jax_oracle import evaluate
+from tensorprop.check.slips.costs import COST
 from tensorprop.check.slips.edits import Edit, multiplied_out
 from tensorprop.check.slips.held import Explanation, Held, rational, simple
 from tensorprop.check.slips.samples import Sample, both, ratio_of, same_values, true_values
@@ -23,13 +25,14 @@ from tensorprop.core.build import (
     ONE,
     add,
     mul,
+    reduce,
     sum_over,
 )
 from tensorprop.core.english import run_together
 from tensorprop.core.equation import Equation
-from tensorprop.core.expr import Add, Call, Expr, Index, Number, Reduce, Tensor
+from tensorprop.core.expr import Add, Call, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.kinds import whole_numbers
-from tensorprop.core.walk import postorder, tensors_of
+from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import TensorpropError
 
 __all__ = ["exactly", "explanations", "supposing"]
@@ -42,7 +45,7 @@ def explanations(h: Held) -> Iterator[Explanation]:
     mine = list(h.edited())
     theirs = list(h.edits_of(h.derived.value))
     near = [*as_a_whole(h), *_by_terms(h, h.derived.value), *_single(h, mine, theirs)]
-    near = sorted(map(partial(_weighed, h), near), key=lambda f: f.cost)
+    near = sorted([*map(partial(_weighed, h), near), *_parts_sideways(h)], key=lambda f: f.cost)
     yield from (f for f in near if f.cost < _FAR)
     added = list(h.edited(adding=True))
     others = [pair for form in h.forms[1:] for pair in h.edits_of(form)]
@@ -171,6 +174,30 @@ def _by_terms(h: Held, form: Expr) -> Iterator[Explanation]:
     cost = (2.6 if near else 4.3) + slight + 2.4 * (len(told) - 1) + (0.0 if form is h.derived.value else 0.7)
     kinds, words = zip(*told, strict=True)
     yield Explanation(cost, tuple(kinds), tuple(words), corrected, h.proof_of(spoilt, hand=True))
+
+
+def _parts_sideways(h: Held) -> Iterator[Explanation]:
+    """A part that is added up, or averaged, along another axis: ``c_i = mean_b(…)`` for ``c_b = mean_i(…)``."""
+    if h.hand is None:
+        return
+    runs = h.names.runs(h.hand.value) | h.runs
+    for part in h.parts:
+        inner = [n for n in postorder(part.value) if isinstance(n, (Sum, Reduce)) and len(n.indices) == 1]
+        for n, i in product([n for n in inner if not (isinstance(n, Reduce) and n.at)], part.letters):
+            j = n.indices[0]
+            turned = sum_over((i,), n.body) if isinstance(n, Sum) else reduce(n.op, (i,), n.body)
+            value = transform(part.value, lambda m, n=n, turned=turned: turned if m is n else m)
+            letters = tuple(j if k == i else k for k in part.letters)
+            for k in sorted(h.letters):
+                if i in value.free or runs.get(k) is None or not set(letters) >= value.free:
+                    continue
+                axis = part.letters.index(i)
+                whole = h.with_part(part, letters, value, axis, k)
+                if whole is not None and h.repairs(whole):
+                    op = "Σ" if isinstance(n, Sum) else n.op
+                    words = f"{op}_{j} stands where {op}_{i} belongs in {part.name}: "
+                    words += f"{written_out(n)} should be {written_out(turned)}"
+                    yield Explanation(COST["a part along another axis"], ("index",), (words,), whole, h.proof_of(whole))
 
 
 def _single(

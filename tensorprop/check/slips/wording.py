@@ -153,7 +153,7 @@ class Wording:
                 what = f"{name} is transposed" if rank == 2 else f"two indices of {name} are exchanged"
                 return "transposed", f"{what}: {stands}"
             case "sign":
-                return "sign", _sign(right)
+                return "sign", _sign(right, self._which(e, wrong))
             case "slope":
                 return "slope", self._slope(e, wrong, right)
             case "argument":
@@ -253,6 +253,16 @@ class Wording:
             return "factor", f"the factor {written_out(wrong)} is one too many"
         return "factor", stands
 
+    def _which(self, e: Edit, wrong: Expr) -> str:
+        """Where a term stands whose text the rule has elsewhere too: `` in (2 p_i log(p_i) + 1 - p_i)``."""
+        around = next(
+            (n for pair in e.steps for n in pair if isinstance(n, Add) and n is not e.old and n is not e.new), None
+        )
+        if self.hand is None or around is None or around is self.hand.value:
+            return ""
+        text = show(sign_and_rest(wrong)[1])
+        return f" in {written_out(around)}" if show(self.hand.value).count(text) > 1 else ""
+
     def _slope(self, e: Edit, wrong: Expr, right: Expr) -> str:
         match wrong, right:
             case Call(one), Call(other) if one.rstrip("′″‴") == other.rstrip("′″‴"):
@@ -315,13 +325,13 @@ def with_sign(t: Expr) -> str:
     return f"{'+' if sign > 0 else '-'} {written_out(bare)}"
 
 
-def _sign(right: Expr) -> str:
+def _sign(right: Expr, where: str = "") -> str:
     """What is wrong where the sign of this belongs."""
     sign, bare = sign_and_rest(right)
     if isinstance(bare, Add) and sign_and_rest(bare.terms[0])[0] < 0:
         bare, sign = add(*map(negate, bare.terms)), -sign
     here, there = ("+", "-") if sign > 0 else ("-", "+")
-    return f"the sign of {written_out(bare)} is wrong: {here} belongs there, not {there}"
+    return f"the sign of {written_out(bare)}{where} is wrong: {here} belongs there, not {there}"
 
 
 def _is_size(e: Expr) -> bool:
