@@ -247,11 +247,12 @@ def _unknown(t: Tensor, forward: System, ranks: Mapping[str, int]) -> UnknownNam
             fix=meant(primal(t.name), forward.names, "δ"),
             about=(None, t),
         )
-    if t.name[:1] == "d" and t.name[1:] in forward.names:
+    typed = t.name  # ``do_td``, as papers and kernels call δo
+    if typed[:1] == "d" and typed[1:] in forward.names:
         return UnknownName(
             f"no tensor {t.name} in the forward equations, and no line names such a part",
             known=f"known: {', '.join(ranks)}",
-            fix=f"the adjoint of {t.name[1:]} is written {adjoint_name(t.name[1:])}",
+            fix=f"the adjoint of {typed[1:]} is written {adjoint_name(typed[1:])}",
             about=(None, t),
         )
     return UnknownName(

@@ -43,3 +43,38 @@ def test_what_is_said(forward: str, rules: str, words: str) -> None:
 def test_a_differential_of_a_tensor_is_offered_as_its_adjoint() -> None:
     with pytest.raises(UnknownName, match="the adjoint of o is written δo"):
         tp.Layer("s_tu = q_td k_ud; p_tu = softmax_u(s_tu); o_td = p_tu v_ud", "dp_tu = do_td v_ud; δv_ud = p_tu do_td")
+
+
+ATTENTION = "s_tu = q_td k_ud / sqrt(dim(d)); p_tu = softmax_u(s_tu); o_te = p_tu v_ue"
+LAYER_NORM = (
+    "m_b = mean_i(x_bi); c_bi = x_bi - m_b; v_b = mean_i(c_bi^2); r_b = (v_b + 1/1000)^(-1/2); n_bi = c_bi r_b; "
+    "y_bi = g_i n_bi + h_i"
+)
+CONTRASTIVE = "z_ij = a_id b_jd / τ; E = -mean_i(z_ii - logsumexp_j(z_ij))"
+STRIDED = "z[b,s,t,o] = a[b,2s+u,2t+v,c] K[u,v,c,o] + β_o"
+GATED = "y_b = (1 - z_b) m_b"
+
+# of attention, norms, losses, convolutions and gates: one fault each, of kinds that no test of a layer has
+CAMPAIGN = (
+    (ATTENTION, "δv_ue = p_ut δo_te", "p is transposed"),
+    (ATTENTION, "δs_tu = p_tu (δp_tu - p_tw δp_tw p_tu)", "the factor p_tu is one too many"),
+    (ATTENTION, "δs_tu = p_tu (δp_tu - Σ_w δp_tw)", "the factor p_tw is missing"),
+    (ATTENTION, "δs_tu = p_tu (δp_tu - Σ_w p_wu δp_wu)", "the sum runs over the wrong index"),
+    (ATTENTION, "δk_ud = δs_tu q_td / dim(d)", "1 / dim(d) stands where 1 / sqrt(dim(d)) belongs"),
+    (ATTENTION, "D_t = δo_te v_te; δs_tu = p_tu (δp_tu - D_t)", "v_te stands where o_te belongs"),
+    (LAYER_NORM, "δc_bi = δn_bi r_b", "the second path, through v, is missing"),
+    (LAYER_NORM, "δg_i = δy_bi c_bi", "c_bi stands where n_bi belongs"),
+    (LAYER_NORM, "δx_bi = r_b (δn_bi - mean_k(δn_bk) - n_bi mean_k(δn_bk))", "the factor n_bk is missing"),
+    (CONTRASTIVE, "δz_ij = (softmax_i(z_ij) - [i = j]) / dim(z, 0)", "softmax_i(z_ij)"),
+    (CONTRASTIVE, "δb_jd = δz_ji a_id / τ", "δz is transposed"),
+    (STRIDED, "δβ_o = Σ_bs δz[b,s,0,o]", "the sum over t is missing"),
+    (STRIDED, "δa[b,x,y,c] = K[u,v,c,o] δz[b,s,t,o] [x = 2s+u] [y = 2t-v]", "the sign of v is wrong in the subscript"),
+    (GATED, "δm_b = δy_b z_b", "z_b stands where (1 - z_b) belongs"),
+)
+
+
+@pytest.mark.parametrize("forward, rules, words", CAMPAIGN)
+def test_faults_in_attention_norms_losses_and_convolutions(forward: str, rules: str, words: str) -> None:
+    (finding,) = tp.check(tp.Layer(forward, rules)).findings
+    assert finding.diagnosis is not None and finding.diagnosis.proved
+    assert words in finding.diagnosis.words, finding.diagnosis.words

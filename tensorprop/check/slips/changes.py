@@ -29,6 +29,7 @@ from tensorprop.core.build import (
     remake,
     rename,
     substitute,
+    subtract,
     sum_over,
 )
 from tensorprop.core.equation import Equation, System
@@ -222,7 +223,7 @@ def _may_be_shifted(p: Occurrence, names: Names) -> bool:
     if isinstance(around, Bracket):
         if not p.node.free:  # how far a letter runs
             return False
-        return not isinstance(p.node, Index) or (p.number == 1 and isinstance(around.left, Index))
+        return not isinstance(p.node, Index)
     return names.shifted
 
 
@@ -254,6 +255,8 @@ def _entry(t: Tensor, p: Occurrence, about: About) -> Iterator[Change]:
         if new.name != t.name and new.subscripts != t.subscripts:
             kind = "argument" if p.argument else "tensor"
             yield kind, t, new, new, COST[f"another {kind} in other letters"], new.name
+    other = subtract(ONE, t)
+    yield "complement", t, other, other, COST["1 - x for x"], ""
     yield "power", t, power(t, number(2)), power(t, number(2)), COST["an entry squared"], ""
     eq = names.defined.get(t.name)
     if eq is not None and isinstance(eq.value, Call) and len(eq.value.args) == 1 and eq.place is None:
@@ -284,6 +287,8 @@ def _number(n: Number, p: Occurrence) -> Iterator[Change]:
 
 
 def _terms(n: Add) -> Iterator[Change]:
+    if len(n.terms) == 2 and n.terms[0] is ONE and isinstance(bare := negate(n.terms[1]), Tensor):
+        yield "complement", n, bare, bare, COST["1 - x for x"], ""
     for k, t in enumerate(n.terms):
         rest = add(*n.terms[:k], *n.terms[k + 1 :])
         yield (

@@ -49,6 +49,7 @@ COST: dict[str, float] = {
     "twice or half a term": 4,
     "another number": 4.5,
     # powers and functions
+    "1 - x for x": 3.2,
     "an entry squared": 3.9,
     "another power": 4.2,
     "a function squared": 5,

@@ -16,6 +16,7 @@ from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.check.numbers.jax_oracle import evaluate
 from tensorprop.check.prove.decide import Laws, proves
 from tensorprop.check.prove.inside import defined
+from tensorprop.check.prove.monomials import is_about_indices
 from tensorprop.check.report import Counterexample, Diagnosis
 from tensorprop.check.slips.constants import rounded
 from tensorprop.check.slips.edits import multiplied_out
@@ -30,7 +31,9 @@ from tensorprop.core.build import (
     subtract,
 )
 from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.expr import Bracket
 from tensorprop.core.kinds import whole_numbers
+from tensorprop.core.walk import postorder
 from tensorprop.errors import TensorpropError
 from tensorprop.text import show
 
@@ -124,6 +127,8 @@ def _best(held: Held, alike: bool, holds: Callable[..., bool], given: Given | No
     where the samples are special.
     """
     best: Explanation | None = None
+    numbers = (n for n in postorder(held.derived.value) if isinstance(n, Bracket) and not is_about_indices(n))
+    compared = sum(1 for _ in numbers)  # a proof with comparisons of numbers looks at many points
     found = exactly(held) if alike else explanations(held)
     for f in islice(found, _PROOFS):
         if f.cost > 3.4 and not alike:
@@ -134,7 +139,7 @@ def _best(held: Held, alike: bool, holds: Callable[..., bool], given: Given | No
         if f.proof is not None:
             if holds(f):
                 return f, True
-            if held.spent(500):
+            if held.spent(500 * (1 + 4 * compared)):
                 return best or f, False
         best = best or f
     return best, False

@@ -271,7 +271,7 @@ def _double(
             tried += 1
             if tried > 400 or h.spent(1):
                 return
-            if one.kind == other.kind == "factor dropped" and one.old is not other.old:
+            if one.kind == other.kind == "factor dropped" and one.old is not other.old and _put_for(h, one, other):
                 kind = "tensor" if isinstance(one.old, Tensor) and isinstance(other.old, Tensor) else "function"
                 factor = factor_apart(*narrowed(one.old, other.old))
                 words = (factor or f"{written_out(one.old)} stands where {written_out(other.old)} belongs",)
@@ -279,6 +279,14 @@ def _double(
                 continue
             kinds, words = zip(h.words.of(one, repair=True), h.words.of(other, repair=False), strict=True)
             yield Explanation(one.cost + other.cost + 2, tuple(kinds), tuple(words), right, (whole, other.value))
+
+
+def _put_for(h: Held, one: Edit, other: Edit) -> bool:
+    """Whether the rule is right with the other's factor where the one's stands."""
+    if h.hand is None or not one.steps:
+        return False
+    around, rest = one.steps[0]
+    return h.repairs(h.whole(transform(h.hand.value, lambda n: mul(rest, other.old) if n is around else n)))
 
 
 def _functions(e: Expr) -> set[str]:
