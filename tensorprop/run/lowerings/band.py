@@ -17,7 +17,7 @@ from tensorprop.core.build import subtract
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number
 from tensorprop.run.lowerings.selection import Selects, called
 from tensorprop.run.product import Contraction, Factor
-from tensorprop.run.values import Rule
+from tensorprop.run.values import Rule, Value
 
 __all__ = ["Bounds", "bands", "bounded"]
 
@@ -82,6 +82,12 @@ def _bound(on: Selects, p: Contraction, e: Expr, names: Mapping[str, str]) -> _B
     return (letters, None, edge) if less else (letters, edge, None)
 
 
+def _nothing() -> Rule:
+    """A product whose brackets hold nowhere."""
+    yield from ()
+    return Value(Fraction(0), ())
+
+
 def bands(on: Selects, p: Contraction) -> Callable[[Selects], Rule] | None:
     """The product with an equality, and a letter of its own, for brackets that bound a form to few places."""
     made = p.within(p.free, ())
@@ -89,7 +95,9 @@ def bands(on: Selects, p: Contraction) -> Callable[[Selects], Rule] | None:
         if b.low is None or b.high is None:
             continue
         letters = [i.name for i in b.form if isinstance(i, Index)]
-        n = max(0, b.high - b.low + 1)
+        n = b.high - b.low + 1
+        if n <= 0:
+            return lambda on: _nothing()
         told = [i for i in letters if b.form[Index(i)] in (1, -1) and p.sizes[i] >= _SAVES * n]
         if not told or not any(i in p.bound for i in letters):
             continue

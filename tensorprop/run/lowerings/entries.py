@@ -72,7 +72,8 @@ def entries(
             continue
         elif _few(known, sizes) and not (len(known.letters) > 1 and _shared(known, subscripts)):
             known = known._replace(constant=known.constant - first)
-            array = _slices(on, array, k, known, sizes, 0.0 if outside is None else float(outside))
+            fill = float(outside) if isinstance(outside, (int, float)) else 0.0
+            array = _slices(on, array, k, known, sizes, fill)
             axes += known.letters
             k += len(known.letters) - 1
         else:
