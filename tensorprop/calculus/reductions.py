@@ -7,7 +7,7 @@ How a reduction is computed is not known here (see ``run.numpy_functions``), nor
 changes, what is derived changes by ``g dy``. Then the cotangent of x_u is ``g ∂y/∂x_u``, and a row says it, with
 
     x_u   the body at u            y     the result            g     its cotangent
-    v     a second run over the range of u                     n     the number of values of u
+    v, w  a second and a third run over the range of u         n     the number of values of u
 
 A normaliser has a result for every u as well, and a cotangent for each, so its row has y_u and g_u, and adds over the
 results: the cotangent of x_u is ``Σ_v g_v ∂y_v/∂x_u``. That is the row ``pullback``, and it serves where the node

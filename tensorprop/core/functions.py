@@ -214,6 +214,8 @@ for _row in (
     Function("exp2",       "log(2) y",                    means="exp(log(2) x)", sign="1", rises=True, code="exp2",
                                                           primitive="exp2"),
     Function("logaddexp",  "σ(x - w)", "σ(w - x)",        means="log(exp(x) + exp(w))", code="logaddexp"),
+    Function("cbrt",       "1/3 / y²",                    domain="x ≠ 0", parity="odd", sign="sign(x)", rises=True,
+                                                          primitive="cbrt", code="cbrt"),
     Function("hypot",      "x / (y + [y = 0])",
                            "w / (y + [y = 0])",           means="sqrt(x² + w²)", kink="0 at 0", code="hypot"),
     # steps
@@ -226,10 +228,11 @@ for _row in (
                            "[w < max(c, x)] + 1/2 [max(c, x) = w]",
                                                           means="min(max(c, x), w)", kink="1/2 each at a tie",
                                                           numpy="np.clip({})", jax="jnp.clip({})"),
+    Function("trunc",      "0",                           kink="0 at whole numbers", parity="odd", code="trunc"),
     Function("abs",        "sign(x)",                     means="x [x > 0] - x [x < 0]",
                                                           unfolds="2 x [x > 0] - x",
                                                           kink="0 at 0 (JAX: 1)", parity="even", primitive="abs",
-                                                          code="abs"),
+                                                          also="absolute fabs", code="abs"),
     Function("sign",       "0",                           means="[x > 0] - [x < 0]",
                                                           unfolds="2 [x > 0] - 1 + [x = 0]",
                                                           kink="0 at 0", parity="odd", sign="sign(x)",
@@ -250,6 +253,12 @@ for _row in (
     Function("where",      "0", "[c ≠ 0]", "[c = 0]",     means="x [c ≠ 0] + w [c = 0]",
                                                           unfolds="x + (w - x) [c = 0]", kink="0 in c",
                                                           code="where"),
+    # guards
+    Function("finite",     "0",                           sign="finite(x)", numpy="np.isfinite({})",
+                                                          jax="jnp.isfinite({})", also="isfinite"),
+    Function("stop",       "0",                           unfolds="x", kink="0 everywhere: a constant", sign="sign(x)",
+                                                          numpy="({})", jax="jax.lax.stop_gradient({})",
+                                                          also="stop_gradient stopgrad"),
     # angles
     Function("sin",        "cos(x)",                      parity="odd", primitive="sin", code="sin"),
     Function("cos",        "-sin(x)",                     parity="even", primitive="cos", code="cos"),
@@ -261,6 +270,13 @@ for _row in (
                                                           code="arccos"),
     Function("arctan",     "1 / (1 + x²)",                parity="odd", sign="sign(x)", rises=True,
                                                           primitive="atan", also="atan", code="arctan"),
+    Function("arctan2",    "w / (x² + w²)",
+                                                          "-x / (x² + w²)", domain="x ≠ 0, or w > 0",
+                                                          primitive="atan2", also="atan2", code="arctan2"),
+    Function("sinc",       "(cos(π x) - y) / (x + [x = 0])",
+                                                          means="where([x = 0], 1, sin(π x) / (π x + [x = 0]))",
+                                                          domain="x ≠ 0", kink="0 at 0, of every order", parity="even",
+                                                          code="sinc"),
     Function("sinh",       "cosh(x)",                     means="1/2 (exp(x) - exp(-x))", parity="odd", sign="sign(x)",
                                                           rises=True, primitive="sinh", code="sinh"),
     Function("cosh",       "sinh(x)",                     means="1/2 (exp(x) + exp(-x))", parity="even", sign="1",
@@ -305,6 +321,15 @@ for _row in (
                                                           sign="sign(x)", rises=True,
                                                           numpy="np.maximum({0}, 0.01 * ({0}))",
                                                           jax="jax.nn.leaky_relu({})", also="LeakyReLU"),
+    Function("relu6",      "[x > 0] [x < 6]",             means="min(max(x, 0), 6)", kink="0 at 0 and at 6",
+                                                          sign="[x > 0]", numpy="np.clip({}, 0, 6)",
+                                                          jax="jax.nn.relu6({})", also="ReLU6"),
+    Function("hard_tanh",  "[x ≥ -1] [x ≤ 1]",            means="min(max(x, -1), 1)", kink="1 at -1 and at 1",
+                                                          parity="odd", sign="sign(x)", numpy="np.clip({}, -1, 1)",
+                                                          jax="jax.nn.hard_tanh({})", also="hardtanh"),
+    Function("hard_sigmoid", "1/6 [x > -3] [x < 3]",      means="1/6 min(max(x + 3, 0), 6)", kink="0 at -3 and at 3",
+                                                          numpy="np.clip(({}) / 6 + 0.5, 0, 1)",
+                                                          jax="jax.nn.hard_sigmoid({})", also="hardsigmoid"),
     Function("elu",        "[x > 0] + [x ≤ 0] (y + 1)",   means="max(x, 0) + expm1(min(x, 0))",
                                                           unfolds="x [x > 0] + (exp(x) - 1) (1 - [x > 0])",
                                                           sign="sign(x)", rises=True,
@@ -341,6 +366,15 @@ for _row in (
 
 
 # --------------------------------------------------------------------------- reductions
+# Sorted upwards, entry u stands at this place; where two are equal, the one that stands earlier.
+_RANK = "(Σ_w ([x_w < x_{0}] + [w < {0}] [x_w = x_{0}]))"
+# What the median takes of x_u: with Σ_v [x_v < x_u] before it, it holds the place k from 0 on where that is at most k
+# and Σ_v [x_v ≤ x_u] more; the two places in the middle are (n - 1) / 2, rounded down, and n / 2, rounded down.
+_MIDDLE = (
+    "([2 (Σ_v [x_v < x_u]) < n] [n ≤ 2 (Σ_v [x_v ≤ x_u])] + [2 (Σ_v [x_v < x_u]) ≤ n] [n < 2 (Σ_v [x_v ≤ x_u])])"
+    " / (Σ_v [x_v = x_u])"
+)
+
 # The product's row multiplies all the others anew for each u: work of n², right where x is zero and for derivatives of
 # any order. `g y / x_u` is neither.
 for _along in (
@@ -353,6 +387,17 @@ for _along in (
     Reduction("mean",       "g / n",                               slope="1 / n", means="Σ_u x_u / n"),
     Reduction("var",        "2 g (x_u - mean_v(x_v)) / n",         slope="2 (x_u - mean_v(x_v)) / n",
                                                                    means="mean_u((x_u - mean_v(x_v))²)", passes=4),
+    Reduction("std",        "g (x_u - mean_v(x_v)) / (n y)",       slope="(x_u - mean_v(x_v)) / (n y)",
+                                                                   means="sqrt(mean_u((x_u - mean_v(x_v))²))",
+                                                                   kink="0 / 0 where all are equal", passes=4,
+                                                                   also="stddev"),
+    Reduction("norm",       "g x_u / y",                           slope="x_u / y", means="sqrt(Σ_u x_u²)", empty=True,
+                                                                   kink="0 / 0 where all are 0", passes=2),
+    Reduction("median",    f"1/2 g {_MIDDLE}",                     slope=f"1/2 {_MIDDLE}",
+                                                                   means=f"1/2 Σ_u x_u {_MIDDLE}",
+                                                                   kink="of the entry in the middle, or half of each "
+                                                                        "of the two; equal shares where equal",
+                                                                   code="median"),
     Reduction("logsumexp",  "g exp(x_u - y)",                      slope="exp(x_u - y)", means="log(Σ_u exp(x_u))",
                                                                    passes=4, numpy="np.logaddexp.reduce({1}{2})",
                                                                    jax="jax.nn.logsumexp({1}{2})"),
@@ -371,6 +416,23 @@ for _along in (
                                                                          "keepdims=True))",
                                                                    jax="jax.nn.log_softmax({1}{2})",
                                                                    also="log_softmax"),
+    Reduction("cumsum",     "Σ_v [u ≤ v] g_v",                     kind="normaliser", entry="g [u ≤ a]",
+                                                                   slope="[u ≤ v]", means="Σ_v [v ≤ u] x_v",
+                                                                   code="cumsum"),
+    Reduction("cumprod",    "Σ_v g_v [u ≤ v] prod_w(where([w ≤ v], where(δ_uw, 1, x_w), 1))",
+                                                                   kind="normaliser",
+                                                                   entry="g [u ≤ a] prod_w(where([w ≤ a], "
+                                                                         "where(δ_uw, 1, x_w), 1))",
+                                                                   slope="[u ≤ v] prod_w(where([w ≤ v], "
+                                                                         "where(δ_uw, 1, x_w), 1))",
+                                                                   means="prod_v(where([v ≤ u], x_v, 1))",
+                                                                   code="cumprod"),
+    Reduction("sort",      f"Σ_v g_v [{_RANK.format('u')} = v]",   kind="normaliser", single=True,
+                                                                   entry=f"g [{_RANK.format('u')} = a]",
+                                                                   slope=f"[{_RANK.format('u')} = v]",
+                                                                   means=f"Σ_v x_v [{_RANK.format('v')} = u]",
+                                                                   kink="that of the permutation; equal ones stay in "
+                                                                        "their order", code="sort"),
     *MATRIX_ROWS,
 ):  # fmt: skip
     _enter(_along)

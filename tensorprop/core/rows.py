@@ -80,7 +80,7 @@ class Reduction:
     whole matrix. ``entry`` is, for a normaliser, the cotangent of x_u given that of the one entry a alone, ``slope``
     the derivative ∂y/∂x_u (∂y_v/∂x_u), for people. ``means`` is the reduction in terms of simpler ones, ``kink`` what
     is done where the derivative has none or two values: what JAX does. ``empty`` says that it has a value of no
-    numbers at all. ``passes`` is how often it goes over its argument.
+    numbers at all, ``single`` that it runs over one index. ``passes`` is how often it goes over its argument.
     ``axes`` says of a function of a matrix X_uv over which of the two each subscript of its entries runs: "uu" for an
     inverse, "vu" for a pseudoinverse, "v" for singular values, none for a determinant. ``square``: X has as many
     rows as columns. ``domain`` is where it is defined and smooth.
@@ -92,7 +92,7 @@ class Reduction:
 
     __slots__ = (
         *("also", "axes", "domain", "empty", "entry", "jax", "kind", "kink", "means"),
-        *("numpy", "op", "passes", "pullback", "slope", "square"),
+        *("numpy", "op", "passes", "pullback", "single", "slope", "square"),
     )
 
     def __init__(
@@ -107,6 +107,7 @@ class Reduction:
         kink: str = "",
         empty: bool = False,
         passes: int = 1,
+        single: bool = False,
         axes: str = "",
         square: bool = True,
         domain: str = "",
@@ -124,6 +125,7 @@ class Reduction:
         self.kink = kink
         self.empty = empty
         self.passes = passes
+        self.single = single
         self.axes = axes
         self.square = square
         self.domain = domain

@@ -1,7 +1,7 @@
 """Rows of the table of reductions, filled in: what a row says, for the node that stands before us.
 
 In: a string of a row and a Reduce node. Out: an expression, the node's body in place of x, its letters in place of u,
-fresh ones in place of v. Which strings there are is told in ``core.functions``; sizes are not known here.
+fresh ones in place of v and w. Which strings there are is told in ``core.functions``; sizes are not known here.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def meaning(n: Reduce, body: Expr, at: tuple[Expr, ...]) -> Expr | None:
 def instance(
     text: str, node: Reduce, given: Mapping[str, Expr], at: tuple[Expr, ...] = (), free: tuple[str, ...] = ("u",)
 ) -> Expr:
-    """The row ``text`` with the node's body for x, its letters for u, fresh ones for v, and what is given for the rest.
+    """The row ``text`` with the node's body for x, its letters for u, fresh ones for v and w, and what is given for the rest.
 
     A name that stands without subscript in ``given`` serves with one too: its letters are then the node's own.
 
@@ -52,11 +52,12 @@ def instance(
     taken = set(node.body.free | node.body.binds | node.free).union(node.indices)
     for e in given.values():
         taken |= e.free | e.binds
-    other: dict[str, str] = {}
-    for i in node.indices:
-        other[i] = fresh(i, taken)
-        taken.add(other[i])
-    letters = {"u": node.indices, "v": tuple(other.values())}
+    other: dict[str, dict[str, str]] = {"v": {}, "w": {}}
+    for names in other.values():
+        for i in node.indices:
+            names[i] = fresh(i, taken)
+            taken.add(names[i])
+    letters = {"u": node.indices, **{run: tuple(names.values()) for run, names in other.items()}}
 
     def rule(e: Expr, children: tuple[Expr, ...]) -> Expr:
         match e:
@@ -64,9 +65,13 @@ def instance(
                 return mul(*(witness(node.body, i) for i in node.indices))
             case Tensor(name=name, subscripts=(Index(name=run),)):
                 value = core if name == "x" else given[f"{name}_u"] if f"{name}_u" in given else given[name]
-                return rename(value, other) if run == "v" else value
+                return rename(value, other[run]) if run in other else value
+            case Tensor(name="a") if len(at) == 1:
+                return at[0]
             case Tensor(name=name, subscripts=()):
                 return given.get(name, e)
+            case Index(name=run) if run in letters:
+                return Index(letters[run][0])
             case Bracket(relation=relation, left=Index(name=run), right=Tensor(name="a")):
                 return mul(*(bracket(relation, Index(i), a) for i, a in zip(letters[run], at, strict=True)))
             case Bracket(relation=relation, left=Index(name=run), right=Index(name=second)):

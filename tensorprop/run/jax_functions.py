@@ -63,6 +63,15 @@ def _softplus(x: Array) -> Array:
     return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
 
 
+def _sinc(x: Array) -> Array:
+    """sin(π x) / (π x); sin(π x) = ± sin(π r), where r is how far the nearest whole number is, exactly."""
+    x = _real(x)
+    whole = jnp.round(x)
+    sign = 1 - 2 * jnp.abs(jnp.fmod(whole, 2))
+    below = jnp.where(x == 0, 1, math.pi * x)
+    return jnp.where(x == 0, 1, sign * jnp.sin(math.pi * (x - whole)) / below)
+
+
 def _elu(x: Array) -> Array:
     return jnp.where(x > 0, x, jnp.expm1(jnp.minimum(x, 0)))
 
@@ -93,6 +102,12 @@ JAX: dict[str, Callable[..., Array]] = Composed({
     "exp2":       jnp.exp2,
     "logaddexp":  lambda x, w: jnp.maximum(x, w) + jnp.log1p(jnp.exp(-jnp.abs(x - w))),
     "hypot":      jnp.hypot,
+    "cbrt":       lambda x: lax.cbrt(_real(x)),
+    "arctan2":    jnp.arctan2,
+    "sinc":       _sinc,
+    "trunc":      jnp.trunc,
+    "finite":     lambda x: jnp.isfinite(_real(x)).astype(_real(x).dtype),
+    "stop":       lambda x: lax.stop_gradient(_real(x)),
     "floor":      jnp.floor,
     "ceil":       jnp.ceil,
     "round":      jnp.round,
@@ -146,17 +161,34 @@ def _place(find: Callable[..., Array], op: str) -> Callable[[Array, Axes], Array
     return along
 
 
+def _running(f: Callable[..., Array]) -> Callable[[Array, Axes], Array]:
+    """Along several axes, along one after the other: over all that stands before in each."""
+
+    def along(x: Array, axes: Axes) -> Array:
+        for axis in axes:
+            x = f(x, axis=axis)
+        return x
+
+    return along
+
+
 JAX_REDUCE: dict[str, Callable[[Array, Axes], Array]] = ComposedAlong(JAX, {
     "max":        lambda x, axes: jnp.max(x, axis=axes),
     "min":        lambda x, axes: jnp.min(x, axis=axes),
     "prod":       lambda x, axes: jnp.prod(x, axis=axes),
     "mean":       lambda x, axes: jnp.mean(x, axis=axes),
     "var":        lambda x, axes: jnp.var(x, axis=axes),
+    "std":        lambda x, axes: jnp.std(x, axis=axes),
+    "norm":       lambda x, axes: jnp.sqrt(jnp.sum(jnp.square(x), axis=axes)),
+    "median":     lambda x, axes: jnp.median(x, axis=axes),
     "logsumexp":  lambda x, axes: jax.nn.logsumexp(x, axis=axes),
     "argmax":     _place(jnp.argmax, "argmax"),
     "argmin":     _place(jnp.argmin, "argmin"),
     "softmax":    lambda x, axes: jax.nn.softmax(x, axis=axes),
     "logsoftmax": lambda x, axes: jax.nn.log_softmax(x, axis=axes),
+    "cumsum":     _running(jnp.cumsum),
+    "cumprod":    _running(jnp.cumprod),
+    "sort":       _place(jnp.sort, "sort"),
     **JAX_MATRICES,
 })  # fmt: skip
 

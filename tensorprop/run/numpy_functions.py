@@ -99,6 +99,15 @@ def _selu(x: Array) -> Array:
     return np.where(x > 0, scale * x, left * np.expm1(np.minimum(x, 0.0)))
 
 
+def _sinc(x: Array) -> Array:
+    """sin(π x) / (π x); sin(π x) = ± sin(π r), where r is how far the nearest whole number is, exactly."""
+    x = _float(x)
+    whole = np.round(x)
+    sign = 1 - 2 * np.abs(np.fmod(whole, 2))
+    below = np.where(x == 0, 1.0, math.pi * x)
+    return np.where(x == 0, 1.0, sign * np.sin(math.pi * (x - whole)) / below)
+
+
 def _silu(x: Array) -> Array:
     return _float(x) * _sigmoid(x)
 
@@ -143,6 +152,12 @@ NUMPY: dict[str, Callable[..., Array]] = Composed({
     "exp2":       np.exp2,
     "logaddexp":  np.logaddexp,
     "hypot":      np.hypot,
+    "cbrt":       np.cbrt,
+    "arctan2":    np.arctan2,
+    "sinc":       _sinc,
+    "trunc":      np.trunc,
+    "finite":     lambda x: np.isfinite(x).astype(float),
+    "stop":       _float,
     "floor":      np.floor,
     "ceil":       np.ceil,
     "round":      np.round,
@@ -221,17 +236,34 @@ def _place(find: Callable[..., Array], op: str) -> Callable[[Array, Axes], Array
     return along
 
 
+def _running(f: Callable[..., Array]) -> Callable[[Array, Axes], Array]:
+    """Along several axes, along one after the other: over all that stands before in each."""
+
+    def along(x: Array, axes: Axes) -> Array:
+        for axis in axes:
+            x = f(x, axis=axis)
+        return x
+
+    return along
+
+
 NUMPY_REDUCE: dict[str, Callable[[Array, Axes], Array]] = ComposedAlong(NUMPY, {
     "max":        lambda x, axes: np.max(x, axis=axes),
     "min":        lambda x, axes: np.min(x, axis=axes),
     "prod":       lambda x, axes: np.prod(x, axis=axes),
     "mean":       lambda x, axes: np.mean(x, axis=axes),
     "var":        lambda x, axes: np.var(x, axis=axes),
+    "std":        lambda x, axes: np.std(x, axis=axes),
+    "norm":       lambda x, axes: np.sqrt(np.sum(np.square(x), axis=axes)),
+    "median":     lambda x, axes: np.median(x, axis=axes),
     "logsumexp":  _logsumexp,
     "argmax":     _place(np.argmax, "argmax"),
     "argmin":     _place(np.argmin, "argmin"),
     "softmax":    _softmax,
     "logsoftmax": _logsoftmax,
+    "cumsum":     _running(np.cumsum),
+    "cumprod":    _running(np.cumprod),
+    "sort":       _place(np.sort, "sort"),
     **NUMPY_MATRICES,
 })  # fmt: skip
 

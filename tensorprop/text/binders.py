@@ -65,6 +65,8 @@ class Binders(Subscripts):
             )
         if is_matrix(op) and len(letters) != 2:
             self.fail(ParseError, f"{op} is of a matrix: two indices, or its bare name", span, f"write {op}(X)")
+        if op in REDUCTIONS and REDUCTIONS[op].single and len(letters) != 1:
+            self.fail(ParseError, f"{op} runs along one index", span, f"write {name}_{letters[-1]}(…)")
         if self.kinds[self.p] == "p" or self.kinds[self.p] == "^":
             self.unexpected(
                 self.p,

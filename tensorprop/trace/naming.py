@@ -36,7 +36,7 @@ _ACTIVATIONS = frozenset(
 )
 _OF_REDUCTION = {
     "mean": "m", "var": "v", "max": "m", "min": "m", "softmax": "p", "logsoftmax": "logp", "logsumexp": "l",
-    "argmax": "k", "argmin": "k", "prod": "q",
+    "argmax": "k", "argmin": "k", "prod": "q", "std": "s", "norm": "n", "median": "m", "cumsum": "c", "sort": "s",
 }  # fmt: skip
 _OF_CALL = {"exp": "e", "log": "l", "sqrt": "r", "rsqrt": "r", "power": "r"}
 

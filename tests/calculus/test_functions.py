@@ -82,6 +82,9 @@ EXACT: dict[str, tuple[Real, Real]] = {
     "floor":      (mp.floor,                           lambda x: mp.mpf(0)),
     "ceil":       (mp.ceil,                            lambda x: mp.mpf(0)),
     "round":      (mp.nint,                            lambda x: mp.mpf(0)),
+    "cbrt":       (lambda x: mp.sign(x) * mp.cbrt(abs(x)), lambda x: 1 / (3 * mp.cbrt(abs(x)) ** 2)),
+    "trunc":      (lambda x: mp.sign(x) * mp.floor(abs(x)), lambda x: mp.mpf(0)),
+    "finite":     (lambda x: mp.mpf(1),                lambda x: mp.mpf(0)),
     "abs":        (abs,                                mp.sign),
     "sign":       (mp.sign,                            lambda x: mp.mpf(0)),
     "step":       (lambda x: mp.mpf(x > 0),            lambda x: mp.mpf(0)),
@@ -91,6 +94,7 @@ EXACT: dict[str, tuple[Real, Real]] = {
     "arcsin":     (mp.asin,                            lambda x: 1 / mp.sqrt(1 - x * x)),
     "arccos":     (mp.acos,                            lambda x: -1 / mp.sqrt(1 - x * x)),
     "arctan":     (mp.atan,                            lambda x: 1 / (1 + x * x)),
+    "sinc":       (mp.sincpi,                          lambda x: (mp.cospi(x) - mp.sincpi(x)) / x),
     "sinh":       (mp.sinh,                            mp.cosh),
     "cosh":       (mp.cosh,                            mp.sinh),
     "tanh":       (mp.tanh,                            lambda x: mp.sech(x) ** 2),
@@ -105,6 +109,9 @@ EXACT: dict[str, tuple[Real, Real]] = {
     "erfc":       (mp.erfc,                            lambda x: -2 * mp.exp(-x * x) / mp.sqrt(mp.pi)),
     "relu":       (lambda x: max(x, mp.mpf(0)),        lambda x: mp.mpf(x > 0)),
     "leaky_relu": (lambda x: x if x > 0 else x / 100,  lambda x: mp.mpf(1) if x > 0 else mp.mpf(1) / 100),
+    "relu6":      (lambda x: min(max(x, mp.mpf(0)), mp.mpf(6)), lambda x: mp.mpf(0 < x < 6)),
+    "hard_tanh":  (lambda x: min(max(x, mp.mpf(-1)), mp.mpf(1)), lambda x: mp.mpf(-1 <= x <= 1)),
+    "hard_sigmoid": (lambda x: min(max(x + 3, mp.mpf(0)), mp.mpf(6)) / 6, lambda x: mp.mpf(-3 < x < 3) / 6),
     "elu":        (lambda x: x if x > 0 else mp.expm1(x),            lambda x: mp.exp(min(x, 0))),
     "selu":       (lambda x: _λ * (x if x > 0 else _α * mp.expm1(x)), lambda x: _λ if x > 0 else _λ * _α * mp.exp(x)),
     "silu":       (lambda x: x * _σ(x),                lambda x: _σ(x) * (1 + x * _σ(-x))),
@@ -127,6 +134,7 @@ TERM: dict[str, str] = {
     "expm1": "`y + 1` cancels where x is far to the left; it spares an exponential",
     "elu": "as expm1",
     "selu": "as expm1",
+    "sinc": "`cos(π x) - y` cancels near 0; π x is rounded",
     "tanh": "`1 - y²` cancels where y is near ±1",
     "sigmoid": "`1 - y` cancels where y is near 1",
     "silu": "the slope has a zero at x = -1.278…; `1 - σ(x)` cancels far to the right, where y multiplies it",
@@ -282,6 +290,8 @@ def test_two_arguments(table: dict[str, Callable[..., Any]], x64: None) -> None:
     assert _worst(np.asarray(table["logaddexp"](x, w)), exact, [max(mp.mpf(1), abs(e)) for e in exact]) <= 4
     exact = [mp.hypot(mp.mpf(a), mp.mpf(b)) for a, b in zip(x, w, strict=True)]
     assert _worst(np.asarray(table["hypot"](x, w)), exact, exact) <= 4
+    exact = [mp.atan2(mp.mpf(a), mp.mpf(b)) for a, b in zip(x, w, strict=True)]
+    assert _worst(np.asarray(table["arctan2"](x, w)), exact, exact) <= 4
     assert np.array_equal(table["clip"](x, 0.5, 3.0), np.clip(x, 0.5, 3.0))
     c = np.array([0.0, 1, -1, 0, 2, 0, 0])
     assert np.array_equal(table["where"](c, x, w), np.where([0, 1, 1, 0, 1, 0, 0], x, w))
@@ -384,7 +394,7 @@ def _dual(e: Expr, at: dict[str, tuple[float, float]]) -> tuple[Any, Any]:
 @pytest.mark.parametrize("name", EXACT)
 def test_second_derivative(name: str) -> None:
     for x in (-6.0, -2.25, -1.3, -0.6, -0.05, 0.05, 0.35, 0.8, 1.3, 1.75, 6.0):
-        kink = name in ("floor", "ceil") and x.is_integer()
+        kink = (name in ("floor", "ceil", "trunc") and x.is_integer()) or (name == "relu6" and x == 6)
         if INSIDE[FUNCTIONS[name].domain](x) and not kink:
             y = float(NUMPY[name](x))
             first = float(evaluated(_template(name), {"x": x, "y": y}))
@@ -410,6 +420,21 @@ def test_slopes_of_max_and_min_are_those_of_jax(name: str, x: float, w: float, x
         assert evaluated(_template(name, k), {"x": x, "w": w, "y": None}) == jax.grad(function, k)(x, w)
 
 
+@pytest.mark.parametrize("x, w", [(0.3, 2.5), (2.5, -0.3), (-1.0, -1.5), (0.0, 2.0), (1e-8, -3.0)])
+def test_slopes_of_arctan2_are_those_of_jax(x: float, w: float, x64: None) -> None:
+    for k in (0, 1):
+        found = evaluated(_template("arctan2", k), {"x": x, "w": w, "y": None})
+        assert found == pytest.approx(float(jax.grad(jnp.arctan2, k)(x, w)), rel=1e-14)
+
+
+def test_a_constant_has_its_value_and_no_slope(x64: None) -> None:
+    x = np.array([0, np.nan, np.inf, -np.inf, 1e308])
+    assert _template("stop") is ZERO and _template("finite") is ZERO
+    for table in (NUMPY, JAX):
+        assert np.array_equal(table["stop"](x), x, equal_nan=True)
+        assert np.array_equal(table["finite"](x), [1, 0, 0, 0, 1])
+
+
 @pytest.mark.parametrize("c", [0.0, 1.0, -2.0])
 def test_slopes_of_where_are_those_of_jax(c: float) -> None:
     for k in (1, 2):
@@ -428,6 +453,13 @@ KINKS: list[tuple[str, float, Callable[[Any], Any]]] = [
     ("softsign", 0.0, jax.nn.soft_sign),
     ("sqrt", 0.0, jnp.sqrt),
     ("log", 0.0, jnp.log),
+    ("relu6", 0.0, jax.nn.relu6),
+    ("relu6", 6.0, jax.nn.relu6),
+    ("hard_tanh", -1.0, jax.nn.hard_tanh),
+    ("hard_tanh", 1.0, jax.nn.hard_tanh),
+    ("hard_sigmoid", 3.0, jax.nn.hard_sigmoid),
+    ("sinc", 0.0, jnp.sinc),
+    ("trunc", 1.0, jnp.trunc),
 ]
 
 
@@ -485,7 +517,7 @@ def test_open_functions_get_a_prime_more() -> None:
 
 def test_every_table_has_the_same_functions() -> None:
     assert set(FUNCTIONS) == set(NUMPY) == set(JAX)
-    assert set(EXACT) == {name for name, row in FUNCTIONS.items() if len(row.slopes) == 1}
+    assert set(EXACT) == {name for name, row in FUNCTIONS.items() if len(row.slopes) == 1} - {"stop"}
     assert set(SPELLED.values()) == set(FUNCTIONS)
     assert all(SPELLED[name] == name for name in FUNCTIONS)
     assert all(SPELLED[other] == row.name for row in FUNCTIONS.values() for other in row.also)

@@ -60,6 +60,16 @@ FUNCTIONS: dict[str, Function] = {
         )
     },
     "floor": lambda xp, x: xp.floor(x),
+    "trunc": lambda xp, x: xp.trunc(x),
+    "cbrt": lambda xp, x: xp.cbrt(x),
+    "sinc": lambda xp, x: xp.sinc(x),
+    "arctan2": lambda xp, x, y: xp.arctan2(x, y),
+    "finite": lambda xp, x: xp.where(xp.isfinite(x), 1.0, 0.0),
+    "stop": lambda xp, x: jax.lax.stop_gradient(x) if xp is jnp else x,
+    # at the ends these have the slope of one side
+    "relu6": lambda xp, x: xp.where(x <= 0, 0.0, xp.where(x >= 6, 6.0, x)),
+    "hard_tanh": lambda xp, x: xp.where(x < -1, -1.0, xp.where(x > 1, 1.0, x)),
+    "hard_sigmoid": lambda xp, x: xp.where(x <= -3, 0.0, xp.where(x >= 3, 1.0, (x + 3) / 6)),
     "ceil": lambda xp, x: xp.ceil(x),
     "round": lambda xp, x: xp.round(x),
     "logaddexp": lambda xp, x, y: xp.logaddexp(x, y),
@@ -125,13 +135,27 @@ REDUCTIONS: dict[str, Function] = {
     "prod": lambda xp, x, axes: xp.prod(x, axes),
     "mean": lambda xp, x, axes: xp.mean(x, axes),
     "var": lambda xp, x, axes: xp.mean((x - xp.mean(x, axes, keepdims=True)) ** 2, axes),
+    "std": lambda xp, x, axes: xp.sqrt(REDUCTIONS["var"](xp, x, axes)),
+    "norm": lambda xp, x, axes: xp.sqrt(xp.sum(x * x, axes)),
+    "median": lambda xp, x, axes: xp.median(x, axes),
     "logsumexp": lambda xp, x, axes: xp.log(xp.sum(xp.exp(x), axes)),
     "argmax": lambda xp, x, axes: xp.asarray(xp.argmax(x, axes[0]), dtype=float),
     "argmin": lambda xp, x, axes: xp.asarray(xp.argmin(x, axes[0]), dtype=float),
 }
+
+
+def _one_by_one(f: Function, x: Any, axes: tuple[int, ...]) -> Any:
+    for axis in axes:
+        x = f(x, axis)
+    return x
+
+
 NORMALISERS: dict[str, Function] = {
     "softmax": lambda xp, x, axes: xp.exp(x) / xp.sum(xp.exp(x), axes, keepdims=True),
     "logsoftmax": lambda xp, x, axes: x - xp.log(xp.sum(xp.exp(x), axes, keepdims=True)),
+    "cumsum": lambda xp, x, axes: _one_by_one(xp.cumsum, x, axes),
+    "cumprod": lambda xp, x, axes: _one_by_one(xp.cumprod, x, axes),
+    "sort": lambda xp, x, axes: xp.sort(x, axes[0]),
 }
 VALUES = frozenset((*REDUCTIONS, *NORMALISERS, *MATRICES))
 complete(FUNCTIONS, VALUES)
@@ -144,5 +168,9 @@ def widest(value: Any, scale: Any, axes: tuple[int, ...]) -> Any:
 SPREAD: dict[str, Function] = {
     "prod": lambda value, scale, axes: np.prod(scale, axes),
     "mean": lambda value, scale, axes: np.mean(scale, axes),
+    "norm": lambda value, scale, axes: np.sqrt(np.sum(scale**2, axes)),
+    "std": lambda value, scale, axes: np.mean(scale + np.mean(scale, axes, keepdims=True), axes),
+    "cumsum": lambda value, scale, axes: _one_by_one(np.cumsum, scale, axes),
+    "cumprod": lambda value, scale, axes: _one_by_one(np.cumprod, np.maximum(scale, 1), axes),
     "var": lambda value, scale, axes: np.mean((scale + np.mean(scale, axes, keepdims=True)) ** 2, axes),
 }

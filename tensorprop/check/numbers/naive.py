@@ -276,11 +276,12 @@ class Naive:
             return Weighed(kept, result, self.xp.abs(result) + spread, body.terms * many)
         if e.op in NORMALISERS:
             result = NORMALISERS[e.op](self.xp, value, axes)
-            scale = (
-                self.xp.abs(result) * (1 + 2 * self.xp.max(scale, axes, keepdims=True))
-                if e.op == "softmax"
-                else (self.xp.abs(result) + 2 * self.xp.max(scale, axes, keepdims=True))
-            )
+            if e.op == "softmax":
+                scale = self.xp.abs(result) * (1 + 2 * self.xp.max(scale, axes, keepdims=True))
+            elif e.op in SPREAD:
+                scale = self.xp.abs(result) + (SPREAD[e.op](value, scale, axes) if self.weighing else 0.0)
+            else:
+                scale = self.xp.abs(result) + 2 * self.xp.max(scale, axes, keepdims=True)
             return self._picked(Weighed(letters, result, scale, body.terms * many), e, sizes)
         if is_matrix(e.op) and (shape[-1] == shape[-2] or not is_square(e.op)):
             own = tuple(inside[i] for i in runs(e.op, e.indices))
