@@ -117,7 +117,7 @@ def _try(equations: Iterable[Equation]) -> System | None:
 def adjoints_spelled(
     rules: Iterable[Equation], forward: System, split: Split | None, said: dict[Expr, Expr]
 ) -> tuple[Equation, ...]:
-    """Hand-written rules with bare ``δ_i``, ``∂E/∂z_i`` and the two layers' names spelled out.
+    """Hand-written rules with bare ``δ_i``, ``∂E/∂z_i``, ``dz_i`` and the two layers' names spelled out.
 
     ``said`` is told of every tensor that was spelled otherwise: the new one, and what was written.
     """
@@ -126,6 +126,7 @@ def adjoints_spelled(
         new: Tensor | Dim = t
         if isinstance(t, Tensor):
             new = _derivative(t, forward)
+            new = Tensor(_plain(new.name, forward.names), t.subscripts)
             if new.name == "δ":
                 new = Tensor(_bare(t, forward, split), t.subscripts)
         new = split.spell(new) if split is not None else new
@@ -155,6 +156,21 @@ def _derivative(t: Tensor, forward: System) -> Tensor:
             about=(None, t),
         )
     return Tensor(adjoint_name(str(made.by[0])), t.subscripts)
+
+
+def _plain(name: str, known: Iterable[str]) -> str:
+    """``dz`` and ``zbar`` are δz among backward rules, where the forward equations have a z and no tensor of that name.
+
+    >>> _plain("dz", ("a", "z")), _plain("zbar", ("a", "z")), _plain("dz", ("dz", "z")), _plain("dw", ("z",))
+    ('δz', 'δz', 'dz', 'dw')
+    """
+    known = frozenset(known)
+    if name in known:
+        return name
+    for stem in (name.removeprefix("d"), name.removesuffix("bar")):
+        if stem != name and stem in known:
+            return adjoint_name(stem)
+    return name
 
 
 def _bare(t: Tensor, forward: System, split: Split | None) -> str:

@@ -41,7 +41,7 @@ def meaning(n: Reduce, body: Expr, at: tuple[Expr, ...]) -> Expr | None:
 def instance(
     text: str, node: Reduce, given: Mapping[str, Expr], at: tuple[Expr, ...] = (), free: tuple[str, ...] = ("u",)
 ) -> Expr:
-    """The row ``text`` with the node's body for x, its letters for u, fresh ones for v and w, and what is given for the rest.
+    """The row ``text``: the node's body for x, its letters for u, fresh ones for v and w, what is given for the rest.
 
     A name that stands without subscript in ``given`` serves with one too: its letters are then the node's own.
 

@@ -14,7 +14,7 @@ from tensorprop.calculus.source import names_in
 from tensorprop.core.build import fresh, sum_over
 from tensorprop.core.equation import Range, System, system
 from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
-from tensorprop.core.names import labelled, stem_and_label
+from tensorprop.core.names import labelled, primal, stem_and_label
 from tensorprop.core.walk import fold
 from tensorprop.errors import RankMismatch, UsageError
 from tensorprop.layers.layer import Layer, as_layer, entry_of, exit_of, layer_of
@@ -22,7 +22,12 @@ from tensorprop.layers.layer import Layer, as_layer, entry_of, exit_of, layer_of
 __all__ = ["chain"]
 
 
-def chain(*layers: Layer | System | str, names: Sequence[str] | None = None, name: str = "chain") -> Layer:
+def chain(
+    *layers: Layer | System | str,
+    names: Sequence[str] | None = None,
+    name: str = "chain",
+    shares: str | Sequence[str] = (),
+) -> Layer:
     """The layers one after the other, as one Layer, with a hand-written rule kept wherever a layer has one.
 
     Names are numbered by the layers that have parameters: the first Dense has W1, b1 and z1, what follows it without
@@ -37,7 +42,12 @@ def chain(*layers: Layer | System | str, names: Sequence[str] | None = None, nam
     ``a_j = tanh(z_j)`` after ``z_bj`` is ``a_bj = tanh(z_bj)``, and what it learns is owed the sum over b. So are the
     first layers where one after them takes more axes.
 
-    Errors: UsageError where a layer has several inputs or outputs that could be meant, RankMismatch where axes lack.
+    ``shares`` names tensors that are one and the same in all layers: an earlier tensor that a later layer takes again
+    (``shares="x"`` in a residual block), or tied weights (``shares="W"``), which get no number. What they are owed by
+    each layer is added up, so their rules are derived.
+
+    Errors: UsageError where a layer has several inputs or outputs that could be meant, or an input that has the name of
+    an earlier tensor and is not shared; RankMismatch where axes lack.
 
     >>> from tensorprop.layers import Dense, Tanh
     >>> print(chain(Dense(), Tanh(), Dense()).system)
@@ -50,7 +60,7 @@ def chain(*layers: Layer | System | str, names: Sequence[str] | None = None, nam
     if names is not None and len(names) != len(layers):
         raise UsageError(f"{len(names)} names for {len(layers)} layers", fix="give one name to every layer")
     links = [as_layer(x) for x in layers]
-    tensors = _Tensors(links, names)
+    tensors = _Tensors(links, names, names_in(shares))
     letters: set[str] = set()
     pages: list[Page] = []
     parameters: list[str] = []
@@ -58,19 +68,21 @@ def chain(*layers: Layer | System | str, names: Sequence[str] | None = None, nam
     for n, link in enumerate(links):
         entry = entry_of(link, n)
         page = _fitted(link, entry, last) if last is not None else _first(links, entry)
-        called = tensors.of(n, page, entry, last)
+        called = tensors.of(link, n, page, entry, last)
         others = set[str]().union(*(_letters(x.page) for x in links if x is not link))
         page = _lettered(page.rename(called), called.get(entry, entry), last, letters, others)
         pages.append(page)
-        parameters += [called.get(p, p) for p in names_in(link.parameters)]
+        new = (called.get(p, p) for p in names_in(link.parameters))
+        parameters += [p for p in new if p not in parameters]
         last = page.system[exit_of(link, n, page.system)].target
+    tensors.all_shared()
     takes = entry_of(links[0], 0)
     numbered = {} if names is not None else tensors.numbered
     whole = Page(
         system(
             (eq for page in pages for eq in page.system), dict.fromkeys(f for page in pages for f in page.system.facts)
         ),
-        tuple(eq for page in reversed(pages) for eq in page.rules),
+        tuple(eq for page in reversed(pages) for eq in page.rules if primal(eq.name) not in tensors.again),
         tuple(eq for page in reversed(pages) for eq in page.parts),
         tuple(pair for page in pages for pair in page.given),
     )
@@ -130,7 +142,9 @@ def _over(page: Page, like: str, entry: str) -> Page:
 class _Tensors:
     """What the tensors of each layer are called in the chain."""
 
-    def __init__(self, links: list[Layer], names: Sequence[str] | None) -> None:
+    def __init__(self, links: list[Layer], names: Sequence[str] | None, shares: Sequence[str]) -> None:
+        self.shared: dict[str, str | None] = dict.fromkeys(shares)  # what each is called in the chain
+        self.again: set[str] = set()  # those that a second layer has too
         self.parameters = [names_in(link.parameters) for link in links]
         self.taken: set[str] = set()
         self.labels: list[str] = []
@@ -147,23 +161,59 @@ class _Tensors:
             number += used if self.parameters[n] else 0
             self.labels.append(str(max(number, 1)))
 
-    def of(self, n: int, page: Page, entry: str, last: Tensor | None) -> dict[str, str]:
+    def of(self, link: Layer, n: int, page: Page, entry: str, last: Tensor | None) -> dict[str, str]:
         """Old name → new name, for the layer number ``n``."""
         s = page.system
         called = {entry: entry if last is None else last.name}
         self.taken.add(called[entry])
+        if entry in self.shared and self.shared[entry] is None:
+            self.shared[entry] = called[entry]
         keeps = set(s.outputs) if seed_of(s) is not None else set[str]()
         for name in (*s.names, *(eq.name for eq in page.parts)):
             if name == entry:
+                continue
+            if (shared := self._shared(name, s.inputs)) is not None:
+                called[name] = shared
                 continue
             plain = name in keeps or (name in s.inputs and name not in self.parameters[n])
             base, label = name, "" if plain else self.labels[n]
             if name in self.inside[n]:  # of a chain in the chain: its numbers go on from those before
                 base, k = self.inside[n][name]
                 label = str(self.before[n] + k)
+            if plain and name in s.inputs and name in self.taken:
+                raise UsageError(
+                    f"{name}, which {link.name}, layer {n + 1}, takes besides {entry}: the {name} of the chain,"
+                    " or an input of its own?",
+                    fix=f'write shares="{name}" for the one that is there, or give the other one another name',
+                )
             called[name] = self._free(base, label)
+            if name in self.shared and self.shared[name] is None:
+                self.shared[name] = called[name]
             self.taken.add(called[name])
         return called
+
+    def _shared(self, name: str, inputs: Sequence[str]) -> str | None:
+        """What a tensor that is shared is called, where an earlier layer has it; a parameter has no number."""
+        if name not in self.shared:
+            return None
+        before = self.shared[name]
+        if before is not None and name in inputs:
+            self.again.add(before)
+            return before
+        if before is None and name in inputs:
+            self.shared[name] = name
+            self.taken.add(name)
+            return name
+        return None
+
+    def all_shared(self) -> None:
+        """Errors: UsageError where something is said to be shared that no two layers have."""
+        for name, new in self.shared.items():
+            if new is None or new not in self.again:
+                raise UsageError(
+                    f"{name} is said to be shared, and no two layers of the chain have it as an input",
+                    fix="name what a later layer takes again, as it is called there",
+                )
 
     def _free(self, name: str, label: str) -> str:
         """The name with its label; counted on where that is taken."""

@@ -99,7 +99,11 @@ def raised_name(c: Cursor, power: Tree, first: int) -> None:
     inverse = re.search(r"\^[\s{(]*-\s*1[\s)}]*$|⁻¹$", shown) is not None
     if c.names.get(name, first) < first:  # it stood before as a tensor
         return
-    if power.base.node.subscripts or c.kinds[first] != "N" or not (inverse or name in SYMBOLS or name in c.called):
+    if power.base.node.subscripts or c.kinds[first] != "N":
+        return
+    stands = any(t == name and k not in ("^", "p", "(", "q") for t, k in zip(c.texts, c.kinds[1:], strict=False))
+    word = len(name.rstrip("0123456789")) > 1 and not stands and name not in c.tensor_names()  # sech^2(x)
+    if not (inverse or word or name in SYMBOLS or name in c.called):
         return
     inside = argument(c, c.p)
     acts_on = piece(c, *inside) if inside else "x_i"

@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal, Protocol
 
-from tensorprop.core.expr import Expr
+from tensorprop.core.expr import Dim, Expr, Index, Tensor
+from tensorprop.core.names import is_derivative
 
 __all__ = [
     "Apply",
@@ -110,6 +111,19 @@ def written(t: Tree, letter: str) -> bool:
             return True
         stack += parts(t)
     return False
+
+
+def axis_written(t: Tree, letter: str) -> Dim | None:
+    """An axis that a letter indexes where it stands in a tree: of ``0 x_i`` that of x, though nothing is left of x."""
+    stack = [t]
+    while stack:
+        t = stack.pop()
+        if isinstance(t, Leaf) and isinstance(t.node, Tensor) and not is_derivative(t.node.name):
+            for axis, s in enumerate(t.node.subscripts):
+                if isinstance(s, Index) and s.name == letter:
+                    return Dim(t.node.name, axis)
+        stack += reversed(parts(t))
+    return None
 
 
 def parts(t: Tree) -> list[Tree]:

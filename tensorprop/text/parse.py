@@ -13,6 +13,7 @@ from tensorprop.core.affine import measured
 from tensorprop.core.equation import DECLARED, Declared, Equation, Fact, Outside, Range, System, equation, system
 from tensorprop.core.expr import Dim, Expr, Index, Number, Tensor
 from tensorprop.core.names import primal_axes
+from tensorprop.core.ranges import kept
 from tensorprop.errors import (
     DuplicateDefinition,
     EmptySpec,
@@ -24,7 +25,7 @@ from tensorprop.errors import (
 )
 from tensorprop.text.doubts import bare_indices
 from tensorprop.text.elaborate import Builder, axis_of
-from tensorprop.text.implied import Tree, written
+from tensorprop.text.implied import Tree, axis_written, written
 from tensorprop.text.scan import scan
 from tensorprop.text.syntax import Reader
 
@@ -133,6 +134,8 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
             value = builder.rest_sized(value, _primal_sizes(target))
         # a derivative has the axes of what it is of, and the start of a recurrence those of the whole
         told = primal_axes(target) is not None or target.letters is None
+        if value.free < left and not told:
+            value = _spread(value, left - value.free, tree)
         if value.free != left and (not told or value.free - left):
             _mismatch(text, target, span, value, tree)
         if value.binds.isdisjoint(left):
@@ -199,6 +202,12 @@ def _check(text: object, convention: str) -> None:
         )
     if convention not in CONVENTIONS:
         raise UsageError(f'no convention "{convention}"', known="conventions: " + ", ".join(CONVENTIONS))
+
+
+def _spread(value: Expr, lost: frozenset[str], tree: Tree) -> Expr:
+    """The value for every one of these letters: what had them is 0, or cancelled, and tells how far they run."""
+    sizes: dict[str, Expr | None] = {i: axis_written(tree, i) for i in lost}
+    return value if None in sizes.values() else kept(value, sizes)
 
 
 def _mismatch(text: str, target: Tensor, span: tuple[int, int], value: Expr, tree: Tree) -> None:
