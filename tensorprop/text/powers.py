@@ -149,3 +149,18 @@ class Powers(Words):
             self.unexpected(p + 1, "the root needs something to act on")
         self.depth -= 1
         return Apply(self.starts[p], self.ends[self.p - 1], "sqrt", [tree])
+
+    def raised_target(self, p: int) -> None:
+        """``z_i^l = …``, ``z_i^{l} = …``: what is defined is no power."""
+        found = re.match(rf"\^\s*(\{{[^{{}}]*\}}|[{LETTERS}0-9]+)", self.text[self.starts[self.p] :])
+        written = self.text[self.starts[p] : self.ends[self.p - 1]]
+        name, bar, rest = written.partition("_")
+        if found is None or not bar or not name.isalnum():
+            return
+        label = found[1].strip("{} ")
+        self.fail(
+            AmbiguousNotation,
+            f"{written}^{found[1]} on the left: the tensor {name} of layer {label}? A power is not defined",
+            (self.starts[p], self.starts[self.p] + found.end()),
+            f"write `{name}^({label})_{rest} = …` for the tensor of layer {label}",
+        )

@@ -41,7 +41,7 @@ PROGRAMMING: dict[str, str] = {
 
 # What matrix notation needs a word for, and indices say.
 SPELLED_OUT: dict[str, str] = {
-    **dict.fromkeys(("trace", "tr"), "a trace repeats an index: X_ii"),
+    "tr": "a trace repeats an index: X_ii",
     **dict.fromkeys(("transpose",), "a transpose swaps the indices: X_ji"),
     **dict.fromkeys(("matmul", "dot", "einsum", "inner", "vdot"), "a product repeats an index: A_ij B_jk"),
     "diag": "a diagonal is X_ii as a vector v_i = X_ii, and D_ij = v_i [i = j] as a matrix",

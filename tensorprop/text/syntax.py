@@ -6,7 +6,6 @@ is decided later, in ``elaborate``; what names mean, in ``words``; their subscri
 
 from __future__ import annotations
 
-import re
 from typing import NoReturn
 
 from tensorprop.core.affine import shift, whole
@@ -21,7 +20,6 @@ from tensorprop.errors import (
     UnexpectedEnd,
 )
 from tensorprop.text import doubts
-from tensorprop.text.characters import LETTERS
 from tensorprop.text.cursor import MAX_OPERANDS, RELATIONS
 from tensorprop.text.implied import Apply, Leaf, Plus, Power, Relate, Term, Tree
 from tensorprop.text.powers import Powers
@@ -95,27 +93,12 @@ class Reader(Powers):
         if kinds[self.p] in ("<", ">"):
             self._angle(self.p)
         if kinds[self.p] == "^":
-            self._raised_target(p)
+            self.raised_target(p)
             after = self.closing(self.p + 1)
             after = self.p + 2 if after is None else after + 1
             if after < len(kinds) and kinds[after] in ("s", "u"):
                 doubts.after_subscripts(self, after)
         self.unexpected(self.p, "the left side is one tensor, followed by =")
-
-    def _raised_target(self, p: int) -> None:
-        """``z_i^l = …``, ``z_i^{l} = …``: what is defined is no power."""
-        found = re.match(rf"\^\s*(\{{[^{{}}]*\}}|[{LETTERS}0-9]+)", self.text[self.starts[self.p] :])
-        written = self.text[self.starts[p] : self.ends[self.p - 1]]
-        name, bar, rest = written.partition("_")
-        if found is None or not bar or not name.isalnum():
-            return
-        label = found[1].strip("{} ")
-        self.fail(
-            AmbiguousNotation,
-            f"{written}^{found[1]} on the left: the tensor {name} of layer {label}? A power is not defined",
-            (self.starts[p], self.starts[self.p] + found.end()),
-            f"write `{name}^({label})_{rest} = …` for the tensor of layer {label}",
-        )
 
     def states(self) -> str | None:
         """Which line of facts stands here, if one does: ``dim(x) = …`` or ``outside(a) = …``."""

@@ -190,3 +190,25 @@ def test_convolutions_and_gathers_in_a_chain() -> None:
         tp.compile(Convolution1d().residual(), backend="numpy")(  # type: ignore[arg-type]
             a=np.ones((1, 6, 2)), K=np.ones((3, 2, 2)), β=np.ones(2)
         )
+
+
+def test_a_later_layer_takes_an_earlier_tensor_or_says_that_it_does_not() -> None:
+    dense = tp.Layer("z_bj = x_bi W_ij", "δx_bi = W_ij δz_bj", parameters="W")
+    tanh, skip = tp.Layer("a_bj = tanh(z_bj)"), tp.Layer("r_bi = u_bi + x_bi", takes="u")
+    with pytest.raises(UsageError, match=r'the x of the chain, or an input of its own\?\n.*shares="x"'):
+        tp.chain(dense, tanh, skip)
+    net = tp.chain(dense, tanh, skip, shares="x")
+    assert str(net.system) == "z1_bj = x_bi W1_ij\na1_bj = tanh(z1_bj)\nr1_bj = a1_bj + x_bj"
+    assert tp.check(net).ok and "δx" not in str(net.written)
+    with pytest.raises(UsageError, match="q is said to be shared"):
+        tp.chain(dense, tanh, shares="q")
+
+
+def test_weights_are_tied() -> None:
+    layer = tp.Layer("y_bj = tanh(x_bi W_ij)", parameters="W")
+    net = tp.chain(layer, layer, layer, shares="W")
+    assert net.parameters == ("W",) and net.inputs == ("x",)
+    back = tp.Layer("y_bi = a_bj W_ij", takes="a", parameters="W")
+    auto = tp.chain(tp.Layer("a_bj = x_bi W_ij", "δW_ij = x_bi δa_bj", parameters="W"), back, shares="W")
+    assert str(auto.system).split("\n")[-1] == "y2_bk = a1_bj W_kj"
+    assert tp.check(auto).ok

@@ -20,6 +20,12 @@ REFUSED = [
     ("y_i = «W_{ij}»(x_j - m_j)", "UnknownFunction", ["`W_{ij} (x_j - m_j)` with a space"]),
     ("y_i = «W[in, i]»(x[in] - m)", "UnknownFunction", ["with a space"]),
     ("s_j = «meen_b»(x_bj)", "UnknownFunction", ["did you mean mean_b"]),
+    # powers of functions that are not known, and of what is defined
+    ("y_i = 5 «sech^2»(x_i)", "AmbiguousNotation", ["`sech(x_i)^2`", "`sech^2 (x_i)` with a space"]),
+    (r"y_i = x_i \cdot «\mathrm{sech}^2»(x_i)", "AmbiguousNotation", ["`sech(x_i)^2`"]),
+    ("«z_i^l» = W_ij a_j", "AmbiguousNotation", ["`z^(l)_i = …`"]),
+    ("«z_i^{l+1}» = W_ij a_j", "AmbiguousNotation", ["`z^(l+1)_i = …`"]),
+    ("y = «sort_ij»(x_ij)", "ParseError", ["sort runs along one index", "sort_j"]),
     # words of programming
     ("s_tu = where([u ≤ t], a_tu, -«inf»)", "ForbiddenName", ["reserved word", "exp(s_tu) [u ≤ t]"]),
     ("s_tu = where([u ≤ t], a_tu, -«∞»)", "ForbiddenName", ["reserved word"]),
@@ -205,3 +211,16 @@ def test_a_scalar_called_as_an_index_is_written_with_brackets(text: str) -> None
     s = parse(text)
     assert parse(show(s)) is s
     assert parse(show(s, ascii=True)) is s
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("y_i = 0 x_i + 0.5", "y_i = 1/2 [i < dim(x, 0)]"),
+        ("y_ij = x_i + 0 w_j", "y_ij = x_i [j < dim(w, 0)]"),
+        ("y_i = foo^2(x_i); foo = 3", "y_i = foo^2 x_i\nfoo = 3"),
+        ("y_i = a^2(x_i + 1)", "y_i = a^2 (x_i + 1)"),
+    ],
+)
+def test_a_term_that_is_0_keeps_its_letters_and_known_scalars_have_powers(text: str, shown: str) -> None:
+    assert show(parse(text)) == shown and parse(shown) is parse(text)
