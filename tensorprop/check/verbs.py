@@ -348,13 +348,13 @@ def explain(
     if wrt is None:
         wrt = learnt(s) or None
     names = None if wrt is None else [_labelled(name, s) for name in names_in(wrt, "wrt")]
-    found = derivation(s, names, of, detail, layout, samples, derivative)
+    given = () if page is None else page.given
+    found = derivation(s, names, of, detail, layout, samples, derivative, given)
     for shown in found.formulas:
         verify(shown.line)  # raises if what is shown computes anything else
     if attempt is not None:
         from tensorprop.check.attempt import judge
 
-        given = () if page is None else page.given
         found = replace(found, verdict=judge(attempt, found.system, found.rules, found.convention, given).judgement)
     return found
 

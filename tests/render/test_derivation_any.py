@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from tensorprop.calculus import adjoint
-from tensorprop.check import explain
+from tensorprop.check import equivalent, explain
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr, Tensor
 from tensorprop.core.walk import transform
 from tensorprop.errors import TensorpropError
+from tensorprop.layers import Layer
 from tensorprop.run.reference import evaluate
 from tensorprop.text import parse
 
@@ -125,3 +126,36 @@ def test_letters_are_none_of_the_tensors() -> None:
     for text in ("x_td = E[tok_t, d]", "y_x = a[x+u] k_u", "l_i = k_j m_ij"):
         for part in explain(text).parts:
             assert not set(part.passage.letters) & set(parse(text).names)
+
+
+# text, wrt, what is given, the last line, and what is said of it
+LAST: list[tuple[str, str, str, str, str]] = [
+    ("s_b = σ(x_bi w_i + c); L = mean_b(-y_b log(s_b) - (1 - y_b) log(1 - s_b))", "w", "",
+     "δw_i = (s_b - y_b) x_bi / dim(x, 0)", "δs put in"),
+    ("s_b = σ(z_b); L = -y_b log(s_b) - (1 - y_b) log(1 - s_b)", "z", "", "δz_b = s_b - y_b", "δs put in"),
+    ("p_bc = softmax_c(z_bc); L = -t_bc log(p_bc)", "z", "Σ_c t_bc = 1", "δz_bc = p_bc - t_bc", "Σ_d t_bd = 1"),
+    ("p_bc = softmax_c(z_bc); L = -t_bc log(p_bc)", "z", "", "δz_bc = p_bc Σ_d t_bd - t_bc", "no other δ"),
+    ("m_b = mean_i(x_bi); v_b = mean_i((x_bi - m_b)^2); h_bi = (x_bi - m_b) / sqrt(v_b + ε)", "x", "",
+     "δx_bi = (δh_bi - mean_j(δh_bj) - (x_bi - m_b) / (v_b + ε) mean_j(δh_bj (x_bj - m_b))) / sqrt(v_b + ε)",
+     "deviations from a mean add up to 0"),
+    ("m_i = mean_b(x_bi); v_i = mean_b((x_bi - m_i)^2); h_bi = (x_bi - m_i) / sqrt(v_i + ε)", "x", "",
+     "δx_bi = (δh_bi - mean_c(δh_ci) - (x_bi - m_i) / (v_i + ε) mean_c(δh_ci (x_ci - m_i))) / sqrt(v_i + ε)",
+     "deviations from a mean add up to 0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, wrt, given, last, said", LAST)
+def test_the_textbooks_last_line(text: str, wrt: str, given: str, last: str, said: str) -> None:
+    d = explain(Layer(forward=text, given=given), wrt)
+    remark = next(r for r in d.remarks if r.title == "Put together")
+    assert equivalent(remark.equations[0], parse(last)) is not False
+    assert said in remark.text.unicode
+    assert not any(i.startswith("%") for i in remark.equations[0].value.binds)
+
+
+def test_what_would_be_so_is_said_to_be_so_only_there() -> None:
+    d = explain("p_bc = softmax_c(z_bc); L = -t_bc log(p_bc)", "z")
+    first, supposed = (r for r in d.remarks if r.equations)
+    assert first.shown[0].unicode == "δz = diag(t1) p − t"
+    assert supposed.shown[0].unicode == "δz = p − t"
+    assert "Where Σ_d t_bd = 1" in supposed.text.unicode

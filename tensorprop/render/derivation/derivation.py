@@ -24,6 +24,7 @@ from tensorprop.errors import UsageError
 from tensorprop.render.derivation.alike import Likeness, pattern
 from tensorprop.render.derivation.contents import DerivationStep, Like, RulePart
 from tensorprop.render.derivation.index_table import index_table
+from tensorprop.render.derivation.known import Given
 from tensorprop.render.derivation.matrix import MatrixForm, matrix
 from tensorprop.render.derivation.passage import Passage, one_axis, passage
 from tensorprop.render.derivation.reasons import Reason, dimensions, reasons
@@ -76,6 +77,7 @@ def explain(
     layout: Literal["column", "row"] = "column",
     samples: Literal["rows", "columns"] = "rows",
     derivative: Literal["denominator", "numerator"] = "denominator",
+    given: Given = (),
 ) -> Derivation:
     """How the rule ``δx_K = ∂E/∂x_K`` of every tensor x on the way from ``wrt`` to the error comes about:
 
@@ -83,7 +85,8 @@ def explain(
 
     with the local derivative, its brackets, their elimination, the matrix form, and for each the law and the reason.
     ``of`` is the error E, by default the only output if that is a scalar; outputs with indices have a δ that is given.
-    The last line of every part is the Equation that `adjoint` gives.
+    The last line of every part is the Equation that `adjoint` gives. ``given`` are pairs of expressions that the inputs
+    make equal, such as ``Σ_c y_bc`` and 1: they are used where rules are put together.
 
     Errors: as `adjoint`; UsageError for another level of detail.
 
@@ -112,7 +115,7 @@ def explain(
     parts = tuple(worker.part(rule) for rule in rules)
     error = s.outputs[0] if len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0 else _unused(s)
     forward = tuple((eq, matrix(eq, convention)) for eq in s)
-    remarks = tuple(Remarks(rules, convention).all(parts))
+    remarks = tuple(Remarks(s, rules, convention, given).all(parts))
     return Derivation(s, rules, convention, detail, forward, parts, remarks, error)
 
 

@@ -12,19 +12,25 @@ from tensorprop.core.build import mul
 from tensorprop.core.equation import Equation, System, equation
 from tensorprop.core.expr import Add, Expr, Mul, Sum, Tensor
 from tensorprop.core.names import adjoint_name, is_adjoint, primal, stem_and_label
-from tensorprop.core.walk import inline, tensors_of
+from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.render.derivation.contents import Remark, RulePart
+from tensorprop.render.derivation.known import Given, SumsKnown
 from tensorprop.render.derivation.matrix import matrix
-from tensorprop.render.derivation.sentences import entry, listed, say, whole
+from tensorprop.render.derivation.sentences import Math, Sentence, entry, listed, say, whole
 from tensorprop.render.layout import Convention
+from tensorprop.render.notation import LATEX, UNICODE
 
 __all__ = ["Remarks"]
+
+_STEPS = 6  # δ that are put into one rule
+_NODES = 60  # of a rule that is put together and still read
 
 
 class Remarks:
     """The remarks of one derivation."""
 
-    def __init__(self, rules: System, convention: Convention) -> None:
+    def __init__(self, s: System, rules: System, convention: Convention, given: Given = ()) -> None:
+        self._known = SumsKnown(s, given)
         self._rules = rules
         self._convention = convention
 
@@ -32,6 +38,7 @@ class Remarks:
         """Every remark, in the order in which they stand."""
         yield from self._recursion(parts)
         yield from self._to_the_end(parts)
+        yield from self._to_one(parts)
         yield from self._biases(parts)
 
     def _recursion(self, parts: tuple[RulePart, ...]) -> Iterator[Remark]:
@@ -64,14 +71,46 @@ class Remarks:
             (name,) = inner
             if any(is_adjoint(t.name) for t in tensors_of(self._rules[name].value)):
                 continue
-            eq = equation(part.rule.target, unfolded(part.rule.value, self._rules, name))
-            yield Remark(
-                "Put together",
-                say("{d} put in, no other δ is needed.", d=whole(name)),
-                (eq,),
-                (matrix(eq, self._convention),),
-            )
+            value = self._known.shortest(unfolded(part.rule.value, self._rules, name))
+            yield from self._remark(part, value, say("{d} put in, no other δ is needed.", d=whole(name)))
             return
+
+    def _to_one(self, parts: tuple[RulePart, ...]) -> Iterator[Remark]:
+        """A rule with several δ that are themselves made of one: that one is enough, as in a normalisation."""
+        order = [r.name for r in self._rules]
+        for part in parts:
+            value, used = part.rule.value, list[str]()
+            for _ in range(_STEPS):
+                inner = {t.name for t in tensors_of(value) if is_adjoint(t.name)}
+                later = sorted((n for n in inner if n in order), key=order.index)[::-1]
+                if len(inner) < 2 or not later:
+                    break
+                used.append(later[0])
+                value = unfolded(value, self._rules, later[0])
+            inner = {t.name for t in tensors_of(value) if is_adjoint(t.name)}
+            value = self._known.shortest(value)
+            if len(inner) == 1 and len(used) > 1 and sum(1 for _ in postorder(value)) <= _NODES:
+                told = say("{ds} put in, {d} alone is needed.", ds=listed([whole(n) for n in dict.fromkeys(used)]),
+                           d=whole(min(inner)))  # fmt: skip
+                yield from self._remark(part, value, told)
+                return
+
+    def _remark(self, part: RulePart, value: Expr, told: Sentence) -> Iterator[Remark]:
+        """A rule put together, with what is known of sums; and what it would be if a sum were 1."""
+        value, reasons = self._known.used(value)
+        for reason in reasons:
+            told += reason
+        eq = equation(part.rule.target, value)
+        yield Remark("Put together", told, (eq,), (matrix(eq, self._convention),))
+        for left, short in self._known.supposed(value):
+            one = equation(part.rule.target, short)
+            yield Remark(
+                "And where a sum is 1",
+                say("Where {s}, as for one-hot rows or probabilities, this is the last line; elsewhere it is not.",
+                    s=Math(f"{UNICODE.show(left)} = 1", f"{LATEX.show(left)} = 1")),
+                (one,),
+                (matrix(one, self._convention),),
+            )  # fmt: skip
 
     def _put_together(self, rule: Equation, stem: str) -> tuple[Equation, list[str]] | None:
         value, used = rule.value, [rule.name]

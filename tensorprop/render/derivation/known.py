@@ -1,0 +1,154 @@
+"""What is known of sums when rules are put together: a mean times its count, probabilities that add up to 1.
+
+In: a System, pairs such as ``Σ_c y_bc`` and 1 that its inputs make equal, and the right side of a rule. Out: the same
+with these sums put in, each with its reason, and with terms that are 0 gone. Nothing is assumed that is not stated:
+what a rule would be if a sum were 1 is handed out beside its condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.core.build import ONE, ZERO, add, fresh, mul, remake, rename, sum_over
+from tensorprop.core.canon import canonical
+from tensorprop.core.equation import System
+from tensorprop.core.expr import Add, Dim, Expr, Index, Number, Reduce, Sum, Tensor
+from tensorprop.core.terms import factors_of, number_and_rest
+from tensorprop.core.walk import fold, postorder, transform
+from tensorprop.render.derivation.passage import one_axis
+from tensorprop.render.derivation.sentences import Math, Sentence, say
+from tensorprop.render.notation import LATEX, UNICODE
+
+__all__ = ["Given", "SumsKnown"]
+
+Given = tuple[tuple[Expr, Expr], ...]
+
+
+class SumsKnown:
+    """Sums of one tensor that are known: given, or told by ``m_b = mean_i(x_bi)``, which is ``Σ_i x_bi = |i| m_b``."""
+
+    def __init__(self, s: System, given: Given = ()) -> None:
+        self._axis = one_axis(s)
+        self._inputs = s.inputs
+        self._sums: list[tuple[Tensor, tuple[str, ...], Expr]] = []
+        for left, right in given:
+            if isinstance(left, Sum) and isinstance(left.body, Tensor) and isinstance(right, Number):
+                self._sums.append((left.body, left.indices, right))
+        for eq in s:
+            e = eq.value
+            if isinstance(e, Reduce) and e.op == "mean" and isinstance(e.body, Tensor) and e.body.letters is not None:
+                sizes = [Dim(e.body.name, e.body.letters.index(i)) for i in e.indices]
+                self._sums.append((e.body, e.indices, mul(*sizes, eq.target)))
+
+    def shortest(self, e: Expr) -> Expr:
+        """The expression, or the same multiplied out and collected again where that is shorter."""
+        ways = [e, _positive_first(_lettered(simplify_expr(canonical(e, self._axis)), e))]
+        return min((w for w in ways if w.free == e.free), key=_nodes)
+
+    def used(self, e: Expr) -> tuple[Expr, list[Sentence]]:
+        """The expression with known sums put in, and the reasons."""
+        told: dict[str, Sentence] = {}
+
+        def rule(n: Expr, parts: tuple[Expr, ...]) -> Expr:
+            new = remake(n, parts)
+            if not isinstance(new, Sum):
+                return new
+            put = self._put(new)
+            if put is not new:
+                told.setdefault(UNICODE.show(new), _since(new, put))
+            return put
+
+        value = fold(e, rule)
+        return (simplify_expr(value), list(told.values())) if told else (e, [])
+
+    def _put(self, n: Sum) -> Expr:
+        """A known sum in place of a sum; 0 for one whose terms cancel."""
+        hit = self._total(n)
+        if hit is not None:
+            return hit
+        if isinstance(n.body, Add):
+            apart = add(*(self._factored(n, t) for t in n.body.terms))
+            if canonical(apart, self._axis) is ZERO:
+                return ZERO
+        return n
+
+    def _factored(self, n: Sum, term: Expr) -> Expr:
+        """``Σ_i m_b`` as ``|i| m_b``, ``Σ_i x_bi`` as what is known."""
+        number, rest = number_and_rest(term)
+        if set(n.indices) <= rest.free:
+            whole = sum_over(n.indices, rest)
+            known = self._total(whole) if isinstance(whole, Sum) else None
+            return mul(Number(number), whole if known is None else known)
+        sizes = [d for i in n.indices if i not in rest.free and (d := self._size(n, i)) is not None]
+        if len(sizes) < len(n.indices):
+            return sum_over(n.indices, term)
+        return mul(Number(number), *sizes, rest)
+
+    def _size(self, n: Sum, i: str) -> Dim | None:
+        return next((Dim(t.name, t.letters.index(i)) for t in postorder(n.body)
+                     if isinstance(t, Tensor) and t.letters is not None and i in t.letters), None)  # fmt: skip
+
+    def _total(self, n: Sum) -> Expr | None:
+        if not isinstance(n.body, Tensor) or n.body.letters is None:
+            return None
+        for t, over, total in self._sums:
+            if t.name != n.body.name or t.letters is None or len(over) != len(n.indices):
+                continue
+            names = dict(zip(t.letters, n.body.letters, strict=True))
+            if {names[i] for i in over} == set(n.indices):
+                return rename(total, {i: j for i, j in names.items() if i not in over})
+        return None
+
+    def supposed(self, e: Expr) -> Iterator[tuple[Expr, Expr]]:
+        """What the expression would be if the sum of an input over an index were 1, where that makes it shorter."""
+        for n in dict.fromkeys(postorder(e)):
+            if isinstance(n, Sum) and isinstance(n.body, Tensor) and n.body.name in self._inputs:
+                factor = any(n in factors_of(m) for m in postorder(e) if m is not n)
+                short = self.shortest(simplify_expr(transform(e, lambda x, n=n: ONE if x is n else x)))
+                if factor and _nodes(short) < _nodes(e):
+                    yield n, short
+                    return
+
+
+def _lettered(e: Expr, like: Expr) -> Expr:
+    """A canonical form with letters that people write: those that are bound in ``like``, then others."""
+    strange = sorted({i for i in e.binds if i.startswith("%")})
+    names: dict[str, str] = {}
+    pool = sorted(like.binds - e.free - e.binds)
+    for i in strange:
+        names[i] = pool.pop(0) if pool else fresh("j", {*e.free, *e.binds, *like.binds, *names.values()})
+
+    def rule(n: Expr, parts: tuple[Expr, ...]) -> Expr:
+        match n:
+            case Index(i):
+                return Index(names.get(i, i))
+            case Sum(indices):
+                return sum_over([names.get(i, i) for i in indices], parts[0])
+            case Reduce(op, indices):
+                return Reduce(op, tuple(names.get(i, i) for i in indices), parts[0], parts[1:])
+            case _:
+                return remake(n, parts)
+
+    return fold(e, rule) if names else e
+
+
+def _since(old: Expr, new: Expr) -> Sentence:
+    law = Math(f"{UNICODE.show(old)} = {UNICODE.show(new)}", f"{LATEX.show(old)} = {LATEX.show(new)}")
+    if new is ZERO:
+        return say("{law}, since deviations from a mean add up to 0: this term is gone.", law=law)
+    return say("This uses {law}.", law=law)
+
+
+def _positive_first(e: Expr) -> Expr:
+    """``a - b`` for ``-b + a``, also within a product or a sum."""
+
+    def rule(n: Expr, parts: tuple[Expr, ...]) -> Expr:
+        new = remake(n, parts)
+        return add(*sorted(new.terms, key=lambda t: number_and_rest(t)[0] < 0)) if isinstance(new, Add) else new
+
+    return fold(e, rule)
+
+
+def _nodes(e: Expr) -> int:
+    return sum(1 for _ in postorder(e))
