@@ -25,7 +25,7 @@ from tensorprop.check.prove.inside import defined
 from tensorprop.check.report import Finding, Report, Verdict
 from tensorprop.check.slips.diagnose import diagnose
 from tensorprop.check.slips.samples import carried_outputs
-from tensorprop.core.build import ONE, ZERO, bracket
+from tensorprop.core.build import COLUMN, ONE, ROW, ZERO, bracket
 from tensorprop.core.equation import Equation, Loop, Outside, System, equation, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor
 from tensorprop.core.kinds import whole_numbers
@@ -354,8 +354,9 @@ class _Samples:
             return ""
         sizes = self.drawn[0][0]
         letters = letter_sizes(self.layer.system, sizes)
-        one = ", ".join(f"{i} = {n}" for i, n in letters.items())
-        return f"Every entry was compared with jax.vjp in float64, for sizes {one} and for all 3, seeds 0, 1, 2."
+        one = ", ".join(f"{i} = {n}" for i, n in letters.items() if i not in (ROW, COLUMN))
+        one = f"for sizes {one} and " if one else ""
+        return f"Every entry was compared with jax.vjp in float64, {one}for all 3, seeds 0, 1, 2."
 
 
 def _edges(e: Expr) -> Iterator[tuple[str | Dim, int]]:

@@ -128,6 +128,11 @@ def test_second_derivatives(text: str, f: Callable[..., Any], x64: None) -> None
         ("E = x_i inv(A)_ij y_j; δA_ij = -inv(A)_ki x_k inv(A)_jl y_l", True),
         ("E = x_i inv(A)_ij y_j; δA_ij = inv(A)_ki x_k inv(A)_jl y_l", False),
         ("E = x_i inv(A)_ij y_j; δA_ij = -inv(A)_ik x_k inv(A)_lj y_l", False),
+        ("E = logdet(S); δS_ij = inv(S)_ij; spd(S)", True),
+        ("E = logdet(S); δS_ij = 1/2 inv(S)_ij; spd(S)", False),
+        ("E = x_i inv(S)_ij x_j; δx_i = 2 inv(S)_ij x_j; spd(S)", True),
+        ("E = x_i inv(S)_ij x_j; δx_i = 2 inv(S)_ij x_j", False),
+        ("E = x_i S_ij x_j; δx_i = 2 x_j S_ij; spd(S)", True),
     ],
 )
 def test_rules_are_proved_or_refuted(text: str, right: bool) -> None:

@@ -200,8 +200,8 @@ def _of_matrices(s: System, ranges: Ranges) -> Iterable[Axis]:
 
 
 def _factored(s: System) -> dict[str, bool]:
-    """Inputs that have to be positive definite, since their Cholesky factor is taken: ``cholesky(S)_ij``."""
-    found: dict[str, bool] = {}
+    """Inputs that have to be positive definite: so it is declared, or ``cholesky(S)_ij`` is taken."""
+    found = {name: True for name in s.inputs if s.declares("spd", name)}
     for eq in s:
         for e in postorder(eq.value):
             if isinstance(e, Reduce) and e.op in ("cholesky", "inv_cholesky") and isinstance(e.body, Tensor):

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
+from tensorprop.check.prove.declared import symmetrised
 from tensorprop.check.prove.identity import Tested, identical
 from tensorprop.check.prove.inside import Inside, straight
 from tensorprop.check.prove.unfold import settled, unfolded
 from tensorprop.check.report import Counterexample
 from tensorprop.core.build import ONE, add, call, mul, power, remake, substitute, sum_over
 from tensorprop.core.canon import canonical
-from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.equation import Declared, Equation, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import is_adjoint, primal
 from tensorprop.core.ranges import Ranges, infer, kept, size, tells
@@ -54,6 +55,8 @@ class Laws:
         self._system = s
         self._ranges: Ranges = infer(s)
         self.inside = Inside(s, self.axis)
+        self.declared = [f for f in s.facts if isinstance(f, Declared)]
+        self.symmetric = frozenset(f.tensor for f in self.declared)
         self.labels = labels
         self.given = tuple(given)
         self.sums: dict[str, tuple[frozenset[int], Number]] = {}
@@ -214,6 +217,8 @@ def decide(
     if len(one.letters) != len(other.letters):
         return Decision("refuted", "the left sides have different numbers of indices")
     other = other.rename(dict(zip(other.letters, one.letters, strict=True)))
+    if laws.symmetric:
+        one, other = (Equation(eq.target, symmetrised(eq.value, laws.symmetric)) for eq in (one, other))
     stages = [*_stages(one.value, freshen(other.value, one.value.free), definitions, laws)]
     stages = [*dict.fromkeys(stages[::-1])][::-1]  # each once, everything put in last
     for a, b in stages:
@@ -390,7 +395,9 @@ def _by_numbers(a: Equation, b: Equation, laws: Laws) -> Decision:
     from tensorprop.check.numbers.naive import first_wrong, weigh  # it imports JAX, which a proof does without
 
     samples = entries = 0
-    both = system([equation(a.target, add(a.value, b.value))])  # so that shapes are drawn that fit the two
+    both = equation(a.target, add(a.value, b.value))
+    facts = [f for f in laws.declared if f.tensor in both.inputs]
+    both = system([both], facts)  # so that shapes are drawn that fit the two
     inputs = set(both.inputs)
     pairs = [pair for pair in laws.given if _names(pair[0]) <= inputs]
     try:
