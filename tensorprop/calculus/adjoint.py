@@ -19,7 +19,7 @@ from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, s
 from tensorprop.core.equation import Equation, Loop, Range, System, equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number, Reduce, Tensor
 from tensorprop.core.kinds import smooth
-from tensorprop.core.names import adjoint_name, is_adjoint, primal
+from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, primal
 from tensorprop.core.ranges import Ranges, infer, spelled, told
 from tensorprop.core.walk import dims_of, freshen, tensors_of, transform
 from tensorprop.errors import UnknownName, UsageError, among
@@ -114,7 +114,7 @@ class _Sweep:
         for eq in loop.body:
             if eq.name in self.outputs and eq.name in self.active:
                 letters = tuple(Index(i) for i in eq.letters)
-                out = ONE if self.scalar else Tensor(f"{adjoint_name(eq.name)}^(out)", letters)
+                out = ONE if self.scalar else Tensor(outer_adjoint(eq.name), letters)
                 self.shares.setdefault(eq.name, []).append((Tensor(eq.name, letters), out))
         for eq in loop.body:
             if eq.name in self.active:

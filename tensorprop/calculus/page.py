@@ -14,7 +14,7 @@ from tensorprop.calculus.shorthand import adjoints_spelled, forward_spelled
 from tensorprop.core.english import counted
 from tensorprop.core.equation import Equation, Loop, System, equation, renamed, system
 from tensorprop.core.expr import Dim, Expr, Index, Number, Sum, Tensor
-from tensorprop.core.names import adjoint_name, is_adjoint, primal
+from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, primal
 from tensorprop.core.walk import tensors_of, transform
 from tensorprop.errors import (
     CircularDefinition,
@@ -211,7 +211,7 @@ def _verify(forward: System, rules: tuple[Equation, ...], parts: tuple[Equation,
     ranks |= {name: forward.rank(name) for name in forward.names}
     ranks |= {adjoint_name(name): forward.rank(name) for name in forward.names}
     carried = {eq.name for b in forward.blocks if isinstance(b, Loop) for eq in b.body}
-    ranks |= {f"{adjoint_name(name)}^(out)": forward.rank(name) for name in forward.outputs if name in carried}
+    ranks |= {outer_adjoint(name): forward.rank(name) for name in forward.outputs if name in carried}
     for eq in (*rules, *parts):
         for t in (eq.target, *tensors_of(eq.value)):
             if t.name not in ranks:

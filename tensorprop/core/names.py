@@ -23,6 +23,7 @@ __all__ = [
     "is_adjoint",
     "is_derivative",
     "labelled",
+    "outer_adjoint",
     "parts_of_name",
     "primal",
     "primal_axes",
@@ -70,6 +71,15 @@ class Derivative:
 def adjoint_name(name: str) -> str:
     """``z`` → ``δz``, the tensor ∂E/∂z."""
     return f"δ{name}"
+
+
+def outer_adjoint(name: str) -> str:
+    """What comes from outside to an output that a recurrence reads itself; its adjoint is all that is owed to it.
+
+    >>> outer_adjoint("h")
+    'δh^(out)'
+    """
+    return f"{adjoint_name(name)}^(out)"
 
 
 def is_adjoint(name: str) -> bool:

@@ -18,9 +18,9 @@ from tensorprop.calculus.source import Source, as_page, names_in
 from tensorprop.calculus.tangent import tangent_name, tangents
 from tensorprop.core.build import ZERO
 from tensorprop.core.equation import Equation, Fact, System, equation, system
-from tensorprop.core.expr import Dim, Expr, Tensor
+from tensorprop.core.expr import Dim, Expr, Index, Tensor
 from tensorprop.core.kinds import smooth
-from tensorprop.core.names import adjoint_name, is_adjoint, primal
+from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, primal
 from tensorprop.core.walk import tensors_of, transform
 from tensorprop.errors import TensorpropError, UnknownName, UsageError, among, meant
 from tensorprop.face import MadeOf
@@ -184,8 +184,11 @@ class JaxFunction(MadeOf):
         shapes: Shapes = dict(kept.note)
         wanted = tuple(n for n in kept.wanted if n in self.wrt)
         plan = self._way_back.of(wanted, tuple(n for n in self.outputs if n not in cotangents))
-        arrays = {**kept.arrays, **{adjoint_name(n): c for n, c in cotangents.items()}}
-        sizes = extents(plan.system, {n: shapes[primal(n)] for n in plan.system.inputs})
+        seeds = self._way_back.seeds
+        arrays = {**kept.arrays, **{seeds[n]: c for n, c in cotangents.items()}}
+        arrays |= {_stored(n): kept.arrays[n] for n in plan.loops}
+        of = {_stored(n): n for n in plan.loops} | {seed: n for n, seed in seeds.items()}
+        sizes = extents(plan.system, {n: shapes[of.get(n, primal(n))] for n in plan.system.inputs})
         out = _lowered(plan.system, arrays, plan.gradients, sizes, self._labels)
         found = {primal(n): g for n, g in zip(plan.gradients, out, strict=True)}
         if self._way_back.seeded:
@@ -228,6 +231,7 @@ class Pull(NamedTuple):
     system: System
     gradients: tuple[str, ...]
     saved: tuple[str, ...]
+    loops: tuple[str, ...]  # of these the tensors that a recurrence makes: what it starts from is added here
 
 
 class _Backward:
@@ -238,6 +242,7 @@ class _Backward:
         self.rules = rules
         self.kept = frozenset(eq.name for eq in forward) if save is None else save
         outputs = forward.outputs
+        self.seeds = {n: outer_adjoint(n) if outer_adjoint(n) in rules.inputs else adjoint_name(n) for n in outputs}
         self.seeded = len(outputs) == 1 and forward.rank(outputs[0]) == 0
         self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], Pull] = {}
 
@@ -250,23 +255,37 @@ class _Backward:
 
     def _plan(self, wanted: tuple[str, ...], idle: tuple[str, ...]) -> Pull:
         names = tuple(adjoint_name(n) for n in wanted)
-        rules = _without(self.rules, {adjoint_name(n) for n in idle}, names)
-        again = [eq for eq in self.forward if eq.name not in self.kept]
+        rules = _without(self.rules, {self.seeds[n] for n in idle}, names)
+        again = [eq for eq in self.forward if eq.name not in self.kept or eq.place is not None]
+        loops = tuple(dict.fromkeys(eq.name for eq in again if eq.name in self.kept))
+        again += [_as_stored(eq) for eq in self.forward if eq.name in loops and eq.place is None]
         gradients = tuple(n for n in names if n in rules)
         whole = stabilise(system([*again, *rules], _facts(self.forward, rules)).only(gradients))
         read = {t.name for eq in whole for t in tensors_of(eq.value)}
-        saved = tuple(n for n in whole.inputs if n in read and not is_adjoint(n))
-        return Pull(whole, gradients, saved)
+        loops = tuple(n for n in loops if _stored(n) in read)
+        of = {_stored(n): n for n in loops}
+        saved = tuple(dict.fromkeys(of.get(n, n) for n in whole.inputs if n in read and not is_adjoint(n)))
+        return Pull(whole, gradients, saved, loops)
 
     def owed(self, wanted: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         """For every output the inputs whose rule needs its cotangent."""
         needs = {n: self.rules.only([adjoint_name(n)]).inputs for n in wanted if adjoint_name(n) in self.rules}
-        ends = {out: adjoint_name(out) for out in self.forward.outputs}
-        return {out: tuple(n for n in needs if self.seeded or end in needs[n]) for out, end in ends.items()}
+        return {out: tuple(n for n in needs if self.seeded or end in needs[n]) for out, end in self.seeds.items()}
 
     def again(self, wanted: tuple[str, ...]) -> bool:
         """Whether part of the forward equations is worked out a second time."""
         return any(eq.name in self.forward for eq in self.of(wanted).system)
+
+
+def _stored(name: str) -> str:
+    """What the array is called that was kept of a tensor which a recurrence makes; no text can spell it."""
+    return f"·{name}"
+
+
+def _as_stored(eq: Equation) -> Equation:
+    """In place of a recurrence's step, what was kept of it: ``h_tj = ·h_tj``; its starts stay equations."""
+    plain = tuple(Index(i) for s in eq.target.subscripts for i in sorted(s.free))
+    return equation(Tensor(eq.name, plain), Tensor(_stored(eq.name), plain))
 
 
 def _without(rules: System, zero: set[str], wanted: Iterable[str]) -> System:
