@@ -86,8 +86,7 @@ def test_faults_of_seeded_rules_are_named() -> None:
 
 
 def test_seeded_rules_are_refused() -> None:
-    layers = list(dict.fromkeys(w.forward for w in seeded()))
-    some = [w for w in seeded() if layers.index(w.forward) % 32 == 3]
+    some = [w for w in seeded() if len(w.forward) < 60][3::12]  # a whole check compiles each page for JAX
     assert len(some) >= 20 and all(map(checked, some))
 
 

@@ -39,6 +39,7 @@ from tensorprop.text import show
 
 __all__ = ["diagnose", "diagnose_values"]
 
+_LIKELY = 7.0  # explanations by two slips that are told without a proof cost no more
 _PROOFS = 40  # edits that pass the numbers and are taken to the proof
 
 
@@ -141,6 +142,8 @@ def _best(held: Held, alike: bool, holds: Callable[..., bool], given: Given | No
                 return f, True
             if held.spent(500 * (1 + 4 * compared)):
                 return best or f, False
+            if f.cost > _LIKELY and len(f.kinds) > 1:  # two slips that are not proved are none
+                continue
         best = best or f
     return best, False
 
