@@ -13,7 +13,7 @@ from tensorprop.render.dialects import GREEK
 
 __all__ = ["mathml"]
 
-_TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\s+|[0-9]+(?:\.[0-9]+)?|.")
+_TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\s+|[0-9]+(?:\.[0-9]+)?|:=|.")
 _SYMBOLS = {
     "odot": "⊙", "oslash": "⊘", "otimes": "⊗", "ast": "∗", "circ": "∘", "times": "×", "cdot": "·", "sum": "∑",
     "ne": "≠", "neq": "≠", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "top": "⊤", "partial": "∂", "|": "‖",
@@ -41,6 +41,7 @@ class _LatexReader:
     def __init__(self, tokens: list[str]) -> None:
         self._tokens = tokens
         self._at = 0
+        self._barred = False  # within bars, |i|
 
     def _next(self) -> str:
         token = self._peek()
@@ -96,7 +97,11 @@ class _LatexReader:
             return f"<mi>{escape(token)}</mi>"
         if token == "-":
             return "<mo>−</mo>"
-        if token in ("(", ")", "[", "]", "|"):
+        if token == "|":
+            self._barred = not self._barred
+            form = "prefix" if self._barred else "postfix"
+            return f'<mo fence="true" form="{form}" stretchy="false">|</mo>'
+        if token in ("(", ")", "[", "]"):
             return f'<mo stretchy="false">{token}</mo>'
         return f"<mo>{escape(token)}</mo>" if token else "<mrow></mrow>"
 

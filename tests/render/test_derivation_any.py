@@ -15,6 +15,7 @@ from tensorprop.core.expr import Expr, Tensor
 from tensorprop.core.walk import transform
 from tensorprop.errors import TensorpropError
 from tensorprop.layers import Layer
+from tensorprop.render.mathml import mathml
 from tensorprop.run.reference import evaluate
 from tensorprop.text import parse
 
@@ -159,3 +160,10 @@ def test_what_would_be_so_is_said_to_be_so_only_there() -> None:
     assert first.shown[0].unicode == "δz = diag(t1) p − t"
     assert supposed.shown[0].unicode == "δz = p − t"
     assert "Where Σ_d t_bd = 1" in supposed.text.unicode
+
+
+def test_signs_of_mathml() -> None:
+    """``:=`` is one operator, the bars of a size are fences, a prime stands above."""
+    found = mathml("|i| := k'")
+    assert "<mo>:=</mo>" in found and "<msup><mi>k</mi><mrow><mo>′</mo></mrow></msup>" in found
+    assert found.count('form="prefix"') == found.count('form="postfix"') == 1
