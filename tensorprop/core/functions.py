@@ -397,6 +397,7 @@ for _along in (
                                                                    means=f"1/2 Σ_u x_u {_MIDDLE}",
                                                                    kink="of the entry in the middle, or half of each "
                                                                         "of the two; equal shares where equal",
+                                                                   passes=4,
                                                                    code="median"),
     Reduction("logsumexp",  "g exp(x_u - y)",                      slope="exp(x_u - y)", means="log(Σ_u exp(x_u))",
                                                                    passes=4, numpy="np.logaddexp.reduce({1}{2})",

@@ -36,10 +36,14 @@ BOOL, WHOLE = 1, 4  # bytes of a truth value and of an index
 FLOPS = {
     "log2": 2, "log10": 2, "where": 2, "logsigmoid": 8, "softplus": 6, "softsign": 3, "leaky_relu": 3, "elu": 4,
     "selu": 6, "silu": 2, "mish": 8, "gelu": 5, "gelu_tanh": 7, "logaddexp": 7, "hypot": 26, "clip": 2,
+    "sinc": 15, "trunc": 4, "stop": 0,
 }  # fmt: skip
 
 # What a reduction does besides its passes: for every entry that is left, and once.
-LEFT_FLOPS = {"mean": (1, 0), "var": (3, 2), "logsumexp": (6, 0), "softmax": (1, 0), "logsoftmax": (2, 0)}
+LEFT_FLOPS = {
+    "mean": (1, 0), "var": (3, 2), "std": (4, 2), "norm": (1, 0), "median": (2, 8), "logsumexp": (6, 0),
+    "softmax": (1, 0), "logsoftmax": (2, 0),
+}  # fmt: skip
 
 # Functions of a matrix of m rows and n columns: this many times m n min(m, n), the leading order of LAPACK's programs
 # (Golub and Van Loan, Matrix Computations, 2013); expm with seven products and two solves.

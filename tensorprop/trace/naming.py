@@ -393,7 +393,7 @@ class _Lettering:
         stated = {self.find(i) for i in self.trace.stated}
         out: dict[str, Range] = {}
         for eq, line in zip(equations, self.lines, strict=True):
-            for letter in _untold(eq, {x: self.trace.sizes[c] for x, c in classes.items()}, axes):
+            for letter in _untold(eq, {x: self.trace.sizes[c] for x, c in classes.items() if c in self.trace.sizes}, axes):
                 size = self.size(classes[letter])
                 if isinstance(size, Number) and classes[letter] not in stated:
                     raise UnknownRange(
@@ -426,7 +426,7 @@ def _untold(eq: Equation, sizes: Mapping[str, Extent], axes: Mapping[str, Sequen
             case Tensor():
                 for s, extent in zip(n.subscripts, axes[n.name], strict=True):
                     if isinstance(s, Index):
-                        (alone if sizes[s.name] == extent else short).add(s.name)
+                        (alone if sizes.get(s.name, extent) == extent else short).add(s.name)
             case Bracket(relation="=", left=Index(name=i), right=Index(name=j)):
                 ties.append(frozenset((i, j)))
             case Bracket(relation="<", left=Index(name=i), right=Dim()):

@@ -518,6 +518,10 @@ def test_notes(fn: Callable[..., Any], text: str, words: tuple[str, ...]) -> Non
     assert caught[0].filename == __file__
 
 
+def test_the_logarithm_of_a_determinant_alone() -> None:
+    assert str(read(lambda A: jnp.linalg.slogdet(A)[1], f32((4, 4)))) == "y = logdet(A)"
+
+
 def test_constants_in_the_notation_are_read_without_a_word() -> None:
     assert str(read(lambda x: lax.stop_gradient(x) * x, f32((6, 5)))) == "y_bi = stop(x_bi) x_bi"
     assert str(read(lambda x: jnp.where(jnp.isfinite(x), x, 0.0), f32((6, 5)))) == "y_bi = where(finite(x_bi), x_bi, 0)"
