@@ -391,9 +391,10 @@ class _Lettering:
         classes = {x: c for c, letters in self.letters.items() for x in letters}
         axes = {self.called.get(n, n): [self.trace.sizes[i] for i in letters] for n, letters in self.shapes.items()}
         stated = {self.find(i) for i in self.trace.stated}
+        extents = {x: self.trace.sizes[c] for x, c in classes.items() if c in self.trace.sizes}
         out: dict[str, Range] = {}
         for eq, line in zip(equations, self.lines, strict=True):
-            for letter in _untold(eq, {x: self.trace.sizes[c] for x, c in classes.items() if c in self.trace.sizes}, axes):
+            for letter in _untold(eq, extents, axes):
                 size = self.size(classes[letter])
                 if isinstance(size, Number) and classes[letter] not in stated:
                     raise UnknownRange(
