@@ -375,3 +375,18 @@ def test_lost_steps_are_caught(fault: str, x64: None, monkeypatch: pytest.Monkey
     for name in ("scalar", "backwards"):
         text, arrays, naive = CASES[name]
         assert abs(tp.compile(text, outputs="E")(**arrays) - naive(arrays)) > 1e-6
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm"])
+@pytest.mark.parametrize("save", [None, ()])
+def test_rules_of_recurrences_as_jax_functions(name: str, save: tuple[str, ...] | None, x64: None) -> None:
+    """What is kept of a recurrence, and its states' starts, are there on the way back."""
+    text, arrays, naive = CASES[name]
+    smooth = {n: jnp.asarray(a) for n, a in arrays.items()}
+    slopes = jax.grad(naive)(smooth)
+    whole, states = tp.jax_function(text, save=save), tp.jax_function(text.replace("; E = h", " # E = h"), save=save)
+    inner = {n: a for n, a in smooth.items() if n != "y"}
+    found = jax.grad(lambda p: whole(**p))(smooth), jax.grad(lambda p: jnp.sum(states(**p) * smooth["y"]))(inner)
+    for got in found:
+        for n, g in got.items():
+            np.testing.assert_allclose(g, slopes[n], rtol=1e-11, atol=1e-13, err_msg=n)
