@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE
 from tensorprop.run.jax_matrices import factored, logdet, solved
@@ -166,8 +167,10 @@ class JaxOperations:
 
     def dot(self, a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array:
         dtype = jnp.result_type(a, b)
-        a, b, summed, batch = _one_sum(jnp.asarray(a, dtype), jnp.asarray(b, dtype), summed, batch)
-        return lax.dot_general(a, b, (summed, batch))
+        a, b = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
+        if _spread(a) is None and _spread(b) is None:
+            a, b, summed, batch = _one_sum(a, b, summed, batch)
+        return lax.dot_general(a, b, (summed, batch), out_sharding=_split(a, b, summed, batch))
 
     def reshape(self, a: Array, shape: _Axes) -> Array:
         return lax.reshape(a, shape)
@@ -324,6 +327,37 @@ def _inexact(a: Array) -> Array:
     return a if jnp.issubdtype(jnp.result_type(a), jnp.inexact) else jnp.asarray(a, jnp.result_type(float))
 
 
+# --------------------------------------------------------------------------- arrays over explicit axes of a mesh
+def _spread(a: Array) -> tuple[Any, tuple[Any, ...]] | None:
+    """The mesh with explicit axes that an array lies on, and over what each of its axes is split."""
+    found = getattr(jax.typeof(a), "sharding", None)
+    if found is None or AxisType.Explicit not in (found.mesh.axis_types or ()):
+        return None
+    return found.mesh, (*found.spec, *(None,) * (np.ndim(a) - len(found.spec)))
+
+
+def _split(a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> NamedSharding | None:
+    """How a contraction is split that sums over axes which are: as its operands, every axis of the mesh used once."""
+    one, other = _spread(a), _spread(b)
+    if one is None or other is None:
+        return None
+    mesh, left, right = one[0], one[1], other[1]
+    if not any((*(left[k] for k in summed[0]), *(right[k] for k in summed[1]))):
+        return None
+    wanted = [
+        *(left[k] or right[n] for k, n in zip(*batch, strict=True)),
+        *(s for k, s in enumerate(left) if k not in (*summed[0], *batch[0])),
+        *(s for k, s in enumerate(right) if k not in (*summed[1], *batch[1])),
+    ]
+    used: set[str] = set()
+    spec: list[Any] = []
+    for s in wanted:
+        names = () if s is None else s if isinstance(s, tuple) else (s,)
+        spec.append(s if used.isdisjoint(names) else None)
+        used.update(names if spec[-1] is not None else ())
+    return NamedSharding(mesh, PartitionSpec(*spec))
+
+
 # --------------------------------------------------------------------------- at the edges of a program
 class Listed(TypeError):
     """A list came in where JAX wants an array; raised while tracing, so that it is turned into one outside."""
@@ -377,8 +411,11 @@ def concrete(value: object) -> Array:
 
 
 def as_dtype(a: Array, like: Array) -> Array:
-    """``a`` with the dtype of ``like``."""
-    return jnp.asarray(a, jnp.result_type(like))
+    """``a`` with the dtype of ``like``, split over explicit axes of a mesh as ``like`` is."""
+    made = jnp.asarray(a, jnp.result_type(like))
+    if isinstance(like, jax.Array) and _spread(like) is not None:
+        return jax.sharding.reshard(made, jax.typeof(like).sharding)
+    return made
 
 
 def slope_of(f: Callable[..., Array]) -> Callable[..., Array]:
