@@ -23,6 +23,7 @@ from tensorprop.errors import (
     TensorpropError,
 )
 from tensorprop.run.extents import Extents, Key, brief, entries, extents
+from tensorprop.run.sizes import length
 from tensorprop.text import locate
 
 __all__ = ["Given", "accept", "look"]
@@ -97,7 +98,7 @@ def look(value: object, name: str) -> Given:
         )
     if isinstance(shape, tuple) and dtype is not None:
         try:
-            return Given(tuple(int(n) for n in shape), _numeric(np.dtype(dtype), name))
+            return Given(tuple(map(length, shape)), _numeric(np.dtype(dtype), name))
         except TypeError:
             pass
     if hasattr(value, "__array__"):

@@ -32,7 +32,7 @@ from tensorprop.errors import (
     near,
 )
 from tensorprop.run.reads import inside
-from tensorprop.run.sizes import Extents, Key, Steps, Visit, counted
+from tensorprop.run.sizes import Extents, Key, Steps, Visit, counted, length
 from tensorprop.text import locate, show
 
 __all__ = ["Extents", "Key", "Visit", "brief", "entries", "extents", "supported"]
@@ -66,7 +66,7 @@ class _Work:
         self.system = system
         self.number = {eq: n for n, eq in enumerate(system.equations)}
         self.now: int | None = None
-        self.shapes = {name: tuple(int(n) for n in shape) for name, shape in _inputs(system, given).items()}
+        self.shapes = {name: tuple(map(length, shape)) for name, shape in _inputs(system, given).items()}
         self.letters = Letters(self._meet, system.stated, system.outside)
         self.sizes: dict[Equation, dict[str, int]] = {}
         self.extents = Extents(system, self.shapes, self.sizes, self.letters.bound)

@@ -208,7 +208,8 @@ class _Run(Values):
             case Number():
                 return Value(-e.value if negated else e.value, ())
             case Dim():
-                return Value(Fraction(self.extents.shapes[e.tensor][e.axis]), ())
+                n = self.extents.shapes[e.tensor][e.axis]
+                return Value(Fraction(n) if isinstance(n, int) else self.ops.full((), n), ())
             case Index():
                 if e.name in self.time:
                     return Value(self.time[e.name], ())

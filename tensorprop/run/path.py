@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from tensorprop.run.sizes import weight
+
 __all__ = ["contraction_path"]
 
 _EXHAUSTIVE = 5  # operands up to which every order is tried
@@ -29,7 +31,7 @@ def contraction_path(
         return [(0, 1)] * (len(operands) - 1)
     key = tuple(tuple(o) for o in operands)
     used = sorted(frozenset(letter for o in key for letter in o))
-    return list(_path(key, frozenset(output), tuple((i, sizes[i]) for i in used)))
+    return list(_path(key, frozenset(output), tuple((i, weight(sizes[i])) for i in used)))
 
 
 @lru_cache(maxsize=4096)

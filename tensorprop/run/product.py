@@ -14,6 +14,7 @@ from typing import Any
 
 from tensorprop.core.expr import Bracket, Expr, Index
 from tensorprop.run.pairs import order
+from tensorprop.run.sizes import weight
 from tensorprop.run.values import Sizes, Value, Values
 
 __all__ = ["Contraction", "Factor", "contracted"]
@@ -108,7 +109,7 @@ class Contraction:
 
     def size(self, letters: Iterable[str]) -> int:
         """The number of entries of an array over these letters."""
-        return math.prod(self.sizes[i] for i in letters)
+        return math.prod(weight(self.sizes[i]) for i in letters)
 
     def smallest(self, values: Sequence[Value], letters: Iterable[str]) -> int | None:
         """The place of the smallest array that has all these letters."""

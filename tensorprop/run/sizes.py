@@ -16,7 +16,7 @@ from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduc
 from tensorprop.core.told import Size, Witness
 from tensorprop.errors import UnknownRange
 
-__all__ = ["Extents", "Key", "Steps", "Visit", "counted"]
+__all__ = ["Extents", "Key", "Steps", "Visit", "counted", "length", "weight"]
 
 Key = tuple[Expr, tuple[int, ...]]
 """A node, and the sizes of its free letters in alphabetical order."""
@@ -165,3 +165,13 @@ def counted(e: Expr, shapes: Any, scope: Mapping[str, int]) -> int:
 
 def _part(e: Expr, shapes: Any, scope: Mapping[str, int]) -> Fraction:
     return Fraction(counted(e, shapes, scope))
+
+
+def length(n: Any) -> int:
+    """A number of entries; what JAX exports for sizes that are not known yet, it writes as a name, and so it stays."""
+    return n if type(n).__module__.startswith("jax") else int(n)
+
+
+def weight(n: int) -> int:
+    """How much a size counts where costs are weighed: itself; one that is not known yet counts as a common batch."""
+    return n if isinstance(n, int) else 64
