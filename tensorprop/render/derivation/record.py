@@ -55,6 +55,10 @@ class Derivation(Face, Contents):
         """A whole page in one file: MathML, tables and diagrams, steps that fold; it needs nothing from elsewhere."""
         return document.page(self.blocks(), f"Derivation of {', '.join(adjoint_name(p.name) for p in self.parts)}")
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook is given: text, Markdown and HTML of the same blocks."""
+        return {"text/plain": str(self), "text/markdown": self.markdown, "text/html": document.html(self.blocks())}
+
     def blocks(self) -> Iterator[Block]:
         """The whole derivation, format aside."""
         return levels.blocks(self)
