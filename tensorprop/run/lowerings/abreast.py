@@ -22,10 +22,11 @@ def placed(e: Add, sizes: Sizes, fixed: Container[str]) -> tuple[str, dict[int, 
     found: dict[str, dict[int, Expr]] = {}
     where: dict[Expr, str] = {}
     for t in e.terms:
-        for k, f in enumerate(t.factors if isinstance(t, Mul) else ()):
+        factors = t.factors if isinstance(t, Mul) else ()
+        for k, f in enumerate(factors):
             match f:
                 case Bracket("=", Index(name=q), Number(value=c)) if c.denominator == 1 and q not in fixed:
-                    rest = mul(*(g for n, g in enumerate(t.factors) if n != k))
+                    rest = mul(*(g for n, g in enumerate(factors) if n != k))
                     terms = found.setdefault(q, {})
                     if q not in rest.free and int(c) not in terms and 0 <= c < sizes[q] and t not in where:
                         terms[int(c)], where[t] = rest, q
