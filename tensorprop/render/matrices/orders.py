@@ -107,10 +107,13 @@ _SAMPLES = frozenset("bnBN")  # letters that count samples
 
 
 def along_the_last(eq: Equation) -> bool:
-    """Whether a mode product is plain multiplication from the right for every sample, or every leading index."""
+    """Whether a mode product is plain multiplication for every sample, or every leading index, or with axes as one."""
     factors = _plain_factors(eq) or []
     if len(factors) != 2:
         return False
     (large,) = [letters for _, letters in factors if len(letters) == len(eq.letters)][:1]
+    (_, first), _ = factors
+    if first == (eq.letters[0], large[0]) and eq.letters[1:] == large[1:]:
+        return True  # X_tc W_chd is XW with columns (h,d); W ×₁ X where the tensor is written first
     changed = [n for n, (i, j) in enumerate(zip(large, eq.letters, strict=True)) if i != j]
     return changed == [len(large) - 1] or large[0] in _SAMPLES

@@ -18,7 +18,7 @@ __all__ = ["LIMIT", "LOWERED", "WHOLE", "Lexeme", "adjoint_of", "plain", "tokens
 
 LIMIT = 2_000  # characters of a formula
 LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-WHOLE = frozenset(("diag", "tr", "trace", "norm", "inv", "det", "logdet"))
+WHOLE = frozenset(("diag", "tr", "trace", "norm", "inv", "det", "logdet", "tril", "triu"))
 """Functions of a whole vector or matrix."""
 
 

@@ -329,6 +329,13 @@ class _Code:
         t = self._types.apply("diag", 0, [a.typed])
         return Operand(t.entry, t.letters, a.math)
 
+    def triangle(self, n: ast.Call) -> Operand:
+        name = n.func.attr if isinstance(n.func, ast.Attribute) else ""
+        a, *shift = (self.value(x) for x in n.args)
+        if len(a.axes) != 2 or None in a.axes:
+            self._refuse(n, f"{name} takes a matrix")
+        return replace(a, entry=self._types.apply(name, 0, [a.typed, *(s.typed for s in shift)]).entry)
+
     def trace(self, n: ast.Call) -> Operand:
         return Operand(self._types.apply("tr", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
 
@@ -425,7 +432,8 @@ _SHAPED: dict[str, Callable[[_Code, Any], Operand]] = {
     "outer": _Code.outer, "dot": _Code.dot, "matmul": _Code.dot, "diag": _Code.diag, "diagonal": _Code.diag,
     "trace": _Code.trace, "norm": _Code.norm, "inv": _Code.inv, "matrix_power": _Code.matrix_power,
     "det": _Code.determinant, "ones": _Code.ones, "zeros": _Code.zeros, "eye": _Code.eye, "where": _Code.where,
-    "einsum": _Code.einsum, "full": _Code.full, "broadcast_to": _Code.broadcast_to,
+    "tril": _Code.triangle, "triu": _Code.triangle, "einsum": _Code.einsum,
+    "full": _Code.full, "broadcast_to": _Code.broadcast_to,
 }  # fmt: skip
 
 
