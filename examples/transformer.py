@@ -58,7 +58,7 @@ model = tp.chain(
     Unembedding().rename(E="U"),
     tp.Layer(LOSS, name="loss", takes="s"),
 )
-print(f"{len(model.system)} equations, {len(model.parameters)} tensors to learn. The first block's:\n")
+print(f"{len(model.system)} equations, {len(tuple(model.parameters))} tensors to learn. The first block's:\n")
 print("\n".join(map(str, model.system.equations[2:24])), "\n")
 
 head = width // heads

@@ -12,7 +12,7 @@ from fractions import Fraction
 from tensorprop.calculus.outside import said_outside, within
 from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.calculus.source import as_forward, names_in
+from tensorprop.calculus.source import Source, as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.affine import difference, form, whole, written
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, substitute, subtract
@@ -28,7 +28,7 @@ from tensorprop.text.vocabulary import COLUMN, ROW
 __all__ = ["adjoint", "holds"]
 
 
-def adjoint(s: System | Equation | str, wrt: str | Iterable[str] | None = None, of: str | None = None) -> System:
+def adjoint(s: Source, wrt: str | Iterable[str] | None = None, of: str | None = None) -> System:
     """The backward rules of a System: for every tensor x on a path from ``wrt`` to the output,
 
         δx_K = Σ over equations v_J = e(…x…), Σ_J  δv_J ∂v_J/∂x_K.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tensorprop.calculus.page import Page, read, seed_of, sides
-from tensorprop.calculus.source import as_system, names_in
+from tensorprop.calculus.source import Source, as_system, names_in
 from tensorprop.core.build import mul, sum_over
 from tensorprop.core.equation import Equation, System, equation, renamed, system
 from tensorprop.core.expr import Dim, Expr, Index, Tensor
@@ -20,7 +20,7 @@ from tensorprop.errors import NameConflict, UnknownName, UsageError, among
 __all__ = ["batch"]
 
 
-def batch(s: System | Equation | str, index: str, over: str | Iterable[str]) -> System:
+def batch(s: Source, index: str, over: str | Iterable[str]) -> System:
     """``z_j = a_i W_ij`` over a is ``z_bj = a_bi W_ij``: an index in front of every tensor that depends on ``over``.
 
     Errors: UnknownName for a tensor that is no input; NameConflict where the index is already on a left side that

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.calculus.source import as_forward, names_in
+from tensorprop.calculus.source import Source, as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.build import ONE, add, fresh
 from tensorprop.core.equation import Equation, System, equation, unrolled
@@ -23,7 +23,7 @@ from tensorprop.text.parse import parse_expression
 __all__ = ["derive", "expanded"]
 
 
-def derive(s: System | Equation | str, wrt: str | Iterable[str], of: str | None = None) -> Equation:
+def derive(s: Source, wrt: str | Iterable[str], of: str | None = None) -> Equation:
     """``∂y_J/∂x_K``, with brackets for what only equal indices couple.
 
     The axes of the result are the function's indices, then each variable's. ``wrt`` is ``"x_k"``, or bare ``"x"``

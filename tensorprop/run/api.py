@@ -8,11 +8,11 @@ while a function is traced for its shapes; a call after that is JAX's own dispat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from tensorprop.calculus import adjoint, stabilise
 from tensorprop.calculus.derive import beside
-from tensorprop.calculus.source import as_forward, as_system, names_in
+from tensorprop.calculus.source import Source, as_forward, as_system, names_in
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, primal_axes
@@ -43,7 +43,7 @@ Paths = tuple[tuple[str, str], ...]
 
 
 def compile(  # the verb is called so in the whole library; the built-in is not used here
-    s: System | Equation | str,
+    s: Source,
     backend: Literal["jax", "numpy"] = "jax",
     outputs: str | Iterable[str] | None = None,
     *,
@@ -78,8 +78,34 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     return Compiled(whole, needed, names, backend, jit, spare, calls)
 
 
+@overload
 def value_and_grad(
-    s: System | Equation | str,
+    s: Source,
+    wrt: str | Iterable[str],
+    of: str | None = None,
+    *,
+    aux: str | Iterable[str] = (),
+    functions: Functions | None = None,
+    paths: Mapping[str, str] | None = None,
+    rest: Literal["zero", "none"] = "zero",
+    argnums: object = None,
+    has_aux: object = None,
+) -> Gradient: ...
+@overload
+def value_and_grad(
+    s: Source,
+    wrt: None = None,
+    of: str | None = None,
+    *,
+    aux: str | Iterable[str] = (),
+    functions: Functions | None = None,
+    paths: Mapping[str, str] | None = None,
+    rest: Literal["zero", "none"] = "zero",
+    argnums: object = None,
+    has_aux: object = None,
+) -> ByParameters: ...
+def value_and_grad(
+    s: Source,
     wrt: str | Iterable[str] | None = None,
     of: str | None = None,
     *,

@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import core as jax_core
 from jax import lax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
@@ -294,7 +295,7 @@ class JaxOperations:
             a = lax.pad(a, jnp.asarray(NEUTRAL[op], a.dtype), pads)
         return _RUNNING[op](a, axis, reverse=back)
 
-    def scope(self, name: str) -> AbstractContextManager[None]:
+    def scope(self, name: str) -> AbstractContextManager[Any]:
         return jax.named_scope(name.replace("·", "").replace("/", "∕"))
 
     def named(self, a: Array, letters: tuple[str, ...], what: object = None) -> Array:
@@ -375,7 +376,7 @@ def jit(program: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 def traced(value: object) -> bool:
     """Whether a value has no numbers yet."""
-    return isinstance(value, jax.core.Tracer)
+    return isinstance(value, jax_core.Tracer)
 
 
 def array(value: object) -> Array:

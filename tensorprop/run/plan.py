@@ -16,9 +16,9 @@ from textwrap import wrap
 from typing import Any
 
 from tensorprop.calculus import stabilise
-from tensorprop.calculus.source import as_system, names_in
+from tensorprop.calculus.source import Source, as_system, names_in
 from tensorprop.core.english import run_together
-from tensorprop.core.equation import Equation, System
+from tensorprop.core.equation import System
 from tensorprop.core.expr import Add, Expr, Mul, Number, Sum
 from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.told import Axis
@@ -146,7 +146,7 @@ class Plan(Face):
 
 
 def plan(
-    s: System | Equation | str,
+    s: Source,
     sizes: Mapping[str, int] | None = None,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     outputs: str | Iterable[str] | None = None,

@@ -65,7 +65,7 @@ class Extents:
         system: System,
         shapes: dict[str, tuple[int, ...]],
         letters: dict[Equation, dict[str, int]],
-        bound: dict[Expr, Mapping[str, Size | None]],
+        bound: dict[Expr, dict[str, Size | None]],
     ) -> None:
         self.system = system
         self.shapes = shapes

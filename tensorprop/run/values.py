@@ -137,7 +137,7 @@ class Operations(Protocol):
         """
         ...
 
-    def scope(self, name: str) -> AbstractContextManager[None]:
+    def scope(self, name: str) -> AbstractContextManager[Any]:
         """What is made inside belongs to the equation of the tensor called so."""
         ...
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from tensorprop.core.affine import difference
 from tensorprop.core.build import ONE, ZERO
@@ -23,7 +23,7 @@ from tensorprop.core.walk import postorder, transform
 from tensorprop.run.lowerings.band import bounded
 from tensorprop.run.lowerings.selection import Selects
 from tensorprop.run.product import Contraction, Factor, contracted
-from tensorprop.run.values import Array, Rule, Sizes, Value, Wish
+from tensorprop.run.values import Array, Rule, Sizes, Value, Values, Wish
 
 __all__ = ["NEUTRAL", "running_product", "running_reduction"]
 
@@ -134,7 +134,7 @@ def _summed(on: Selects, p: Contraction, u: str, t: str, reach: Reach, masks: Se
     masks_of = yield from on.values_of(far, far.masks, 0)
     operands = yield from on.values_of(far, far.factors, 0)
     divisors = yield from on.values_of(far, far.divisors, 1)
-    return contracted(on, far, masks_of, [v, *operands], divisors)
+    return contracted(cast(Values, on), far, masks_of, [v, *operands], divisors)
 
 
 def _letters(p: Contraction, of: Contraction) -> frozenset[str]:

@@ -132,6 +132,7 @@ def _solved(on: Any, p: Contraction, s: _Side) -> Rule:
     right.coefficient = Fraction(1)
     b = yield from on.contract(right)
     e, names, sizes = s.factor
+    assert isinstance(e, Reduce)
     factor, lead, _ = yield from factored(on, e, sizes)
     lead = tuple(p.called(i, names) for i in lead)
     columns = tuple(i for i in b.axes if i != s.summed and i not in lead)
