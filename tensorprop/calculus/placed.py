@@ -26,7 +26,7 @@ def everywhere(rules: tuple[Equation, ...]) -> tuple[Equation, ...]:
     >>> from tensorprop.text import parse
     >>> s = parse("δh_{t-1,k} = c_{t-1,k} + W_kj δh_tj; δh[dim(c, 0) - 1, k] = c[dim(c, 0) - 1, k]")
     >>> print(*everywhere(s.equations))
-    δh_tk = [t = dim(c, 0) - 1] c[dim(c, 0)-1, k] + [t ≠ dim(c, 0) - 1] (c_tk + W_kj δh[t+1, j])
+    δh_tk = [t = dim(t) - 1] c[dim(c, 0)-1, k] + [t ≠ dim(t) - 1] (c_tk + W_kj δh[t+1, j])
     """
     starts: dict[str, list[Equation]] = {}
     for eq in rules:

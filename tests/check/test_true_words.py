@@ -40,9 +40,13 @@ def test_what_is_said(forward: str, rules: str, words: str) -> None:
     assert words in finding.diagnosis.words, finding.diagnosis.words
 
 
-def test_a_differential_of_a_tensor_is_offered_as_its_adjoint() -> None:
-    with pytest.raises(UnknownName, match="the adjoint of o is written δo"):
-        tp.Layer("s_tu = q_td k_ud; p_tu = softmax_u(s_tu); o_td = p_tu v_ud", "dp_tu = do_td v_ud; δv_ud = p_tu do_td")
+def test_a_differential_of_a_tensor_is_read_as_its_adjoint() -> None:
+    page = "s_tu = q_td k_ud; p_tu = softmax_u(s_tu); o_td = p_tu v_ud"
+    layer = tp.Layer(page, "dp_tu = do_td v_ud; δv_ud = p_tu do_td")
+    assert [str(eq) for eq in layer.written] == ["δp_tu = δo_td v_ud", "δv_ud = p_tu δo_td"]
+    assert tp.check(layer).proved
+    with pytest.raises(UnknownName):
+        tp.Layer(page, "δp_tu = dx_td v_ud")
 
 
 ATTENTION = "s_tu = q_td k_ud / sqrt(dim(d)); p_tu = softmax_u(s_tu); o_te = p_tu v_ue"
