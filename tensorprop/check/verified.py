@@ -17,8 +17,8 @@ from tensorprop.check.interpreter import Array, Interpreter
 from tensorprop.check.numbers.draw import can_be_drawn
 from tensorprop.core.build import add, call, mul, number
 from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Reduce, Tensor
-from tensorprop.core.functions import is_known, is_matrix
+from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index
+from tensorprop.core.functions import is_known
 from tensorprop.core.names import primal_axes
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of, transform
@@ -27,7 +27,6 @@ from tensorprop.render import trees as m
 from tensorprop.render.formula import Formula
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.line import Line
-from tensorprop.run.numpy_functions import NUMPY_REDUCE
 from tensorprop.run.reference import evaluate
 
 __all__ = ["WrongFormula", "sample", "verified", "verify"]
@@ -54,12 +53,9 @@ def verify(line: Line) -> None:
 @lru_cache(maxsize=4096)
 def _agree(line: Line) -> None:
     eq, opened = _closed(line.equation)
-    plain, inverses = _without_inverses(eq)
-    if plain is None:
-        return
     ties = _asks_for_ties(eq)
     for seed in range(3 if not ties else _PATIENCE):
-        arrays, want = _drawn(eq, plain, inverses, seed, ties)
+        arrays, want = _drawn(eq, seed, ties)
         with np.errstate(all="ignore"):
             got = _stacked(line, arrays, opened, want.shape)
         finite = np.isfinite(want)
@@ -80,32 +76,19 @@ def _agree(line: Line) -> None:
             return
 
 
-Inverses = dict[str, tuple[Equation, str]]
-
-
-def _drawn(
-    eq: Equation, plain: Equation, inverses: Inverses, seed: int, ties: bool
-) -> tuple[dict[str, Array], Array]:
+def _drawn(eq: Equation, seed: int, ties: bool) -> tuple[dict[str, Array], Array]:
     """Random arrays, and what the equation gives for them."""
-    arrays = _arrays(system([eq]), seed, ties)
-    given = dict(arrays)
-    for name, (inner, op) in inverses.items():
-        matrix = evaluate(system([inner]), {k: given[k] for k in system([inner]).inputs})[inner.name]
-        given[name] = np.asarray(NUMPY_REDUCE[op](matrix, (0, 1)))
-    s = system([plain])
+    arrays, s = _arrays(system([eq]), seed, ties), system([eq])
     with np.errstate(all="ignore"):
-        return arrays, np.asarray(evaluate(s, {k: given[k] for k in s.inputs})[plain.name])
+        return arrays, np.asarray(evaluate(s, {k: arrays[k] for k in s.inputs})[eq.name])
 
 
 @lru_cache(maxsize=4096)
 def sample(e: Equation, seed: int = 0) -> tuple[dict[str, Array], Array, dict[str, str]] | None:
     """Random arrays for all that an equation names, what it gives, and the functions that stand for open ones."""
     eq, opened = _closed(e)
-    plain, inverses = _without_inverses(eq)
-    if plain is None:
-        return None
     s = system([eq])
-    arrays, want = _drawn(eq, plain, inverses, seed, _asks_for_ties(eq))
+    arrays, want = _drawn(eq, seed, _asks_for_ties(eq))
     sizes = dict(zip(primal_axes(eq.target) or (), want.shape, strict=False))
     known = infer(s)
     sizes |= {(n, k): v.shape[k] for n, v in arrays.items() for k in range(v.ndim)}
@@ -149,27 +132,6 @@ def _closed(eq: Equation) -> tuple[Equation, dict[str, str]]:
         return e
 
     return equation(eq.target, transform(eq.value, rule)), opened
-
-
-def _without_inverses(eq: Equation) -> tuple[Equation | None, Inverses]:
-    """Functions of whole matrices replaced by tensors that are computed beforehand."""
-    made: Inverses = {}
-    nested = False
-
-    def rule(e: Expr) -> Expr:
-        nonlocal nested
-        if isinstance(e, Reduce) and is_matrix(e.op):
-            name = f"inverse{len(made)}"
-            nested = nested or any(isinstance(n, Tensor) and n.name in made for n in postorder(e.body))
-            target = Tensor(name + "of", tuple(Index(i) for i in e.indices))
-            made[name] = (equation(target, e.body), e.op)
-            return Tensor(name, e.at)
-        return e
-
-    value = transform(eq.value, rule)
-    if nested:
-        return None, {}
-    return Equation(eq.target, value) if made else eq, made
 
 
 def _arrays(s: System, seed: int, ties: bool = False) -> dict[str, Array]:

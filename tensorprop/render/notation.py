@@ -221,7 +221,8 @@ class Notation:
     def _reduce(self, n: Reduce, texts: list[str]) -> str:
         body, at = texts[0], texts[1:]
         if is_matrix(n.op) and isinstance(n.body, Tensor):
-            head = self.name(n.body.name)
+            apart = [s for s in n.body.subscripts if not (isinstance(s, Index) and s.name in n.indices)]
+            head = self.pen.subscript(self.name(n.body.name), [self.show(s) for s in apart])  # a matrix for every b
             if self._exact or (n.op != "inv" and not self.to.both):
                 return self.pen.subscript(f"{self.function(n.op)}{self.to.closed(head)}", at)
             if n.op == "inv":

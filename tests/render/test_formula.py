@@ -454,3 +454,16 @@ def test_names_of_operands_in_a_string_or_a_sequence(names):
 def test_what_is_no_name_is_not_shown(name):
     with pytest.raises(UsageError):
         formula("y_i = x_i", names={"x": name})
+
+
+@pytest.mark.parametrize(
+    "text, printed, indexed",
+    [
+        ("y_bi = inv(S_b)_ij x_bj", "y = S⁻¹x  (for every b)", "y_bi = Σ_j (S_b⁻¹)_ij x_bj"),
+        ("E_b = logdet(S_b)", "E = logdet(S)  (for every b)", "E_b = logdet(S_b)"),
+        ("d_b = det(S_b) x_b", "d = x det(S)  (for every b)", "d_b = det(S_b) x_b"),
+    ],
+)
+def test_a_matrix_for_every_example(text: str, printed: str, indexed: str) -> None:
+    assert str(tp.formula(text)) == printed
+    assert indexed in str(tp.explain(text, wrt="S"))  # in index notation b is told, too
