@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -154,6 +155,15 @@ def test_no_import_goes_round_in_a_circle() -> None:
     assert circles(package()) == []
     ring = {"a/x.py": "from tensorprop.a.y import f", "a/y.py": "def f():\n    from tensorprop.a import x"}
     assert circles(ring) == [["tensorprop.a.x", "tensorprop.a.y"]]
+
+
+def test_the_directory_names_every_file() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    directory = page.split("## Directory")[1].split("\n## ")[0]
+    words = set(re.findall(r"\w+", directory))
+    files = [Path(p).stem for p in package() if not p.endswith(("__init__.py", "__main__.py"))]
+    assert [f for f in files if f not in words] == []
+    assert [w for w in re.findall(r"\b\w+(?=\.py)", directory) if w not in {*files, "__init__"}] == []
 
 
 def test_the_house_holds() -> None:

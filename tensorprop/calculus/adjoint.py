@@ -19,7 +19,7 @@ from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, s
 from tensorprop.core.equation import Equation, Loop, Range, System, equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number, Reduce, Tensor
 from tensorprop.core.kinds import smooth
-from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, primal
+from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, owed_to
 from tensorprop.core.ranges import Ranges, infer, spelled, told
 from tensorprop.core.walk import dims_of, freshen, tensors_of, transform
 from tensorprop.errors import UnknownName, UsageError, among
@@ -175,7 +175,7 @@ class _Sweep:
 
         def rule(n: Expr) -> Expr:
             if isinstance(n, Dim) and is_adjoint(n.tensor):
-                name = primal(n.tensor).removesuffix("^(out)")
+                name = owed_to(n.tensor)
                 size = self.ranges.size(name, n.axis) if name in self.whole.names else n
                 return size if isinstance(size, Dim) or name in self.loops else n
             return n

@@ -12,7 +12,7 @@ from tensorprop.core.affine import difference, form, written
 from tensorprop.core.build import ONE, ZERO, add, bracket, mul, negate, number, remake, subtract, sum_over
 from tensorprop.core.equation import Equation, Outside, System, equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Tensor
-from tensorprop.core.names import is_adjoint, primal
+from tensorprop.core.names import is_adjoint, owed_to, primal
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import fold, tensors_of, transform
 
@@ -122,7 +122,7 @@ class _Unbounded:
         def rule(n: Expr) -> Expr:
             if not isinstance(n, Dim):
                 return n
-            name = primal(n.tensor).removesuffix("^(out)")
+            name = owed_to(n.tensor)
             return self.sizes.size(name if name in self.names else n.tensor, n.axis)
 
         return transform(e, rule)

@@ -29,7 +29,7 @@ from tensorprop.errors import (
 from tensorprop.text import parse_expression
 from tensorprop.text.parse import Spans, equations, facts
 
-__all__ = ["Given", "Page", "axis_letters", "letters_of", "read", "seed_of", "sides"]
+__all__ = ["Given", "Page", "axis_letters", "read", "seed_of", "sides"]
 
 Given = tuple[tuple[Expr, Expr], ...]
 
@@ -124,7 +124,7 @@ def read(forward: str | System, backward: str | None = None, given: str = "", *,
         _verify(built, rules, parts)
     except TensorpropError as error:
         raise back.place(error) from None
-    if source.text is not None and split is None:
+    if source.text is not None and split is None and not theirs:  # a text that is read as this very System
         object.__setattr__(built, "origin", source.text)
     return Page(built, rules, parts, _given(given, built), back.text, places)
 
@@ -269,7 +269,7 @@ def seed_of(s: System) -> str | None:
 
 
 def axis_letters(s: System, name: str) -> tuple[str | None, ...]:
-    """The letter with which the equations first use each axis of a tensor; None where it is always shifted or gathered.
+    """The letters with which the equations first use a tensor; None for an axis that is always shifted or gathered.
 
     >>> from tensorprop.text import parse
     >>> axis_letters(parse("z[b,x,o] = a[b, 2x+u, c] K[u,c,o]"), "a")
@@ -279,18 +279,8 @@ def axis_letters(s: System, name: str) -> tuple[str | None, ...]:
     for eq in s:
         for t in (eq.target, *tensors_of(eq.value)):
             if t.name == name:
+                if t.letters is not None:
+                    return t.letters
                 own = (i.name if isinstance(i, Index) else None for i in t.subscripts)
                 found = [old or new for old, new in zip(found, own, strict=True)]
     return tuple(found)
-
-
-def letters_of(s: System, name: str) -> tuple[str, ...]:
-    """The letters with which the equations first use a tensor with plain indices.
-
-    Errors: UsageError where no entry of it has plain indices.
-    """
-    for eq in s:
-        for t in (eq.target, *tensors_of(eq.value)):
-            if t.name == name and t.letters is not None:
-                return t.letters
-    raise UsageError(f"{name} has no letters of its own: it stands only with shifted or gathered indices")

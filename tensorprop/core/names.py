@@ -24,12 +24,14 @@ __all__ = [
     "is_derivative",
     "labelled",
     "outer_adjoint",
+    "owed_to",
     "parts_of_name",
     "primal",
     "primal_axes",
     "stem_and_label",
 ]
 
+_OUT = "^(out)"
 NOBODY = "δδ"  # a tensor of which only the right side is wanted; no text can spell it, so it is nobody's
 _ORDERS = ("⁰", "", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹")
 _DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
@@ -79,7 +81,16 @@ def outer_adjoint(name: str) -> str:
     >>> outer_adjoint("h")
     'δh^(out)'
     """
-    return f"{adjoint_name(name)}^(out)"
+    return adjoint_name(name) + _OUT
+
+
+def owed_to(name: str) -> str:
+    """The tensor of which this is the adjoint, or the part of it that comes from outside.
+
+    >>> owed_to("δh"), owed_to("δh^(out)"), owed_to("h")
+    ('h', 'h', 'h')
+    """
+    return primal(name).removesuffix(_OUT) if is_adjoint(name) else name
 
 
 def is_adjoint(name: str) -> bool:

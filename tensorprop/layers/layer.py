@@ -12,9 +12,10 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from tensorprop.calculus.backward import completed, derived
-from tensorprop.calculus.page import Page, letters_of, read
+from tensorprop.calculus.page import Page, axis_letters, read
 from tensorprop.calculus.source import Source, as_page, names_in
 from tensorprop.core.equation import Equation, System
+from tensorprop.core.names import adjoint_name
 from tensorprop.errors import NameConflict, UnknownName, UsageError, among
 from tensorprop.face import Face
 from tensorprop.layers.residual import around
@@ -141,14 +142,19 @@ class Layer(Face):
         return completed(self.page)
 
     def shapes(self, **sizes: int) -> dict[str, tuple[int, ...]]:
-        """The shape of every parameter, told the sizes of the letters that it has in the forward equations.
+        """The shape of every parameter, told the sizes of its letters.
+
+        These are the letters of the forward equations, and those of its rule for an axis that is only gathered or
+        shifted there.
 
         >>> Layer("z_bj = a_bi W_ij + b_j", parameters="W b").shapes(i=3, j=2)
         {'W': (3, 2), 'b': (2,)}
+        >>> Layer("e_bd = E[n_b, d]", "δE_vd = [v = n_b] δe_bd", parameters="E").shapes(v=100, d=8)
+        {'E': (100, 8)}
         """
         found: dict[str, tuple[int, ...]] = {}
         for name in names_in(self.parameters):
-            letters = letters_of(self.system, name)
+            letters = self._letters(name)
             missing = [i for i in letters if i not in sizes]
             if missing:
                 raise UsageError(
@@ -159,6 +165,17 @@ class Layer(Face):
             found[name] = tuple(sizes[i] for i in letters)
         return found
 
+    def _letters(self, name: str) -> tuple[str, ...]:
+        """A letter for every axis of an input."""
+        own = axis_letters(self.system, name)
+        rule = adjoint_name(name)
+        if None in own and rule in self.rules:
+            own = tuple(i or j for i, j in zip(own, axis_letters(self.rules, rule), strict=True))
+        letters = tuple(i for i in own if i is not None)
+        if len(letters) < len(own):
+            raise UsageError(f"{name} has an axis without a letter: it stands only with shifted or gathered indices")
+        return letters
+
     def init(self, key: Any, schemes: Any = "glorot", *, dtype: Any = None, **sizes: Any) -> dict[str, Any]:
         """Start values for the parameters, told the sizes of their letters; the verb ``init`` says what is drawn.
 
@@ -166,7 +183,15 @@ class Layer(Face):
         >>> {n: v.shape for n, v in Layer("z_bj = a_bi W_ij", parameters="W").init(jax.random.key(0), i=3, j=2).items()}
         {'W': (3, 2)}
         """
-        return verb("init")(self, key, sizes, schemes, dtype=dtype)
+        inside = {i for eq in self.system for i in (*eq.letters, *eq.value.free, *eq.value.binds)}
+        told = dict(sizes)
+        for name in names_in(self.parameters):  # of a table that is looked up only its rule has the letters
+            if None in axis_letters(self.system, name) and name not in sizes:
+                letters = self._letters(name)
+                if all(i in sizes for i in letters):
+                    told = {i: n for i, n in told.items() if i in inside or i not in letters}
+                    told[name] = tuple(sizes[i] for i in letters)
+        return verb("init")(self, key, told, schemes, dtype=dtype)
 
     def rename(self, **names: str) -> Layer:
         """The same layer with tensors called otherwise: ``Dense().rename(a="x")``.

@@ -12,6 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import singledispatchmethod
 from itertools import count
+from typing import Any
 
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Mul, Number, Tensor
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, read
@@ -400,6 +401,6 @@ class ArrayCode:
         return _rewritten(self.bench.summed(s, s.axes), kind="scalar")
 
 
-def _rewritten(s: Snippet, **changes: object) -> Snippet:
+def _rewritten(s: Snippet, **changes: Any) -> Snippet:
     """The snippet with other text; what it was made of is forgotten."""
-    return replace(s, **({"factors": ()} | changes))  # type: ignore[arg-type]
+    return replace(s, **{"factors": (), **changes})

@@ -20,7 +20,7 @@ from tensorprop.core.build import ZERO
 from tensorprop.core.equation import Equation, Fact, System, equation, system
 from tensorprop.core.expr import Dim, Expr, Index, Tensor
 from tensorprop.core.kinds import smooth
-from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, primal
+from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, owed_to, primal
 from tensorprop.core.walk import tensors_of, transform
 from tensorprop.errors import TensorpropError, UnknownName, UsageError, among, meant
 from tensorprop.face import MadeOf
@@ -187,8 +187,8 @@ class JaxFunction(MadeOf):
         seeds = self._way_back.seeds
         arrays = {**kept.arrays, **{seeds[n]: c for n, c in cotangents.items()}}
         arrays |= {_stored(n): kept.arrays[n] for n in plan.loops}
-        of = {_stored(n): n for n in plan.loops} | {seed: n for n, seed in seeds.items()}
-        sizes = extents(plan.system, {n: shapes[of.get(n, primal(n))] for n in plan.system.inputs})
+        of = {_stored(n): n for n in plan.loops}
+        sizes = extents(plan.system, {n: shapes[of.get(n, owed_to(n))] for n in plan.system.inputs})
         out = _lowered(plan.system, arrays, plan.gradients, sizes, self._labels)
         found = {primal(n): g for n, g in zip(plan.gradients, out, strict=True)}
         if self._way_back.seeded:

@@ -269,8 +269,8 @@ class _Run(Values):
             return (yield from entries(self, array, [*(Index(i) for i in left), *e.at], sizes))
         inner = {**sizes, **self.extents.bound(e, sizes)}
         form = running_reduction(self, e, sizes, inner)
-        plain = lambda on: on.plain_reduction(e, sizes, inner)  # noqa: E731
-        return (yield from self.cheapest(plain, [form] if form is not None else []))
+        others = [] if form is None else [form]
+        return (yield from self.cheapest(lambda on: on.plain_reduction(e, sizes, inner), others))
 
     def plain_reduction(self, e: Reduce, sizes: Sizes, inner: Sizes) -> Rule:
         """A reduction of an array over all letters of the body."""

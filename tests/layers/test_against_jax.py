@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tensorprop import layers
-from tensorprop.calculus.page import letters_of
+from tensorprop.calculus.page import axis_letters
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.layers import Layer
 from tensorprop.rule.jax_function import jax_function
@@ -50,8 +50,8 @@ def arrays(layer: Layer, kind: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in layer.system.inputs:
         known = SHAPES.get(kind, {}).get(name)
-        letters = letters_of(layer.system, name) if known is None else ()
-        shape = known or tuple(sizes[i] for i in letters)
+        letters = axis_letters(layer.system, name) if known is None else ()
+        shape = known or tuple(sizes[i] for i in letters if i is not None)
         if name in whole_numbers(layer.system):
             found[name] = rng.integers(0, 4, shape)
         elif name in ("p", "v", "a", "τ", "λ") and len(shape) < 3 and kind not in ("Attention", "TripletLoss"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import jax
 import numpy as np
 import pytest
 
@@ -38,7 +39,7 @@ def test_a_network_is_one_line_for_every_intermediate() -> None:
     ]
     assert net.parameters == ("W1", "b1", "W2", "b2") and net.inputs == ("a", "y") and net.outputs == ("E",)
     assert all(name.isidentifier() for name in net.parameters)
-    rules = tp.adjoint(net, wrt=net.parameters)  # type: ignore[arg-type]
+    rules = tp.adjoint(net, wrt=net.parameters)
     assert [eq.name for eq in rules] == ["δl2", "δz2", "δa1", "δz1", "δW1", "δb1", "δW2", "δb2"]
 
 
@@ -91,7 +92,7 @@ def test_parts_of_rules_have_names_of_their_own() -> None:
 def test_a_deep_chain_stays_one_line_a_tensor() -> None:
     net = tp.chain(*[Dense(), Relu()] * 40, MeanSquaredError())
     assert len(net.system) == 81
-    assert len(tp.adjoint(net, wrt=net.parameters)) == 160  # type: ignore[arg-type]
+    assert len(tp.adjoint(net, wrt=net.parameters)) == 160
     letters = {i for eq in net.system for i in eq.letters}
     assert len(letters) == 41  # b, and one for every width but the first, which is summed
 
@@ -110,7 +111,7 @@ def test_the_chain_computes_what_its_layers_do() -> None:
     params = {name: draw.normal(size=shape) for name, shape in net.shapes(i=4, j=6, k=3).items()}
     h = np.tanh(data["a"] @ params["W1"] + params["b1"]) @ params["W2"] + params["b2"]
     expected = np.mean(np.log(np.exp(h).sum(1)) - h[np.arange(5), data["y"]])
-    found = tp.compile(net, backend="numpy")(**data, **params)  # type: ignore[arg-type]
+    found = tp.compile(net, backend="numpy")(**data, **params)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
@@ -164,7 +165,7 @@ def test_a_transformer_block_of_residuals() -> None:
     x = x + np.einsum("bhte,hek->btk", p / p.sum(-1, keepdims=True) @ v, params["W^(o2)"])
     z = norm(x, 3) @ params["W4"] + params["b4"]
     gelu = 0.5 * z * (1 + np.vectorize(math.erf)(z / np.sqrt(2)))
-    found = tp.compile(block, backend="numpy")(x=given, **params)  # type: ignore[arg-type]
+    found = tp.compile(block, backend="numpy")(x=given, **params)
     np.testing.assert_allclose(found, x + gelu @ params["W5"] + params["b5"], rtol=1e-12)
 
 
@@ -187,7 +188,7 @@ def test_convolutions_and_gathers_in_a_chain() -> None:
     ]
     assert tp.check(net).ok
     with pytest.raises(tp.TensorpropError, match="6 on axis 2 of a"):
-        tp.compile(Convolution1d().residual(), backend="numpy")(  # type: ignore[arg-type]
+        tp.compile(Convolution1d().residual(), backend="numpy")(
             a=np.ones((1, 6, 2)), K=np.ones((3, 2, 2)), β=np.ones(2)
         )
 
@@ -212,3 +213,15 @@ def test_weights_are_tied() -> None:
     auto = tp.chain(tp.Layer("a_bj = x_bi W_ij", "δW_ij = x_bi δa_bj", parameters="W"), back, shares="W")
     assert str(auto.system).split("\n")[-1] == "y2_bk = a1_bj W_kj"
     assert tp.check(auto).ok
+
+
+def test_a_table_that_is_looked_up_has_the_letters_of_its_rule() -> None:
+    net = tp.chain(Embedding(), Dense())
+    sizes = {"v": 7, "d": 3, "j": 2}
+    assert net.shapes(**sizes) == {"E1": (7, 3), "W2": (3, 2), "b2": (2,)}
+    drawn = net.init(jax.random.key(0), **sizes)
+    assert {name: a.shape for name, a in drawn.items()} == net.shapes(**sizes)
+    with pytest.raises(UsageError, match="the size of v is needed for E1"):
+        net.shapes(d=3, j=2)
+    with pytest.raises(tp.TensorpropError, match="no index is called q"):
+        net.init(jax.random.key(0), **sizes, q=3)

@@ -43,8 +43,8 @@ def test_the_constructor_builds_the_same() -> None:
 
 def test_a_layer_is_accepted_where_a_system_is() -> None:
     layer = Affine()
-    assert tp.adjoint(layer, wrt="W") is tp.adjoint(layer.system, wrt="W")  # type: ignore[arg-type]
-    assert str(tp.derive(layer, wrt="a_k")) == "∂z_j/∂a_k = W_kj"  # type: ignore[arg-type]
+    assert tp.adjoint(layer, wrt="W") is tp.adjoint(layer.system, wrt="W")
+    assert str(tp.derive(layer, wrt="a_k")) == "∂z_j/∂a_k = W_kj"
     assert tp.equivalent(layer, "z_j = W_ij a_i + b_j") is True
 
 

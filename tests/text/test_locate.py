@@ -7,6 +7,7 @@ import pytest
 from tensorprop.core.expr import Index, Tensor
 from tensorprop.core.walk import tensors_of
 from tensorprop.errors import RankMismatch, SizeMismatch, TensorpropError
+from tensorprop.layers import Layer
 from tensorprop.text import locate, parse, parse_einsum
 
 
@@ -80,10 +81,15 @@ def test_the_output_of_a_spec_is_found() -> None:
 
 
 def test_a_system_that_no_text_made_is_shown() -> None:
-    s = parse("z_j = a_i W_ij; y_j = tanh(z_j)").only(["z"])
-    assert s.origin is None or "tanh" not in s.origin
+    s = parse("z_p = shown_q W_qp; y_p = tanh(z_p)").only(["z"])
+    assert s.origin is None
     error = locate(SizeMismatch("?", about=(0, tensors(s, 0)[1])), s)
-    assert marked(error) == "z_j = a_i «W_ij»"
+    assert marked(error) == "z_p = shown_q «W_qp»"
+
+
+def test_the_text_of_a_page_is_not_that_of_its_forward_equations() -> None:
+    layer = Layer("z_p = paged_q W_qp; δpaged_q = W_qp δz_p")
+    assert layer.system.origin is None
 
 
 def test_what_is_nowhere_in_the_text_points_at_its_equation() -> None:

@@ -37,12 +37,7 @@ Function = Callable[..., Any]
 
 def double_precision() -> AbstractContextManager[Any]:
     """A context in which JAX computes with 64 bits, whatever the configuration says outside."""
-    local: Any = getattr(jax, "enable_x64", None)
-    if local is None:  # JAX before 0.8 has it elsewhere
-        from jax import experimental
-
-        local = getattr(experimental, "enable_x64")  # noqa: B009 - newer JAX lacks the name, and types would complain
-    return local(True)
+    return jax.enable_x64(True)
 
 
 # --------------------------------------------------------------------------- functions, as people write them

@@ -12,7 +12,7 @@ from itertools import product
 
 import numpy as np
 
-from tensorprop.calculus.page import Given, letters_of
+from tensorprop.calculus.page import Given, axis_letters
 from tensorprop.check.numbers.draw import shapes
 from tensorprop.check.numbers.jax_oracle import evaluate
 from tensorprop.check.slips.costs import COST
@@ -99,14 +99,14 @@ def supposing(h: Held, given: Given) -> Iterator[tuple[Explanation, Given]]:
     for name in h.forward.inputs:
         if name not in used or name in labels or any(t.name == name for left, _ in given for t in tensors_of(left)):
             continue
-        try:
-            letters = letters_of(h.forward, name)
-        except TensorpropError:
+        letters = [i for i in axis_letters(h.forward, name) if i is not None]
+        if len(letters) < h.forward.rank(name):
             continue
+        entry = Tensor(name, tuple(map(Index, letters)))
         for i in letters:
-            more = (*given, (sum_over((i,), Tensor(name, tuple(map(Index, letters)))), ONE))
+            more = (*given, (sum_over((i,), entry), ONE))
             if _right_under(h, more):
-                left = f"Σ_{run_together((i,))} {Tensor(name, tuple(map(Index, letters)))}"
+                left = f"Σ_{run_together((i,))} {entry}"
                 words = f'this is right only where {left} = 1, which is not given: say given="{left} = 1"'
                 right = None if h.forms[-1] is h.derived.value else h.forms[-1]
                 yield Explanation(3.4, ("given",), (words,), right, (h.hand.value, h.derived.value)), more
