@@ -22,7 +22,7 @@ from tensorprop.calculus.reductions import pullback as pull_reduction
 from tensorprop.calculus.slope import slope
 from tensorprop.core.build import ZERO, add, bracket, fresh, mul, reduce, remake, substitute, sum_over
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Reduce, Sum, Tensor
-from tensorprop.core.ranges import kept, size, tells, witness
+from tensorprop.core.ranges import axis_of, kept, size, tells, witness
 from tensorprop.core.walk import fold, postorder
 from tensorprop.errors import UnknownRange
 
@@ -138,16 +138,9 @@ def _reach(nodes: list[Expr], result: Expr | None) -> Callable[[str, Expr], Expr
 def _untold(value: Expr) -> bool:
     """Whether some part has a letter whose range only its surroundings tell, as ``tanh([k > m] p_m)`` has k."""
 
-    def rule(n: Expr, parts: tuple[tuple[frozenset[str], bool], ...]) -> tuple[frozenset[str], bool]:
-        told = frozenset[str]().union(*(p[0] for p in parts))
-        if isinstance(n, Tensor):
-            told = frozenset(s.name for s in n.subscripts if isinstance(s, Index)) | told
-        if isinstance(n, (Sum, Reduce)):
-            told = told - frozenset(n.indices) | (n.free - n.body.free)
-        lost = not isinstance(n, (Index, Bracket)) and not n.free <= told
-        return told, lost or any(p[1] for p in parts)
-
-    return fold(value, rule)[1]
+    return any(
+        not isinstance(n, (Index, Bracket)) and any(axis_of(n, i) is None for i in n.free) for n in postorder(value)
+    )
 
 
 def _distinct(value: Expr) -> Expr:

@@ -32,7 +32,7 @@ from tensorprop.core.told import Axis, Letters, Size, Told, Witness, as_expr, la
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import UnknownRange
 
-__all__ = ["Ranges", "infer", "kept", "size", "spelled", "tells", "told", "unlimited", "witness"]
+__all__ = ["Ranges", "axis_of", "infer", "kept", "size", "spelled", "tells", "told", "unlimited", "witness"]
 
 _told: dict[Expr, Told] = {}
 _KEPT = 50_000  # nodes of which is remembered what they tell, before all are forgotten
@@ -74,6 +74,18 @@ def size(e: Expr, letter: str, around: Container[str] = (), under: System | None
 
     valid = plain(letter) or largest(letter, found.reads, plain, lines.outside)
     return None if valid is not None and letter in valid.free else valid
+
+
+def axis_of(e: Expr, letter: str) -> Dim | None:
+    """The first axis, in reading order, that a free letter of ``e`` indexes alone: as what ``dim(letter)`` is read.
+
+    >>> from tensorprop.core.build import mul, tensor
+    >>> axis_of(mul(tensor("a", "b", "i"), tensor("W", "i", "j")), "i")
+    Dim('a', 1)
+    """
+    found = told(e)
+    place = found.known.get(letter) or found.soft.get(letter)
+    return None if place is None else place.size
 
 
 def witness(e: Expr, letter: str) -> Expr:

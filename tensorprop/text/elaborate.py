@@ -12,11 +12,12 @@ from typing import Any
 from tensorprop.core.build import add, bracket, call, fresh, mul, negate, number, power, reduce, sum_over
 from tensorprop.core.expr import Add, Dim, Expr, Index, Mul, Number, Reduce, Sum
 from tensorprop.core.functions import has_entries
-from tensorprop.core.walk import postorder, tensors_of, transform
+from tensorprop.core.ranges import axis_of
+from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import BoundIndexEscapes, FreeIndexMismatch, NumberTooLarge, TensorpropError, UnknownRange
 from tensorprop.text.implied import Apply, Bind, Leaf, Place, Plus, Power, Relate, Size, Term, Tree, places
 
-__all__ = ["Builder", "axis_of"]
+__all__ = ["Builder"]
 
 MAX_BITS = 16_384  # of a number that arithmetic on numbers makes, as for core's powers
 
@@ -198,7 +199,7 @@ class Builder:
         mark = Dim(_SIZE + letter, 0)
         if mark not in postorder(body):
             return body
-        found = axis_of(letter, body)
+        found = axis_of(body, letter)
         if found is None:
             raise self.unknown(letter)
         return transform(body, lambda n: found if n is mark else n)
@@ -219,10 +220,10 @@ class Builder:
         for mark in marks:
             letter = mark.tensor[len(_SIZE) :]
             if letter in self.left:
-                found = axis_of(letter, value) or told.get(letter)
+                found = axis_of(value, letter) or told.get(letter)
             else:
                 scopes = {n: None for n in postorder(value) if isinstance(n, (Sum, Reduce)) and letter in n.indices}
-                found = axis_of(letter, next(iter(scopes)).children[0]) if len(scopes) == 1 else None
+                found = axis_of(next(iter(scopes)).children[0], letter) if len(scopes) == 1 else None
             if found is None:
                 raise self.unknown(letter)
             known[mark] = found
@@ -284,15 +285,6 @@ class Builder:
 
 
 _SIZE = "dim of "  # no name has a space
-
-
-def axis_of(letter: str, body: Expr) -> Dim | None:
-    """The first axis, in reading order, that the letter alone runs over."""
-    for t in tensors_of(body):
-        for k, s in enumerate(t.subscripts):
-            if isinstance(s, Index) and s.name == letter:
-                return Dim(t.name, k)
-    return None
 
 
 def _bits(n: Number) -> int:

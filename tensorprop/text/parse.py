@@ -13,7 +13,7 @@ from tensorprop.core.affine import measured
 from tensorprop.core.equation import DECLARED, Declared, Equation, Fact, Outside, Range, System, equation, system
 from tensorprop.core.expr import Dim, Expr, Index, Number, Tensor
 from tensorprop.core.names import primal_axes
-from tensorprop.core.ranges import kept
+from tensorprop.core.ranges import axis_of, kept
 from tensorprop.errors import (
     DuplicateDefinition,
     EmptySpec,
@@ -24,7 +24,7 @@ from tensorprop.errors import (
     UsageError,
 )
 from tensorprop.text.doubts import bare_indices
-from tensorprop.text.elaborate import Builder, axis_of
+from tensorprop.text.elaborate import Builder
 from tensorprop.text.implied import Tree, axis_written, written
 from tensorprop.text.scan import scan
 from tensorprop.text.syntax import Reader
@@ -186,7 +186,7 @@ def facts(reader: Reader, found: list[Equation]) -> list[Fact]:
 def _axis(letter: str, found: list[Equation]) -> Dim | None:
     """The first axis that a letter runs over: on a right side, or else on a left one."""
     for eq in found:
-        if letter in eq.value.free | eq.value.binds and (axis := axis_of(letter, eq.value)) is not None:
+        if letter in eq.value.free | eq.value.binds and (axis := axis_of(eq.value, letter)) is not None:
             return axis
     for eq in found:
         for axis, s in enumerate(eq.target.subscripts):

@@ -18,10 +18,10 @@ from tensorprop.core.equation import Declared, Equation, Fact, Range, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import REDUCTIONS, has_entries, is_matrix, keeps
 from tensorprop.core.names import primal_axes
+from tensorprop.core.ranges import axis_of
 from tensorprop.core.walk import postorder
 from tensorprop.errors import UsageError
 from tensorprop.text.characters import LETTERS
-from tensorprop.text.elaborate import axis_of
 from tensorprop.text.implied import gathered, places, settled
 from tensorprop.text.numerals import decimal, digits, finite
 from tensorprop.text.shown import ATOM, MAX_SHOWN, POWER, SUM, TERM, Shown, bare, clear, term
@@ -182,7 +182,7 @@ class _Printer(Spelled):
                 for i in n.indices:
                     scopes.setdefault(i, []).append(n)
         for i in sorted(self.letters):
-            d = axis_of(i, self.value)
+            d = axis_of(self.value, i)
             if d is None and self.target is not None and i in (self.target.letters or ()):
                 axes = primal_axes(self.target)
                 d = Dim(*axes[(self.target.letters or ()).index(i)]) if axes is not None else None
@@ -190,7 +190,7 @@ class _Printer(Spelled):
                 found.setdefault(d, i)
         for i, where in scopes.items():
             if i not in self.letters and len(where) == 1:
-                d = axis_of(i, where[0].children[0])
+                d = axis_of(where[0].children[0], i)
                 if d is not None:
                     found.setdefault(d, i)
         return found

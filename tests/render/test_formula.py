@@ -316,11 +316,14 @@ def test_an_index_can_be_carried_at_will():
     assert str(formula("s_b = x_bi y_bi", carry="b")) == "s = xᵀy  (for every b)"
 
 
+def test_an_order_bracket_is_a_triangle_of_ones():
+    assert str(formula(parse("y_i = Σ_j x_j [i ≥ j]"))) == "y = tril(11ᵀ) x"
+
+
 @pytest.mark.parametrize(
     "equation, word",
     [
         ("y_x = a_{x+u} k_u", "computed"),
-        ("y_i = x_j [i ≥ j]", "indices"),
         ("T_kij = S_ijk", "k, i and j all stay"),
         ("q_t = p[t, y_t]", "computed"),
     ],

@@ -26,6 +26,7 @@ from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Numb
 from tensorprop.core.names import is_adjoint, primal
 from tensorprop.core.ranges import Ranges, infer, kept, size, tells
 from tensorprop.core.terms import factors_of
+from tensorprop.core.told import limit
 from tensorprop.core.walk import fold, freshen, postorder, transform
 from tensorprop.errors import RankMismatch, TensorpropError
 
@@ -110,10 +111,10 @@ class Laws:
         factors = factors_of(n.body)
         for f in factors:
             others = [g for g in factors if g is not f]
-            elsewhere = frozenset[str]().union(*(g.free for g in others if not _limits(g, n.indices)))
+            elsewhere = frozenset[str]().union(*(g.free for g in others if not _only_limits(g, n.indices)))
             for letters, total in self._adds_up(f, frozenset(n.indices) - elsewhere):
                 left = tuple(i for i in n.indices if i not in letters)
-                others = [g for g in others if not _limits(g, letters)]
+                others = [g for g in others if not _only_limits(g, letters)]
                 return sum_over(left, mul(total, *others))
         return n
 
@@ -134,13 +135,9 @@ class Laws:
                 pass
 
 
-def _limits(f: Expr, letters: Iterable[str]) -> bool:
+def _only_limits(f: Expr, letters: Iterable[str]) -> bool:
     """Whether ``f`` says the range of a letter and nothing else: ``[c < dim(s, 1)]``."""
-    match f:
-        case Bracket("<", Index(name), Dim()) | Bracket(">", Dim(), Index(name)):
-            return name in letters
-        case _:
-            return False
+    return any(isinstance(limit(f, i), Dim) for i in letters)
 
 
 def _exponential(n: Expr) -> Expr:

@@ -22,7 +22,7 @@ from tensorprop.core.build import add
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix
 from tensorprop.core.terms import factors_of, terms_of
-from tensorprop.core.told import Letters, Witness
+from tensorprop.core.told import Letters, Witness, limit
 from tensorprop.core.walk import postorder, tensors_of
 
 __all__ = ["Axis", "Setting", "Table", "size_limits"]
@@ -71,7 +71,7 @@ class Setting:
         self.both = add(a, b)
         self._ranges()
         self.labels = labels | {
-            t.name for n in postorder(self.both) for place in _places(n) for t in _top_tensors(place)
+            t.name for n in postorder(self.both) for place in _places(n) for t in tensors_of(place)
         }
         self.order = self._order()
         self.compares = sum(isinstance(n, Bracket) and not self.of_indices(n) for n, _ in self.order)
@@ -373,7 +373,7 @@ class Setting:
         for n in postorder(self.both):
             if isinstance(n, Tensor):
                 for k, s in enumerate(n.subscripts):
-                    for t in _top_tensors(s):
+                    for t in tensors_of(s):
                         found.setdefault(t.name, []).append(self.find((n.name, k)))
             elif isinstance(n, Bracket):
                 for label, i in (n.children, n.children[::-1]):
@@ -417,16 +417,7 @@ def _places(n: Expr) -> tuple[Expr, ...]:
 
 def size_limits(e: Expr, letter: str) -> Iterable[Dim]:
     """The sizes below which factors of ``e`` say that a letter is: ``[i < dim(x, 0)]``."""
-    for f in factors_of(e):
-        match f:
-            case Bracket("<", Index(name), Dim() as d) | Bracket(">", Dim() as d, Index(name)) if name == letter:
-                yield d
-            case _:
-                pass
-
-
-def _top_tensors(e: Expr) -> Iterable[Tensor]:
-    return (t for t in tensors_of(e))
+    return (n for f in factors_of(e) if isinstance(n := limit(f, letter), Dim))
 
 
 def _is_unknown(n: Expr) -> bool:

@@ -14,6 +14,7 @@ from tensorprop.core.build import ONE, ZERO, add, fresh, mul, remake, rename, su
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import System
 from tensorprop.core.expr import Add, Dim, Expr, Index, Number, Reduce, Sum, Tensor
+from tensorprop.core.ranges import axis_of
 from tensorprop.core.terms import factors_of, number_and_rest
 from tensorprop.core.walk import fold, postorder, transform
 from tensorprop.render.derivation.passage import one_axis
@@ -80,14 +81,10 @@ class SumsKnown:
             whole = sum_over(n.indices, rest)
             known = self._total(whole) if isinstance(whole, Sum) else None
             return mul(Number(number), whole if known is None else known)
-        sizes = [d for i in n.indices if i not in rest.free and (d := self._size(n, i)) is not None]
+        sizes = [d for i in n.indices if i not in rest.free and (d := axis_of(n.body, i)) is not None]
         if len(sizes) < len(n.indices):
             return sum_over(n.indices, term)
         return mul(Number(number), *sizes, rest)
-
-    def _size(self, n: Sum, i: str) -> Dim | None:
-        return next((Dim(t.name, t.letters.index(i)) for t in postorder(n.body)
-                     if isinstance(t, Tensor) and t.letters is not None and i in t.letters), None)  # fmt: skip
 
     def _total(self, n: Sum) -> Expr | None:
         if not isinstance(n.body, Tensor) or n.body.letters is None:

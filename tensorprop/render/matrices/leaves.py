@@ -6,15 +6,15 @@ what is built from the leaves is `convert`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tensorprop.core.english import are, counted, joined
 from tensorprop.core.equation import Equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Sum, Tensor
 from tensorprop.core.names import primal_axes
-from tensorprop.core.ranges import infer, witness
+from tensorprop.core.ranges import infer, size
+from tensorprop.core.told import Axis
 from tensorprop.core.walk import postorder, tensors_of
-from tensorprop.errors import UnknownRange
 from tensorprop.render import trees as m
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.line import NoMatrix, shown
@@ -74,38 +74,23 @@ class Leaves:
         return tuple(self._axis_of(i, e) for i in letter.split(","))
 
     def _axis_of(self, letter: str, e: Expr) -> Dim:
-        try:
-            d = witness(e, letter)
-        except UnknownRange:
-            for (name, axis), i in zip(primal_axes(self._eq.target) or (), self._eq.letters, strict=False):
-                if i == letter:
-                    d = Dim(name, axis)
-                    break
-            else:
-                try:
-                    d = witness(self._eq.value, letter)
-                except UnknownRange:
-                    d = self._told_elsewhere(letter)
+        """The axis that an index runs over in ``e``: as ``e`` tells it, or the left side, or where it is bound."""
+        d = size(e, letter)
+        if d is None:
+            d = next((Dim(*at) for at in self._around(letter)), None)
         if not isinstance(d, Dim):
-            raise NoMatrix(f"{letter} does not run over an axis")
+            raise NoMatrix(f"{letter} does not run over an axis" if d else f"nothing tells how far {letter} runs")
         return self._known.get(self._ranges.find(d.tensor, d.axis), d)
 
-    def _told_elsewhere(self, letter: str) -> Expr:
-        """The axis of a tensor beside a bracket, or of the index that this one is to be equal to."""
-        for t in tensors_of(self._eq.value):
-            for k, s in enumerate(t.subscripts):
-                if s is Index(letter):
-                    return Dim(t.name, k)
-        for b in self._where:
-            match b:
-                case Bracket("=", Index(i), Index(j)) if letter in (i, j) and i != j:
-                    try:
-                        return witness(self._eq.value, j if i == letter else i)
-                    except UnknownRange:
-                        continue
-                case _:
-                    continue
-        raise NoMatrix(f"nothing tells how far {letter} runs")
+    def _around(self, letter: str) -> Iterator[Axis]:
+        left = self._ranges.letters(self._eq)
+        if letter in left:
+            yield left[letter]
+        for n in self._where:
+            at = self._ranges.bound(n).get(letter)
+            at = left.get(at) if isinstance(at, str) else at
+            if at is not None:
+                yield at
 
     def _letter(self, tensor: str, axis: int) -> str:
         """A letter that runs along this axis, or along one of the same size."""
