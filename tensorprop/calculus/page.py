@@ -6,6 +6,7 @@ are that nobody wrote, is not known here, nor any size.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import cast
 
@@ -29,7 +30,7 @@ from tensorprop.errors import (
 from tensorprop.text import parse_expression
 from tensorprop.text.parse import Spans, equations, facts
 
-__all__ = ["Given", "Page", "axis_letters", "read", "seed_of", "sides"]
+__all__ = ["Given", "Page", "axis_letters", "given_in", "read", "seed_of", "sides", "without_given"]
 
 Given = tuple[tuple[Expr, Expr], ...]
 
@@ -97,6 +98,9 @@ class Page:
 
 def read(forward: str | System, backward: str | None = None, given: str = "", *, convention: str = "strict") -> Page:
     """Read a page; see `tensorprop.Layer` for what may stand on it."""
+    if isinstance(forward, str):
+        forward, told = without_given(forward)
+        given = f"{given}\n{told}"
     source = _Source(forward, convention)
     mine, theirs = sides(source.equations)
     if backward is not None and theirs:
@@ -126,7 +130,7 @@ def read(forward: str | System, backward: str | None = None, given: str = "", *,
         raise back.place(error) from None
     if source.text is not None and split is None and not theirs:  # a text that is read as this very System
         object.__setattr__(built, "origin", source.text)
-    return Page(built, rules, parts, _given(given, built), back.text, places)
+    return Page(built, rules, parts, given_in(given, built), back.text, places)
 
 
 class _Source:
@@ -159,7 +163,20 @@ class _Source:
         return error if span is None else error.at(self.text, span)
 
 
-def _given(text: str, s: System) -> Given:
+_GIVEN = re.compile("(?:^|(?<=[;\n]))[ \t]*(?:Σ|sum_)[^;\n=#]*=[^;\n#]*")
+
+
+def without_given(text: str) -> tuple[str, str]:
+    """A text with blanks for the lines that say what a sum of entries is, and these lines.
+
+    >>> without_given("a_i = f(z_i); Σ_i t_i = 1")
+    ('a_i = f(z_i);            ', 'Σ_i t_i = 1')
+    """
+    found = [hit.group().strip() for hit in _GIVEN.finditer(text)]
+    return _GIVEN.sub(lambda hit: " " * len(hit.group()), text), "\n".join(found)
+
+
+def given_in(text: str, s: System) -> Given:
     """``Σ_c y_bc = 1``: sums of entries of an input that are a known number."""
     pairs: list[tuple[Expr, Expr]] = []
     for line in filter(None, (part.strip() for part in text.replace("\n", ";").split(";"))):

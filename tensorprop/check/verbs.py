@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 
-from tensorprop.calculus.page import Page, read
+from tensorprop.calculus.page import Page, given_in, read, without_given
 from tensorprop.calculus.source import Source, as_forward, as_page, as_system, names_in
 from tensorprop.check.executed import agrees
 from tensorprop.check.prove.decide import Laws, decide, put_in
@@ -332,6 +332,8 @@ def explain(
     layout:   vectors are ``"column"``s or ``"row"``s; ``samples``: ``"rows"`` or ``"columns"`` of a matrix.
     derivative: ``"denominator"``: a gradient has the shape of its variable; ``"numerator"``: that shape transposed.
 
+    What is known of sums of inputs is told by a line such as ``Σ_c t_bc = 1``, and used where rules are put together.
+
     The result is a Derivation: ``str`` is for a terminal; ``.markdown``, ``.latex``, ``.tex(align=True)``, ``.html``,
     ``.as_dict()``. The textbook's shorthand is read as in a Layer; a layer's own backward rules are not needed.
 
@@ -344,11 +346,14 @@ def explain(
     False
     """
     page = None if of is not None else _page(x)
+    told = ""
+    if isinstance(x, str):
+        x, told = without_given(x)
     s = as_forward(x, of) if page is None else page.system
     if wrt is None:
         wrt = learnt(s) or None
     names = None if wrt is None else [_labelled(name, s) for name in names_in(wrt, "wrt")]
-    given = () if page is None else page.given
+    given = (*(() if page is None else page.given), *given_in(told, s))
     found = derivation(s, names, of, detail, layout, samples, derivative, given)
     for shown in found.formulas:
         verify(shown.line)  # raises if what is shown computes anything else

@@ -58,6 +58,7 @@ class TextTable:
 
     head: tuple[Sentence, ...]
     rows: tuple[tuple[Sentence, ...], ...]
+    again: bool = False  # a table with the same head stands before: a terminal needs none
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def text(blocks: Iterable[Block]) -> str:
                 out += ["", f"  {words.unicode.ljust(WIDTH - 4 - len(beside))}  {beside}".rstrip()]
             case Picture(_, drawn):
                 out += ["", *(f"      {line}".rstrip() for line in drawn.split("\n")), ""]
-            case TextTable(head, rows):
-                out += _columns([[s.unicode for s in row] for row in (head, *rows) if row])
+            case TextTable(head, rows, again):
+                out += _columns([[s.unicode for s in row] for row in (*(() if again else (head,)), *rows)])
             case Lines(rows, deep):
                 indent = "          " if deep else "    "
                 wide = max(len(row[0].unicode) for row in rows)
@@ -108,7 +109,7 @@ def text(blocks: Iterable[Block]) -> str:
                     break_long_words=False,
                     break_on_hyphens=False,
                 )
-    return "\n".join(out).strip("\n").replace(_GLUE, " ")
+    return _slim(out).strip("\n").replace(_GLUE, " ")
 
 
 def _broken(line: str, indent: str) -> list[str]:
@@ -158,7 +159,7 @@ def markdown(blocks: Iterable[Block], level: int = 2) -> str:
                 out += [*_ended(step, pending), "", svg, ""]
                 step, pending = None, []
             case TextTable(head, rows):
-                cells = [[_barless(s.latex) for s in row] for row in (head or _blank(rows), *rows)]
+                cells = [[_barless(s.latex) for s in row] for row in (head, *rows)]
                 out += [*_ended(step, pending), "", *_grid(cells), ""]
                 step, pending = None, []
             case Lines(rows, _) if step is not None:
@@ -190,11 +191,6 @@ def _ended(step: Heading | None, pending: Sequence[str]) -> list[str]:
     name = f"{step.law}: " if step.law else ""
     law = [f"*({name}${step.statement.latex}$)*"] if step.statement.latex else []
     return [*law, *(x for line in pending for x in ("", line, ""))]
-
-
-def _blank(rows: Sequence[Sequence[Sentence]]) -> list[Sentence]:
-    """A head of a table that has none, which Markdown asks for."""
-    return [Sentence("")] * len(rows[0])
 
 
 def _grid(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -247,7 +243,7 @@ def latex(blocks: Iterable[Block], align: bool = False) -> str:
                 out += [r"\begin{verbatim}", drawn, r"\end{verbatim}", ""]
             case TextTable(head, rows):
                 cells = [" & ".join(_tex(s) for s in row) + r" \\" for row in rows]
-                top = [" & ".join(_tex(s) for s in head) + r" \\", r"\hline"] if head else []
+                top = [" & ".join(_tex(s) for s in head) + r" \\", r"\hline"]
                 out += [rf"\begin{{tabular}}{{{'l' * len(rows[0])}}}", *top, *cells, r"\end{tabular}", ""]
             case Heading(n, words, law, statement):
                 command = r"\subsection*" if n == 1 else r"\paragraph"
@@ -359,7 +355,7 @@ def _html(blocks: Iterable[Block]) -> Iterator[str]:
             case Picture(svg, _):
                 yield f"<figure>{svg}</figure>"
             case TextTable(head, rows):
-                lines = [("th", head)] * bool(head) + [("td", row) for row in rows]
+                lines = [("th", head), *(("td", row) for row in rows)]
                 cells = ("".join(f"<{tag}>{_inline(s)}</{tag}>" for s in row) for tag, row in lines)
                 yield f'<table class="grid">{"".join(f"<tr>{c}</tr>" for c in cells)}</table>'
             case Lines(rows, _):

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from tensorprop.core.equation import Equation, System
+from tensorprop.core.equation import Declared, Equation, Outside, Range, System
+from tensorprop.core.expr import Expr
 from tensorprop.errors import UsageError
 from tensorprop.render import dialects
 from tensorprop.render.derivation.index_table import Row
 from tensorprop.render.derivation.matrix import MatrixForm
 from tensorprop.render.derivation.passage import Passage, axes_of
 from tensorprop.render.derivation.reasons import Reason
-from tensorprop.render.derivation.sentences import Math, Sentence
+from tensorprop.render.derivation.sentences import Math, Sentence, entry, letter, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE, Notation
 from tensorprop.render.pen import Style
@@ -105,6 +106,7 @@ class Contents:
     parts: tuple[RulePart, ...]
     remarks: tuple[Remark, ...]
     error: str
+    given: tuple[tuple[Expr, Expr], ...] = ()
     verdict: Judgement | None = None
 
     def part(self, name: str) -> RulePart:
@@ -120,6 +122,22 @@ class Contents:
         return axes_of(self.system)
 
     @property
+    def stated(self) -> Iterator[Math]:
+        """What is stated beside the equations: ``dim(u) = 2``, ``outside(a) = 0``, ``spd(S)``, sums that are given."""
+        for f in self.system.facts:
+            match f:
+                case Range(i, size):
+                    yield _stated("dim", letter(i), entry(size, self.axes))
+                case Outside(tensor, value):
+                    yield _stated("outside", whole(tensor), Math(value, _LIMITS.get(value, rf"\mathrm{{{value}}}"))
+                                  if isinstance(value, str) else entry(value))  # fmt: skip
+                case Declared(kind, tensor):
+                    yield _stated(kind, whole(tensor), None)
+        for left, right in self.given:
+            one, other = entry(left, self.axes), entry(right, self.axes)
+            yield Math(f"{one.unicode} = {other.unicode}  (given)", rf"{one.latex} = {other.latex} \; (\text{{given}})")
+
+    @property
     def formulas(self) -> Iterator[MatrixForm]:
         """Every formula in vectors and matrices that is shown."""
         yield from (shown for _, shown in self.forward)
@@ -133,3 +151,12 @@ class Contents:
         style = Style(adjoint=written)
         notations = (Notation(to, style) for to in (dialects.UNICODE, dialects.LATEX))
         return Math(*(n.equation(eq, self.axes) for n in notations))
+
+
+_LIMITS = {"∞": r"\infty", "-∞": r"-\infty"}
+
+
+def _stated(kind: str, of: Math, value: Math | None) -> Math:
+    """``dim(u) = 2``."""
+    head = Math(f"{kind}({of.unicode})", rf"\operatorname{{{kind}}}({of.latex})")
+    return head if value is None else Math(f"{head.unicode} = {value.unicode}", f"{head.latex} = {value.latex}")

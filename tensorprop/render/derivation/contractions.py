@@ -81,9 +81,7 @@ class Products:
                 inner.append((i, ends[0], ends[1]))
         if inner:
             taken = {x for fact in told for x in fact.signs}
-            seams = tuple(
-                x for i, _, _ in inner for n in where[i] if (x := Sign("product", s.path, n)) not in taken
-            )
+            seams = tuple(x for i, _, _ in inner for n in where[i] if (x := Sign("product", s.path, n)) not in taken)
             yield from self._contraction(s, inner, seams, order)
         yield from told
         covered = {x.mark for fact in told for x in fact.signs}
@@ -164,7 +162,7 @@ class Products:
         brief = [
             say("{j} is summed, in {A} and {B}.", j=letter(i), A=self.name(a), B=self.name(b)) for i, a, b in inner
         ]
-        said = join([head, left, say(". That is what a matrix product does.")], "")
+        said = join([head, left, say(".")], "")
         return Fact("product", said, join(brief), seams, claims)
 
     def _between(
@@ -187,10 +185,10 @@ class Products:
         rest = tuple(t for t in s.tree.factors if t.kind != "scalar")
         return self._spaced(rest)
 
-    def _spaced(self, factors: tuple[MathTree, ...]) -> Math:
+    def _spaced(self, factors: tuple[MathTree, ...], space: str = " ") -> Math:
         """Factors beside one another, always with a space between."""
         wrapped = [self._held(t) for t in factors]
-        return Math(" ".join(x.unicode for x in wrapped), " ".join(x.latex for x in wrapped))
+        return Math(space.join(x.unicode for x in wrapped), " ".join(x.latex for x in wrapped))
 
     def _diagonal(
         self, s: Spot, above: Spot, head: Sentence, seams: tuple[Sign, ...], order: tuple[Sign, ...],
@@ -230,6 +228,11 @@ class Products:
             told=listed([self.name(a), self.name(b)]),
         )
         brief = say("Nothing is summed: {parts} stand in different factors.", parts=letters(own))
+        if len(s.factors) > 2 and set(own) & set(s.summed):
+            said = say("{parts} stand in different factors, {told}, so between these two nothing is summed.",
+                       parts=letters(own), told=listed([self.name(a), self.name(b)]))  # fmt: skip
+            where = say("{A} stands upright, {B} lies: every entry meets every entry.", **{k: facts_[k] for k in "AB"})
+            brief = said
         claims = (Claim("rows", a.letters[:1], a.path), Claim("columns", b.letters[-1:], b.path),
                   Claim("lacks", own[:1], b.path), Claim("lacks", own[-1:], a.path))  # fmt: skip
         return Fact("outer", said + where, brief, signs_, claims)
@@ -267,17 +270,23 @@ class Products:
                 said, brief = said + turned, brief + turned
                 marks += self._turns(other)
             else:
-                side = say("{one} stands on the side of {j}, so it is the {side} that are added up.", j=letter(j),
-                           one=ones, side="rows" if one is a else "columns")  # fmt: skip
-                said, brief = said + side, brief + side
+                side = say("{one} stands on the {side}, the side of {j}: every {line} is added up.", j=letter(j),
+                           one=ones, side="left" if one is a else "right",
+                           line="row" if one is b else "column")  # fmt: skip
+                if len(other.letters) == 2:
+                    said, brief = said + side, brief + side
             claims = (Claim("summed", (j,), s.path), Claim("kept", s.letters, s.path))
             return Fact("sum", said, brief, marks, claims)
         if j in other.letters:
             return self._same_index(s, a, b, marks)
         said = say("{A} has no {j}; {one}, a vector of ones, repeats it for every {j}: {f}.", A=self.name(other),
                    j=letter(j), f=bare, one=ones)  # fmt: skip
-        if is_ones(other.tree):
-            said = say("{one} repeats the same number for every {j}: {f}.", j=letter(j), f=bare, one=ones)
+        if is_ones(other.tree) and s.factors[0] == a.path:
+            said = say("{f} is a matrix of ones.", f=self._spaced((a.tree, b.tree), ""))
+            return Fact("ones", said, said, marks, (Claim("lacks", (j,), other.path),))
+        elif is_ones(other.tree):
+            said = say("{one}, a vector of ones that lies as a row, repeats the sums for every {j}.", j=letter(j),
+                       one=self._show(one.tree))  # fmt: skip
         return Fact("broadcast", said, said, marks, (Claim("lacks", (j,), other.path),))
 
     def _sum_turned(self, other: Spot, j: str) -> Sentence:
@@ -332,7 +341,7 @@ class Products:
         if len(inner) == 1 and len(s.letters) == 1:
             yield from self._by_vector(inner[0])
             return
-        law = say("In a matrix product the summed index stands last in the left factor and first in the right one.")
+        law = say("A matrix product sums over the last index of the left factor and the first of the right one.")
         said: list[Sentence] = []
         brief: list[Sentence] = []
         signs_: list[Sign] = []
@@ -352,7 +361,7 @@ class Products:
                 said.append(told)
                 brief += [short] * turned
         if said:
-            short = join(brief or [say("No factor needs to be turned.")])
+            short = join(brief or [say("In {f} no factor needs to be turned.", f=self._bare(s))])
             yield Fact("transpose", join([law, *said]), short, tuple(signs_), tuple(claims))
 
     def _end(self, c: Spot, i: str) -> str:
@@ -366,7 +375,7 @@ class Products:
         if isinstance(c.tree, m.Transpose):
             return say("{j} is the {own} index of {A}, so {A} is turned: {T}.", j=letter(i), own=own, A=self.name(c),
                        T=self._show(c.tree))  # fmt: skip
-        return say("{j} is the {own} index of {A}, which stays as it is.", j=letter(i), own=own, A=self.name(c))
+        return say("{j} is the {own} index of {A}: it stays.", j=letter(i), own=own, A=self.name(c))
 
     def _by_vector(self, inner: tuple[str, Spot, Spot]) -> Iterator[Fact]:
         """A matrix times a column, a row times a matrix."""

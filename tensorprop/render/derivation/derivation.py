@@ -12,7 +12,7 @@ from typing import Literal
 from tensorprop.calculus.adjoint import adjoint
 from tensorprop.calculus.rewrite import LAWS
 from tensorprop.calculus.source import as_forward, names_in
-from tensorprop.core.build import bracket, rename
+from tensorprop.core.build import rename
 from tensorprop.core.english import numeral
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Expr, Index, Tensor
@@ -116,7 +116,7 @@ def explain(
     error = s.outputs[0] if len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0 else _unused(s)
     forward = tuple((eq, matrix(eq, convention)) for eq in s)
     remarks = tuple(Remarks(s, rules, convention, given).all(parts))
-    return Derivation(s, rules, convention, detail, forward, parts, remarks, error)
+    return Derivation(s, rules, convention, detail, forward, parts, remarks, error, given)
 
 
 class _Teller:
@@ -126,6 +126,7 @@ class _Teller:
         self._system = s
         self._rules = rules
         self._convention = convention
+        self._error = next((eq.target for eq in s if s.outputs == (eq.name,) and not eq.letters), None)
         self._axis = one_axis(s)
         self._patterns: dict[str, Likeness] = {}  # those of earlier rules, so that no rule is told twice
         self._topics: dict[str, list[str]] = {}
@@ -159,9 +160,7 @@ class _Teller:
         if not p.locals:
             return
         yield self._local(p)
-        bare = all(
-            isinstance(t, Tensor) for t in (terms_of(p.chain.value))
-        )
+        bare = all(isinstance(t, Tensor) for t in (terms_of(p.chain.value)))
         if not bare:
             yield DerivationStep(
                 "insert",
@@ -169,7 +168,7 @@ class _Teller:
                 (p.inserted,),
                 "insertion",
                 LAWS_OF_CHANGE["insertion"],
-                say("The local derivative is put in; sums within sums are one."),
+                say("The local derivative is put in."),
             )
         for move, eq in p.moves:
             yield self._move(move.law.apply.__name__, eq, move.put)
@@ -184,18 +183,23 @@ class _Teller:
         if not p.locals:
             reason = say("{x} does not reach the error by any smooth path: nothing is owed to it.", x=entry(x))
             return DerivationStep("chain", "Chain rule", (p.chain,), "chain_rule", law, reason)
-        through = [local.forward.target for local in p.locals]
+        itself = [local.forward.target for local in p.locals if local.forward.target == self._error]
+        through = [local.forward.target for local in p.locals if local.forward.target != self._error]
         if p.outer:
             reason = say("{x} reaches the error from outside, by {d}, and through {vs}, which {read} it: both count.",
                          x=entry(x), d=entry(p.outer[0]), vs=listed([entry(v) for v in through]),
                          read="reads" if len(through) == 1 else "read")  # fmt: skip
             return DerivationStep("chain", "Chain rule", (p.chain,), "chain_rule", law, reason)
-        if len(through) == 1 and isinstance(p.chain.value, Tensor):
-            reason = say("{x} enters the error {v} itself.", x=entry(x), v=entry(through[0]))
+        if itself and not through and isinstance(p.chain.value, Tensor):
+            reason = say("{x} stands in {v} itself.", x=entry(x), v=entry(itself[0]))
             law = LAWS_OF_CHANGE["definition"]
             return DerivationStep("chain", "Definition", (p.chain,), "definition", law, reason)
         brief = None
-        if len(through) == 1:
+        if itself and through:
+            reason = say("{x} reaches the error along {n} paths, through {vs} and by itself in {v}. Their "
+                         "contributions are added.", x=whole(p.name), n=numeral(len(p.locals)), v=entry(itself[0]),
+                         vs=listed([entry(v) for v in through], ","))  # fmt: skip
+        elif len(through) == 1:
             reason = self._through(p, through[0])
             brief = say("{x} reaches the error through {v} only.", x=whole(p.name), v=whole(through[0].name))
         else:
@@ -216,11 +220,7 @@ class _Teller:
                 v=entry(v),
             )
         reason = say(
-            "{x} reaches the error through {v} only, there through {y} for every {j}: the contributions are added.",
-            x=whole(p.name),
-            v=whole(v.name),
-            y=entry(v),
-            j=letters(v.letters),
+            "{x} reaches the error through every {y}: the contributions are added.", x=whole(p.name), y=entry(v)
         )
         if p.letters and not self._told:
             self._told = True
@@ -280,8 +280,8 @@ class _Teller:
         if name == "one_point":
             seen = list(dict.fromkeys(put))
             told = listed([Math(f"{i} := {UNICODE.show(e)}", f"{i} := {LATEX.show(e)}") for i, e in seen])
-            reason = say("Of a sum with {b} only one term is left: {told}.",
-                         b=listed([entry(_bracket(i, e)) for i, e in seen], "or"), told=told)  # fmt: skip
+            each = "the sum" if len(seen) == 1 else "each sum"
+            reason = say("Of {each} one term is left: {told}.", each=each, told=told)
             return DerivationStep("brackets", "Sum over a Kronecker delta", (eq,), name, statement, reason)
         titles = {
             "bracket_once": "A Kronecker delta twice is one",
@@ -343,10 +343,6 @@ class _Teller:
         if shown.carried:
             text = say("The same numbers, for every {b} written without the other indices.", b=letters(shown.carried))
         return DerivationStep("matrix", "In vectors and matrices", (), law, LAWS_OF_CHANGE[law], text, (), shown)
-
-
-def _bracket(i: str, e: Expr) -> Expr:
-    return bracket("=", Index(i), e)
 
 
 def _terms(e: Expr) -> int:

@@ -13,7 +13,7 @@ from tensorprop.render import trees as m
 from tensorprop.render.derivation.contractions import Products, verb
 from tensorprop.render.derivation.indexed import Indexed, Spot, scaling
 from tensorprop.render.derivation.sentences import Math, letter, letters, listed, say
-from tensorprop.render.derivation.signs import MARKS, Claim, Fact, Sign, divides, reciprocal, signs, upright
+from tensorprop.render.derivation.signs import MARKS, Claim, Fact, Sign, divides, reciprocal, signs, unsigned, upright
 from tensorprop.render.trees import MathTree
 
 __all__ = ["facts"]
@@ -82,7 +82,7 @@ class _Facts(Products):
                            f=self._show(s.tree), j=letters(later))  # fmt: skip
                 yield Fact("elementwise", said, said, (sign,), claims)
             elif s.path or any(t.path != s.path and isinstance(t.tree, m.Product) and t.seams for t in self._f):
-                told = listed([self._show(t) for t in s.tree.factors if not reciprocal(t)])
+                told = listed([self._show(unsigned(t)) for t in s.tree.factors if not reciprocal(t)])
                 said = say("{i} {verb} kept by {told}, so nothing is summed between them: elementwise, ⊙.",
                            i=letters(kept), verb=verb(kept), told=told)  # fmt: skip
                 brief = say("{i} {verb} kept by every factor: ⊙.", i=letters(kept), verb=verb(kept))
@@ -150,8 +150,13 @@ class _Facts(Products):
                            (Sign("1", s.path),), (Claim("kept", s.letters, s.path),))  # fmt: skip
             case m.Identity():
                 i, j = s.letters
-                said = say("{I} is 1 where {i} and {j} are equal and 0 elsewhere: the bracket {b} as a matrix.",
-                           I=self._show(s.tree), i=letter(i), j=letter(j), b=equal(i, j))
+                said = say(
+                    "{I} is 1 where {i} and {j} are equal and 0 elsewhere: the bracket {b} as a matrix.",
+                    I=self._show(s.tree),
+                    i=letter(i),
+                    j=letter(j),
+                    b=equal(i, j),
+                )
                 yield Fact("bracket", said, said, (Sign("I", s.path),), (Claim("kept", s.letters, s.path),))
             case m.MatrixTrace():
                 yield self._simple(s, "trace", "tr", "{j} is summed, and is both indices of {A}: the trace.")
@@ -161,7 +166,7 @@ class _Facts(Products):
             case m.Norm():
                 yield self._simple(s, "norm", "‖‖", "{A} meets itself, and every index is summed: its norm.")
             case m.ElementPower() if not divides(self._f, s):
-                yield self._simple(s, "power", "∘", "∘: the power is taken entry by entry.")
+                yield self._simple(s, "power", "∘", "∘: entry by entry.")
             case m.MatrixPower() if not self._in_scaling(s):
                 yield self._simple(s, "power", "power", "{A} times itself as a matrix: {j} is summed between the two.")
             case m.Along(_, _, over, _):
@@ -182,7 +187,7 @@ class _Facts(Products):
             case m.WholeMatrix():
                 yield self._simple(s, "whole", "whole", "{f} is one number, a function of the whole matrix {A}.")
             case m.Kronecker() | m.KhatriRao() | m.Outer() | m.ModeProduct():
-                yield self._tensor(s)
+                yield from self._tensor(s, around)
             case _:
                 pass
 
@@ -211,8 +216,10 @@ class _Facts(Products):
             at = self._f.parent(at)
         return False
 
-    def _tensor(self, s: Spot) -> Fact:
+    def _tensor(self, s: Spot, around: MathTree | None) -> Iterator[Fact]:
         """Products that have more than two indices left."""
+        if type(s.tree) is type(around) is m.Outer:
+            return
         mark = MARKS[type(s.tree)]
         n = str(len(s.letters))
         if isinstance(s.tree, m.ModeProduct):
@@ -225,10 +232,13 @@ class _Facts(Products):
             turned = self._turns(b)
             if turned:
                 said += say("{B} is turned, since its first index is the summed one.", B=self.name(b))
-            return Fact("tensor", said, said, (Sign(mark, s.path), *turned), (Claim("summed", s.summed, s.path),))
+            yield Fact("tensor", said, said, (Sign(mark, s.path), *turned), (Claim("summed", s.summed, s.path),))
+            return
         said = say("Nothing is summed, and all of {own} are left: {n} indices, more than a matrix has, so {mark} is "
                    "written for it.", own=letters(s.letters), n=n, mark=mark.split("_")[0].split(" ")[0])  # fmt: skip
-        return Fact("tensor", said, said, (Sign(mark, s.path),), (Claim("kept", s.letters, s.path),))
+        chain = [x for x in signs(self._f) if x.mark == mark and x.path[: len(s.path)] == s.path]
+        yield Fact("tensor", said, said, tuple(chain) if isinstance(s.tree, m.Outer) else (Sign(mark, s.path),),
+                    (Claim("kept", s.letters, s.path),))  # fmt: skip
 
     def _every(self) -> Iterator[Fact]:
         """Indices that are carried along."""

@@ -14,10 +14,11 @@ from tensorprop.core.expr import Expr, Sum, Tensor
 from tensorprop.core.terms import factors_of, terms_of
 from tensorprop.core.walk import postorder
 from tensorprop.render import trees as m
-from tensorprop.render.derivation.indexed import Indexed, scaling
+from tensorprop.render.derivation.indexed import Indexed, Spot, scaling
 from tensorprop.render.derivation.matrix import MatrixForm
-from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, letter, say, whole
+from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, letter, listed, say, whole
 from tensorprop.render.derivation.signs import is_ones
+from tensorprop.render.trees import MathTree
 
 __all__ = ["HEAD", "Pattern", "Row", "index_table", "patterns"]
 
@@ -69,6 +70,7 @@ class Row(NamedTuple):
     becomes: Sentence
     letter: str
     term: int  # which term, 0 where there is one only or all are alike
+    plain: Sentence  # the places without which of their indices it is
 
 
 def index_table(rule: Equation, shown: MatrixForm, axes: Axes = None) -> tuple[Row, ...]:
@@ -90,7 +92,22 @@ def index_table(rule: Equation, shown: MatrixForm, axes: Axes = None) -> tuple[R
         if before is not None and before.places.unicode != row.places.unicode:
             row = before._replace(places=join([before.places, row.places], "; "))
         rows[key] = row if before is None or row.places != before.places else before
-    return tuple(rows.values())
+    return tuple(_together(rows.values()))
+
+
+def _together(rows: Iterable[Row]) -> Iterator[Row]:
+    """Kept indices that every factor has, and that become the same sign, on one row."""
+    groups: dict[object, list[Row]] = {}
+    for row in rows:
+        key = row.becomes.unicode, row.factors, row.term
+        groups.setdefault(row.letter if row.summed or row.factors < 2 else key, []).append(row)
+    for first, *others in groups.values():
+        if not others:
+            yield first
+            continue
+        names = list(dict.fromkeys(r.letter for r in (first, *others)))
+        plain = say("{all}", all=listed([letter(i) for i in names]))
+        yield first._replace(sign=plain.places[0][1], places=first.plain)
 
 
 def _rows(rule: Equation, shown: MatrixForm, axes: Axes) -> Iterator[Row]:
@@ -108,6 +125,7 @@ def _rows(rule: Equation, shown: MatrixForm, axes: Axes) -> Iterator[Row]:
                 _becomes(shown, i, i in pat.summed, hits),
                 i,
                 n if len(pats) > 1 else 0,
+                join([say("{f}", f=whole(f.name) if isinstance(f, Tensor) else entry(f, axes)) for f in hits], ", "),
             )
 
 
@@ -121,12 +139,11 @@ def _place(f: Expr, i: str, axes: Axes) -> Sentence:
         if len(f.subscripts) == 1:
             return say("{W}", W=whole(f.name))
         return say("{W} ({nth})", W=whole(f.name), nth=" and ".join(_ORDINAL[n] if n < 8 else str(n + 1) for n in at))
-    inside = {n.name: n for n in postorder(f) if isinstance(n, Tensor) and i in n.free}
-    if len(inside) == 1:
-        (t,) = inside.values()
-        if len(t.subscripts) > 1:
-            at = next(n for n, s in enumerate(t.subscripts) if i in s.free)
-            return say("{f} ({nth})", f=entry(f, axes), nth=_ORDINAL[at] if at < 8 else str(at + 1))
+    inside = {n for n in postorder(f) if isinstance(n, Tensor) and i in n.free}
+    places = {n for t in inside for n, s in enumerate(t.subscripts) if i in s.free}
+    if len({t.name for t in inside}) == len(places) == 1 and all(len(t.subscripts) > 1 for t in inside):
+        at = min(places)
+        return say("{f} ({nth})", f=entry(f, axes), nth=_ORDINAL[at] if at < 8 else str(at + 1))
     return say("{f}", f=entry(f, axes))
 
 
@@ -138,7 +155,7 @@ def _becomes(shown: MatrixForm, i: str, summed: bool, hits: list[Expr]) -> Sente
     if i in f.carried:
         return say("for every {i}", i=letter(i))
     if summed:
-        return _summed_sign(shown, f, i)
+        return _summed_sign(shown, f, i, hits)
     if len(hits) > 1:
         return _shared_sign(f, i)
     return say({"column": "the entries", "row": "the entries"}.get(f.whole.tree.kind, _side(f, i)))
@@ -151,18 +168,27 @@ def _side(f: Indexed, i: str) -> str:
     return "an axis of the result"
 
 
-def _summed_sign(shown: MatrixForm, f: Indexed, i: str) -> Sentence:
+def _merged(f: Indexed, hits: list[Expr]) -> list[Spot]:
+    """Where the sum of a term went that became one with another term: ``A x + Aᵀ x`` is ``(A + Aᵀ) x``."""
+    names = {t.name for e in hits for t in postorder(e) if isinstance(t, Tensor)}
+    return [
+        s
+        for s in f
+        if isinstance(s.tree, m.Product)
+        and s.summed
+        and names <= {t.tensor for t in s.tree.walk() if isinstance(t, m.Name)}
+    ]
+
+
+def _summed_sign(shown: MatrixForm, f: Indexed, i: str, hits: list[Expr]) -> Sentence:
     """Where a summed letter goes."""
-    for s in f:
-        if i not in s.summed:
-            continue
+    spots = [s for s in f if i in s.summed and not isinstance(s.tree, m.Inverse)]
+    for s in spots or _merged(f, hits):
         match s.tree:
             case m.Product():
-                parts = [f[p] for n, p in enumerate(s.factors) if i in (s.seams[n - 1 : n] + s.seams[n : n + 1])]
-                told = Math(
-                    " ".join(shown.part(p.tree).unicode for p in parts),
-                    " ".join(shown.part(p.tree).latex for p in parts),
-                )
+                own = s.summed if not spots else (i,)
+                parts = [f[p] for n, p in enumerate(s.factors) if {*s.seams[max(n - 1, 0) : n + 1]} & {*own}]
+                told = beside(shown, [p.tree for p in parts])
                 if any(is_ones(p.tree) for p in parts):
                     return say("the sum {f}", f=told)
                 return say("the inner product {f}" if not s.letters else "the product {f}", f=told)
@@ -173,6 +199,11 @@ def _summed_sign(shown: MatrixForm, f: Indexed, i: str) -> Sentence:
             case _:
                 return say("{f}", f=shown.part(s.tree))
     return say("a sum within")
+
+
+def beside(shown: MatrixForm, trees: Iterable[MathTree]) -> Math:
+    """Factors beside one another, in parentheses where they are sums or elementwise products."""
+    return shown.part(m.Product(tuple(trees)))
 
 
 def _shared_sign(f: Indexed, i: str) -> Sentence:

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from tensorprop.core.build import fresh
 from tensorprop.core.equation import Equation
-from tensorprop.core.expr import Index, Tensor
+from tensorprop.core.expr import Index, Reduce, Tensor
 from tensorprop.core.names import primal_axes
 from tensorprop.core.walk import postorder
 from tensorprop.render import trees as m
@@ -115,7 +115,12 @@ class _Typing:
         self._found: dict[Path, tuple[MathTree, tuple[Slot, ...]]] = {}
         self._seams: dict[Path, tuple[tuple[Slot | None, ...], tuple[Path, ...]]] = {}
         self._used: dict[tuple[str, int], set[str]] = {}
+        self._entries: tuple[set[str], set[str]] = (set(), set())  # letters of entries of whole matrices, by axis
+        self._inside: list[Slot] = []  # axes within an inverse, which no letter of the rule reaches
         for n in postorder(eq.value):
+            if isinstance(n, Reduce) and len(n.at) == 2:
+                for found, s in zip(self._entries, n.at, strict=True):
+                    found.update([s.name] if isinstance(s, Index) else [])
             if isinstance(n, Tensor):
                 for axis, s in enumerate(n.subscripts):
                     if isinstance(s, Index):
@@ -180,7 +185,8 @@ class _Typing:
                 self._same(rows, columns)
                 return (rows,) if isinstance(t, m.Diagonal) else ()
             case m.Inverse():
-                return self._slot(), self._slot()
+                self._inside += below[0]
+                return self._entry(0), self._entry(1)
             case m.Along(_, _, over, keeps):
                 if keeps or t.kind == "scalar":
                     return below[0] if keeps else ()
@@ -193,6 +199,13 @@ class _Typing:
                 return ()
             case _:
                 return self._entrywise(below)
+
+    def _entry(self, axis: int) -> Slot:
+        """An axis of a matrix whose entries are those of a function of a whole one."""
+        slot = self._slot()
+        if self._entries[axis]:
+            self._may[slot] = [self._entries[axis]]
+        return slot
 
     def _entrywise(self, below: list[tuple[Slot, ...]]) -> tuple[Slot, ...]:
         """What is added, multiplied or taken entry by entry has the same indices throughout; scalars serve all."""
@@ -268,8 +281,9 @@ class _Typing:
         """A letter for every class: that of the left side, else one that the equation has in its places."""
         names = {self._find(c): i for c, i in self._fixed.items()}
         taken = set(names.values()) | carried | set(self._eq.letters)
+        hidden = {self._find(s) for s in self._inside}
         classes = dict.fromkeys(self._find(s) for s in range(len(self._parent)))
-        for c in classes:
+        for c in sorted(classes, key=lambda c: c in hidden):
             if c in names:
                 continue
             path = owners.get(c, ())

@@ -8,6 +8,7 @@ been given is short.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tensorprop.core.equation import Equation
 from tensorprop.core.names import adjoint_name
@@ -73,7 +74,8 @@ class _Level:
 
     def opening(self) -> Iterator[Block]:
         """The forward equations, and what is agreed."""
-        yield Lines(tuple((self.d.line(eq), written(shown)) for eq, shown in self.d.forward))
+        rows = [(self.d.line(eq), written(shown)) for eq, shown in self.d.forward]
+        yield Lines((*rows, *((stated, None) for stated in self.d.stated)))
         yield Paragraph(self.conventions())
 
     def closing(self) -> Iterator[Block]:
@@ -127,6 +129,8 @@ class _Level:
         """Why there is no matrix form."""
         why = part.shown.why
         if not part.shown.unicode and why:
+            for (tensor, axis), i in self.d.axes.items():
+                why = why.replace(f"dim({tensor}, {axis})", f"|{i}|")
             yield Paragraph(say("{why}.", why=opened(why)), lead="Why no matrix form?")
 
     def conventions(self) -> Sentence:
@@ -181,7 +185,8 @@ _GIST = ("alone", "sum", "product", "inner", "outer", "elementwise", "over", "tr
          "softmax", "bracket", "tensor")  # fmt: skip
 
 
-_ROUTINE = frozenset({"insert", "brackets", "rename"})
+_AGAIN = {"insert": "insert", "brackets": "sum", "rename": "rename"}
+"""Steps that are named on one line where they have been met, and what each does."""
 
 
 class _Full(_Level):
@@ -200,11 +205,15 @@ class _Full(_Level):
         yield Heading(1, heading)
         yield from self._steps(n, part)
         if part.table:
-            head = () if "table" in self.told else tuple(say(h) for h in HEAD)
+            again = "table" in self.told
             self.told.add("table")
-            yield TextTable(head, tuple(map(_cells, part.table)))
-        for reason in part.reasons:
+            yield TextTable(tuple(say(h) for h in HEAD), tuple(map(_cells, part.table)), again)
+        met = [r for r in part.reasons if r.topic in self.told]
+        fresh = [r for r in part.reasons if r not in met]
+        for reason in fresh:
             yield Paragraph(self.reason(reason), lead=reason.question)
+        if met:
+            yield Paragraph(join([self.reason(r) for r in met]), lead="And why?" if fresh else "Why?")
         yield from self.no_matrix(part)
         if part.dimension is not None and "dimension" not in self.told:
             self.told.add("dimension")
@@ -212,21 +221,31 @@ class _Full(_Level):
 
     def _steps(self, n: int, part: RulePart) -> Iterator[Block]:
         """The steps; those that go as in an earlier rule are named, and their last line stands for them."""
-        steps = list(enumerate(part.steps, 1))
+        steps = [step for step in part.steps if step.kind != "matrix"]
+        k = 0
+        if len(steps) > 1 and steps[0].law == "definition":
+            steps = [self._defined(*steps[:2]), *steps[2:]]
         while steps:
-            k, step = steps.pop(0)
+            step = steps.pop(0)
+            k += 1
             same = [step]
             short = len(part.passage.locals) == 1 and self._routine(step)
-            while short and steps and self._routine(steps[0][1]):
-                step = steps.pop(0)[1]
+            while short and steps and self._routine(steps[0]):
+                step = steps.pop(0)
                 same.append(step)
-            if step.kind == "matrix":
-                continue
             if len(same) == 1:
                 yield from self._step(f"{n}.{k}", step, part)
             else:
-                yield Heading(2, say("{n} As before", n=f"{n}.{k}"))
+                done = list(dict.fromkeys(_AGAIN[s.kind] for s in same))
+                told = ", ".join([done[0].capitalize(), *done[1:]])
+                yield Heading(2, say("{n} {told}", n=f"{n}.{k}", told=told))
                 yield self._lines(same[-1], part)
+
+    def _defined(self, first: DerivationStep, local: DerivationStep) -> DerivationStep:
+        """Of what stands in the error itself: that δ is a derivative, and which, in one step."""
+        self.told.add(local.law)
+        return replace(first, equations=(*first.equations, *local.equations), notes=local.notes,
+                       brief=local.reason, kind="local")  # fmt: skip
 
     def _lines(self, step: DerivationStep, part: RulePart) -> Lines:
         """A step's lines; the rule has its form in matrices beside it."""
@@ -236,7 +255,7 @@ class _Full(_Level):
 
     def _routine(self, step: DerivationStep) -> bool:
         """Whether a step has been met, and says nothing that is new."""
-        return step.kind in _ROUTINE and step.law in self.told
+        return step.kind in _AGAIN and step.law in self.told
 
     def _step(self, number: str, step: DerivationStep, part: RulePart) -> Iterator[Block]:
         new = step.law not in self.told

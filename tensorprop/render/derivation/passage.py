@@ -31,8 +31,9 @@ from tensorprop.core.names import adjoint_name, derivative_name, primal, stem_an
 from tensorprop.core.ranges import infer, spelled
 from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import fold, freshen, postorder, tensors_of
+from tensorprop.text.vocabulary import COLUMN, ROW
 
-__all__ = ["Local", "Move", "Passage", "axes_of", "moves", "one_axis", "passage"]
+__all__ = ["Axis", "Local", "Move", "Passage", "axes_of", "moves", "one_axis", "passage"]
 
 
 class Local(NamedTuple):
@@ -186,6 +187,7 @@ def _local(eq: Equation, name: str, letters: tuple[str, ...]) -> Local | None:
         if t.name != name:
             continue
         entries.append(t)
+        t, g = _lettered(t, g, {*left, *letters})
         kept = [bracket("=", s, Index(k)) for s, k in zip(t.subscripts, letters, strict=True)]
         g = _called(g, eq)
         inner = t.free - left
@@ -199,6 +201,14 @@ def _local(eq: Equation, name: str, letters: tuple[str, ...]) -> Local | None:
     )
     value = freshen(add(*terms), left | frozenset(letters))
     return Local(eq, equation(target, value), tuple(entries))
+
+
+def _lettered(t: Tensor, g: Expr, taken: set[str]) -> tuple[Tensor, Expr]:
+    """The rows and columns of a whole matrix, which nobody has named, with letters."""
+    named: dict[str, str] = {}
+    for i in sorted(t.free & {ROW, COLUMN}, reverse=True):
+        named[i] = fresh("i", {*taken, *t.free, *g.free, *g.binds, *named.values()})
+    return (rename(t, named), rename(g, named)) if named else (t, g)  # type: ignore[return-value]
 
 
 def _called(g: Expr, eq: Equation) -> Expr:

@@ -41,6 +41,7 @@ from tensorprop.render.derivation.sentences import (
     letters,
     listed,
     say,
+    size_of,
     turned,
     whole,
 )
@@ -116,13 +117,21 @@ def reasons(p: Passage, shown: MatrixForm, form: Form) -> tuple[Reason, ...]:
                 Reason(
                     topic,
                     _QUESTIONS[topic],
-                    join(list(dict.fromkeys(f.said for f in found))),
+                    join(list(dict.fromkeys(_told(topic, n, f) for n, f in enumerate(found)))),
                     join(list(dict.fromkeys(f.brief for f in found))),
                     tuple(dict.fromkeys(s for f in found for s in f.signs)),
                     tuple(dict.fromkeys(c for f in found for c in f.claims)),
                 )
             )
     return tuple(made)
+
+
+_AGAIN = frozenset({"product", "transpose", "order", "inner", "scale", "elementwise", "sum"})
+"""Topics whose law is said with the first fact, and not again with the others."""
+
+
+def _told(topic: str, n: int, f: Fact) -> Sentence:
+    return f.brief if n and topic in _AGAIN and f.signs else f.said
 
 
 def _all(p: Passage, shown: MatrixForm, form: Form) -> Iterator[Fact]:
@@ -178,10 +187,7 @@ def _diagonal_said(p: Passage, form: Form) -> Sentence | None:
                 law=law,
             )
     return say(
-        "{d} is zero unless {same}: a diagonal matrix in disguise, and {law}.",
-        d=entry(local.rule.target),
-        same=listed([Math(f"{i} = {k}", f"{i} = {k}") for i, k in zip(local.forward.letters, p.letters, strict=True)]),
-        law=law,
+        "{d} is zero but for equal indices, a diagonal matrix in disguise: {law}.", d=entry(local.rule.target), law=law
     )
 
 
@@ -333,7 +339,8 @@ def _twice(p: Passage) -> Iterator[Fact]:
             yield _fact(
                 "twice",
                 say(
-                    "{x} stands in {v} as {all}: by the product rule each is differentiated in turn, the others kept.",
+                    "{x} stands in {v} as {all}: each is differentiated in turn while the others stay, and the results "
+                    "are added.",
                     x=whole(p.name),
                     v=entry(local.forward.target),
                     all=listed([entry(t) for t in local.entries]),
@@ -383,8 +390,8 @@ def _mean(p: Passage) -> Iterator[Fact]:
                         "A mean over {u} is a sum divided by how many there are, {n}: each has the weight {w}, and is "
                         "owed that share.",
                         u=letters(n.indices),
-                        n=letter("n"),
-                        w=Math("1/n", "1/n"),
+                        n=(count := size_of(n.indices)),
+                        w=Math(f"1/{count.unicode}", f"1/{count.latex}"),
                     ),
                 )
                 return
@@ -428,7 +435,7 @@ def _exchanged(p: Passage, index: Indexed, fact: Fact, form: Form) -> Sentence |
             before, now = _turned(t.name, form(local.forward).tree), used[t.name]
             if before is None:
                 return None
-            text = "Forward {i} is summed and {j} is left; backward it is the other way round, "
+            text = "Forward {i} is summed and {j} left, backward the other way round, "
             if before == now:
                 text += "and {W} stands on the other side of the product."
             else:

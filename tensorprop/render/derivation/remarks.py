@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.core.build import mul
 from tensorprop.core.equation import Equation, System, equation
-from tensorprop.core.expr import Add, Expr, Mul, Sum, Tensor
+from tensorprop.core.expr import Add, Dim, Expr, Mul, Sum, Tensor
 from tensorprop.core.names import adjoint_name, is_adjoint, primal, stem_and_label
-from tensorprop.core.walk import inline, postorder, tensors_of
+from tensorprop.core.walk import fold, inline, postorder, tensors_of, transform
 from tensorprop.render.derivation.contents import Remark, RulePart
 from tensorprop.render.derivation.known import Given, SumsKnown
 from tensorprop.render.derivation.matrix import matrix
+from tensorprop.render.derivation.passage import Axis, one_axis
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, listed, say, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE
@@ -23,6 +24,7 @@ from tensorprop.render.notation import LATEX, UNICODE
 __all__ = ["Remarks"]
 
 _STEPS = 6  # δ that are put into one rule
+_FEW = 3  # rules, of which one that only speaks of the last is worth a line of its own
 _NODES = 60  # of a rule that is put together and still read
 
 
@@ -31,6 +33,8 @@ class Remarks:
 
     def __init__(self, s: System, rules: System, convention: Convention, given: Given = ()) -> None:
         self._known = SumsKnown(s, given)
+        self._inputs = s.inputs
+        self._axis = one_axis(s)
         self._rules = rules
         self._convention = convention
 
@@ -72,7 +76,12 @@ class Remarks:
             if any(is_adjoint(t.name) for t in tensors_of(self._rules[name].value)):
                 continue
             value = self._known.shortest(unfolded(part.rule.value, self._rules, name))
-            yield from self._remark(part, value, say("{d} put in, no other δ is needed.", d=whole(name)))
+            plain = inline(part.rule.value, {name: (self._rules[name].letters, self._rules[name].value)})
+            shorter = _entries(value) < _entries(plain)
+            summed = any(isinstance(n, Sum) for n in postorder(value))
+            if not shorter and summed and (part.name not in self._inputs or len(parts) > _FEW):
+                continue
+            yield from self._remark(part, value, say("With {d} put in, no other δ is needed.", d=whole(name)))
             return
 
     def _to_one(self, parts: tuple[RulePart, ...]) -> Iterator[Remark]:
@@ -90,7 +99,7 @@ class Remarks:
             inner = {t.name for t in tensors_of(value) if is_adjoint(t.name)}
             value = self._known.shortest(value)
             if len(inner) == 1 and len(used) > 1 and sum(1 for _ in postorder(value)) <= _NODES:
-                told = say("{ds} put in, {d} alone is needed.", ds=listed([whole(n) for n in dict.fromkeys(used)]),
+                told = say("With {ds} put in, {d} alone is needed.", ds=listed([whole(n) for n in dict.fromkeys(used)]),
                            d=whole(min(inner)))  # fmt: skip
                 yield from self._remark(part, value, told)
                 return
@@ -98,12 +107,13 @@ class Remarks:
     def _remark(self, part: RulePart, value: Expr, told: Sentence) -> Iterator[Remark]:
         """A rule put together, with what is known of sums; and what it would be if a sum were 1."""
         value, reasons = self._known.used(value)
+        value = near(value, part.rule.target, self._axis)
         for reason in reasons:
             told += reason
         eq = equation(part.rule.target, value)
         yield Remark("Put together", told, (eq,), (matrix(eq, self._convention),))
         for left, short in self._known.supposed(value):
-            one = equation(part.rule.target, short)
+            one = equation(part.rule.target, near(short, part.rule.target, self._axis))
             yield Remark(
                 "And where a sum is 1",
                 say("Where {s}, as for one-hot rows or probabilities, this is the last line; elsewhere it is not.",
@@ -144,13 +154,31 @@ class Remarks:
                     yield Remark(
                         "The bias as a weight",
                         say(
-                            "{b} is a weight whose input is 1: put 1 for {a} in the rule for {W}.",
+                            "{b} is a weight with input 1: the rule for {W} with 1 for {a}.",
                             b=entry(local.entries[0]),
                             W=whole(weight.name),
                             a=entry(mul(*others)),
                         ),
                     )
                     return
+
+
+def _entries(e: Expr) -> int:
+    """How many entries of tensors are written in an expression."""
+
+    def rule(n: Expr, below: tuple[int, ...]) -> int:
+        return 1 if isinstance(n, Tensor) else sum(below)
+
+    return fold(e, rule)
+
+
+def near(value: Expr, target: Tensor, axis: Axis) -> Expr:
+    """The same with sizes told by the tensors that stand there: ``dim(z, 0)`` for ``dim(x, 0)`` where x is gone."""
+    here = {axis(Dim(t.name, k)): Dim(t.name, k)
+            for t in (*tensors_of(value), Tensor(primal(target.name), target.subscripts))
+            for k in range(len(t.subscripts))}  # fmt: skip
+    names = {d.tensor for d in here.values()}
+    return transform(value, lambda n: here.get(axis(n), n) if isinstance(n, Dim) and n.tensor not in names else n)
 
 
 def unfolded(value: Expr, rules: System, name: str) -> Expr:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tensorprop.core.expr import Expr, Index
 from tensorprop.render.notation import LATEX, UNICODE
 
-__all__ = ["Math", "Sentence", "entry", "join", "letter", "letters", "listed", "say", "turned", "whole"]
+__all__ = ["Math", "Sentence", "entry", "join", "letter", "letters", "listed", "say", "size_of", "turned", "whole"]
 
 
 class Math(NamedTuple):
@@ -35,6 +35,12 @@ def letter(i: str) -> Math:
 def letters(names: Sequence[str]) -> Math:
     """``i``, ``i and j``, ``b, h and i``: several letters as they stand in a sentence."""
     return listed([letter(i) for i in names])
+
+
+def size_of(names: Sequence[str]) -> Math:
+    """``|i|``, ``|i| |j|``: how many values letters have together."""
+    each = [letter(i) for i in names]
+    return Math(" ".join(f"|{i.unicode}|" for i in each), r" \, ".join(f"|{i.latex}|" for i in each))
 
 
 def entry(e: Expr, axes: Mapping[tuple[str, int], str] | None = None) -> Math:

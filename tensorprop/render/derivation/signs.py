@@ -15,7 +15,7 @@ from tensorprop.render.derivation.indexed import Indexed, Path, Spot
 from tensorprop.render.derivation.sentences import Sentence
 from tensorprop.render.trees import MathTree
 
-__all__ = ["MARKS", "Claim", "Fact", "Sign", "divides", "is_ones", "reciprocal", "signs", "upright"]
+__all__ = ["MARKS", "Claim", "Fact", "Sign", "divides", "is_ones", "reciprocal", "signs", "unsigned", "upright"]
 
 
 class Sign(NamedTuple):
@@ -91,6 +91,14 @@ def divides(f: Indexed, s: Spot) -> bool:
 def upright(t: MathTree) -> MathTree:
     """A part without the transpose around it."""
     return t.of if isinstance(t, m.Transpose) else t
+
+
+def unsigned(t: MathTree) -> MathTree:
+    """A part without the number in front of it."""
+    if not isinstance(t, m.Product):
+        return t
+    rest = tuple(f for f in t.factors if not isinstance(f, m.Figure))
+    return rest[0] if len(rest) == 1 else m.Product(rest)
 
 
 def is_ones(t: MathTree) -> bool:

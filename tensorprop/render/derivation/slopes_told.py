@@ -10,12 +10,23 @@ from collections.abc import Iterator
 
 from tensorprop.core.build import ONE, mul
 from tensorprop.core.english import numeral
-from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Number, Reduce, Tensor
+from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Tensor
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, has_entries, keeps, read
 from tensorprop.core.terms import number_and_rest
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.render.derivation.passage import Local, Passage
-from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, letter, letters, listed, say, whole
+from tensorprop.render.derivation.sentences import (
+    Math,
+    Sentence,
+    entry,
+    join,
+    letter,
+    letters,
+    listed,
+    say,
+    size_of,
+    whole,
+)
 from tensorprop.render.notation import LATEX, UNICODE
 from tensorprop.text.vocabulary import COLUMN, ROW
 
@@ -48,7 +59,10 @@ def notes(local: Local, p: Passage) -> Iterator[Sentence]:
                     )
             case Mul(parts):
                 mine = [f for f in parts if inside[f]]
-                rest = [f for f in parts if not inside[f] and not isinstance(f, Number)]
+                bounds = [f for f in parts if isinstance(f, Bracket) and f.relation == "<" and not inside[f]]
+                rest = [f for f in parts if not inside[f] and not isinstance(f, Number) and f not in bounds]
+                for b in bounds:
+                    yield say("{b} says how far {i} runs.", b=entry(b, p.axes), i=letters(sorted(b.left.free)))
                 if len(mine) > 1:
                     yield say(
                         "{n} factors depend on {x}: each is differentiated in turn, the others stay (product rule).",
@@ -127,7 +141,8 @@ def _reduction(n: Reduce, local: Local) -> Sentence:
         head = "∂y/∂x_u", r"\partial y / \partial x_u"
     law = Math(f"{head[0]} = {slope.unicode}", f"{head[1]} = {slope.latex}")
     run = letters(n.indices)
-    extra = say(", with n the number of values of {u}", u=run) if n.op in ("mean", "var") else say("")
+    extra = say(", with n for {N}, the number of values of {u}", u=run, N=size_of(n.indices)) if n.op in (
+        "mean", "var") else say("")  # fmt: skip
     return join(
         [say("Slope of {op} along {u}: {row}", op=n.op, u=run, row=law), extra, say(".")],
         between="",

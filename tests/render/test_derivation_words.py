@@ -1,0 +1,84 @@
+"""What a derivation says beside its steps: what is stated of letters and inputs, and in how many words it is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from tensorprop.check import explain
+from tensorprop.errors import UsageError
+
+NETWORKS = [
+    "z_bj = x_bi W_ij + c_j; h_bj = tanh(z_bj); u_bk = h_bj V_jk + d_k; E = 1/2 (u_bk - t_bk)^2",
+    "z_j = x_i W_ij + c_j; h_j = tanh(z_j); u_k = h_j V_jk + d_k; E = 1/2 (u_k - t_k)^2",
+    "z_bj = x_bi W_ij + b_j; h_bj = σ(z_bj); y_bk = h_bj V_jk + c_k",
+    "z1_j = x_i W1_ij + b1_j; h1_j = f(z1_j); z2_k = h1_j W2_jk + b2_k; h2_k = g(z2_k)",
+]
+
+
+@pytest.mark.parametrize("text", NETWORKS, ids=["batch", "one sample", "no error", "open functions"])
+def test_a_network_of_two_layers_takes_few_words(text: str) -> None:
+    for detail, limit in (("full", 900), ("short", 250)):
+        said = str(explain(text, detail=detail))  # type: ignore[arg-type]
+        assert len(said.split()) < limit
+    assert "as for δW" in str(explain(text)) or "as for δW1" in str(explain(text))
+
+
+@pytest.mark.parametrize(
+    "text, line",
+    [
+        ("y_x = mean_u(a[2x+u]); dim(u) = 2", "dim(u) = 2"),
+        ("y_x = a[x+u] w_u; outside(a) = 0; dim(x) = dim(a, 0)", "outside(a) = 0"),
+        ("y_x = a[x+u] w_u; outside(a) = 0; dim(x) = dim(a, 0)", "dim(x) = "),
+        ("y_x = max_u(a[x+u]); dim(u) = 3; outside(a) = -inf; dim(x) = dim(a, 0)", "outside(a) = -∞"),
+        ("e = r_i inv(S)_ij r_j; spd(S)", "spd(S)"),
+        ("p_bc = softmax_c(z_bc); L = -t_bc log(p_bc); Σ_c t_bc = 1", "Σ_c t_bc = 1  (given)"),
+    ],
+)
+def test_what_is_stated_stands_among_the_forward_equations(text: str, line: str) -> None:
+    for detail in ("full", "short"):
+        d = explain(text, detail=detail)  # type: ignore[arg-type]
+        assert line in str(d).split("δ", 1)[0]
+        assert d.markdown and d.html and d.latex
+
+
+def test_a_sum_that_is_given_leads_to_the_last_line_of_textbooks() -> None:
+    text = "p_bc = softmax_c(z_bc); L = -t_bc log(p_bc)"
+    told = explain(f"{text}; Σ_c t_bc = 1", "z")
+    assert told.remarks[0].shown[0].unicode == "δz = p − t" and len(told.remarks) == 1
+    plain, supposed = explain(text, "z").remarks
+    assert plain.shown[0].unicode == "δz = diag(t1) p − t" and supposed.shown[0].unicode == "δz = p − t"
+    assert "Where Σ_d t_bd = 1" in str(supposed.text)
+    with pytest.raises(UsageError, match="can be given"):
+        explain(f"{text}; Σ_c q_bc = 1")
+
+
+def test_sizes_are_those_of_tensors_that_stand_there() -> None:
+    d = explain("z_b = x_bi w_i; s_b = σ(z_b); E = mean_b(-y_b log(s_b) - (1 - y_b) log(1 - s_b))", "w")
+    assert d.remarks[0].shown[0].unicode == "δz = (s − y)/|b|"
+
+
+@pytest.mark.parametrize("text", ["L = logdet(S)", "e = det(S)", "e = r_i inv(S)_ij r_j", "E = Σ_ij expm(X)_ij"])
+def test_rows_and_columns_of_a_whole_matrix_have_letters(text: str) -> None:
+    assert "⟨" not in str(explain(text)) and "⟨" not in explain(text).html
+
+
+def test_the_sum_of_a_whole_matrix_meets_the_letters_of_its_rule() -> None:
+    """``S⁻¹ r`` is a product whose summed index is that of the rule, and the table says so."""
+    d = explain("e = r_i inv(S)_ij r_j", "r").part("r")
+    rows = [(r.sign.unicode, r.becomes.unicode) for r in d.table]
+    assert rows == [("i", "the entries"), ("j", "the product (S⁻¹ + S⁻ᵀ)r")]
+
+
+def test_steps_are_numbered_without_gaps() -> None:
+    said = str(explain("S_tu = Q_td K_ud; P_tu = softmax_u(S_tu); O_te = P_tu V_ue"))
+    numbers = [line.split()[0] for line in said.splitlines() if line[:3].strip() and line[2:3].isdigit()]
+    for part in {n.split(".")[0] for n in numbers}:
+        own = [int(n.split(".")[1]) for n in numbers if n.split(".")[0] == part]
+        assert own == list(range(1, len(own) + 1))
+
+
+def test_a_side_of_ones_is_said_as_it_is() -> None:
+    said = str(explain("p_bc = softmax_c(z_bc)", "z"))
+    assert "1 stands on the right, the side of d: every row is added up" in " ".join(said.split())
+    other = str(explain("c_j = Σ_b z_bj", "z", layout="row"))
+    assert "columns that are added" not in other
