@@ -19,7 +19,8 @@ import numpy as np
 from tensorprop.calculus.page import seed_of
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.numbers.jax_oracle import Oracle, evaluate
-from tensorprop.check.numbers.naive import Weighed, first_wrong, weigh
+from tensorprop.check.numbers.naive import Weighed, first_wrong
+from tensorprop.check.numbers.naive_systems import weigh
 from tensorprop.check.prove.decide import Decision, Definitions, Laws, decide, proves
 from tensorprop.check.prove.inside import defined
 from tensorprop.check.report import Finding, Report, Verdict
@@ -190,6 +191,8 @@ class _Samples:
         self.labels = labels
         self.why = ""
         self.drawn: tuple[Draw, ...] = ()
+        self.oracle = Oracle(layer.system, labels)
+        self.far: dict[tuple[object, float], dict[str, np.ndarray]] = {}
         try:
             self.drawn = _drawn(layer.system, layer.page.given)
         except TensorpropError as error:
@@ -215,21 +218,27 @@ class _Samples:
                 )
                 for axis in along if n >= FIRST else ():
                     longer[axis] = max(longer.get(axis, 0), n + 2)
-        oracle = Oracle(s, self.labels)
         if longer:
             sizes = {name: tuple(longer.get(ranges.find(name, k), 2) for k in range(s.rank(name))) for name in s.inputs}
             if max(math.prod(shape) for shape in sizes.values()) > LARGEST:
                 raise Unsupported(
                     f"an index is compared with {max(longer.values()) - 2}: the arrays would be too large"
                 )
-            yield sizes, 0, _values(s, self.layer.page.given, sizes, 0, oracle)
+            yield sizes, 0, self.once(sizes)
         far = max((n for eq in rules for n in _thresholds(eq.value)), default=0.0)
         if far > FAR and self.drawn:
             sizes = self.drawn[0][0]
             try:
-                yield sizes, 0, _values(s, self.layer.page.given, sizes, 0, oracle, 2 * far)
+                yield sizes, 0, self.once(sizes, 2 * far)
             except Unsupported:  # the layer itself has no value so far out
                 return
+
+    def once(self, sizes: Mapping[str, tuple[int, ...]], scale: float = 1.0) -> dict[str, np.ndarray]:
+        """A draw of these sizes, which several rules may ask for."""
+        key = tuple(sizes.items()), scale
+        if key not in self.far:
+            self.far[key] = _values(self.layer.system, self.layer.page.given, sizes, 0, self.oracle, scale)
+        return self.far[key]
 
     def special(self, rule: Equation) -> tuple[dict[str, np.ndarray], int] | None:
         """The draw that is made for this rule, if it is small enough to look for slips on."""

@@ -17,7 +17,7 @@ from tensorprop.check.calling import Function, outputs_of
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.numbers.jax_oracle import Oracle
 from tensorprop.check.numbers.jax_values import double_precision
-from tensorprop.check.numbers.naive import weigh
+from tensorprop.check.numbers.naive_systems import weigh
 from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.expr import Index, Reduce, Sum
 from tensorprop.core.kinds import whole_numbers

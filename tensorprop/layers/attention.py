@@ -15,11 +15,13 @@ __all__ = [
     "AlibiAttention",
     "Attention",
     "CausalAttention",
+    "CausalMultiHeadAttention",
     "CrossAttention",
     "GroupedQueryAttention",
     "LinearAttention",
     "MaskedAttention",
     "MultiHeadAttention",
+    "MultiQueryAttention",
     "Rope",
     "WindowAttention",
 ]
@@ -31,6 +33,21 @@ _BACK = """
     δS_tu = P_tu (δP_tu - D_t)
     δQ_td = δS_tu K_ud / sqrt(dim(d))
     δK_ud = δS_tu Q_td / sqrt(dim(d))
+"""
+
+_HEADS = """
+    δW^(o)_hek = O_bthe δy_btk
+    δO_bthe    = δy_btk W^(o)_hek
+    D_bht      = δO_bthe O_bthe
+    δV_buhe    = P_bhtu δO_bthe
+    δP_bhtu    = δO_bthe V_buhe
+    δS_bhtu    = P_bhtu (δP_bhtu - D_bht)
+    δQ_bthd    = δS_bhtu K_buhd / sqrt(dim(d))
+    δK_buhd    = δS_bhtu Q_bthd / sqrt(dim(d))
+    δW^(q)_chd = x_btc δQ_bthd
+    δW^(k)_chd = x_buc δK_buhd
+    δW^(v)_che = x_buc δV_buhe
+    δx_btc     = δQ_bthd W^(q)_chd + δK_bthd W^(k)_chd + δV_bthe W^(v)_che
 """
 
 
@@ -171,20 +188,7 @@ class MultiHeadAttention(Layer):
         O_bthe = P_bhtu V_buhe
         y_btk  = O_bthe W^(o)_hek
     """
-    backward = """
-        δW^(o)_hek = O_bthe δy_btk
-        δO_bthe    = δy_btk W^(o)_hek
-        D_bht      = δO_bthe O_bthe
-        δV_buhe    = P_bhtu δO_bthe
-        δP_bhtu    = δO_bthe V_buhe
-        δS_bhtu    = P_bhtu (δP_bhtu - D_bht)
-        δQ_bthd    = δS_bhtu K_buhd / sqrt(dim(d))
-        δK_buhd    = δS_bhtu Q_bthd / sqrt(dim(d))
-        δW^(q)_chd = x_btc δQ_bthd
-        δW^(k)_chd = x_buc δK_buhd
-        δW^(v)_che = x_buc δV_buhe
-        δx_btc     = δQ_bthd W^(q)_chd + δK_bthd W^(k)_chd + δV_bthe W^(v)_che
-    """
+    backward = _HEADS
     parameters = "W^(q) W^(k) W^(v) W^(o)"
 
 
@@ -320,3 +324,51 @@ class Rope(Layer):
         δz_ti = δw_ti cos(p_t θ_i) - δy_ti sin(p_t θ_i)
     """
     takes = "x"
+
+
+class CausalMultiHeadAttention(Layer):
+    """MultiHeadAttention that looks back only: ``[u ≤ t]`` is 0 where u is after t, and what is after has no weight.
+
+    Backward the rules of MultiHeadAttention, to the letter: where ``P_bhtu = 0``, its score is owed nothing.
+
+    Shapes: x (b, t, c), W^(q) and W^(k) (c, h, d), W^(v) (c, h, e), W^(o) (h, e, k), y (b, t, k).
+    Reference: Vaswani et al., Attention is all you need (2017), section 3.2.3.
+    """
+
+    forward = """
+        Q_bthd = x_btc W^(q)_chd
+        K_buhd = x_buc W^(k)_chd
+        V_buhe = x_buc W^(v)_che
+        S_bhtu = Q_bthd K_buhd / sqrt(dim(d))
+        P_bhtu = [u ≤ t] exp(S_bhtu) / Σ_v [v ≤ t] exp(S_bhtv)
+        O_bthe = P_bhtu V_buhe
+        y_btk  = O_bthe W^(o)_hek
+    """
+    backward = _HEADS
+    parameters = "W^(q) W^(k) W^(v) W^(o)"
+
+
+class MultiQueryAttention(Layer):
+    """All query heads h share one set of keys and values: ``S_bhtu = Σ_d Q_bthd K_bud / sqrt(|d|)``, ``O = P V``.
+
+    Backward as for Attention, with keys and values owed by every head: ``δK_bud = Σ_ht δS_bhtu Q_bthd / sqrt(|d|)``,
+    ``δV_bue = Σ_ht P_bhtu δO_bthe``.
+
+    Shapes: Q (b, t, h, d), K (b, u, d), V (b, u, e), O (b, t, h, e).
+    Reference: Shazeer, Fast transformer decoding: one write-head is all you need (2019).
+    """
+
+    forward = """
+        S_bhtu = Q_bthd K_bud / sqrt(dim(d))
+        P_bhtu = softmax_u(S_bhtu)
+        O_bthe = P_bhtu V_bue
+    """
+    backward = """
+        D_bth   = δO_bthe O_bthe
+        δV_bue  = P_bhtu δO_bthe
+        δP_bhtu = δO_bthe V_bue
+        δS_bhtu = P_bhtu (δP_bhtu - D_bth)
+        δQ_bthd = δS_bhtu K_bud / sqrt(dim(d))
+        δK_bud  = δS_bhtu Q_bthd / sqrt(dim(d))
+    """
+    takes = "Q"

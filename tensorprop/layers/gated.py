@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from tensorprop.layers.layer import Layer
+from tensorprop.layers.options import whole_option
 
-__all__ = ["GeGlu", "Glu", "Maxout", "MixtureOfExperts", "PRelu", "SwiGlu"]
+__all__ = [
+    "GeGlu",
+    "Glu",
+    "Maxout",
+    "MixtureOfExperts",
+    "PRelu",
+    "SwiGlu",
+    "TopExperts",
+]
 
 
 class Glu(Layer):
@@ -140,3 +149,36 @@ class MixtureOfExperts(Layer):
         δx_bi  = δs_be W_ie + δz_bej V_eij
     """
     parameters = "W V"
+
+
+class TopExperts(Layer):
+    """Of the experts e the k with the largest scores, ``m_be = [fewer than k are larger]``, weighed by a softmax of
+    their scores.
+
+    Backward as for MixtureOfExperts: a gate that is shut, ``g_be = 0``, is owed nothing, nor is its expert; which are
+    shut has no derivative.
+
+    Shapes: x (b, i), W (i, e), V (e, i, j), m, g (b, e), y (b, j).
+    Reference: Shazeer et al., Outrageously large neural networks: the sparsely-gated mixture-of-experts layer (2017).
+    """
+
+    parameters = "W V"
+
+    def __init__(self, k: int = 2) -> None:
+        super().__init__(
+            forward=f"""
+                s_be  = x_bi W_ie
+                m_be  = [Σ_f [s_bf > s_be] < {whole_option(k, "k")}]
+                g_be  = m_be exp(s_be) / Σ_f m_bf exp(s_bf)
+                z_bej = x_bi V_eij
+                y_bj  = g_be z_bej
+            """,
+            backward="""
+                δg_be  = δy_bj z_bej
+                δz_bej = g_be δy_bj
+                δs_be  = g_be (δg_be - g_bf δg_bf)
+                δV_eij = x_bi δz_bej
+                δW_ie  = x_bi δs_be
+                δx_bi  = δs_be W_ie + δz_bej V_eij
+            """,
+        )

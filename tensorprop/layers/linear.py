@@ -5,7 +5,16 @@ from __future__ import annotations
 from tensorprop.layers.layer import Layer
 from tensorprop.layers.options import Real, exact
 
-__all__ = ["Bilinear", "Dense", "Embedding", "Film", "Lora", "LowRank", "Unembedding"]
+__all__ = [
+    "Bilinear",
+    "Dense",
+    "Embedding",
+    "Film",
+    "Lora",
+    "LowRank",
+    "OneHot",
+    "Unembedding",
+]
 
 
 class Dense(Layer):
@@ -170,3 +179,21 @@ class Film(Layer):
         δβ_bc  = Σ_t δy_btc
     """
     takes = "x"
+
+
+class OneHot(Layer):
+    """Whole numbers n as rows with a single 1, ``o_bv = [n_b = v]``, and a linear map of these, ``z = o W``.
+
+    It is Embedding as a product; backward ``δW = oᵀ δz``: row v is owed what the examples with ``n_b = v`` are.
+
+    Shapes: n (b) whole numbers, o (b, v), W (v, j), z (b, j).
+    Reference: Goodfellow, Bengio, Courville, Deep Learning (2016), section 12.4.2.
+    """
+
+    forward = """
+        o_bv = [n_b = v]
+        z_bj = o_bv W_vj
+        dim(v) = dim(W, 0)
+    """
+    backward = "δW_vj = o_bv δz_bj"
+    parameters = "W"

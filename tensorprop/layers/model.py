@@ -20,6 +20,7 @@ __all__ = [
     "MatrixFactorisation",
     "RidgeRegression",
     "SoftmaxRegression",
+    "VariationalAutoencoder",
     "VariationalBottleneck",
 ]
 
@@ -325,3 +326,49 @@ class DiffusionLoss(Layer):
     """
     parameters = "W u"
     takes = "z"
+
+
+class VariationalAutoencoder(Layer):
+    """x to a mean m and the logarithm s of a variance, a draw ``z = m + exp(s/2) ⊙ ε`` with noise ε that was drawn, and
+    back to logits o; ``E = mean_b (Σ_i (softplus(o) - x ⊙ o) + ½ Σ_k (m² + exp(s) - 1 - s))``, minus the bound of the
+    evidence.
+
+    Backward ``δo = (σ(o) - x) / n`` through the decoder to ``δz``; m and s are owed by the draw and by the distance,
+    ``δm = δz + m/n``, ``δs = ½ δz ⊙ ε ⊙ exp(s/2) + ½ (exp(s) - 1)/n``; then through the encoder.
+
+    Shapes: x (b, i) between 0 and 1, ε (b, k), W (i, j), u (j), M and S (j, k), μ and ν (k), V (k, l), v (l), D (l, i),
+    ω (i), E ().
+    Reference: Kingma, Welling, Auto-encoding variational Bayes (2014).
+    """
+
+    forward = """
+        h_bj = tanh(x_bi W_ij + u_j)
+        m_bk = h_bj M_jk + μ_k
+        s_bk = h_bj S_jk + ν_k
+        z_bk = m_bk + exp(s_bk / 2) ε_bk
+        g_bl = tanh(z_bk V_kl + v_l)
+        o_bi = g_bl D_li + ω_i
+        E    = mean_b(Σ_i (softplus(o_bi) - x_bi o_bi) + 1/2 Σ_k (m_bk^2 + exp(s_bk) - 1 - s_bk))
+    """
+    backward = """
+        δo_bi = (σ(o_bi) - x_bi) / dim(b)
+        δg_bl = δo_bi D_li
+        e_bl  = δg_bl (1 - g_bl^2)
+        δz_bk = e_bl V_kl
+        δm_bk = δz_bk + m_bk / dim(b)
+        δs_bk = 1/2 δz_bk ε_bk exp(s_bk / 2) + 1/2 (exp(s_bk) - 1) / dim(b)
+        δh_bj = δm_bk M_jk + δs_bk S_jk
+        d_bj  = δh_bj (1 - h_bj^2)
+        δW_ij = x_bi d_bj
+        δu_j  = Σ_b d_bj
+        δM_jk = h_bj δm_bk
+        δS_jk = h_bj δs_bk
+        δμ_k  = Σ_b δm_bk
+        δν_k  = Σ_b δs_bk
+        δV_kl = z_bk e_bl
+        δv_l  = Σ_b e_bl
+        δD_li = g_bl δo_bi
+        δω_i  = Σ_b δo_bi
+    """
+    parameters = "W u M μ S ν V v D ω"
+    takes = "x"

@@ -12,6 +12,7 @@ from tensorprop.layers.options import Real, exact
 __all__ = [
     "BatchNorm",
     "BatchNormInference",
+    "BatchNormRunning",
     "Dropout",
     "GroupNorm",
     "InstanceNorm",
@@ -265,3 +266,36 @@ class Dropout(Layer):
     def __init__(self, rate: Real = 0.1) -> None:
         kept = 1 / (1 - exact(rate, "rate", above=None, below=1))
         super().__init__(forward=f"y_j = {kept} m_j x_j", backward=f"δx_j = {kept} m_j δy_j")
+
+
+class BatchNormRunning(Layer):
+    """BatchNorm as in training, with the running mean and variance that inference will use: ``p = (1 - α) μ + α m``,
+    ``q = (1 - α) ν + α v``. They are constants to the gradient.
+
+    Backward the rules of BatchNorm: ``δx = γ r ⊙ (δy - mean_b(δy) - n ⊙ mean_b(δy ⊙ n))``.
+
+    Shapes: x (b, i), γ, β (i), μ, ν (i) as they were, y (b, i), p, q (i) as they are now.
+    Reference: Ioffe, Szegedy, Batch normalization (2015), section 3.1.
+    """
+
+    parameters = "γ β"
+    takes = "x"
+
+    def __init__(self, momentum: Real = "1/10", epsilon: Real = "1/100000") -> None:
+        α = exact(momentum, "momentum", below=1)
+        super().__init__(
+            forward=f"""
+                m_i  = mean_b(x_bi)
+                v_i  = mean_b((x_bi - m_i)^2)
+                r_i  = 1 / sqrt(v_i + {exact(epsilon, "epsilon")})
+                n_bi = (x_bi - m_i) r_i
+                y_bi = γ_i n_bi + β_i
+                p_i  = {1 - α} μ_i + {α} stop(m_i)
+                q_i  = {1 - α} ν_i + {α} stop(v_i)
+            """,
+            backward="""
+                δx_bi = γ_i r_i (δy_bi - mean_c(δy_ci) - n_bi mean_c(δy_ci n_ci))
+                δγ_i  = δy_bi n_bi
+                δβ_i  = Σ_b δy_bi
+            """,
+        )

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from tensorprop.layers.layer import Layer
 
-__all__ = ["GumbelSoftmax", "LogSoftmax", "Softmax", "TemperatureSoftmax"]
+__all__ = [
+    "GumbelSoftmax",
+    "LogSoftmax",
+    "Softmax",
+    "Sparsemax",
+    "TemperatureSoftmax",
+]
 
 
 class Softmax(Layer):
@@ -69,3 +75,22 @@ class GumbelSoftmax(Layer):
     forward = "p_j = softmax_j((z_j + g_j) / τ)"
     backward = "δz_j = p_j (δp_j - Σ_k p_k δp_k) / τ"
     takes = "z"
+
+
+class Sparsemax(Layer):
+    """The probabilities nearest to z: ``p_j = max(z_j - t, 0)``, with t such that they add up to 1. Small ones are 0.
+
+    ``q_j`` is 1 for what stays: ``1 + z_j n_j > Σ_k [z_k ≥ z_j] z_k``, n_j of them being at least as large; then
+    ``t = (Σ_k q_k z_k - 1) / Σ_k q_k``. Backward: of what is owed its mean over those that stay is taken,
+    ``δz = q ⊙ (δp - (qᵀδp / qᵀ1) 1)``, as a softmax takes a weighted mean.
+
+    Shapes: z (j), q (j), p (j), t ().
+    Reference: Martins, Astudillo, From softmax to sparsemax (2016), algorithm 1.
+    """
+
+    forward = """
+        q_j = [1 + z_j Σ_k [z_k ≥ z_j] > Σ_k [z_k ≥ z_j] z_k]
+        t   = (Σ_k q_k z_k - 1) / Σ_k q_k
+        p_j = q_j (z_j - t)
+    """
+    backward = "δz_j = q_j (δp_j - Σ_k q_k δp_k / Σ_l q_l)"

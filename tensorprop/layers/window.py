@@ -12,12 +12,14 @@ from tensorprop.layers.options import whole_option
 
 __all__ = [
     "AveragePool",
+    "AveragePool2d",
     "Convolution1d",
     "Convolution2d",
     "Convolution3d",
     "DepthwiseConvolution",
     "GlobalAveragePool",
     "MaxPool",
+    "MaxPool2d",
     "SeparableConvolution",
     "TransposedConvolution",
 ]
@@ -215,3 +217,51 @@ class GlobalAveragePool(Layer):
 
     forward = "y_bc = mean_xw(a_bxwc)"
     backward = "δa_bxwc = δy_bc / (dim(x) dim(w))"
+
+
+class MaxPool2d(Layer):
+    """The largest of every k × k neighbours: ``y_bxzc = max_uv(a[b, k x + u, k z + v, c])``, u and v from 0 to k - 1.
+
+    Backward: what is owed goes to the entry that was largest, in equal shares where several were:
+    ``δa_bwsc = Σ_xuzv [w = k x + u] [s = k z + v] [a_bwsc = y_bxzc] δy_bxzc / n_bxzc`` with n of them.
+
+    Shapes: a (b, w, s, c), y (b, x, z, c).
+    Reference: Riesenhuber, Poggio, Hierarchical models of object recognition in cortex, Nature Neuroscience 2 (1999).
+    """
+
+    def __init__(self, size: int = 2) -> None:
+        k = whole_option(size, "size")
+        at, to = _at("x", "u", k, 1), _at("z", "v", k, 1)
+        super().__init__(
+            forward=f"""
+                y[b,x,z,c] = max_uv(a[b, {at}, {to}, c])
+                dim(u) = {k}
+                dim(v) = {k}
+            """,
+            backward=f"""
+                n[b,x,z,c]  = Σ_uv [a[b, {at}, {to}, c] = y[b,x,z,c]]
+                δa[b,w,s,c] = Σ_xuzv [w = {at}] [s = {to}] [a[b,w,s,c] = y[b,x,z,c]] δy[b,x,z,c] / n[b,x,z,c]
+            """,
+        )
+
+
+class AveragePool2d(Layer):
+    """The mean of every k × k neighbours: ``y_bxzc = mean_uv(a[b, k x + u, k z + v, c])``, u and v from 0 to k - 1.
+
+    Backward every neighbour is owed its share: ``δa_bwsc = Σ_xuzv [w = k x + u] [s = k z + v] δy_bxzc / k²``.
+
+    Shapes: a (b, w, s, c), y (b, x, z, c).
+    Reference: LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition (1998).
+    """
+
+    def __init__(self, size: int = 2) -> None:
+        k = whole_option(size, "size")
+        at, to = _at("x", "u", k, 1), _at("z", "v", k, 1)
+        super().__init__(
+            forward=f"""
+                y[b,x,z,c] = mean_uv(a[b, {at}, {to}, c])
+                dim(u) = {k}
+                dim(v) = {k}
+            """,
+            backward=f"δa[b,w,s,c] = 1/{k * k} Σ_xuzv [w = {at}] [s = {to}] δy[b,x,z,c]",
+        )

@@ -91,11 +91,13 @@ class Right(NamedTuple):
 
 @cache
 def right() -> tuple[Right, ...]:
-    """The layers of the library, and other Systems."""
+    """The layers of the library but recurrences, whose slips test_shifts_and_loops has, and other Systems."""
     found: list[Right] = []
     for _, kind in inspect.getmembers(layers, inspect.isclass):
         if issubclass(kind, Layer) and kind is not Layer:
             page = kind().page
+            if page.system.recurrent:
+                continue
             given = "; ".join(f"{a} = {b}" for a, b in page.given)
             parts = "\n".join(str(eq) for eq in page.parts)
             found.append(Right(str(page.system), page.rules, parts, given))

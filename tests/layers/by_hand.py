@@ -71,6 +71,11 @@ def Embedding(n, E):
 
 
 @by_hand
+def OneHot(n, W):
+    return jax.nn.one_hot(n, len(W)) @ W
+
+
+@by_hand
 def Unembedding(h, E):
     return h @ E.T
 
@@ -133,6 +138,23 @@ def MixtureOfExperts(x, W, V):
 
 
 @by_hand
+def TopExperts(x, W, V):
+    scores = x @ W
+    best, which = lax.top_k(scores, 2)
+    said = jnp.stack([jnp.einsum("bi,bij->bj", x, V[which[:, n]]) for n in range(2)])
+    return (jax.nn.softmax(best).T[..., None] * said).sum(0)
+
+
+@by_hand
+def Sparsemax(z):
+    down = jnp.sort(z)[::-1]
+    sums = jnp.cumsum(down)
+    many = jnp.arange(1, len(z) + 1)
+    k = (1 + many * down > sums).sum()
+    return jnp.maximum(z - (sums[k - 1] - 1) / k, 0)
+
+
+@by_hand
 def TemperatureSoftmax(z, τ):
     return jax.nn.softmax(z / τ)
 
@@ -161,6 +183,12 @@ def RmsNorm(x, γ):
 @by_hand
 def BatchNorm(x, γ, β):
     return _normal(x, 0) * γ + β
+
+
+@by_hand
+def BatchNormRunning(x, γ, β, μ, ν):
+    hold = lax.stop_gradient
+    return _normal(x, 0) * γ + β, 0.9 * μ + 0.1 * hold(x.mean(0)), 0.9 * ν + 0.1 * hold(x.var(0))
 
 
 @by_hand
@@ -233,6 +261,18 @@ def AlibiAttention(Q, K, V, m, p):
 def MultiHeadAttention(x, Wq, Wk, Wv, Wo):
     Q, K, V = (jnp.einsum("btc,chd->bhtd", x, W) for W in (Wq, Wk, Wv))
     return jnp.einsum("bhte,hek->btk", _attend(Q, K, V), Wo)
+
+
+@by_hand
+def CausalMultiHeadAttention(x, Wq, Wk, Wv, Wo):
+    Q, K, V = (jnp.einsum("btc,chd->bhtd", x, W) for W in (Wq, Wk, Wv))
+    back = jnp.tril(jnp.ones((x.shape[1],) * 2, bool))
+    return jnp.einsum("bhte,hek->btk", _attend(Q, K, V, back), Wo)
+
+
+@by_hand
+def MultiQueryAttention(Q, K, V):
+    return _attend(Q.swapaxes(1, 2), K[:, None], V[:, None]).swapaxes(1, 2)
 
 
 @by_hand
@@ -318,6 +358,20 @@ def MaxPool(a):
 @by_hand
 def AveragePool(a):
     return a.reshape(len(a), -1, 2, a.shape[2]).mean(2)
+
+
+def _pool(a, start, op):
+    return lax.reduce_window(a, start, op, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+
+
+@by_hand
+def MaxPool2d(a):
+    return _pool(a, -jnp.inf, lax.max)
+
+
+@by_hand
+def AveragePool2d(a):
+    return _pool(a, 0.0, lax.add) / 4
 
 
 @by_hand
@@ -475,9 +529,7 @@ def MatrixFactorisation(U, V, Y, M):
 
 @by_hand
 def FactorisationMachine(x, w, v, V):
-    pairs = sum(
-        x[:, i] * x[:, j] * (V[i] @ V[j]) for i in range(x.shape[1]) for j in range(i + 1, x.shape[1])
-    )
+    pairs = sum(x[:, i] * x[:, j] * (V[i] @ V[j]) for i in range(x.shape[1]) for j in range(i + 1, x.shape[1]))
     return w + x @ v + pairs
 
 
@@ -524,3 +576,11 @@ def AffineCoupling(x, z, W, V):
 def DiffusionLoss(a, z, ε, W, u):
     x = jnp.sqrt(a)[:, None] * z + jnp.sqrt(1 - a)[:, None] * ε
     return ((x @ W + u - ε) ** 2).mean()
+
+
+@by_hand
+def VariationalAutoencoder(x, W, u, M, μ, S, ν, ε, V, v, D, ω):
+    h = jnp.tanh(x @ W + u)
+    z, far = VariationalBottleneck(h @ M + μ, h @ S + ν, ε)
+    o = jnp.tanh(z @ V + v) @ D + ω
+    return far.mean() - (x * jax.nn.log_sigmoid(o) + (1 - x) * jax.nn.log_sigmoid(-o)).sum(1).mean()

@@ -7,6 +7,7 @@ import inspect
 from pathlib import Path
 
 import tensorprop as tp
+from tensorprop.core.equation import Loop
 from tensorprop.layers import Layer
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "gallery.md"
@@ -20,6 +21,8 @@ ROOMS = {
     "attention": "Attention",
     "window": "Convolutions and pooling",
     "recurrent": "Recurrent cells",
+    "sequence": "Recurrences over a sequence",
+    "process": "Models of what goes on in time",
     "loss": "Losses",
     "likelihood": "Likelihoods",
     "margin": "Distances and margins",
@@ -29,8 +32,8 @@ HEAD = """\
 # Gallery
 
 Every layer of the library: its equations and backward rules in index notation, and what these are in vectors and
-matrices. Rules marked *derived* are the calculus', the others are written as they are published, and proved. This page
-is written by `python -m tests.layers.gallery`, and a test compares the two.
+matrices (a recurrence is told by its step alone). Rules marked *derived* are the calculus', the others are written as
+they are published, and proved. This page is written by `python -m tests.layers.gallery`, and a test compares the two.
 
 All are used alike:
 
@@ -59,8 +62,10 @@ def entry(kind: type[Layer]) -> str:
     about, _, source = doc.partition("\nReference: ")
     reference = " ".join(source.split("\n>>>")[0].split())
     page = str(kind()).partition("\n")[2]
-    formula = str(tp.formula(kind()))
-    blocks = "".join(f"```text\n{text}\n```\n\n" for text in (page, formula))
+    shown = [page]
+    if not any(isinstance(b, Loop) for b in kind().system.blocks):  # steps of a recurrence are told by its page alone
+        shown.append(str(tp.formula(kind())))
+    blocks = "".join(f"```text\n{text}\n```\n\n" for text in shown)
     return f"### {kind.__name__}\n\n{about.strip()}\n\n{blocks}Source: {reference}\n"
 
 

@@ -12,9 +12,11 @@ import pytest
 
 from tensorprop import layers
 from tensorprop.calculus.page import axis_letters
+from tensorprop.check.numbers.jax_oracle import PLAIN
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.layers import Layer
 from tensorprop.rule.jax_function import jax_function
+from tests.layers import by_hand_in_time  # noqa: F401
 from tests.layers.by_hand import BY_HAND
 
 CLASSES = {n: c for n, c in inspect.getmembers(layers, inspect.isclass) if issubclass(c, Layer) and c is not Layer}
@@ -26,6 +28,10 @@ SAME = {
     "InfoNce": "bc",
     "GraphAttention": "nm",
     "GruCell": "jl",
+    "Gru": "jk",
+    "Lstm": "jk",
+    "Rnn": "jk",
+    "NeuralOde": "ij",
 }
 SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
     "Convolution1d": {"a": (2, 6, 3), "K": (3, 3, 4), "β": (4,)},
@@ -39,7 +45,15 @@ SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
     "MaxPool": {"a": (2, 6, 3)},
     "AveragePool": {"a": (2, 6, 3)},
     "GaussianProcess": {"K": (4, 4), "y": (4,)},
+    "MaxPool2d": {"a": (2, 4, 6, 3)},
+    "AveragePool2d": {"a": (2, 4, 6, 3)},
+    "HiddenMarkovModel": {"o": (3, 3), "A": (3, 3), "g": (3,)},
+    "KalmanFilter": {n: (3, 3) if n in "FQV" else (2, 2) if n == "R" else (3,) for n in "FQVRg"}
+    | {"y": (4, 2), "H": (2, 3)},
+    "ConnectionistLoss": {"z": (4, 3), "y": (5,)},
+    "BatchNormRunning": {n: (4,) for n in "γβμν"} | {"x": (3, 4)},
 }
+POSITIVE = {"GaussianProcess": "K", "KalmanFilter": "QRV"}
 OPTIONS: dict[str, dict[str, Any]] = {"WindowAttention": {"window": 2}}
 
 
@@ -63,8 +77,10 @@ def arrays(layer: Layer, kind: str) -> dict[str, Any]:
     if kind == "GraphAttention":
         found["A"] = (np.abs(found["A"]) > 0.5) | np.eye(len(found["A"]), dtype=bool)
         found["A"] = found["A"].astype(float)
-    if kind == "GaussianProcess":
-        found["K"] = found["K"] @ found["K"].T + np.eye(4)
+    if kind == "ConnectionistLoss":
+        found["y"] = np.array([0, 1, 0, 2, 0])
+    for name in POSITIVE.get(kind, ""):
+        found[name] = found[name] @ found[name].T + np.eye(len(found[name]))
     return found
 
 
@@ -89,14 +105,23 @@ def test_values_and_gradients(kind: str) -> None:
         found = BY_HAND[kind](**{plain.get(n, n): v for n, v in {**fixed, **x}.items()})
         return list(found) if isinstance(found, tuple) else [found]
 
+    def both(x: dict[str, Any], draw: list[Any]) -> list[Any]:
+        found = []
+        for f in (ours, theirs):
+            values, back = jax.vjp(f, x)
+            found.append((values, back(draw)[0]))
+        return found
+
     with jax.enable_x64(True):
         x = {n: jnp.asarray(given[n]) for n in wanted}
-        mine, back = jax.vjp(ours, x)
-        other, theirs_back = jax.vjp(theirs, x)
-        owed = [jnp.asarray(np.random.default_rng(9).normal(size=o.shape)) for o in other]
-        for ours_, theirs_ in zip(mine, other, strict=True):
-            np.testing.assert_allclose(ours_, theirs_, rtol=1e-11, atol=1e-11)
-        mine_owed, theirs_owed = back(owed)[0], theirs_back(owed)[0]
-        assert mine_owed.keys() == theirs_owed.keys() and mine_owed
-        for name in mine_owed:
-            np.testing.assert_allclose(mine_owed[name], theirs_owed[name], rtol=1e-10, atol=1e-11, err_msg=name)
+        draw = [np.random.default_rng(9).normal(size=v.shape) for v in jax.eval_shape(theirs, x)]
+        (mine, mine_owed), (other, theirs_owed) = jax.jit(both, compiler_options=PLAIN)(x, draw)
+    assert mine_owed.keys() == theirs_owed.keys() and mine_owed
+    for ours_, theirs_ in zip(mine, other, strict=True):
+        np.testing.assert_allclose(ours_, theirs_, rtol=1e-11, atol=1e-11)
+    for name in POSITIVE.get(kind, ""):  # of a symmetric matrix there is no more than this
+        for found in (mine_owed, theirs_owed):
+            if name in found:
+                found[name] = found[name] + found[name].T
+    for name in mine_owed:
+        np.testing.assert_allclose(mine_owed[name], theirs_owed[name], rtol=1e-10, atol=1e-11, err_msg=name)

@@ -15,7 +15,7 @@ CLASSES = [c for _, c in inspect.getmembers(layers, inspect.isclass) if issubcla
 
 
 def test_the_library_is_all_here() -> None:
-    assert len(CLASSES) == 98
+    assert len(CLASSES) == 118
     assert {c.__name__ for c in CLASSES} <= set(layers.__all__)
 
 

@@ -13,11 +13,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from tensorprop.check.numbers.jax_values import double_precision
-from tensorprop.check.numbers.naive import Arrays, all_values, doubles
+from tensorprop.check.numbers.naive import Arrays, doubles
+from tensorprop.check.numbers.naive_systems import all_values
 from tensorprop.core.equation import System
 from tensorprop.core.functions import is_known
 
 __all__ = ["Oracle", "evaluate"]
+
+
+PLAIN = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+"""A program that runs a few times is sooner compiled plainly."""
 
 
 # --------------------------------------------------------------------------- what a check asks
@@ -41,7 +46,7 @@ class Oracle:
         self.system = system
         self.counts = counts
         self.open = any(not is_known(name) for name in system.functions)
-        self._jitted = jax.jit(self._run, static_argnums=0)
+        self._jitted = jax.jit(self._run, static_argnums=0, compiler_options=PLAIN)
 
     def __call__(
         self, given: Mapping[str, np.ndarray], seeds: Mapping[str, np.ndarray], sample: int = 0

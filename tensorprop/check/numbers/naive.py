@@ -22,26 +22,23 @@ from tensorprop.check.numbers.jax_values import (
     SPREAD,
     VALUES,
     Function,
-    double_precision,
     value_of,
     widest,
 )
 from tensorprop.check.numbers.naive_matrices import MATRICES, matrix_spread
 from tensorprop.core import ranges
-from tensorprop.core.build import number, substitute
-from tensorprop.core.equation import Equation, Loop, System
+from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS as ROWS
 from tensorprop.core.functions import is_known, is_matrix, is_square, read, runs
-from tensorprop.core.names import NOBODY, primal_axes
+from tensorprop.core.names import primal_axes
 from tensorprop.core.templates import meaning
 from tensorprop.core.walk import postorder
 from tensorprop.errors import OutOfRange, SizeMismatch, UnknownRange, Unsupported, UsageError
-from tensorprop.run.extents import extents
 from tensorprop.run.sizes import counted
 from tensorprop.text.numerals import floating
 
-__all__ = ["Arrays", "Naive", "Weighed", "all_values", "doubles", "first_wrong", "standing", "weigh"]
+__all__ = ["Arrays", "Naive", "Weighed", "doubles", "first_wrong", "right_side"]
 
 Arrays = Mapping[str, Any]
 
@@ -454,113 +451,6 @@ def right_side(
     blank = [Weighed((i,), xp.zeros(sizes[i]), xp.zeros(sizes[i]), 1) for i in eq.letters]
     _, (value, *_), (scale, *_) = aligned_parts(xp, [found, *blank], eq.letters)
     return Weighed(eq.letters, xp.broadcast_to(value, shape), xp.broadcast_to(scale, shape), found.terms)
-
-
-def all_values(xp: Any, system: System, given: Arrays, sample: int, nudges: Arrays | None = None) -> dict[str, Any]:
-    values = dict(given)
-    begins: dict[str, tuple[int, int, int]] = {}
-    for block in system.blocks:
-        if isinstance(block, Loop):
-            begins.update(_loop(xp, system, block, values, sample, begins, nudges))
-            continue
-        found = right_side(xp, block, values, sample, weighing=False, under=system, begins=begins).value
-        values[block.name] = found if nudges is None else found + nudges[block.name]
-    for name, (axis, first, size) in begins.items():
-        values[name] = xp.take(values[name], xp.arange(size) - first, axis)
-    return values
-
-
-def _loop(
-    xp: Any,
-    system: System,
-    loop: Loop,
-    values: dict[str, Any],
-    sample: int,
-    before: Mapping[str, tuple[int, int, int]],
-    nudges: Arrays | None,
-) -> dict[str, tuple[int, int, int]]:
-    """The tensors of a loop, one entry of time after the other; their arrays hold the starts too."""
-    sizes = extents(system, {n: tuple(values[n].shape) for n in system.inputs})
-    steps = sizes.steps[loop.body[0].name]
-    begins = {
-        name: (loop.axes[name], first, sizes.shapes[name][loop.axes[name]]) for name, (first, _) in steps.spans.items()
-    }
-    for name, (first, end) in steps.spans.items():
-        shape = list(sizes.shapes[name])
-        shape[loop.axes[name]] = end - first
-        values[name] = xp.zeros(tuple(shape))
-
-    def put(eq: Equation, place: int, t: int | None) -> None:
-        axis, first, size = begins[eq.name]
-        letter = loop.time(eq)[0] if t is not None else ""
-        left = tuple(Index(i) for i in eq.letters if i != letter)
-        here = substitute(eq.value, {letter: number(t)}) if t is not None else eq.value
-        known = {i: n for i, n in sizes.letters(eq).items() if i != letter}
-        slice_ = Equation(Tensor(NOBODY, left), here)
-        entry = right_side(xp, slice_, values, sample, False, None, system, {**before, **begins}, known).value
-        if nudges is not None and 0 <= place < size:
-            entry = entry + xp.take(nudges[eq.name], place, axis)
-        at = xp.arange(values[eq.name].shape[axis]).reshape([-1 if k == axis else 1 for k in range(len(left) + 1)])
-        values[eq.name] = xp.where(at == place - first, xp.expand_dims(entry, axis), values[eq.name])
-
-    for places in steps.places.values():
-        for place, eq in places.items():
-            put(eq, place, None)
-    for place, here in steps.schedule():
-        for eq, t in here:
-            put(eq, place, t)
-    return begins
-
-
-def _started(under: System, arrays: dict[str, Any], sample: int) -> dict[str, tuple[int, int, int]]:
-    """Put the starts of loops into the arrays of their tensors, which lack those that lie outside."""
-    begins: dict[str, tuple[int, int, int]] = {}
-    for loop in [b for b in under.blocks if isinstance(b, Loop) and all(eq.name in arrays for eq in b.body)]:
-        needs = {n for eq in under for n in eq.inputs if not under.defines(n)}
-        if not needs <= arrays.keys():
-            continue
-        whole = {n: arrays[n] for n in under.inputs}
-        found = _loop(np, under, loop, values := {**arrays, **whole}, sample, begins, None)
-        for name, place in found.items():
-            if values[name].shape != arrays[name].shape:
-                arrays[name], begins[name] = values[name], place
-    return begins
-
-
-def standing(given: Arrays, sample: int = 0, under: System | None = None) -> Naive:
-    """An evaluation of NumPy arrays; those of the recurrences of ``under`` get their starts put in front."""
-    arrays = dict(given)
-    with double_precision(), np.errstate(all="ignore"):
-        begins = _started(under, arrays, sample) if under is not None and under.recurrent else None
-    return Naive(np, arrays, sample, weighing=False, under=under, begins=begins)
-
-
-def weigh(
-    eq: Equation,
-    given: Mapping[str, np.ndarray],
-    sample: int = 0,
-    scales: Mapping[str, np.ndarray] | None = None,
-    under: System | None = None,
-) -> Weighed:
-    """One equation's value in float64, with the Σ|terms| of every entry and the number of terms at most.
-
-    Σ|terms| is the same right side with absolute values throughout; behind a function the argument's share counts
-    with the function's slope there. It bounds from above what reordering the additions may change, per unit of eps.
-    ``scales`` are those of tensors that were added up themselves, ``under`` is a System whose lines and loops hold.
-
-    Errors: SizeMismatch, OutOfRange, UnknownRange, Unsupported.
-    """
-    with double_precision(), np.errstate(all="ignore"):
-        arrays = doubles(given)
-        begins = _started(under, arrays, sample) if under is not None and under.recurrent else None
-        weights = None if scales is None else doubles(scales)
-        for name, (axis, first, size) in (begins or {}).items():
-            if weights is not None and name in weights:
-                whole = abs(arrays[name])
-                own = tuple(slice(-first, size - first) if k == axis else slice(None) for k in range(whole.ndim))
-                whole[own] = weights[name]
-                weights[name] = whole
-        return right_side(np, eq, arrays, sample, True, weights, under, begins)
 
 
 def first_wrong(got: Weighed, expected: Weighed | np.ndarray) -> tuple[int, ...] | None:

@@ -389,7 +389,8 @@ def _count(e: Expr) -> int:
 
 def _by_numbers(a: Equation, b: Equation, laws: Laws) -> Decision:
     """Refuted where a sample tells two right sides apart, else open."""
-    from tensorprop.check.numbers.naive import first_wrong, weigh  # it imports JAX, which a proof does without
+    from tensorprop.check.numbers.naive import first_wrong  # they import JAX, which a proof does without
+    from tensorprop.check.numbers.naive_systems import weigh
 
     samples = entries = 0
     both = equation(a.target, add(a.value, b.value))

@@ -17,7 +17,7 @@ from tensorprop.calculus.page import Given, seed_of
 from tensorprop.check.numbers.draw import KINDS, arrays, shapes
 from tensorprop.check.numbers.jax_oracle import evaluate
 from tensorprop.check.numbers.jax_values import double_precision
-from tensorprop.check.numbers.naive import standing
+from tensorprop.check.numbers.naive_systems import standing
 from tensorprop.core.equation import Equation, Loop, System, system
 from tensorprop.core.expr import Expr, Tensor
 from tensorprop.core.kinds import whole_numbers
