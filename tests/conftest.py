@@ -1,4 +1,8 @@
-"""What all tests share: float64 in JAX where a test asks for it, Hypothesis without a clock."""
+"""What all tests share: float64 in JAX where a test asks for it, Hypothesis without a clock.
+
+Machine code is made quickly rather than well, since a program of a test runs once; which operations there are is the
+same.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
 settings.register_profile(
     "tensorprop",

@@ -110,22 +110,22 @@ FAULTS: list[Callable[[pytest.MonkeyPatch], None]] = [
 ]
 
 
-def how_many_are_wrong() -> int:
-    """Among the first random cases, how many gradients are found wrong by number; a refusal is no proof here."""
-    found = 0
+def something_is_wrong() -> bool:
+    """Whether among the first random cases some gradient is found wrong by number; a refusal is no proof here."""
     for n in range(HOW_MANY):
         try:
-            found += bool(wrong_gradients(case_number(n)))
+            if wrong_gradients(case_number(n)):
+                return True
         except TensorpropError:
             continue
-    return found
+    return False
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.__name__)
 def test_a_seeded_fault_is_caught(fault: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
     fault(monkeypatch)
-    assert how_many_are_wrong() > 0, fault.__doc__
+    assert something_is_wrong(), fault.__doc__
 
 
 def test_without_a_fault_nothing_is_wrong() -> None:
-    assert how_many_are_wrong() == 0
+    assert not something_is_wrong()

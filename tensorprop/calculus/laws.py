@@ -49,10 +49,13 @@ def _solves(b: Expr, bound: Sequence[str]) -> tuple[str, Expr] | None:
     return None
 
 
-@law("Σ_i [i = j] a_i b_ik == a_j b_jk", free="j k", because="of a sum with [i = j] only the term with i = j is left")
-def one_point(e: Expr) -> Expr | None:
-    if not isinstance(e, Sum):
-        return None
+@law(
+    "Σ_i [i = j] a_i b_ik == a_j b_jk",
+    free="j k",
+    because="of a sum with [i = j] only the term with i = j is left",
+    on=Sum,
+)
+def one_point(e: Sum) -> Expr | None:
     parts = factors_of(e.body)
     for k, f in enumerate(parts):
         found = _solves(f, e.indices)
@@ -71,11 +74,10 @@ def one_point(e: Expr) -> Expr | None:
     "Σ_x [w = x + u] a_x b_ux == [u ≤ w] [w - u < dim(a, 0)] a[w-u] b[u, w-u]",
     free="u w",
     because="of a sum with [w = x + u] only the term with x = w - u is left, if there is one",
+    on=Sum,
 )
-def one_place(e: Expr) -> Expr | None:
+def one_place(e: Sum) -> Expr | None:
     """Solved for a letter that stands in it once, of which a factor tells how far it runs; an adjoint's rather."""
-    if not isinstance(e, Sum):
-        return None
     parts = factors_of(e.body)
     for k, b in enumerate(parts):
         if (
@@ -160,11 +162,9 @@ def _straight(s: Expr) -> Expr:
     return s if not isinstance(s, (Add, Mul)) else written(form(s))
 
 
-@law("[i + 1 > 0] a_i == a_i", free="i", because="an index is never negative")
-def always(e: Expr) -> Expr | None:
+@law("[i + 1 > 0] a_i == a_i", free="i", because="an index is never negative", on=Mul)
+def always(e: Mul) -> Expr | None:
     """A bracket that holds for every value of its letters, which others have besides."""
-    if not isinstance(e, Mul):
-        return None
     left = [f for f in e.factors if not (isinstance(f, Bracket) and _holds(f))]
     if len(left) == len(e.factors):
         return None
@@ -188,10 +188,8 @@ def _holds(b: Bracket) -> bool:
             return False
 
 
-@law("[i = j] [i = j] a_i == [i = j] a_i", free="i j", because="a bracket is 0 or 1")
-def bracket_once(e: Expr) -> Expr | None:
-    if not isinstance(e, Mul):
-        return None
+@law("[i = j] [i = j] a_i == [i = j] a_i", free="i j", because="a bracket is 0 or 1", on=Mul)
+def bracket_once(e: Mul) -> Expr | None:
     seen: set[Expr] = set()
     kept: list[Expr] = []
     for f in e.factors:
@@ -206,10 +204,9 @@ def bracket_once(e: Expr) -> Expr | None:
     "Σ_i (a_i + [i = j]) b_i == Σ_i a_i b_i + Σ_i [i = j] b_i",
     free="j",
     because="a sum is taken apart where a bracket waits in it",
+    on=Sum,
 )
-def meet_bracket(e: Expr) -> Expr | None:
-    if not isinstance(e, Sum):
-        return None
+def meet_bracket(e: Sum) -> Expr | None:
     parts = factors_of(e.body)
     for k, f in enumerate(parts):
         if isinstance(f, Add) and any(any(_solves(g, e.indices) for g in factors_of(t)) for t in f.terms):
@@ -243,10 +240,8 @@ def _sketch(t: Expr) -> tuple[object, ...]:
     return len(t.indices) if isinstance(t, Sum) else 0, *sorted(heads)
 
 
-@law("2 a_i b_i + 3 b_i a_i == 5 a_i b_i", free="i", because="like terms are collected")
-def collect(e: Expr) -> Expr | None:
-    if not isinstance(e, Add):
-        return None
+@law("2 a_i b_i + 3 b_i a_i == 5 a_i b_i", free="i", because="like terms are collected", on=Add)
+def collect(e: Add) -> Expr | None:
     alike = Counter(map(_sketch, e.terms))
     if len(alike) == len(e.terms):
         return None
@@ -267,10 +262,8 @@ def collect(e: Expr) -> Expr | None:
     return kept(left, {i: size(e, i) for i in e.free - left.free})
 
 
-@law("a_i x_ij + a_i y_ij == a_i (x_ij + y_ij)", free="i j", because="a factor of every term is taken out")
-def common_factor(e: Expr) -> Expr | None:
-    if not isinstance(e, Add):
-        return None
+@law("a_i x_ij + a_i y_ij == a_i (x_ij + y_ij)", free="i j", because="a factor of every term is taken out", on=Add)
+def common_factor(e: Add) -> Expr | None:
     aligned = _aligned(e.terms)
     if aligned is not None:
         bound, bodies = aligned
@@ -347,11 +340,9 @@ def _aligned(terms: tuple[Expr, ...]) -> tuple[tuple[str, ...], list[Expr]] | No
     return (letter,), bodies
 
 
-@law("(2 a_i + 4 b_i) c_i == 2 (a_i + 2 b_i) c_i", free="i", because="a number of every term is taken out")
-def common_number(e: Expr) -> Expr | None:
+@law("(2 a_i + 4 b_i) c_i == 2 (a_i + 2 b_i) c_i", free="i", because="a number of every term is taken out", on=Mul)
+def common_number(e: Mul) -> Expr | None:
     """Inside a product only: a sum that stands alone keeps its numbers."""
-    if not isinstance(e, Mul):
-        return None
     for k, f in enumerate(e.factors):
         if isinstance(f, Add):
             c = _content(f)
@@ -380,17 +371,22 @@ def _content(e: Add) -> Fraction:
 
 
 # --------------------------------------------------------------------------- products
-@law("-a_i + b_i + c_i == b_i - a_i + c_i", free="i", because="what is added is written before what is taken away")
-def add_first(e: Expr) -> Expr | None:
+@law(
+    "-a_i + b_i + c_i == b_i - a_i + c_i",
+    free="i",
+    because="what is added is written before what is taken away",
+    on=Add,
+)
+def add_first(e: Add) -> Expr | None:
     """Only the first place matters: the others keep their order."""
-    if not isinstance(e, Add) or number_and_rest(e.terms[0])[0] > 0:
+    if number_and_rest(e.terms[0])[0] > 0:
         return None
     k = next((k for k, t in enumerate(e.terms) if number_and_rest(t)[0] > 0), None)
     return add(e.terms[k], *e.terms[:k], *e.terms[k + 1 :]) if k is not None else None
 
 
-@law("-(a_i - b_i) == b_i - a_i", free="i", because="a difference is turned round")
-def turn_round(e: Expr) -> Expr | None:
+@law("-(a_i - b_i) == b_i - a_i", free="i", because="a difference is turned round", on=Mul)
+def turn_round(e: Mul) -> Expr | None:
     match e:
         case Mul((Number(c), Add(terms))) if c == -1 and any(number_and_rest(t)[0] < 0 for t in terms):
             turned = [scaled(-a, r) for a, r in map(number_and_rest, terms)]
@@ -399,15 +395,13 @@ def turn_round(e: Expr) -> Expr | None:
             return None
 
 
-@law("x_i^2 x_i^3 == x_i^5", free="i", because="powers of one base are put together")
-def merge_powers(e: Expr) -> Expr | None:
+@law("x_i^2 x_i^3 == x_i^5", free="i", because="powers of one base are put together", on=(Add, Mul))
+def merge_powers(e: Add | Mul) -> Expr | None:
     """``x x`` stays as it was written; ``x / x`` is 1, where others tell how far its letters run."""
     if isinstance(e, Add):
         new = add(*(_merged(t) for t in e.terms))
-    elif isinstance(e, Mul):
-        new = _merged(e)
     else:
-        return None
+        new = _merged(e)
     return _ranged(new, e) if new is not e else None
 
 
@@ -438,8 +432,8 @@ def _merge(base: Expr, m: Fraction, n: Fraction) -> bool:
     return m * n < 0 or isinstance(base, Dim) or (m.denominator == n.denominator == 1 and (m, n) != (1, 1))
 
 
-@law("1 / (a_i / b_i) == b_i / a_i", free="i", because="one over a quotient turns it over")
-def turn_over(e: Expr) -> Expr | None:
+@law("1 / (a_i / b_i) == b_i / a_i", free="i", because="one over a quotient turns it over", on=Call)
+def turn_over(e: Call) -> Expr | None:
     base, n = base_and_exponent(e)
     if n.denominator != 1 or n > 0 or not isinstance(base, Mul):
         return None
@@ -451,10 +445,13 @@ def turn_over(e: Expr) -> Expr | None:
     return _divided(mul(*(power(b, number(m * n)) for b, m in parts)))
 
 
-@law("x_i (a_i / x_i + b_i) == a_i + x_i b_i", free="i", because="what is divided out again is put into the brackets")
-def divide_out(e: Expr) -> Expr | None:
-    if not isinstance(e, Mul):
-        return None
+@law(
+    "x_i (a_i / x_i + b_i) == a_i + x_i b_i",
+    free="i",
+    because="what is divided out again is put into the brackets",
+    on=Mul,
+)
+def divide_out(e: Mul) -> Expr | None:
     for k, f in enumerate(e.factors):
         if not isinstance(f, Add):
             continue
@@ -468,8 +465,8 @@ def divide_out(e: Expr) -> Expr | None:
     return None
 
 
-@law("1 / x_i a_i == a_i / x_i", free="i", because="what divides is written last")
-def divide_last(e: Expr) -> Expr | None:
+@law("1 / x_i a_i == a_i / x_i", free="i", because="what divides is written last", on=Mul)
+def divide_last(e: Mul) -> Expr | None:
     new = _divided(e)
     return new if new is not e else None
 
@@ -479,13 +476,15 @@ def _divided(e: Expr) -> Expr:
     return mul(*sorted(factors_of(e), key=lambda f: base_and_exponent(f)[1] < 0))
 
 
-@law("a_k (W_ij x_j) == a_k W_ij x_j", free="i k", because="a factor without the index may stand inside the sum")
-def widen_sum(e: Expr) -> Expr | None:
+@law(
+    "a_k (W_ij x_j) == a_k W_ij x_j", free="i k", because="a factor without the index may stand inside the sum", on=Mul
+)
+def widen_sum(e: Mul) -> Expr | None:
     """Where every bound letter stands twice, the sum is understood: nothing needs a Σ or brackets.
 
     A number alone stays before its Σ: ``p_t (g_t - Σ_u p_u g_u)`` says more than ``p_t (g_t - p_u g_u)``.
     """
-    if not isinstance(e, Mul) or sum(not isinstance(f, Number) for f in e.factors) < 2:
+    if sum(not isinstance(f, Number) for f in e.factors) < 2:
         return None
     for k, f in enumerate(e.factors):
         if isinstance(f, Sum) and _understood(f):
@@ -511,10 +510,10 @@ def _understood(e: Sum) -> bool:
     return True
 
 
-@law("Σ_i a_j b_i == a_j Σ_i b_i", free="j", because="a factor without the index stands before the sum")
-def narrow_sum(e: Expr) -> Expr | None:
+@law("Σ_i a_j b_i == a_j Σ_i b_i", free="j", because="a factor without the index stands before the sum", on=Sum)
+def narrow_sum(e: Sum) -> Expr | None:
     """Where a letter stands once, so that its Σ is written, the Σ is put before the factors that it concerns."""
-    if not isinstance(e, Sum) or not isinstance(e.body, Mul) or _understood(e):
+    if not isinstance(e.body, Mul) or _understood(e):
         return None
     bound = frozenset(e.indices)
     outside = [f for f in e.body.factors if not (f.free & bound)]
@@ -524,8 +523,8 @@ def narrow_sum(e: Expr) -> Expr | None:
     return mul(*outside, sum_over(e.indices, mul(*inside)))
 
 
-@law("exp(logsoftmax_u(x_u)) == softmax_u(x_u)", free="u", because="the exponential undoes the logarithm")
-def exp_of_log(e: Expr) -> Expr | None:
+@law("exp(logsoftmax_u(x_u)) == softmax_u(x_u)", free="u", because="the exponential undoes the logarithm", on=Call)
+def exp_of_log(e: Call) -> Expr | None:
     match e:
         case Call("exp", (Reduce("logsoftmax", indices, body, at),)):
             return reduce("softmax", indices, body, at)

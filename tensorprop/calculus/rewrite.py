@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from tensorprop.core.build import remake
 from tensorprop.core.expr import Expr
@@ -20,13 +22,18 @@ _ROUNDS = 64  # a node is rewritten at most this often; every law makes it small
 class Law:
     """``left == right``, as text, over the free letters; ``because`` captions a step that uses it.
 
-    ``apply`` gives the new expression, or None where the law does not apply.
+    ``apply`` is the law at a node of one of the kinds ``on``.
     """
 
     text: str
     free: tuple[str, ...]
     because: str
-    apply: Callable[[Expr], Expr | None]
+    apply: Callable[[Any], Expr | None]
+    on: tuple[type[Expr], ...] = (Expr,)
+
+    def __call__(self, e: Expr) -> Expr | None:
+        """The new expression, or None where the law does not apply."""
+        return self.apply(e) if isinstance(e, self.on) else None
 
     def __reduce__(self) -> tuple[Callable[[str], Law], tuple[str]]:
         return named, (self.apply.__name__,)
@@ -46,14 +53,28 @@ def named(name: str) -> Law:
     return LAWS[name]
 
 
-def law(text: str, *, free: str, because: str) -> Callable[[Callable[[Expr], Expr | None]], Law]:
-    """Register a law: ``@law("Σ_i [i = j] x_i == x_j", free="j", because="…")``; ``==`` parts the two sides."""
+E = TypeVar("E", bound=Expr)
 
-    def register(apply: Callable[[Expr], Expr | None]) -> Law:
-        LAWS[apply.__name__] = made = Law(text, tuple(free.split()), because, apply)
+
+def law(
+    text: str, *, free: str, because: str, on: type[E] | tuple[type[E], ...] = Expr
+) -> Callable[[Callable[[E], Expr | None]], Law]:
+    """Register a law: ``@law("Σ_i [i = j] x_i == x_j", free="j", because="…", on=Sum)``; ``==`` parts the two sides.
+
+    ``on`` is the kind of node, or are the kinds, that the left side may be.
+    """
+
+    def register(apply: Callable[[E], Expr | None]) -> Law:
+        kinds = on if isinstance(on, tuple) else (on,)
+        LAWS[apply.__name__] = made = Law(text, tuple(free.split()), because, apply, kinds)
         return made
 
     return register
+
+
+@lru_cache(maxsize=256)
+def _about(kind: type[Expr], laws: tuple[Law, ...]) -> tuple[Callable[[Any], Expr | None], ...]:
+    return tuple(a.apply for a in laws if issubclass(kind, a.on))
 
 
 def rewrite(root: Expr, laws: Sequence[Law], done: dict[Expr, Expr] | None = None, depth: int = 0) -> Expr:
@@ -63,6 +84,7 @@ def rewrite(root: Expr, laws: Sequence[Law], done: dict[Expr, Expr] | None = Non
     every law that applies at the same node, not one for every node.
     """
     done = {} if done is None else done
+    laws = tuple(laws)
     stack: list[tuple[Expr, bool]] = [(root, False)]
     while stack:
         n, ready = stack.pop()
@@ -74,7 +96,7 @@ def rewrite(root: Expr, laws: Sequence[Law], done: dict[Expr, Expr] | None = Non
             continue
         e = remake(n, tuple(done[c] for c in n.children))
         if e not in done:
-            new = next((r for r in (a.apply(e) for a in laws) if r is not None and r is not e), None)
+            new = next((r for r in (apply(e) for apply in _about(type(e), laws)) if r is not None and r is not e), None)
             done[e] = e if new is None or depth >= _ROUNDS else rewrite(new, laws, done, depth + 1)
         done[n] = done[e]
     return done[root]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import overload
 
 from tensorprop.calculus import laws as _  # noqa: F401 - registers the laws
-from tensorprop.calculus.rewrite import LAWS, rewrite
+from tensorprop.calculus.rewrite import LAWS, Law, rewrite
 from tensorprop.calculus.source import as_system
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr
@@ -18,9 +18,17 @@ from tensorprop.core.ranges import spelled
 __all__ = ["simplify", "simplify_expr"]
 
 
+_KEPT = 50_000  # nodes of which is remembered what they become, before all are forgotten
+_settled: tuple[tuple[Law, ...], dict[Expr, Expr]] = (), {}
+
+
 def simplify_expr(e: Expr) -> Expr:
     """An expression with brackets eliminated, like terms collected and common factors taken out."""
-    return rewrite(e, tuple(LAWS.values()))
+    global _settled
+    laws, done = _settled
+    if laws != (now := tuple(LAWS.values())) or len(done) > _KEPT:
+        laws, done = _settled = now, {}
+    return rewrite(e, laws, done)
 
 
 @overload

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tensorprop.core.build import add, mul, sum_over, tensor
-from tensorprop.core.equation import equation, system
+from tensorprop.core.equation import System, equation, system
 from tensorprop.core.expr import Expr, Tensor
 from tensorprop.errors import (
     ComplexConvention,
@@ -96,17 +96,26 @@ def test_gradients_are_those_of_the_loops(text: str, x64: None) -> None:
 
 @pytest.mark.parametrize("start", range(70_000, 70_090, 30))
 def test_gradients_of_random_systems(start: int, x64: None) -> None:
-    for number in range(start, start + 30):
-        case = case_number(number)
+    """Thirty Systems are compiled together."""
+    numbered = {number: case_number(number) for number in range(start, start + 30)}
+    losses: dict[int, System] = {}
+    for number, case in numbered.items():
         terms: list[Expr] = []
         for name in case.seeds:
             letters = case.system[name].letters
             terms.append(sum_over(letters, mul(tensor(f"Seed{name}", *letters), tensor(name, *letters))))
-        s = system([*case.system, equation(tensor("Error"), add(*terms))])
-        seeds = {f"Seed{name}": a for name, a in case.seeds.items()}
-        _, grads = value_and_grad(s, case.wrt)({n: case.arrays[n] for n in case.wrt}, **seeds)
+        losses[number] = system([*case.system, equation(tensor("Error"), add(*terms))])
+
+    def gradients(arrays: dict[int, dict[str, Any]], seeds: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
+        return {n: value_and_grad(s, numbered[n].wrt)(arrays[n], **seeds[n])[1] for n, s in losses.items()}
+
+    found = jax.jit(gradients)(
+        {n: {x: case.arrays[x] for x in case.wrt} for n, case in numbered.items()},
+        {n: {f"Seed{x}": a for x, a in case.seeds.items()} for n, case in numbered.items()},
+    )
+    for n, case in numbered.items():
         judged = oracle.gradients(case.system, case.arrays, case.wrt, case.seeds)
-        assert wrong(grads, judged) == [], f"case {number}\n{s}"
+        assert wrong(found[n], judged) == [], f"case {n}\n{losses[n]}"
 
 
 def test_same_as_jax_of_idiomatic_code(x64: None) -> None:

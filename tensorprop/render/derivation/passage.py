@@ -275,7 +275,7 @@ def _parts(e: Expr) -> Counter[str]:
 def _first(root: Expr, laws: Sequence[Law]) -> tuple[Law, Expr, Expr] | None:
     for law in laws:
         for n in postorder(root):
-            new = law.apply(n)
+            new = law(n)
             if new is not None and new is not n:
                 return law, n, new
     return None
