@@ -50,7 +50,9 @@ def walk(verb: Callable[[], Any]) -> tuple[int, int, int]:
 
     def step(frame: FrameType, event: str, _: object) -> None:
         code = frame.f_code
-        if event != "call" or code in met or code.co_name == "<module>" or not code.co_filename.startswith(str(PACKAGE)):
+        if event != "call" or code in met or code.co_name == "<module>":
+            return
+        if not code.co_filename.startswith(str(PACKAGE)):
             return
         met.add(code)
         if not stays or stays[-1] != code.co_filename:
