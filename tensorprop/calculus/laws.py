@@ -398,10 +398,7 @@ def turn_round(e: Mul) -> Expr | None:
 @law("x_i^2 x_i^3 == x_i^5", free="i", because="powers of one base are put together", on=(Add, Mul))
 def merge_powers(e: Add | Mul) -> Expr | None:
     """``x x`` stays as it was written; ``x / x`` is 1, where others tell how far its letters run."""
-    if isinstance(e, Add):
-        new = add(*(_merged(t) for t in e.terms))
-    else:
-        new = _merged(e)
+    new = add(*(_merged(t) for t in e.terms)) if isinstance(e, Add) else _merged(e)
     return _ranged(new, e) if new is not e else None
 
 
