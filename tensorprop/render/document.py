@@ -73,8 +73,8 @@ Block: TypeAlias = Heading | Paragraph | Lines | TextTable | Picture
 
 
 # --------------------------------------------------------------------------- terminal
-def text(blocks: Iterable[Block]) -> str:
-    """For a terminal: prose within 100 columns, lines of mathematics as long as they are."""
+def text(blocks: Iterable[Block], width: int = WIDTH) -> str:
+    """For a terminal: prose within so many columns, lines of mathematics as long as they are."""
     out: list[str] = []
     for b in blocks:
         match b:
@@ -82,7 +82,7 @@ def text(blocks: Iterable[Block]) -> str:
                 out += ["", words.unicode, "─" * len(words.unicode)]
             case Heading(_, words, law, statement):
                 beside = f"{law}: {statement.unicode}" if law else statement.unicode
-                out += ["", f"  {words.unicode.ljust(WIDTH - 4 - len(beside))}  {beside}".rstrip()]
+                out += ["", f"  {words.unicode.ljust(width - 4 - len(beside))}  {beside}".rstrip()]
             case Picture(_, drawn):
                 out += ["", *(f"      {line}".rstrip() for line in drawn.split("\n")), ""]
             case TextTable(head, rows, again):
@@ -92,18 +92,21 @@ def text(blocks: Iterable[Block]) -> str:
                 wide = max(len(row[0].unicode) for row in rows)
                 for one, other in rows:
                     if other is None:
-                        out += _broken(one.unicode, indent)
+                        out += _broken(one.unicode, indent, width)
                     elif wide <= 56:
                         out.append(f"{indent}{one.unicode.ljust(wide)}    {other.unicode}")
                     else:
-                        out += [*_broken(one.unicode, indent), *_broken(other.unicode, f"{indent}    ")]
+                        out += [
+                            *_broken(one.unicode, indent, width),
+                            *_broken(other.unicode, f"{indent}    ", width),
+                        ]
             case Paragraph(words, bullet, lead):
                 first = "      · " if bullet else "      "
                 told = f"{lead} {_unbroken(words)}" if lead else _unbroken(words)
                 rest = "        " if bullet or lead else "      "
                 out += textwrap.wrap(
                     told,
-                    WIDTH,
+                    width,
                     initial_indent=first,
                     subsequent_indent=rest,
                     break_long_words=False,
@@ -112,9 +115,9 @@ def text(blocks: Iterable[Block]) -> str:
     return _slim(out).strip("\n").replace(_GLUE, " ")
 
 
-def _broken(line: str, indent: str) -> list[str]:
+def _broken(line: str, indent: str, width: int) -> list[str]:
     """A long equation, its further terms under the first one."""
-    if len(indent) + len(line) <= WIDTH:
+    if len(indent) + len(line) <= width:
         return [indent + line]
     start = line.find(" = ") + 3
     cuts, depth = [0], 0
@@ -125,7 +128,7 @@ def _broken(line: str, indent: str) -> list[str]:
     out: list[str] = []
     for one, end in pairwise([*cuts, len(line)]):
         piece = line[one:end].rstrip()
-        if out and len(out[-1]) + 1 + len(piece) <= WIDTH:
+        if out and len(out[-1]) + 1 + len(piece) <= width:
             out[-1] += f" {piece}"
         else:
             out.append((indent if not out else indent + " " * start) + piece)

@@ -114,6 +114,10 @@ class Plan(Face):
         return hash((self.steps, self.flops))
 
     def __str__(self) -> str:
+        return self.show()
+
+    def show(self, width: int = 100) -> str:
+        """The plan as a table within so many columns."""
         head = ("", "makes", "by", "flops", "", "moved", "result")
         rows = [
             (
@@ -128,7 +132,7 @@ class Plan(Face):
             for n, s in enumerate(self.steps, 1)
         ]
         total = ("", "total", "", _flops(self.flops), "", memory(self.bytes), "")
-        lines = _table([head, *rows, total], wide=2, width=100)
+        lines = _table([head, *rows, total], wide=2, width=width)
         notes: list[str] = []
         if self.sizes:
             notes.append("sizes: " + ", ".join(f"{i} = {_several(n)}" for i, n in self.sizes.items()))
@@ -142,7 +146,7 @@ class Plan(Face):
             if self.flops and len(self.steps) > 1:
                 notes.append(f"most work: step {self.steps.index(costly) + 1}, {costly.makes} = {costly.by}")
         notes.append(f"numbers of {self.itemsize} bytes; #n is the result of step n")
-        return "\n".join([*lines, "", *(line for note in notes for line in wrap(note, 100))])
+        return "\n".join([*lines, "", *(line for note in notes for line in wrap(note, width))])
 
 
 def plan(

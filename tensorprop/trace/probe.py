@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["Probe", "dtype_of", "eps", "is_real"]
+__all__ = ["Probe", "dtype_of", "eps", "is_real", "placeholder"]
 
 Array = Any
 
@@ -21,6 +21,11 @@ Array = Any
 def eps(dtype: Any) -> float:
     """The distance from 1 to the next number of this dtype; of whole numbers 0."""
     return float(jnp.finfo(dtype).eps) if jnp.issubdtype(dtype, jnp.inexact) else 0.0
+
+
+def placeholder(sizes: tuple[int, ...], dtype: str) -> jax.ShapeDtypeStruct:
+    """An array of which only shape and dtype are told. Errors: TypeError for what is no dtype."""
+    return jax.ShapeDtypeStruct(sizes, dtype)
 
 
 def is_real(dtype: Any) -> bool:

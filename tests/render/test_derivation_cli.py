@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tensorprop.cli import main
-from tensorprop.cli_explain import answer
+from tensorprop.cli.filled import answer
 from tensorprop.errors import TensorpropError, UnexpectedEnd, UsageError
 from tensorprop.render.markdown import fill, requests
 

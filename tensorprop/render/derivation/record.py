@@ -34,7 +34,11 @@ class Derivation(Face, Contents):
         return hash(tuple(p.rule for p in self.parts))
 
     def __str__(self) -> str:
-        return document.text(self.blocks())
+        return self.show()
+
+    def show(self, width: int = document.WIDTH) -> str:
+        """The derivation for a terminal, its prose within so many columns."""
+        return document.text(self.blocks(), width)
 
     @property
     def markdown(self) -> str:
