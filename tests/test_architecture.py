@@ -27,7 +27,10 @@ ROOMS: dict[str, frozenset[str]] = {
     "rule": frozenset({"face", "errors", "core", "text", "calculus", "run"}),
     "trace": frozenset({"errors", "core", "text", "calculus", "run"}),
     "check": frozenset({"face", "errors", "core", "text", "calculus", "layers", "render", "run", "rule", "trace"}),
-    "cli": frozenset("errors core text calculus layers render run rule trace check __init__".split()),
+    "pages": frozenset("errors core text calculus render run check".split()),
+    "sphinx": frozenset("errors render pages __init__".split()),
+    "markdown": frozenset({"errors", "pages"}),
+    "cli": frozenset("errors core text calculus layers render run rule trace check pages __init__".split()),
     "__init__": frozenset("package face faces errors core text calculus layers render run rule trace check".split()),
     "__main__": frozenset({"cli"}),
 }
@@ -41,6 +44,10 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "numpy": ("run/", "rule/", "trace/", "check/"),
     "opt_einsum": ("run/path.py",),
     "click": ("cli/",),
+    "docutils": ("sphinx.py",),
+    "sphinx": ("sphinx.py",),
+    "markdown": ("markdown.py",),
+    "pymdownx": ("markdown.py",),
 }
 STANDARD = sys.stdlib_module_names
 FORBIDDEN_CALLS = frozenset({"eval", "exec", "__import__", "compile"})
@@ -206,7 +213,7 @@ def test_the_tables_are_acyclic() -> None:
     """Every room's imports come earlier in the table than itself."""
     seen: set[str] = set()
     for room, allowed in ROOMS.items():
-        if room != "cli":  # the command line may use the public verbs; nothing imports it
+        if "__init__" not in allowed:  # these may use the public verbs; nothing imports them
             assert allowed <= seen, room
         seen.add(room)
 

@@ -131,5 +131,3 @@ def _variable(s: System, text: str, taken: list[str], value: Expr) -> Tensor:
             fix=f'write other letters, or bare "{x.name}" and letters are chosen',
         )
     return x
-
-

@@ -21,7 +21,6 @@ from tensorprop.core.walk import freshen, transform
 __all__ = ["tangent_name", "tangents"]
 
 
-
 def tangent_name(name: str, rank: int) -> str:
     """The tensor ∂z/∂ε, which has the axes of z: ``tangent_name("z", 2)`` is ``∂z··/∂ε``."""
     return derivative_name(name, rank, [("ε", 0)])

@@ -1,95 +1,69 @@
 """The command ``docs``: pages that are filled in.
 
-In: Markdown pages. Out: the same, every block of equations with what it comes to; exit code 1 where a page is stale or
-a block is wrong.
+In: pages in Markdown, MyST or reStructuredText, notebooks, Python files with docstrings. Out: the same, every request
+with its answer; exit code 1 where a page is stale or a request is wrong.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
-from tensorprop.cli.asked import fail
-from tensorprop.cli.terminal import write
-from tensorprop.errors import TensorpropError, UsageError
-from tensorprop.render.markdown import Request
+from tensorprop.cli.asked import report, slips
+from tensorprop.cli.terminal import progress, write
+from tensorprop.errors import TensorpropError
 
-__all__ = ["answer", "docs"]
+__all__ = ["docs"]
+
+
+def _read(path: Path) -> str:
+    try:
+        with open(path, encoding="utf-8", newline="") as f:
+            return f.read()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
+        raise click.UsageError(f"cannot read {path}: {why}") from None
 
 
 @click.command()
-@click.argument("pages", nargs=-1, required=True, metavar="PAGE.md...")
+@click.argument("pages", nargs=-1, required=True, metavar="PAGE...")
 @click.option("--check", is_flag=True, help="Change nothing; the exit code is 1 where a page is stale.")
 def docs(pages: Sequence[str], check: bool) -> None:
-    """Fill in Markdown pages: blocks of equations become formulas or derivations.
+    """Fill in pages: blocks of equations become formulas, derivations, proofs, plans.
 
-    A block begins with three backticks and "tensorprop", then perhaps "explain wrt=W" or "formula layout=row". Its
-    source stays in a comment, so that a page can be filled again.
+    Pages are Markdown (.md, MyST too), reStructuredText (.rst), notebooks (.ipynb) and docstrings (.py); of a folder
+    all of them. A block in Markdown begins with three backticks and "tensorprop", then perhaps a verb and options:
+    "explain wrt=W", "formula layout=row", "check", "plan b=128 i=784", "derive wrt=W". Its source stays in a comment,
+    so that a page can be filled again. All that can be is filled in; what is wrong is told with file and line.
     """
-    stale: list[str] = []
-    for name in pages:
-        try:
-            with open(name, encoding="utf-8", newline="") as f:
-                before = f.read()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
-            raise click.UsageError(f"cannot read {name}: {why}") from None
-        try:
-            after = _filled(before)
-        except TensorpropError as error:
-            error.problem = f"{name}, {error.problem}"
-            fail(error, False)
-            return
-        if before == after:
-            continue
-        stale.append(name)
-        if not check:
-            with open(name, "w", encoding="utf-8", newline="") as f:
-                f.write(after)
-    for name in stale:
-        write(f"{name} is stale; fill it in with: tensorprop docs {name}" if check else f"{name} filled in")
-    if check and stale:
-        sys.exit(1)
+    from tensorprop.pages.files import KINDS, filled_file
 
-
-def _filled(page: str) -> str:
-    """The page with every request answered, line ends as they were."""
-    from tensorprop.render.markdown import fill
-
-    if "\r\n" in page:
-        return fill(page.replace("\r\n", "\n"), answer).replace("\n", "\r\n")
-    return fill(page, answer)
-
-
-def answer(r: Request) -> str:
-    """What a request in a page comes to, as Markdown.
-
-    Verbs: ``formula`` (options layout, samples, derivative, adjoint, names), ``explain`` (wrt, of, detail, attempt,
-    layout, samples, level) and ``equations`` (none), which shows them with every Σ written.
-    """
-    match r.verb:
-        case "formula":
-            from tensorprop.check.verbs import formula
-
-            options = r.only("layout", "samples", "derivative", "adjoint", "names")
-            return "\n\n".join(f"$${line}$$" for line in formula(r.text.strip(), **options).latex.split("\n") if line)  # pyright: ignore[reportArgumentType]
-        case "explain":
-            from tensorprop.check.verbs import explain
-            from tensorprop.render.document import markdown
-
-            options = dict(r.only("wrt", "of", "detail", "attempt", "layout", "samples", "level"))
-            level = int(options.pop("level", "3"))
-            wrt = options.pop("wrt", None)
-            return markdown(explain(r.text, wrt, **options).blocks(), level)  # pyright: ignore[reportArgumentType]
-        case "equations":
-            from tensorprop.render.derivation.passage import axes_of
-            from tensorprop.render.notation import LATEX
-            from tensorprop.text import parse
-
-            r.only()
-            s = parse(r.text)
-            return "\n\n".join(f"$${LATEX.equation(eq, axes_of(s))}$$" for eq in s)
-        case _:
-            raise UsageError(f"no verb {r.verb!r}", known="verbs: formula, explain, equations")
+    named = [p for page in pages for p in (sorted(Path(page).rglob("*")) if Path(page).is_dir() else [Path(page)])]
+    paths = [p for p in named if p.suffix.lower() in KINDS or str(p) in pages]
+    stale: list[Path] = []
+    fine = True
+    with progress("reading …") as words:
+        for n, path in enumerate(paths, 1):
+            words[0] = f"{n} of {len(paths)}: {path}"
+            before = _read(path)
+            found = slips(lambda path=path, before=before: filled_file(str(path), before))
+            if isinstance(found, TensorpropError):
+                report(found)
+                fine = False
+                continue
+            after, wrong = found
+            for one in wrong:
+                one.error.problem = f"{one.place}: {one.error.problem}"
+                report(one.error)
+            fine &= not wrong
+            if before != after:
+                stale.append(path)
+                if not check:
+                    with open(path, "w", encoding="utf-8", newline="") as f:
+                        f.write(after)
+    for path in stale:
+        write(f"{path} is stale; fill it in with: tensorprop docs {path}" if check else f"{path} filled in")
+    sys.exit(0 if fine and not (check and stale) else 1)

@@ -510,4 +510,3 @@ def _shape_names(eq: Equation) -> list[str]:
             needed.append(name)
             told.add(i)
     return needed[::-1]
-

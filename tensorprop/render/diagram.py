@@ -114,9 +114,7 @@ def _label(f: Expr) -> str:
 def _drawn(net: Network) -> list[str]:
     """Nodes in a line; wires between neighbours in it, all others and open legs as rails beneath."""
     direct: dict[tuple[int, ...], str] = {  # of neighbours that share one summed index, the wire stands between them
-        ends: i
-        for i, ends, kept in reversed(net.wires)
-        if not kept and len(ends) == 2 and ends[1] == ends[0] + 1
+        ends: i for i, ends, kept in reversed(net.wires) if not kept and len(ends) == 2 and ends[1] == ends[0] + 1
     }
     boxed = [f"[{label}]" if n == net.cut else label for n, label in enumerate(net.nodes)]
     row = f"{net.lead}   " if net.lead else ""

@@ -17,7 +17,8 @@ from tensorprop.render.derivation.sentences import Math, Sentence
 from tensorprop.render.mathml import mathml
 
 __all__ = [
-    "Block", "Heading", "Lines", "Paragraph", "Picture", "TextTable", "html", "latex", "markdown", "page", "text",
+    "Block", "Heading", "Lines", "Paragraph", "Picture", "TextTable", "Verbatim", "html", "latex",
+    "markdown", "page", "text",
 ]  # fmt: skip
 
 NOTHING = Math("", "")
@@ -69,7 +70,14 @@ class Picture:
     text: str
 
 
-Block: TypeAlias = Heading | Paragraph | Lines | TextTable | Picture
+@dataclass(frozen=True)
+class Verbatim:
+    """Lines that stand as they are, each character as wide as every other."""
+
+    text: str
+
+
+Block: TypeAlias = Heading | Paragraph | Lines | TextTable | Picture | Verbatim
 
 
 # --------------------------------------------------------------------------- terminal
@@ -85,6 +93,8 @@ def text(blocks: Iterable[Block], width: int = WIDTH) -> str:
                 out += ["", f"  {words.unicode.ljust(width - 4 - len(beside))}  {beside}".rstrip()]
             case Picture(_, drawn):
                 out += ["", *(f"      {line}".rstrip() for line in drawn.split("\n")), ""]
+            case Verbatim(words):
+                out += ["", *words.split("\n"), ""]
             case TextTable(head, rows, again):
                 out += _columns([[s.unicode for s in row] for row in (*(() if again else (head,)), *rows)])
             case Lines(rows, deep):
@@ -160,6 +170,9 @@ def markdown(blocks: Iterable[Block], level: int = 2) -> str:
                 step, pending = b, []
             case Picture(svg, _):
                 out += [*_ended(step, pending), "", svg, ""]
+                step, pending = None, []
+            case Verbatim(words):
+                out += [*_ended(step, pending), "", "```text", words, "```", ""]
                 step, pending = None, []
             case TextTable(head, rows):
                 cells = [[_barless(s.latex) for s in row] for row in (head, *rows)]
@@ -242,7 +255,7 @@ def latex(blocks: Iterable[Block], align: bool = False) -> str:
     out: list[str] = []
     for b in blocks:
         match b:
-            case Picture(_, drawn):
+            case Picture(_, drawn) | Verbatim(drawn):
                 out += [r"\begin{verbatim}", drawn, r"\end{verbatim}", ""]
             case TextTable(head, rows):
                 cells = [" & ".join(_tex(s) for s in row) + r" \\" for row in rows]
@@ -357,6 +370,8 @@ def _html(blocks: Iterable[Block]) -> Iterator[str]:
                 step = True
             case Picture(svg, _):
                 yield f"<figure>{svg}</figure>"
+            case Verbatim(words):
+                yield f"<pre>{escape(words)}</pre>"
             case TextTable(head, rows):
                 lines = [("th", head), *(("td", row) for row in rows)]
                 cells = ("".join(f"<{tag}>{_inline(s)}</{tag}>" for s in row) for tag, row in lines)

@@ -179,8 +179,10 @@ class _Entries(ArrayCode):
                 return Snippet(f"{name}[{rows.text}]", ATOM, "scalar", (*rows.axes, *plain))
         marks = [str(s) if isinstance(s, Number) else ":" for s in t.subscripts]
         letters = tuple(s.name for s in t.subscripts if isinstance(s, Index))
-        if len(letters) + sum(isinstance(s, Number) for s in t.subscripts) == len(marks) == len({*letters}) + (
-            len(marks) - len(letters)
+        if (
+            len(letters) + sum(isinstance(s, Number) for s in t.subscripts)
+            == len(marks)
+            == len({*letters}) + (len(marks) - len(letters))
         ):
             return Snippet(f"{name}[{', '.join(marks)}]", ATOM, "scalar", letters)
         raise NoCode(f"{t.name} has a subscript that is computed")
@@ -424,4 +426,3 @@ class _Loops:
                 return f"{own[0] if own[1] > SUM else f'({own[0]})'} - np.log({total})", SUM
             case _:
                 raise NoCode(f"{e.op} has no loop")
-

@@ -331,4 +331,3 @@ def _matmul(x: Snippet, y: Snippet) -> str:
 def _near(axes: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     """Whether these are the axes wanted, but perhaps for the last two."""
     return axes in (wanted, (*wanted[:-2], *wanted[:-3:-1]))
-

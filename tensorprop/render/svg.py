@@ -71,9 +71,7 @@ class _Drawing:
         for half in self._halves:
             self._xs.append(x + half)
             x += 2 * half + _STEP - 2 * _RADIUS
-        self._direct = {
-            ends for _, ends, kept in net.wires if not kept and len(ends) == 2 and ends[1] == ends[0] + 1
-        }
+        self._direct = {ends for _, ends, kept in net.wires if not kept and len(ends) == 2 and ends[1] == ends[0] + 1}
         far = [w for w in net.wires if not w[2] and w[1] not in self._direct]
         legs = [w for w in net.wires if w[2]]
         above = 26 * len(far) + 14 if far else 8

@@ -62,9 +62,7 @@ def reverse_rule(
         wanted = tuple(n for n, a in arrays.items() if a.perturbed and jnp.issubdtype(a.value.dtype, jnp.inexact))
         out, arrays_kept, note = save({n: a.value for n, a in arrays.items()}, wanted)
         named = {n: checkpoint_name(a, n) for n, a in arrays_kept.items()}  # for jax.checkpoint_policies
-        return out, Kept(
-            named, wanted, tuple((n, a.value.dtype, _varying(a.value)) for n, a in arrays.items()), note
-        )
+        return out, Kept(named, wanted, tuple((n, a.value.dtype, _varying(a.value)) for n, a in arrays.items()), note)
 
     def pulled(kept: Kept, given: dict[str, Array]) -> dict[str, Array]:
         if barrier:

@@ -123,9 +123,7 @@ class _Waiting:
     def inside(self, e: Expr) -> frozenset[Tensor]:
         """The entries of tensors in it."""
         none: frozenset[Tensor] = frozenset()
-        return fold(
-            e, lambda n, c: none.union(*c, (n,)) if isinstance(n, Tensor) else none.union(*c), self.tensors
-        )
+        return fold(e, lambda n, c: none.union(*c, (n,)) if isinstance(n, Tensor) else none.union(*c), self.tensors)
 
     def spreads(self, e: Expr) -> bool:
         """Whether an array of it would have more letters than any that it is made of."""
@@ -134,7 +132,6 @@ class _Waiting:
         return not any(e.free <= t.free for t in self.inside(e)) and not any(
             e.free <= n.free for n in postorder(e) if isinstance(n, (Sum, Reduce))
         )
-
 
     def busy(self, e: Expr) -> bool:
         """Whether a contraction in it fills the machine within a step: all steps at once would only take room."""

@@ -143,6 +143,7 @@ def _step(key: Any) -> str:
 def _inexact(leaf: Any) -> bool:
     """Whether a leaf is of numbers that have a gradient."""
     return isinstance(leaf, float | complex) or (
-        hasattr(leaf, "dtype") and not jnp.issubdtype(leaf.dtype, jax.dtypes.extended)
+        hasattr(leaf, "dtype")
+        and not jnp.issubdtype(leaf.dtype, jax.dtypes.extended)
         and jnp.issubdtype(leaf.dtype, jnp.inexact)
     )

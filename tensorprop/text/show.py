@@ -459,6 +459,7 @@ class _Printer(Spelled):
 
     # ------------------------------------------------------------------- tensors and their subscripts
 
+
 # --------------------------------------------------------------------------- pieces
 def _divides(f: Expr) -> bool:
     """Whether a factor is written under a /: a whole negative power."""

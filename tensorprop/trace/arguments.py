@@ -19,6 +19,7 @@ Names = str | Sequence[str] | Mapping[str, str] | None
 Leaf = tuple[tuple[Any, ...], Any]
 """A path in a tree, and the number of axes of what is there."""
 
+
 def named_arguments(
     names: Names, fn: Callable[..., Any], leaves: Sequence[Leaf], outs: Sequence[tuple[Any, ...]]
 ) -> tuple[list[str], list[str], Mapping[str, str]]:

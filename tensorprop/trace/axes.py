@@ -275,9 +275,7 @@ def _filled(page: Recognition, value: Traced, like: Traced, k: int, size: Extent
     return Traced(value.expr, tuple(page.axis(size) if n == k else a for n, a in enumerate(like.axes)))
 
 
-def _spread(
-    page: Recognition, v: Traced, value: Traced, k: int, low: Extent, between: Extent, size: Extent
-) -> Traced:
+def _spread(page: Recognition, v: Traced, value: Traced, k: int, low: Extent, between: Extent, size: Extent) -> Traced:
     """Entries with room between them: ``Σ_i [o = (m + 1) i + p] x_i``, where the room holds 0."""
     if value.expr is not ZERO or len(v.axes[k]) != 1:
         raise page.refuse("padding between entries with another number than 0")

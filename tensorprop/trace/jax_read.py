@@ -181,9 +181,7 @@ def _several(program: _Program, called: Sequence[str], result: Sequence[str], cl
     for place in (lambda n, g: n, lambda n, g: first_of_size[g.size]):  # axes that are alike may have to be
         for kind in (0, -2, -1):
             if reading is None:
-                reading = work.attempt(
-                    {g.root: list(offers(g.size, place(n, g)))[kind] for n, g in enumerate(found)}
-                )
+                reading = work.attempt({g.root: list(offers(g.size, place(n, g)))[kind] for n, g in enumerate(found)})
     if reading is None:
         reading = _one_by_one(work, found)
     varied = reading[1] if reading is not None else {}
@@ -268,10 +266,7 @@ def _suspicions(
     told: set[str] = set()
     for g in fixed:
         axis = next(
-            f"axis {k} of {name}"
-            for name in called
-            for k, i in enumerate(alone.inputs[name])
-            if i == g.letters[0]
+            f"axis {k} of {name}" for name in called for k, i in enumerate(alone.inputs[name]) if i == g.letters[0]
         )
         apart = why.get(g.root)
         if apart is not None:

@@ -92,6 +92,7 @@ PRIMITIVES["one_minus_square"] = lambda page, line, args: elementwise(
 PRIMITIVES["log2"] = lambda page, line, args: elementwise(page, args, lambda a: call("log2", a))
 PRIMITIVES["exp2"] = lambda page, line, args: elementwise(page, args, lambda a: call("power", TWO, a))
 
+
 def _function(function: str) -> Rule:
     def rule(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
         def made(*exprs: Expr) -> Expr:

@@ -100,6 +100,7 @@ def folded(trace: Transcript) -> tuple[list[Draft], list[str]]:
 
 def _worded(e: Expr, words: Mapping[str, str]) -> Expr:
     """Markers of the reader as the words that the notation has for them."""
+
     def rule(n: Expr) -> Expr:
         return call(words[n.function], *n.args) if isinstance(n, Call) and n.function in words else n
 

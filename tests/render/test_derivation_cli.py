@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tensorprop.cli import main
-from tensorprop.cli.filled import answer
 from tensorprop.errors import TensorpropError, UnexpectedEnd, UsageError
-from tensorprop.render.markdown import fill, requests
+from tensorprop.pages.answers import answer
+from tensorprop.pages.fenced import fill, requests
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "derivation.md"
 

@@ -70,9 +70,7 @@ class Setting:
         self._parent: dict[Axis, Axis] = {}
         self.both = add(a, b)
         self._ranges()
-        self.labels = labels | {
-            t.name for n in postorder(self.both) for place in _places(n) for t in tensors_of(place)
-        }
+        self.labels = labels | {t.name for n in postorder(self.both) for place in _places(n) for t in tensors_of(place)}
         self.order = self._order()
         self.compares = sum(isinstance(n, Bracket) and not self.of_indices(n) for n, _ in self.order)
         self.factored = any(isinstance(n, Reduce) and n.op in ("cholesky", "inv_cholesky") for n, _ in self.order)

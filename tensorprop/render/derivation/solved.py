@@ -94,4 +94,3 @@ def _sign(t: Tensor, i: str) -> int:
         if c and not isinstance(s, Index):
             return 1 if c > 0 else -1
     return 0
-

@@ -26,9 +26,7 @@ _TRIED, _KEPT, _BEAM, _INDEX = 400, 40, 12, 60.0  # readings of a line, those ke
 _DEEP = 200  # nodes on a path; what is nested deeper stays in index notation
 
 
-def lines(
-    s: System, convention: Convention, carry: tuple[str, ...] | None = None, style: Style = None
-) -> list[Line]:
+def lines(s: System, convention: Convention, carry: tuple[str, ...] | None = None, style: Style = None) -> list[Line]:
     """A line for every equation, in all of which a tensor is read the same way.
 
     ``carry``: indices to be carried, where the choice is not left to the search. ``style``: how indices beyond a
