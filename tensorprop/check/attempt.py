@@ -19,18 +19,18 @@ from tensorprop.calculus.page import Given, Page, seed_of
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.check.prove.decide import Decision, Laws, decide
 from tensorprop.check.report import Diagnosis, Finding, Report, Verdict
-from tensorprop.core.build import ONE, ZERO, rename
+from tensorprop.core.build import ONE, rename
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Call, Expr, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.walk import inline, postorder, tensors_of
-from tensorprop.errors import AmbiguousNotation, TensorpropError, UnexpectedEnd, UnknownName, near
+from tensorprop.errors import AmbiguousNotation, RankMismatch, TensorpropError, UnexpectedEnd, UnknownName, near
 from tensorprop.render.code import identifier
 from tensorprop.render.derivation.contents import Judgement
 from tensorprop.render.derivation.index_table import patterns
-from tensorprop.render.derivation.matrix import matrix
-from tensorprop.render.derivation.passage import axes_of
+from tensorprop.render.derivation.matrix import MatrixForm, matrix
+from tensorprop.render.derivation.passage import axes_of, one_axis, sized
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, letter, letters, listed, say, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE
@@ -109,17 +109,16 @@ def _judged(line: FormulaText, court: _Court, convention: Convention) -> Judged:
     named = {m for m in mentioned if is_adjoint(m)}
     chosen = [c for c in chosen if named <= _deltas(c.eq.value)] or chosen
     chosen.sort(key=lambda c: -_likeness(c, mentioned))
-    first: Judged | None = None
     for way, (told, standing) in _ways(convention):
         for c in chosen[:_CANDIDATES]:
             one = _Judge(court, c, line, attempt, way.over((*s, *rules)), told, standing)
-            found = one.judged(search=False)
+            try:
+                found = one.judged(search=False)
+            except TensorpropError:
+                continue  # it can't be read in this convention
             if found.judgement.right:
                 return found
-        if first is None and chosen:
-            first = _Judge(court, chosen[0], line, attempt, way.over((*s, *rules)), told, standing).judged(search=True)
-    assert first is not None
-    return first
+    return _Judge(court, chosen[0], line, attempt, convention.over((*s, *rules)), "", False).judged(search=True)
 
 
 def _ways(convention: Convention) -> Iterator[tuple[Convention, tuple[str, bool]]]:
@@ -212,6 +211,7 @@ class _Court:
         self.given = given
         self.names = Known(s)
         self.axes = axes_of(s)
+        self.axis = one_axis(s)
 
     @cached_property
     def definitions(self) -> dict[str, tuple[tuple[str, ...], Expr]]:
@@ -384,17 +384,19 @@ class _Judge:
                 i=letters(kept),
                 who=listed([entry(f, self._court.axes) for f in pattern.having(kept[0])]),
             )
-        shown = matrix(rule, self._convention)
+        shown = self._shown()
         if shown.unicode:
             yield say("Right is {f}.", f=Math(shown.unicode, shown.latex))
 
     # ----------------------------------------------------------------- what fits, and may be wrong
     def _compared(self, read: ReadFormula, formula: Math, search: bool) -> Judged:
         rule, types = self._rule, read.types
+        if read.axes is not None:
+            return self._of_higher_order(read, formula, search)
         target = types.tensor(rule.name)
         lies = Judgement(formula, False, (), rule.name)
         mine, theirs = read.typed.letters, target.letters
-        if len(mine) != len(theirs) and read.typed.entry is not ZERO:
+        if len(mine) != len(theirs) and not read.constant:
             sentences = (self._other_shape(read, target), *self._instead()) if search else ()
             return Judged(replace(lies, sentences=sentences), rule)
         try:
@@ -403,15 +405,31 @@ class _Judge:
             return self._askew(read, target, lies, search)
         eq = self._equation(read)
         decision = self._court.decided(eq, rule)
+        if not decision.proved and search and (crossed := self._crossed(read, target, lies)) is not None:
+            return crossed
+        return self._sentenced(eq, decision, lies, search)
+
+    def _of_higher_order(self, read: ReadFormula, formula: Math, search: bool) -> Judged:
+        """An array of more than two axes, which stand in the order of the tensor's own."""
+        rule = self._rule
+        lies = Judgement(formula, False, (), rule.name)
+        try:
+            eq = read.equation(rule.name)
+        except RankMismatch as error:
+            sentences = (say("{w}.", w=_opened(str(error.problem))), *self._instead()) if search else ()
+            return Judged(replace(lies, sentences=sentences), rule)
+        eq = eq.rename(dict(zip(eq.letters, rule.letters, strict=True)))
+        return self._sentenced(eq, self._court.decided(eq, rule), lies, search)
+
+    def _sentenced(self, eq: Equation, decision: Decision, lies: Judgement, search: bool) -> Judged:
+        """A formula that fits: right, or wrong by which slip."""
+        rule, formula = self._rule, lies.formula
         if decision.proved:
             how = f"This is right {self._told}" if self._told else "This is right"
             sentence = say(f"{how}: read entry by entry it says {{f}}, which is the rule.", f=self._index(eq))
             return Judged(Judgement(formula, True, (sentence,), rule.name), rule, eq, decision)
         if not search:
             return Judged(lies, rule, eq, decision)
-        crossed = self._crossed(read, target, lies)
-        if crossed is not None:
-            return crossed
         slip = self._slip(eq)
         said = [say("It fits, and is wrong. Read entry by entry it says {f}; the rule is {r}.", f=self._index(eq),
                     r=self._index(rule))]  # fmt: skip
@@ -494,8 +512,13 @@ class _Judge:
         return diagnose(eq, self._rule, s, given=self._court.given, others=others)
 
     def _right(self) -> Sentence:
-        shown = matrix(self._rule, self._convention)
+        shown = self._shown()
         return say("Right is {f}.", f=Math(shown.unicode, shown.latex) if shown.unicode else self._index(self._rule))
+
+    def _shown(self) -> MatrixForm:
+        """The rule in matrices, sizes told by the tensors that it has."""
+        rule = self._rule
+        return matrix(equation(rule.target, sized(rule.value, rule.target, self._court.axis)), self._convention)
 
     def _other_shape(self, read: ReadFormula, target: Typed) -> Sentence:
         return say(

@@ -14,7 +14,7 @@ from tensorprop.calculus.rewrite import LAWS
 from tensorprop.calculus.source import as_forward, names_in
 from tensorprop.core.build import rename
 from tensorprop.core.english import numeral
-from tensorprop.core.equation import Equation, System
+from tensorprop.core.equation import Equation, System, equation
 from tensorprop.core.expr import Add, Expr, Index, Tensor
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.ranges import spelled
@@ -26,7 +26,7 @@ from tensorprop.render.derivation.contents import DerivationStep, Like, RulePart
 from tensorprop.render.derivation.index_table import index_table
 from tensorprop.render.derivation.known import Given
 from tensorprop.render.derivation.matrix import MatrixForm, matrix
-from tensorprop.render.derivation.passage import Passage, one_axis, passage
+from tensorprop.render.derivation.passage import Passage, one_axis, passage, sized
 from tensorprop.render.derivation.reasons import Reason, dimensions, reasons
 from tensorprop.render.derivation.record import Derivation
 from tensorprop.render.derivation.remarks import Remarks
@@ -135,7 +135,7 @@ class _Teller:
 
     def part(self, rule: Equation) -> RulePart:
         p = passage(spelled(self._system), self._rules, primal(rule.name), self._axis)
-        shown = matrix(rule, self._convention)
+        shown = matrix(equation(rule.target, sized(rule.value, rule.target, self._axis)), self._convention)
         why = reasons(p, shown, lambda eq: matrix(eq, self._convention))
         check = dimensions(p, shown)
         steps = tuple(self._steps(p, shown, why))

@@ -30,10 +30,10 @@ from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Reduce, Sum, Te
 from tensorprop.core.names import adjoint_name, derivative_name, primal, stem_and_label
 from tensorprop.core.ranges import infer, spelled
 from tensorprop.core.terms import factors_of
-from tensorprop.core.walk import fold, freshen, postorder, tensors_of
+from tensorprop.core.walk import fold, freshen, postorder, tensors_of, transform
 from tensorprop.text.vocabulary import COLUMN, ROW
 
-__all__ = ["Axis", "Local", "Move", "Passage", "axes_of", "moves", "one_axis", "passage"]
+__all__ = ["Local", "Move", "Passage", "axes_of", "moves", "one_axis", "passage", "sized"]
 
 
 class Local(NamedTuple):
@@ -124,6 +124,15 @@ def axes_of(s: System) -> dict[tuple[str, int], str]:
                     found.setdefault((t.name, axis), i.name)
                     found.setdefault((adjoint_name(t.name), axis), i.name)
     return found
+
+
+def sized(value: Expr, target: Tensor, axis: Axis) -> Expr:
+    """The same with sizes told by the tensors that stand there: ``dim(z, 0)`` for ``dim(x, 0)`` where x is gone."""
+    here = {axis(Dim(t.name, k)): Dim(t.name, k)
+            for t in (*tensors_of(value), Tensor(primal(target.name), target.subscripts))
+            for k in range(len(t.subscripts))}  # fmt: skip
+    names = {d.tensor for d in here.values()}
+    return transform(value, lambda n: here.get(axis(n), n) if isinstance(n, Dim) and n.tensor not in names else n)
 
 
 def _matters(s: System, rules: System, eq: Equation) -> bool:

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.core.build import mul
 from tensorprop.core.equation import Equation, System, equation
-from tensorprop.core.expr import Add, Dim, Expr, Mul, Sum, Tensor
+from tensorprop.core.expr import Add, Expr, Mul, Sum, Tensor
 from tensorprop.core.names import adjoint_name, is_adjoint, primal, stem_and_label
-from tensorprop.core.walk import fold, inline, postorder, tensors_of, transform
+from tensorprop.core.walk import fold, inline, postorder, tensors_of
 from tensorprop.render.derivation.contents import Remark, RulePart
 from tensorprop.render.derivation.known import Given, SumsKnown
 from tensorprop.render.derivation.matrix import matrix
-from tensorprop.render.derivation.passage import Axis, one_axis
+from tensorprop.render.derivation.passage import one_axis, sized
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, listed, say, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE
@@ -107,13 +107,13 @@ class Remarks:
     def _remark(self, part: RulePart, value: Expr, told: Sentence) -> Iterator[Remark]:
         """A rule put together, with what is known of sums; and what it would be if a sum were 1."""
         value, reasons = self._known.used(value)
-        value = near(value, part.rule.target, self._axis)
+        value = sized(value, part.rule.target, self._axis)
         for reason in reasons:
             told += reason
         eq = equation(part.rule.target, value)
         yield Remark("Put together", told, (eq,), (matrix(eq, self._convention),))
         for left, short in self._known.supposed(value):
-            one = equation(part.rule.target, near(short, part.rule.target, self._axis))
+            one = equation(part.rule.target, sized(short, part.rule.target, self._axis))
             yield Remark(
                 "And where a sum is 1",
                 say("Where {s}, as for one-hot rows or probabilities, this is the last line; elsewhere it is not.",
@@ -170,15 +170,6 @@ def _entries(e: Expr) -> int:
         return 1 if isinstance(n, Tensor) else sum(below)
 
     return fold(e, rule)
-
-
-def near(value: Expr, target: Tensor, axis: Axis) -> Expr:
-    """The same with sizes told by the tensors that stand there: ``dim(z, 0)`` for ``dim(x, 0)`` where x is gone."""
-    here = {axis(Dim(t.name, k)): Dim(t.name, k)
-            for t in (*tensors_of(value), Tensor(primal(target.name), target.subscripts))
-            for k in range(len(t.subscripts))}  # fmt: skip
-    names = {d.tensor for d in here.values()}
-    return transform(value, lambda n: here.get(axis(n), n) if isinstance(n, Dim) and n.tensor not in names else n)
 
 
 def unfolded(value: Expr, rules: System, name: str) -> Expr:

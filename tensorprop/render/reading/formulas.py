@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from tensorprop.calculus.source import Source, as_system
-from tensorprop.core.build import ZERO, fresh, mul, rename, sum_over
+from tensorprop.core.build import ZERO, fresh, rename, sum_over
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.names import adjoint_name, primal
@@ -128,7 +128,7 @@ class FormulaText:
     carried: tuple[str, ...] = ()
 
 
-_EVERY = re.compile(r"[,(\s]*for\s+every\s+(?:leading\s+index\s*)?([^()]*?)\)?\s*$")
+_EVERY = re.compile(r"[,(\s]*for\s*every\s+(?:leading\s+index\s*)?([^()]*?)\)?\s*$")
 
 
 def split(text: str) -> Iterator[FormulaText]:
@@ -137,13 +137,28 @@ def split(text: str) -> Iterator[FormulaText]:
     text = text if code else plain(text)
     carried: tuple[str, ...] = ()
     if (every := _EVERY.search(text)) is not None:
-        carried = tuple(re.findall(r"[^\W\d_]\d*", every[1]))
+        carried = tuple(re.findall(r"[^\W\d_]\d*", re.sub(r"\band\b", " ", every[1])))
         text = text[: every.start()]
     for part in _parts(text, code):
         if not part.strip():
             continue
         left, equals, right = _sides(part if code else without_remark(part))
-        yield FormulaText(adjoint_of(left) if equals else None, right if equals else part, part.strip(), carried)
+        name, own = _carried(adjoint_of(left)) if equals and not code else (adjoint_of(left), ())
+        yield FormulaText(
+            name if equals else None, right if equals else part, part.strip(), tuple(dict.fromkeys((*carried, *own)))
+        )
+
+
+def _carried(left: str) -> tuple[str, tuple[str, ...]]:
+    """A left side without the indices that cut it, and these: ``δP_b`` is δP for every b.
+
+    >>> _carried("δP_{bh}"), _carried("δx_{·i}"), _carried("z_2")
+    (('δP', ('b', 'h')), ('δx', ('i',)), ('z_2', ()))
+    """
+    hit = re.fullmatch(r"(.+?)_(?:\{([^{}]*)\}|([^\W\d_]+))(\^.*)?", left)
+    if hit is None:
+        return left, ()
+    return hit[1] + (hit[4] or ""), tuple(c for c in hit[2] or hit[3] if c.isalpha())
 
 
 def _parts(text: str, code: bool) -> Iterator[str]:
@@ -179,6 +194,12 @@ class ReadFormula:
     loose: bool = False  # a vector that lies nowhere, as in code
     axes: tuple[str, ...] | None = None  # those of a tensor of higher order
 
+    @property
+    def constant(self) -> bool:
+        """Whether it is a number that no tensor's entry changes: it may stand for all entries, as 0 does."""
+        value = self.typed
+        return value.entry is ZERO or (value.scalar and not list(tensors_of(value.entry)))
+
     def equation(self, name: str) -> Equation:
         """``name = …``; Misfit where the left side is another kind of thing."""
         types, value = self.types, self.typed
@@ -209,7 +230,7 @@ class ReadFormula:
     def matched(self, target: Typed) -> dict[str, str]:
         """The letters of the right side, and those of the target in their place."""
         types, value = self.types, self.typed
-        if value.entry is ZERO:
+        if self.constant:
             return {}
         mine, theirs = ((value.rows, value.columns), (target.rows, target.columns))
         if self.loose and len(value.letters) == len(target.letters):
@@ -231,8 +252,6 @@ def read_line(
     Errors: Misfit where neighbours do not fit, ParseError for what is no formula, UnknownName.
     """
     if is_code(line.body):
-        if (found := _coded_tensor(line, names, convention)) is not None:
-            return found
         return _tried(line, names, lambda types: _coded(line.body, types), convention, standing)
 
     def written(ones: bool) -> Callable[[Types], ReadFormula]:
@@ -265,41 +284,19 @@ def _tried(
     """One way to read a right side; what it settles about ranges is kept if it fits the left side."""
     trial = names.copy()
     read = way(Types(trial, convention, line.carried, standing))
-    if line.left is not None and trial.rank(line.left) is not None:
+    if read.axes is None and line.left is not None and trial.rank(line.left) is not None:
         read.matched(read.types.tensor(line.left))
     names.__dict__.update(trial.__dict__)
     read.types.names = names
     return read
 
 
-def _coded_tensor(line: FormulaText, names: Known, convention: Convention) -> ReadFormula | None:
-    """An einsum of tensors, whatever their order; None of other code."""
-    found = re.fullmatch(r'\s*\w+\.einsum\("([a-zA-Z,]+)->([a-zA-Z]*)", ([\w, ]+)\)\s*', line.body)
-    if found is None:
-        return None
-    coded = {identifier(n): n for known in names.ranks for n in (known, adjoint_name(known))}
-    operands = [coded.get(n.strip(), n.strip()) for n in found[3].split(",")]
-    places = found[1].split(",")
-    if len(places) != len(operands) or max(map(len, (*places, found[2]))) < 3:
-        return None
-    types = Types(names, convention)
-    letters: dict[str, str] = {}
-    for places_, name in zip(places, operands, strict=True):
-        if names.rank(name) != len(places_):
-            raise RankMismatch(f"{places_} does not name the axes of {name}", line.text)
-        for k, c in enumerate(places_):
-            if not types.fits(letters.setdefault(c, i := types.new((name, k))), i):
-                raise RankMismatch(f"{c} runs over axes of different lengths", line.text)
-    entry = mul(*(Tensor(n, tuple(Index(letters[c]) for c in p)) for p, n in zip(places, operands, strict=True)))
-    gone = [i for c, i in letters.items() if c not in found[2]]
-    typed = Typed(sum_over(gone, entry), None, None, Math(line.body, line.body))
-    return ReadFormula(typed, types, axes=tuple(letters[c] for c in found[2]))
-
-
 def _coded(text: str, types: Types) -> ReadFormula:
     array = read_code(text, types)
-    if len(array.axes) > 2 or None in array.axes:
+    if None in array.axes:
         raise Misfit(array.typed, array.typed, "shape", types)
+    if len(array.axes) > 2:
+        return ReadFormula(array.typed, types, axes=tuple(i for i in array.axes if i is not None))
     return ReadFormula(array.typed, types, len(array.axes) == 1)
 
 

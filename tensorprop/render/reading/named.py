@@ -100,20 +100,27 @@ class NameReader(ABC):
     def _tensor(self, prefix: str, word: str) -> str | None:
         """The tensor of this name, a label or a lowered figure behind it taken too."""
         names = self._types.names
-        if self._sign("_"):
-            figure = self._lowered()
-            if names.rank(prefix + word + figure) is not None and figure.isdigit():
-                return prefix + word + figure
-            if not set(figure) <= set(self._types.carried.values()):
-                raise UnexpectedChar(f"{word}_{figure} has indices, and a formula of matrices has none", self._text)
-        label = self._label()
+        figure = self._cut_at(word)
+        if figure and names.rank(prefix + word + figure) is not None and figure.isdigit():
+            return prefix + word + figure
+        label = self._label(word)
         if label is not None:
+            self._cut_at(word)
             return f"{prefix}{word}^({label})"
         if names.rank(prefix + word) is not None:
             return prefix + word
         if not prefix and word[:1] == "d" and names.rank(word[1:]) is not None:
             return adjoint_name(word[1:])  # dW, as it stands in code
         return None
+
+    def _cut_at(self, word: str) -> str:
+        """The subscripts of a name: a figure that is part of it, or letters for every value of which the line holds."""
+        if not self._sign("_"):
+            return ""
+        figure = self._lowered()
+        if not figure.isdigit() and not set(figure) <= set(self._types.carried.values()):
+            raise UnexpectedChar(f"{word}_{figure} has indices, and a formula of matrices has none", self._text)
+        return figure
 
     def _lowered(self) -> str:
         opened = self._peek()
@@ -129,10 +136,8 @@ class NameReader(ABC):
             self._at += 1
         return found
 
-    def _label(self) -> str | None:
+    def _label(self, name: str) -> str | None:
         """The label of a layer, ``^(k+1)`` or ``^{(k)}``, where a tensor of this name has one."""
-        at = self._at
-        name = self._tokens[at - 1].text
         if (sign := self._peek()) is None or sign.text != "^":
             return None
         rest = self._text[sign.span[1] :]
@@ -168,6 +173,9 @@ class NameReader(ABC):
             return None
         else:
             self._at += 1
+        s = self._types.names.system
+        if s is not None and not primes and word[:1] == "d" and word[1:] in s.functions and word not in s.functions:
+            word, primes = word[1:], 1  # df(z), as it stands in code
         self._bars, bars = 0, self._bars
         args = [self._sum()]
         while self._sign(","):

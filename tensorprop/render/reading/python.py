@@ -126,9 +126,10 @@ class _Code:
             case ast.Compare(left, [op], [right]) if type(op) in _COMPARED:
                 a, b, axes = self._alike(self.value(left), self.value(right), _COMPARED[type(op)])
                 return Operand(bracket(_COMPARED[type(op)], a, b), axes, self._math(n))
-            case ast.Attribute(of, "T" | "mT"):
+            case ast.Attribute(of, "T" | "mT" as turn):
                 a = self.value(of)
-                return replace(a, axes=a.axes[::-1], math=self._math(n))
+                k = max(len(a.axes) - 2, 0) if turn == "mT" else 0
+                return replace(a, axes=(*a.axes[:k], *a.axes[k:][::-1]), math=self._math(n))
             case ast.Subscript(ast.Attribute(of, "shape"), ast.Constant(int() as k)):
                 return self._size(n, self.value(of), k)
             case ast.Subscript(ast.Call(ast.Attribute(_, "slogdet"), [inner]), ast.Constant(1)):
@@ -225,10 +226,12 @@ class _Code:
             raise Misfit(a.typed, b.typed, "product", self._types)
         k = len(b.axes) - 2 if len(b.axes) > 1 else 0
         i, j = a.axes[-1], b.axes[k]
-        rest = (*a.axes[:-1], *b.axes[:k], *b.axes[k + 1 :])
-        if i is None or j is None or not self._types.fits(i, j) or len(a.axes) > 2 or len(b.axes) > 2:
+        if i is None or j is None or not self._types.fits(i, j):
             raise Misfit(a.typed, b.typed, "product", self._types)
-        return Operand(self._types.contract(a.entry, i, b.entry, j), rest, a.math)
+        m = max(len(a.axes) - 2, 0)  # axes in front of the two that are multiplied run along together
+        one, other, front = self._alike(replace(a, axes=a.axes[:m]), replace(b, axes=b.axes[: max(k, 0)]), "product")
+        rest = (*front, *a.axes[m:-1], *b.axes[k + 1 :])
+        return Operand(self._types.contract(one, i, other, j), rest, a.math)
 
     # ----------------------------------------------------------------- calls
     def _call(self, n: ast.Call) -> Operand:
@@ -243,6 +246,8 @@ class _Code:
         if module not in ("np", "jnp", "numpy", "jax", "torch", "scipy") or not parts:
             if isinstance(n.func, ast.Attribute) and n.func.attr == "swapaxes":
                 return self.swapaxes(n, self.value(n.func.value))
+            if isinstance(n.func, ast.Attribute) and n.func.attr == "transpose":
+                return self.transposed(n, self.value(n.func.value))
             if isinstance(n.func, ast.Attribute):  # x.sum(axis=0)
                 return self._named(n, n.func.attr, [self.value(n.func.value), *map(self.value, n.args)])
             return self._open(n, module)
@@ -289,11 +294,12 @@ class _Code:
         axis = options.get("axis")
         kept = "keepdims" in options
         where = _whole_number(axis)
-        if axis is not None and where is None and not (isinstance(axis, ast.Constant) and axis.value is None):
+        several = [_whole_number(k) for k in axis.elts] if isinstance(axis, ast.Tuple) else [where]
+        if axis is not None and None in several and not (isinstance(axis, ast.Constant) and axis.value is None):
             self._refuse(axis, "an axis is a whole number")
         if where is None and keeps(op) and axis is None:
-            where = -1
-        places = range(len(a.axes)) if where is None else [where % max(len(a.axes), 1)]
+            several = [-1]
+        places = [k % max(len(a.axes), 1) for k in several if k is not None] or range(len(a.axes))
         letters = [i for k in places if (i := a.axes[k]) is not None]
         if not letters:
             return a
@@ -324,6 +330,12 @@ class _Code:
 
     def diag(self, n: ast.Call) -> Operand:
         a = self.value(n.args[0])
+        options = {k.arg: _whole_number(k.value) for k in n.keywords}
+        if options == {"axis1": -2, "axis2": -1} and len(a.axes) > 2:
+            *front, i, j = a.axes
+            if i is None or j is None or not self._types.fits(i, j):
+                raise Misfit(a.typed, a.typed, "diag", self._types)
+            return Operand(substitute(a.entry, {j: Index(i)}), (*front, i), a.math)
         if len(a.axes) > 2 or None in a.axes or not a.axes:
             self._refuse(n, "diag takes a vector or a matrix")
         t = self._types.apply("diag", 0, [a.typed])
@@ -332,11 +344,50 @@ class _Code:
     def triangle(self, n: ast.Call) -> Operand:
         name = n.func.attr if isinstance(n.func, ast.Attribute) else ""
         a, *shift = (self.value(x) for x in n.args)
-        if len(a.axes) != 2 or None in a.axes:
+        if len(a.axes) < 2 or None in a.axes[-2:]:
             self._refuse(n, f"{name} takes a matrix")
-        return replace(a, entry=self._types.apply(name, 0, [a.typed, *(s.typed for s in shift)]).entry)
+        last = replace(a, axes=a.axes[-2:]).typed
+        return replace(a, entry=self._types.apply(name, 0, [last, *(s.typed for s in shift)]).entry)
+
+    def transposed(self, n: ast.Call, a: Operand) -> Operand:
+        """``x.transpose(2, 0, 1)``."""
+        order = [_whole_number(k) for k in n.args] or list(range(len(a.axes)))[::-1]
+        if sorted(k for k in order if k is not None) != list(range(len(a.axes))):
+            self._refuse(n, "a transposition names every axis once")
+        return replace(a, axes=tuple(a.axes[k] for k in order if k is not None), math=self._math(n))
+
+    def tensordot(self, n: ast.Call) -> Operand:
+        """``np.tensordot(a, b, axes=(1, 2))``: one axis of each is summed; ``axes=2``: the last of one, the first of
+        the other."""
+        a, b = self.value(n.args[0]), self.value(n.args[1])
+        axes = next((k.value for k in n.keywords if k.arg == "axes"), None)
+        many = _whole_number(axes)
+        sides = [_places(k) for k in axes.elts] if isinstance(axes, ast.Tuple) else []
+        pairs = [(len(a.axes) - many + k, k) for k in range(many)] if many is not None else []
+        if len(sides) == 2 and len(sides[0]) == len(sides[1]):
+            pairs = list(zip(*sides, strict=True))
+        if not pairs or not all(0 <= k < len(a.axes) and 0 <= m < len(b.axes) for k, m in pairs):
+            self._refuse(n, "tensordot names one axis of each, axes=(1, 0), or how many, axes=2")
+        entry = b.entry
+        for k, m in pairs:
+            i, j = a.axes[k], b.axes[m]
+            if i is None or j is None or not self._types.fits(i, j):
+                raise Misfit(a.typed, b.typed, "product", self._types)
+            entry = substitute(entry, {j: Index(i)})
+        entry = mul(a.entry, entry)
+        for k, _ in pairs:
+            entry = self._types.summed(entry, str(a.axes[k]))
+        gone = [k for k, _ in pairs], [m for _, m in pairs]
+        rest = [i for k, i in enumerate(a.axes) if k not in gone[0]] + [
+            j for m, j in enumerate(b.axes) if m not in gone[1]
+        ]
+        return Operand(entry, tuple(rest), a.math)
 
     def trace(self, n: ast.Call) -> Operand:
+        if n.keywords:
+            a = self.diag(n)
+            assert a.axes[-1] is not None
+            return Operand(self._types.summed(a.entry, a.axes[-1]), a.axes[:-1], self._math(n))
         return Operand(self._types.apply("tr", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
 
     def norm(self, n: ast.Call) -> Operand:
@@ -433,8 +484,14 @@ _SHAPED: dict[str, Callable[[_Code, Any], Operand]] = {
     "trace": _Code.trace, "norm": _Code.norm, "inv": _Code.inv, "matrix_power": _Code.matrix_power,
     "det": _Code.determinant, "ones": _Code.ones, "zeros": _Code.zeros, "eye": _Code.eye, "where": _Code.where,
     "tril": _Code.triangle, "triu": _Code.triangle, "einsum": _Code.einsum,
-    "full": _Code.full, "broadcast_to": _Code.broadcast_to,
+    "tensordot": _Code.tensordot, "full": _Code.full, "broadcast_to": _Code.broadcast_to,
 }  # fmt: skip
+
+
+def _places(n: ast.expr) -> list[int]:
+    """``1`` or ``[0, 1]``: axes by number."""
+    several = n.elts if isinstance(n, (ast.List, ast.Tuple)) else [n]
+    return [k for x in several if (k := _whole_number(x)) is not None]
 
 
 def _whole_number(n: ast.AST | None) -> int | None:

@@ -94,11 +94,13 @@ class Known:
         self._parent: dict[Axis, Axis] = {}
         self.letters: dict[Axis, str] = {}
         """How the equations call an axis, by its class."""
+        self._also: dict[str, dict[Axis, None]] = {}  # other letters that they have for it
         for eq in s or ():
             for t in (eq.target, *tensors_of(eq.value)):
                 for axis, i in enumerate(t.subscripts):
                     if isinstance(i, Index):
                         self.letters.setdefault(self.find((t.name, axis)), i.name)
+                        self._also.setdefault(i.name, {}).setdefault(self.find((t.name, axis)))
 
     def copy(self) -> Known:
         """The same names, their ranges to be settled anew."""
@@ -144,7 +146,7 @@ class Known:
     def called(self, letter: str, where: str = "") -> list[Axis]:
         """The axes that the equations call by a letter, each class once; those of the tensors in a text alone, if
         there are such."""
-        found = [axis for axis, i in self.letters.items() if i == letter]
+        found = [axis for axis, i in self.letters.items() if i == letter] or list(self._also.get(letter, ()))
         near = {self.find((n, k)) for n, rank in self.ranks.items() if n in where for k in range(rank)}
         return [axis for axis in found if axis in near] or found
 

@@ -158,6 +158,8 @@ class FormulaReader(NameReader):
         """What is raised: figures, and a ᵀ behind them."""
         if text in ("ᵀ", ".T"):
             return self._types.turned(value)
+        if text.startswith("ᵀ"):  # Sᵀ⁻¹
+            return self._above(self._types.turned(value), text[1:], token)
         figures = text.rstrip("ᵀ")
         if figures in ("", "-"):
             value = self._types.turned(self._types.inverse(value) if figures else value)

@@ -1,0 +1,129 @@
+"""Whatever `explain` prints is judged right when it is given back as an attempt: in every layout, in every spelling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensorprop as tp
+import tensorprop.layers as library
+from tensorprop.check.attempt import judge
+from tensorprop.check.executed import WrongCode
+from tensorprop.core.equation import System, equation
+from tensorprop.render.derivation.derivation import Derivation
+from tensorprop.render.derivation.derivation import explain as derivation
+from tensorprop.render.derivation.levels import written
+from tensorprop.render.derivation.passage import one_axis, sized
+from tests.corpora.read import cases
+
+LAYOUTS: list[dict[str, Any]] = [{"layout": "row"}, {"samples": "columns"}, {"derivative": "numerator"}, {}]
+LAYERS = [n for n in library.__all__ if isinstance(getattr(library, n), type) and n != "Layer"]
+CASES = [c for c in cases("backprop_rules.json") if c.get("index_evaluable")]
+TEXTS = [
+    "z_bj = a_bi W_ij + b_j; h_bj = tanh(z_bj); E = 1/2 (h_bj - y_bj)^2",
+    "z_j = a_i W_ij + b_j; h_j = f(z_j)",
+    "S_bqk = Q_bqd K_bkd / sqrt(dim(d)); P_bqk = softmax_k(S_bqk); O_bqe = P_bqk V_bke",
+    "m_b = mean_i(x_bi); v_b = mean_i((x_bi - m_b)^2); y_bi = (x_bi - m_b) / sqrt(v_b + e)",
+    "z_k = T_ijk a_i b_j",
+    "y = x_i A_ij x_j",
+    "e = r_i inv(S)_ij r_j",
+]
+
+
+def spellings(d: Derivation, options: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every rule of a derivation as it is printed, and as NumPy code."""
+    axis = one_axis(d.system)
+    for part in d.parts:
+        shown = written(part.shown)
+        if shown is None:
+            continue
+        rule = equation(part.rule.target, sized(part.rule.value, part.rule.target, axis))
+        yield "unicode", shown.unicode
+        yield "latex", shown.latex
+        if part.shown.carried:
+            yield "without its remark", part.shown.unicode
+        try:
+            code = tp.formula(rule, **options).numpy
+        except (WrongCode, ValueError, np.linalg.LinAlgError):
+            continue  # no code is shown for it
+        if not (options.get("samples") == "columns" and ".shape" in code):
+            yield "numpy", code
+
+
+def given_back(s: System, options: dict[str, Any]) -> int:
+    """How many spellings were judged, all of them right as they stand."""
+    d = derivation(s, **options)
+    judged = 0
+    for kind, text in spellings(d, options):
+        found = judge(text, d.system, d.rules, d.convention).judgement
+        assert found.right and str(found).startswith("This is right:"), (kind, text, str(found))
+        judged += 1
+    return judged
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_printed_rules_are_judged_right(text: str) -> None:
+    assert all(given_back(tp.parse(text), layout) >= 3 for layout in LAYOUTS)
+
+
+@pytest.mark.parametrize("k, name", list(enumerate(LAYERS))[::9])
+def test_printed_rules_of_layers_are_judged_right(k: int, name: str) -> None:
+    given_back(getattr(library, name)().system, LAYOUTS[k % 4])
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", LAYERS)
+def test_printed_rules_of_every_layer_are_judged_right_in_every_layout(name: str) -> None:
+    for layout in LAYOUTS:
+        given_back(getattr(library, name)().system, layout)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c["id"])
+def test_printed_rules_of_collections_are_judged_right(case: Any) -> None:
+    s = tp.parse(case["index_forward"])
+    for layout in LAYOUTS:
+        given_back(s, layout)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_rule_in_another_layout_is_right_and_told_so(text: str) -> None:
+    """Printed for one convention and judged in the usual one: right, and said for which it is."""
+    plain = derivation(tp.parse(text))
+    usual = {p.name: p.shown.unicode for p in plain.parts}
+    for layout, words in zip(LAYOUTS[:3], ("vectors as rows", "samples as columns", "numerator layout"), strict=True):
+        d = derivation(plain.system, **layout)
+        told = []
+        for part in d.parts:
+            if not part.shown.unicode or part.shown.unicode == usual[part.name]:
+                continue
+            found = judge(str(written(part.shown).unicode), d.system, d.rules, plain.convention).judgement  # type: ignore[union-attr]
+            assert found.right, (part.shown.unicode, str(found))
+            told.append(str(found))
+        assert not told or any(words in t for t in told), told
+
+
+@pytest.mark.parametrize(
+    "text, attempt, words",
+    [
+        (TEXTS[2], "δV_b = P_b δO_b", "P"),
+        (TEXTS[2], "δP_b = 2 δO_b V_bᵀ", "The whole is 2 times what it should be"),
+        (TEXTS[4], "δa_i = -bᵀ T_i δz", "The sign is wrong"),
+        (TEXTS[0], "δW = np.einsum('bi,bj->ij', a, h)", "δW_ij = Σ_b a_bi h_bj"),
+        (TEXTS[2], "δV = np.einsum('bqk,bqe->bke', S, δO)", "S_bqk stands where P_bqk belongs"),
+    ],
+)
+def test_a_wrong_one_is_diagnosed(text: str, attempt: str, words: str) -> None:
+    found = tp.explain(text, attempt=attempt).verdict
+    assert found is not None and not found.right and words in str(found), str(found)
+
+
+@pytest.mark.parametrize(
+    "attempt", ["δS = -Sᵀ⁻¹ r rᵀ Sᵀ⁻¹", "δS = -S⁻ᵀ r rᵀ S⁻ᵀ", r"\delta S = -S^{-\top} r r^\top S^{-\top}"]
+)
+def test_an_inverse_of_a_transpose_is_read(attempt: str) -> None:
+    found = tp.explain("e = r_i inv(S)_ij r_j", attempt=attempt).verdict
+    assert found is not None and found.right, str(found)
