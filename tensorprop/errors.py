@@ -296,6 +296,10 @@ class OutOfRange(TensorpropError):
     """A subscript outside its axis."""
 
 
+class NotFinite(TensorpropError):
+    """A NaN, or an infinity that nobody put in."""
+
+
 class NonNumericDtype(TensorpropError):
     """Something that is not an array of numbers."""
 

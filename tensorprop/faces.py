@@ -86,6 +86,7 @@ _ROWS: dict[str, Row] = {
     "Gradient": _PAGE,
     "JaxFunction": _PAGE,
     "Layer": {"html": _layer, "latex": _latex},
+    "Listing": {"html": _text, "markdown": _fenced},
     "Plan": {"html": _text, "markdown": _fenced},
     "Report": {"html": _report, "markdown": _fenced},
     "System": _PAGE,

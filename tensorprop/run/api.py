@@ -33,6 +33,8 @@ from tensorprop.run.bound import Functions, bound
 from tensorprop.run.extents import extents, supported
 from tensorprop.run.labels import Labels
 from tensorprop.run.lower import lower
+from tensorprop.run.program import Listing, Met, met
+from tensorprop.run.program import program as listing
 from tensorprop.text import locate, show
 
 __all__ = ["Compiled", "Gradient", "compile", "value_and_grad"]
@@ -49,6 +51,7 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     *,
     jit: bool = True,
     functions: Functions | None = None,
+    debug: Literal["nan"] | None = None,
 ) -> Compiled:
     """The function that a System is: ``f(a=…, W=…)`` gives the array of its output, or a dict of them by name.
 
@@ -57,6 +60,8 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     The function is plain JAX: ``jax.jit``, ``jax.vmap``, ``jax.lax.scan`` and ``jax.grad`` apply to it. With
     ``backend="numpy"`` the equations are evaluated as they stand, in float64, slowly. ``functions`` binds functions
     that the equations leave open, ``{"f": jnp.tanh}``; f′ is JAX's derivative of f, or what is given as ``"f'"``.
+    ``debug="nan"`` runs step by step, slowly, and raises NotFinite for the first NaN or infinity: which step of which
+    equation, which entry, and from which numbers.
 
     Errors: Unsupported here, for notation that cannot be compiled yet; at the call MissingInput, UnknownName,
     RankMismatch, SizeMismatch and what else ``extents`` finds, before anything is computed.
@@ -75,7 +80,7 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     if backend == "jax":
         supported(needed, calls)
     spare = beside(s) if isinstance(s, Equation) else frozenset[str]()
-    return Compiled(whole, needed, names, backend, jit, spare, calls)
+    return Compiled(whole, needed, names, backend, jit, spare, calls, _debug(debug, backend))
 
 
 @overload
@@ -88,6 +93,7 @@ def value_and_grad(
     functions: Functions | None = None,
     paths: Mapping[str, str] | None = None,
     rest: Literal["zero", "none"] = "zero",
+    debug: Literal["nan"] | None = None,
     argnums: object = None,
     has_aux: object = None,
 ) -> Gradient: ...
@@ -101,6 +107,7 @@ def value_and_grad(
     functions: Functions | None = None,
     paths: Mapping[str, str] | None = None,
     rest: Literal["zero", "none"] = "zero",
+    debug: Literal["nan"] | None = None,
     argnums: object = None,
     has_aux: object = None,
 ) -> ByParameters: ...
@@ -113,6 +120,7 @@ def value_and_grad(
     functions: Functions | None = None,
     paths: Mapping[str, str] | None = None,
     rest: Literal["zero", "none"] = "zero",
+    debug: Literal["nan"] | None = None,
     argnums: object = None,
     has_aux: object = None,
 ) -> Gradient | ByParameters:
@@ -124,7 +132,7 @@ def value_and_grad(
     equations, so that intermediates are shared. ``of`` names the scalar where the System has several outputs.
     ``aux`` names further tensors to be returned: then the result is ``((E, {"h": …}), gradients)``. Without ``wrt``,
     the parameters of a layer are meant, or every input that the first argument of ``g`` holds.
-    ``functions`` binds open functions, as in ``compile``.
+    ``functions`` binds open functions, as in ``compile``; ``debug="nan"`` finds the first NaN or infinity, as there.
 
     ``params`` may be any pytree: nested dicts, tuples, dataclasses, modules. ``{"block1": {"W": …}}`` holds
     ``W^(block1)``; ``paths={"W": "layers.0.weight"}`` says what names do not tell. The gradients come in the same tree.
@@ -146,7 +154,7 @@ def value_and_grad(
     variables = _names(wrt if wrt is not None else getattr(s, "parameters", ()))
     whole = as_forward(s, *variables, of)
     if wrt is None and not variables:
-        return ByParameters(whole, _scalar(whole, of), _names(aux), functions or {}, _pairs(paths), rest)
+        return ByParameters(whole, _scalar(whole, of), _names(aux), functions or {}, _pairs(paths), rest, _debug(debug))
     if not variables:
         raise UsageError("wrt names no variable", fix=f"name some of {', '.join(whole.inputs)}")
     for name in variables:
@@ -160,7 +168,7 @@ def value_and_grad(
         forward = whole  # what cancels in a softmax is a variable all the same, and its gradient is worked out
     rules = adjoint(forward, variables, error)
     calls = bound((forward + rules).functions, functions)
-    return Gradient(whole, needed, forward, rules, error, variables, extra, calls, _pairs(paths), rest)
+    return Gradient(whole, needed, forward, rules, error, variables, extra, calls, _pairs(paths), rest, _debug(debug))
 
 
 class Compiled(MadeOf):
@@ -178,8 +186,9 @@ class Compiled(MadeOf):
         jit: bool,
         spare: frozenset[str],
         calls: Functions,
+        debug: str | None = None,
     ) -> None:
-        self._parts = whole, needed, names, backend, jit, spare, calls
+        self._parts = whole, needed, names, backend, jit, spare, calls, debug
         self.system = needed
         self.inputs = needed.inputs
         self.outputs = names
@@ -187,14 +196,22 @@ class Compiled(MadeOf):
         self._spare = _spare(whole, needed) | spare.difference(needed.inputs)
         self._single = len(names) == 1
         self._mend = backend == "jax"
-        made = _program(needed, stabilise(needed), names, calls) if self._mend else _reference(needed, names, calls)
-        self._program = made
+        self._stable = stabilise(needed) if self._mend else needed
+        made = _reference(needed, names, calls)
+        self._program = _program(needed, self._stable, names, calls, debug) if self._mend else made
         self._labels = Labels(needed)
-        self._run = _jit(self._all, "compiled") if self._mend and jit else self._all
+        self._seen: Met | None = None
+        self._run = _jit(self._all, "compiled") if self._mend and jit and not debug else self._all
 
     def _all(self, arrays: Arrays) -> Any:
         self.traces += 1
+        self._seen = met(arrays)
         return self._program({n: a for n, a in arrays.items() if n not in self._spare})
+
+    @property
+    def program(self) -> Listing:
+        """The program that runs, one line an equation; with shapes and flops once it has been called."""
+        return listing(self._stable, self.outputs, self._seen)
 
     def __call__(self, /, *positional: object, **arrays: Any) -> Any:
         if positional:
@@ -232,8 +249,9 @@ class Gradient(MadeOf):
         calls: Functions,
         paths: Paths,
         rest: str,
+        debug: str | None = None,
     ) -> None:
-        self._parts = whole, needed, forward, rules, error, wrt, aux, calls, paths, rest
+        self._parts = whole, needed, forward, rules, error, wrt, aux, calls, paths, rest, debug
         self.rules = rules
         self._paths = dict(paths)
         self._rest = rest
@@ -248,14 +266,21 @@ class Gradient(MadeOf):
         self.aux = aux
         self.traces = 0
         self._spare = _spare(whole, needed) - frozenset(wrt)
-        self._program = _program(needed, self.system, (error, *self._deltas, *aux), calls, derivative=True)
-        self._run = _jit(self._both, "value_and_grad")
+        self._seen: Met | None = None
+        self._program = _program(needed, self.system, (error, *self._deltas, *aux), calls, debug, derivative=True)
+        self._run = self._both if debug else _jit(self._both, "value_and_grad")
+
+    @property
+    def program(self) -> Listing:
+        """The program that runs, one line an equation; with shapes, flops and what is saved once it has been called."""
+        return listing(self.system, (self._error, *self._deltas, *self.aux), self._seen)
 
     def _both(self, params: Arrays, data: Arrays) -> Any:
         self.traces += 1
         arrays = _joined(params, data, self.wrt, self.inputs)
         for name in self.wrt:
             _smooth(name, arrays[name])
+        self._seen = met(arrays)
         value, *rest = self._program({n: a for n, a in arrays.items() if n not in self._spare})
         count = len(self.wrt)
         grads = {n: _as_dtype(g, arrays[n]) for n, g in zip(self.wrt, rest[:count], strict=True)}
@@ -326,13 +351,16 @@ class ByParameters(MadeOf):
         functions: Functions,
         paths: Paths,
         rest: Literal["zero", "none"],
+        debug: Literal["nan"] | None = None,
     ) -> None:
-        self._parts = whole, error, aux, functions, paths, rest
+        self._parts = whole, error, aux, functions, paths, rest, debug
         self.inputs = whole.inputs
         self.system = whole
         self._whole = whole
         self._error = error
-        self._options: dict[str, Any] = {"aux": aux, "functions": functions, "paths": dict(paths), "rest": rest}
+        self._options: dict[str, Any] = {
+            "aux": aux, "functions": functions, "paths": dict(paths), "rest": rest, "debug": debug
+        }  # fmt: skip
         self._made: dict[tuple[str, ...], Gradient] = {}
 
     def of(self, names: tuple[str, ...]) -> Gradient:
@@ -435,7 +463,12 @@ def _spare(whole: System, needed: System) -> frozenset[str]:
 
 # --------------------------------------------------------------------------- programs
 def _program(
-    needed: System, system: System, names: tuple[str, ...], calls: Functions, derivative: bool = False
+    needed: System,
+    system: System,
+    names: tuple[str, ...],
+    calls: Functions,
+    debug: str | None = None,
+    derivative: bool = False,
 ) -> Callable[[Arrays], tuple[Array, ...]]:
     """The arrays by name in, the outputs' arrays out; ``needed`` is what the user wrote, and errors quote it."""
 
@@ -451,12 +484,27 @@ def _program(
         ready = {n: array(arrays[n]) for n in system.inputs}
         dtype = common_dtype(a for n, a in ready.items() if n in real)
         try:
-            out = lower(system, ready, names, JaxOperations(dtype, calls), sizes)
+            ops = JaxOperations(dtype, calls) if debug is None else _watched(dtype, calls, system, ready)
+            out = lower(system, ready, names, ops, sizes)
         except TensorpropError as error:
             raise locate(error, system) from None
         return tuple(out[n] for n in names)
 
     return program
+
+
+def _watched(dtype: Any, calls: Functions, system: System, arrays: Arrays) -> Any:
+    from tensorprop.run.jax_debug import Watched
+
+    return Watched(dtype, calls, system, arrays)
+
+
+def _debug(debug: str | None, backend: str = "jax") -> Literal["nan"] | None:
+    if debug not in (None, "nan"):
+        raise UsageError(f"debug={debug!r}", fix='debug="nan" finds the first NaN or infinity')
+    if debug and backend != "jax":
+        raise UsageError('debug="nan" is for backend="jax"', fix="leave one of them out")
+    return "nan" if debug else None
 
 
 def _reference(needed: System, names: tuple[str, ...], calls: Functions) -> Callable[[Arrays], tuple[Array, ...]]:

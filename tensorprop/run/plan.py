@@ -32,7 +32,7 @@ from tensorprop.run.path import contraction_path
 from tensorprop.run.steps import steps
 from tensorprop.text import locate, show
 
-__all__ = ["Plan", "PlanStep", "contraction_path", "plan"]
+__all__ = ["Plan", "PlanStep", "contraction_path", "in_short", "memory", "plan", "table"]
 
 
 # --------------------------------------------------------------------------- the plan
@@ -124,15 +124,15 @@ class Plan(Face):
                 str(n),
                 s.makes,
                 s.by,
-                _flops(s.flops),
+                in_short(s.flops),
                 _share(s.flops, self.flops),
                 memory(s.bytes),
                 memory(s.size),
             )
             for n, s in enumerate(self.steps, 1)
         ]
-        total = ("", "total", "", _flops(self.flops), "", memory(self.bytes), "")
-        lines = _table([head, *rows, total], wide=2, width=width)
+        total = ("", "total", "", in_short(self.flops), "", memory(self.bytes), "")
+        lines = table([head, *rows, total], wide=2, width=width)
         notes: list[str] = []
         if self.sizes:
             notes.append("sizes: " + ", ".join(f"{i} = {_several(n)}" for i, n in self.sizes.items()))
@@ -344,7 +344,7 @@ def _share(part: int, whole: int) -> str:
     return "<1%" if 0 < percent < 0.5 else f"{percent:.0f}%" if part else ""
 
 
-def _flops(n: int) -> str:
+def in_short(n: int) -> str:
     """A count in three digits: 51.4 M."""
     for power, unit in ((15, "P"), (12, "T"), (9, "G"), (6, "M"), (3, "k")):
         if n >= 10**power:
@@ -382,13 +382,17 @@ def _several(n: int | tuple[int, ...]) -> str:
     return str(n) if isinstance(n, int) else " or ".join(map(str, n))
 
 
-def _table(rows: Sequence[Sequence[str]], wide: int, width: int) -> list[str]:
-    """Aligned columns, a line under the first row and one above the last; the column ``wide`` gives way."""
+def table(rows: Sequence[Sequence[str]], wide: int, width: int, name: int | None = 1) -> list[str]:
+    """Aligned columns, a line under the first row and one above the last; the column ``wide`` gives way.
+
+    ``name`` is the column of names, which are not long.
+    """
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    widths[1] = min(widths[1], 22)
+    if name is not None:
+        widths[name] = min(widths[name], 22)
     spare = width - 2 * (len(widths) - 1) - sum(w for k, w in enumerate(widths) if k != wide)
     widths[wide] = min(widths[wide], max(spare, 8))
-    left = (1, wide)
+    left = (name, wide)
     lines = [
         "  ".join(
             _cut(c, w).ljust(w) if k in left else c.rjust(w) for k, (c, w) in enumerate(zip(row, widths, strict=True))

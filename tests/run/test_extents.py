@@ -163,8 +163,13 @@ def test_what_cannot_be_compiled(text: str, place: str, words: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "y_b = argmax_c s_bc", "y_i = W_{0,i} + π", "y_i = max(x_i, 0)^2 / 3", "y_b = softmax_c(s_bc)[1]",
-        "y_x = Σ_u K_u a[x+u] + b_x", "y_bd = E[t_b, d]", "y_b = softmax_c(s_bc)[k_b]",
+        "y_b = argmax_c s_bc",
+        "y_i = W_{0,i} + π",
+        "y_i = max(x_i, 0)^2 / 3",
+        "y_b = softmax_c(s_bc)[1]",
+        "y_x = Σ_u K_u a[x+u] + b_x",
+        "y_bd = E[t_b, d]",
+        "y_b = softmax_c(s_bc)[k_b]",
     ],
 )
 def test_what_can(text: str) -> None:
