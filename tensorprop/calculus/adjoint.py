@@ -6,7 +6,7 @@ sweep goes back. Nothing is expanded: an equation speaks of the δ of what its t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
 from tensorprop.calculus.outside import said_outside, within
@@ -16,12 +16,12 @@ from tensorprop.calculus.source import Source, as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.affine import difference, form, whole, written
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, substitute, subtract
-from tensorprop.core.equation import Equation, Loop, Range, System, equation, system
+from tensorprop.core.equation import Equation, Fact, Loop, Range, System, equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number, Reduce, Tensor
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, owed_to
 from tensorprop.core.ranges import Ranges, infer, spelled, told
-from tensorprop.core.walk import dims_of, freshen, tensors_of, transform
+from tensorprop.core.walk import dims_of, freshen, lettered, tensors_of, transform
 from tensorprop.errors import UnknownName, UsageError, among
 from tensorprop.text.vocabulary import COLUMN, ROW
 
@@ -46,7 +46,42 @@ def adjoint(s: Source, wrt: str | Iterable[str] | None = None, of: str | None = 
     δb_j = Σ_b δz_bj
     """
     asked = () if wrt is None else names_in(wrt, "wrt")
-    s = spelled(as_forward(s, *asked, of))
+    given = as_forward(s, *asked, of)
+    stated = {f.letter for f in given.facts if isinstance(f, Range)}
+    if not stated:
+        return _swept(given, wrt, of)
+    own = {i: f"{i}·" for i in stated}  # letters that are stated, so that no letter that is new is called like one
+    rules = _swept(_called(given, own), wrt, of)
+    made: list[Equation] = []
+    for eq in rules:
+        letters = {*eq.letters, *eq.value.free, *eq.value.binds}
+        taken, names = letters | stated, dict[str, str]()
+        for i in sorted(letters & stated):
+            names[i] = fresh(i, taken)
+            taken.add(names[i])
+        made.append(_renamed(eq, {**names, **{mark: i for i, mark in own.items()}}))
+    return system(made, (f for f in _facts_of(rules, {mark: i for i, mark in own.items()})))
+
+
+def _renamed(eq: Equation, names: Mapping[str, str]) -> Equation:
+    """The equation with letters called otherwise, on both sides."""
+    target = lettered(eq.target, names)
+    assert isinstance(target, Tensor)
+    return equation(target, lettered(eq.value, names))
+
+
+def _facts_of(s: System, names: Mapping[str, str]) -> Iterator[Fact]:
+    for f in s.facts:
+        yield Range(names.get(f.letter, f.letter), lettered(f.size, names)) if isinstance(f, Range) else f
+
+
+def _called(s: System, names: Mapping[str, str]) -> System:
+    return system((_renamed(eq, names) for eq in s), _facts_of(s, names))
+
+
+def _swept(s: System, wrt: str | Iterable[str] | None, of: str | None) -> System:
+    """The rules of a System no letter of whose stated ones is called like one that is made."""
+    s = spelled(s)
     names, whole = _variables(s, wrt), s
     if of is not None:
         if not s.defines(of):

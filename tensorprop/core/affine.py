@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from tensorprop.core.build import ZERO, add, mul, number
-from tensorprop.core.expr import Add, Dim, Expr, Index, Mul, Number
+from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number
 
 __all__ = ["Form", "form", "measured", "parts", "shift", "whole", "written"]
 
@@ -95,7 +95,7 @@ def whole(e: Expr) -> bool:
 
 
 def measured(e: Expr) -> bool:
-    """Whether ``e`` is made of numbers and sizes alone, by +, -, products and division by whole numbers.
+    """Whether ``e`` is made of numbers and sizes alone, by +, -, products and division by whole numbers, floor.
 
     >>> measured(mul(number("1/2"), Dim("x", 0), add(Dim("x", 1), number(-1)))), measured(Index("i"))
     (True, False)
@@ -103,7 +103,7 @@ def measured(e: Expr) -> bool:
     stack = [e]
     while stack:
         n = stack.pop()
-        if not isinstance(n, (Number, Dim, Add, Mul)):
+        if not isinstance(n, (Number, Dim, Add, Mul)) and not (isinstance(n, Call) and n.function == "floor"):
             return False
         stack.extend(n.children)
     return True

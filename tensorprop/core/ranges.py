@@ -24,12 +24,12 @@ from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
 
 from tensorprop.core.affine import form, shift
-from tensorprop.core.build import ONE, add, bracket, mul, number, remake
+from tensorprop.core.build import ONE, add, bracket, mul, number, power, reduce, remake, sum_over
 from tensorprop.core.equation import Equation, Loop, System, equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Reduce, Sum, Tensor
 from tensorprop.core.names import primal_axes
 from tensorprop.core.told import Axis, Letters, Size, Told, Witness, as_expr, largest, limit
-from tensorprop.core.walk import postorder, transform
+from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import UnknownRange
 
 __all__ = ["Ranges", "axis_of", "infer", "kept", "size", "spelled", "tells", "told", "unlimited", "witness"]
@@ -160,9 +160,14 @@ def spelled(s: System) -> System:
     ranges = infer(s)
 
     def same(body: Expr, letter: str, far: Expr) -> bool:
-        """Whether a tensor of the body says the same."""
-        here = told(body).known.get(letter)
-        return here is not None and form(ranges.size(*here[:2])) == form(ranges.named(far))
+        """Whether every tensor of the body that has the letter says the same."""
+        axes = {
+            (t.name, k)
+            for t in tensors_of(body)
+            for k, u in enumerate(t.subscripts)
+            if isinstance(u, Index) and u.name == letter
+        }
+        return bool(axes) and all(form(ranges.size(*at)) == form(ranges.named(far)) for at in axes)
 
     def rule(n: Expr) -> Expr:
         if not isinstance(n, (Sum, Reduce)):
@@ -170,6 +175,12 @@ def spelled(s: System) -> System:
         said = {i: far for i in n.indices if (far := s.stated(i)) is not None and not same(n.body, i, far)}
         have = {f for f in (n.body.factors if isinstance(n.body, Mul) else (n.body,)) if isinstance(f, Bracket)}
         new = [b for i, size in said.items() if (b := bracket("<", Index(i), size)) not in have]
+        if new and isinstance(n, Reduce) and n.op == "mean" and any(i in told(n.body).known for i in said):
+            short = [i for i in n.indices if i in said]  # the bound does not tell how many there are: an axis does
+            rest = [i for i in n.indices if i not in said]
+            inner = reduce("mean", rest, n.body) if rest else n.body
+            counts = [power(said[i], number(-1)) for i in short]
+            return mul(sum_over(short, mul(inner, *new)), *counts)
         return remake(n, (mul(n.body, *new), *n.children[1:])) if new else n
 
     return system((equation(eq.target, transform(eq.value, rule)) for eq in s), s.facts)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from tensorprop.core.build import fresh, reduce, remake, substitute, sum_over
 from tensorprop.core.expr import Dim, Expr, Index, Reduce, Sum, Tensor
 
-__all__ = ["dims_of", "fold", "freshen", "inline", "postorder", "tensors_of", "transform"]
+__all__ = ["dims_of", "fold", "freshen", "inline", "lettered", "postorder", "tensors_of", "transform"]
 
 V = TypeVar("V")
 
@@ -76,6 +76,31 @@ def freshen(e: Expr, avoid: frozenset[str]) -> Expr:
         return n
 
     return transform(e, rule)
+
+
+def lettered(e: Expr, names: Mapping[str, str]) -> Expr:
+    """The same expression with letters called otherwise, wherever they stand, free or bound; new names are others.
+
+    >>> from tensorprop.core.build import tensor
+    >>> lettered(sum_over("i", tensor("a", "i", "j")), {"i": "k", "j": "i"})
+    Sum(('k',), Tensor('a', (Index('k'), Index('i'))))
+    """
+
+    def called(letters: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(names.get(i, i) for i in letters)
+
+    def rule(n: Expr, children: tuple[Expr, ...]) -> Expr:
+        match n:
+            case Index():
+                return Index(names.get(n.name, n.name))
+            case Sum():
+                return sum_over(called(n.indices), children[0])
+            case Reduce():
+                return reduce(n.op, called(n.indices), children[0], children[1:])
+            case _:
+                return remake(n, children)
+
+    return fold(e, rule)
 
 
 def _away(indices: tuple[str, ...], avoid: frozenset[str]) -> dict[str, str]:

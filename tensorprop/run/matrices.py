@@ -27,8 +27,14 @@ def _symmetric(x: Array) -> Array:
 
 
 def _cholesky(x: Array) -> Array:
-    """The lower triangular L with L Lᵀ = (x + xᵀ) / 2."""
-    return np.linalg.cholesky(_symmetric(x))
+    """The lower triangular L with L Lᵀ = (x + xᵀ) / 2; nan where there is none."""
+    x = _symmetric(x)
+    try:
+        return np.linalg.cholesky(x)
+    except np.linalg.LinAlgError:
+        if x.ndim == 2:
+            return np.full(x.shape, np.nan)
+        return np.stack([_cholesky(a) for a in x])
 
 
 def _expm(x: Array) -> Array:

@@ -8,9 +8,10 @@ that holds it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from tensorprop.core.build import add, bracket, call, mul, reduce, substitute, sum_over
-from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.expr import Call, Expr, Index, Tensor
 from tensorprop.core.functions import is_matrix
 from tensorprop.trace.primitives import Operation, row
 from tensorprop.trace.readable import FACTORS, bare
@@ -120,8 +121,42 @@ def solved_by(page: Recognition, a: Traced, b: Traced, order: tuple[int, ...], a
 
 @row("lu")
 def _lu(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced]:
-    """A factorisation: of use only to what is read by another name."""
-    return [Traced(call(FACTORS), tuple(map(page.axis, shape))) for shape in line.outs]
+    """A factorisation: of use only to what is read by another name; the first result knows of what."""
+    v = page.fresh(page.whole(args[0]))
+    rest = [Traced(call(FACTORS), tuple(map(page.axis, shape))) for shape in line.outs[1:]]
+    return [Traced(call(FACTORS, v.expr), v.axes), *rest]
+
+
+@row("lu_pivots_to_permutation")
+def _permutation(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    return Traced(call(FACTORS), tuple(map(page.axis, line.outs[0])))
+
+
+def _lu_solve(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced] | None:
+    """``inv(A)_ij b_j``, given the factors of A."""
+    if len(args) != 3 or len(line.outs) != 1:
+        return None
+    e = args[0].expr
+    if not isinstance(e, Call) or e.function != FACTORS or not e.args or _turns(line.params["jaxpr"]):
+        return None
+    return _solved(page, Traced(e.args[0], args[0].axes), args[2], -1 if len(line.ins[2]) == 1 else -2)
+
+
+def _turns(closed: Any) -> bool:
+    """Whether a system is solved with a matrix transposed."""
+    lines = [e for e in getattr(closed, "jaxpr", closed).eqns]
+    inner = [p for e in lines for p in e.params.values() if hasattr(p, "eqns") or hasattr(p, "jaxpr")]
+    return any(e.params.get("transpose_a") for e in lines) or any(map(_turns, inner))
+
+
+@row("cholesky")
+def _cholesky(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """``cholesky(S)_ij``."""
+    found = of_matrix(page, "cholesky", args[0])
+    if found is None:
+        raise page.refuse("the Cholesky factor of a matrix that is not plain", "give the matrix a name of its own")
+    e, lead, i, j = found
+    return page.define(e, (*((k,) for k in lead), (i,), (j,)))
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -129,6 +164,7 @@ FUNCTIONS: dict[str, Function] = {
     "det": _det,
     "slogdet": _slogdet,
     "solve": _solve,
+    "lu_solve": _lu_solve,
 }
 
 
@@ -143,7 +179,7 @@ def _triangular_solve(page: Recognition, line: Operation, args: list[Traced]) ->
         strict = bracket(">" if p["lower"] else "<", Index(i), Index(j))
         e = add(mul(strict, v.expr), bracket("=", Index(i), Index(j)))
     else:
-        e = mul(bracket(order, Index(i), Index(j)), v.expr)
+        e = page.triangle(bracket(order, Index(i), Index(j)), v.expr)
     turned = bool(p["transpose_a"]) == bool(p["left_side"])
     axes = (*v.axes[:-2], (j,), (i,)) if turned else v.axes
     page.one_range(i, j)

@@ -6,19 +6,20 @@ the other are kept as parts until something needs them whole; a reshape divides 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from tensorprop.core.build import ZERO, add, bracket, mul, negate, substitute, sum_over
 from tensorprop.core.expr import Expr, Index, Number, Tensor
+from tensorprop.core.walk import postorder
 from tensorprop.trace.numbers import Extent, times
 from tensorprop.trace.primitives import Operation, row
-from tensorprop.trace.readable import bare
+from tensorprop.trace.readable import bare, ordered
 from tensorprop.trace.recognise import Recognition
 from tensorprop.trace.sheet import Axis, Traced, is_one
 
-__all__: list[str] = []
+__all__ = ["spread"]
 
 _RESHAPE = "index notation can divide an axis or put axes together, not both at once"
 
@@ -168,6 +169,8 @@ def reshaped(page: Recognition, v: Traced, old: Sequence[Extent], new: Sequence[
             here.append(queue.pop(0))
         if page.size(tuple(here)) != n:
             raise refusal
+        if len(here) > 1:
+            page.stated.update(here)
         axes.append(tuple(here))
         k += 1
     whole = undivided(page, Traced(substitute(v.expr, put), tuple(axes)))
@@ -254,7 +257,9 @@ def _pad(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
     for k in range(len(line.ins[0])):
         low, high, between = (tuple(int(p["padding_config"][k][n]) for p in line.every) for n in range(3))
         if any(between):
-            v = _spread(page, v, value, k, low, between, line.outs[0][k])
+            if value.expr is not ZERO:
+                raise page.refuse("padding between entries with another number than 0")
+            v = spread(page, v, k, low, between, line.outs[0][k])
             continue
         size = line.ins[0][k]
         for n, first in ((low, True), (high, False)):
@@ -275,10 +280,10 @@ def _filled(page: Recognition, value: Traced, like: Traced, k: int, size: Extent
     return Traced(value.expr, tuple(page.axis(size) if n == k else a for n, a in enumerate(like.axes)))
 
 
-def _spread(page: Recognition, v: Traced, value: Traced, k: int, low: Extent, between: Extent, size: Extent) -> Traced:
+def spread(page: Recognition, v: Traced, k: int, low: Extent, between: Extent, size: Extent) -> Traced:
     """Entries with room between them: ``Σ_i [o = (m + 1) i + p] x_i``, where the room holds 0."""
-    if value.expr is not ZERO or len(v.axes[k]) != 1:
-        raise page.refuse("padding between entries with another number than 0")
+    if len(v.axes[k]) != 1:
+        raise page.refuse("room between the entries of an axis that is made of two", "keep the axes apart")
     v = page.fresh(page.whole(v))
     (o,), (i,) = page.axis(size, stated=True), v.axes[k]
     place = add(mul(Number(Fraction(between[0] + 1)), Index(i)), page.amount_of(low))
@@ -291,18 +296,31 @@ def _spread(page: Recognition, v: Traced, value: Traced, k: int, low: Extent, be
 def _dynamic_slice(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
     v, starts = page.fresh(page.whole(args[0])), args[1:]
     put: dict[str, Expr] = {}
+    found: dict[str, Expr] = {}
     axes: list[Axis] = []
     for axis, n, taken, start in zip(v.axes, line.ins[0], line.outs[0], starts, strict=True):
         if taken == n:
             axes.append(axis)
         elif len(axis) == 1:
             new = page.axis(taken, stated=True)
-            place = subscript(page, start.expr)
-            put[axis[0]] = add(Index(new[0]), place) if new else place
+            place = add(*map(Index, new), subscript(page, start.expr))
+            (found if _scalars(place) else put)[axis[0]] = place
             axes.append(new)
         else:
             raise page.refuse("a window of an axis that is made of two", "keep the axes apart")
-    return Traced(substitute(v.expr, put), tuple(axes))
+    if not found:
+        return Traced(substitute(v.expr, put), tuple(axes))
+    return page.define(_found(substitute(v.expr, put), found), tuple(axes))
+
+
+def _scalars(place: Expr) -> bool:
+    """Whether a place is told by a number that is an argument: a subscript takes that for an index."""
+    return any(isinstance(e, Tensor) and not e.subscripts for e in postorder(place))
+
+
+def _found(e: Expr, places: Mapping[str, Expr]) -> Expr:
+    """``Σ_n [n = i + k] x_n``: the entries at these places."""
+    return sum_over(places, mul(*(bracket("=", Index(i), place) for i, place in places.items()), e))
 
 
 @row("dynamic_update_slice")
@@ -359,6 +377,8 @@ def _gather(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
     offset: list[Axis] = []
     along: list[str] = []
     looked: list[tuple[str, Expr]] = []
+    orders: dict[str, Expr] = {}
+    scalars: dict[str, Expr] = {}
     for k, axis in enumerate(array.axes):
         if k in d.operand_batching_dims:
             there = where.axes[d.start_indices_batching_dims[d.operand_batching_dims.index(k)]]
@@ -371,6 +391,14 @@ def _gather(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
             if is_one(sizes[k]) and len(axis) < 2:
                 kept = ()
                 for i in axis:
+                    found = ordered(place)
+                    if found is not None:  # x at the place of the k-th is Σ_i [r_i = k] x_i
+                        orders[i] = substitute(found[1], {found[0]: Index(i)})
+                        page.one_range(i, found[0])
+                        continue
+                    if _scalars(place):
+                        scalars[i] = place
+                        continue
                     put[i] = place
                     if isinstance(place, Index):
                         page.one_range(i, place.name)
@@ -379,7 +407,7 @@ def _gather(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
                         looked.append((i, place))
             elif (sizes[k] != shape[k] or place is not ZERO) and len(axis) < 2:
                 kept = page.axis(sizes[k], stated=True)
-                put.update({i: add(Index(kept[0]), place) for i in axis})
+                (scalars if _scalars(place) else put).update({i: add(*map(Index, kept), place) for i in axis})
             elif sizes[k] != shape[k] or place is not ZERO:
                 raise page.refuse("a window of an axis that is made of two", "keep the axes apart")
         elif sizes[k] != shape[k] and len(axis) < 2:
@@ -397,7 +425,8 @@ def _gather(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
         del put[i]
         entry = substitute(array.expr, put)
         return page.define(sum_over((i,), mul(bracket("=", piece, Index(i)), entry)), axes)
-    return page.define(page.settled(substitute(array.expr, put)), axes)
+    entry = page.settled(_found(substitute(array.expr, put), scalars))
+    return page.define(sum_over(orders, mul(*orders.values(), entry)) if orders else entry, axes)
 
 
 @row("scatter-add", "scatter_add")

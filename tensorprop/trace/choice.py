@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tensorprop.trace.sheet import Sheet
 
-__all__ = ["Group", "assignment", "groups", "offers"]
+__all__ = ["Group", "assignment", "divided", "groups", "offers", "quotients", "shared"]
 
 TRACES = 4  # the sizes at which a program is read: those of the example, and three more
 _STEPS = ((1, 4, 9), (3, 2, 8), (5, 8, 1), (2, 7, 3), (7, 3, 5), (4, 9, 6), (6, 1, 10), (8, 5, 2), (9, 6, 4))
@@ -46,6 +46,37 @@ def groups(page: Sheet, arguments: Sequence[str]) -> list[Group]:
     return out
 
 
+def divided(page: Sheet, found: Sequence[Group]) -> bool:
+    """Whether an axis of an argument is divided into one of an argument and one that is none."""
+    roots = {g.root for g in found}
+    return any(
+        page.find(whole) in roots and len({page.find(i) in roots for i in parts}) == 2 for whole, parts in page.made
+    )
+
+
+def quotients(page: Sheet, found: Sequence[Group], called: Sequence[str]) -> list[tuple[str, int]]:
+    """``axis 0 of q over axis 0 of k``, and how much that is, for the axes that are divided so."""
+    axes = {page.find(i): f"axis {k} of {name}" for name in reversed(called) for k, i in enumerate(page.inputs[name])}
+    roots = {g.root: g.size for g in found}
+    out: dict[str, int] = {}
+    for axis, parts in page.made:
+        whole, below = page.find(axis), [page.find(i) for i in parts if page.find(i) in roots]
+        if whole in roots and 0 < len(below) < len(parts):
+            words = " over ".join(axes[r] for r in (whole, *below))
+            out[words] = roots[whole] // prod(roots[r] for r in below)
+    return list(out.items())
+
+
+def shared(page: Sheet, found: Sequence[Group]) -> bool:
+    """Whether an axis of an argument is as long as a share of another one: a half, a third …"""
+    roots = {g.root for g in found}
+    pairs = ((page.find(new), page.find(old[0])) for new, old in page.made if len(old) == 1)
+    return any(
+        a != b and {a, b} <= roots and page.sizes[a][0] > 1 and page.sizes[b][0] % page.sizes[a][0] == 0
+        for a, b in pairs
+    )
+
+
 def offers(size: int, n: int) -> Iterator[tuple[int, ...]]:
     """Sizes to try for the n-th group, all different from those of other groups; the likeliest first."""
     step = 4 if size % 4 == 0 and size > 4 else 2
@@ -55,12 +86,16 @@ def offers(size: int, n: int) -> Iterator[tuple[int, ...]]:
     if size >= _LARGE:
         yield tuple(size + k for k in jumps)
     jitter = _JITTER[n % len(_JITTER)]
-    yield tuple(m * size + step * k for m, k in zip((4, 6, 5), jitter, strict=True))  # in the example's order
+    larger = (m * size + step * k for m, k in zip((4, 6, 5), jitter, strict=True))  # in the example's order
+    yield tuple(k + (k - size) % 2 for k in larger)
     yield tuple(size * k for k in _FOLDS[n % len(_FOLDS)])
 
 
-def assignment(page: Sheet, chosen: dict[str, int]) -> dict[str, int]:
+def assignment(page: Sheet, chosen: dict[str, int], ratios: bool = False, more: int = 0) -> dict[str, int]:
     """The size of every group, given some: products and parts of axes follow from one another.
+
+    A part stays as much shorter than the whole, or (``ratios``) the same share of it, where the whole follows. What
+    an axis is divided into that is none of an argument is by ``more`` longer.
 
     An axis that a reshape divides among axes of other arguments is as long as they together, and so is one that is
     contracted with arrays that were put together.
@@ -70,13 +105,17 @@ def assignment(page: Sheet, chosen: dict[str, int]) -> dict[str, int]:
         root, below = page.find(whole), [page.find(i) for i in parts]
         if root not in chosen or len(parts) < 2:
             continue
-        product = prod(chosen.get(p, page.sizes[p][0]) for p in below)
+        product = prod(chosen.get(p, page.sizes[p][0] + more) for p in below)
         if any(p in chosen for p in below) and prod(page.sizes[p][0] for p in below) == page.sizes[root][0]:
             sizes[root] = product
     for new, (old, *more) in page.made:
         a, b = page.find(new), page.find(old)
         if not more and a in chosen and b in chosen and a != b:
-            sizes[a] = sizes[b] + page.sizes[a][0] - page.sizes[b][0]
+            was, share = page.sizes[a][0], page.sizes[b][0]
+            if not ratios:
+                sizes[a] = sizes[b] + was - share
+            elif share % was == 0:
+                sizes[b] = sizes[a] * (share // was)
     for whole, axes in page.together:
         root = page.find(whole)
         if root in chosen:

@@ -22,6 +22,7 @@ from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.functions import FUNCTIONS, watch
 from tensorprop.errors import Unsupported
 from tensorprop.trace import algebra, axes, sums  # noqa: F401  # each adds its rows to the table
+from tensorprop.trace.jax_scan import scanned
 from tensorprop.trace.numbers import Extent, constant_number
 from tensorprop.trace.primitives import INSTEAD, Operation, elementwise, rule_of
 from tensorprop.trace.readable import NOT_A_NUMBER, bare
@@ -160,7 +161,7 @@ class JaxprReader(Recognition):
         if len({len(some) for some in lines}) > 1:
             raise Apart(f"the function has {len(lines[0])} lines here, and more or fewer at other sizes", self.where)
         for eqns in zip(*lines, strict=True):
-            before = self.where, self.mean, self.close
+            before = self.where, self.mean, self.close, self.guarding
             self.locate(eqns[0])
             _alike(eqns, self.where)
             args_ = [read(some) for some in zip(*(e.invars for e in eqns), strict=True)]
@@ -168,7 +169,7 @@ class JaxprReader(Recognition):
             env.update(zip(eqns[0].outvars, values, strict=True))
             for table, e in zip(same, eqns, strict=True):
                 table.update(zip(e.outvars, eqns[0].outvars, strict=True))
-            self.where, self.mean, self.close = before
+            self.where, self.mean, self.close, self.guarding = before
         outs = list(zip(*(j.outvars for j in jaxprs), strict=True))
         return [self.shaped(read(some), _extents([v.aval for v in some])) for some in outs]
 
@@ -195,6 +196,10 @@ class JaxprReader(Recognition):
             f.function_name.split(".")[-1] in _MEANS and f.file_name.replace("\\", "/").endswith(_MEAN_FILES)
             for f in frames
         )
+        self.guarding = any(
+            f.function_name in _NAMED and f.file_name.replace("\\", "/").endswith("jax/_src/nn/functions.py")
+            for f in frames
+        )
 
     # ------------------------------------------------------------- one line
     def lines(self, eqns: Sequence[Any], args: list[Traced]) -> list[Traced]:
@@ -210,6 +215,10 @@ class JaxprReader(Recognition):
             return self.linear_solve(eqns, args)
         if name == "cond":
             return self.branch(eqns, args)
+        if name == "scan":
+            return scanned(
+                self, eqns, args, lambda closed, some: self.jaxprs([c.jaxpr for c in closed], self.consts(closed), some)
+            )
         if name == "platform_index":
             return [Traced(self.number([0]), ())]
         held = None
@@ -371,7 +380,9 @@ def _known(eqn: Any, inner: Any) -> str | None:
     if len(shapes) > 2 or len(eqn.outvars) != 1:
         return None
     for name in (own,) if own else _NAMED:
-        if name in _NAMED and str(inner) == _lines(*_NAMED[name], name, shapes, eqn.primitive.name):
+        if name not in _NAMED or len(FUNCTIONS[_NAMED[name][1]].slopes) != len(shapes):
+            continue
+        if str(inner) == _lines(*_NAMED[name], name, shapes, eqn.primitive.name):
             return _NAMED[name][1]
     return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 import jax
@@ -24,7 +25,8 @@ from tensorprop.core.walk import postorder
 from tensorprop.errors import TensorpropError, Unsupported, UsageError
 from tensorprop.run.reference import evaluate
 from tensorprop.trace.arguments import Names, named_arguments, spelled
-from tensorprop.trace.choice import TRACES, Group, assignment, groups, offers
+from tensorprop.trace.carried import as_outputs, under_one_name
+from tensorprop.trace.choice import TRACES, Group, assignment, divided, groups, offers, quotients, shared
 from tensorprop.trace.jax_lines import JaxprReader, kind_of
 from tensorprop.trace.naming import written
 from tensorprop.trace.readable import folded
@@ -75,8 +77,9 @@ def from_jax(fn: Callable[..., Any], *example_args: Any, names: Names = None, ve
         if kind_of(dtype) == "c":
             raise Unsupported(f"{name} is complex", fix="write real and imaginary parts")
     reading = _several(program, called, result, closed)
-    lines, notes = folded(reading.trace)
-    lines, trace, tables, more = named_tables(lines, reading.trace)
+    trace = under_one_name(reading.trace)
+    lines, notes = folded(trace)
+    lines, trace, tables, more = named_tables(as_outputs(lines), trace)
     notes += more
     system = written(lines, trace, renamed)
     if tables:
@@ -177,17 +180,27 @@ def _several(program: _Program, called: Sequence[str], result: Sequence[str], cl
         return _Reading(alone, trace, first, [], [], [])
     work = _Varied(program, called, result, closed, alone)
     first_of_size = {g.size: n for n, g in reversed(list(enumerate(found)))}
-    reading = None
+    reading, said = None, list[str]()
+    shares = [(False, free) for free in (True, False) if not free or divided(alone, found)]
+    shares += [(True, False)] if shared(alone, found) else []
     for place in (lambda n, g: n, lambda n, g: first_of_size[g.size]):  # axes that are alike may have to be
-        for kind in (0, -2, -1):
+        for kind, (ratios, free) in product((0, -2, -1), shares):
             if reading is None:
-                reading = work.attempt({g.root: list(offers(g.size, place(n, g)))[kind] for n, g in enumerate(found)})
+                reading = work.attempt(
+                    {g.root: list(offers(g.size, place(n, g)))[kind] for n, g in enumerate(found)}, ratios, free
+                )
+                if free and reading is None and work.reason is not None:  # it goes, and cannot be written
+                    at = f", at {work.reason.where}" if work.reason.where else ""
+                    said = [
+                        f"{words} stays {n}: {work.reason.what}{at}" for words, n in quotients(alone, found, called)
+                    ]
     if reading is None:
         reading = _one_by_one(work, found)
     varied = reading[1] if reading is not None else {}
     page, trace, shapes = reading[0] if reading is not None else (alone, trace, first)
     fixed = [g for g in found if g.root not in varied]
     notes, doubts = _suspicions(page, fixed, called, work.why, alone)
+    notes += said
     others = [work.shaped(assignment(alone, {g.root: next(offers(g.size, n))[0] for n, g in enumerate(found)}))]
     return _Reading(page, trace, shapes, notes, doubts, others if doubts else [])
 
@@ -211,14 +224,16 @@ class _Varied:
         return out
 
     def attempt(
-        self, sizes: Mapping[str, tuple[int, ...]]
+        self, sizes: Mapping[str, tuple[int, ...]], ratios: bool = False, free: bool = False
     ) -> tuple[tuple[JaxprReader, Any, list[list[tuple[int, ...]]]], Mapping[str, tuple[int, ...]]] | None:
         """The program read with these sizes for the groups, or None if it is another one then, or none."""
         closed, shapes = [self.closed], [list(self.program.shapes)]
         self.reason: Apart | None = None
         try:
             for n in range(TRACES - 1):
-                some = assignment(self.alone, {root: offer[n] for root, offer in sizes.items()})
+                some = assignment(
+                    self.alone, {root: offer[n] for root, offer in sizes.items()}, ratios, n + 1 if free else 0
+                )
                 if any(k < 1 for k in some.values()):
                     return None
                 shapes.append(self.shaped(some))
@@ -298,11 +313,15 @@ def _verify(
     at = min(range(1, len(entries)), key=lambda n: entries[n], default=0)
     shapes = reading.shapes[at]
     tables = system.at(at) if isinstance(system, ReadSystem) else None
-    try:
-        told = _differs(program, system, called, result, shapes, tables)
-    except TensorpropError as error:
-        notes.append(f"what was read could not be run to check it: {error.problem}")
-        return
+    told: str | None = None
+    for first in (False, True):
+        try:
+            told = _differs(program, system, called, result, shapes, tables, first)
+            break
+        except TensorpropError as error:
+            if first:
+                notes.append(f"what was read could not be run to check it: {error.problem}")
+                return
     if told:
         sizes = ", ".join(f"{n} {s}" for n, s in zip(called, shapes, strict=True))
         raise Unsupported(
@@ -319,8 +338,11 @@ def _differs(
     result: Sequence[str],
     shapes: Sequence[tuple[int, ...]],
     tables: Mapping[str, Any] | None,
+    first: bool = False,
 ) -> str | None:
     """In what a System and the function differ at these shapes: nothing (""), some words, or None if one does not go.
+
+    Whole numbers are entries of any axis, or (``first``) the first one.
 
     Errors: those of running the System.
     """
@@ -330,15 +352,15 @@ def _differs(
         return None
     smallest = min((n for s in shapes for n in s if n > 1), default=2)
     told: str | None = None
-    for seed, wide in ((0, True), (1, True), (1, False)):
-        arrays = _drawn(shapes, program.dtypes, smallest, seed)
+    for seed, wide in ((0, True), (2, True), (1, True), (1, False)):
+        arrays = _drawn(shapes, program.dtypes, 1 if first else smallest, seed)
         theirs = _run(program, arrays, wide)
         if theirs is None:
             continue
         given: dict[str, Any] = {n: a for n, a in zip(called, arrays, strict=True) if n in system.inputs}
         ours = evaluate(system, {**given, **(tables or {})})
         pairs = [(np.asarray(ours[n]), np.asarray(y, np.float64)) for n, y in zip(result, theirs, strict=True)]
-        if seed == 0 and not all(np.isfinite(y).all() for _, y in pairs):
+        if seed in (0, 2) and not all(np.isfinite(y).all() for _, y in pairs):
             continue
         words = [_difference(n, *p) for n, p in zip(result, pairs, strict=True)]
         told = next((w for w in words if w), "")
@@ -364,13 +386,18 @@ def _work(system: System, called: Sequence[str], shapes: Sequence[tuple[int, ...
 def _drawn(
     shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any], below: int, seed: int
 ) -> list[np.ndarray[Any, Any]]:
-    """Random arrays: of either sign first, then between 0.1 and 0.9; whole numbers that are entries of any axis."""
+    """Random arrays: of either sign first, then between 0.1 and 0.9; whole numbers that are entries of any axis.
+
+    The third are of either sign, and positive definite where they are square.
+    """
     rng = np.random.default_rng(seed)
     out = []
     for shape, dtype in zip(shapes, dtypes, strict=True):
         kind = kind_of(dtype)
         if kind == "f":
-            a = rng.normal(size=shape) if not seed else rng.uniform(0.1, 0.9, shape)
+            a = rng.uniform(0.1, 0.9, shape) if seed == 1 else rng.normal(size=shape)
+            if seed == 2 and len(shape) > 1 and shape[-1] == shape[-2]:
+                a = a @ np.swapaxes(a, -1, -2) + np.eye(shape[-1])
             out.append(a.astype(np.float64))
         elif kind == "b":
             out.append(rng.random(shape) < 0.5)

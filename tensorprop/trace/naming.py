@@ -64,7 +64,7 @@ def _names(lines: Sequence[Draft], trace: Transcript, renamed: Mapping[str, str]
     called: dict[str, str] = {line.name: line.name for line in lines if line.output}
     stems: dict[str, tuple[str, str]] = {}
     for line in lines:
-        if not line.output:
+        if not line.output and line.place is None:
             stems[line.name] = _stem(line, scores, trace.inputs, stems)
     count = Counter(stems.values())
     several = {stem for stem, _ in stems.values() if sum(s == stem for s, _ in count) > 1 or count[stem, ""] > 1}
@@ -141,12 +141,16 @@ class _Lettering:
         self.scalars = {called.get(n.name, n.name) for n in lines if not n.letters}
         self.scalars |= {name for name, letters in trace.inputs.items() if not letters}
         self.letters: dict[str, list[str]] = {}
-        self.shapes: dict[str, tuple[str, ...]] = {**trace.inputs, **{n.name: n.letters for n in lines}}
+        self.shapes: dict[str, tuple[str, ...]] = {
+            **trace.inputs,
+            **{n.name: n.letters for n in lines if n.place is None},
+        }
         self.choose()
-        self.places = {n.name: self.rows_first(n) for n in lines if not n.output}
-        turned = [n._replace(letters=self.turned(n.name, n.letters)) for n in self.lines]
+        begun = {n.name for n in lines if n.place is not None}  # a recurrence has its time where the loop has it
+        self.places = {n.name: self.rows_first(n) for n in lines if not n.output and n.name not in begun}
+        turned = [n if n.place is not None else n._replace(letters=self.turned(n.name, n.letters)) for n in self.lines]
         self.lines = [n._replace(value=_ordered(n)) for n in turned]
-        self.shapes.update((n.name, n.letters) for n in self.lines)
+        self.shapes.update((n.name, n.letters) for n in self.lines if n.place is None)
 
     def rows_first(self, line: Draft) -> tuple[int, ...]:
         """The axes of an intermediate, b in front."""
@@ -182,9 +186,14 @@ class _Lettering:
                 give(c, "tuv" if attended[c] == "row" else "utv")
             elif c in paired and c not in weights:
                 give(c, _PLACES)
+        starts = {n.name: n.axis for n in self.lines if n.place is not None}
+        for line in self.lines:
+            if line.place is None and line.name in starts:
+                give(self.find(line.letters[starts[line.name]]), "tsuvw")
         doubled = self.doubled()
         for n in data:
             shape = [self.find(i) for i in self.trace.inputs[n]]
+            shape = shape[1:] if starts and shape and shape[0] in self.letters else shape
             if len(shape) >= 2 and shape[0] not in weights and shape[0] not in self.letters and shape[0] not in doubled:
                 give(shape[0], "b")
                 break
@@ -299,7 +308,10 @@ class _Lettering:
         env: dict[str, str] = {}
         for i in line.letters:
             env[i] = self.pick(i, set(env.values()))
-        target = Tensor(self.called[line.name], tuple(Index(env[i]) for i in line.letters))
+        entry: tuple[Expr, ...] = line.entry({i: Index(x) for i, x in env.items()})
+        if line.place is not None:
+            entry = self.turned(line.name, tuple(self.sized(s) for s in entry))
+        target = Tensor(self.called[line.name], entry)
         value = self.sized(self.written(line.value, env))
         idle = [bracket("<", Index(env[i]), self.size(i)) for i in line.letters if i not in line.value.free]
         return equation(target, mul(*idle, value))
@@ -380,6 +392,12 @@ class _Lettering:
         for name, k, i in axes:
             if self.trace.sizes[i] == extent and len(set(extent)) > 1:
                 return Dim(self.called.get(name, name), k)
+        if len(set(extent)) > 1:
+            raise UnknownRange(
+                f"an axis of size {extent[0]} is {', '.join(map(str, extent[1:]))} long at other sizes of the "
+                "arguments, and nothing tells how it changes",
+                fix="add an input that has this axis",
+            )
         return number(extent[0])
 
     # ------------------------------------------------------------- ranges

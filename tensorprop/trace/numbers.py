@@ -302,7 +302,7 @@ def _cost(e: Expr) -> int:
 
 
 def fitted_whole(values: Extent, dims: Mapping[Extent, Expr]) -> Expr | None:
-    """A whole number that changes with the sizes, as ``a n + b``, ``n ± m + b`` or ``n m``; None if it is none.
+    """A whole number that changes with the sizes, as ``a n + b``, ``n ± m + b``, ``n m``, ``floor``; None if none.
 
     >>> from tensorprop.core.expr import Dim
     >>> from tensorprop.text import show
@@ -324,6 +324,11 @@ def fitted_whole(values: Extent, dims: Mapping[Extent, Expr]) -> Expr | None:
     forms += [
         (mul(*(e for _, e in some)), times((n for n, _ in some), len(values))) for some in combinations(singles, 3)
     ]
+    for a, b in ((2, 1), (1, 2), (2, -1), (-1, 2), (3, 1), (1, 3), (4, 1), (1, 4)):
+        forms += [
+            (add(mul(number(a), d), mul(number(b), e)), tuple(a * x + b * y for x, y in zip(n, m, strict=True)))
+            for (n, d), (m, e) in pairs
+        ]
     for e, n in forms:
         k = next((k for k in range(1, len(n)) if n[k] != n[0]), None)
         if k is None:
@@ -333,4 +338,17 @@ def fitted_whole(values: Extent, dims: Mapping[Extent, Expr]) -> Expr | None:
         if a and all(a * x + b == y for x, y in zip(n, values, strict=True)):
             q = a.denominator  # (dim(k, 0) - 1)/2
             return mul(Number(Fraction(1, q)), add(mul(Number(a * q), e), Number(b * q)))
+    return _floored(values, forms)
+
+
+def _floored(values: Extent, forms: Sequence[tuple[Expr, Extent]]) -> Expr | None:
+    """The same as ``floor((n + c)/q)``, which windows with a stride and halves of odd sizes have."""
+    for q, (e, n) in product((2, 3, 4), forms):
+        if len(set(values)) < 3:
+            return None
+        low = max(q * y - x for x, y in zip(n, values, strict=True))
+        high = min(q * y - x + q - 1 for x, y in zip(n, values, strict=True))
+        if low <= high:
+            c = next((c for c in (0, -1, 1, q - 1) if low <= c <= high), low)
+            return call("floor", mul(Number(Fraction(1, q)), add(e, number(c))))
     return None

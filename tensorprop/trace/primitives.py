@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from tensorprop.core.build import ONE, ZERO, bracket, call, mul, negate, power, subtract
+from tensorprop.core.build import ONE, ZERO, bracket, call, mul, negate, power, substitute, subtract
 from tensorprop.core.expr import Bracket, Expr, Index, Number
 from tensorprop.core.functions import FUNCTIONS, watch
 from tensorprop.trace.numbers import Extent
-from tensorprop.trace.readable import FINITE, STOP, bare
+from tensorprop.trace.readable import FINITE, IS_NAN, STOP, bare, ordered
 from tensorprop.trace.recognise import OTHER, Recognition
-from tensorprop.trace.sheet import NO_POSITIONS, TWO, Traced
+from tensorprop.trace.sheet import INF, NO_POSITIONS, TWO, Traced
 
 __all__ = ["INSTEAD", "PRIMITIVES", "Operation", "Rule", "elementwise", "row", "rule_of"]
 
@@ -191,9 +191,16 @@ def _comparison(relation: str) -> Rule:
         def made(a: Expr, b: Expr) -> Expr:
             if a is b and not bare(a):
                 if line.kinds[0] not in "iub" and relation in "=≠":
-                    problem = "an array is compared with itself, which asks where it is nan"
-                    raise page.refuse(problem, "use jnp.isfinite")
+                    return call(IS_NAN, a) if relation == "≠" else subtract(ONE, call(IS_NAN, a))
                 return ONE if relation in "=≤≥" else ZERO
+            for x, y in ((a, b), (b, a)):
+                found = ordered(x)
+                if found is not None and relation == "=" and not bare(y):
+                    raise page.refuse("which entry comes k-th is compared with a number", "compare the values")
+                if found is not None and relation == "=":  # [place of the k-th = c] is [r_c = k]
+                    return substitute(found[1], {found[0]: y})
+                if y in (INF, negate(INF)) and (isinstance(x, Number) or (page.guarding and relation == "=")):
+                    return ZERO if relation == "=" else ONE if relation == "≠" else bracket(relation, a, b)
             return ONE if page.positive(relation, a, b) else bracket(relation, a, b)
 
         return unnamed(page, args, lambda a, b: page.settled(made(a, b)))
@@ -233,7 +240,6 @@ PRIMITIVES["xor"] = _boolean(lambda a, b: bracket("≠", a, b))
 
 # --------------------------------------------------------------------------- what has no counterpart
 INSTEAD = {
-    "scan": "write the steps out, or read the body of the loop alone",
     "while": "read the body of the loop alone",
     "cond": "read one branch, or choose entry by entry with jnp.where",
     "random_bits": "draw random numbers outside, and pass them as an argument",

@@ -23,18 +23,20 @@ __all__ = [
     "FACTORS",
     "FINITE",
     "INFINITY",
+    "IS_NAN",
     "NOT_A_NUMBER",
-    "ORDER",
     "STOP",
     "Definition",
     "Draft",
     "Output",
+    "Start",
     "Transcript",
     "arithmetic",
     "bare",
     "contracts",
     "folded",
     "merged",
+    "ordered",
     "scale",
     "size_of",
     "valid_name",
@@ -42,15 +44,29 @@ __all__ = [
 
 # Functions that only a reader of programs has: they are gone in the System.
 STOP, FINITE, INFINITY, NOT_A_NUMBER = "·stop", "·finite", "·infinity", "·nan"
-ORDER, FACTORS = "·order", "·factors"
+FACTORS, IS_NAN = "·factors", "·isnan"
+
+
+class Start(NamedTuple):
+    """Where a recurrence starts, and with what: ``h[s, -1, j] = value``.
+
+    ``around``: letters in front of the time, which stands on axis ``axis``; ``place``: what stands there.
+    """
+
+    around: tuple[str, ...]
+    axis: int
+    place: Expr
+    letters: tuple[str, ...]
+    value: Expr
 
 
 class Definition(NamedTuple):
-    """``name[letters] = value``, and where it was written."""
+    """``name[letters] = value``, and where it was written; ``start``: of one that speaks of itself one step before."""
 
     letters: tuple[str, ...]
     value: Expr
     where: str
+    start: Start | None = None
 
 
 class Output(NamedTuple):
@@ -133,6 +149,15 @@ def bare(e: Expr) -> bool:
     return False
 
 
+def ordered(e: Expr) -> tuple[str, Expr] | None:
+    """i and the bracket of ``Σ_i [r_i = k] i``: which entry comes k-th, where r_i counts what comes before."""
+    if isinstance(e, Sum) and len(e.indices) == 1 and isinstance(e.body, Mul) and len(e.body.factors) == 2:
+        where, i = e.body.factors
+        if isinstance(where, Bracket) and isinstance(i, Index) and i.name == e.indices[0]:
+            return i.name, where
+    return None
+
+
 @cache
 def valid_name(name: str) -> bool:
     """Whether the notation takes a word for the name of a tensor."""
@@ -146,13 +171,23 @@ def valid_name(name: str) -> bool:
 
 # --------------------------------------------------------------------------- what stands where
 class Draft(NamedTuple):
-    """An equation to be; ``output``: under the name that was asked for."""
+    """An equation to be; ``output``: under the name that was asked for.
+
+    ``axis`` and ``place``: of a start of a recurrence, where the time is and what stands there.
+    """
 
     name: str
     letters: tuple[str, ...]
     value: Expr
     where: str
     output: bool
+    axis: int = 0
+    place: Expr | None = None
+
+    def entry(self, letters: Mapping[str, Expr]) -> tuple[Expr, ...]:
+        """The subscripts of the left side."""
+        found = [letters[i] for i in self.letters]
+        return tuple(found) if self.place is None else (*found[: self.axis], self.place, *found[self.axis :])
 
 
 _LIGHT, _MEDIUM = 8, 14  # nodes that count, inside a function and in all
@@ -175,13 +210,14 @@ class _Folding:
             name = stack.pop()
             if name in defs and name not in seen:
                 seen.add(name)
-                stack.extend(_used(defs[name].value))
+                stack.extend(_reads(defs[name]))
         live = [name for name in defs if name in seen]
-        for value in (*(defs[n].value for n in live), *(o.value for o in self.trace.outputs)):
-            self.uses.update(_used(value))
+        for used in (*(_reads(defs[n]) for n in live), *(_used(o.value) for o in self.trace.outputs)):
+            self.uses.update(used)
         for name in live:
-            letters, value, where = defs[name]
-            self.done[name] = Definition(letters, self.fold(value, "top"), where)
+            letters, value, where, start = defs[name]
+            start = start._replace(value=self.fold(start.value, "top")) if start is not None else None
+            self.done[name] = Definition(letters, self.fold(value, "top"), where, start)
         out = [Draft(o.name, o.letters, self.fold(o.value, "top"), "", True) for o in self.trace.outputs]
         need = set[str]()
         stack = [name for line in out for name in _used(line.value)]
@@ -189,8 +225,16 @@ class _Folding:
             name = stack.pop()
             if name in defs and name not in need:
                 need.add(name)
-                stack.extend(_used(self.done[name].value))
-        lines = [Draft(n, *self.done[n], False) for n in live if n in need]
+                stack.extend(_reads(self.done[name]))
+        lines: list[Draft] = []
+        for n in live:
+            if n in need:
+                letters, value, where, start = self.done[n]
+                lines.append(Draft(n, letters, value, where, False))
+                if start is not None:
+                    lines.append(
+                        Draft(n, (*start.around, *start.letters), start.value, where, False, start.axis, start.place)
+                    )
         return [*lines, *out]
 
     def fold(self, e: Expr, place: str) -> Expr:
@@ -237,9 +281,9 @@ class _Folding:
 
     def entry(self, e: Tensor, place: str) -> Expr:
         found = self.done.get(e.name)
-        if found is None:
+        if found is None or found.start is not None:
             return e
-        letters, value, _ = found
+        letters, value, _, _ = found
         plain = all(isinstance(s, Index) for s in e.subscripts)
         inside = substitute(value, dict(zip(letters, e.subscripts, strict=True)))
         if isinstance(value, Tensor) and (value.letters is not None or value.name not in self.trace.definitions):
@@ -358,6 +402,13 @@ def _trivial(e: Expr) -> bool:
             return isinstance(e, (Number, Tensor, Bracket))
 
 
+def _reads(d: Definition) -> Iterator[str]:
+    """The names in a definition."""
+    yield from _used(d.value)
+    if d.start is not None:
+        yield from _used(d.start.value)
+
+
 def _used(e: Expr) -> Iterator[str]:
     """The names in an expression, once for each place."""
     seen: set[Expr] = set()
@@ -387,7 +438,10 @@ def _check(line: Draft, trace: Transcript) -> None:
             )
         if isinstance(n, Call) and n.function == FINITE:
             raise Unsupported("is_finite has no counterpart in index notation", known=known)
-        if isinstance(n, Call) and n.function == ORDER:
+        if isinstance(n, Call) and n.function == IS_NAN:
+            problem = "an array is compared with itself, which asks where it is nan"
+            raise Unsupported(problem, known=known, fix="use jnp.isfinite")
+        if ordered(n) is not None:
             problem = "which entry comes k-th is a position, and is not read"
             raise Unsupported(problem, known=known, fix="use the values")
         if isinstance(n, Call) and n.function == FACTORS:

@@ -35,7 +35,7 @@ from tensorprop.core.functions import is_known
 from tensorprop.core.terms import terms_of
 from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.trace.numbers import simplest
-from tensorprop.trace.readable import FINITE, STOP, bare
+from tensorprop.trace.readable import FINITE, IS_NAN, NOT_A_NUMBER, STOP, bare
 from tensorprop.trace.sheet import INF, NO_POSITIONS, TWO
 from tensorprop.trace.stretches import Parts
 
@@ -58,6 +58,9 @@ class Recognition(Parts):
             return ONE
         if name == "exp":
             inner = self.look(x)
+            share = self.logistic(inner)
+            if share is not None:
+                return share
             if isinstance(inner, Reduce) and inner.op == "logsoftmax":
                 return reduce("softmax", inner.indices, inner.body, inner.at)
         if name in ("max", "min"):
@@ -202,6 +205,8 @@ class Recognition(Parts):
             return yes if c.value else no
         if yes is no:
             return yes
+        if isinstance(yes, Call) and yes.function == NOT_A_NUMBER and self.asks_nan(c):
+            return no  # what is nan stays nan
         if isinstance(c, Bracket) and c.relation == "<" and c.right is ZERO and c.left is no:
             over = self.look(yes)  # x[i] with i < 0 counts from the end: i is taken to be a plain index
             if isinstance(over, Add) and no in over.terms:
@@ -210,10 +215,48 @@ class Recognition(Parts):
             raise self.refuse("the value of an index is used as a number", NO_POSITIONS)
         truth = _truth(c)
         if truth and no is ZERO:
-            return mul(c, yes)
+            return self.triangle(c, yes)
         if truth and yes is ZERO and isinstance(c, Bracket):
             return mul(bracket(OTHER[c.relation], c.left, c.right), no)
         return call("where", c, yes, no)
+
+    def triangle(self, c: Expr, e: Expr) -> Expr:
+        """``[i ≥ j] L_ij``, which is L_ij where L is a triangle already."""
+        value = self.look(e)
+        inner = value.factors if isinstance(value, Mul) else (value,)
+        lower = isinstance(c, Bracket) and any(
+            isinstance(n, Reduce) and n.op == "cholesky" and c in (bracket("≥", *n.at), bracket("≤", *n.at[::-1]))
+            for n in inner
+        )
+        return e if lower or c in inner else mul(c, e)
+
+    def asks_nan(self, c: Expr) -> bool:
+        """Whether a truth value is that of ``x ≠ x``, for one x or any of several."""
+        c = self.look(c)
+        match c:
+            case Call(function=name, args=args):
+                return name == IS_NAN or (name == "max" and all(map(self.asks_nan, args)))
+            case Bracket(relation="≠", left=x, right=zero):
+                return zero is ZERO and self.asks_nan(x)
+            case Reduce(op="max", body=body):
+                return self.asks_nan(body)
+            case _:
+                return False
+
+    def logistic(self, e: Expr) -> Expr | None:
+        """``exp(a - log(exp(a) + exp(b)))`` is σ(a - b)."""
+        terms = terms_of(e)
+        if len(terms) > 2:
+            return None
+        for k, t in enumerate(terms):
+            below = self.look(negate(t))
+            if isinstance(below, Call) and below.function in ("softplus", "logaddexp"):
+                pair = (*below.args, ZERO) if below.function == "softplus" else below.args
+                above = self.look(terms[1 - k]) if len(terms) == 2 else ZERO
+                for a, b in (pair, pair[::-1]):
+                    if self.look(a) is self.look(above):
+                        return call("sigmoid", add(a, negate(b)))
+        return None
 
     def logarithm(self, x: Expr) -> Expr:
         total = self.look(x)

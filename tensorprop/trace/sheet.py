@@ -24,12 +24,14 @@ from tensorprop.trace.numbers import Extent, fitted, fitted_whole, times
 from tensorprop.trace.readable import (
     FINITE,
     INFINITY,
+    IS_NAN,
     NOT_A_NUMBER,
     STOP,
     Definition,
     Output,
     Transcript,
     bare,
+    ordered,
     size_of,
 )
 
@@ -97,7 +99,9 @@ class Sheet:
         self.known: dict[int, tuple[str, tuple[str, ...]]] = {}
         self.notes: list[str] = []
         self.numbers: list[tuple[float, str]] = []  # those that stay the same, and where they stand
+        self.around: list[str] = []  # the times of the loops whose bodies are being read
         self.where = ""  # the place in the program that is being read
+        self.guarding = False  # whether the program only keeps infinities out of a difference
         self.mean = False  # whether the program is there to take a mean
         self.close = 1e-6  # how near two numbers are that the program cannot tell apart
 
@@ -290,7 +294,7 @@ class Sheet:
 
         Errors: Apart; ``A_ii`` is of square matrices alone.
         """
-        for _, value, where in self.definitions.values():
+        for _, value, where, _ in self.definitions.values():
             for n in postorder(value):
                 match n:
                     case Bracket(relation="=", left=Index(name=i), right=Index(name=j)):
@@ -313,7 +317,7 @@ class Sheet:
     def define(self, expr: Expr, axes: tuple[Axis, ...]) -> Traced:
         """The value under a name, unless it is as simple as a name."""
         if bare(expr):
-            if not isinstance(expr, (Index, Add, Mul)):
+            if not isinstance(expr, (Index, Add, Mul)) and ordered(expr) is None:
                 raise self.refuse("the value of an index is used as a number", NO_POSITIONS)
             return Traced(expr, axes)
         if _simple(expr):
@@ -330,7 +334,8 @@ class Sheet:
             for i, j in put.items():
                 self.one_range(i, j)
             return Tensor(name, tuple(Index(put[i]) for i in self.definitions[name].letters))
-        letters = tuple(i for axis in axes for i in axis if i in expr.free)
+        own = tuple(i for axis in axes for i in axis if i in expr.free)
+        letters = (*(i for i in self.around if i in expr.free and i not in own), *own)
         name = f"·{len(self.definitions)}"
         self.definitions[name] = Definition(letters, expr, self.where)
         self.known[number] = name, order
@@ -339,7 +344,9 @@ class Sheet:
     def look(self, e: Expr) -> Expr:
         """What a name stands for, one step deep."""
         while isinstance(e, Tensor) and e.name in self.definitions:
-            letters, value, _ = self.definitions[e.name]
+            letters, value, _, start = self.definitions[e.name]
+            if start is not None or len(letters) != len(e.subscripts):  # a recurrence stands for itself
+                break
             e = substitute(value, dict(zip(letters, e.subscripts, strict=True)))
             if isinstance(e, Tensor):
                 break
@@ -373,7 +380,7 @@ def _simple(e: Expr) -> bool:
         case Number() | Tensor() | Bracket() | Index() | Dim():
             return True
         case Call():
-            if e.function in (INFINITY, NOT_A_NUMBER, FINITE, STOP):
+            if e.function in (INFINITY, NOT_A_NUMBER, FINITE, STOP, IS_NAN):
                 return True
             return not e.free and _of_sizes(e)
         case Mul():

@@ -11,8 +11,9 @@ from fractions import Fraction
 
 from tensorprop.core.build import ONE, ZERO, add, bracket, call, mul, negate, reduce, substitute, sum_over
 from tensorprop.core.expr import Expr, Index, Number, Tensor
+from tensorprop.trace.axes import spread
 from tensorprop.trace.primitives import PRIMITIVES, Operation, Rule, row
-from tensorprop.trace.readable import ORDER, bare
+from tensorprop.trace.readable import bare
 from tensorprop.trace.recognise import Recognition
 from tensorprop.trace.sheet import NO_POSITIONS, Axis, Traced, is_one
 
@@ -197,32 +198,55 @@ PRIMITIVES["cummax"], PRIMITIVES["cummin"] = _running_extreme("max"), _running_e
 
 
 def _windows(op: str) -> Rule:
-    """``max_u(x[2t + u])``: sums and extremes of windows that lie inside."""
+    """``max_u(x[2t + u])``: sums and extremes of windows. Outside, x is 0 in a sum, and gives way in an extreme."""
 
     def rule(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
         v = page.fresh(page.whole(args[0]))
         p = line.params
-        dilated = any(n != 1 for n in (*p["base_dilation"], *p["window_dilation"]))
-        if dilated or any(n for pair in p["padding"] for n in pair) or any(len(a) > 1 for a in v.axes):
-            raise page.refuse("windows that reach outside the array", 'use padding="VALID"')
+        if any(n != 1 for n in p["base_dilation"]) or any(len(a) > 1 for a in v.axes):
+            raise page.refuse("windows of a dilated array", "keep the array as it is")
+        padding = [tuple(zip(*(q["padding"][n] for q in line.every), strict=True)) for n in range(len(v.axes))]
+        if any(any(n) for pair in padding for n in pair):
+            v = _outside_zero(page, v)
         put: dict[str, Expr] = {}
+        middle: dict[str, Expr] = {}
+        inside: list[Expr] = []
         axes: list[Axis] = []
         over: list[str] = []
         windows = line.sizes("window_dimensions")
-        for axis, out, window, step in zip(v.axes, line.outs[0], windows, p["window_strides"], strict=True):
-            if is_one(window) and step == 1:
+        for n, (axis, out, window) in enumerate(zip(v.axes, line.outs[0], windows, strict=True)):
+            step, spread, (low, high) = p["window_strides"][n], p["window_dilation"][n], padding[n]
+            if is_one(window) and step == 1 and not any((*low, *high)):
                 axes.append(axis)
                 continue
             new, inner = page.axis(out, stated=True), page.axis(window, stated=True)
-            place = add(*(mul(Number(Fraction(step)), Index(i)) for i in new), *map(Index, inner))
+            start = add(*(mul(Number(Fraction(step)), Index(i)) for i in new))
+            taken = (mul(Number(Fraction(spread)), Index(i)) for i in inner)
+            place = add(start, *taken, negate(page.amount_of(low)))
+            if any((*low, *high)):
+                inside += [bracket("≥", place, ZERO), bracket("<", place, page.amount_of(line.ins[0][n]))]
+                lasts = zip(out, line.ins[0][n], strict=True)
+                if any(step * (count - 1) > size - 1 for count, size in lasts):
+                    raise page.refuse("windows that lie outside the array", "pad less")
             put.update(dict.fromkeys(axis, place))
+            middle.update(dict.fromkeys(axis, start))
             axes.append(new)
             over += inner
         body = substitute(v.expr, put)
+        if inside and op != "sum":
+            body = call("where", mul(*inside), body, substitute(v.expr, middle))
         expr = sum_over(over, body) if op == "sum" else reduce(op, over, body)
         return page.define(expr if over else body, tuple(axes))
 
     return rule
+
+
+def _outside_zero(page: Recognition, v: Traced) -> Traced:
+    """The array under a name that is 0 outside."""
+    e = v.expr if isinstance(v.expr, Tensor) else page.named(v.expr, v.axes)
+    if isinstance(e, Tensor):
+        page.outside.add(e.name)
+    return v._replace(expr=e)
 
 
 PRIMITIVES.update((f"reduce_window_{op}", _windows(op)) for op in ("sum", "max", "min"))
@@ -237,6 +261,13 @@ def _rank(page: Recognition, v: Traced, k: int, before: str) -> tuple[Expr, str]
     less = sum_over((j,), bracket(before, body, v.expr))
     tied = sum_over((j,), mul(bracket("<", Index(j), Index(i)), bracket("=", body, v.expr)))
     return page.define(add(less, tied), v.axes).expr, i
+
+
+def _place(page: Recognition, rank: Expr, i: str, new: str, axes: tuple[Axis, ...]) -> Traced:
+    """``Σ_i [r_i = k] i``, which serves to look something up."""
+    letter = page.letter(page.sizes[i], i)
+    body = mul(bracket("=", substitute(rank, {i: Index(letter)}), Index(new)), Index(letter))
+    return Traced(sum_over((letter,), body), axes)
 
 
 def _taken(page: Recognition, v: Traced, rank: Expr, i: str, k: int, new: str) -> Traced:
@@ -258,13 +289,14 @@ def _sort(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced
     exprs, axes = page.aligned([page.whole(v) for v in args])
     if len(axes[k]) != 1 or axes[k][0] not in exprs[0].free:
         raise page.refuse("a sort along an axis that nothing depends on")
-    if bare(exprs[0]):
+    if bare(exprs[0]) or any(bare(e) and e is not Index(axes[k][0]) for e in exprs):
         raise page.refuse("positions are sorted", NO_POSITIONS)
     rank, i = _rank(page, Traced(exprs[0], axes), k, "<")
     new = page.letter(page.sizes[i], i)
     moved = tuple((new,) if n == k else a for n, a in enumerate(axes))
     return [  # of an argsort, which entry it was
-        Traced(call(ORDER), moved) if bare(e) else _taken(page, Traced(e, axes), rank, i, k, new) for e in exprs
+        _place(page, rank, i, new, moved) if e is Index(i) else _taken(page, Traced(e, axes), rank, i, k, new)
+        for e in exprs
     ]
 
 
@@ -280,7 +312,7 @@ def _top_k(page: Recognition, line: Operation, args: list[Traced]) -> list[Trace
     new = page.letter(count, stated=True)
     page.made.append((new, (i,)))
     values = _taken(page, v, rank, i, k, new)
-    return [values, Traced(call(ORDER), values.axes)]
+    return [values, _place(page, rank, i, new, values.axes)]
 
 
 # --------------------------------------------------------------------------- convolution
@@ -289,16 +321,19 @@ def _convolution(page: Recognition, line: Operation, args: list[Traced]) -> Trac
     """``Σ_uc a[b, s x + d u - p, c] k[u, c, o]``; outside, a is 0."""
     p = line.params
     x, kernel = page.fresh(page.whole(args[0])), page.fresh(page.whole(args[1]))
+    spec = p["dimension_numbers"]
+    (xb, xc, *xs), (_, _, *ks), (yb, yc, *ys) = spec.lhs_spec, spec.rhs_spec, spec.out_spec
+    if p["batch_group_count"] != 1:
+        raise page.refuse("a convolution whose examples are in groups", "write the equation by hand")
+    for a, d in zip(xs, p["lhs_dilation"], strict=True):
+        if d != 1:
+            size = tuple(d * (n - 1) + 1 for n in line.ins[0][a])
+            x = spread(page, x, a, page.one(0), page.one(d - 1), size)
     if not isinstance(x.expr, Tensor):
         x = Traced(page.named(x.expr, x.axes), x.axes)
-    spec = p["dimension_numbers"]
-    (xb, xc, *xs), (ko, kc, *ks), (yb, yc, *ys) = spec.lhs_spec, spec.rhs_spec, spec.out_spec
-    groups, rank = p["feature_group_count"], len(x.axes)
-    if p["batch_group_count"] != 1 or any(n != 1 for n in p["lhs_dilation"]):
-        raise page.refuse("a convolution of a dilated array", "write the equation by hand")
     padding = [tuple(zip(*(q["padding"][n] for q in line.every), strict=True)) for n in range(len(xs))]
     put: dict[str, Expr] = {}
-    axes: list[Axis] = [()] * rank
+    axes: list[Axis] = [()] * len(x.axes)
     summed: list[str] = []
     for n, (a, k, y) in enumerate(zip(xs, ks, ys, strict=True)):
         out = page.axis(line.outs[0][y], stated=True)
@@ -314,21 +349,37 @@ def _convolution(page: Recognition, line: Operation, args: list[Traced]) -> Trac
         )
         summed += window
         put.update(dict.fromkeys(x.axes[a], place))
-        if (any(low) or any(high)) and isinstance(x.expr, Tensor):
-            page.outside.add(x.expr.name)
+        if any(low) or any(high):
+            x = _outside_zero(page, x)
         axes[y] = out
     axes[yb] = x.axes[xb]
-    put_k: dict[str, Expr] = {}
-    channels, outputs = x.axes[xc], kernel.axes[ko]
-    if groups == 1:
-        put_k.update(page.put(kernel.axes[kc], channels))
-        put.update(page.put(channels, channels))
-        summed += channels
-        axes[yc] = outputs
-    elif is_one(line.ins[1][kc]) and line.ins[1][ko] == line.ins[0][xc]:  # every channel on its own
-        put_k.update(page.put(outputs, channels))
-        axes[yc] = channels
-    else:
-        raise page.refuse("a convolution in groups", "write the equation by hand")
+    into, put_k, axes[yc], more = _channels(page, line, x.axes[xc], kernel)
+    put.update(into)
     body = mul(substitute(x.expr, put), substitute(kernel.expr, put_k))
-    return page.define(sum_over([i for i in summed if i in body.free], body), tuple(axes))
+    return page.define(sum_over([i for i in (*summed, *more) if i in body.free], body), tuple(axes))
+
+
+def _channels(
+    page: Recognition, line: Operation, channels: Axis, kernel: Traced
+) -> tuple[dict[str, Expr], dict[str, Expr], Axis, Axis]:
+    """What to put for the channels of an array and of a kernel, those that come out, and those that are summed.
+
+    In groups, channel ``m g + c`` is the c-th of group g, and goes into the channels ``n g + o``.
+    """
+    ko, kc, *_ = line.params["dimension_numbers"].rhs_spec
+    groups, outputs, inner = line.size("feature_group_count"), kernel.axes[ko], kernel.axes[kc]
+    if is_one(groups):
+        return {}, page.put(inner, channels), outputs, channels
+    if len(channels) != 1 or len(outputs) != 1:
+        raise page.refuse("a convolution in groups of an axis that is made of two", "keep the axes apart")
+    alone = is_one(page.size(inner))
+    g = channels if alone else page.axis(groups, stated=True)
+    rest = page.axis(tuple(n // m for n, m in zip(line.ins[1][ko], groups, strict=True)), stated=True)
+    into: dict[str, Expr] = {} if alone else {channels[0]: page.affine((*g, *inner))}
+    page.made += [
+        (whole[0], parts) for whole, parts in ((channels, (*g, *inner)), (outputs, (*g, *rest))) if len(parts) > 1
+    ]
+    if not rest:
+        page.one_range(outputs[0], g[0])
+        return into, {outputs[0]: Index(g[0])}, g, inner
+    return into, {outputs[0]: page.affine((*g, *rest))}, (*g, *rest), inner

@@ -53,6 +53,7 @@ PLAIN = _rng.normal(size=(3, 4))
 TIES = np.array([[1.0, 2, 2, 0], [3, 3, 3, 3], [0, -1, 0, -1]])
 ZEROS = np.array([[1.0, 2, 3, 4], [0, 2, 3, 4], [0, 2, 0, 4]])
 
+
 def one_by_one(f: Callable[..., Array]) -> Callable[..., Array]:
     def along(x: Array, axis: Any) -> Array:
         for k in axis if isinstance(axis, tuple) else (axis,):

@@ -536,12 +536,12 @@ def test_constants_that_are_brackets() -> None:
 
 
 # --------------------------------------------------------------------------- what is refused
-def scanned(x):
-    return lax.scan(lambda c, a: (c + a, c), 0.0, x)[0]
+def looped(x):
+    return lax.while_loop(lambda c: jnp.sum(c) < 9, lambda c: 2 * c, x)
 
 
 @pytest.mark.parametrize("fn, shape, error, words", [
-    (scanned,                                 ((5,),),        Unsupported, ("scan", "test_from_jax.py")),
+    (looped,                                  ((5,),),        Unsupported, ("while", "test_from_jax.py")),
     (lambda x: lax.cond(x > 0, jnp.sin, jnp.cos, x), ((),),   Unsupported, ("cond", "jnp.where")),
     (lambda x: jnp.nextafter(x, 1.0),         ((5,),),        Unsupported, ("nextafter", "test_from_jax.py")),
     (lambda x: x.reshape(9, 4),               ((6, 6),),      Unsupported, ("reshape",)),
