@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tensorprop.check import explain
+from tensorprop.check import equivalent, explain
+from tensorprop.core.build import mul, number, tensor
+from tensorprop.core.equation import equation
+from tensorprop.core.walk import inline
 from tensorprop.errors import UsageError
+from tensorprop.render.derivation.normalisers import MEANING, derived, slope
+from tensorprop.text import parse_expression
 
 NETWORKS = [
     "z_bj = x_bi W_ij + c_j; h_bj = tanh(z_bj); u_bk = h_bj V_jk + d_k; E = 1/2 (u_bk - t_bk)^2",
@@ -82,3 +87,27 @@ def test_a_side_of_ones_is_said_as_it_is() -> None:
     assert "1 stands on the right, the side of d: every row is added up" in " ".join(said.split())
     other = str(explain("c_j = Σ_b z_bj", "z", layout="row"))
     assert "columns that are added" not in other
+
+
+@pytest.mark.parametrize("op", list(MEANING))
+def test_the_slope_of_a_normaliser_follows_from_its_definition(op: str) -> None:
+    """The row of the table, the definition put in for y, is what the rules of school give."""
+    eq, value = derived(op)
+    row = inline(slope(op), {"y": (eq.letters, eq.value)})
+    letters_ = sorted(value.free | row.free)
+    one, other = (equation(tensor("D", *letters_), e) for e in (value, row))
+    assert equivalent(one, other) is True
+    wrong = equation(tensor("D", *letters_), mul(value, number(2)))
+    assert equivalent(wrong, other) is False
+    fraction, name = (parse_expression(t, free="uv") for t in MEANING[op][1:])
+    again = inline(name, {"y": (eq.letters, eq.value)})
+    letters_ = sorted(fraction.free | again.free)
+    assert equivalent(*(equation(tensor("D", *letters_), e) for e in (fraction, again))) is True
+
+
+def test_the_matrix_of_a_softmax_is_derived() -> None:
+    part = explain("p_j = softmax_j(z_j)", "z").part("z")
+    notes = " ".join(str(n) for n in part.steps[1].notes)
+    assert "Softmax is y_v = exp(x_v) / (Σ_w exp(x_w))" in notes and "Slope of softmax along j" in notes
+    said = next(str(r.answer) for r in part.reasons if r.topic == "jacobian")
+    assert "diag(p) − ppᵀ" in said and "Its entries are p_j [j = l] − p_j p_l" in said

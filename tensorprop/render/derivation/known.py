@@ -21,7 +21,7 @@ from tensorprop.render.derivation.passage import one_axis
 from tensorprop.render.derivation.sentences import Math, Sentence, say
 from tensorprop.render.notation import LATEX, UNICODE
 
-__all__ = ["Given", "SumsKnown"]
+__all__ = ["Given", "SumsKnown", "lettered"]
 
 Given = tuple[tuple[Expr, Expr], ...]
 
@@ -44,7 +44,7 @@ class SumsKnown:
 
     def shortest(self, e: Expr) -> Expr:
         """The expression, or the same multiplied out and collected again where that is shorter."""
-        ways = [e, _positive_first(_lettered(simplify_expr(canonical(e, self._axis)), e))]
+        ways = [e, _positive_first(lettered(simplify_expr(canonical(e, self._axis)), e))]
         return min((w for w in ways if w.free == e.free), key=_nodes)
 
     def used(self, e: Expr) -> tuple[Expr, list[Sentence]]:
@@ -108,7 +108,7 @@ class SumsKnown:
                     return
 
 
-def _lettered(e: Expr, like: Expr) -> Expr:
+def lettered(e: Expr, like: Expr) -> Expr:
     """A canonical form with letters that people write: those that are bound in ``like``, then others."""
     strange = sorted({i for i in e.binds if i.startswith("%")})
     names: dict[str, str] = {}

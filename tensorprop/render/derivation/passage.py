@@ -33,7 +33,7 @@ from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import fold, freshen, postorder, tensors_of, transform
 from tensorprop.text.vocabulary import COLUMN, ROW
 
-__all__ = ["Local", "Move", "Passage", "axes_of", "moves", "one_axis", "passage", "sized"]
+__all__ = ["Local", "Move", "Passage", "axes_of", "derivative", "moves", "one_axis", "passage", "sized"]
 
 
 class Local(NamedTuple):
@@ -92,7 +92,7 @@ def passage(s: System, rules: System, name: str, axis: Axis | None = None) -> Pa
     uses = [eq for eq in s.ordered if name in eq.inputs and _matters(s, rules, eq)]
     letters = _apart(rule.letters, uses, rule, s)
     target = Tensor(adjoint_name(name), tuple(map(Index, letters)))
-    found = [(eq, local) for eq in uses if (local := _local(eq, name, letters)) is not None]
+    found = [(eq, local) for eq in uses if (local := derivative(eq, name, letters)) is not None]
     outer = _from_outside(s, name, letters)
     chain: list[Expr] = list(outer)
     inserted: list[Expr] = list(outer)
@@ -186,7 +186,7 @@ def _apart(like: Sequence[str], uses: Sequence[Equation], rule: Equation, s: Sys
     return tuple(found)
 
 
-def _local(eq: Equation, name: str, letters: tuple[str, ...]) -> Local | None:
+def derivative(eq: Equation, name: str, letters: tuple[str, ...]) -> Local | None:
     """The derivative of an equation's right side, with a bracket for every index of x; None where it is zero."""
     left = frozenset(eq.letters)
     shares = pullback(eq.value, ONE, result=eq.target, fixed=left)

@@ -19,17 +19,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.core.build import add, mul
+from tensorprop.core.build import add, bracket, mul
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, equation
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.names import NOBODY, adjoint_name
 from tensorprop.core.terms import factors_of, number_and_rest
-from tensorprop.core.walk import postorder, tensors_of
+from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.render import trees as m
 from tensorprop.render.derivation.facts import facts
 from tensorprop.render.derivation.index_table import patterns
 from tensorprop.render.derivation.indexed import Indexed, Spot
+from tensorprop.render.derivation.known import lettered
 from tensorprop.render.derivation.matrix import MatrixForm
 from tensorprop.render.derivation.passage import Local, Passage
 from tensorprop.render.derivation.sentences import (
@@ -227,7 +228,13 @@ def _jacobian(p: Passage, form: Form) -> Iterator[Fact]:
     d = Tensor(local.rule.name.replace("·", ""), ())
     matrix = Math(f"{UNICODE.show(d)} = {above.right.unicode}", f"{LATEX.show(d)} = {above.right.latex}")
     if above.right == below.right:
-        yield _fact("jacobian", say("It is {D}, which is symmetric: here all layouts agree.", D=matrix))
+        told = say("It is {D}, which is symmetric: here all layouts agree.", D=matrix)
+        if isinstance(ways[-1], Add):
+            same = bracket("=", Index(j), Index(k))
+            turned_ = bracket("=", Index(k), Index(j))
+            entries = transform(lettered(ways[-1], value), lambda n: same if n is turned_ else n)
+            told += say("Its entries are {e}.", e=entry(entries))
+        yield _fact("jacobian", told)
         return
     yield _fact(
         "jacobian",

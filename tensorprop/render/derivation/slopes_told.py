@@ -14,6 +14,7 @@ from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, R
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, has_entries, keeps, read
 from tensorprop.core.terms import number_and_rest
 from tensorprop.core.walk import postorder, tensors_of, transform
+from tensorprop.render.derivation.normalisers import from_meaning
 from tensorprop.render.derivation.passage import Local, Passage
 from tensorprop.render.derivation.sentences import (
     Math,
@@ -74,6 +75,8 @@ def notes(local: Local, p: Passage) -> Iterator[Sentence]:
             case Call():
                 yield from _slope(n, local, p, [k for k, a in enumerate(n.args) if inside[a]])
             case Reduce() if n.op in REDUCTIONS:
+                if (told := from_meaning(n.op)) is not None:
+                    yield told
                 yield _reduction(n, local)
             case _:
                 pass
