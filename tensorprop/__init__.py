@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tensorprop.check.report import Report
     from tensorprop.check.verbs import assert_rule, check, equivalent, explain, formula
     from tensorprop.core.equation import Equation, System
-    from tensorprop.layers import Dense, Layer, chain
+    from tensorprop.layers import Dense, Layer, chain, compose
     from tensorprop.render.derivation.record import Derivation
     from tensorprop.render.diagram import diagram
     from tensorprop.render.formula import Formula
@@ -51,6 +51,7 @@ __all__ = [
     "chain",
     "check",
     "compile",
+    "compose",
     "derive",
     "diagram",
     "equivalent",
@@ -83,7 +84,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "tensorprop.render.diagram": ("diagram",),
     "tensorprop.render.reading.formulas": ("parse_formula",),
     "tensorprop.calculus": ("adjoint", "batch", "derive", "simplify"),
-    "tensorprop.layers": ("Dense", "Layer", "chain"),
+    "tensorprop.layers": ("Dense", "Layer", "chain", "compose"),
     "tensorprop.run": ("compile", "plan", "value_and_grad"),
     "tensorprop.rule.jax_function": ("jax_function",),
     "tensorprop.trace.jax_read": ("from_jax",),

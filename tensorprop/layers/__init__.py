@@ -34,6 +34,7 @@ from tensorprop.layers.attention import (
     WindowAttention,
 )
 from tensorprop.layers.chain import chain
+from tensorprop.layers.compose import compose
 from tensorprop.layers.factored import CanonicalPolyadic, TensorTrain, Tucker
 from tensorprop.layers.gated import (
     GeGlu,
@@ -269,4 +270,5 @@ __all__ = [
     "activation",
     "as_layer",
     "chain",
+    "compose",
 ]

@@ -6,7 +6,7 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from tensorprop.calculus.batch import lifted
 from tensorprop.calculus.page import Page, axis_letters, seed_of
@@ -19,7 +19,7 @@ from tensorprop.core.walk import fold
 from tensorprop.errors import RankMismatch, UsageError
 from tensorprop.layers.layer import Layer, as_layer, entry_of, exit_of, layer_of
 
-__all__ = ["chain"]
+__all__ = ["Tensors", "chain", "lettered", "letters_of", "met"]
 
 
 def chain(
@@ -60,7 +60,7 @@ def chain(
     if names is not None and len(names) != len(layers):
         raise UsageError(f"{len(names)} names for {len(layers)} layers", fix="give one name to every layer")
     links = [as_layer(x) for x in layers]
-    tensors = _Tensors(links, names, names_in(shares))
+    tensors = Tensors(links, names, names_in(shares))
     letters: set[str] = set()
     pages: list[Page] = []
     parameters: list[str] = []
@@ -68,9 +68,10 @@ def chain(
     for n, link in enumerate(links):
         entry = entry_of(link, n)
         page = _fitted(link, entry, last) if last is not None else _first(links, entry)
-        called = tensors.of(link, n, page, entry, last)
-        others = set[str]().union(*(_letters(x.page) for x in links if x is not link))
-        page = _lettered(page.rename(called), called.get(entry, entry), last, letters, others)
+        called = tensors.of(link, n, page, {entry: entry if last is None else last.name})
+        others = set[str]().union(*(letters_of(x.page) for x in links if x is not link))
+        page = page.rename(called)
+        page = lettered(page, {} if last is None else met(page, last), letters, others)
         pages.append(page)
         new = (called.get(p, p) for p in names_in(link.parameters))
         parameters += [p for p in new if p not in parameters]
@@ -108,7 +109,7 @@ def _first(links: list[Layer], entry: str) -> Page:
         page = _over(page, letter or "b", entry)
     old = axis_letters(page.system, entry)[:-1]
     new = {i: j for i, j in zip(old, letters[: most - 1], strict=True) if i is not None and j is not None}
-    if any(j in _letters(page) and j not in new for j in new.values()):
+    if any(j in letters_of(page) and j not in new for j in new.values()):
         return page
     return page.map(lambda e: _called(e, new))
 
@@ -134,12 +135,12 @@ def _fitted(link: Layer, entry: str, last: Tensor) -> Page:
 
 def _over(page: Page, like: str, entry: str) -> Page:
     """The page for every value of one more index, in a letter that it has not."""
-    used = _letters(page)
+    used = letters_of(page)
     return lifted(page, fresh(like, used) if like in used else like, entry)
 
 
 # --------------------------------------------------------------------------- names
-class _Tensors:
+class Tensors:
     """What the tensors of each layer are called in the chain."""
 
     def __init__(self, links: list[Layer], names: Sequence[str] | None, shares: Sequence[str]) -> None:
@@ -161,16 +162,16 @@ class _Tensors:
             number += used if self.parameters[n] else 0
             self.labels.append(str(max(number, 1)))
 
-    def of(self, link: Layer, n: int, page: Page, entry: str, last: Tensor | None) -> dict[str, str]:
-        """Old name → new name, for the layer number ``n``."""
-        s = page.system
-        called = {entry: entry if last is None else last.name}
-        self.taken.add(called[entry])
-        if entry in self.shared and self.shared[entry] is None:
-            self.shared[entry] = called[entry]
+    def of(self, link: Layer, n: int, page: Page, joined: Mapping[str, str]) -> dict[str, str]:
+        """Old name → new name, for the layer number ``n``; those that are ``joined`` to others have theirs."""
+        s, called = page.system, dict(joined)
+        self.taken.update(called.values())
+        for name, new in called.items():
+            if name in self.shared and self.shared[name] is None:
+                self.shared[name] = new
         keeps = set(s.outputs) if seed_of(s) is not None else set[str]()
         for name in (*s.names, *(eq.name for eq in page.parts)):
-            if name == entry:
+            if name in joined:
                 continue
             if (shared := self._shared(name, s.inputs)) is not None:
                 called[name] = shared
@@ -182,7 +183,8 @@ class _Tensors:
                 label = str(self.before[n] + k)
             if plain and name in s.inputs and name in self.taken:
                 raise UsageError(
-                    f"{name}, which {link.name}, layer {n + 1}, takes besides {entry}: the {name} of the chain,"
+                    f"{name}, which {link.name}, layer {n + 1}, takes besides {', '.join(joined)}:"
+                    f" the {name} of the chain,"
                     " or an input of its own?",
                     fix=f'write shares="{name}" for the one that is there, or give the other one another name',
                 )
@@ -236,7 +238,7 @@ def _labelled(name: str, label: str) -> str:
     return labelled(stem, old + label)
 
 
-def _letters(page: Page) -> set[str]:
+def letters_of(page: Page) -> set[str]:
     """Every letter on the page, free or bound."""
     found: set[str] = set()
     for eq in (*page.system, *page.rules, *page.parts):
@@ -244,21 +246,24 @@ def _letters(page: Page) -> set[str]:
     return found
 
 
-def _lettered(page: Page, entry: str, last: Tensor | None, taken: set[str], others: set[str]) -> Page:
-    """The page in letters of its own, those of its input as the layer before has them; ``taken`` grows.
+def met(page: Page, given: Tensor) -> dict[str, str]:
+    """The letters of a page for the axes of a tensor that it is given, and those that the tensor has there."""
+    pairs = zip(axis_letters(page.system, given.name), given.letters or (), strict=True)
+    return {i: j for i, j in pairs if i is not None}
+
+
+def lettered(page: Page, fixed: Mapping[str, str], taken: set[str], others: Set[str]) -> Page:
+    """The page in letters of its own, but those that are ``fixed``; ``taken`` grows.
 
     A letter of which a range is stated is that of no other page, whose letters, also in rules, are among ``others``.
     """
-    new: dict[str, str] = {}
-    if last is not None:
-        given = zip(axis_letters(page.system, entry), last.letters or (), strict=True)
-        new = {i: j for i, j in given if i is not None}
+    new = dict(fixed)
     forward: set[str] = set()
     for eq in page.system:
         forward |= {*eq.letters, *eq.value.binds}
     stated = {f.letter for f in page.system.facts if isinstance(f, Range)}
     used = set(new.values())
-    for i in sorted(_letters(page), key=lambda i: (i not in forward, i)):
+    for i in sorted(letters_of(page), key=lambda i: (i not in forward, i)):
         if i not in new:
             clash = taken | used | (others if i in stated else set[str]())
             new[i] = i if i not in clash else fresh(i, clash | forward)
