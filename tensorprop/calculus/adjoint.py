@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
 from tensorprop.calculus.outside import said_outside, within
+from tensorprop.calculus.projected import convention, projected
 from tensorprop.calculus.pullback import entry, pullback
-from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.calculus.simplify import known, simplify_expr
 from tensorprop.calculus.source import Source, as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.affine import difference, form, whole, written
@@ -28,7 +29,9 @@ from tensorprop.text.vocabulary import COLUMN, ROW
 __all__ = ["adjoint", "holds"]
 
 
-def adjoint(s: Source, wrt: str | Iterable[str] | None = None, of: str | None = None) -> System:
+def adjoint(
+    s: Source, wrt: str | Iterable[str] | None = None, of: str | None = None, *, symmetry: str = "free"
+) -> System:
     """The backward rules of a System: for every tensor x on a path from ``wrt`` to the output,
 
         δx_K = Σ over equations v_J = e(…x…), Σ_J  δv_J ∂v_J/∂x_K.
@@ -36,6 +39,10 @@ def adjoint(s: Source, wrt: str | Iterable[str] | None = None, of: str | None = 
     The error E is ``of``, or the System's only output if that is a scalar; then δE = 1. Outputs with indices (and
     all of several outputs) have adjoints that are inputs of the result. ``wrt`` defaults to every input that the
     output depends on smoothly; letters are those with which the forward equations use the tensor.
+
+    ``symmetry`` says what the gradient by a matrix is of which the System declares something (``S_ij = S_ji``):
+    ``"free"``, its entries as if they were independent, which is JAX's gradient; ``"projected"`` along the matrices
+    of which that holds, ``(δS + δSᵀ)/2``; ``"triangle"``, by each free entry, ``δS + δSᵀ - δS ⊙ I``.
 
     Errors: UnknownName for a name that is not in the System, NotDifferentiable for functions without a slope.
 
@@ -45,13 +52,14 @@ def adjoint(s: Source, wrt: str | Iterable[str] | None = None, of: str | None = 
     δW_ij = a_bi δz_bj
     δb_j = Σ_b δz_bj
     """
+    convention(symmetry)
     asked = () if wrt is None else names_in(wrt, "wrt")
     given = as_forward(s, *asked, of)
     stated = {f.letter for f in given.facts if isinstance(f, Range)}
     if not stated:
-        return _swept(given, wrt, of)
+        return _swept(given, wrt, of, symmetry)
     own = {i: f"{i}·" for i in stated}  # letters that are stated, so that no letter that is new is called like one
-    rules = _swept(_called(given, own), wrt, of)
+    rules = _swept(_called(given, own), wrt, of, symmetry)
     made: list[Equation] = []
     for eq in rules:
         letters = {*eq.letters, *eq.value.free, *eq.value.binds}
@@ -79,7 +87,7 @@ def _called(s: System, names: Mapping[str, str]) -> System:
     return system((_renamed(eq, names) for eq in s), _facts_of(s, names))
 
 
-def _swept(s: System, wrt: str | Iterable[str] | None, of: str | None) -> System:
+def _swept(s: System, wrt: str | Iterable[str] | None, of: str | None, symmetry: str) -> System:
     """The rules of a System no letter of whose stated ones is called like one that is made."""
     s = spelled(s)
     names, whole = _variables(s, wrt), s
@@ -90,7 +98,8 @@ def _swept(s: System, wrt: str | Iterable[str] | None, of: str | None) -> System
     sweep = _Sweep(s, whole, names)
     for block in reversed(s.blocks):
         sweep.block(block)
-    rules = [*sweep.rules, *(sweep.rule(name) for name in names if not s.defines(name))]
+    last = (projected(sweep.rule(name), name, s, symmetry) for name in names if not s.defines(name))
+    rules = [*sweep.rules, *last]
     wanted = {adjoint_name(n) for n in names}
     result = said_outside(system(rules, s.facts), whole)
     return result if all(r.name in wanted or _used(result, r.name) for r in rules) else result.only(wanted)
@@ -235,9 +244,9 @@ class _Sweep:
         letters = self._unstated(name, _letters(self.whole, name, [t for t, _ in shares]))
         terms = [entry(t, freshen(g, frozenset(letters) - t.free), letters) for t, g in shares]
         target = Tensor(adjoint_name(name), tuple(Index(i) for i in letters))
-        value = simplify_expr(freshen(add(*terms), frozenset(letters)))
+        value = known(freshen(add(*terms), frozenset(letters)), self.whole.declared)
         value = self._sized(_own_sizes(self._sized(value), name, letters, self.ranges))
-        return equation(target, stable_expr(simplify_expr(value)))
+        return equation(target, stable_expr(known(value, self.whole.declared)))
 
 
 def holds(loop: Loop, eq: Equation, ranges: Ranges) -> list[Expr]:

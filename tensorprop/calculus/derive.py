@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
 from tensorprop.calculus.pullback import entry, pullback
-from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.calculus.simplify import known
 from tensorprop.calculus.source import Source, as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.build import ONE, add, fresh
@@ -55,7 +55,7 @@ def derive(s: Source, wrt: str | Iterable[str], of: str | None = None) -> Equati
         value = freshen(value, frozenset(taken))
         shares = pullback(value, ONE, fixed=frozenset(fixed))
         terms = [entry(t, g, axes, frozenset(fixed)) for t, g in shares.items() if t.name == x]
-        value = simplify_expr(freshen(add(*terms), frozenset(taken)))
+        value = known(freshen(add(*terms), frozenset(taken)), whole.declared)
         fixed += axes
     called = derivative_name(name, len(letters), [(x, len(axes)) for x, axes in done])
     target = Tensor(called, tuple(Index(i) for i in fixed))

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from tensorprop.core.build import remake
 from tensorprop.core.expr import Expr
 
-__all__ = ["LAWS", "Law", "law", "rewrite"]
+__all__ = ["LAWS", "Law", "beside_laws", "law", "rewrite"]
 
 _ROUNDS = 64  # a node is rewritten at most this often; every law makes it smaller or puts it in order
 
@@ -48,9 +48,18 @@ class Law:
 LAWS: dict[str, Law] = {}
 
 
+_BESIDE: dict[str, Law] = {}
+
+
 def named(name: str) -> Law:
     """The law of a name."""
-    return LAWS[name]
+    return LAWS[name] if name in LAWS else _BESIDE[name]
+
+
+def beside_laws(made: Law, name: str) -> Law:
+    """A law that holds of declared matrices only: it captions a step, and is no law of every expression."""
+    made.apply.__name__ = name
+    return _BESIDE.setdefault(name, made)
 
 
 E = TypeVar("E", bound=Expr)

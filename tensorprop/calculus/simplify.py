@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import overload
 
 from tensorprop.calculus import laws as _  # noqa: F401 - registers the laws
+from tensorprop.calculus.declared import Kinds, shorter
 from tensorprop.calculus.rewrite import LAWS, Law, rewrite
 from tensorprop.calculus.source import as_system
 from tensorprop.core.equation import Equation, System, equation, system
@@ -15,9 +16,10 @@ from tensorprop.core.expr import Expr
 from tensorprop.core.names import primal_axes
 from tensorprop.core.ranges import spelled
 
-__all__ = ["simplify", "simplify_expr"]
+__all__ = ["known", "simplify", "simplify_expr"]
 
 
+_NONE: Kinds = {}
 _KEPT = 50_000  # nodes of which is remembered what they become, before all are forgotten
 _settled: tuple[tuple[Law, ...], dict[Expr, Expr]] = (), {}
 
@@ -31,6 +33,20 @@ def simplify_expr(e: Expr) -> Expr:
     return rewrite(e, laws, done)
 
 
+def known(e: Expr, kinds: Kinds) -> Expr:
+    """An expression simplified, with what is declared of its matrices put to use.
+
+    >>> from tensorprop.text import parse
+    >>> s = parse("y_i = (S_ij + S_ji) Q_kj Q_kl x_l; S_ij = S_ji; orthogonal(Q)")
+    >>> print(known(s["y"].value, s.declared))
+    2 S_il x_l
+    """
+    e = simplify_expr(shorter(e, kinds))
+    while kinds and (new := simplify_expr(shorter(e, kinds))) is not e:
+        e = new
+    return e
+
+
 @overload
 def simplify(x: Equation) -> Equation: ...
 @overload
@@ -40,6 +56,8 @@ def simplify(x: Expr) -> Expr: ...
 def simplify(x: Expr | Equation | System | str) -> Expr | Equation | System:
     """The same rule in fewer symbols; idempotent, and equal in value.
 
+    What a System declares of a matrix is used too: ``S_ij = S_ji``, ``orthogonal(Q)``, ``diagonal(D)``.
+
     >>> print(simplify("y_k = Σ_i [i = k] a_i x_i + x_k a_k"))
     y_k = 2 a_k x_k
     """
@@ -48,11 +66,11 @@ def simplify(x: Expr | Equation | System | str) -> Expr | Equation | System:
     if isinstance(x, Equation):
         return _simplified(x)
     s = as_system(x)
-    return system(map(_simplified, spelled(s)), s.facts)
+    return system((_simplified(eq, s.declared) for eq in spelled(s)), s.facts)
 
 
-def _simplified(eq: Equation) -> Equation:
-    value = simplify_expr(eq.value)
+def _simplified(eq: Equation, kinds: Kinds = _NONE) -> Equation:
+    value = known(eq.value, kinds)
     if value.free != eq.value.free and primal_axes(eq.target) is None:
         return eq  # y_i = x_i - x_i tells the range of i, and y_i = 0 would not
     return equation(eq.target, value)

@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 
+from tensorprop.calculus.declared import orientations
 from tensorprop.calculus.page import Page, given_in, read, without_given
+from tensorprop.calculus.simplify import known
 from tensorprop.calculus.source import Source, as_forward, as_page, as_system, names_in
 from tensorprop.check.executed import agrees
 from tensorprop.check.prove.decide import Laws, decide, put_in
 from tensorprop.check.report import Report
 from tensorprop.check.verified import verified, verify
-from tensorprop.core.equation import Equation, System, equation, unrolled
+from tensorprop.core.equation import Declared, Equation, Fact, System, equation, system, unrolled
 from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.names import NOBODY, stem_and_label
 from tensorprop.core.walk import freshen
@@ -156,6 +158,8 @@ def equivalent(x: Any, y: Any) -> bool | None:
     alone (``"a_i b_i"``) are compared over their free indices by name, equations and Systems output by output, the
     indices of a left side by their places.
 
+    What either side declares of a matrix, ``S_ij = S_ji``, is used.
+
     Errors: UsageError where the outputs do not correspond.
 
     >>> equivalent("z_i = A_ij (B_jk x_k)", "z_i = (A_ij B_jk) x_k")
@@ -167,10 +171,17 @@ def equivalent(x: Any, y: Any) -> bool | None:
     pairs = _paired(ours, theirs)
     if any(len(a.letters) != len(b.letters) for a, b in pairs):
         return False
-    decisions = [decide(a, b) for a, b in pairs]
+    facts = dict.fromkeys(f for side in (x, y) for f in _declared(side))
+    decisions = [decide(a, b, laws=Laws(system([a], facts)) if facts else None) for a, b in pairs]
     if any(d.status == "refuted" for d in decisions):
         return False
     return True if all(d.proved for d in decisions) else None
+
+
+def _declared(x: Any) -> list[Fact]:
+    if isinstance(x, Expr) or (isinstance(x, str) and not _is_equation(x) and "->" not in x):
+        return []
+    return [f for f in as_system(x).facts if isinstance(f, Declared)]
 
 
 def _equations(x: Any) -> dict[str, Equation]:
@@ -273,6 +284,8 @@ def formula(
             if not isinstance(name, str) or not _SHOWN.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise UsageError(f"{name!r} is not a name", fix="a name is letters and digits, such as W or W^(k)")
         found, shown = [unrolled(_system(x), "turn into matrices")], dict(names or {})
+        if found[0].declared:
+            found = [_turned(found[0])]
     convention = Convention(layout, samples, derivative, adjoint, batch, bold, shown)
     chosen = None if carry is None else tuple(carry.split()) if isinstance(carry, str) else tuple(carry)
     if style is not None:
@@ -282,6 +295,28 @@ def formula(
     each = [render(s, convention, chosen, True, style) for s in found]
     rows = [replace(f.lines[0], leading=spec.leading) for f, spec in zip(each, specs, strict=True)]
     return verified(replace(each[0], lines=tuple(rows), runs=agrees))
+
+
+def _length(f: Formula) -> tuple[bool, int]:
+    return f.kind == "index", len(str(f))
+
+
+def _turned(s: System) -> System:
+    """The equations with what is declared put to use, and symmetric matrices turned so that formulas are short."""
+    symmetric = frozenset(name for name, what in s.declared.items() if "symmetric" in what)
+
+    plain = {name: what - {"diagonal"} for name, what in s.declared.items()}  # D x is as short as diag(D) ⊙ x
+
+    def best(eq: Equation) -> Equation:
+        value = known(eq.value, plain)
+        old, eq = eq, eq if value.free != eq.value.free else equation(eq.target, value)
+        ways = [*orientations(eq, symmetric)]
+        if len(ways) == 1 and eq is old:
+            return eq
+        length, found = min((_length(render(system([way]), Convention())), n) for n, way in enumerate(ways))
+        return old if length[0] else ways[found]
+
+    return system(map(best, s), s.facts)
 
 
 _DRESS = "boldsymbol|mathbf|mathrm|mathit|mathcal|mathbb|mathfrak|mathsf|bm|hat|widehat|tilde|bar|vec|dot"

@@ -66,14 +66,19 @@ class Outside(Interned):
 
 @node
 class Declared(Interned):
-    """``spd(S)``: the matrix S, or that for every value of its other letters, is symmetric and positive definite."""
+    """What the matrix S is, or that for every value of its other letters: one of `DECLARED`.
+
+    ``S_ij = S_ji`` (symmetric), ``spd(S)`` (and positive definite), ``orthogonal(Q)``, ``diagonal(D)``, ``lower(L)``.
+    """
 
     kind: str
     tensor: str
 
 
-DECLARED = ("spd",)
-"""What can be declared of a matrix."""
+DECLARED = ("spd", "orthogonal", "diagonal", "lower", "symmetric")
+"""What can be declared of a square matrix: orthogonal is ``Σ_k Q_ki Q_kj = [i = j]``, lower 0 above the diagonal."""
+
+_IMPLIED = {"symmetric": ("spd", "diagonal"), "lower": ("diagonal",)}
 
 Fact = Range | Outside | Declared
 
@@ -273,8 +278,15 @@ class System(Face, Interned):
         return next((f.value for f in self.facts if isinstance(f, Outside) and f.tensor == tensor), None)
 
     def declares(self, kind: str, tensor: str) -> bool:
-        """Whether a line such as ``spd(S)`` says this of a tensor."""
-        return any(isinstance(f, Declared) and f.kind == kind and f.tensor == tensor for f in self.facts)
+        """Whether a line such as ``spd(S)`` says this of a tensor, or implies it: a diagonal matrix is symmetric."""
+        kinds = (kind, *_IMPLIED.get(kind, ()))
+        return any(isinstance(f, Declared) and f.kind in kinds and f.tensor == tensor for f in self.facts)
+
+    @property
+    def declared(self) -> dict[str, frozenset[str]]:
+        """All that is declared of each tensor, what is implied included."""
+        names = dict.fromkeys(f.tensor for f in self.facts if isinstance(f, Declared))
+        return {name: frozenset(kind for kind in DECLARED if self.declares(kind, name)) for name in names}
 
     @property
     def constants(self) -> Mapping[str, object]:
@@ -300,6 +312,11 @@ class System(Face, Interned):
     def functions(self) -> tuple[str, ...]:
         """Every function's name."""
         return self._functions
+
+    @property
+    def ranks(self) -> Mapping[str, int]:
+        """How many axes each tensor has that stands in an equation."""
+        return self._ranks
 
     def rank(self, name: str) -> int:
         """The number of axes of a tensor."""
@@ -395,7 +412,15 @@ def system(equations: Iterable[Equation], facts: Iterable[Fact] = ()) -> System:
             raise DuplicateDefinition(
                 f"{key[0]}({key[1]}) is stated twice", fix="keep one of the two lines", about=(-1 - n, f)
             )
-    return System(tuple(equations), lines)
+    made = System(tuple(equations), lines)
+    for n, f in enumerate(lines):
+        if isinstance(f, Declared) and f.tensor in made.names and (rank := made.ranks.get(f.tensor, 2)) < 2:
+            raise RankMismatch(
+                f"{f.kind} is said of a matrix, and {f.tensor} has {counted(rank, 'axis', 'axes')}",
+                fix="declare it of a tensor whose last two subscripts are rows and columns, or drop the line",
+                about=(-1 - n, f),
+            )
+    return made
 
 
 def renamed(facts: Iterable[Fact], change: Callable[[Expr], Expr]) -> tuple[Fact, ...]:

@@ -204,6 +204,9 @@ class Ranges:
             loop = block if isinstance(block, Loop) else None
             for eq in (block,) if isinstance(block, Equation) else block.equations:
                 self._equation(eq, letters, loop)
+        for name in system.declared:  # a declared matrix is square
+            if (rank := system.ranks.get(name, 0)) > 1:
+                self._union((name, rank - 2), (name, rank - 1))
 
     def _equation(self, eq: Equation, letters: Letters, loop: Loop | None) -> None:
         before = len(letters.binders)

@@ -13,7 +13,7 @@ from collections.abc import Container, Mapping
 from fractions import Fraction
 
 from tensorprop.core.build import COLUMN, ROW
-from tensorprop.core.equation import Equation, Loop, System, primal_axes
+from tensorprop.core.equation import Declared, Equation, Loop, System, primal_axes
 from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Tensor
 from tensorprop.core.functions import REDUCTIONS, is_known, is_matrix, runs
 from tensorprop.core.ranges import infer
@@ -67,6 +67,8 @@ class _Work:
         self.number = {eq: n for n, eq in enumerate(system.equations)}
         self.now: int | None = None
         self.shapes = {name: tuple(map(length, shape)) for name, shape in _inputs(system, given).items()}
+        for name in system.declared.keys() & self.shapes.keys():
+            self._square(name)
         self.letters = Letters(self._meet, system.stated, system.outside)
         self.sizes: dict[Equation, dict[str, int]] = {}
         self.extents = Extents(system, self.shapes, self.sizes, self.letters.bound)
@@ -76,6 +78,18 @@ class _Work:
             if len(later) == len(waiting):  # a derivative of something that needs it: it must tell its own range
                 later = [b for b in waiting if not self._block(b, patient=False)]
             waiting = later
+
+    def _square(self, name: str) -> None:
+        """A matrix of which something is declared has as many rows as columns."""
+        rows, columns = self.shapes[name][-2:]
+        if rows != columns:
+            said = next(f for f in self.system.facts if isinstance(f, Declared) and f.tensor == name)
+            raise SizeMismatch(
+                f"{name} is {rows} × {columns}, and it is declared that {name} is {said.kind}",
+                known=f"{name}: {self.shapes[name]}",
+                fix="pass a square matrix, or drop the declaration",
+                about=(None, name),
+            )
 
     def _block(self, block: Equation | Loop, patient: bool) -> bool:
         """Sizes of one block; False if a tensor whose shape it needs comes later."""

@@ -25,7 +25,7 @@ from tensorprop.errors import (
 )
 from tensorprop.text.doubts import bare_indices
 from tensorprop.text.elaborate import Builder
-from tensorprop.text.implied import Tree, axis_written, written
+from tensorprop.text.implied import Leaf, Tree, axis_written, written
 from tensorprop.text.scan import scan
 from tensorprop.text.syntax import Reader
 
@@ -108,6 +108,9 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
         if kinds[reader.p] == "end":
             break
         line = reader.states()
+        if line is None and (own := _symmetric(reader)) is not None:
+            reader.lines.append(("symmetric", *own))
+            continue
         if line is not None:
             reader.lines.append((line, *reader.fact(line)))
             if kinds[reader.p] not in (";", "end"):
@@ -147,6 +150,34 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
     return reader, found
 
 
+def _symmetric(reader: Reader) -> tuple[str, str, tuple[int, int]] | None:
+    """``S_ij = S_ji``, a line that says of S that it is symmetric, and defines nothing: whose it is, and where."""
+    p = reader.p
+    end = next(k for k in range(p, len(reader.kinds)) if reader.kinds[k] in (";", "end"))
+    kinds = reader.kinds[p:end]
+    half = len(kinds) // 2
+    if len(kinds) % 2 == 0 or half < 1 or kinds[half] != "=":
+        return None
+    sides: list[Tensor] = []
+    for at in (p, p + half + 1):
+        reader.p = at
+        leaf = reader.named() if reader.kinds[at] in ("N", "T") else None
+        if isinstance(leaf, Leaf) and isinstance(leaf.node, Tensor) and reader.p == at + half:
+            sides.append(leaf.node)
+    reader.p = p
+    if len(sides) < 2 or not _transposed(*sides):
+        return None
+    reader.p = end
+    return sides[0].name, "", (reader.starts[p], reader.ends[end - 1])
+
+
+def _transposed(a: Tensor, b: Tensor) -> bool:
+    """Whether these are ``S_bij`` and ``S_bji``."""
+    one, other = list(a.letters or ()), list(b.letters or ())
+    different = len(set(one)) == len(one) == len(other) > 1
+    return a.name == b.name and different and [*one[:-2], *one[:-3:-1]] == other
+
+
 def facts(reader: Reader, found: list[Equation]) -> list[Fact]:
     """What the lines of facts say; ``dim(y)`` in a size is an axis that y runs over in one of the equations."""
     made: list[Fact] = []
@@ -178,7 +209,10 @@ def facts(reader: Reader, found: list[Equation]) -> list[Fact]:
     for n, (line, name, _, span) in enumerate(reader.lines):
         if any(other[:2] == (line, name) for other in reader.lines[:n]):
             raise DuplicateDefinition(
-                f"{line}({name}) is stated twice", reader.text, span, fix="keep one of the two lines"
+                f"{'that ' + name + ' is ' + line if line == 'symmetric' else f'{line}({name})'} is stated twice",
+                reader.text,
+                span,
+                fix="keep one of the two lines",
             )
     return made
 

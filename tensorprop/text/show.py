@@ -55,7 +55,7 @@ def show(x: Any, ascii: bool = False) -> str:
             names = frozenset(x.names)
             defines_delta = any(eq.name == "δ" for eq in x.equations)
             lines = [_equation(eq, ascii, names, defines_delta) for eq in x.equations]
-            return "\n".join([*lines, *(_fact(f, ascii, names) for f in x.facts)])
+            return "\n".join([*lines, *(_fact(f, ascii, names, x) for f in x.facts)])
         case Equation():
             return _equation(x, ascii, frozenset(x.inputs), x.name == "δ")
         case Expr():
@@ -72,8 +72,15 @@ def show(x: Any, ascii: bool = False) -> str:
             )
 
 
-def _fact(f: Fact, ascii: bool, names: frozenset[str]) -> str:
-    """``dim(x) = dim(a, 1)``, ``outside(a) = -∞``."""
+def _fact(f: Fact, ascii: bool, names: frozenset[str], s: System) -> str:
+    """``dim(x) = dim(a, 1)``, ``outside(a) = -∞``, ``S_ij = S_ji``."""
+    if isinstance(f, Declared) and f.kind == "symmetric" and f.tensor in s.names:
+        more = s.rank(f.tensor) - 2
+        letters = "ijklmnpqrstuvw"[: more + 2]
+        one, other = Tensor(f.tensor, tuple(map(Index, letters[2:] + letters[:2]))), letters[2:] + letters[1::-1]
+        turned = Tensor(f.tensor, tuple(map(Index, other)))
+        printer = _Printer(turned, one.letters or (), ascii, names, False, one)
+        return f"{printer.left_side(one)} = {printer.text()}"
     if isinstance(f, Declared):
         return f"{f.kind}({_Printer(Number(Fraction(0)), (), ascii, names, False).name(f)})"
     said = f.size if isinstance(f, Range) else f.value

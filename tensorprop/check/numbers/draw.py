@@ -153,6 +153,9 @@ def arrays(
     for name, plain in _factored(s).items():
         x = found[name]
         found[name] = x @ np.swapaxes(x, -1, -2) / x.shape[-1] + np.eye(x.shape[-1]) if plain else x
+    for name, what in s.declared.items():
+        if name in found:
+            found[name] = declared(found[name], what)
     for left, right in given:
         match left, right:
             case Sum(indices, Tensor(name=name) as t), Number(value):
@@ -166,6 +169,24 @@ def arrays(
             case _:
                 pass
     return found
+
+
+def declared(x: np.ndarray, what: frozenset[str], whole: bool = False) -> np.ndarray:
+    """The matrices of x, changed so that what is declared of them holds; ``whole`` numbers stay whole."""
+    if "spd" in what and whole:
+        x = x @ np.swapaxes(x, -1, -2) + np.eye(x.shape[-1])
+    if "orthogonal" in what and whole:
+        x = np.where(x > 0, 1.0, -1.0) * np.eye(x.shape[-1])[::-1]
+    elif "orthogonal" in what:
+        q, r = np.linalg.qr(x)
+        x = q * np.sign(np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None, :] + 0.5)
+    if "lower" in what:
+        x = np.tril(x)
+    if "diagonal" in what:
+        x = x * np.eye(x.shape[-1])
+    elif "symmetric" in what:
+        x = np.tril(x) + np.swapaxes(np.tril(x, -1), -1, -2)
+    return x
 
 
 def _limit(s: System, name: str, shapes: Mapping[str, tuple[int, ...]]) -> int:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 
+from tensorprop.calculus.declared import masked, shorter, symmetrised
 from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
-from tensorprop.check.prove.declared import symmetrised
+from tensorprop.check.numbers.draw import KINDS, arrays, declared, letter_sizes, shapes
 from tensorprop.check.prove.identity import Tested, identical
 from tensorprop.check.prove.inside import Inside, straight
 from tensorprop.check.prove.unfold import settled, unfolded
@@ -56,8 +56,10 @@ class Laws:
         self._system = s
         self._ranges: Ranges = infer(s)
         self.inside = Inside(s, self.axis)
-        self.declared = [f for f in s.facts if isinstance(f, Declared)]
-        self.symmetric = frozenset(f.tensor for f in self.declared)
+        self.facts = [f for f in s.facts if isinstance(f, Declared)]
+        self.declared = s.declared
+        self.symmetric = frozenset(name for name, what in self.declared.items() if "symmetric" in what)
+        self.orthogonal = {name: what for name, what in self.declared.items() if "orthogonal" in what}
         self.labels = labels
         self.given = tuple(given)
         self.sums: dict[str, tuple[frozenset[int], Number]] = {}
@@ -86,11 +88,15 @@ class Laws:
         """One axis that stands for all of the same length; δz is as long as z."""
         return Dim(*self._ranges.find(primal(d.tensor), d.axis))
 
+    def said(self, e: Expr) -> Expr:
+        """``e`` with what is declared written into every entry."""
+        return symmetrised(masked(shorter(e, self.orthogonal), self.declared), self.symmetric)
+
     def normal(self, e: Expr) -> Expr:
         """The canonical form, what is given put in."""
         while True:
             e = canonical(e, self.axis)
-            new = transform(e, lambda n: self._known(_exponential(n)))
+            new = shorter(transform(e, lambda n: self._known(_exponential(n))), self.orthogonal)
             if new is e:
                 return e
             e = new
@@ -214,8 +220,8 @@ def decide(
     if len(one.letters) != len(other.letters):
         return Decision("refuted", "the left sides have different numbers of indices")
     other = other.rename(dict(zip(other.letters, one.letters, strict=True)))
-    if laws.symmetric:
-        one, other = (Equation(eq.target, symmetrised(eq.value, laws.symmetric)) for eq in (one, other))
+    if laws.declared:
+        one, other = (Equation(eq.target, laws.said(eq.value)) for eq in (one, other))
     stages = [*_stages(one.value, freshen(other.value, one.value.free), definitions, laws)]
     stages = [*dict.fromkeys(stages[::-1])][::-1]  # each once, everything put in last
     for a, b in stages:
@@ -254,8 +260,9 @@ def decide(
 
 
 def _tested(a: Expr, b: Expr, one: Equation, laws: Laws, flips: bool = True) -> Tested:
-    told = laws.inside.told
-    return identical(a, b, one.target, laws.axis, laws.labels, laws.sums, flips=flips, told=told)
+    return identical(
+        a, b, one.target, laws.axis, laws.labels, laws.sums, flips=flips, told=laws.inside.told, declared=laws.declared
+    )
 
 
 def _told(tested: Tested) -> str:
@@ -394,7 +401,7 @@ def _by_numbers(a: Equation, b: Equation, laws: Laws) -> Decision:
 
     samples = entries = 0
     both = equation(a.target, add(a.value, b.value))
-    facts = [f for f in laws.declared if f.tensor in both.inputs]
+    facts = [f for f in laws.facts if f.tensor in both.inputs]
     both = system([both], facts)  # so that shapes are drawn that fit the two
     inputs = set(both.inputs)
     pairs = [pair for pair in laws.given if _names(pair[0]) <= inputs]
@@ -407,6 +414,7 @@ def _by_numbers(a: Equation, b: Equation, laws: Laws) -> Decision:
                 given = arrays(both, drawn, sample, "general" if kind == "whole" else kind, pairs)
                 if kind == "whole":  # ties and kinks are met at whole numbers only
                     given = {name: x.round() for name, x in given.items()}
+                    given |= {n: declared(given[n], what, whole=True) for n, what in both.declared.items()}
                 one, other = weigh(a, given, sample), weigh(b, given, sample)
                 if one.finite and other.finite:
                     entries += one.value.size

@@ -70,12 +70,14 @@ def identical(
     seed: int = 0,
     flips: bool = True,
     told: frozenset[str] = frozenset(),
+    declared: Mapping[str, frozenset[str]] | None = None,
 ) -> Tested:
     """Whether ``a`` and ``b`` agree, for each entry of ``target``, whose letters are their free ones.
 
     ``axis`` names one axis for all of the same length, ``labels`` are tensors of whole numbers within range, and
     ``sums`` says of a tensor to what it adds up along some axes. Without ``flips``, comparisons are any residues only.
     Of ``told`` tensors brackets say where a read is inside, so that sizes need not be large enough for all reads.
+    Matrices are drawn so that what is ``declared`` of them holds.
 
     >>> from tensorprop.text import parse_expression
     >>> left, right = parse_expression("sin(x)^2 + cos(x)^2"), parse_expression("1")
@@ -83,7 +85,7 @@ def identical(
     (True, False)
     """
     try:
-        setting = Setting(a, b, target, axis, frozenset(labels), sums or {}, told)
+        setting = Setting(a, b, target, axis, frozenset(labels), sums or {}, told, declared or {})
     except Unevaluated as error:
         return Tested(None, why=str(error))
     found = Tested(None)

@@ -38,6 +38,8 @@ class Point:
         self.in_turn = number % 2 == 1
         self.fields = fields(hashed(seed) % 4, setting.circle)
         self.entries: dict[tuple[object, ...], int] = {}
+        self.matrices: dict[tuple[object, ...], list[list[int]]] = {}
+        self.number = number
 
     def draw(self, *key: object) -> int:
         """A random whole number for a key, the same one each time."""
@@ -144,7 +146,38 @@ class Point:
                         rest += often * self.draw("entry", level, t.name, row)
                 once = math.prod(w[at[k]] for k, w in times.items())
                 return (self._quotient(total.value, p) - rest) * pow(once, -1, p) % p
+        what = self.setting.declared.get(t.name)
+        if what is not None and len(at) > 1:
+            row, column = at[-2:]
+            if "orthogonal" in what and max(row, column) < self.sizes[self.setting.find((t.name, len(at) - 1))]:
+                return self._orthogonal(t.name, at[:-2], level)[row][column]
+            if (row != column and "diagonal" in what) or (row < column and "lower" in what):
+                return 0
+            if "symmetric" in what:
+                at = (*at[:-2], *sorted(at[-2:]))
         return self.draw("entry", level, t.name, at) % p
+
+    def _orthogonal(self, name: str, lead: tuple[int, ...], level: int) -> list[list[int]]:
+        """``(1 - A)(1 + A)⁻¹`` of a random A with ``Aᵀ = -A`` (Cayley), at every other point with a column negated.
+
+        The first has determinant 1: so that both determinants occur, two binary digits of the point's number say for
+        each matrix whether it is turned, and whether so is every other one of a family.
+        """
+        key = ("orthogonal", name, lead, level)
+        if key not in self.matrices:
+            here, n = self.fields[level], self.sizes[self.setting.find((name, len(lead) + 1))]
+            low = [[self.draw("skew", level, name, lead, i, j) if j < i else 0 for j in range(n)] for i in range(n)]
+            skew = [[low[i][j] - low[j][i] for j in range(n)] for i in range(n)]
+            one = [[int(i == j) for j in range(n)] for i in range(n)]
+            plus = matrix_of("inv", [[one[i][j] + skew[i][j] for j in range(n)] for i in range(n)], here)
+            assert isinstance(plus, list)
+            minus = [[one[i][j] - skew[i][j] for j in range(n)] for i in range(n)]
+            m = [[sum(minus[i][k] * plus[k][j] for k in range(n)) % here.p for j in range(n)] for i in range(n)]
+            digits = self.number >> 2 * self.setting.orthogonal.index(name)
+            if bool(digits & 1) != bool(digits & 2 and sum(lead) % 2):
+                m = [[-row[0] % here.p, *row[1:]] for row in m]
+            self.matrices[key] = m
+        return self.matrices[key]
 
     # ----------------------------------------------------------------- brackets
     def _bracket(self, b: Bracket, parts: list[Table], level: int, p: int) -> Table:

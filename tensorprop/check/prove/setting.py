@@ -34,6 +34,9 @@ POINTS = 3  # with any residues for comparisons
 _ENTRIES = 60_000  # of one table
 _WORK = 600_000  # entries of all tables of a point
 _LARGE = 3  # rows of a matrix that has an inverse
+_TURNED = 3  # orthogonal matrices, each with both determinants
+_PLAIN = frozenset(("symmetric", "spd"))  # entries of such matrices may be counted several times
+_NOTHING: Mapping[str, frozenset[str]] = {}
 _RIVALS = 3  # classes whose sizes are compared with one another
 _SMALL_RANGE = 2  # values that labels take anyway, and one that they may have more at another point
 
@@ -61,11 +64,17 @@ class Setting:
         labels: frozenset[str],
         sums: Mapping[str, tuple[frozenset[int], Number]],
         told: frozenset[str] = frozenset(),
+        declared: Mapping[str, frozenset[str]] = _NOTHING,
     ) -> None:
         self.a, self.b = a, b
         self.target = target
         self.sums = sums
         self.told = told
+        names = {t.name for e in (a, b) for t in tensors_of(e)}
+        self.declared = {name: what for name, what in declared.items() if name in names}
+        self.orthogonal = sorted(name for name, what in self.declared.items() if "orthogonal" in what)
+        if len(self.orthogonal) > _TURNED:
+            raise Unevaluated("too many orthogonal matrices")
         self._axis = axis
         self._parent: dict[Axis, Axis] = {}
         self.both = add(a, b)
@@ -80,7 +89,7 @@ class Setting:
         self.classes = self._classes()
         self.rivals = self._compared_sizes()
         self.picks = self._picks()
-        self.points = max(POINTS, math.factorial(len(self.rivals)))
+        self.points = max(POINTS, math.factorial(len(self.rivals)), 4 ** len(self.orthogonal))
         self.need = self._need()
         self.measured = self._measured()
         """The classes whose sizes stand as numbers, and are unknowns."""
@@ -330,6 +339,8 @@ class Setting:
                         letters = (*letters, *s.free)
             elif isinstance(n, Reduce) and n.op not in ("max", "min"):
                 letters = n.indices
+            if isinstance(n, Tensor) and self.declared.get(n.name, _PLAIN) - _PLAIN:
+                found.update(self.find((n.name, axis)) for axis in range(len(n.subscripts)))
             found |= {k for i in letters for k in self.classes.get(i, ())}
         return frozenset(found)
 

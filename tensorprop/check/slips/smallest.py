@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from tensorprop.calculus.page import Given
-from tensorprop.check.numbers.draw import arrays, letter_sizes
+from tensorprop.check.numbers.draw import arrays, declared, letter_sizes
 from tensorprop.check.numbers.jax_oracle import evaluate
 from tensorprop.check.report import Counterexample
 from tensorprop.check.slips.samples import EXACT, Sample, adjoints_of, both, same_values, with_adjoints
@@ -71,6 +71,8 @@ def _whole(
                 if name not in labels and name not in fixed:
                     some = [n for n in range(low, 4) if n]
                     inputs[name] = draw.choice(some, inputs[name].shape) * scale
+                    if name in forward.declared:
+                        inputs[name] = declared(inputs[name], forward.declared[name], whole=True)
             found = with_adjoints(forward, backward, inputs, 0, whole=True)
         except (TensorpropError, ValueError):
             continue

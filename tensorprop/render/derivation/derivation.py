@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from tensorprop.calculus.adjoint import adjoint
-from tensorprop.calculus.rewrite import LAWS
+from tensorprop.calculus.rewrite import named
 from tensorprop.calculus.source import as_forward, names_in
 from tensorprop.core.build import rename
 from tensorprop.core.english import numeral
@@ -274,7 +274,7 @@ class _Teller:
         )
 
     def _move(self, name: str, eq: Equation, put: tuple[tuple[str, Expr], ...]) -> DerivationStep:
-        law = LAWS[name]
+        law = named(name)
         left, right = (entry(parse_expression(side, free=law.free)) for side in law.sides)
         statement = Math(f"{left.unicode} = {right.unicode}", f"{left.latex} = {right.latex}")
         if name == "one_point":
@@ -290,6 +290,7 @@ class _Teller:
             "common_factor": "Take out what is common",
             "common_number": "Take out what is common",
             "merge_powers": "Collect powers",
+            "declared": "Use what is declared",
         }
         return DerivationStep(
             "collect" if name != "meet_bracket" else "brackets",

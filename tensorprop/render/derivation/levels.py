@@ -33,6 +33,7 @@ LAW_NAMES = {
     "common_factor": "distributive law",
     "common_number": "distributive law",
     "collect": "like terms",
+    "declared": "what is declared",
     "merge_powers": "powers of one base",
     "matrix_product": "matrix product",
     "outer_product": "outer product",

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeGuard
 
-from tensorprop.calculus.adjoint import holds
+from tensorprop.calculus.adjoint import adjoint, holds
+from tensorprop.calculus.declared import DECLARED_LAW
 from tensorprop.calculus.laws import (
     bracket_once,
     collect,
@@ -25,7 +26,7 @@ from tensorprop.calculus.pullback import pullback
 from tensorprop.calculus.rewrite import Law
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, remake, rename, substitute, sum_over
 from tensorprop.core.canon import canonical, same
-from tensorprop.core.equation import Equation, Loop, System, equation
+from tensorprop.core.equation import Declared, Equation, Loop, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.names import adjoint_name, derivative_name, primal, stem_and_label
 from tensorprop.core.ranges import infer, spelled
@@ -108,10 +109,22 @@ def passage(s: System, rules: System, name: str, axis: Axis | None = None) -> Pa
     start = equation(target, add(*inserted))
     path: list[tuple[Move, Equation]] = []
     aim = rename(rule.value, dict(zip(rule.letters, letters, strict=True)))
-    for move in moves(start.value, aim, axis):
+    plain = _undeclared(s, name, letters) or aim
+    for move in moves(start.value, plain, axis):
         path.append((move, equation(target, move.result)))
+    if plain is not aim and not same(plain, aim):
+        path.append((Move(DECLARED_LAW, aim, ()), equation(target, aim)))
     locals_ = tuple(local for _, local in found)
     return Passage(name, letters, first, locals_, start, tuple(path), rule, outer, axes_of(s))
+
+
+def _undeclared(s: System, name: str, letters: Sequence[str]) -> Expr | None:
+    """The right side of δname without what is declared of matrices, where something is."""
+    if not s.declared:
+        return None
+    facts = [f for f in s.facts if not isinstance(f, Declared)]
+    rule = adjoint(system(s.equations, facts), wrt=name)[adjoint_name(name)]
+    return rule.rename(dict(zip(rule.letters, letters, strict=True))).value
 
 
 def axes_of(s: System) -> dict[tuple[str, int], str]:

@@ -1,0 +1,199 @@
+"""What is declared of a matrix, used: ``S_ij = S_ji``, ``spd(S)``, ``orthogonal(Q)``, ``diagonal(D)``, ``lower(L)``.
+
+In: an expression and what is declared of which names. Out: an expression that is equal where the declarations hold.
+`shorter` does so for people: ``S_ij + S_ji = 2 S_ij``, ``Σ_k Q_ki Q_kj = [i = j]``, ``Σ_j D_ij x_j = D_ii x_i``.
+`symmetrised` and `masked` write what is declared into every entry, for proofs: ``½ (S_ij + S_ji)`` is unchanged when S
+is transposed, ``[i = j] D_ij`` and ``[i ≥ j] L_ij`` are 0 where the matrix is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from fractions import Fraction
+
+from tensorprop.calculus.rewrite import Law, beside_laws
+from tensorprop.core.build import ONE, add, bracket, mul, number, reduce, remake, substitute, sum_over
+from tensorprop.core.canon import canonical
+from tensorprop.core.equation import Equation, equation
+from tensorprop.core.expr import Add, Dim, Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.functions import is_matrix
+from tensorprop.core.ranges import kept
+from tensorprop.core.terms import base_and_exponent, factors_of, number_and_rest, scaled
+from tensorprop.core.walk import fold, postorder
+
+__all__ = ["DECLARED_LAW", "Kinds", "masked", "orientations", "shorter", "symmetrised"]
+
+Kinds = Mapping[str, frozenset[str]]
+"""All that is declared of each name."""
+
+_HALF = number(Fraction(1, 2))
+_ALIKE = frozenset(("inv", "pinv", "expm"))
+
+
+# --------------------------------------------------------------------------- for people
+def shorter(e: Expr, kinds: Kinds) -> Expr:
+    """``e`` with what is declared put to use once, at every node.
+
+    >>> from tensorprop.text import parse
+    >>> s = parse("y_i = (S_ij + S_ji) Q_kj Q_kl x_l; S_ij = S_ji; orthogonal(Q)")
+    >>> print(shorter(s["y"].value, s.declared))
+    2 S_ij x_l δ_jl
+    """
+    if not kinds or not any(isinstance(n, Tensor) and n.name in kinds for n in postorder(e)):
+        return e
+    symmetric = frozenset(name for name, what in kinds.items() if "symmetric" in what)
+
+    def rule(n: Expr, children: tuple[Expr, ...]) -> Expr:
+        new = remake(n, children)
+        match new:
+            case Add():
+                return _alike(new, symmetric)
+            case Sum():
+                return _contracted(new, kinds)
+            case Reduce(op="inv", body=Tensor(name=name)) if "orthogonal" in kinds.get(name, ()):
+                return _inverse(new)
+            case _:
+                return new
+
+    return fold(e, rule)
+
+
+def _alike(e: Add, symmetric: Container[str]) -> Expr:
+    """Terms that differ in which subscript of a symmetric matrix comes first, as one."""
+    found: dict[Expr, tuple[Fraction, Expr]] = {}
+    for term in e.terms:
+        times, rest = number_and_rest(term)
+        key = canonical(symmetrised(rest, symmetric))
+        before, first = found.get(key, (Fraction(0), rest))
+        found[key] = before + times, first
+    if len(found) == len(e.terms):
+        return e
+    sizes: dict[str, Expr | None] = {i: d for n in postorder(e) if isinstance(n, Tensor) for i, d in _axes(n)}
+    new = add(*(scaled(times, rest) for times, rest in found.values() if times))
+    return kept(new, {i: sizes.get(i) for i in e.free - new.free})
+
+
+def _contracted(e: Sum, kinds: Kinds) -> Expr:
+    """``Σ_k Q_ki Q_kj = [i = j]`` of an orthogonal matrix; ``D_ii`` for the sum over j of ``D_ij``."""
+    factors = [f for factor in factors_of(e.body) for f in _opened(factor, kinds)]
+    for n, one in enumerate(factors):
+        if not isinstance(one, Tensor) or len(one.subscripts) < 2:
+            continue
+        what = kinds.get(one.name, frozenset())
+        if "diagonal" in what:
+            for i, other in (one.subscripts[-2:], one.subscripts[:-3:-1]):
+                if isinstance(i, Index) and i.name in e.indices and i is not other and i.name not in other.free:
+                    left = tuple(j for j in e.indices if j != i.name)
+                    return sum_over(left, substitute(e.body, {i.name: other}))
+        if "orthogonal" in what:
+            for other in factors[n + 1 :]:
+                met = _met(one, other, e, factors)
+                if met is not None:
+                    k, new = met
+                    left = [f for f in factors if f is not one and f is not other]
+                    return _left(mul(*left), new, one, [j for j in e.indices if j != k])
+    return e
+
+
+def _left(rest: Expr, new: Expr, one: Tensor, indices: list[str]) -> Expr:
+    """The sum of ``rest [i = j]``, in which one of the two letters has to say how far both run."""
+    sizes = dict(_axes(one))
+    tied = new.free or one.free
+    lost = sorted(i for i in (tied & sizes.keys()) - rest.free)
+    if new is ONE and (counted := [i for i in lost if i in indices]):  # nothing else depends on it: Σ_i 1
+        (i,) = counted
+        return sum_over([j for j in indices if j != i], mul(rest, sizes[i]))
+    return sum_over(indices, mul(kept(rest, {lost[0]: sizes[lost[0]]}) if lost and not tied & rest.free else rest, new))
+
+
+def _opened(f: Expr, kinds: Kinds) -> tuple[Expr, ...]:
+    base, exponent = base_and_exponent(f)
+    return (base, base) if exponent == 2 and isinstance(base, Tensor) and base.name in kinds else (f,)
+
+
+def _met(one: Tensor, other: Expr, e: Sum, factors: list[Expr]) -> tuple[str, Expr] | None:
+    """The letter over which two entries of an orthogonal matrix are summed, and what is left: ``[i = j]``."""
+    if not isinstance(other, Tensor) or other.name != one.name or other.subscripts[:-2] != one.subscripts[:-2]:
+        return None
+    for axis in (-2, -1):
+        k, i, j = one.subscripts[axis], one.subscripts[-3 - axis], other.subscripts[-3 - axis]
+        if not isinstance(k, Index) or k is not other.subscripts[axis] or k.name not in e.indices:
+            continue
+        if k.name in i.free | j.free or sum(k.name in f.free for f in factors) != 2:
+            continue
+        return k.name, ONE if i is j else bracket("=", i, j)
+    return None
+
+
+def _inverse(e: Reduce) -> Expr:
+    """``inv(Q)_ij = Q_ji`` of an orthogonal matrix."""
+    assert isinstance(e.body, Tensor)
+    rows = dict(zip(e.indices, e.at[::-1], strict=True))
+    if len(e.indices) != 2 or [s.name for s in e.body.subscripts[-2:] if isinstance(s, Index)] != [*e.indices]:
+        return e
+    return substitute(e.body, rows)
+
+
+def _axes(t: Tensor) -> Iterator[tuple[str, Dim]]:
+    for axis, s in enumerate(t.subscripts):
+        if isinstance(s, Index):
+            yield s.name, Dim(t.name, axis)
+
+
+DECLARED_LAW = beside_laws(
+    Law("S_ij + S_ji == 2 S_ij", ("i", "j"), "it is declared of the matrix", lambda e: None), "declared"
+)
+"""The caption of a step that uses what is declared."""
+
+
+def orientations(eq: Equation, symmetric: Container[str], most: int = 4) -> Iterator[Equation]:
+    """The equation, and then with the subscripts of symmetric matrices turned, one set of entries after the other."""
+    entries = [n for n in postorder(eq.value) if isinstance(n, Tensor) and n.name in symmetric]
+    entries = [t for t in dict.fromkeys(entries) if t.subscripts[-1] is not t.subscripts[-2]][:most]
+    for chosen in range(2 ** len(entries)):
+        turned = {t for k, t in enumerate(entries) if chosen >> k & 1}
+
+        def rule(n: Expr, children: tuple[Expr, ...], turned: set[Tensor] = turned) -> Expr:
+            if isinstance(n, Tensor) and n in turned:
+                return Tensor(n.name, (*n.subscripts[:-2], n.subscripts[-1], n.subscripts[-2]))
+            return remake(n, children)
+
+        yield equation(eq.target, fold(eq.value, rule))
+
+
+# --------------------------------------------------------------------------- for proofs
+def symmetrised(e: Expr, names: Container[str]) -> Expr:
+    """``e`` with both orders of the subscripts of every symmetric matrix."""
+
+    def rule(n: Expr, children: tuple[Expr, ...]) -> Expr:
+        match n:
+            case Reduce() if is_matrix(n.op) and isinstance(n.body, Tensor) and n.body.name in names:
+                at = children[1:]
+                one = reduce(n.op, n.indices, n.body, at)
+                if n.op not in _ALIKE or at[0] is at[1]:
+                    return one
+                return mul(_HALF, add(one, reduce(n.op, n.indices, n.body, at[::-1])))
+            case Tensor(name=name) if name in names and len(children) > 1 and children[-1] is not children[-2]:
+                turned = Tensor(name, (*children[:-2], children[-1], children[-2]))
+                return mul(_HALF, add(Tensor(name, children), turned))
+            case _:
+                return remake(n, children)
+
+    return fold(e, rule)
+
+
+def masked(e: Expr, kinds: Kinds) -> Expr:
+    """``e`` with ``[i = j] D_ij`` and ``[i ≥ j] L_ij`` for the entries of diagonal and of lower matrices."""
+
+    def rule(n: Expr, children: tuple[Expr, ...]) -> Expr:
+        if isinstance(n, Reduce) and is_matrix(n.op) and isinstance(n.body, Tensor):
+            return reduce(n.op, n.indices, n.body, children[1:])
+        if isinstance(n, Tensor) and len(children) > 1 and (what := kinds.get(n.name)):
+            row, column = children[-2:]
+            if row is not column and "diagonal" in what:
+                return mul(bracket("=", row, column), Tensor(n.name, children))
+            if row is not column and "lower" in what:
+                return mul(bracket("≥", row, column), Tensor(n.name, children))
+        return remake(n, children)
+
+    return fold(e, rule)

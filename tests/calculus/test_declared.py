@@ -1,0 +1,227 @@
+"""What is declared of a matrix: read, shown, kept, used in rules, formulas and proofs; the gradient's conventions."""
+
+from __future__ import annotations
+
+import pickle
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import tensorprop as tp
+from tensorprop.check.numbers.draw import declared
+
+_rng = np.random.default_rng(0)
+X, x, y = _rng.normal(size=(4, 4)), *_rng.normal(size=(2, 4))
+KINDS = {
+    "S": ("S_ij = S_ji", frozenset(("symmetric",))),
+    "P": ("spd(P)", frozenset(("spd", "symmetric"))),
+    "Q": ("orthogonal(Q)", frozenset(("orthogonal",))),
+    "D": ("diagonal(D)", frozenset(("diagonal", "symmetric", "lower"))),
+    "L": ("lower(L)", frozenset(("lower",))),
+}
+ARRAYS = {name: declared(X if name != "P" else X @ X.T, what) for name, (_, what) in KINDS.items()}
+LINES = "; ".join(line for line, _ in KINDS.values())
+EVERY = "o = S_ij P_jk Q_kl D_lm L_mi"
+
+
+def test_arrays_are_as_declared() -> None:
+    S, Q, D, L = (ARRAYS[n] for n in "SQDL")
+    assert (S == S.T).all() and (np.diag(np.diag(D)) == D).all() and (np.tril(L) == L).all()
+    np.testing.assert_allclose(Q @ Q.T, np.eye(4), atol=1e-14)
+    whole = declared(np.round(3 * X), frozenset(("orthogonal",)), whole=True)
+    assert (whole @ whole.T == np.eye(4)).all() and (whole == whole.round()).all()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{EVERY}; {LINES}",
+        "E = Σ_b x_i S_bij x_j; S_bij = S_bji",
+        "E = Σ[in,out] W[in,out]^2; W[in,out] = W[out,in]",
+        "E = x_i W^(k)_ij x_j; W^(k)_ij = W^(k)_ji",
+        "E = x_i S_ij x_j; symmetric(S)",
+    ],
+)
+def test_shown_as_read_and_kept(text: str) -> None:
+    s = tp.parse(text)
+    assert tp.parse(str(s)) is s and tp.parse(tp.show(s, ascii=True)) is s and pickle.loads(pickle.dumps(s)) is s
+    rules = tp.adjoint(s)
+    assert rules.facts == s.facts and tp.parse(str(rules)) is rules
+    assert tp.simplify(s).facts == s.facts and len(tp.batch(s, "n", over=("x",)).facts if "x" in s.inputs else "1") == 1
+    assert all(s.declares("symmetric", f.tensor) for f in s.facts if f.kind in ("spd", "diagonal"))  # type: ignore
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("o_i = S_ij x_j + S_ji x_j", "o_i = 2 S_ij x_j"),
+        ("o = x_i S_ij y_j - y_i S_ij x_j", "o = 0"),
+        ("o_i = inv(P)_ij x_j + x_j inv(P)_ji", "o_i = 2 inv(P)_ij x_j"),
+        ("o_i = Q_ki Q_kj x_j", "o_i = x_i"),
+        ("o_i = Q_ik Q_jk x_j", "o_i = x_i"),
+        ("o = Q_ij Q_ij", "o = dim(Q, 1)"),
+        ("o_i = inv(Q)_ij x_j", "o_i = Q_ji x_j"),
+        ("o_i = D_ij x_j", "o_i = D_ii x_i"),
+        ("o_i = x_j D_ji + L_ij x_j + L_ji x_j", "o_i = x_i D_ii + L_ij x_j + L_ji x_j"),
+        ("o_i = Q_ki Q_jk x_j", "o_i = Q_ki Q_jk x_j"),
+    ],
+)
+def test_simplified_and_equal_in_value(text: str, expected: str) -> None:
+    s = tp.parse(f"{text}; {LINES}")
+    short = tp.simplify(s)
+    assert str(short["o"]) == expected
+    given = {**ARRAYS, "x": x, "y": y}
+    values = (tp.compile(e, backend="numpy")(**{n: given[n] for n in e.inputs}) for e in (s, tp.parse(f"{short}")))
+    np.testing.assert_allclose(*values, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("o_i = S_ij x_j + S_ji x_j", "o = 2Sx"),
+        ("o_j = x_i S_ij", "o = Sx"),
+        ("o_il = P_ji A_jk P_lk", "o = PAP"),
+        ("o_i = Q_ki Q_kj x_j", "o = x"),
+        ("o_ij = Q_ik Q_jk", "o = QQᵀ"),
+        ("o_i = D_ij x_j", "o = Dx"),
+    ],
+)
+def test_formulas(text: str, expected: str) -> None:
+    assert str(tp.formula(f"{text}; {LINES}")) == expected
+
+
+def test_derivatives_and_their_steps() -> None:
+    assert str(tp.derive("E = x_i S_ij x_j; S_ij = S_ji", wrt="x_k")) == "∂E/∂x_k = 2 S_kj x_j"
+    assert str(tp.derive("E = x_i S_ij x_j; spd(S)", wrt="x_k x_l")) == "∂²E/∂x_k∂x_l = 2 S_kl"
+    told = str(tp.explain("E = x_i S_ij x_j; S_ij = S_ji", wrt="x"))
+    assert "what is declared: S_ij + S_ji = 2 S_ij" in told and "δx = 2Sx" in told
+    assert "what is declared" not in str(tp.explain("E = x_i S_ij y_j; S_ij = S_ji", wrt="x"))
+
+
+CASES = [
+    ("E = x_i S_ij x_j; δx_i = 2 S_ij x_j", "S_ij = S_ji", True),
+    ("E = x_i S_ij x_j; δx_i = 2 S_ji x_j", "symmetric(S)", True),
+    ("E = x_i S_ij x_j; δx_i = S_ij x_j", "S_ij = S_ji", False),
+    ("z_i = D_ij x_j; δx_i = D_ii δz_i", "diagonal(D)", True),
+    ("z_i = D_ij x_j; δx_i = D_ij δz_j", "diagonal(D)", True),
+    ("z_i = Q_ij x_j; y_i = Q_ji z_j; E = y_i y_i; δx_i = 2 x_i", "orthogonal(Q)", True),
+    ("z_i = L_ij x_j; δx_i = Σ_j [j ≥ i] L_ji δz_j", "lower(L)", True),
+    ("z_i = L_ij x_j; δx_i = Σ_j [j ≤ i] L_ji δz_j", "lower(L)", False),
+    ("E = x_i inv(Q)_ij y_j; δx_i = Q_ji y_j", "orthogonal(Q)", True),
+    ("E = x_i inv(Q)_ij y_j; δx_i = Q_ij y_j", "orthogonal(Q)", False),
+    ("E = x_i inv(D)_ij y_j; δx_i = y_i / D_ii", "diagonal(D)", True),
+    ("E = x_i inv(L)_ij y_j; δx_i = Σ_j [i ≥ j] inv(L)_ij y_j", "lower(L)", True),
+    ("E = det(Q)^2 x; δx = 1", "orthogonal(Q)", True),
+    ("E = det(Q) x; δx = 1", "orthogonal(Q)", False),
+]
+
+
+@pytest.mark.parametrize("text, line, right", [c for c in CASES if "z_j" not in c[0]])
+def test_proofs(text: str, line: str, right: bool) -> None:
+    forward, _, rule = text.rpartition("; ")
+    s = tp.parse(f"{forward}; {line}")
+    (hand,) = tp.parse(rule)
+    said = tp.equivalent(f"{hand}; {line}", _only(tp.adjoint(s, wrt="x"), hand.name, line))
+    assert said is right
+    if right and "inv" not in text and "Q" not in text:  # without the line it does not follow
+        assert tp.equivalent(str(hand), _only(tp.adjoint(forward, wrt="x"), hand.name, "")) is False
+
+
+def _only(rules: tp.System, name: str, line: str) -> str:
+    """One rule with what it needs put in."""
+    (derived,) = [eq for eq in tp.parse(str(rules)) if eq.name == name]
+    others = [str(eq) for eq in rules if eq.name != name]
+    return "; ".join([*others, str(derived), *([line] if line else [])])
+
+
+@pytest.mark.parametrize("text, line, right", [CASES[n] for n in (0, 2, 3, 5, 7, 13)])
+def test_check_uses_the_lines(text: str, line: str, right: bool) -> None:
+    report = tp.check(f"{text}; {line}")
+    assert report.ok is right and (report.proved or not right), str(report)
+
+
+def test_both_determinants_of_two_orthogonal_matrices() -> None:
+    lines = "orthogonal(Q); orthogonal(P)"
+    assert tp.equivalent(f"y = det(Q) det(P); {lines}", f"y = 1; {lines}") is False
+    assert tp.equivalent(f"y = det(Q)^2 det(P)^2; {lines}", f"y = 1; {lines}") is True
+    assert tp.equivalent("y_b = det(Q_b)^3; orthogonal(Q)", "y_b = det(Q_b); orthogonal(Q)") is True
+    assert (
+        tp.equivalent("y_bc = det(Q_b) det(Q_c); orthogonal(Q)", "y_bc = det(Q_b)^2 det(Q_c)^2; orthogonal(Q)") is False
+    )
+
+
+# --------------------------------------------------------------------------- the gradient's conventions
+def _gradient(text: str, name: str, how: str) -> np.ndarray:
+    rules = tp.adjoint(text, wrt=name, symmetry=how)
+    f = tp.compile(rules, backend="numpy")
+    given = {**ARRAYS, "x": x, "y": y}
+    return np.asarray(f(**{n: given[n] for n in rules.inputs}))
+
+
+def _filled(v: jnp.ndarray) -> jnp.ndarray:
+    """The symmetric matrix of a lower triangle's entries."""
+    low = jnp.zeros((4, 4)).at[jnp.tril_indices(4)].set(v)
+    return low + jnp.tril(low, -1).T
+
+
+def test_conventions_under_symmetry(x64: None) -> None:
+    text = "E = x_i P_ij y_j + logdet(P); P_ij = P_ji"
+
+    def f(p: jnp.ndarray) -> jnp.ndarray:
+        return x @ p @ y + jnp.linalg.slogdet(p)[1]
+
+    P = ARRAYS["P"]
+    free = jax.grad(f)(P)
+    np.testing.assert_allclose(_gradient(text, "P", "free"), free, rtol=1e-10)
+    np.testing.assert_allclose(_gradient(text, "P", "projected"), (free + free.T) / 2, rtol=1e-10)
+    low = jnp.tril_indices(4)
+    by_entries = jax.grad(lambda v: f(_filled(v)))(P[low])
+    np.testing.assert_allclose(_gradient(text, "P", "triangle")[low], by_entries, rtol=1e-10)
+    forgotten = (free * (2 - np.eye(4)))[low]  # the half of a gradient that is not symmetric
+    assert not np.allclose(forgotten, by_entries)
+
+
+@pytest.mark.parametrize(
+    "name, basis",
+    [
+        ("D", [np.diag(e) for e in np.eye(4)]),
+        ("L", [np.eye(16)[4 * i + j].reshape(4, 4) for i in range(4) for j in range(i + 1)]),
+    ],
+)
+def test_projected_is_the_derivative_along_each_direction(name: str, basis: list[np.ndarray]) -> None:
+    text = f"E = x_i {name}_ij y_j {name}_kk; {KINDS[name][0]}"
+    got, free = _gradient(text, name, "projected"), _gradient(text, name, "free")
+    for b in basis:
+        np.testing.assert_allclose((got * b).sum(), (free * b).sum(), rtol=1e-12)
+    assert np.linalg.matrix_rank(np.array([b.ravel() for b in (*basis, got)])) == len(basis)
+
+
+def test_projected_of_an_orthogonal_matrix_is_tangent() -> None:
+    Q, text = ARRAYS["Q"], "E = x_i Q_ij y_j; orthogonal(Q)"
+    got, free = _gradient(text, "Q", "projected"), _gradient(text, "Q", "free")
+    np.testing.assert_allclose(Q.T @ got + got.T @ Q, np.zeros((4, 4)), atol=1e-13)
+    for i in range(4):
+        for j in range(i):
+            skew = np.zeros((4, 4))
+            skew[i, j], skew[j, i] = 1, -1
+            np.testing.assert_allclose((got * (Q @ skew)).sum(), (free * (Q @ skew)).sum(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "call, told",
+    [
+        (lambda: tp.parse("E = a_i x_i; orthogonal(a)"), "a has 1 axis"),
+        (lambda: tp.parse("E = x_i S_ij x_j; S_ij = S_ji; S_ij = S_ji"), "stated twice"),
+        (lambda: tp.parse("E = x_i S_ij x_j; S_ij = S_ij"), "defined by itself"),
+        (lambda: tp.parse("E = x_i S_ij x_j; S_ij = -S_ji"), "defined by itself"),
+        (lambda: tp.parse("E = x_i L_ij x_j; lower(L_ij)"), "bare name"),
+        (lambda: tp.adjoint("E = x_i S_ij x_j; spd(S)", symmetry="half"), "projected"),
+        (lambda: tp.adjoint("E = Q_ii; orthogonal(Q)", wrt="Q", symmetry="triangle"), "not free"),
+        (lambda: tp.compile("y_i = S_ij x_j; S_ij = S_ji", backend="numpy")(S=X[:3], x=x), "3 × 4"),
+    ],
+)
+def test_wrong_uses_are_refused(call: object, told: str) -> None:
+    with pytest.raises(tp.TensorpropError, match=told):
+        call()  # type: ignore[operator]
