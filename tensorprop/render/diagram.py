@@ -17,7 +17,7 @@ from tensorprop.face import Face
 from tensorprop.render.notation import UNICODE
 from tensorprop.render.svg import Network, svg
 
-__all__ = ["Diagram", "Network", "diagram", "diagram_of", "network", "networks"]
+__all__ = ["Diagram", "Network", "diagram", "diagram_of", "drawn", "factors_within", "network", "networks"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,7 +36,7 @@ class Diagram(Face):
     @property
     def text(self) -> str:
         """The diagrams in characters."""
-        return "\n\n".join("\n".join(_drawn(n)) for n in self.networks)
+        return "\n\n".join("\n".join(drawn(n)) for n in self.networks)
 
     @property
     def svg(self) -> str:
@@ -76,7 +76,7 @@ def networks(eq: Equation) -> Iterator[Network]:
     """A network for every term of the right side."""
     terms = eq.value.terms if isinstance(eq.value, Add) else (eq.value,)
     for n, term in enumerate(terms):
-        yield network(_factors(term), eq.letters, f"{UNICODE.name(eq.name)} =" if n == 0 else "+")
+        yield network(factors_within(term), eq.letters, f"{UNICODE.name(eq.name)} =" if n == 0 else "+")
 
 
 def network(factors: Sequence[Expr], kept: Iterable[str], lead: str = "", cut: Expr | None = None) -> Network:
@@ -89,7 +89,7 @@ def network(factors: Sequence[Expr], kept: Iterable[str], lead: str = "", cut: E
     return Network(labels or ("1",), wires, lead, next((n for n, f in enumerate(nodes) if f is cut), None))
 
 
-def _factors(term: Expr) -> tuple[Expr, ...]:
+def factors_within(term: Expr) -> tuple[Expr, ...]:
     """The factors of a product, a sum within it taken apart."""
     out: list[Expr] = []
     for f in term.factors if isinstance(term, Mul) else (term,):
@@ -111,7 +111,7 @@ def _label(f: Expr) -> str:
 
 
 # --------------------------------------------------------------------------- in characters
-def _drawn(net: Network) -> list[str]:
+def drawn(net: Network) -> list[str]:
     """Nodes in a line; wires between neighbours in it, all others and open legs as rails beneath."""
     direct: dict[tuple[int, ...], str] = {  # of neighbours that share one summed index, the wire stands between them
         ends: i for i, ends, kept in reversed(net.wires) if not kept and len(ends) == 2 and ends[1] == ends[0] + 1

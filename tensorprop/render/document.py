@@ -38,11 +38,13 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A paragraph; ``bullet`` for one of a list, ``lead`` for a question before its answer."""
+    """A paragraph; ``bullet`` for one of a list, ``lead`` for a question before its answer; ``pages``: not for a
+    terminal."""
 
     text: Sentence
     bullet: bool = False
     lead: str = ""
+    pages: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,11 @@ class TextTable:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing: as SVG, and in characters."""
+    """A drawing: as SVG, and in characters; ``pages``: not for a terminal."""
 
     svg: str
     text: str
+    pages: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ def text(blocks: Iterable[Block], width: int = WIDTH) -> str:
             case Heading(_, words, law, statement):
                 beside = f"{law}: {statement.unicode}" if law else statement.unicode
                 out += ["", f"  {words.unicode.ljust(width - 4 - len(beside))}  {beside}".rstrip()]
+            case Picture(_, _, True) | Paragraph(_, _, _, True):
+                pass
             case Picture(_, drawn):
                 out += ["", *(f"      {line}".rstrip() for line in drawn.split("\n")), ""]
             case Verbatim(words):

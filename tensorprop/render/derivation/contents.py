@@ -22,6 +22,7 @@ from tensorprop.render.derivation.sentences import Math, Sentence, entry, letter
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE, Notation
 from tensorprop.render.pen import Style
+from tensorprop.render.svg import Network
 
 __all__ = ["Contents", "DerivationStep", "Judgement", "Like", "Remark", "RulePart"]
 
@@ -64,6 +65,8 @@ class RulePart:
     dimension: Sentence | None
     table: tuple[Row, ...] = ()
     like: Like | None = None
+    picture: Network | None = None  # the product with this tensor, its node cut out
+    example: Sentence | None = None
 
     @property
     def name(self) -> str:

@@ -34,8 +34,11 @@ from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, 
 from tensorprop.render.derivation.slopes_told import notes as notes_of
 from tensorprop.render.derivation.slopes_told import too_many
 from tensorprop.render.derivation.solved import solved
+from tensorprop.render.derivation.worked import worked
+from tensorprop.render.diagram import factors_within, network
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE
+from tensorprop.render.svg import Network
 from tensorprop.text import parse_expression
 
 __all__ = ["Derivation", "DerivationStep", "RulePart", "explain"]
@@ -140,7 +143,8 @@ class _Teller:
         check = dimensions(p, shown)
         steps = tuple(self._steps(p, shown, why))
         table = index_table(rule, shown, p.axes)
-        return RulePart(p, rule, shown, steps, why, check, table, self._like(p, shown, [r.topic for r in why]))
+        like = self._like(p, shown, [r.topic for r in why])
+        return RulePart(p, rule, shown, steps, why, check, table, like, _picture(p), worked(shown))
 
     def _like(self, p: Passage, shown: MatrixForm, topics: list[str]) -> Like | None:
         """The earlier rule that comes about in the same way, if there is one."""
@@ -344,6 +348,18 @@ class _Teller:
         if shown.carried:
             text = say("The same numbers, for every {b} written without the other indices.", b=letters(shown.carried))
         return DerivationStep("matrix", "In vectors and matrices", (), law, LAWS_OF_CHANGE[law], text, (), shown)
+
+
+def _picture(p: Passage) -> Network | None:
+    """The product that a tensor stands in, drawn with its node cut out; None where it stands in no one product."""
+    if len(p.locals) != 1 or len(p.locals[0].entries) != 1:
+        return None
+    eq, x = p.locals[0].forward, p.locals[0].entries[0]
+    for term in terms_of(eq.value):
+        factors = factors_within(term)
+        if x in factors and sum(isinstance(f, Tensor) for f in factors) > 1:
+            return network(factors, eq.letters, f"{UNICODE.name(eq.name)} =", x)
+    return None
 
 
 def _terms(e: Expr) -> int:

@@ -17,7 +17,9 @@ from tensorprop.render.derivation.index_table import HEAD, Row
 from tensorprop.render.derivation.matrix import MatrixForm
 from tensorprop.render.derivation.reasons import Reason
 from tensorprop.render.derivation.sentences import Math, Sentence, join, letter, letters, listed, say, whole
-from tensorprop.render.document import NOTHING, Block, Heading, Lines, Paragraph, TextTable
+from tensorprop.render.diagram import drawn
+from tensorprop.render.document import NOTHING, Block, Heading, Lines, Paragraph, Picture, TextTable
+from tensorprop.render.svg import svg
 
 __all__ = ["blocks"]
 
@@ -186,6 +188,7 @@ _GIST = ("alone", "sum", "product", "inner", "outer", "elementwise", "over", "tr
          "softmax", "bracket", "tensor")  # fmt: skip
 
 
+_FEW = 4  # rules, beside which a picture and an example have room in a terminal
 _AGAIN = {"insert": "insert", "brackets": "sum", "rename": "rename"}
 """Steps that are named on one line where they have been met, and what each does."""
 
@@ -204,6 +207,7 @@ class _Full(_Level):
             yield self.rule(part)
             return
         yield Heading(1, heading)
+        yield from self._picture(part)
         yield from self._steps(n, part)
         if part.table:
             again = "table" in self.told
@@ -219,6 +223,9 @@ class _Full(_Level):
         if part.dimension is not None and "dimension" not in self.told:
             self.told.add("dimension")
             yield Paragraph(part.dimension, lead="Dimensions.")
+        if part.example is not None and "example" not in self.told:
+            self.told.add("example")
+            yield Paragraph(part.example, lead="With numbers.", pages=len(self.d.parts) > _FEW)
 
     def _steps(self, n: int, part: RulePart) -> Iterator[Block]:
         """The steps; those that go as in an earlier rule are named, and their last line stands for them."""
@@ -241,6 +248,23 @@ class _Full(_Level):
                 told = ", ".join([done[0].capitalize(), *done[1:]])
                 yield Heading(2, say("{n} {told}", n=f"{n}.{k}", told=told))
                 yield self._lines(same[-1], part)
+
+    def _picture(self, part: RulePart) -> Iterator[Block]:
+        """The forward product with the tensor's node cut out; in a terminal where there are few rules."""
+        net = part.picture
+        if net is None:
+            return
+        many = len(self.d.parts) > _FEW
+        yield Picture(svg([net]), "\n".join(drawn(net)), many)
+        if "picture" in self.told:
+            return
+        self.told.add("picture")
+        v = part.passage.locals[0].forward.name
+        told = say(
+            "{v} with {x} cut out: backward {dv} is joined where {v} has its indices, and the ends where {x} was are "
+            "those of {dx}.", v=whole(v), x=whole(part.name), dv=whole(adjoint_name(v)), dx=whole(part.rule.name),
+        )  # fmt: skip
+        yield Paragraph(told, pages=many)
 
     def _defined(self, first: DerivationStep, local: DerivationStep) -> DerivationStep:
         """Of what stands in the error itself: that δ is a derivative, and which, in one step."""
