@@ -18,6 +18,7 @@ from tensorprop.calculus.simplify import known
 from tensorprop.calculus.source import Source, as_forward, as_page, as_system, names_in
 from tensorprop.check.executed import agrees
 from tensorprop.check.prove.decide import Laws, decide, put_in
+from tensorprop.check.readback import reads
 from tensorprop.check.report import Report
 from tensorprop.check.verified import verified, verify
 from tensorprop.core.equation import Declared, Equation, Fact, System, equation, system, unrolled
@@ -291,10 +292,10 @@ def formula(
     if style is not None:
         _one_of("style", style, "carry", "join", "sum")
     if not specs:
-        return replace(verified(render(found[0], convention, chosen, False, style)), runs=agrees)
+        return replace(verified(render(found[0], convention, chosen, False, style)), runs=agrees, reads=reads)
     each = [render(s, convention, chosen, True, style) for s in found]
     rows = [replace(f.lines[0], leading=spec.leading) for f, spec in zip(each, specs, strict=True)]
-    return verified(replace(each[0], lines=tuple(rows), runs=agrees))
+    return verified(replace(each[0], lines=tuple(rows), runs=agrees, reads=reads))
 
 
 def _length(f: Formula) -> tuple[bool, int]:

@@ -17,7 +17,7 @@ from tensorprop.check.interpreter import Array, Interpreter
 from tensorprop.check.numbers.draw import can_be_drawn
 from tensorprop.core.build import add, call, mul, number
 from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index
+from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number
 from tensorprop.core.functions import is_known
 from tensorprop.core.names import primal_axes
 from tensorprop.core.ranges import infer
@@ -29,7 +29,7 @@ from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.line import Line
 from tensorprop.run.reference import evaluate
 
-__all__ = ["WrongFormula", "sample", "verified", "verify"]
+__all__ = ["WrongFormula", "closed", "sample", "verified", "verify"]
 
 
 class WrongFormula(TensorpropError):
@@ -52,7 +52,7 @@ def verify(line: Line) -> None:
 
 @lru_cache(maxsize=4096)
 def _agree(line: Line) -> None:
-    eq, opened = _closed(line.equation)
+    eq, opened = closed(line.equation)
     ties = _asks_for_ties(eq)
     for seed in range(3 if not ties else _PATIENCE):
         arrays, want = _drawn(eq, seed, ties)
@@ -86,7 +86,7 @@ def _drawn(eq: Equation, seed: int, ties: bool) -> tuple[dict[str, Array], Array
 @lru_cache(maxsize=4096)
 def sample(e: Equation, seed: int = 0) -> tuple[dict[str, Array], Array, dict[str, str]] | None:
     """Random arrays for all that an equation names, what it gives, and the functions that stand for open ones."""
-    eq, opened = _closed(e)
+    eq, opened = closed(e)
     s = system([eq])
     arrays, want = _drawn(eq, seed, _asks_for_ties(eq))
     sizes = dict(zip(primal_axes(eq.target) or (), want.shape, strict=False))
@@ -121,14 +121,14 @@ _FEW, _MANY = 7, 10  # classes of axes: few enough to be all different; so many 
 _STAND_INS = ("tanh", "sigmoid", "softplus", "cos", "arctan", "exp", "sin", "erf")
 
 
-def _closed(eq: Equation) -> tuple[Equation, dict[str, str]]:
-    """The equation with known functions for those left open."""
-    opened: dict[str, str] = {}
+def closed(eq: Equation, known: Mapping[str, str] | None = None) -> tuple[Equation, dict[str, str]]:
+    """The equation with known functions for those left open; ``known`` are such as stand already."""
+    opened: dict[str, str] = dict(known or {})
 
     def rule(e: Expr) -> Expr:
         if isinstance(e, Call) and not is_known(e.function):
-            known = opened.setdefault(e.function, _STAND_INS[len(opened) % len(_STAND_INS)])
-            return call(known, add(*(mul(number(n + 1), a) for n, a in enumerate(e.args))))
+            stands = opened.setdefault(e.function, _STAND_INS[len(opened) % len(_STAND_INS)])
+            return call(stands, add(*(mul(number(n + 1), a) for n, a in enumerate(e.args))))
         return e
 
     return equation(eq.target, transform(eq.value, rule)), opened
@@ -139,9 +139,18 @@ def _arrays(s: System, seed: int, ties: bool = False) -> dict[str, Array]:
     ranges = infer(s)
     rng = np.random.default_rng(seed)
     classes = ranges.classes()
+    fixed = {  # an entry that is named has to be there
+        (t.name, k): int(i.value) + 1
+        for eq in s
+        for t in tensors_of(eq.value)
+        for k, i in enumerate(t.subscripts)
+        if isinstance(i, Number)
+    }
     pool = (2, 3, 4) if len(classes) <= _MANY else (1, 2)  # all different while all entries together stay few
     extent = range(2, len(classes) + 2) if len(classes) <= _FEW else rng.choice(pool, len(classes)).tolist()
     sizes = {axis: n for n, axes in zip(extent, classes, strict=True) for axis in axes}
+    for axes, need in ((axes, max(fixed.get(axis, 0) for axis in axes)) for axes in classes):
+        sizes |= {axis: max(sizes[axis], need) for axis in axes}
     for one, other in _without_diagonal(s):
         sizes |= dict.fromkeys((axis for axis, n in list(sizes.items()) if n == sizes[other]), sizes[one])
     out: dict[str, Array] = {}

@@ -42,6 +42,16 @@ def _unchecked(eq: Equation, text: str, turned: frozenset[str]) -> bool:
     return True
 
 
+Reads: TypeAlias = Callable[[Line, str, Convention, tuple[Equation, ...]], bool]
+"""Whether the text of a line is read as its equation, beside the others of its page."""
+
+_READ = ("unicode", "ascii", "latex")
+
+
+def _unread(line: Line, text: str, convention: Convention, page: tuple[Equation, ...]) -> bool:
+    return True
+
+
 @dataclass(frozen=True, repr=False)
 class Formula(Face):
     """Equations as formulas in vectors and matrices; ``str`` is the Unicode.
@@ -53,6 +63,7 @@ class Formula(Face):
     style: Convention
     bare: bool = False
     runs: Runs = field(default=_unchecked, compare=False, repr=False)
+    reads: Reads = field(default=_unread, compare=False, repr=False)
 
     @property
     def kind(self) -> Literal["matrix", "batched", "index"]:
@@ -77,7 +88,7 @@ class Formula(Face):
         notes = [self.style.says(derivatives, batched)]
         if any(isinstance(t, m.Along) and t.keeps and t.over == "rows" for t in trees):
             notes.append("softmax acts on each row")
-        sizes = dict.fromkeys(t.letter for t in trees if isinstance(t, m.IndexSize))
+        sizes = dict.fromkeys(t.letter for t in trees if isinstance(t, m.IndexSize) and "," not in t.letter)
         notes += [f"|{i}| is the size of {i}" for i in sizes]
         if any(isinstance(t, m.Ones) for t in trees):
             notes.append("1 is a vector of ones")
@@ -144,19 +155,22 @@ class Formula(Face):
         return hash((self.lines, self.bare))
 
     def written(self, to: Dialect) -> str:
-        """The formula in a dialect: short lines beside one another, each with what holds for every value of it."""
+        """The formula in a dialect: short lines beside one another, each with what holds for every value of it.
+
+        A text that is not read as its equation is written with spaces between names, and else in index notation.
+        """
         style = Style(self.style.adjoint, self.style.bold, True, self.style.names)
-        full, short = TreePrinter(to, style), TreePrinter(to, replace(style, labels=False))
+        full = TreePrinter(to, style)
         notation = Notation(to, style, exact=True)
         terminal = to.page[0] == "\n"
         shown: list[str] = []
         for line in self.lines:
-            if line.right is None or line.left is None:
+            sides = self._sides(line, to, style)
+            if sides is None:
                 shown.append(notation.equation(line.equation))
                 continue
-            printer = full if self.bare or not _evident(line) else short
-            right = printer.show(line.right) + (line.note if terminal else _noted(line.note, to))
-            shown.append(right if self.bare else f"{printer.show(line.left)} {to.sign('=')} {right}")
+            right = sides[1] + (line.note if terminal else _noted(line.note, to))
+            shown.append(right if self.bare else f"{sides[0]} {to.sign('=')} {right}")
         legends = {self._legend(line) for line in self.lines}
         if len(legends) == 1 and not (self.bare and len(self.lines) > 1):
             end = told(next(iter(legends)), full.pen)
@@ -168,6 +182,24 @@ class Formula(Face):
         else:
             shown = [text + told(self._legend(line), full.pen) for text, line in zip(shown, self.lines, strict=True)]
         return to.page[1].format(to.page[0].join(map(to.line.format, shown)))
+
+    def _sides(self, line: Line, to: Dialect, style: Style) -> tuple[str, str] | None:
+        """Both sides as text that says what the equation says; None where there is none."""
+        if line.right is None or line.left is None:
+            return None
+        page = () if self.bare else tuple(other.equation for other in self.lines)
+        style = style if self.bare or not _evident(line) else replace(style, labels=False)
+        for way in (to, replace(to, tight=False)) if to.tight else (to,):
+            printer = TreePrinter(way, style)
+            left, right = printer.show(line.left), printer.show(line.right)
+            read = (left, right)
+            if style.names:  # names that somebody chose are put in for what was read
+                plain = TreePrinter(way, replace(style, names={}))
+                read = plain.show(line.left), plain.show(line.right)
+            text = f"{read[0]} = {read[1]}{told(line.legend, printer.pen)}"
+            if to.name not in _READ or self.reads(line, text, self.style, page):
+                return left, right
+        return None
 
     def _legend(self, line: Line) -> Legend:
         """How a line is read; on a page of several, what is taken as one is the same for all."""

@@ -140,7 +140,7 @@ class Pen:
         if not parts:
             return base
         d = self.to
-        dotted = d.sign("·") in parts
+        dotted = d.sign("·") in parts or (len(parts) > 1 and any(_bare(p).isdigit() for p in parts))
         if cut and (dotted or len(parts) > 1) and not (all(map(_short, parts)) and not dotted):
             return d.cut_sub.format(base, self.row(parts).replace(", ", ","))
         short = cut or all(map(_short, parts))
@@ -209,16 +209,22 @@ class Pen:
         return closed + above if not self.to.both else self.to.sup.format(closed, above)
 
     def _parts(self, subs: Sequence[str | None]) -> list[str]:
-        """The subscripts that are shown: none where nothing is cut, dots where the first axis is kept."""
+        """The subscripts that are shown: none where nothing is cut, dots where the first axis is kept, or one before
+        a fixed entry, which no letter tells the axis of."""
         given = [s for s in subs if s is not None]
-        if not given or subs[0] is not None:
+        fixed = next((k for k, s in enumerate(subs) if s is not None and _bare(s).isdigit()), 0)
+        if not given or (subs[0] is not None and None not in subs[:fixed]):
             return given
         return [self.to.sign("·") if s is None else s for s in subs]
 
 
+def _bare(text: str) -> str:
+    return re.sub(r"<[^>]*>", "", text)
+
+
 def _short(text: str) -> bool:
     """Whether a subscript is one letter."""
-    text = re.sub(r"<[^>]*>", "", text)
+    text = _bare(text)
     return len(text) == 1 or text == r"\cdot" or text == "dot.op" or (text[:1] == "\\" and text[1:].isalpha())
 
 

@@ -6,6 +6,8 @@ here, once for all formats; how a sign looks, in the dialect's table; how a name
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from tensorprop.core.names import parts_of_name
 from tensorprop.render import trees as m
 from tensorprop.render.dialects import Dialect
@@ -46,6 +48,8 @@ class TreePrinter:
             case m.Figure(value):
                 text = d.vulgar.get(str(abs(value)))
                 return d.sign("−") * (value < 0) + text if text else self.pen.number(value)
+            case m.IndexSize(letter, axis) if "," in letter:  # no index in sight runs along it
+                return self._called("dim", m.Name(axis.tensor, (), (), "scalar"), m.Figure(Fraction(axis.axis)))
             case m.IndexSize(letter):
                 return d.size.format(self.pen.letter(letter))
             case m.Ones():

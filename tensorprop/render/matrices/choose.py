@@ -100,7 +100,7 @@ class Choices:
 
     def _line(self, reading: Treatment) -> Line | None:
         try:
-            work = Conversion(self._eq, self._convention, reading)
+            work = Conversion(self._eq, self._convention, reading, self._page)
             left, sign = work.target()
             right = polished(work.read(sign))
         except NoMatrix as no:

@@ -49,8 +49,10 @@ _FEW = 3  # terms of a sum of which each is tried in two forms
 class Conversion(Leaves):
     """The forms of every node of one equation's right side, bottom-up."""
 
-    def __init__(self, eq: Equation, convention: Convention, reading: Treatment) -> None:
-        super().__init__(eq, convention, reading)
+    def __init__(
+        self, eq: Equation, convention: Convention, reading: Treatment, page: tuple[Equation, ...] = ()
+    ) -> None:
+        super().__init__(eq, convention, reading, page)
         self._done: dict[Expr, MatrixPiece | NoMatrix] = {}
 
     def target(self) -> tuple[MathTree, tuple[str | None, str | None]]:

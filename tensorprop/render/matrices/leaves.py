@@ -31,8 +31,11 @@ _MIRRORED = {"≥": "≤", "≤": "≥", ">": "<", "<": ">", "≠": "≠"}
 class Leaves:
     """The forms of tensors, sizes and brackets of one equation, and where its indices run."""
 
-    def __init__(self, eq: Equation, convention: Convention, reading: Treatment) -> None:
+    def __init__(
+        self, eq: Equation, convention: Convention, reading: Treatment, page: tuple[Equation, ...] = ()
+    ) -> None:
         self._eq = eq
+        self._page = page
         self._convention = convention
         self._carried = frozenset((*reading.carried, *reading.added))
         self._added = reading.added
@@ -103,7 +106,15 @@ class Leaves:
             for k, s in enumerate(t.subscripts):
                 if isinstance(s, Index) and self._ranges.find(t.name, k) == kin:
                     return s.name
-        return f"{tensor},{axis + 1}"
+        return self._on_the_page(tensor, axis) or f"{tensor},{axis + 1}"
+
+    def _on_the_page(self, tensor: str, axis: int) -> str:
+        """A letter of this equation that runs as far as the axis by what the other equations say."""
+        if len(self._page) < 2:
+            return ""
+        ranges = infer(system(self._page))
+        kin = ranges.find(tensor, axis)
+        return next((i for i, at in ranges.letters(self._eq).items() if ranges.find(*at) == kin), "")
 
     def _name(self, t: Tensor) -> m.Name:
         slots: list[str | int | None] = []

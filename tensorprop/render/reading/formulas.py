@@ -15,7 +15,7 @@ from tensorprop.calculus.source import Source, as_system
 from tensorprop.core.build import ZERO, fresh, rename, sum_over
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
-from tensorprop.core.names import adjoint_name, primal
+from tensorprop.core.names import adjoint_name, is_derivative, primal
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import AmbiguousNotation, EmptySpec, RankMismatch, TensorpropError, UnexpectedEnd, UsageError
 from tensorprop.render.code import identifier
@@ -27,7 +27,16 @@ from tensorprop.render.reading.python import is_code, read_code
 from tensorprop.render.reading.typed import Known, Misfit, Typed, Types
 from tensorprop.render.reading.written import FormulaReader
 
-__all__ = ["FormulaText", "ReadFormula", "is_formula", "is_indexed", "parse_formula", "read_line", "split"]
+__all__ = [
+    "FormulaText",
+    "ReadFormula",
+    "is_formula",
+    "is_indexed",
+    "parse_formula",
+    "read_again",
+    "read_line",
+    "split",
+]
 
 Kinds = Mapping[str, str]
 _RANKS = {"scalar": 0, "number": 0, "vector": 1, "column": 1, "row": 1, "matrix": 2}
@@ -60,8 +69,15 @@ def parse_formula(
     """
     convention = Convention(layout=layout, samples=samples, derivative=derivative, batch=batch)
     names, s = _names(like, text)
-    if s is not None:
-        convention = convention.over(s)
+    return _read(text, names, convention if s is None else convention.over(s))
+
+
+def read_again(text: str, names: Known, convention: Convention) -> System:
+    """What was printed of equations in a convention, as equations."""
+    return _read(text, names.copy(), convention)
+
+
+def _read(text: str, names: Known, convention: Convention) -> System:
     lines = list(split(text))
     found: dict[int, Equation] = {}
     while len(found) < len(lines):
@@ -70,7 +86,7 @@ def parse_formula(
         if line.left is None:
             raise UnexpectedEnd("a formula needs a left side", line.text, (0, 0), fix="write δW = …")
         try:
-            line = replace(line, left=_meant(line.left, names))
+            line = replace(line, left=_meant(line.left, names, line.shown))
             found[k] = read_line(line, names, convention).equation(str(line.left))
         except Misfit as misfit:
             raise _unfit(misfit, line) from None
@@ -79,8 +95,12 @@ def parse_formula(
     return system([found[k] for k in range(len(lines))])
 
 
-def _meant(name: str, names: Known) -> str:
-    """The name that a left side means: ``dW`` is δW, and ``W_k`` in code is W^(k)."""
+def _meant(name: str, names: Known, shown: str = "") -> str:
+    """The name that a left side means: ``dW`` is δW, ``W_k`` in code is W^(k), ``∂y/∂x`` the Jacobian of the page."""
+    plain_name = shown.replace(" ", "")
+    for known in names.ranks:
+        if is_derivative(known) and known.replace("·", "") == plain_name.replace("·", ""):
+            return known
     if names.rank(name) is not None:
         return name
     if name[:1] == "d" and names.rank(name[1:]) is not None:
@@ -126,27 +146,48 @@ class FormulaText:
     body: str
     text: str
     carried: tuple[str, ...] = ()
+    joined: tuple[tuple[str, ...], ...] = ()
+    shown: str = ""  # the left side as it stands
 
 
 _EVERY = re.compile(r"[,(\s]*for\s*every\s+(?:leading\s+index\s*)?([^()]*?)\)?\s*$")
+_LEGEND = re.compile(r"\s*\(((?:rows|columns|entries|\([\w, ]+\)\s+as\s+one|for every)(?:[^()]|\([\w, ]*\))*)\)\s*$")
+_ONE = re.compile(r"\(([^\W\d]\w*(?:\s*,\s*[^\W\d]\w*)+)\)")
 
 
 def split(text: str) -> Iterator[FormulaText]:
-    """The formulas of a text: one a line, or separated by ``;`` or by a comma before the next left side."""
+    """The formulas of a text: one a line, or separated by ``;`` or by a comma before the next left side.
+
+    A remark behind them says what they hold for every value of, and which indices are taken as one.
+
+    >>> [(f.left, f.body, f.carried, f.joined) for f in split("Y = XW  (rows (b,t), for every n)")]
+    [('Y', ' XW', ('n',), (('b', 't'),))]
+    """
     code = is_code(text)
     text = text if code else plain(text)
-    carried: tuple[str, ...] = ()
-    if (every := _EVERY.search(text)) is not None:
-        carried = tuple(re.findall(r"[^\W\d_]\d*", re.sub(r"\band\b", " ", every[1])))
-        text = text[: every.start()]
+    text, carried, joined = _told(text)
     for part in _parts(text, code):
         if not part.strip():
             continue
-        left, equals, right = _sides(part if code else without_remark(part))
+        said, letters, groups = _told(part)
+        left, equals, right = _sides(said if code else without_remark(said))
         name, own = _carried(adjoint_of(left)) if equals and not code else (adjoint_of(left), ())
+        every = tuple(dict.fromkeys((*(letters or carried), *own)))
         yield FormulaText(
-            name if equals else None, right if equals else part, part.strip(), tuple(dict.fromkeys((*carried, *own)))
+            name if equals else None, right if equals else said, said.strip(), every, groups or joined, left.strip()
         )
+
+
+def _told(text: str) -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """A text without its remark; the indices that are carried, and those that are taken as one."""
+    legend = _LEGEND.search(text)
+    every = _EVERY.search(text)
+    if legend is None and every is None:
+        return text, (), ()
+    said = legend[1] if legend is not None else ""
+    joined = tuple(tuple(re.split(r"\s*,\s*", found)) for found in _ONE.findall(said))
+    carried = re.findall(r"[^\W\d_]\w*", re.sub(r"\band\b", " ", every[1])) if every is not None else ()
+    return text[: min(m.start() for m in (legend, every) if m is not None)], tuple(carried), joined
 
 
 def _carried(left: str) -> tuple[str, tuple[str, ...]]:
@@ -237,7 +278,7 @@ class ReadFormula:
             mine, theirs = value.letters, target.letters
         if not all(types.fits(i, j) for i, j in zip(mine, theirs, strict=True)):
             raise Misfit(value, target, "=", types)
-        return {i: j for i, j in zip(mine, theirs, strict=True) if i is not None and j is not None}
+        return {k: n for i, j in zip(mine, theirs, strict=True) for k, n in types.pairs(i, j).items()}
 
 
 def read_line(
@@ -254,20 +295,20 @@ def read_line(
     if is_code(line.body):
         return _tried(line, names, lambda types: _coded(line.body, types), convention, standing)
 
-    def written(ones: bool) -> Callable[[Types], ReadFormula]:
+    def written(ones: bool | None) -> Callable[[Types], ReadFormula]:
         return lambda types: ReadFormula(FormulaReader(line.body, types, bare, ones).formula(), types)
 
     def coded(types: Types) -> ReadFormula:
         return _coded(line.body, types)
 
-    types = Types(names.copy(), convention, line.carried, standing)
-    tensors = None if line.carried else higher(line.body, types)
+    types = Types(names.copy(), convention, line.carried, standing, line.joined)
+    tensors = None if line.carried or line.joined else higher(line.body, types)
     if tensors is not None:
         names.__dict__.update(types.names.__dict__)
         types.names = names
         return ReadFormula(Typed(tensors[0], None, None, Math(line.body, line.body)), types, axes=tensors[1])
     first: Exception | None = None
-    for way in (written(True), written(False), coded):
+    for way in (written(True), written(False), written(None), coded):
         try:
             return _tried(line, names, way, convention, standing)
         except AmbiguousNotation:
@@ -283,7 +324,7 @@ def _tried(
 ) -> ReadFormula:
     """One way to read a right side; what it settles about ranges is kept if it fits the left side."""
     trial = names.copy()
-    read = way(Types(trial, convention, line.carried, standing))
+    read = way(Types(trial, convention, line.carried, standing, line.joined))
     if read.axes is None and line.left is not None and trial.rank(line.left) is not None:
         read.matched(read.types.tensor(line.left))
     names.__dict__.update(trial.__dict__)

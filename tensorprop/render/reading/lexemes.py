@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
+from unicodedata import normalize
 
 from tensorprop.core.functions import ALONG, SPELLED
 from tensorprop.core.names import adjoint_name
@@ -46,6 +47,9 @@ _COMMANDS = {
 _NAMED = frozenset(("operatorname", "mathrm", "mathbf", "boldsymbol", "mathit", "text", "bm", "mathsf"))
 
 
+_SPACE = "\u00a0"  # ``\\ ``, which stands also between upright words
+
+
 def plain(text: str) -> str:
     r"""LaTeX and ASCII as Unicode: ``\frac{1}{2} W^{\top}`` as ``((1)/(2)) W^{⊤}``.
 
@@ -62,9 +66,15 @@ def plain(text: str) -> str:
             piece, p = _piece(text, p)
             out += piece
         out = re.sub(r"\blog +det\b", "logdet", out)
+        out = out.replace(_SPACE, " ")
         out = re.sub("δ +", "δ", out)  # in Unicode δ W are two names, in LaTeX the space ends the command
     out = re.sub(r"\b(?:delta |delta(?=[A-Z]\b))", "δ", out)
+    out = re.sub(r"\bbar\(([^\W\d_])\)", "\\1\u0304", out)
+    out = re.sub("[āēīōūȳĀĒĪŌŪȲ]", lambda found: normalize("NFD", found[0]), out)
+    out = re.sub("\u0304([0-9₀-₉]+)", "\\1\u0304", out)  # the bar of x0 stands over its letter
     out = re.sub(r"\bpartial ", "∂", out)
+    out = re.sub(r"\bsum_", "Σ_", out)
+    out = re.sub(r"_\{[.\w,]+\}", lambda found: found[0].replace(".", "·"), out)
     for ascii, sign in ((".*", "⊙"), ("./", "⊘"), (".^", "^∘"), ("!=", "≠"), ("<=", "≤"), (">=", "≥"), ("<>", "≠")):
         out = out.replace(ascii, sign)
     return out
@@ -77,7 +87,7 @@ def _piece(text: str, p: int) -> tuple[str, int]:
     word = re.compile(r"[A-Za-z]+").match(text, p + 1)
     if word is None:  # \, \; \| \{
         sign = text[p + 1 : p + 2]
-        return {"|": "‖", "{": "{", "}": "}", "\\": "\n", "_": "_"}.get(sign, " "), p + 2
+        return {"|": "‖", "{": "{", "}": "}", "\\": "\n", "_": "_", " ": _SPACE}.get(sign, " "), p + 2
     name, p = word[0], word.end()
     if name in ("frac", "dfrac", "tfrac"):
         above, p = _argument(text, p)
@@ -139,7 +149,7 @@ _TOKEN = re.compile(
     | (?P<bar>\u0304)
     | (?P<raised>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᵀ]+|\.T\b)
     | (?P<prime>['′″]+)
-    | (?P<sign>[-+−=()\[\]{{}}@*⊙⊘∘⊗·×/^_,|‖√<>≤≥≠⊤⟨⟩₀-₉])
+    | (?P<sign>[-+−=()\[\]{{}}@*⊙⊘∘⊗·×/^_,|‖√<>≤≥≠⊤⟨⟩Σ₀-₉])
     | (?P<bad>.)
     )""",
     re.VERBOSE | re.DOTALL,
@@ -180,8 +190,8 @@ def tokens(text: str) -> list[Lexeme]:
 def adjoint_of(text: str) -> str:
     """The name on a left side: ``∂E/∂z``, ``δ z`` and ``z̄`` are δz."""
     text = text.strip()
-    if text.endswith("\u0304"):
-        return adjoint_name(text[:-1])
+    if "\u0304" in text:
+        text = adjoint_name(text.replace("\u0304", ""))
     match = re.fullmatch(r"∂\s*[A-Za-zℒℓ]*\s*/\s*∂\s*(.+)", text)
     text = adjoint_name(match[1]) if match else text
     text = text.replace(" ", "").translate(LOWERED)

@@ -23,7 +23,9 @@ __all__ = ["NameReader"]
 class NameReader(ABC):
     """Tokens, and what the names among them are; an argument is read by whoever reads sums."""
 
-    def __init__(self, text: str, types: Types, bare: Callable[[], str] | None = None, ones: bool = True) -> None:
+    def __init__(
+        self, text: str, types: Types, bare: Callable[[], str] | None = None, ones: bool | None = True
+    ) -> None:
         self._text = text.rstrip()
         self._tokens = tokens(text)
         self._at = 0
@@ -32,6 +34,7 @@ class NameReader(ABC):
         self._types = types
         self._bare = bare
         self._ones = ones
+        self._cut_at: tuple[str, ...] = ()  # the carried indices at the name that was read last
 
     @abstractmethod
     def _sum(self) -> Typed: ...
@@ -71,17 +74,24 @@ class NameReader(ABC):
         if word in ("𝟏", "ones") and not prefix:
             return self._types.ones()
         if word == "δ":
+            label = self._label(word)
+            if label is not None:
+                return self._types.tensor(f"δ^({label})")
             if self._bare is None:
                 raise AmbiguousNotation("δ does not say the adjoint of which tensor it is", self._text, token.span)
             return self._types.tensor(self._bare())
         if (bar := self._peek()) is not None and bar.kind == "bar":
+            several = self._pieces(word) if self._types.names.rank(word) is None else None
+            if several is not None:  # the bar is over the last
+                return self._each(several, token)
             self._at += 1
             prefix = "δ"
         if not prefix and (called := self._function(word, token)) is not None:
             return called
+        self._cut_at = ()
         name = self._tensor(prefix, word)
         if name is not None:
-            return self._types.tensor(name)
+            return self._types.tensor(name, self._cut_at)
         if word == "I" and not prefix:
             return self._types.identity()
         if word in ("π", "pi") and not prefix:
@@ -89,23 +99,35 @@ class NameReader(ABC):
         pieces = self._pieces(word)
         if pieces is None or prefix:
             raise self._types.known(prefix + word, self._text, token.span)
+        return self._each(pieces, token)
+
+    def _each(self, pieces: tuple[str, ...], token: Lexeme) -> Typed:
+        """The first of several names, as if spaces stood between them."""
         start = token.span[0]
         cut: list[Lexeme] = []
         for piece in pieces:
             cut.append(Lexeme("number" if piece == "1" else "name", piece, (start, start + len(piece))))
             start += len(piece)
-        self._tokens[self._at - 1 : self._at] = cut  # as if spaces stood between them
+        self._tokens[self._at - 1 : self._at] = cut
         return self._named(cut[0])
 
     def _tensor(self, prefix: str, word: str) -> str | None:
         """The tensor of this name, a label or a lowered figure behind it taken too."""
         names = self._types.names
-        figure = self._cut_at(word)
-        if figure and names.rank(prefix + word + figure) is not None and figure.isdigit():
-            return prefix + word + figure
         label = self._label(word)
+        whole = prefix + word if label is None else f"{prefix}{word}^({label})"
+        if self._sign("_"):
+            cut = self._lowered()
+            figure = "".join(cut)
+            if names.rank(whole + figure) is not None and figure.isdigit():
+                return whole + figure
+            known = {"·", *self._types.every}
+            fixed = len(cut) <= (names.rank(whole) or 0)
+            if not all(part in known or (part.isdigit() and fixed) for part in cut):
+                raise UnexpectedChar(f"{word}_{figure} has indices, and a formula of matrices has none", self._text)
+            self._cut_at = cut
+            label = self._label(word) if label is None else label
         if label is not None:
-            self._cut_at(word)
             return f"{prefix}{word}^({label})"
         if names.rank(prefix + word) is not None:
             return prefix + word
@@ -113,28 +135,23 @@ class NameReader(ABC):
             return adjoint_name(word[1:])  # dW, as it stands in code
         return None
 
-    def _cut_at(self, word: str) -> str:
-        """The subscripts of a name: a figure that is part of it, or letters for every value of which the line holds."""
-        if not self._sign("_"):
-            return ""
-        figure = self._lowered()
-        if not figure.isdigit() and not set(figure) <= set(self._types.carried.values()):
-            raise UnexpectedChar(f"{word}_{figure} has indices, and a formula of matrices has none", self._text)
-        return figure
-
-    def _lowered(self) -> str:
+    def _lowered(self) -> tuple[str, ...]:
+        """What stands below: the indices of carried axes, figures, a dot for an axis that stays."""
         opened = self._peek()
-        found = ""
+        found: list[str] = []
         if opened is not None and opened.text == "{":
             self._at += 1
             while (token := self._peek()) is not None and token.text != "}":
-                found += token.text.strip(",·")
+                found += self._apart(token.text)
                 self._at += 1
             self._close("}", opened)
         elif opened is not None:
-            found = opened.text
+            found += self._apart(opened.text)
             self._at += 1
-        return found
+        return tuple(found)
+
+    def _apart(self, text: str) -> list[str]:
+        return [text] if text in self._types.every else re.findall(r"\d+|[^\W\d_]|·", text)
 
     def _label(self, name: str) -> str | None:
         """The label of a layer, ``^(k+1)`` or ``^{(k)}``, where a tensor of this name has one."""
@@ -142,7 +159,7 @@ class NameReader(ABC):
             return None
         rest = self._text[sign.span[1] :]
         match = re.match(r"\s*\{?\s*\(([\w+−-]+)\)\s*", rest)
-        if match is None or self._types.names.rank(f"{name}^({match[1]})") is None:
+        if match is None or all(self._types.names.rank(f"{d}{name}^({match[1]})") is None for d in ("", "δ")):
             return None
         end = sign.span[1] + match.end()
         while (token := self._peek()) is not None and token.span[0] < end:
@@ -177,12 +194,18 @@ class NameReader(ABC):
         if s is not None and not primes and word[:1] == "d" and word[1:] in s.functions and word not in s.functions:
             word, primes = word[1:], 1  # df(z), as it stands in code
         self._bars, bars = 0, self._bars
+        inner, self._types.squares = self._types.squares, word == "diag" and self._next_is("diag")
         args = [self._sum()]
+        self._types.squares = inner
         while self._sign(","):
             args.append(self._sum())
         self._bars = bars
         self._close(")", token)
         return self._types.apply(word, primes, args)
+
+    def _next_is(self, word: str) -> bool:
+        token = self._peek()
+        return token is not None and token.text == word and self._joined(1)
 
     def _dim(self) -> Typed:
         """``dim(x, 0)``, ``dim(i)``."""

@@ -33,7 +33,7 @@ from tensorprop.core.names import adjoint_name
 from tensorprop.errors import ParseError, SpecTooLong, UnexpectedChar
 from tensorprop.render.code import called, identifier
 from tensorprop.render.derivation.sentences import Math
-from tensorprop.render.reading.lexemes import LIMIT
+from tensorprop.render.reading.lexemes import LIMIT, WHOLE
 from tensorprop.render.reading.typed import Misfit, Typed, Types, power_of
 
 __all__ = ["Operand", "is_code", "read_code"]
@@ -278,6 +278,8 @@ class _Code:
             return self._along(n, op, args[0], options)
         if not args:
             self._refuse(n, f"{name} needs an argument")
+        if name in WHOLE:
+            self._refuse(n, f"{name} is not a function of entries", "write np." + name)
         if name in ("step", "heaviside"):
             args = args[:1]  # np.heaviside is also told what it is at 0
         first, *rest = args

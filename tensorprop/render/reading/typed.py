@@ -33,7 +33,7 @@ from tensorprop.core.build import (
 from tensorprop.core.equation import System
 from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Tensor
 from tensorprop.core.functions import ALONG, SPELLED, is_known, keeps
-from tensorprop.core.names import primal
+from tensorprop.core.names import is_adjoint, primal
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import tensors_of
 from tensorprop.errors import AmbiguousNotation, RankMismatch, UnknownName, UsageError, near
@@ -88,9 +88,14 @@ class Known:
 
     def __init__(self, s: System | None = None, ranks: Mapping[str, int] | None = None) -> None:
         self.system = s
-        self.ranks: dict[str, int] = {} if s is None else {name: s.rank(name) for name in s.names}
+        self.ranks: dict[str, int] = {} if s is None else _ranks(s)
         self.ranks |= ranks or {}
-        self._settled = infer(s) if s is not None else None
+        self._settled: dict[Axis, Axis] = {}
+        for members in infer(s).classes() if s is not None else ():
+            first = min(members, key=lambda axis: is_adjoint(axis[0]))
+            first = primal(first[0]), first[1]
+            for n, k in members:
+                self._settled.setdefault((primal(n), k), first)
         self._parent: dict[Axis, Axis] = {}
         self.letters: dict[Axis, str] = {}
         """How the equations call an axis, by its class."""
@@ -115,8 +120,7 @@ class Known:
     def find(self, axis: Axis) -> Axis:
         """The axis that stands for all that are equally long; δz is as long as z."""
         axis = primal(axis[0]), axis[1]
-        if self._settled is not None:
-            axis = self._settled.find(*axis)
+        axis = self._settled.get(axis, axis)
         while (up := self._parent.get(axis, axis)) != axis:
             axis = up
         return axis
@@ -137,11 +141,18 @@ class Known:
         self._parent[one] = other
         return True
 
+    def equate(self, one: Axis, other: Axis) -> bool:
+        """Two axes are equally long, whatever the equations say."""
+        one, other = self.find(one), self.find(other)
+        if one != other:
+            self._parent[one] = other
+        return True
+
     def size(self, axis: Axis) -> Dim | None:
         """The size of an axis, if a tensor has it."""
         axis = self.find(axis)
         known = [(n, k) for n, rank in self.ranks.items() for k in range(rank) if self.find((n, k)) == axis]
-        return Dim(*known[0]) if known else None
+        return Dim(primal(known[0][0]), known[0][1]) if known else None
 
     def called(self, letter: str, where: str = "") -> list[Axis]:
         """The axes that the equations call by a letter, each class once; those of the tensors in a text alone, if
@@ -151,19 +162,49 @@ class Known:
         return [axis for axis in found if axis in near] or found
 
 
+def _ranks(s: System) -> dict[str, int]:
+    """The number of axes of every tensor that has entries in a System; of others only a size is told."""
+    found: dict[str, int] = {}
+    for name in s.names:
+        try:
+            found[name] = s.rank(name)
+        except UnknownName:
+            continue
+    return found
+
+
 # --------------------------------------------------------------------------- operations
 class Types:
     """Which axes a part has, and what an operation does with them."""
 
-    def __init__(self, names: Known, convention: Convention, carried: Iterable[str] = (), standing: bool = False):
-        """``carried``: letters for every value of which the formula is meant; ``standing``: 𝟏 is a column."""
+    def __init__(
+        self,
+        names: Known,
+        convention: Convention,
+        carried: Iterable[str] = (),
+        standing: bool = False,
+        joined: Iterable[tuple[str, ...]] = (),
+    ):
+        """``carried``: letters for every value of which the formula is meant; ``standing``: 𝟏 is a column;
+        ``joined``: letters that are taken as one."""
         self.names = names
         self.convention = convention
         self.row = convention.layout == "row"
         self.standing = standing or not self.row
-        self.carried = {names.find(axis): i for i in carried for axis in names.called(i)}
+        self.squares = False  # whether a matrix has to be square, because diag(diag(A)) is one as large as it
+        self.every = tuple(carried)
+        self.carried: dict[Axis, tuple[str, ...]] = {}
+        for i in self.every:
+            self.carry(i)
+        self._joined = [tuple(names.called(i) for i in group) for group in joined]
+        self._parts: dict[str, tuple[str, ...]] = {}
         self.range: dict[str, Axis] = {}
         self._count = 0
+
+    def carry(self, letter: str) -> None:
+        """What is read is meant for every value of an index."""
+        for axis in self.names.called(letter):
+            self.carried[axis] = (*self.carried.get(axis, ()), letter)
 
     def new(self, axis: Axis) -> str:
         """A letter over an axis."""
@@ -171,6 +212,13 @@ class Types:
         i = f"·{self._count}"
         self.range[i] = axis
         return i
+
+    def _copy(self, i: str) -> str:
+        """Another letter over the same range."""
+        j = self.new(self.range[i])
+        if i in self._parts:
+            self._parts[j] = tuple(self.new(self.range[k]) for k in self._parts[i])
+        return j
 
     def any(self) -> str:
         """A letter over a range that its neighbour will tell."""
@@ -192,26 +240,35 @@ class Types:
         text = shown or str(value)
         return Typed(number(value), None, None, Math(text, text))
 
-    def tensor(self, name: str) -> Typed:
-        """A tensor as the convention lays it."""
+    def tensor(self, name: str, cut: tuple[str, ...] = ()) -> Typed:
+        """A tensor as the convention lays it.
+
+        ``cut``: what stands below its name: carried indices; an entry of each axis where there are dots or figures.
+        """
         rank = self.names.rank(name)
         assert rank is not None
         letters: list[str] = []
         stay: list[int] = []
+        placed = any(part == "·" or part.isdigit() for part in cut)
         for axis in range(rank):
-            carried = self.carried.get(self.names.find((name, axis)))
-            if carried is not None and carried not in letters:
+            if placed and axis < len(cut) and cut[axis] != "·":
+                letters.append(cut[axis])
+                continue
+            own = () if placed else self.carried.get(self.names.find((name, axis)), ())
+            carried = next((i for i in own if letters.count(i) < max(not cut or i in cut, cut.count(i))), None)
+            if carried is not None:
                 letters.append(carried)
                 continue
             stay.append(axis)
             letters.append(self.new((name, axis)))
-        if len(stay) > 2:
+        value = Tensor(name, tuple(number(i) if i.isdigit() else Index(i) for i in letters))
+        places = self._as_one(name, stay, letters)
+        if len(places) > 2:
             raise RankMismatch(
                 f"{name} has {len(stay)} axes, and a matrix has two", fix="write its rule in index notation"
             )
-        value = Tensor(name, tuple(map(Index, letters)))
-        order, kind = self.convention.placed(value, tuple(stay))
-        own = [letters[k] for k in order]
+        order, kind = self.convention.placed(value, tuple(sorted(places)))
+        own = [places[k] for k in order]
         match kind:
             case "matrix":
                 return Typed(value, own[0], own[1], whole(name))
@@ -221,6 +278,36 @@ class Types:
                 return Typed(value, None, own[0], whole(name))
             case _:
                 return Typed(value, None, None, whole(name))
+
+    def _as_one(self, name: str, stay: list[int], letters: list[str]) -> dict[int, str]:
+        """The letters of a tensor's axes by their first place; axes that are taken as one have one letter."""
+        left = list(stay)
+        out: dict[int, str] = {}
+        for group in self._joined:
+            found = [next((k for k in left if self.names.find((name, k)) in axes), None) for axes in group]
+            if len(set(found)) < len(group) or None in found:
+                continue
+            axes = [k for k in found if k is not None]
+            one = self.new(("+".join(map(str, (self.names.find((name, k)) for k in axes))), -1))
+            self._parts[one] = tuple(letters[k] for k in axes)
+            out[min(axes)] = one
+            left = [k for k in left if k not in axes]
+        return out | {k: letters[k] for k in left}
+
+    def pairs(self, i: str | None, j: str | None) -> dict[str, str]:
+        """What ``i`` has to be called to be ``j``: of letters taken as one each by itself."""
+        if i is None or j is None or i == j:
+            return {}
+        mine, theirs = self._parts.get(i, (i,)), self._parts.get(j, (j,))
+        if len(mine) == len(theirs):
+            return dict(zip(mine, theirs, strict=True))
+        if i not in self._parts:  # a vector of ones has no letter of its own
+            return {}
+        raise RankMismatch("indices that are taken as one meet another index")
+
+    def each(self, i: str) -> tuple[str, ...]:
+        """The letters that one stands for."""
+        return self._parts.get(i, (i,))
 
     def ones(self) -> Typed:
         """A vector of ones."""
@@ -263,10 +350,19 @@ class Types:
 
     def contract(self, one: Expr, i: str, other: Expr, j: str) -> Expr:
         """``Σ_i one_i other_i``."""
-        return self.summed(mul(one, substitute(other, {j: Index(i)})), i)
+        if j in self._parts and i not in self._parts:
+            one, i, other, j = other, j, one, i
+        return self.summed(mul(one, substitute(other, self._instead(j, i))), i)
+
+    def _instead(self, j: str | None, i: str | None) -> dict[str, Expr]:
+        return {k: Index(n) for k, n in self.pairs(j, i).items()}
 
     def summed(self, body: Expr, i: str) -> Expr:
         """``Σ_i body``."""
+        if i in self._parts:
+            for k in self._parts[i]:
+                body = self.summed(body, k)
+            return body
         if i in body.free:
             return sum_over([i], body)
         size = self.names.size(self.range[i])
@@ -303,8 +399,7 @@ class Types:
         """The entry of b in the letters of a."""
         if not (self.fits(a.rows, b.rows) and self.fits(a.columns, b.columns)):
             raise Misfit(a, b, sign, self)
-        pairs = [(i, j) for i, j in ((a.rows, b.rows), (a.columns, b.columns)) if i is not None and j is not None]
-        return substitute(b.entry, {j: Index(i) for i, j in pairs})
+        return substitute(b.entry, self._instead(b.rows, a.rows) | self._instead(b.columns, a.columns))
 
     def negative(self, a: Typed) -> Typed:
         """``−a``."""
@@ -345,8 +440,9 @@ class Types:
 
     def afresh(self, a: Typed) -> Typed:
         """The same part once more, in letters of its own."""
-        new = {i: self.new(self.range[i]) for i in a.letters}
+        new = {i: self._copy(i) for i in a.letters}
         rows, columns = (None if i is None else new[i] for i in (a.rows, a.columns))
+        new = {k: n for i, j in new.items() for k, n in self.pairs(i, j).items()}
         return Typed(rename(a.entry, new), rows, columns, a.math)
 
     def inverse(self, a: Typed) -> Typed:
@@ -404,7 +500,7 @@ class Types:
                 j = self.new(self.range[i])
                 return Typed(mul(a.entry, bracket("=", Index(i), Index(j))), i, j, a.math)
             case "diag" if i is not None and j is not None:
-                if not self.fits(i, j):
+                if not (self.names.equate(self.range[i], self.range[j]) if self.squares else self.fits(i, j)):
                     raise Misfit(a, self.turned(a), "diag", self)
                 entry = substitute(a.entry, {j: Index(i)})
                 return Typed(entry, None, i, a.math) if self.row else Typed(entry, i, None, a.math)
@@ -443,15 +539,15 @@ class Types:
         if not letters:
             return None
         if keeps(op):
-            (i,) = letters
-            k = self.new(self.range[i])
-            return Typed(reduce(op, (k,), rename(a.entry, {i: k}), (Index(i),)), a.rows, a.columns, a.math)
+            new = {i: self.new(self.range[i]) for one in letters for i in self.each(one)}
+            body, at = rename(a.entry, new), tuple(map(Index, new))
+            return Typed(reduce(op, tuple(new.values()), body, at), a.rows, a.columns, a.math)
         entry = a.entry
         if op == "sum":
             for i in letters:
                 entry = self.summed(entry, i)
         else:
-            entry = reduce(op, tuple(letters), entry)
+            entry = reduce(op, tuple(i for one in letters for i in self.each(one)), entry)
         rows, columns = (None if i in letters else i for i in (a.rows, a.columns))
         return Typed(entry, rows, columns, a.math)
 

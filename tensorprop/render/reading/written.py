@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from tensorprop.core.build import number
+from tensorprop.core.build import number, sum_over
 from tensorprop.errors import ParseError, UnexpectedChar, UnexpectedEnd
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.reading.lexemes import Lexeme
@@ -31,7 +31,10 @@ _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 
 
 class FormulaReader(NameReader):
-    """A recursive descent. ``bare`` says what a δ without a name stands for; ``ones``: a factor 1 is a vector."""
+    """A recursive descent.
+
+    ``bare`` says what a δ without a name stands for; ``ones``: a factor 1 is a vector, and if it is None any 1 is.
+    """
 
     def formula(self) -> Typed:
         """The whole text."""
@@ -89,9 +92,14 @@ class FormulaReader(NameReader):
             token, after = self._peek(), self._peek(1)
         raised = after is not None and after.kind == "raised" and "ᵀ" in after.text
         raised = raised or (after is not None and after.text == "^" and self._turns(2))
-        if not self._ones and not raised:  # a number has no transpose
+        if self._ones is False and not raised:  # a number has no transpose
             return None
-        if before is None and not raised and not (self._starts(after) and after is not None and after.text != "|"):
+        if (
+            self._ones
+            and before is None
+            and not raised
+            and not (self._starts(after) and after is not None and after.text != "|")
+        ):
             return None
         self._at += 1
         return self._posts(self._types.ones())
@@ -108,7 +116,7 @@ class FormulaReader(NameReader):
             return False
         if token.text in ("|", "‖"):
             return self._bars == 0
-        return token.kind in ("name", "adjoint", "number") or token.text in ("(", "{", "[", "√")
+        return token.kind in ("name", "adjoint", "number") or token.text in ("(", "{", "[", "√", "Σ")
 
     def _divisor(self) -> Typed:
         """What stands under a fraction: ``|b|`` is a size there, if it can be one."""
@@ -220,11 +228,28 @@ class FormulaReader(NameReader):
                     return replace(value, math=Math(f"({value.math.unicode})", f"({value.math.latex})"))
                 case "[":
                     return self._bracket(token)
+                case "Σ":
+                    return self._added(token)
                 case "|" | "‖":
                     return self._between_bars(token)
                 case _:
                     pass
         raise UnexpectedChar(f"{token.text!r} is not expected here", self._text, token.span)
+
+    def _added(self, sign: Lexeme) -> Typed:
+        """``Σ_b X_bᵀ Y_b``: added up over every value of indices that are carried within."""
+        if not self._sign("_"):
+            raise ParseError("Σ says over which index it adds up: Σ_b X_b", self._text, sign.span)
+        letters = self._lowered()
+        carried, every = self._types.carried, self._types.every
+        self._types.carried, self._types.every = dict(carried), (*every, *letters)
+        for i in letters:
+            self._types.carry(i)
+        body = self._entrywise()
+        self._types.carried, self._types.every = carried, every
+        below = "".join(letters)
+        math = Math(f"Σ_{below} {body.math.unicode}", rf"\sum_{{{below}}} {body.math.latex}")
+        return replace(body, entry=sum_over(letters, body.entry), math=math)
 
     def _bracket(self, opened: Lexeme) -> Typed:
         self._bars, bars = 0, self._bars
