@@ -26,6 +26,7 @@ from tensorprop.errors import TensorpropError, UnknownName, UsageError, among, m
 from tensorprop.face import MadeOf
 from tensorprop.run.api import concrete_all
 from tensorprop.run.arrays import accept
+from tensorprop.run.bound import Functions, bound
 from tensorprop.run.extents import Extents, extents, supported
 from tensorprop.run.lower import lower
 from tensorprop.text import locate, show
@@ -42,6 +43,7 @@ def jax_function(
     save: str | Iterable[str] | None = None,
     wrt: str | Iterable[str] | None = None,
     forward: bool = False,
+    functions: Functions | None = None,
 ) -> JaxFunction:
     """The layer as a plain JAX function, in which its backward rules are what ``jax.grad`` uses.
 
@@ -57,6 +59,8 @@ def jax_function(
     forward:  True gives the variant for ``jax.jvp``, ``jax.linearize`` and ``jax.jacfwd``: the derived tangent
               equations take the place of the rules, and ``jax.grad`` transposes them. JAX has no function that
               takes a reverse rule and can be differentiated forwards as well.
+    functions: open functions bound, ``{"f": jnp.tanh}``, as in `compile`: f′ is given under its own name, or is JAX's
+              derivative of f.
 
     Two that are made of the same equations, rules and options are equal, so that neither ``jit`` nor a module that
     holds one as a static field traces again; they can be pickled.
@@ -72,15 +76,14 @@ def jax_function(
     [1.0, 1.0]
     """
     whole, rules, variables = _read(layer, _names(wrt, "wrt") if wrt is not None else None, derive=not forward)
-    supported(whole)
+    calls = functions or {}
     if forward:
         if save is not None:
             raise UsageError(
                 "save belongs to the reverse rule", fix="forward=True differentiates forwards: leave save out"
             )
-        return JaxFunction(whole, tangents(stabilise(whole), variables), variables, None, forward=True)
-    supported(rules)
-    return JaxFunction(whole, rules, variables, None if save is None else _kept(whole, save), forward=False)
+        return JaxFunction(whole, tangents(stabilise(whole), variables), variables, None, True, calls)
+    return JaxFunction(whole, rules, variables, None if save is None else _kept(whole, save), False, calls)
 
 
 class JaxFunction(MadeOf):
@@ -91,7 +94,13 @@ class JaxFunction(MadeOf):
     """
 
     def __init__(
-        self, whole: System, rules: System, wrt: tuple[str, ...], save: frozenset[str] | None, forward: bool
+        self,
+        whole: System,
+        rules: System,
+        wrt: tuple[str, ...],
+        save: frozenset[str] | None,
+        forward: bool,
+        functions: Functions,
     ) -> None:
         self.system = whole
         self.rules = rules
@@ -99,7 +108,10 @@ class JaxFunction(MadeOf):
         self.outputs = whole.outputs
         self.wrt = wrt
         self.forward = forward
-        self._parts = whole, rules, wrt, save, forward
+        self._parts = whole, rules, wrt, save, forward, dict(functions)
+        self._calls = bound((*whole.functions, *rules.functions), functions)
+        for s in (whole, rules):
+            supported(s, self._calls)
         self._ready = stabilise(whole)
         self._way_back = _Backward(self._ready, rules, save)
         self.saved = () if forward else self._way_back.of(wrt).saved
@@ -151,6 +163,9 @@ class JaxFunction(MadeOf):
         return {**arrays, **named}
 
     # ----------------------------------------------------------------- what JAX calls while it traces
+    def _lowered(self, s: System, arrays: Arrays, names: tuple[str, ...], sizes: Extents) -> tuple[Array, ...]:
+        return _lowered(s, arrays, names, sizes, self._labels, self._calls)
+
     def _value(self, arrays: Arrays) -> tuple[Array, ...]:
         return self._real(arrays, self._worked(arrays, self.outputs)[0])
 
@@ -169,7 +184,7 @@ class JaxFunction(MadeOf):
         given, sizes = accept(self.system, arrays, derivative)
         if self._ready is not self.system:
             sizes = extents(self._ready, {n: g.shape for n, g in given.items()})
-        out = _lowered(self._ready, arrays, names, sizes, self._labels)
+        out = self._lowered(self._ready, arrays, names, sizes)
         return out, {**sizes.shapes, **{n: g.shape for n, g in given.items()}}
 
     def _save(self, arrays: Arrays, wanted: tuple[str, ...]) -> tuple[tuple[Array, ...], dict[str, Array], Any]:
@@ -189,7 +204,7 @@ class JaxFunction(MadeOf):
         arrays |= {_stored(n): kept.arrays[n] for n in plan.loops}
         of = {_stored(n): n for n in plan.loops}
         sizes = extents(plan.system, {n: shapes[of.get(n, owed_to(n))] for n in plan.system.inputs})
-        out = _lowered(plan.system, arrays, plan.gradients, sizes, self._labels)
+        out = self._lowered(plan.system, arrays, plan.gradients, sizes)
         found = {primal(n): g for n, g in zip(plan.gradients, out, strict=True)}
         if self._way_back.seeded:
             (seed,) = cotangents.values()
@@ -208,7 +223,7 @@ class JaxFunction(MadeOf):
         ready = {**arrays, **{tangent_name(n, s.rank(n)): t for n, t in moved.items()}}
         shapes |= {tangent_name(n, s.rank(n)): shapes[n] for n in moved}
         sizes = extents(whole, {n: shapes[n] for n in whole.inputs})
-        out = _lowered(whole, ready, (*self.outputs, *targets), sizes, self._labels)
+        out = self._lowered(whole, ready, (*self.outputs, *targets), sizes)
         count = len(self.outputs)
         return out[:count], dict(zip(names, out[count:], strict=True))
 
@@ -385,14 +400,15 @@ def _arrays(given: Arrays) -> Arrays:
 
 
 def _lowered(
-    s: System, arrays: Arrays, names: tuple[str, ...], sizes: Extents, labels: frozenset[str]
+    s: System, arrays: Arrays, names: tuple[str, ...], sizes: Extents, labels: frozenset[str], calls: Functions
 ) -> tuple[Array, ...]:
     """The named tensors of a System whose sizes are known."""
     from tensorprop.run.jax import JaxOperations, array, common_dtype
 
     ready = {n: array(arrays[n]) for n in s.inputs if n in arrays}
     try:
-        out = lower(s, ready, names, JaxOperations(common_dtype(a for n, a in ready.items() if n not in labels)), sizes)
+        dtype = common_dtype(a for n, a in ready.items() if n not in labels)
+        out = lower(s, ready, names, JaxOperations(dtype, calls), sizes)
     except TensorpropError as error:
         raise locate(error, s) from None
     return tuple(out[n] for n in names)

@@ -58,7 +58,7 @@ VIEWS = frozenset({"named", "transpose", "expand", "broadcast"})
 
 # Operations that write an array, whatever they read; all others are done as they are read.
 WRITES = frozenset({"sum", "reduce", "dot", "conv", "gather", "scatter", "stack", "running"}) | {
-    "factor", "solved", "logdet"
+    "factor", "solved", "logdet", "frechet"
 }  # fmt: skip
 
 
@@ -289,6 +289,11 @@ class Count:
     def logdet(self, factor: Shaped) -> Shaped:
         shape = factor.shape[:-2]
         return Shaped("logdet", (factor,), shape, self.itemsize, 3 * math.prod(factor.shape[:-1]))
+
+    def frechet(self, a: Shaped, along: Shaped) -> Shaped:
+        return Shaped(
+            "frechet", (a, along), a.shape, self.itemsize, 3 * int(MATRIX_FLOPS["expm"]) * a.size * a.shape[-1]
+        )
 
     def identity(self, a: Any) -> int:
         """Names apart: what is called twice is one array."""

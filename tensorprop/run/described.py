@@ -118,8 +118,10 @@ class Described:
                 return build.sum_over((i for i in bound.free), build.mul(here, body))
             case "stack" | "table" | "reshape" | "conv":
                 return build.tensor("…", *at)
-            case "factor" | "solved" | "logdet":
-                return build.tensor({"factor": "factors", "solved": "solution"}.get(a.kind, a.kind), *at)
+            case "factor" | "solved" | "logdet" | "frechet":
+                return build.tensor(
+                    {"factor": "factors", "solved": "solution", "frechet": "along_expm"}.get(a.kind, a.kind), *at
+                )
             case "within":
                 return self.expr(a.operands[0], at, spec)
             case "named" | "transpose" | "expand" | "broadcast" | "diagonal" | "take" | "shifted":

@@ -21,7 +21,7 @@ from jax import lax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE
-from tensorprop.run.jax_matrices import factored, logdet, solved
+from tensorprop.run.jax_matrices import factored, frechet, logdet, solved
 from tensorprop.run.lowerings.running import NEUTRAL
 from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.run.values import Step
@@ -286,6 +286,9 @@ class JaxOperations:
 
     def logdet(self, factor: Any) -> Array:
         return logdet(factor)
+
+    def frechet(self, a: Array, along: Array) -> Array:
+        return frechet(a, along)
 
     def running(self, op: str, a: Array, axis: int, before: int, after: int, back: bool) -> Array:
         a = jnp.asarray(a) if op == "sum" else _inexact(a)

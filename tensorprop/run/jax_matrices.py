@@ -7,13 +7,14 @@ arrays.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-__all__ = ["JAX_MATRICES", "expm_slope", "factored", "logdet", "of_matrix", "solved"]
+__all__ = ["JAX_MATRICES", "expm_slope", "factored", "frechet", "logdet", "of_matrix", "solved"]
 
 
 Array = Any
@@ -53,6 +54,13 @@ def expm_slope(x: Array, *along: Array) -> Array:
         x, e = jnp.broadcast_arrays(x, e)
         x = jnp.block([[x, e], [jnp.zeros_like(x), x]])
     return jax.scipy.linalg.expm(x)[..., :n, -n:]
+
+
+def frechet(x: Array, along: Array) -> Array:
+    """The derivative of expm at x along matrices, one for each x."""
+    x = _real(x)
+    one = partial(jax.scipy.linalg.expm_frechet, compute_expm=False)
+    return jnp.vectorize(one, signature="(n,n),(n,n)->(n,n)")(x, jnp.asarray(along, x.dtype))
 
 
 def _expm_slopes(order: int) -> Callable[[Array], Array]:

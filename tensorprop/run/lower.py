@@ -25,6 +25,7 @@ from tensorprop.run.lowerings.abreast import placed, side_by_side
 from tensorprop.run.lowerings.band import bands
 from tensorprop.run.lowerings.convolution import convolution
 from tensorprop.run.lowerings.entries import entries
+from tensorprop.run.lowerings.frechet import frechet
 from tensorprop.run.lowerings.running import running_product, running_reduction
 from tensorprop.run.lowerings.selection import pick, put, read_at, scatter, targets
 from tensorprop.run.lowerings.solving import inverse, logdet, solving
@@ -360,9 +361,10 @@ class _Run(Values):
         rule = convolution(self, p) if not p.ready else None
         if rule is not None:
             return (yield from rule)
-        rule = solving(self, p)
-        if rule is not None:
-            return (yield from rule)
+        for form in (solving, frechet):
+            rule = form(self, p)
+            if rule is not None:
+                return (yield from rule)
         if p.ready:
             return (yield from self.plain_product(p.within(p.free, ())))
         forms = (make for form in (running_product, bands) if (make := form(self, p)) is not None)

@@ -25,6 +25,7 @@ from tensorprop.core.told import Axis
 from tensorprop.core.walk import postorder
 from tensorprop.errors import MissingInput, PlanTooLarge, SizeMismatch, TensorpropError, UnknownName, UsageError, among
 from tensorprop.face import Face
+from tensorprop.run.bound import Functions, bound
 from tensorprop.run.count import Count
 from tensorprop.run.extents import Extents, extents, supported
 from tensorprop.run.lower import lower
@@ -158,12 +159,14 @@ def plan(
     itemsize: int = 4,
     memory_limit: int | str = "1TiB",
     ascii: bool = False,
+    functions: Functions | None = None,
 ) -> Plan:
     """The steps in which the equations are computed, and their cost in flops, bytes moved and memory.
 
     ``sizes`` gives the size of index letters, left sides' and summed ones', wherever they stand; ``shapes`` that of
     tensors, for what letters do not tell (it goes first). ``outputs`` are the tensors that are wanted, all of
     `System.outputs` if none are named. ``itemsize`` is the bytes of a number. ``ascii`` keeps the table to ASCII.
+    ``functions`` binds open functions, as in ``compile``: each counts as one flop for every entry.
 
     >>> from tensorprop.text import parse
     >>> p = plan(parse("y_i = A_ij B_jk x_k"), {"i": 100, "j": 100, "k": 100})
@@ -181,7 +184,7 @@ def plan(
             system[name]
         found = extents(system, input_shapes(system, sizes or {}, shapes or {}))
         needed = system.only(wanted)
-        supported(needed)
+        supported(needed, bound(needed.functions, functions))
         return _plan(found, wanted, itemsize, limit, ascii)
     except TensorpropError as error:
         raise locate(error, system) from None

@@ -129,6 +129,9 @@ class Operations(Protocol):
         ...
 
     def logdet(self, factor: Any) -> Array: ...
+    def frechet(self, a: Array, along: Array) -> Array:
+        """The derivative of the exponential of the matrices ``a`` along others."""
+        ...
 
     def running(self, op: str, a: Array, axis: int, before: int, after: int, back: bool) -> Array:
         """Every entry reduced with those in front of it (``back``: behind it): sum, prod, max, min or logsumexp.

@@ -21,7 +21,7 @@ from tensorprop.core.expr import Index, Reduce, Tensor
 from tensorprop.run.product import Contraction, Factor
 from tensorprop.run.values import Array, Rule, Sizes, Value, Wish
 
-__all__ = ["factored", "inverse", "logdet", "solving"]
+__all__ = ["factored", "inverse", "logdet", "part", "solving"]
 
 
 class _Side(NamedTuple):
@@ -116,7 +116,7 @@ def _tied(p: Contraction, f: Factor, summed: str, other: str, links: set[str]) -
     return _Side(f, summed, other, [g for g in group if not isinstance(g, Value)], ready, kept)
 
 
-def _part(p: Contraction, free: frozenset[str], factors: Sequence[Factor], ready: Sequence[Value]) -> Contraction:
+def part(p: Contraction, free: frozenset[str], factors: Sequence[Factor], ready: Sequence[Value]) -> Contraction:
     """The product of some of the factors, over these letters."""
     part = p.within(free, ())
     for kind in ("factors", "divisors", "masks"):
@@ -128,7 +128,7 @@ def _part(p: Contraction, free: frozenset[str], factors: Sequence[Factor], ready
 
 
 def _solved(on: Any, p: Contraction, s: _Side) -> Rule:
-    right = _part(p, s.kept, s.factors, s.ready)
+    right = part(p, s.kept, s.factors, s.ready)
     right.coefficient = Fraction(1)
     b = yield from on.contract(right)
     e, names, sizes = s.factor
@@ -152,5 +152,5 @@ def _solved(on: Any, p: Contraction, s: _Side) -> Rule:
     others = [g for g in others if g is not s.factor and not any(g is h for h in s.factors)]
     axes = (*lead, s.other, *columns)
     made = Value(on.ops.named(x, axes), axes)
-    left = _part(p, p.free, others, [*(v for v in p.ready if not any(v is h for h in s.ready)), made])
+    left = part(p, p.free, others, [*(v for v in p.ready if not any(v is h for h in s.ready)), made])
     return (yield from on.contract(left))
