@@ -138,6 +138,9 @@ class JaxFunction(MadeOf):
         arrays = self._bound(positional, named)
         try:
             out = self._run(arrays)
+        except RuntimeError:  # an array whose memory is gone; anything else is not ours to tell
+            accept(self.system, arrays)
+            raise
         except (TypeError, ValueError, OverflowError) as error:
             from tensorprop.rule.jax_rule import is_forward_refusal
 

@@ -218,6 +218,9 @@ class Compiled(MadeOf):
             raise UsageError("arrays are passed by name", fix=f"f({', '.join(f'{n}=…' for n in self.inputs)})")
         try:
             out = self._run(arrays)
+        except RuntimeError:  # an array whose memory is gone; anything else is not ours to tell
+            accept(self.system, {n: a for n, a in arrays.items() if n not in self._spare})
+            raise
         except (TypeError, ValueError, OverflowError):
             if not self._mend:
                 raise
@@ -317,10 +320,12 @@ class Gradient(MadeOf):
             if self._labels.names:
                 _inside(self._labels, _joined(params, data, self.wrt, self.inputs))
             return found
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError, RuntimeError) as error:
             arrays = _joined(params, data, self.wrt, self.inputs)
             idle = self._spare.union(self.wrt).difference(self._needed.inputs)
             accept(self._needed, {n: a for n, a in arrays.items() if n not in idle})
+            if isinstance(error, RuntimeError):
+                raise
             return self._run(concrete_all(params), concrete_all(data))
 
     def __str__(self) -> str:

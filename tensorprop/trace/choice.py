@@ -7,6 +7,7 @@ an even axis stays even. The program is not known here, nor whether it takes the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import permutations
 from math import prod
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 from tensorprop.trace.sheet import Sheet
 
-__all__ = ["Group", "assignment", "divided", "groups", "offers", "quotients", "shared"]
+__all__ = ["Group", "assignment", "divided", "groups", "held_groups", "offers", "quotients", "shared", "sizes_like"]
 
 TRACES = 4  # the sizes at which a program is read: those of the example, and three more
 _STEPS = ((1, 4, 9), (3, 2, 8), (5, 8, 1), (2, 7, 3), (7, 3, 5), (4, 9, 6), (6, 1, 10), (8, 5, 2), (9, 6, 4))
@@ -33,17 +34,46 @@ class Group(NamedTuple):
 
 def groups(page: Sheet, arguments: Sequence[str]) -> list[Group]:
     """The groups of the axes of these inputs, but for axes of size 1, and those that the code holds arrays for."""
-    held = {page.find(i) for name, letters in page.inputs.items() if name not in arguments for i in letters}
+    held = _held(page, arguments)
+    return [g for g in _groups(page, arguments) if g.root not in held]
+
+
+def held_groups(page: Sheet, arguments: Sequence[str]) -> list[Group]:
+    """The groups of the axes of these inputs that arrays have which the code holds: they cannot vary."""
+    held = _held(page, arguments)
+    return [g for g in _groups(page, arguments) if g.root in held]
+
+
+def _held(page: Sheet, arguments: Sequence[str]) -> set[str]:
+    return {page.find(i) for name, letters in page.inputs.items() if name not in arguments for i in letters}
+
+
+def _groups(page: Sheet, arguments: Sequence[str]) -> list[Group]:
     found: dict[str, list[str]] = {}
     for name in arguments:
         for i in page.inputs[name]:
             found.setdefault(page.find(i), []).append(i)
-    out = []
-    for root, letters in found.items():
-        size = page.sizes[letters[0]][0]
-        if size > 1 and root not in held:
-            out.append(Group(root, tuple(letters), size))
-    return out
+    sizes = ((root, letters, page.sizes[letters[0]][0]) for root, letters in found.items())
+    return [Group(root, tuple(letters), size) for root, letters, size in sizes if size > 1]
+
+
+def sizes_like(n: int, others: Sequence[int]) -> dict[float, str]:
+    """Numbers that a size may be the reason of, and how each is made of it; m is another size.
+
+    >>> {round(v, 3): words for v, words in sizes_like(5, [3]).items()}[0.067]
+    '1/(n m)'
+    """
+    if n < 3:
+        return {}
+    found: dict[float, str] = {
+        1 / n: "1/n", n**0.5: "the root of n", n**-0.5: "1 over the root of n", 1 / (n - 1): "1/(n - 1)",
+        n: "n", n - 1: "n - 1", math.log(n): "the logarithm of n", 2 / n: "2/n", n / 2: "n/2",
+        n / 3: "n/3", n * n: "n²",
+    }  # fmt: skip
+    found |= {k * n: f"{k} n" for k in range(2, 9)}
+    found |= {k / (n * m): f"{k}/(n m)" for m in others if m > 2 for k in (1, 2)}
+    found |= {n * m: "n m" for m in others if m > 2}
+    return {v: words for v, words in reversed(found.items()) if v not in (0.5, 1, 2, 4, 1.5)}
 
 
 def divided(page: Sheet, found: Sequence[Group]) -> bool:

@@ -23,10 +23,22 @@ from tensorprop.core.expr import Call, Tensor
 from tensorprop.core.functions import is_known
 from tensorprop.core.walk import postorder
 from tensorprop.errors import TensorpropError, Unsupported, UsageError
+from tensorprop.run.arrays import look
 from tensorprop.run.reference import evaluate
 from tensorprop.trace.arguments import Names, named_arguments, spelled
 from tensorprop.trace.carried import as_outputs, under_one_name
-from tensorprop.trace.choice import TRACES, Group, assignment, divided, groups, offers, quotients, shared
+from tensorprop.trace.choice import (
+    TRACES,
+    Group,
+    assignment,
+    divided,
+    groups,
+    held_groups,
+    offers,
+    quotients,
+    shared,
+    sizes_like,
+)
 from tensorprop.trace.jax_lines import JaxprReader, kind_of
 from tensorprop.trace.naming import written
 from tensorprop.trace.readable import folded
@@ -106,6 +118,8 @@ class _Program:
         self.paths: list[tuple[Any, ...]] = []
         for n, (path, leaf) in enumerate(leaves):
             if (hasattr(leaf, "shape") and hasattr(leaf, "dtype")) or isinstance(leaf, (int, float)):
+                if not isinstance(leaf, jax.ShapeDtypeStruct):
+                    look(leaf, f"example argument {spelled(path)}")
                 self.at.append(n)
                 self.paths.append(path)
             elif not callable(leaf):
@@ -177,7 +191,9 @@ def _several(program: _Program, called: Sequence[str], result: Sequence[str], cl
     found = groups(alone, called)
     first = [list(program.shapes)]
     if not found:
-        return _Reading(alone, trace, first, [], [], [])
+        return _Reading(
+            alone, trace, first, _suspicions(alone, held_groups(alone, called), called, {}, alone)[0], [], []
+        )
     work = _Varied(program, called, result, closed, alone)
     first_of_size = {g.size: n for n, g in reversed(list(enumerate(found)))}
     reading, said = None, list[str]()
@@ -198,7 +214,7 @@ def _several(program: _Program, called: Sequence[str], result: Sequence[str], cl
         reading = _one_by_one(work, found)
     varied = reading[1] if reading is not None else {}
     page, trace, shapes = reading[0] if reading is not None else (alone, trace, first)
-    fixed = [g for g in found if g.root not in varied]
+    fixed = [*(g for g in found if g.root not in varied), *held_groups(alone, called)]
     notes, doubts = _suspicions(page, fixed, called, work.why, alone)
     notes += said
     others = [work.shaped(assignment(alone, {g.root: next(offers(g.size, n))[0] for n, g in enumerate(found)}))]
@@ -288,14 +304,12 @@ def _suspicions(
             at = f", at {apart.where}" if apart.where else ""
             doubts.append(f"{axis} is read at its size {g.size} alone: {apart.what}{at}")
             continue
-        n = g.size
-        meant = {1 / n: "1/n", n**0.5: "the root of n", n**-0.5: "1 over the root of n", 1 / max(n - 1, 1): "1/(n - 1)"}
         for x, where in page.numbers:
-            for v, words in meant.items():
-                if n > 2 and abs(x / v - 1) < 1e-6 and v != round(v) and where not in told:
+            for v, words in sizes_like(g.size, [h.size for h in fixed if h is not g]).items():
+                if abs(x / v - 1) < 1e-6 and where not in told:
                     told.add(where)
                     notes.append(
-                        f"the number {x:.6g} at {where} may be {words}, n = {n} the size of {axis}, "
+                        f"the number {x:.6g} at {where} may be {words}, n = {g.size} the size of {axis}, "
                         "which the function does not let vary: it stays a number"
                     )
     return notes, doubts

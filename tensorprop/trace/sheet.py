@@ -210,6 +210,8 @@ class Sheet:
         found = fitted_whole(n, self.dims)
         if found is None:
             raise Apart(f"the whole number {n[0]} changes with the sizes in a way that is not told", self.where)
+        if isinstance(found, Number) and abs(found.value) > 2:
+            self.numbers.append((float(found.value), self.where))
         return found
 
     def changing(self, values: Sequence[float]) -> Expr:
