@@ -18,10 +18,11 @@ from tensorprop.calculus.stable import stable_expr
 from tensorprop.core.affine import difference, form, whole, written
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, substitute, subtract
 from tensorprop.core.equation import Equation, Fact, Loop, Range, System, equation, system
-from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number, Reduce, Tensor
+from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Reduce, Tensor
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, owed_to
 from tensorprop.core.ranges import Ranges, infer, spelled, told
+from tensorprop.core.told import Witness, is_size
 from tensorprop.core.walk import dims_of, freshen, lettered, tensors_of, transform
 from tensorprop.errors import UnknownName, UsageError, among
 from tensorprop.text.vocabulary import COLUMN, ROW
@@ -238,6 +239,28 @@ class _Sweep:
             new.append(i)
         return tuple(new)
 
+    def _bounded(self, e: Mul, name: str, letters: tuple[str, ...]) -> Expr:
+        """``[b < n] d_b`` in place of ``[b - 1 < n - 1] d_b``, where d is shorter or longer than what b runs over."""
+        own = {i: self.ranges.size(name, k) for k, i in enumerate(letters)}
+        reads = {
+            s.name
+            for t in tensors_of(e)
+            if not is_adjoint(t.name) and t.name in self.whole.names
+            for k, s in enumerate(t.subscripts)
+            if isinstance(s, Index) and s.name in own and difference(self.ranges.size(t.name, k), own[s.name])
+        }
+
+        def moved(f: Expr) -> Expr:
+            if not (isinstance(f, Bracket) and f.relation == "<" and is_size(f.right)):
+                return f
+            left = form(f.left)
+            i = next((p.name for p, c in left.items() if isinstance(p, Index) and c == 1), None)
+            if i not in reads or set(left) - {Index(i), ONE} or Index(i) is f.left:
+                return f
+            return bracket("<", Index(i), written(form(subtract(f.right, subtract(f.left, Index(i))))))
+
+        return mul(*map(moved, e.factors)) if reads else e
+
     def rule(self, name: str) -> Equation:
         """``δname_K = …``: the contributions put together, in the letters of the first plain use."""
         shares = self.shares.get(name, [])
@@ -245,6 +268,7 @@ class _Sweep:
         terms = [entry(t, freshen(g, frozenset(letters) - t.free), letters) for t, g in shares]
         target = Tensor(adjoint_name(name), tuple(Index(i) for i in letters))
         value = known(freshen(add(*terms), frozenset(letters)), self.whole.declared)
+        value = transform(value, lambda n: self._bounded(n, name, letters) if isinstance(n, Mul) else n)
         value = self._sized(_own_sizes(self._sized(value), name, letters, self.ranges))
         return equation(target, stable_expr(known(value, self.whole.declared)))
 
@@ -309,7 +333,9 @@ def _unknown(s: System, name: str) -> UnknownName:
 
 def _own_sizes(value: Expr, name: str, letters: tuple[str, ...], ranges: Ranges) -> Expr:
     """The value with the sizes of its own letters told by its own tensors, so that they read ``dim(i)``."""
-    own = told(value).known
+    own = {
+        i: place for i, place in told(value).known.items() if i in letters and _as_long(place, name, i, letters, ranges)
+    }
     letters_of = {ranges.find(name, axis): i for axis, i in reversed(list(enumerate(letters)))}
 
     def rule(n: Expr) -> Expr:
@@ -318,6 +344,12 @@ def _own_sizes(value: Expr, name: str, letters: tuple[str, ...], ranges: Ranges)
         return n
 
     return transform(value, rule) if any(dims_of(value)) else value
+
+
+def _as_long(place: Witness, name: str, letter: str, letters: tuple[str, ...], ranges: Ranges) -> bool:
+    """Whether the axis that tells a letter is as long as that of the tensor whose adjoint has the letter."""
+    tensor = owed_to(place.name) if is_adjoint(place.name) else place.name
+    return not difference(ranges.size(tensor, place.axis), ranges.size(name, letters.index(letter)))
 
 
 def _own_letters(letters: tuple[str, ...]) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ def pullback(
         if g is ZERO:
             continue
         if isinstance(n, Tensor):
-            found[n] = g
+            found[n] = _ranged(n, g, scope | fixed, reach)
             continue
         here, whole = n.free, n
         if isinstance(n, (Sum, Reduce)):
@@ -160,6 +160,20 @@ def _distinct(value: Expr) -> Expr:
         return sum_over(letters, body) if isinstance(e, Sum) else reduce(e.op, letters, body)
 
     return fold(value, rule)
+
+
+def _ranged(t: Tensor, g: Expr, outer: frozenset[str], reach: Callable[[str, Expr], Expr]) -> Expr:
+    """``g``, told how far letters of shifted subscripts run that neither it nor the entry tells: x[i+1] beside e_i."""
+    shifted = {i for s in t.subscripts if not isinstance(s, Index) for i in s.free}
+    plain = {s.name for s in t.subscripts if isinstance(s, Index)}
+    sizes: dict[str, Expr | None] = {}
+    for i in shifted - plain - outer:
+        if not tells(g, i):
+            try:
+                sizes[i] = reach(i, t)
+            except UnknownRange:
+                continue
+    return kept(g, sizes) if sizes else g
 
 
 def _owe(

@@ -6,15 +6,16 @@ the other are kept as parts until something needs them whole; a reshape divides 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from tensorprop.core.build import ZERO, add, bracket, mul, negate, substitute, sum_over
 from tensorprop.core.expr import Expr, Index, Number, Tensor
 from tensorprop.core.walk import postorder
 from tensorprop.trace.numbers import Extent, times
-from tensorprop.trace.primitives import Operation, row
+from tensorprop.trace.primitives import Operation, elementwise, row
 from tensorprop.trace.readable import bare, ordered
 from tensorprop.trace.recognise import Recognition
 from tensorprop.trace.sheet import Axis, Traced, is_one
@@ -331,12 +332,19 @@ def _dynamic_update_slice(page: Recognition, line: Operation, args: list[Traced]
 
 
 def _replaced(
-    page: Recognition, v: Traced, new: Traced, starts: Sequence[Any], shape: Sequence[Extent], size: Sequence[Extent]
+    page: Recognition,
+    v: Traced,
+    new: Traced,
+    starts: Sequence[Any],
+    shape: Sequence[Extent],
+    size: Sequence[Extent],
+    rule: Callable[[Expr, Expr], Expr] | None = None,
 ) -> Traced:
-    partial = [k for k in range(len(shape)) if shape[k] != size[k]]
-    if not partial:
-        return new
-    k = partial[0]
+    """Part of an array replaced, or what ``rule`` makes of the two."""
+    short = [k for k in range(len(shape)) if shape[k] != size[k]]
+    if not short:
+        return new if rule is None else elementwise(page, [v, new], rule)
+    k = short[0]
     if starts[k] is None:
         raise page.refuse("a part of an array replaced at a place that is computed", "mask: jnp.where(i == k, new, x)")
     first = tuple(round(float(a)) for a in starts[k])
@@ -344,7 +352,7 @@ def _replaced(
     rest = tuple(a - b for a, b in zip(shape[k], end, strict=True))
     inner = page.cut(v, k, first, size[k])
     within = [size[k] if n == k else a for n, a in enumerate(shape)]
-    middle = _replaced(page, inner, new, starts, within, size)
+    middle = _replaced(page, inner, new, starts, within, size, rule)
     pieces = [(first, page.cut(v, k, page.one(0), first))] if any(first) else []
     pieces.append((size[k], middle))
     if any(rest):
@@ -437,9 +445,11 @@ def _scatter_add(page: Recognition, line: Operation, args: list[Traced]) -> Trac
     return page.define(add(*exprs), axes)
 
 
-@row("scatter")
+@row("scatter", "scatter-mul", "scatter_mul", "scatter-min", "scatter_min", "scatter-max", "scatter_max")
 def _scatter(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
-    """Entries replaced at places that are known."""
+    """Entries replaced at places that are known, or multiplied there."""
+    rules = {"mul": page.product, "min": partial(page.function, "min"), "max": partial(page.function, "max")}
+    rule = rules.get(line.name[-3:])
     d = line.params["dimension_numbers"]
     v, where, new = args
     rows = len(line.ins[1]) - 1
@@ -454,7 +464,7 @@ def _scatter(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
     for k in sorted(d.inserted_window_dims):
         update = _opened(page.whole(update), k)
         window.insert(k, page.one(1))
-    return _replaced(page, v, update, starts, line.ins[0], window)
+    return _replaced(page, v, update, starts, line.ins[0], window, rule)
 
 
 def _scattered(page: Recognition, line: Operation, args: list[Traced]) -> tuple[Traced, Traced]:
@@ -492,7 +502,12 @@ def _scattered(page: Recognition, line: Operation, args: list[Traced]) -> tuple[
         if new:
             if isinstance(place, Index) and not inner:
                 page.one_range(new[0], place.name) if page.sizes[place.name] == size else None
-            factors.append(bracket("=", Index(new[0]), add(place, *map(Index, inner))))
+            order = ordered(place)
+            if order is not None:  # [i = place of the k-th] is [r_i = k]
+                page.one_range(new[0], order[0])
+                factors.append(substitute(order[1], {order[0]: Index(new[0])}))
+            else:
+                factors.append(bracket("=", Index(new[0]), add(place, *map(Index, inner))))
             summed += inner
     rest = mul(*factors, body)
     expr = page.total(summed, rest)

@@ -109,6 +109,8 @@ class Parts(Sheet):
                 return self.joined(got, k)
         if v.parts and k == v.along:
             v = self.whole(v)
+        if any(p.value.parts for p in v.parts):
+            return self.joined([(p.size, self.cut(p.value, k, start, size, step)) for p in v.parts], v.along)
         axis = v.axes[k]
         if len(axis) > 1:
             return self._cut_merged(v, k, start, size, step)
@@ -129,15 +131,32 @@ class Parts(Sheet):
             self.one_range(*axis)
             axes = tuple((axis[0],) if n == k else a for n, a in enumerate(v.axes))
             return self.substituted(v, {axis[1]: Index(axis[0])}, axes)
+        if len(axis) == 2 and step == block and size == self.sizes[axis[0]] and start in (self.one(0), self.one(1)):
+            axes = tuple((axis[0],) if n == k else a for n, a in enumerate(v.axes))  # one of every block
+            return self.substituted(v, {axis[1]: self.amount_of(start)}, axes)
         whole = all(a % b == 0 and n % b == 0 for a, n, b in zip(start, size, block, strict=True))
         if not is_one(step) or not whole:
-            raise self.refuse("a part of an axis that is made of two", "keep the axes apart")
+            return self.cut(self.one_letter(v, k), k, start, size, step)
         count = tuple(n // b for n, b in zip(size, block, strict=True))
         first = tuple(a // b for a, b in zip(start, block, strict=True))
         new = self.axis(count, stated=True)
         place = add(Index(new[0]), self.amount_of(first)) if new else self.amount_of(first)
         axes = tuple((*new, *axis[1:]) if n == k else a for n, a in enumerate(v.axes))
         return self.substituted(v, {axis[0]: place}, axes)
+
+    def one_letter(self, v: Traced, k: int) -> Traced:
+        """With one letter for an axis that is made of several, told by a bracket: ``y_o = Σ_hk [o = 3h + k] x_hk``."""
+        axis, expr = v.axes[k], v.expr
+        o = self.letter(self.size(axis), stated=True)
+        self.made.append((o, axis))
+        if not bare(expr) and not isinstance(expr, Tensor):
+            expr = self.define(expr, v.axes).expr
+        if any(i in expr.free for i in axis):
+            new = {i: self.letter(self.sizes[i], i) for i in axis}
+            inside = substitute(expr, {i: Index(j) for i, j in new.items()})
+            place = self.affine(tuple(new.values()))
+            expr = sum_over(new.values(), mul(bracket("=", Index(o), place), inside))
+        return Traced(expr, tuple((o,) if n == k else a for n, a in enumerate(v.axes)))
 
     def _within(self, v: Traced, start: Extent, size: Extent) -> Iterator[tuple[Extent, Traced]]:
         """The parts of an array between two places, or pieces of them."""
@@ -211,21 +230,11 @@ class Parts(Sheet):
         expr = v.expr
         if bare(expr) and v.held is not None:
             expr = self.table(v).expr
-        for k, axis in enumerate(v.axes):
-            if len(axis) > 1:
-                o = self.letter(self.size(axis), stated=True)
-                self.made.append((o, axis))
-                if not bare(expr) and not isinstance(expr, Tensor):
-                    expr = self.define(expr, v.axes).expr
-                here = [i for i in axis if i in expr.free]
-                new = {i: self.letter(self.sizes[i], i) for i in axis}
-                inside = substitute(expr, {i: Index(j) for i, j in new.items()})
-                if not here:
-                    axis = (o,)
-                else:
-                    place = self.affine(tuple(new.values()))
-                    expr = sum_over(new.values(), mul(bracket("=", Index(o), place), inside))
-                    axis = (o,)
+        for k in range(len(v.axes)):
+            if len(v.axes[k]) > 1:
+                v = self.one_letter(v._replace(expr=expr), k)
+                expr = v.expr
+            axis = v.axes[k]
             if not axis:
                 self.notes.append(f"axis {k} of {name} has size 1 and is left out")
             letters += axis

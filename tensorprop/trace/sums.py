@@ -51,7 +51,7 @@ def contract(
                 if (x.expr is ZERO and not x.parts) or (y.expr is ZERO and not y.parts):
                     continue
                 terms.append(contract(page, x, y, summed, batch))
-            return _added(page, terms)
+            return _added(page, terms) if terms else _nothing(a, b, summed, batch)
         if (own and k in batch[1]) or (not own and k in batch[0]):
             a, b = page.whole(a), page.whole(b)
             continue
@@ -64,6 +64,15 @@ def contract(
             out.append((p.size, contract(page, *((a, p.value) if own else (p.value, b)), summed, batch)))
         return page.joined(out, at)
     return _contracted(page, page.fresh(a), page.fresh(b), summed, batch)
+
+
+def _nothing(
+    a: Traced, b: Traced, summed: tuple[Sequence[int], Sequence[int]], batch: tuple[Sequence[int], Sequence[int]]
+) -> Traced:
+    """The product of two arrays that have no entries but 0 in one place."""
+    left = (axis for k, axis in enumerate(a.axes) if k not in (*summed[0], *batch[0]))
+    right = (axis for k, axis in enumerate(b.axes) if k not in (*summed[1], *batch[1]))
+    return Traced(ZERO, (*(a.axes[k] for k in batch[0]), *left, *right))
 
 
 def _contracted(
