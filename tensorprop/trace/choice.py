@@ -138,9 +138,9 @@ def assignment(page: Sheet, chosen: dict[str, int], ratios: bool = False, more: 
         product = prod(chosen.get(p, page.sizes[p][0] + more) for p in below)
         if any(p in chosen for p in below) and prod(page.sizes[p][0] for p in below) == page.sizes[root][0]:
             sizes[root] = product
-    for new, (old, *more) in page.made:
+    for new, (old, *others) in page.made:
         a, b = page.find(new), page.find(old)
-        if not more and a in chosen and b in chosen and a != b:
+        if not others and a in chosen and b in chosen and a != b:
             was, share = page.sizes[a][0], page.sizes[b][0]
             if not ratios:
                 sizes[a] = sizes[b] + was - share

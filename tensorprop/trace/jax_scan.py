@@ -109,9 +109,9 @@ def _carried(page: Recognition, v: Traced, loop: _Unrolled) -> Traced:
 def _at(page: Recognition, v: Traced, time: Expr) -> Traced:
     """A row of what is sliced."""
     v = page.fresh(page.whole(v))
+    if len(v.axes[0]) > 1:
+        v = page.one_letter(v, 0)
     (axis, *rest) = v.axes
-    if len(axis) > 1:
-        raise page.refuse("a loop over an axis that is made of two", "keep the axes apart")
     if axis and isinstance(time, Index):
         page.one_range(axis[0], time.name)
     return Traced(substitute(v.expr, dict.fromkeys(axis, time)), tuple(rest))
@@ -124,6 +124,9 @@ def _defined(page: Recognition, was: Traced, new: Traced, first: Traced, loop: _
 
     def over(v: Traced) -> Expr:
         v = page.fresh(page.whole(v))
+        for k, there in enumerate(was.axes):
+            if len(v.axes[k]) > len(there):
+                v = page.one_letter(v, k)
         if bare(v.expr):
             raise page.refuse("a loop carries the value of an index", "count with the steps: jnp.arange(n)")
         put: dict[str, Expr] = {}
