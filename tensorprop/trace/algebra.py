@@ -26,6 +26,8 @@ Function = Callable[[Recognition, Operation, list[Traced]], list[Traced] | None]
 def matrix(page: Recognition, v: Traced) -> tuple[Tensor, Axis, str, str] | None:
     """A square matrix under a name, for every value of the letters in front, and its two letters."""
     v = page.fresh(page.whole(v))
+    for k in range(max(0, len(v.axes) - 2), len(v.axes)):
+        v = page.one_letter(v, k) if len(v.axes[k]) > 1 else v
     if len(v.axes) < 2 or any(len(a) != 1 for a in v.axes[-2:]) or bare(v.expr):
         return None
     (i,), (j,) = v.axes[-2:]
@@ -97,6 +99,7 @@ def _solved(page: Recognition, a: Traced, b: Traced, at: int) -> list[Traced] | 
     found = of_matrix(page, "inv", a)
     b = page.fresh(page.whole(b))
     at %= len(b.axes)
+    b = page.one_letter(b, at) if len(b.axes[at]) > 1 else b
     if found is None or len(b.axes[at]) != 1 or bare(b.expr):
         return None
     e, lead, i, j = found
