@@ -321,6 +321,22 @@ class NotDifferentiable(TensorpropError):
     """A derivative that the tables do not have."""
 
 
+class OpenFunction(TensorpropError):
+    """A function of which nothing says which one it is, where numbers are wanted."""
+
+
+class NotElementwise(TensorpropError):
+    """A function given for every entry that is no function of one entry."""
+
+
+class RecurrentDefinition(TensorpropError):
+    """A tensor defined by its own past, where a verb takes none."""
+
+
+class NoMeaning(TensorpropError):
+    """A row of a table that says neither a value nor what the function means."""
+
+
 class Unsupported(TensorpropError):
     """Right notation that this version cannot compile."""
 

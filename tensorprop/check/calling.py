@@ -20,7 +20,7 @@ from tensorprop.core.functions import is_known
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import primal
 from tensorprop.core.walk import postorder
-from tensorprop.errors import UnknownName, Unsupported, UsageError, among
+from tensorprop.errors import OpenFunction, UnknownName, UsageError, among
 from tensorprop.text import locate
 from tensorprop.trace.probe import dtype_of, is_real
 
@@ -36,7 +36,7 @@ def closed(s: System) -> None:
         for e in postorder(eq.value):
             if isinstance(e, Call) and not is_known(e.function):
                 problem = f"{e.function} is open: nothing says which function it is"
-                raise locate(Unsupported(problem, fix="write a known one in its place, such as tanh", about=(n, e)), s)
+                raise locate(OpenFunction(problem, fix="write a known one in its place, such as tanh", about=(n, e)), s)
 
 
 def real_dtype(x: Any) -> np.dtype[Any]:

@@ -36,10 +36,11 @@ from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import (
     DuplicateDefinition,
     NotDifferentiable,
+    NotFinite,
     OutOfRange,
+    PlanTooLarge,
     SizeMismatch,
     TensorpropError,
-    Unsupported,
     UsageError,
 )
 from tensorprop.layers.layer import Layer, as_layer
@@ -221,7 +222,7 @@ class _Samples:
         if longer:
             sizes = {name: tuple(longer.get(ranges.find(name, k), 2) for k in range(s.rank(name))) for name in s.inputs}
             if max(math.prod(shape) for shape in sizes.values()) > LARGEST:
-                raise Unsupported(
+                raise PlanTooLarge(
                     f"an index is compared with {max(longer.values()) - 2}: the arrays would be too large"
                 )
             yield sizes, 0, self.once(sizes)
@@ -230,7 +231,7 @@ class _Samples:
             sizes = self.drawn[0][0]
             try:
                 yield sizes, 0, self.once(sizes, 2 * far)
-            except Unsupported:  # the layer itself has no value so far out
+            except NotFinite:  # the layer itself has no value so far out
                 return
 
     def once(self, sizes: Mapping[str, tuple[int, ...]], scale: float = 1.0) -> dict[str, np.ndarray]:
@@ -413,7 +414,7 @@ def _thresholds(e: Expr) -> Iterator[float]:
 
 @lru_cache(maxsize=64)
 def _drawn(s: System, given: Given) -> tuple[Draw, ...]:
-    """Arrays of all different sizes and of equal ones, for three seeds. Errors: those of an evaluation, Unsupported."""
+    """Arrays of all different sizes and of equal ones, for three seeds. Errors: those of an evaluation, NotFinite."""
     oracle = Oracle(s, whole_numbers(s))
     return tuple(
         (sizes, seed, _values(s, given, sizes, seed, oracle))
@@ -428,7 +429,7 @@ def _values(
     fixed = whole_numbers(s) | {t.name for left, _ in given for t in tensors_of(left)}
     for kind in KINDS:
         inputs = arrays(s, sizes, seed, kind, given)
-        inputs = {name: a if name in fixed else scale * a for name, a in inputs.items()}
+        inputs = {name: a if name in fixed or name in s.declared else scale * a for name, a in inputs.items()}
         plain = evaluate(s, inputs, seed)  # NumPy says which subscript leaves its axis, JAX does not
         ends = _seeds(s, plain, seed)
         values, adjoints = oracle(inputs, ends, seed)
@@ -436,7 +437,7 @@ def _values(
         found |= {f"{adjoint_name(name)}^(out)": ends[name] for name in carried_outputs(s)}
         if all(np.isfinite(a).all() for a in found.values()):
             return found
-    raise Unsupported("the values are not finite for any numbers that were tried")
+    raise NotFinite("the values are not finite for any numbers that were tried")
 
 
 def _seeds(s: System, values: Arrays, seed: int) -> dict[str, np.ndarray]:

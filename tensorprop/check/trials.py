@@ -24,7 +24,7 @@ from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, is_adjoint
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of
-from tensorprop.errors import TensorpropError, UnknownName, Unsupported, UsageError
+from tensorprop.errors import NotFinite, TensorpropError, UnknownName, UsageError
 from tensorprop.layers.layer import Layer
 from tensorprop.run import compile as compiled
 from tensorprop.run import extents
@@ -147,7 +147,7 @@ class Trial:
                 self.truth = spec(self.given, self.seeds)
                 if all(np.isfinite(a).all() for a in self.truth.values()):
                     return
-        raise Unsupported("the values are not finite for any numbers that were tried")
+        raise NotFinite("the values are not finite for any numbers that were tried")
 
     @staticmethod
     def _end(draw: np.random.Generator, shape: tuple[int, ...], first: int) -> np.ndarray:

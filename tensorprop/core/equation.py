@@ -20,9 +20,9 @@ from tensorprop.errors import (
     DuplicateDefinition,
     FreeIndexMismatch,
     RankMismatch,
+    RecurrentDefinition,
     RepeatedOutputIndex,
     UnknownName,
-    Unsupported,
     UsageError,
 )
 from tensorprop.face import Face
@@ -493,12 +493,12 @@ def _present(loop: Loop) -> Iterator[Tensor]:
 def unrolled(s: System, verb: str) -> System:
     """The System, if no tensor of it is defined by its own past.
 
-    Errors: Unsupported.
+    Errors: RecurrentDefinition.
     """
     loop = next((b for b in s.blocks if isinstance(b, Loop)), None)
     if loop is not None:
         eq = loop.body[0]
-        raise Unsupported(
+        raise RecurrentDefinition(
             f"{eq.name} is defined by a recurrence, which this version reads and writes but cannot {verb}",
             fix=f"write the steps out: {eq.name}1 = …; {eq.name}2 = …",
             about=(s.equations.index(eq), eq.target),

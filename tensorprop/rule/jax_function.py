@@ -65,7 +65,7 @@ def jax_function(
     Two that are made of the same equations, rules and options are equal, so that neither ``jit`` nor a module that
     holds one as a static field traces again; they can be pickled.
 
-    Errors: UnknownName, RankMismatch, UsageError, NotDifferentiable, Unsupported here, and those of `compile` at the
+    Errors: UnknownName, RankMismatch, UsageError, NotDifferentiable, OpenFunction here, and those of `compile` at the
     call; UsageError at the call if the reverse variant is differentiated forwards.
 
     >>> import jax, jax.numpy as jnp

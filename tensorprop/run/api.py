@@ -63,7 +63,7 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     ``debug="nan"`` runs step by step, slowly, and raises NotFinite for the first NaN or infinity: which step of which
     equation, which entry, and from which numbers.
 
-    Errors: Unsupported here, for notation that cannot be compiled yet; at the call MissingInput, UnknownName,
+    Errors: OpenFunction here, for a function that nothing is given for; at the call MissingInput, UnknownName,
     RankMismatch, SizeMismatch and what else ``extents`` finds, before anything is computed.
 
     >>> import numpy as np

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tensorprop.core.functions import is_known
-from tensorprop.errors import UnknownName, Unsupported, UsageError, among
+from tensorprop.errors import NotElementwise, UnknownName, UsageError, among
 
 __all__ = ["Functions", "bound", "open_functions"]
 
@@ -73,7 +73,7 @@ def _entrywise(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
         y = f(*args)
         shape = getattr(args[0], "shape", ())
         if getattr(y, "shape", ()) != shape:
-            raise Unsupported(
+            raise NotElementwise(
                 f"{name} is applied to every entry, and what was given takes an array of shape {shape} to "
                 f"{getattr(y, 'shape', type(y).__name__)}",
                 fix="give a function of one number, written for arrays: jnp.tanh, lambda x: x * x",

@@ -21,6 +21,7 @@ from tensorprop.core.told import Axis, Letters, Witness
 from tensorprop.core.walk import postorder
 from tensorprop.errors import (
     MissingInput,
+    OpenFunction,
     OutOfRange,
     RankMismatch,
     SizeMismatch,
@@ -28,7 +29,6 @@ from tensorprop.errors import (
     TensorpropError,
     UnknownName,
     UnknownRange,
-    Unsupported,
     near,
 )
 from tensorprop.run.reads import inside
@@ -407,7 +407,7 @@ def _shape(shape: tuple[int, ...]) -> str:
 def supported(system: System, functions: Container[str] = ()) -> None:
     """Refuse what cannot be compiled: open functions, whole-matrix functions.
 
-    Errors: Unsupported, with the place.
+    Errors: OpenFunction, with the place.
     """
     for n, eq in enumerate(system.equations):
         for e in postorder(eq.value):
@@ -417,11 +417,11 @@ def supported(system: System, functions: Container[str] = ()) -> None:
                 raise locate(error, system)
 
 
-def _refusal(e: Expr, functions: Container[str]) -> Unsupported | None:
+def _refusal(e: Expr, functions: Container[str]) -> OpenFunction | None:
     match e:
         case Call() if not is_known(e.function) and e.function not in functions:
             name = e.function
-            return Unsupported(
+            return OpenFunction(
                 f"{name} is open: nothing says which function it is",
                 fix=f'bind it, functions={{"{name}": jnp.tanh}}, or write a known function in its place, such as tanh',
             )

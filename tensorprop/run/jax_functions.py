@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from tensorprop.core.functions import complete
-from tensorprop.errors import Unsupported
+from tensorprop.errors import UsageError
 from tensorprop.run.jax_matrices import JAX_MATRICES
 from tensorprop.run.meanings import Composed, ComposedAlong
 
@@ -155,7 +155,7 @@ Axes = tuple[int, ...]
 def _place(find: Callable[..., Array], op: str) -> Callable[[Array, Axes], Array]:
     def along(x: Array, axes: Axes) -> Array:
         if len(axes) != 1:
-            raise Unsupported(f"{op} runs over one index, not {len(axes)}", fix="a place is one number")
+            raise UsageError(f"{op} runs over one index, not {len(axes)}", fix="a place is one number")
         return find(x, axis=axes[0])
 
     return along

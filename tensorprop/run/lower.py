@@ -18,7 +18,7 @@ from tensorprop.core.build import power
 from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix
-from tensorprop.errors import NumberTooLarge, OutOfRange, Unsupported
+from tensorprop.errors import NumberTooLarge, OutOfRange, UsageError
 from tensorprop.run.count import Count, Shaped
 from tensorprop.run.loops import Held, Past, looped
 from tensorprop.run.lowerings.abreast import placed, side_by_side
@@ -229,7 +229,7 @@ class _Run(Values):
                         raise OutOfRange(f"nothing gives {e} before it is read", fix="add a start for it", about=e)
                 return (yield from entries(self, array, subscripts, sizes, outside, spans))
             case _:
-                raise Unsupported(f"{e} cannot be compiled", about=e)
+                raise UsageError(f"{e} has no value of its own", about=e)
 
     def bracket(self, e: Bracket, sizes: Sizes) -> Rule:
         key = e, tuple(sizes[i] for i in self.extents.free(e))

@@ -15,7 +15,7 @@ from typing import Any
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, keeps, read
 from tensorprop.core.walk import fold
-from tensorprop.errors import Unsupported
+from tensorprop.errors import NoMeaning, OpenFunction
 
 __all__ = ["Composed", "ComposedAlong"]
 
@@ -28,7 +28,7 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 class Composed(dict[str, Callable[..., Array]]):
     """Composed of functions by name; one that is not here is put together from what the function means.
 
-    Errors: Unsupported for a name that is open, and for a row that says neither a value nor a meaning.
+    Errors: OpenFunction for a name that is open, NoMeaning for a row that says neither a value nor a meaning.
 
     >>> import math
     >>> Composed({"exp": math.exp})["expm1"](1.0) == math.e - 1
@@ -38,9 +38,9 @@ class Composed(dict[str, Callable[..., Array]]):
     def __missing__(self, name: str) -> Callable[..., Array]:
         row = FUNCTIONS.get(name)
         if row is None:
-            raise Unsupported(f"{name} is open: nothing says which function it is")
+            raise OpenFunction(f"{name} is open: nothing says which function it is")
         if not row.means:
-            raise Unsupported(
+            raise NoMeaning(
                 f"nothing computes {name}: its row has no meaning, and it has no value here",
                 fix=f'say what it means in its row, or give its value: NUMPY["{name}"] = …, JAX["{name}"] = …',
             )
@@ -70,13 +70,13 @@ class Composed(dict[str, Callable[..., Array]]):
             case Call(function=function):
                 return self[function](*parts)
             case _:
-                raise Unsupported(f"the meaning of a function holds {e}, which is not elementwise")
+                raise NoMeaning(f"the meaning of a function holds {e}, which is not elementwise")
 
 
 class ComposedAlong(dict[str, Callable[[Array, tuple[int, ...]], Array]]):
     """Composed of reductions by name, of an array and axes; one that is not here is put together from what it means.
 
-    Errors: Unsupported for a row that has no meaning, or one that compares two runs over the axes.
+    Errors: NoMeaning for a row that has no meaning, or one that compares two runs over the axes.
     """
 
     def __init__(self, functions: Composed, values: dict[str, Callable[[Array, tuple[int, ...]], Array]]) -> None:
@@ -86,7 +86,7 @@ class ComposedAlong(dict[str, Callable[[Array, tuple[int, ...]], Array]]):
     def __missing__(self, op: str) -> Callable[[Array, tuple[int, ...]], Array]:
         row = REDUCTIONS[op]
         if not row.means:
-            raise Unsupported(
+            raise NoMeaning(
                 f"nothing computes {op}: its row has no meaning, and it has no value here",
                 fix=f'say what it means in its row, or give its value: NUMPY_REDUCE["{op}"] and JAX_REDUCE["{op}"]',
             )
@@ -123,4 +123,4 @@ def _among(axis: int, axes: tuple[int, ...], x: Array) -> bool:
 
 
 def _refuse(e: Expr) -> Any:
-    raise Unsupported(f"the meaning of a reduction holds {e}, which compares two runs over its index")
+    raise NoMeaning(f"the meaning of a reduction holds {e}, which compares two runs over its index")

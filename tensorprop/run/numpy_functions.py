@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensorprop.core.functions import complete
-from tensorprop.errors import Unsupported
+from tensorprop.errors import UsageError
 from tensorprop.run.matrices import NUMPY_MATRICES
 from tensorprop.run.meanings import Composed, ComposedAlong
 
@@ -230,7 +230,7 @@ def _logsoftmax(x: Array, axes: Axes) -> Array:
 def _place(find: Callable[..., Array], op: str) -> Callable[[Array, Axes], Array]:
     def along(x: Array, axes: Axes) -> Array:
         if len(axes) != 1:
-            raise Unsupported(f"{op} runs over one index, not {len(axes)}", fix="a place is one number")
+            raise UsageError(f"{op} runs over one index, not {len(axes)}", fix="a place is one number")
         return find(x, axis=axes[0])
 
     return along

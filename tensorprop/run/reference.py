@@ -21,7 +21,7 @@ from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_known
 from tensorprop.core.pattern import Patterns
-from tensorprop.errors import NonNumericDtype, OutOfRange, PlanTooLarge, TensorpropError, Unsupported
+from tensorprop.errors import NonNumericDtype, OpenFunction, OutOfRange, PlanTooLarge, TensorpropError
 from tensorprop.run.arrays import accept
 from tensorprop.run.bound import Functions, bound
 from tensorprop.run.extents import brief
@@ -60,7 +60,7 @@ def evaluate(
     array([17., 39.])
 
     Errors: those of `extents` and `accept`; OutOfRange for a shifted subscript or a gather that leaves its axis;
-    Unsupported for an open function; PlanTooLarge where all indices of a product together need over 8 GiB.
+    OpenFunction for an open function; PlanTooLarge where all indices of a product together need over 8 GiB.
     """
     given, sizes = accept(system, arrays)
     calls = bound(system.functions, functions)
@@ -251,7 +251,7 @@ class _OneEquation:
             case Call():
                 f = self.calls.get(e.function)
                 if f is None and not is_known(e.function):
-                    raise Unsupported(f"{e.function} is open: nothing says which function it is", about=e)
+                    raise OpenFunction(f"{e.function} is open: nothing says which function it is", about=e)
                 args = [self._real(self._aligned(c, p, v)) for c, p in zip(e.args, parts, strict=True)]
                 return np.asarray((f or NUMPY[e.function])(*args), self.dtype)
             case _:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
+from copy import copy
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +14,8 @@ import pytest
 
 import tensorprop as tp
 from tensorprop.check.numbers.draw import declared
+from tensorprop.core.functions import REDUCTIONS
+from tests.corpora.read import SEEDS, arrays, cases, value
 
 _rng = np.random.default_rng(0)
 X, x, y = _rng.normal(size=(4, 4)), *_rng.normal(size=(2, 4))
@@ -225,3 +230,62 @@ def test_projected_of_an_orthogonal_matrix_is_tangent() -> None:
 def test_wrong_uses_are_refused(call: object, told: str) -> None:
     with pytest.raises(tp.TensorpropError, match=told):
         call()  # type: ignore[operator]
+
+
+def test_the_cookbooks_symmetric_determinant() -> None:
+    """Equation 141, of X given by its lower triangle: 2 X⁻¹ - X⁻¹ ⊙ I, from a declaration alone."""
+    (case,) = [c for c in cases("matrix_cookbook.json") if c["id"] == "mc-141"]
+    for seed in SEEDS:
+        P = np.tril(arrays(case, seed)["P"])
+        rules = tp.adjoint("y = logdet(X); X_ij = X_ji", wrt="X", symmetry="triangle")
+        got = tp.compile(rules, backend="numpy")(X=P + np.tril(P, -1).T)
+        np.testing.assert_allclose(np.tril(got), np.tril(value(case["df_code"], {"P": P})), rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "op, fault",
+    [
+        ("inv", "-g inv(X)_ua inv(X)_vb"),
+        ("inv", "g inv(X)_au inv(X)_vb"),
+        ("logdet", "g inv(X)_uv"),
+        ("logdet", "1/2 g inv(X)_vu"),
+        ("det", "g y inv(X)_uv"),
+        ("expm", "g expm′(X)_abvu"),
+        ("eigvalsh", "1/2 g eigvecs(X)_ua eigvecs(X)_va"),
+    ],
+)
+def test_planted_faults_are_seen(op: str, fault: str, monkeypatch: pytest.MonkeyPatch, x64: None) -> None:
+    """A transposed inverse, a sign, a forgotten half: the gradient differs from JAX's, and the check says so."""
+    entry = {"inv": "_ij x_i y_j", "expm": "_ij x_i y_j", "eigvalsh": "_i x_i"}.get(op, "")
+    text = f"E = {op}(A){entry}"
+    of: dict[str, Callable[..., Any]] = {
+        "inv": lambda a: x @ jnp.linalg.inv(a) @ y,
+        "logdet": lambda a: jnp.linalg.slogdet(a)[1],
+        "det": jnp.linalg.det,
+        "expm": lambda a: x @ jax.scipy.linalg.expm(a) @ y,
+        "eigvalsh": lambda a: jnp.linalg.eigvalsh((a + a.T) / 2) @ x,
+    }
+    expected = jax.grad(of[op])(X)
+
+    def ours() -> np.ndarray:
+        rules = tp.adjoint(text, wrt="A")
+        given = {"A": X, "x": x, "y": y, "E": np.asarray(of[op](X))}
+        return np.asarray(tp.compile(rules, backend="numpy")(**{n: given[n] for n in rules.inputs}))
+
+    np.testing.assert_allclose(ours(), expected, rtol=1e-8, atol=1e-10)
+    row = copy(REDUCTIONS[op])
+    object.__setattr__(row, "pullback", fault)
+    monkeypatch.setitem(REDUCTIONS, op, row)  # type: ignore[arg-type]
+    assert not np.allclose(ours(), expected, rtol=1e-3)
+
+
+def test_second_derivatives_of_declared_matrices(x64: None) -> None:
+    P = ARRAYS["P"]
+    for text, f in (
+        ("E = x_i inv(P)_ij x_j; spd(P)", lambda p: x @ jnp.linalg.inv(p) @ x),
+        ("E = logdet(P); spd(P)", lambda p: jnp.linalg.slogdet(p)[1]),
+    ):
+        second = tp.derive(text, wrt=("P", "P"))
+        given = {"P": P, "x": x}
+        got = tp.compile(second, backend="numpy")(**{n: given[n] for n in second.inputs})
+        np.testing.assert_allclose(got, jax.hessian(f)(P), rtol=1e-9, atol=1e-10)

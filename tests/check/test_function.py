@@ -18,7 +18,7 @@ from tensorprop.check.verbs import assert_rule
 from tensorprop.core.equation import System
 from tensorprop.core.expr import Index
 from tensorprop.core.walk import tensors_of
-from tensorprop.errors import UnknownName, Unsupported, UsageError
+from tensorprop.errors import OpenFunction, UnknownName, UsageError
 from tensorprop.layers import Dense, Gelu, LabelCrossEntropy, SoftmaxCrossEntropy, Tanh
 from tensorprop.layers.layer import as_layer
 
@@ -337,7 +337,7 @@ def test_what_is_no_array_of_real_numbers(given: Any) -> None:
 
 
 def test_an_open_function_cannot_be_compared() -> None:
-    with pytest.raises(Unsupported, match="f is open"):
+    with pytest.raises(OpenFunction, match="f is open"):
         check_function(jnp.tanh, "y_i = f(x_i)")
 
 

@@ -36,9 +36,9 @@ from tensorprop.errors import (
     DuplicateDefinition,
     NumberTooLarge,
     RankMismatch,
+    RecurrentDefinition,
     UnknownName,
     UnknownRange,
-    Unsupported,
 )
 from tensorprop.text import parse, show
 
@@ -240,7 +240,7 @@ def test_recurrences_are_read_and_written_and_refused_by_derive(text: str, outpu
     assert s.recurrent and parse(show(s)) is s and parse(show(s, ascii=True)) is s
     assert s.outputs == outputs
     assert stabilise(s).recurrent and adjoint(s).recurrent
-    with pytest.raises(Unsupported, match="recurrence"):
+    with pytest.raises(RecurrentDefinition, match="recurrence"):
         derive(s, s.inputs[0])
 
 

@@ -15,6 +15,7 @@ from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder
 from tensorprop.errors import (
     MissingInput,
+    OpenFunction,
     OutOfRange,
     RankMismatch,
     SizeMismatch,
@@ -22,7 +23,6 @@ from tensorprop.errors import (
     TensorpropError,
     UnknownName,
     UnknownRange,
-    Unsupported,
 )
 from tensorprop.run.extents import extents, supported
 from tensorprop.text import parse
@@ -155,7 +155,7 @@ def test_a_letter_that_nothing_tells() -> None:
     ],
 )
 def test_what_cannot_be_compiled(text: str, place: str, words: str) -> None:
-    with pytest.raises(Unsupported, match=words) as caught:
+    with pytest.raises(OpenFunction, match=words) as caught:
         supported(parse(text))
     assert under(caught.value) == place
 

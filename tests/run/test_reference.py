@@ -17,7 +17,7 @@ from tensorprop.core.build import add, bracket, call, divide, mul, number, power
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.walk import postorder
-from tensorprop.errors import NonNumericDtype, OutOfRange, PlanTooLarge, Unsupported
+from tensorprop.errors import NonNumericDtype, OpenFunction, OutOfRange, PlanTooLarge
 from tensorprop.run.reference import evaluate
 from tensorprop.text import parse
 
@@ -312,7 +312,7 @@ def test_deep_expressions_need_no_recursion() -> None:
         ("y_i = x[i-1] x_i", {"x": [1.0, 2.0]}, OutOfRange, "-1, outside axis 1 of x"),
         ("y_bd = E[t_b, d] + g_d", {"E": np.eye(2), "t": np.array([0, 2]), "g": [0.0, 0.0]}, OutOfRange, "2, outside"),
         ("y_bd = E[t_b, d] + g_d", {"E": np.eye(2), "t": np.array([0.5]), "g": [0.0, 0.0]}, NonNumericDtype, "whole"),
-        ("y_i = f(x_i)", {"x": [1.0]}, Unsupported, "f is open"),
+        ("y_i = f(x_i)", {"x": [1.0]}, OpenFunction, "f is open"),
     ],
 )  # fmt: skip
 def test_refusals(text: str, arrays: dict[str, Any], error: type[Exception], words: str) -> None:

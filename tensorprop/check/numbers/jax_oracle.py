@@ -29,7 +29,7 @@ PLAIN = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes
 def evaluate(system: System, given: Mapping[str, np.ndarray], sample: int = 0) -> dict[str, np.ndarray]:
     """Every tensor of the System in float64, inputs among them. ``sample`` picks what open functions stand for.
 
-    Errors: SizeMismatch, OutOfRange, UnknownRange, Unsupported.
+    Errors: SizeMismatch, OutOfRange, UnknownRange, OpenFunction.
     """
     with double_precision(), np.errstate(all="ignore"):
         return all_values(np, system, doubles(given), sample)

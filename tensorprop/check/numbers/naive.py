@@ -34,7 +34,7 @@ from tensorprop.core.functions import is_known, is_matrix, is_square, read, runs
 from tensorprop.core.names import primal_axes
 from tensorprop.core.templates import meaning
 from tensorprop.core.walk import postorder
-from tensorprop.errors import OutOfRange, SizeMismatch, UnknownRange, Unsupported, UsageError
+from tensorprop.errors import OutOfRange, SizeMismatch, UnknownRange, UsageError
 from tensorprop.run.sizes import counted
 from tensorprop.text.numerals import floating
 
@@ -136,7 +136,7 @@ class Naive:
             case Reduce():
                 return self._reduce(e, sizes)
             case _:
-                raise Unsupported(f"{type(e).__name__} has no naive evaluation", about=e)
+                raise UsageError(f"{type(e).__name__} has no naive evaluation", about=e)
 
     def _leaf(self, letters: tuple[str, ...], value: Any) -> Weighed:
         return Weighed(letters, value, self.xp.abs(value) if self.weighing else value, 1)
@@ -290,7 +290,7 @@ class Naive:
                 result, spread = self.xp.full((*shape[:-2], *own), math.nan), 0.0
             found = Weighed(names, result, self.xp.abs(result) + spread, body.terms * many)
             return self._picked(found, e, sizes) if own else found
-        raise Unsupported(f"{e.op} of a matrix that is not square", about=e)
+        raise SizeMismatch(f"{e.op} of a matrix that is not square", about=e)
 
     def _bound(self, e: Reduce, letter: str, sizes: Mapping[str, int]) -> int:
         """How far a reduction's own letter runs; what it is picked at may tell it too."""

@@ -144,7 +144,7 @@ def weigh(
     with the function's slope there. It bounds from above what reordering the additions may change, per unit of eps.
     ``scales`` are those of tensors that were added up themselves, ``under`` is a System whose lines and loops hold.
 
-    Errors: SizeMismatch, OutOfRange, UnknownRange, Unsupported.
+    Errors: SizeMismatch, OutOfRange, UnknownRange, OpenFunction.
     """
     with double_precision(), np.errstate(all="ignore"):
         arrays = doubles(given)
