@@ -25,7 +25,7 @@ from tensorprop.errors import (
 )
 from tensorprop.text.doubts import bare_indices
 from tensorprop.text.elaborate import Builder
-from tensorprop.text.implied import Leaf, Tree, axis_written, written
+from tensorprop.text.implied import Tree, axis_written, written
 from tensorprop.text.scan import scan
 from tensorprop.text.syntax import Reader
 
@@ -108,9 +108,6 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
         if kinds[reader.p] == "end":
             break
         line = reader.states()
-        if line is None and (own := _symmetric(reader)) is not None:
-            reader.lines.append(("symmetric", *own))
-            continue
         if line is not None:
             reader.lines.append((line, *reader.fact(line)))
             if kinds[reader.p] not in (";", "end"):
@@ -124,8 +121,8 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
         left = target.free
         reader.bare = []
         tree = reader.expression(nested=False)
-        k = kinds[reader.p]
-        if k != ";" and k != "end":
+        kind = kinds[reader.p]
+        if kind != ";" and kind != "end":
             reader.finish()
         if reader.bare:
             bare_indices(reader)
@@ -133,6 +130,11 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
         if where is not None:
             where[target] = span
         value = builder.right_side(tree, left, target.name)
+        if isinstance(value, Tensor) and _transposed(target, value):  # S_ij = S_ji defines nothing
+            reader.lines.append(("symmetric", target.name, "", (span[0], reader.ends[reader.p - 1])))
+            if spans is not None:
+                spans.pop()
+            continue
         if builder.sizes:
             value = builder.rest_sized(value, _primal_sizes(target))
         # a derivative has the axes of what it is of, and the start of a recurrence those of the whole
@@ -148,27 +150,6 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
     if not found:
         raise EmptySpec("there is no equation", text, (0, 0), fix="write one, such as z_j = a_i W_ij + b_j")
     return reader, found
-
-
-def _symmetric(reader: Reader) -> tuple[str, str, tuple[int, int]] | None:
-    """``S_ij = S_ji``, a line that says of S that it is symmetric, and defines nothing: whose it is, and where."""
-    p = reader.p
-    end = next(k for k in range(p, len(reader.kinds)) if reader.kinds[k] in (";", "end"))
-    kinds = reader.kinds[p:end]
-    half = len(kinds) // 2
-    if len(kinds) % 2 == 0 or half < 1 or kinds[half] != "=":
-        return None
-    sides: list[Tensor] = []
-    for at in (p, p + half + 1):
-        reader.p = at
-        leaf = reader.named() if reader.kinds[at] in ("N", "T") else None
-        if isinstance(leaf, Leaf) and isinstance(leaf.node, Tensor) and reader.p == at + half:
-            sides.append(leaf.node)
-    reader.p = p
-    if len(sides) < 2 or not _transposed(*sides):
-        return None
-    reader.p = end
-    return sides[0].name, "", (reader.starts[p], reader.ends[end - 1])
 
 
 def _transposed(a: Tensor, b: Tensor) -> bool:
