@@ -54,8 +54,11 @@ def verify(line: Line) -> None:
 def _agree(line: Line) -> None:
     eq, opened = closed(line.equation)
     ties = _asks_for_ties(eq)
+    assert line.right is not None
+    loops = len(line.carried) + sum(len(t.letters) for t in line.right.walk() if isinstance(t, m.Over))
+    small = loops > _LOOPS
     for seed in range(3 if not ties else _PATIENCE):
-        arrays, want = _drawn(eq, seed, ties)
+        arrays, want = _drawn(eq, seed, ties, small)
         with np.errstate(all="ignore"):
             got = _stacked(line, arrays, opened, want.shape)
         finite = np.isfinite(want)
@@ -72,13 +75,13 @@ def _agree(line: Line) -> None:
             )
         if undefined:
             continue
-        if bool(np.all(finite)) and want.size and (ties or len(infer(system([eq])).classes()) <= _FEW):
+        if bool(np.all(finite)) and want.size and (ties or (not small and len(infer(system([eq])).classes()) <= _FEW)):
             return
 
 
-def _drawn(eq: Equation, seed: int, ties: bool) -> tuple[dict[str, Array], Array]:
+def _drawn(eq: Equation, seed: int, ties: bool, small: bool = False) -> tuple[dict[str, Array], Array]:
     """Random arrays, and what the equation gives for them."""
-    arrays, s = _arrays(system([eq]), seed, ties), system([eq])
+    arrays, s = _arrays(system([eq]), seed, ties, small), system([eq])
     with np.errstate(all="ignore"):
         return arrays, np.asarray(evaluate(s, {k: arrays[k] for k in s.inputs})[eq.name])
 
@@ -117,6 +120,7 @@ def _text(line: Line) -> str:
     return str(Formula((line,), Convention()))
 
 
+_LOOPS = 3  # indices that are carried or added up outside, beyond which sizes are small
 _FEW, _MANY = 7, 10  # classes of axes: few enough to be all different; so many that small sizes are needed
 _STAND_INS = ("tanh", "sigmoid", "softplus", "cos", "arctan", "exp", "sin", "erf")
 
@@ -134,8 +138,9 @@ def closed(eq: Equation, known: Mapping[str, str] | None = None) -> tuple[Equati
     return equation(eq.target, transform(eq.value, rule)), opened
 
 
-def _arrays(s: System, seed: int, ties: bool = False) -> dict[str, Array]:
-    """Random inputs; axes that no index joins have different sizes. ``ties``: many entries are equal."""
+def _arrays(s: System, seed: int, ties: bool = False, small: bool = False) -> dict[str, Array]:
+    """Random inputs; axes that no index joins have different sizes. ``ties``: many entries are equal;
+    ``small``: sizes are 2 and 3, since many loops run over them."""
     ranges = infer(s)
     rng = np.random.default_rng(seed)
     classes = ranges.classes()
@@ -147,7 +152,10 @@ def _arrays(s: System, seed: int, ties: bool = False) -> dict[str, Array]:
         if isinstance(i, Number)
     }
     pool = (2, 3, 4) if len(classes) <= _MANY else (1, 2)  # all different while all entries together stay few
-    extent = range(2, len(classes) + 2) if len(classes) <= _FEW else rng.choice(pool, len(classes)).tolist()
+    pool = (2, 3) if small else pool
+    extent = (
+        range(2, len(classes) + 2) if len(classes) <= _FEW and not small else rng.choice(pool, len(classes)).tolist()
+    )
     sizes = {axis: n for n, axes in zip(extent, classes, strict=True) for axis in axes}
     for axes, need in ((axes, max(fixed.get(axis, 0) for axis in axes)) for axes in classes):
         sizes |= {axis: max(sizes[axis], need) for axis in axes}

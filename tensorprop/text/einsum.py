@@ -35,7 +35,7 @@ from tensorprop.text.cursor import MAX_OPERANDS
 from tensorprop.text.reserved import is_name
 from tensorprop.text.scan import MAX_CHARACTERS
 
-__all__ = ["operand_spans", "parse_einsum"]
+__all__ = ["implicit_output", "operand_spans", "parse_einsum"]
 
 _NAMES = "ABCDEFGHIJKLMNOPQRSTUVWXZ"
 _LETTER = re.compile(f"[{LETTERS}]")
@@ -203,7 +203,7 @@ def _arrow(spec: str) -> int:
         what = f'lone "{sign}"; the arrow is "->"' if len(sign) == 1 else f'"{sign}" is no arrow; the arrow is "->"'
         raise BadArrow(what, spec, (at, end), fix=fixed)
     if not arrows:
-        once = _implicit(spec)
+        once = implicit_output(spec)
         raise BadArrow(
             "the arrow is missing, and libraries differ in what they make of that",
             spec,
@@ -215,8 +215,12 @@ def _arrow(spec: str) -> int:
     return arrows[0][0]
 
 
-def _implicit(spec: str) -> str:
-    """The output that einsum libraries make up: letters that stand once, sorted."""
+def implicit_output(spec: str) -> str:
+    """The output that einsum libraries make up: letters that stand once, sorted, behind an ellipsis.
+
+    >>> implicit_output("...ij,jk")
+    '...ik'
+    """
     letters = [c for c in spec if _LETTER.match(c)]
     return ("..." if "..." in spec else "") + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from tensorprop.core.build import mul, sum_over, tensor
 from tensorprop.core.equation import System, equation, system
 from tensorprop.errors import AmbiguousNotation, TensorpropError, UsageError
-from tensorprop.text.einsum import parse_einsum
+from tensorprop.text.einsum import implicit_output, parse_einsum
 
 __all__ = ["EinsumSpec", "default_names", "is_spec", "pasted"]
 
 _CALL = re.compile(
-    r"""^(?:(?P<out>[^\W\d]\w*)\s*=\s*)?(?:\w+\.)*einsum\(\s*(?P<quote>["'])(?P<spec>[^"']*)(?P=quote)"""
+    r"""^(?:(?P<out>[^\W\d]\w*)\s*=\s*)?(?:\w+\.)*(?:einsum|contract)\(\s*(?P<quote>["'])(?P<spec>[^"']*)(?P=quote)"""
     r"""(?P<names>(?:\s*,\s*[^\W\d][\w.]*)*)\s*(?:,\s*\w+\s*=[^,()]*)*,?\s*\)$"""
 )
 _ALONE = 8  # letters of a word that may be a spec of one operand
@@ -36,7 +36,7 @@ class EinsumSpec:
     @property
     def leading(self) -> bool:
         """Whether an ellipsis stands for indices in front, on the right as well."""
-        return "..." in self.text.rpartition("->")[2]
+        return "..." in self.text.partition("->")[2]
 
     def system(self, names: str | Sequence[str] | None = None, words: bool | None = None) -> System:
         """The System of one equation that it stands for.
@@ -112,6 +112,8 @@ def pasted(text: str) -> list[EinsumSpec]:
     ['ij,jk->ik', 'ij,j->i']
     >>> pasted('np.einsum("bi,ij->bj", x, W)')[0].names
     ('x', 'W')
+    >>> pasted('np.einsum("ij,jk", A, B)')[0].text
+    'ij,jk->ik'
     >>> pasted("y_i = A_ij x_j")
     []
     """
@@ -122,8 +124,17 @@ def pasted(text: str) -> list[EinsumSpec]:
         place = n if len(rows) > 1 else 0
         call = _CALL.match(row)
         if call:
-            names = tuple(name.strip().replace(".", "_") for name in call["names"].split(",") if name.strip())
-            out.append(EinsumSpec(call["spec"], names, call["out"] or "", place))
+            names = [name.strip() for name in call["names"].split(",") if name.strip()]
+            spec = call[
+                "spec"
+            ]  # a call says which library's convention is meant when it has no arrow, and all have one
+            spec = spec if re.search("[-<>→]", spec) else f"{spec}->{implicit_output(spec)}"
+            out.append(EinsumSpec(_upright(spec, names), tuple(map(_called, names)), call["out"] or "", place))
+        elif re.search(r"\b(?:einsum|contract)\(", row):
+            raise UsageError(
+                f"{row!r} is more than one call of einsum on names",
+                fix='give the call alone, np.einsum("ij,jk->ik", A, B), or the line to parse_formula',
+            )
         elif is_spec(row):
             out.append(EinsumSpec(row, place=place))
         else:
@@ -131,10 +142,33 @@ def pasted(text: str) -> list[EinsumSpec]:
     return out
 
 
+def _called(name: str) -> str:
+    """A name of code as a tensor's: ``self.W``, ``W.T`` and ``w_out`` are W, W and wout."""
+    parts = name.split(".")
+    return (parts[-2] if parts[-1] in ("T", "mT") and len(parts) > 1 else parts[-1]).replace("_", "")
+
+
+def _upright(spec: str, names: Sequence[str]) -> str:
+    """The spec of arrays that are not transposed: ``ij,jk->ik`` of A and B.T is ``ij,kj->ik`` of A and B."""
+    left, arrow, right = spec.partition("->")
+    places = [place.strip() for place in left.split(",")]
+    for k, name in enumerate(names[: len(places)]):
+        turn = name.rpartition(".")[2]
+        if "." in name and turn in ("T", "mT"):
+            stay = len(places[k]) - 2 if turn == "mT" else 0
+            if "." in places[k][stay:] or stay < 0:
+                fix = f"write {name.rpartition('.')[0]}, and its axes in another order"
+                raise UsageError(f"{name} transposes axes that the spec does not name", fix=fix)
+            places[k] = places[k][:stay] + places[k][stay:][::-1]
+    return ",".join(places) + arrow + right
+
+
 def is_spec(text: str) -> bool:
     """Whether a line is an einsum spec, ``"bi,ij->bj"``, and not equations; also one that lacks its arrow."""
     if "=" in text:
         return False
+    if "..." in text and re.fullmatch(r"[A-Za-z., ]+", text):
+        return True
     letters = text.replace(",", "").replace(".", "").replace(" ", "")
     alone = text.islower() and len(text) <= _ALONE and letters == text
     bare = letters.isascii() and letters.isalpha() and ("," in text or alone)

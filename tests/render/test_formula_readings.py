@@ -233,3 +233,36 @@ def test_names_as_latex_writes_them():
     for name in (r"\input{x}", r"\mathbf{\input{x}}", r"\def", r"\mathbf{W}x"):
         with pytest.raises(TensorpropError):
             formula("y_i = x_i", names={"x": name})
+
+
+@pytest.mark.parametrize(
+    "call, expected",
+    [
+        ('np.einsum("ij,jk", A, B)', "AB"),  # a call says whose convention is meant
+        ('Y = jnp.einsum("ba,bc", x, W)', "xᵀW"),
+        ('np.einsum("ji", A)', "Aᵀ"),
+        ('np.einsum("ii", A)', "tr(A)"),
+        ('np.einsum("...i,...i", a, b)', "aᵀb  (for every leading index)"),
+        ('torch.einsum("...,...", a, b)', "a b  (for every leading index)"),
+        ("opt_einsum.contract('ij,jk->ik', A, B)", "AB"),
+        ('np.einsum("ij,jk->ik", A, B.T)', "ABᵀ"),
+        ('np.einsum("...ij,...jk->...ik", a.mT, B)', "aᵀB  (for every leading index)"),
+        ('np.einsum("ij,jk->ik", self.W, x_in)', "W xin"),
+    ],
+)
+def test_calls_are_pasted_as_they_stand(call, expected):
+    assert str(formula(call)) == expected
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("...ij, ...j", r'"\.\.\.ij, \.\.\.j->\.\.\.i", or ".*->" to sum everything'),  # both readings, dots and all
+        ("...", "arrow is missing"),
+        ('np.einsum("ij,jk->ik", A, B) / 2', "more than one call"),
+        ('np.einsum("...,i->i", a.T, b)', "does not name"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(text, words):
+    with pytest.raises(TensorpropError, match=words):
+        formula(text)
