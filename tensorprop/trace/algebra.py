@@ -56,6 +56,8 @@ def of_matrix(page: Recognition, op: str, v: Traced) -> tuple[Expr, Axis, str, s
     k, m = page.letter(page.sizes[i], i), page.letter(page.sizes[i], i)
     body = substitute(e, {i: Index(k), j: Index(m)})
     if e.subscripts[-2:] == (Index(j), Index(i)):  # the inverse of Aᵀ is that of A, transposed
+        if op == "cholesky":  # of the symmetric part, and so the same of Aᵀ
+            return reduce(op, (m, k), body, (Index(i), Index(j))), lead, i, j
         return reduce(op, (m, k), body, (Index(j), Index(i))), lead, i, j
     return reduce(op, (k, m), body, (Index(i), Index(j))), lead, i, j
 
@@ -159,6 +161,9 @@ def _cholesky(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
     if found is None:
         raise page.refuse("the Cholesky factor of a matrix that is not plain", "give the matrix a name of its own")
     e, lead, i, j = found
+    given = page.look(args[0].expr)
+    if isinstance(given, Tensor) and given.name in page.inputs:
+        page.notes.append(f"{given.name}, of which one triangle is factored at {page.where}, is taken to be symmetric")
     return page.define(e, (*((k,) for k in lead), (i,), (j,)))
 
 
