@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tensorprop.errors import TensorpropError
+from tensorprop.errors import TensorpropError, public
 from tensorprop.package import fetched
 
 if TYPE_CHECKING:
@@ -90,4 +90,4 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "tensorprop.trace.jax_read": ("from_jax",),
     "tensorprop.check.verbs": ("assert_rule", "check", "equivalent", "explain", "formula"),
 }
-fetched(__name__, _HOMES)
+fetched(__name__, _HOMES, public)

@@ -1,17 +1,20 @@
-"""Every error that a user can cause, and the drawing of the caret.
+"""Every error that a user can cause, the drawing of the caret, and where a traceback ends.
 
 In: what went wrong, the text and the span where it did, what is known there, how to mend it.
-Out: an exception whose text teaches. This is the only place where a caret is drawn.
-This file knows nothing of expressions.
+Out: an exception whose text teaches, and whose traceback ends at the line that called the library. This is the only
+place where a caret is drawn. This file knows nothing of expressions.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
-from typing import TypedDict
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any, NoReturn, TypedDict, TypeVar, cast
 
-__all__ = ["TensorpropError"]
+__all__ = ["TensorpropError", "public"]
 
 _WINDOW = 96  # columns of a long line that are shown around the caret
 
@@ -65,19 +68,81 @@ class TensorpropError(Exception):
         lines += [f"  {line}" for part in (self.known, self.fix) if part for line in part.split("\n")]
         return "\n".join(lines)
 
+    def __init_subclass__(cls) -> None:
+        """In a traceback the kind stands once, in the message: what is in front of it is ``tensorprop.errors``."""
+        super().__init_subclass__()
+        if cls.__module__ == __name__:
+            cls.__module__, cls.__qualname__ = __name__.split(".", 1)
+
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), self.problem, self.text, self.span, self.known, self.fix))
+        cls = self.kind if globals().get(self.kind) is type(self) else type(self)
+        return (_rebuild, (cls, self.problem, self.text, self.span, self.known, self.fix))
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the frames of whoever called, and the message with its kind once."""
+        from traceback import format_exception
+
+        tb = self.__traceback__
+        while tb is not None and tb.tb_frame.f_globals.get("__name__", "").split(".")[0] in ("IPython", "ipykernel"):
+            tb = tb.tb_next
+        return "".join(format_exception(type(self), self, tb)).rstrip().split("\n")
 
 
 def _rebuild(
-    cls: type[TensorpropError],
+    kind: str | type[TensorpropError],
     problem: str,
     text: str | None,
     span: tuple[int, int] | None,
     known: str | None,
     fix: str | None,
 ) -> TensorpropError:
+    cls = globals()[kind] if isinstance(kind, str) else kind
     return cls(problem, text, span, known=known, fix=fix)
+
+
+# --------------------------------------------------------------------------- where a traceback ends
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def public(call: F) -> F:
+    """The same callable; an error that a user caused ends its traceback at the line that called it.
+
+    With TENSORPROP_TRACEBACK=1 in the environment the frames of the library stay.
+    """
+
+    @wraps(call)
+    def called(*args: Any, **options: Any) -> Any:
+        __tracebackhide__ = True
+        try:
+            return call(*args, **options)
+        except TensorpropError as error:
+            if os.environ.get("TENSORPROP_TRACEBACK"):
+                raise
+            caught = error
+        caught.__cause__, caught.__suppress_context__ = None, True
+        caught.__notes__ = [note for note in getattr(caught, "__notes__", ()) if "JAX_TRACEBACK_FILTERING" not in note]
+        if sys.version_info < (3, 12):
+            raise caught.with_traceback(None)
+        return _Cut(caught), _thrown(caught)
+
+    return cast("F", called)
+
+
+def _thrown(error: TensorpropError) -> NoReturn:
+    __tracebackhide__ = True
+    raise error.with_traceback(None)
+
+
+class _Cut:
+    """Lies on the stack while an error leaves the last frame of the library, and takes that frame with it."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: TensorpropError) -> None:
+        self.error = error
+
+    def __del__(self) -> None:
+        self.error.__traceback__ = None
 
 
 def _quote(text: str, span: tuple[int, int] | None) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 __all__ = ["fetched", "verb"]
@@ -19,6 +19,7 @@ class _Package(ModuleType):
     """A package in which a public name is not hidden by a submodule that is called the same (``check``, ``plan``)."""
 
     _homes: dict[str, str]
+    _public: Callable[[Any], Any] | None
 
     def __getattr__(self, name: str) -> object:
         """A public name, on its first use."""
@@ -26,6 +27,9 @@ class _Package(ModuleType):
         if home is None:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         value: object = getattr(import_module(home), name)
+        if isinstance(value, FunctionType) and self._public is not None:
+            value = self._public(value)
+            value.__module__ = self.__name__  # where it is found, also when it is pickled
         vars(self)[name] = value
         return value
 
@@ -37,10 +41,14 @@ class _Package(ModuleType):
             super().__setattr__(name, value)
 
 
-def fetched(package: str, homes: Mapping[str, tuple[str, ...]]) -> None:
-    """Let ``package`` fetch its public names: ``homes`` says which of them are in which module."""
+def fetched(package: str, homes: Mapping[str, tuple[str, ...]], public: Callable[[Any], Any] | None = None) -> None:
+    """Let ``package`` fetch its public names: ``homes`` says which of them are in which module.
+
+    ``public`` is what becomes of a function that is fetched.
+    """
     module = sys.modules[package]
     vars(module)["_homes"] = {name: home for home, names in homes.items() for name in names}
+    vars(module)["_public"] = public
     module.__class__ = _Package
 
 

@@ -16,7 +16,7 @@ from tensorprop.calculus.page import Page, axis_letters, read
 from tensorprop.calculus.source import Source, as_page, names_in
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.names import adjoint_name
-from tensorprop.errors import NameConflict, UnknownName, UsageError, among
+from tensorprop.errors import NameConflict, UnknownName, UsageError, among, public
 from tensorprop.face import Face
 from tensorprop.layers.residual import around
 from tensorprop.package import verb
@@ -64,11 +64,13 @@ class Layer(Face):
     numbered: Mapping[str, tuple[str, int]] = MappingProxyType({})
     _page: Page | None = None
 
+    @public
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if not {"forward", "backward", "given"}.isdisjoint(vars(cls)):
             cls._page = read(cls.forward, cls.backward, cls.given) if cls.forward else None
 
+    @public
     def __init__(
         self,
         forward: str | System | None = None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter, Signature
 from keyword import iskeyword
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from tensorprop.calculus import adjoint, stabilise
 from tensorprop.calculus.backward import completed
@@ -22,7 +22,7 @@ from tensorprop.core.expr import Dim, Expr, Index, Tensor
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, owed_to, primal
 from tensorprop.core.walk import tensors_of, transform
-from tensorprop.errors import TensorpropError, UnknownName, UsageError, among, meant
+from tensorprop.errors import TensorpropError, UnknownName, UsageError, among, meant, public
 from tensorprop.face import MadeOf
 from tensorprop.run.api import concrete_all
 from tensorprop.run.arrays import accept
@@ -31,9 +31,11 @@ from tensorprop.run.extents import Extents, extents, supported
 from tensorprop.run.lower import lower
 from tensorprop.text import locate, show
 
+if TYPE_CHECKING:
+    from tensorprop.run.jax_types import Array
+
 __all__ = ["JaxFunction", "jax_function"]
 
-Array = Any
 Arrays = Mapping[str, Any]
 Shapes = dict[str, tuple[int, ...]]
 
@@ -134,7 +136,8 @@ class JaxFunction(MadeOf):
             rule = reverse_rule(self._value, self._save, self._pull, self.outputs, self._way_back.again(self.wrt))
         return jit(lambda arrays: rule(_arrays(arrays)), self.__name__)
 
-    def __call__(self, /, *positional: Any, **named: Any) -> Any:
+    @public
+    def __call__(self, /, *positional: Any, **named: Any) -> Array:
         arrays = self._bound(positional, named)
         try:
             out = self._run(arrays)
@@ -152,7 +155,7 @@ class JaxFunction(MadeOf):
                 ) from error
             accept(self.system, arrays)
             out = self._run(concrete_all(arrays))
-        return out[0] if self._single else dict(zip(self.outputs, out, strict=True))
+        return cast("Array", out[0] if self._single else dict(zip(self.outputs, out, strict=True)))
 
     def _bound(self, positional: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
         if len(positional) > len(self.inputs):

@@ -8,14 +8,14 @@ while a function is traced for its shapes; a call after that is JAX's own dispat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast, overload
 
 from tensorprop.calculus import adjoint, stabilise
 from tensorprop.calculus.derive import beside
-from tensorprop.calculus.source import Source, as_forward, as_system, names_in
+from tensorprop.calculus.source import Source, as_forward, as_system
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.kinds import smooth
-from tensorprop.core.names import adjoint_name, primal_axes
+from tensorprop.core.names import adjoint_name
 from tensorprop.core.walk import tensors_of
 from tensorprop.errors import (
     MissingInput,
@@ -23,9 +23,8 @@ from tensorprop.errors import (
     NumberTooLarge,
     OutOfRange,
     TensorpropError,
-    UnknownName,
     UsageError,
-    among,
+    public,
 )
 from tensorprop.face import MadeOf
 from tensorprop.run.arrays import accept, look
@@ -35,15 +34,41 @@ from tensorprop.run.labels import Labels
 from tensorprop.run.lower import lower
 from tensorprop.run.program import Listing, Met, met
 from tensorprop.run.program import program as listing
+from tensorprop.run.wanted import is_input, outputs_of, scalar_of, several, spare_names
 from tensorprop.text import locate, show
+
+if TYPE_CHECKING:
+    from tensorprop.run.jax_types import Array
 
 __all__ = ["Compiled", "Gradient", "compile", "value_and_grad"]
 
-Array = Any
 Arrays = Mapping[str, Any]
+P = TypeVar("P")
+R = TypeVar("R")
+"""What is given: an array, or what stands for several. A gradient is a tree as its parameters are."""
 Paths = tuple[tuple[str, str], ...]
 
 
+@overload
+def compile(
+    s: Source,
+    backend: Literal["jax", "numpy"] = "jax",
+    outputs: str | list[str] | None = None,
+    *,
+    jit: bool = True,
+    functions: Functions | None = None,
+    debug: Literal["nan"] | None = None,
+) -> Compiled[Array]: ...
+@overload
+def compile(
+    s: Source,
+    backend: Literal["jax", "numpy"] = "jax",
+    *,
+    outputs: tuple[str, str, *tuple[str, ...]],
+    jit: bool = True,
+    functions: Functions | None = None,
+    debug: Literal["nan"] | None = None,
+) -> Compiled[dict[str, Array]]: ...
 def compile(  # the verb is called so in the whole library; the built-in is not used here
     s: Source,
     backend: Literal["jax", "numpy"] = "jax",
@@ -52,7 +77,7 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     jit: bool = True,
     functions: Functions | None = None,
     debug: Literal["nan"] | None = None,
-) -> Compiled:
+) -> Compiled[Any]:
     """The function that a System is: ``f(a=…, W=…)`` gives the array of its output, or a dict of them by name.
 
     ``outputs`` names what is wanted, also intermediates; by default whatever no other equation uses. Axes stand in
@@ -72,7 +97,7 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     (2, 4)
     """
     whole = as_system(s)
-    names = _outputs(whole, outputs)
+    names = outputs_of(whole, outputs)
     needed = whole.only(names)
     if backend not in ("jax", "numpy"):
         raise UsageError(f'no backend "{backend}"', fix='backend="jax" or backend="numpy"')
@@ -83,34 +108,37 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     return Compiled(whole, needed, names, backend, jit, spare, calls, _debug(debug, backend))
 
 
+class Options(TypedDict, total=False):
+    """What else ``value_and_grad`` may be told."""
+
+    functions: Functions | None
+    paths: Mapping[str, str] | None
+    rest: Literal["zero", "none"]
+    debug: Literal["nan"] | None
+    argnums: object
+    has_aux: object
+
+
+Names = str | Iterable[str]
+WithAux: TypeAlias = "tuple[Array, dict[str, Array]]"
+
+
 @overload
 def value_and_grad(
-    s: Source,
-    wrt: str | Iterable[str],
-    of: str | None = None,
-    *,
-    aux: str | Iterable[str] = (),
-    functions: Functions | None = None,
-    paths: Mapping[str, str] | None = None,
-    rest: Literal["zero", "none"] = "zero",
-    debug: Literal["nan"] | None = None,
-    argnums: object = None,
-    has_aux: object = None,
-) -> Gradient: ...
+    s: Source, wrt: Names, of: str | None = None, *, aux: tuple[()] = (), **options: Unpack[Options]
+) -> Gradient[Array]: ...
 @overload
 def value_and_grad(
-    s: Source,
-    wrt: None = None,
-    of: str | None = None,
-    *,
-    aux: str | Iterable[str] = (),
-    functions: Functions | None = None,
-    paths: Mapping[str, str] | None = None,
-    rest: Literal["zero", "none"] = "zero",
-    debug: Literal["nan"] | None = None,
-    argnums: object = None,
-    has_aux: object = None,
-) -> ByParameters: ...
+    s: Source, wrt: Names, of: str | None = None, *, aux: Names, **options: Unpack[Options]
+) -> Gradient[WithAux]: ...
+@overload
+def value_and_grad(
+    s: Source, wrt: None = None, of: str | None = None, *, aux: tuple[()] = (), **options: Unpack[Options]
+) -> ByParameters[Array]: ...
+@overload
+def value_and_grad(
+    s: Source, wrt: None = None, of: str | None = None, *, aux: Names, **options: Unpack[Options]
+) -> ByParameters[WithAux]: ...
 def value_and_grad(
     s: Source,
     wrt: str | Iterable[str] | None = None,
@@ -123,7 +151,7 @@ def value_and_grad(
     debug: Literal["nan"] | None = None,
     argnums: object = None,
     has_aux: object = None,
-) -> Gradient | ByParameters:
+) -> Gradient[Any] | ByParameters[Any]:
     """The value of a scalar E and its gradients ∂E/∂W for each W in ``wrt``, as one function.
 
     ``g(params, **data)`` takes a dict with at least the arrays of ``wrt``, the other inputs by name, and gives
@@ -151,16 +179,18 @@ def value_and_grad(
     _unlike(argnums, has_aux)
     if rest not in ("zero", "none"):
         raise UsageError(f"rest={rest!r}: what is the gradient of other leaves?", fix='rest="zero" or rest="none"')
-    variables = _names(wrt if wrt is not None else getattr(s, "parameters", ()))
+    variables = several(wrt if wrt is not None else getattr(s, "parameters", ()))
     whole = as_forward(s, *variables, of)
     if wrt is None and not variables:
-        return ByParameters(whole, _scalar(whole, of), _names(aux), functions or {}, _pairs(paths), rest, _debug(debug))
+        return ByParameters(
+            whole, scalar_of(whole, of), several(aux), functions or {}, _pairs(paths), rest, _debug(debug)
+        )
     if not variables:
         raise UsageError("wrt names no variable", fix=f"name some of {', '.join(whole.inputs)}")
     for name in variables:
-        _is_input(whole, name)
-    error = _scalar(whole, of)
-    extra = _outputs(whole, aux) if aux else ()
+        is_input(whole, name)
+    error = scalar_of(whole, of)
+    extra = outputs_of(whole, aux) if aux else ()
     needed = whole.only((error, *extra))
     supported(needed, bound(needed.functions, functions))
     forward = stabilise(whole)
@@ -171,7 +201,7 @@ def value_and_grad(
     return Gradient(whole, needed, forward, rules, error, variables, extra, calls, _pairs(paths), rest, _debug(debug))
 
 
-class Compiled(MadeOf):
+class Compiled(MadeOf, Generic[R]):
     """What ``compile`` gives: ``f(**arrays)``.
 
     ``system`` holds the equations that it computes, ``traces`` counts the sets of shapes that it has met.
@@ -193,7 +223,7 @@ class Compiled(MadeOf):
         self.inputs = needed.inputs
         self.outputs = names
         self.traces = 0
-        self._spare = _spare(whole, needed) | spare.difference(needed.inputs)
+        self._spare = spare_names(whole, needed) | spare.difference(needed.inputs)
         self._single = len(names) == 1
         self._mend = backend == "jax"
         self._stable = stabilise(needed) if self._mend else needed
@@ -213,7 +243,8 @@ class Compiled(MadeOf):
         """The program that runs, one line an equation; with shapes and flops once it has been called."""
         return listing(self._stable, self.outputs, self._seen)
 
-    def __call__(self, /, *positional: object, **arrays: Any) -> Any:
+    @public
+    def __call__(self, /, *positional: object, **arrays: Any) -> R:
         if positional:
             raise UsageError("arrays are passed by name", fix=f"f({', '.join(f'{n}=…' for n in self.inputs)})")
         try:
@@ -228,13 +259,13 @@ class Compiled(MadeOf):
             out = self._run(concrete_all(arrays))
         if self._mend:
             _inside(self._labels, arrays)
-        return out[0] if self._single else dict(zip(self.outputs, out, strict=True))
+        return cast("R", out[0] if self._single else dict(zip(self.outputs, out, strict=True)))
 
     def __str__(self) -> str:
         return f"<compiled: {', '.join(self.inputs)} → {', '.join(self.outputs)}>\n{show(self.system)}"
 
 
-class Gradient(MadeOf):
+class Gradient(MadeOf, Generic[R]):
     """What ``value_and_grad`` gives: ``g(params, **data)``.
 
     ``rules`` are the δ-equations, ``system`` they and the forward equations together: what is computed.
@@ -268,14 +299,14 @@ class Gradient(MadeOf):
         self._error = error
         self.aux = aux
         self.traces = 0
-        self._spare = _spare(whole, needed) - frozenset(wrt)
+        self._spare = spare_names(whole, needed) - frozenset(wrt)
         self._seen: Met | None = None
         self._program = _program(needed, self.system, (error, *self._deltas, *aux), calls, debug, derivative=True)
         self._run = self._both if debug else _jit(self._both, "value_and_grad")
 
     @property
     def program(self) -> Listing:
-        """The program that runs, one line an equation; with shapes, flops and what is saved once it has been called."""
+        """The program that runs, one line an equation; with shapes, flops and what is saved once it was called."""
         return listing(self.system, (self._error, *self._deltas, *self.aux), self._seen)
 
     def _both(self, params: Arrays, data: Arrays) -> Any:
@@ -289,7 +320,8 @@ class Gradient(MadeOf):
         grads = {n: _as_dtype(g, arrays[n]) for n, g in zip(self.wrt, rest[:count], strict=True)}
         return ((value, dict(zip(self.aux, rest[count:], strict=True))) if self.aux else value), grads
 
-    def __call__(self, params: Any, /, **data: Any) -> Any:
+    @public
+    def __call__(self, params: P, /, **data: Any) -> tuple[R, P]:
         if isinstance(params, Mapping) and not self._paths and all(n in params for n in self.wrt):
             known = self._spare.union(self.inputs)
             if not any(isinstance(params[n], Mapping) for n in self.wrt) and all(n in known for n in params):
@@ -342,7 +374,7 @@ def _inside(labels: Labels, arrays: Arrays) -> None:
             labels.inside(arrays)
 
 
-class ByParameters(MadeOf):
+class ByParameters(MadeOf, Generic[R]):
     """What ``value_and_grad`` gives where nothing says what is differentiated: ``g(params, **data)``.
 
     The variables are the inputs that ``params`` holds; for each set of them the rules are derived once.
@@ -366,9 +398,9 @@ class ByParameters(MadeOf):
         self._options: dict[str, Any] = {
             "aux": aux, "functions": functions, "paths": dict(paths), "rest": rest, "debug": debug
         }  # fmt: skip
-        self._made: dict[tuple[str, ...], Gradient] = {}
+        self._made: dict[tuple[str, ...], Gradient[R]] = {}
 
-    def of(self, names: tuple[str, ...]) -> Gradient:
+    def of(self, names: tuple[str, ...]) -> Gradient[R]:
         """The gradient by these inputs."""
         if names not in self._made:
             made = value_and_grad(self._whole, names, self._error, **self._options)
@@ -376,7 +408,8 @@ class ByParameters(MadeOf):
             self._made[names] = made
         return self._made[names]
 
-    def __call__(self, params: Any, /, **data: Any) -> Any:
+    @public
+    def __call__(self, params: P, /, **data: Any) -> tuple[R, P]:
         from tensorprop.run.jax_trees import leaves
 
         tree = leaves(params)
@@ -407,65 +440,6 @@ def _unlike(argnums: object, has_aux: object) -> None:
         )
 
 
-# --------------------------------------------------------------------------- names
-def _names(x: str | Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names_in(x)))
-
-
-def _outputs(s: System, outputs: str | Iterable[str] | None) -> tuple[str, ...]:
-    names = s.outputs if outputs is None else _names(outputs)
-    if not names:
-        raise UsageError("no output is asked for", fix=f"name some of {', '.join(eq.name for eq in s)}")
-    for name in names:
-        if not s.defines(name):
-            raise _unknown(name, [eq.name for eq in s], "no equation defines")
-    return names
-
-
-def _is_input(s: System, name: str) -> None:
-    if s.defines(name):
-        raise UsageError(
-            f"{name} is no input: an equation defines it",
-            known=f"inputs: {', '.join(s.inputs)}",
-            fix="ask for the rule of an intermediate with adjoint",
-        )
-    if name not in s.inputs:
-        raise _unknown(name, s.inputs, "no input is called")
-
-
-def _scalar(s: System, of: str | None) -> str:
-    """The name of the one scalar whose gradient is meant."""
-    if of is not None:
-        (name,) = _outputs(s, of)
-        if s.rank(name):
-            raise UsageError(
-                f"{s[name].target} is not a scalar",
-                fix=f"a gradient is of one number: sum it, E = Σ_{''.join(s[name].letters)} {s[name].target}",
-            )
-        return name
-    if len(s.outputs) != 1:
-        scalars = [n for n in s.outputs if s.rank(n) == 0]
-        raise UsageError(
-            f"the equations have {len(s.outputs)} outputs: {', '.join(s.outputs)}",
-            fix=f'say whose gradient is meant: of="{(scalars or s.outputs)[0]}"',
-        )
-    return _scalar(s, s.outputs[0])
-
-
-def _unknown(name: str, known: Iterable[str], problem: str) -> UnknownName:
-    known = list(known)
-    return UnknownName(
-        f"{problem} {name}",
-        **among(name, known),
-    )
-
-
-def _spare(whole: System, needed: System) -> frozenset[str]:
-    """Names that may be passed though nothing needs them: other inputs of the System, and what it is derived from."""
-    primals = (name for eq in whole for name, _ in primal_axes(eq.target) or ())
-    return frozenset((*whole.inputs, *primals)).difference(needed.inputs)
-
-
 # --------------------------------------------------------------------------- programs
 def _program(
     needed: System,
@@ -474,12 +448,12 @@ def _program(
     calls: Functions,
     debug: str | None = None,
     derivative: bool = False,
-) -> Callable[[Arrays], tuple[Array, ...]]:
+) -> Callable[[Arrays], tuple[Any, ...]]:
     """The arrays by name in, the outputs' arrays out; ``needed`` is what the user wrote, and errors quote it."""
 
     real = smooth(system)
 
-    def program(arrays: Arrays) -> tuple[Array, ...]:
+    def program(arrays: Arrays) -> tuple[Any, ...]:
         from tensorprop.run.jax import JaxOperations, array, common_dtype
 
         idle = {n: look(arrays[n], n) for n in system.inputs if n not in needed.inputs}
@@ -513,7 +487,7 @@ def _debug(debug: str | None, backend: str = "jax") -> Literal["nan"] | None:
 
 
 def _reference(needed: System, names: tuple[str, ...], calls: Functions) -> Callable[[Arrays], tuple[Array, ...]]:
-    def program(arrays: Arrays) -> tuple[Array, ...]:
+    def program(arrays: Arrays) -> tuple[Any, ...]:
         from numpy.linalg import LinAlgError
 
         from tensorprop.run.reference import evaluate

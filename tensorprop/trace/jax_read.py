@@ -103,7 +103,7 @@ def from_jax(fn: Callable[..., Any], *example_args: Any, names: Names = None, ve
             agree = [_differs(program, system, called, result, shapes, None) for shapes in reading.others]
             doubts = [] if all(words == "" for words in agree) else doubts
     for note in dict.fromkeys((*reading.page.notes, *reading.notes, *doubts, *notes)):
-        warnings.warn(f"from_jax: {note}", stacklevel=2)
+        warnings.warn(f"from_jax: {note}", stacklevel=3)  # of whoever called tp.from_jax
     return system
 
 
