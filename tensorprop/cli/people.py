@@ -60,6 +60,7 @@ def formula(text: str, convention: str, style: str, names: str | None, **options
 @click.option("--layout", type=click.Choice(["column", "row"]), default="column", help="Vectors are columns or rows.")
 @click.option("--samples", type=click.Choice(["rows", "columns"]), default="rows", help="Where a batch stands.")
 @click.option("--format", "style", type=click.Choice(_PAGES), default="text", help="What to print.")
+@click.option("--html", "page", type=click.Path(dir_okay=False), metavar="PAGE", help="A page in one file, too.")
 def explain(
     text: str,
     convention: str,
@@ -67,6 +68,7 @@ def explain(
     output: str | None,
     short: bool,
     style: str,
+    page: str | None,
     **options: Any,
 ) -> Answer:
     """Derive backward rules step by step, every step with its law and its reason."""
@@ -75,6 +77,9 @@ def explain(
 
     x = as_forward(text, convention=convention) if convention != "strict" else text
     d = derive(x, wrt or None, output, "short" if short else "full", **options)
+    if page is not None:
+        with open(page, "w", encoding="utf-8") as file:
+            file.write(d.html)
     pages: dict[str, Callable[[], str]] = {
         "text": lambda: d.show(columns()),
         "markdown": lambda: d.markdown,

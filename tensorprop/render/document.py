@@ -348,7 +348,7 @@ def html(blocks: Iterable[Block]) -> str:
 
 def page(blocks: Iterable[Block], title: str) -> str:
     """A whole page in one file, which needs nothing from elsewhere."""
-    head = f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head>'
+    head = f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/><title>{escape(title)}</title></head>'
     return f"{head}<body>\n{html(blocks)}</body></html>\n"
 
 
@@ -371,7 +371,7 @@ def _html(blocks: Iterable[Block]) -> Iterator[str]:
             case Heading(_, words, law, statement):
                 name = f"{escape(law)}: " if law else ""
                 beside = f'<span class="law">{name}{mathml(statement.latex)}</span>' if statement.latex else ""
-                yield f'<details open><summary>{_inline(words)}{beside}</summary><div class="step">'
+                yield f'<details open="open"><summary>{_inline(words)}{beside}</summary><div class="step">'
                 step = True
             case Picture(svg, _):
                 yield f"<figure>{svg}</figure>"

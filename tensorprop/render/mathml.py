@@ -113,7 +113,7 @@ class _LatexReader:
         if name in _SPACES:
             return f'<mspace width="{_SPACES[name]}"/>'
         if name in _WORDS:
-            return f"<mi>{name}</mi><mo>&#x2061;</mo>" if self._peek() not in ("_", "^") else f"<mi>{name}</mi>"
+            return f"<mi>{name}</mi><mo>&#x2061;</mo>" if self._peek() not in ("_", "^", "'") else f"<mi>{name}</mi>"
         if name in _UPRIGHT:
             return self._word(name)
         if name in ("left", "right"):

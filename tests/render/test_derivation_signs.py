@@ -96,6 +96,8 @@ def _written(f: Indexed, path: Path = ()) -> Expr:
             return reduce(op, s.summed, below[0]())
         case m.Kronecker() | m.KhatriRao() | m.Outer() | m.ModeProduct():
             return sum_over(s.summed, mul(*everything()))
+        case m.Triangle(_, part):
+            return mul(below[0](), bracket(part, *map(Index, s.letters)))
         case _:
             raise _Lost(type(s.tree).__name__)
 
@@ -121,6 +123,7 @@ def _printed(text: str) -> dict[str, int]:
         "⊘": text.count(" ⊘ ") > 0,
         "diag": text.count("diag("),
         "tr": len(re.findall(r"\btr\(", text)),
+        "tri": len(re.findall(r"\btri[lu]\(", text)),
         "‖‖": text.count("‖") // 2,
         "for every": 0,
     }
@@ -134,6 +137,7 @@ def _counted(found: list[Sign]) -> dict[str, int]:
         "⊘": "⊘" in marks,
         "diag": marks.count("diag") + marks.count("diagonal"),
         "tr": marks.count("tr"),
+        "tri": marks.count("triangle"),
         "‖‖": marks.count("‖‖"),
         "for every": 0,
     }

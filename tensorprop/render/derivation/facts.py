@@ -180,16 +180,33 @@ class _Facts(Products):
                            b=equal(i, j), A=self._show(s.tree.of))  # fmt: skip
                 yield Fact("scale", said, said, (Sign("diag", s.path),), (Claim("kept", s.letters, s.path),))
             case m.Inverse() if not self._in_scaling(s):
-                if isinstance(s.tree.of, m.Diag):
-                    yield self._simple(s, "scale", "inverse", "The inverse of a diagonal matrix has the reciprocals.")
-                else:
-                    yield self._simple(s, "inverse", "inverse", "{f} is the inverse of the whole matrix {A}.")
+                yield self._inverse(s)
+            case m.Triangle():
+                yield self._triangle(s)
             case m.WholeMatrix():
                 yield self._simple(s, "whole", "whole", "{f} is one number, a function of the whole matrix {A}.")
             case m.Kronecker() | m.KhatriRao() | m.Outer() | m.ModeProduct():
                 yield from self._tensor(s, around)
             case _:
                 pass
+
+    def _inverse(self, s: Spot) -> Fact:
+        """An inverse that is no factor of a product."""
+        assert isinstance(s.tree, m.Inverse)
+        if isinstance(s.tree.of, m.Diag):
+            return self._simple(s, "scale", "inverse", "The inverse of a diagonal matrix has the reciprocals.")
+        return self._simple(s, "inverse", "inverse", "{f} is the inverse of the whole matrix {A}.")
+
+    def _triangle(self, s: Spot) -> Fact:
+        """``tril``, ``triu``: a bracket between the index of the rows and that of the columns."""
+        assert isinstance(s.tree, m.Triangle)
+        i, j = (letter(x) for x in s.letters)
+        relation = s.tree.part
+        sign = {"≥": r"\geq", "≤": r"\leq"}.get(relation, relation)
+        b = Math(f"[{i.unicode} {relation} {j.unicode}]", f"[{i.latex} {sign} {j.latex}]")
+        said = say("{b} lets the entries of {A} on one side of the diagonal stand, and makes all others 0: {f}.", b=b,
+                   A=self._show(s.tree.of), f=self._show(s.tree))  # fmt: skip
+        return Fact("triangle", said, said, (Sign("triangle", s.path),), (Claim("kept", s.letters, s.path),))
 
     def _simple(self, s: Spot, topic: str, mark: str, text: str) -> Fact:
         """A sentence with {A} for the part within, {i} for what is left, {j} for what is summed, {f} for all."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from tensorprop.core.equation import Equation, system
 from tensorprop.core.names import is_adjoint
 from tensorprop.render import dialects
+from tensorprop.render import trees as m
 from tensorprop.render.derivation.indexed import Indexed, indexed
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.layout import Convention
@@ -53,6 +54,14 @@ def written(t: MathTree, style: Style) -> Math:
     return Math(TreePrinter(dialects.UNICODE, style).show(t), TreePrinter(dialects.LATEX, style).show(t))
 
 
+def spelled(t: MathTree) -> MathTree:
+    """The tree as it is printed: all entries but the diagonal are ``A − diag(diag(A))``."""
+    t = t.map(spelled)
+    if isinstance(t, m.Triangle) and t.part == "≠":
+        return m.TermSum((t.of, m.Product((m.Figure(m.MINUS), m.Diag(m.Diagonal(t.of))))))
+    return t
+
+
 def matrix(eq: Equation, convention: Convention) -> MatrixForm:
     """The formula of one equation.
 
@@ -70,13 +79,13 @@ def matrix(eq: Equation, convention: Convention) -> MatrixForm:
     return MatrixForm(
         f"{left.unicode} = {right.unicode}",
         TreePrinter(dialects.LATEX, style).equation(line.left, line.right),
-        line.right,
+        tree := spelled(line.right),
         line.carried,
         "",
         left,
         right,
         line,
-        indexed(eq, line.left, line.right, line.carried),
+        indexed(eq, line.left, tree, line.carried),
         style,
         convention.derivative == "numerator" and is_adjoint(eq.name),
     )

@@ -87,6 +87,7 @@ _QUESTIONS = {
     "scale": "Why a diagonal matrix?",
     "diagonal": "Why a diagonal?",
     "trace": "Why a trace?",
+    "triangle": "Why a triangle?",
     "ones": "Why 1?",
     "norm": "Why a norm?",
     "power": "Why that power?",

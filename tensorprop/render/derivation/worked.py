@@ -38,7 +38,7 @@ def worked(shown: MatrixForm) -> Sentence | None:
         return None
     whole = index.whole
     parts = [index[p] for p in whole.factors]
-    plain = all(isinstance(upright(p.tree), m.Name) for p in parts) and len(whole.tree.factors) == len(parts) == 2
+    plain = all(isinstance(upright(p.tree), m.Name) for p in parts) and len(whole.tree.children) == len(parts) == 2
     if not plain or len(whole.summed) != 1 or not whole.letters or whole.seams != whole.summed:
         return None
     if max(len(p.letters) for p in parts) < 2 or upright(parts[0].tree) == upright(parts[1].tree):
