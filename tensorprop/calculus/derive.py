@@ -5,25 +5,28 @@ In: a System and the variables. Out: ``∂y_J/∂x_K = …`` in terms of the Sys
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary
 
+from tensorprop.calculus.outside import within
 from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import known
 from tensorprop.calculus.source import Source, as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
-from tensorprop.core.build import ONE, add, fresh
-from tensorprop.core.equation import Equation, System, equation, unrolled
+from tensorprop.calculus.tangent import Moved, forwards, outside_of
+from tensorprop.core.build import ONE, ZERO, add, fresh
+from tensorprop.core.equation import Equation, Range, System, equation, system
 from tensorprop.core.expr import Expr, Index, Tensor
-from tensorprop.core.names import derivative_name
-from tensorprop.core.walk import freshen, inline
+from tensorprop.core.names import derivative_name, primal_axes
+from tensorprop.core.ranges import infer, spelled
+from tensorprop.core.walk import dims_of, freshen, inline
 from tensorprop.errors import IndexMismatch, RankMismatch, UnknownName, UsageError, among
 from tensorprop.text.parse import parse_expression
 
 __all__ = ["derive", "expanded"]
 
 
-def derive(s: Source, wrt: str | Iterable[str], of: str | None = None) -> Equation:
+def derive(s: Source, wrt: str | Iterable[str], of: str | None = None) -> Equation | System:
     """``∂y_J/∂x_K``, with brackets for what only equal indices couple.
 
     The axes of the result are the function's indices, then each variable's. ``wrt`` is ``"x_k"``, or bare ``"x"``
@@ -31,14 +34,19 @@ def derive(s: Source, wrt: str | Iterable[str], of: str | None = None) -> Equati
     ``of`` names the output where the System has several; intermediates are put into the formula, and what that
     makes of softmaxes and logarithms is written in its stable form.
 
+    A recurrence has no such formula: its derivative is a recurrence too, and the result a System with those of the
+    equations that it needs, ``∂h_tj/∂x_k = … ∂h_{t-1,l}/∂x_k …; ∂h_{-1,j}/∂x_k = …``.
+
     >>> print(derive("y = x_i A_ij x_j", wrt="x_k"))
     ∂y/∂x_k = (A_kj + A_jk) x_j
     >>> print(derive("y = x_i A_ij x_j", wrt=("x_k", "x_l")))
     ∂²y/∂x_k∂x_l = A_kl + A_lk
     """
     variables = names_in(wrt, "wrt")
-    s = unrolled(as_forward(s, *variables, of), "differentiate")
+    s = as_forward(s, *variables, of)
     name, whole = _output(s, of), s
+    if s.only([name]).recurrent:
+        return _sensitivities(s, name, variables)
     letters, value = s[name].letters, stable_expr(expanded(s, name))
     if not variables:
         raise UsageError("wrt names no variable", fix=f"name one of {', '.join(s.inputs)}")
@@ -62,6 +70,54 @@ def derive(s: Source, wrt: str | Iterable[str], of: str | None = None) -> Equati
     made = equation(target, value)
     _beside[made] = _beside.get(made, frozenset()) | frozenset(whole.inputs)
     return made
+
+
+def _sensitivities(s: System, name: str, variables: Sequence[str]) -> System:
+    """The derivative of every tensor on the way, one equation each, by one variable after the other."""
+    work = spelled(s.only([name]))
+    taken = sorted({i for eq in work for i in (*eq.letters, *eq.value.free, *eq.value.binds)})
+    origin: dict[str, tuple[str, list[tuple[str, int]]]] = {eq.name: (eq.name, []) for eq in work}
+    target = work[name].target if work[name].place is None else Tensor(name, ())
+    for text in variables:
+        x = _variable(s, text, taken, ONE)
+        axes = x.letters or ()
+        taken = [*taken, *axes]
+        moved: dict[str, Moved] = {}
+        for eq in work:
+            base, done = origin[eq.name]
+            called = derivative_name(base, s.rank(base), [*done, (x.name, len(axes))])
+            moved[eq.name] = Moved(called, axes)
+            origin[called] = base, [*done, (x.name, len(axes))]
+
+        def own(t: Tensor, g: Expr, fixed: frozenset[str], x: Tensor = x, axes: tuple[str, ...] = axes) -> Expr:
+            if t.name != x.name:
+                return ZERO
+            return add(*(entry(r, h, axes, fixed) for r, h in within(t, g, s.outside(t.name))))
+
+        rules = [eq for eq in forwards(work, (x.name,), moved, own) if not work.defines(eq.name)]
+        target = moved[target.name].at(target.subscripts)
+        if not any(eq.name == target.name for eq in rules):
+            rules.append(equation(target, ZERO))
+        work = system([*work, *rules], (*work.facts, *outside_of(work, rules, moved)))
+    return _needed(work, target)
+
+
+def _needed(whole: System, target: Tensor) -> System:
+    """The equations that the target needs; where one that is left out told how far its letters run, that is stated."""
+    work = whole.only([target.name])
+    lost = [name for name in work.inputs if whole.defines(name)]
+    if not lost:
+        return work
+    ranges, said = infer(whole), list[Range]()
+    for eq in work:
+        for (name, axis), i in zip(primal_axes(eq.target) or (), eq.target.subscripts, strict=False):
+            far = ranges.size(name, axis)
+            if name in lost and isinstance(i, Index) and not any(whole.defines(d.tensor) for d in dims_of(far)):
+                said.append(Range(i.name, far))
+    clear = all(f.size is g.size for f in said for g in said if f.letter == g.letter)
+    stated = system(work, dict.fromkeys((*work.facts, *said))) if clear else work
+    left = [name for name in stated.inputs if whole.defines(name)]
+    return whole.only([target.name, *left]) if left else stated
 
 
 _beside: WeakKeyDictionary[Equation, frozenset[str]] = WeakKeyDictionary()

@@ -81,12 +81,13 @@ def pullback(node: Reduce, result: Expr | None, g: Expr) -> Expr:
         named = None if result is None else _entries(node, result)
         change = matrix_instance(row.pullback, node, given, at, named)
     else:
-        change = instance(row.entry, node, given, at=at)
+        named = None if result is None else _entries(node, result)
+        change = instance(row.entry, node, given if named is None else {**given, "y_u": named(family)}, at=at)
     return sum_over(aside.values(), change) if aside else change
 
 
 def _entries(node: Reduce, result: Expr) -> Callable[[tuple[Expr, ...]], Expr] | None:
-    """Other entries of a matrix whose entry ``node`` is called ``result``: of ``Y_ij`` any ``Y_pq``."""
+    """Other entries of that whose entry ``node`` is called ``result``: of ``Y_ij`` any ``Y_pq``."""
     letters = [a.name for a in node.at if isinstance(a, Index)]
     if len({*letters}) < len(node.at) or any(i in node.body.free - {*node.indices} for i in letters):
         return None

@@ -2,23 +2,26 @@
 
 In: a System and the names of variables. Out: a System of equations for the derivatives by a number ε on which the
 variables depend, linear in theirs. Sizes are not known here, and nothing is expanded: as `adjoint` sweeps back over
-equations, this goes forward over them.
+blocks of equations, this goes forward over them. `derive` goes the same way where a recurrence stands in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from tensorprop.calculus.adjoint import adjoint
+from tensorprop.calculus.adjoint import bounds
+from tensorprop.calculus.pullback import pullback
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.calculus.source import as_system
-from tensorprop.core.build import ZERO, add, mul, rename, sum_over
-from tensorprop.core.equation import Equation, System, equation, system, unrolled
-from tensorprop.core.expr import Dim, Expr, Tensor
-from tensorprop.core.names import NOBODY, adjoint_name, derivative_name, primal
-from tensorprop.core.walk import freshen, transform
+from tensorprop.core.build import ZERO, add, mul, sum_over
+from tensorprop.core.equation import Equation, Outside, System, equation, system
+from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.names import derivative_name
+from tensorprop.core.ranges import Ranges, infer, spelled
+from tensorprop.core.walk import freshen, tensors_of
 
-__all__ = ["tangent_name", "tangents"]
+__all__ = ["Moved", "forwards", "outside_of", "tangent_name", "tangents"]
 
 
 def tangent_name(name: str, rank: int) -> str:
@@ -31,8 +34,8 @@ def tangents(s: System | Equation | str, wrt: Iterable[str]) -> System:
 
         ∂v_J/∂ε = Σ over tensors x in v's equation, Σ_K  ∂v_J/∂x_K ∂x_K/∂ε.
 
-    Each is found by transposing twice: what δv owes to its arguments is linear in δv, so that
-    ``T = Σ_x Σ_K δx_K ∂x_K/∂ε`` is linear in δv too, and its gradient by δv is ∂v/∂ε.
+    The coefficients are the cotangents of x's entries for the seed 1 at v_J. In a recurrence that is an equation with
+    the same shifts; where it starts at what does not move, ``∂h_{-1,j}/∂ε = 0``.
 
     Errors: NotDifferentiable for functions without a slope.
 
@@ -40,34 +43,77 @@ def tangents(s: System | Equation | str, wrt: Iterable[str]) -> System:
     ∂z_j/∂ε = W_ij ∂a_i/∂ε
     ∂h_j/∂ε = (1 - h_j^2) ∂z_j/∂ε
     """
-    s = unrolled(as_system(s), "differentiate")
-    moving = set(wrt)
+    s = spelled(as_system(s))
+    wrt = tuple(wrt)
+    moved = {n: Moved(tangent_name(n, s.rank(n)), ()) for n in s.names if s.defines(n) or n in wrt}
+    rules = forwards(s, wrt, moved, lambda t, g, fixed: ZERO)
+    return system(rules, (*s.facts, *outside_of(s, rules, moved)))
+
+
+class Moved(NamedTuple):
+    """The derivative of a tensor: its name, and the letters that its axes have behind those of the tensor."""
+
+    name: str
+    letters: tuple[str, ...]
+
+    def at(self, subscripts: tuple[Expr, ...]) -> Tensor:
+        """The derivative of an entry."""
+        return Tensor(self.name, (*subscripts, *map(Index, self.letters)))
+
+
+Own = Callable[[Tensor, Expr, frozenset[str]], Expr]
+"""What an entry with its cotangent adds by itself, beside what the derivative of its tensor does: of the variable."""
+
+
+def forwards(s: System, roots: Iterable[str], moved: Mapping[str, Moved], own: Own) -> list[Equation]:
+    """An equation for the derivative of every tensor that depends smoothly on the roots."""
+    moving, ranges = set(roots), infer(s)
     rules: list[Equation] = []
-    for eq in s.ordered:
-        names = [name for name in eq.inputs if name in moving]
-        found = _tangent(eq, names, s) if names else None
-        if found is not None:
-            moving.add(eq.name)
-            rules.append(found)
-    return system(rules)
+    for block in s.blocks:
+        body, starts = ((block,), ()) if isinstance(block, Equation) else (block.body, block.starts)
+        new = _reached((*body, *starts), moving)
+        found: dict[str, Equation] = {}
+        while new:
+            there = moving | new
+            found = {eq.name: _rule(eq, ranges, there, moved, own) for eq in body if eq.name in new}
+            fixed = {name for name, rule in found.items() if rule.value is ZERO}
+            fixed -= {eq.name for eq in starts if _rule(eq, ranges, there, moved, own).value is not ZERO}
+            if not fixed:
+                break
+            new -= fixed
+        moving |= new
+        rules += [_rule(eq, ranges, moving, moved, own) for eq in starts if eq.name in new]
+        rules += [found[eq.name] for eq in body if eq.name in new]
+    return rules
 
 
-def _tangent(eq: Equation, names: list[str], s: System) -> Equation | None:
-    """One equation's rule; None where it depends on these tensors only in brackets and subscripts."""
+def _reached(equations: Sequence[Equation], moving: set[str]) -> set[str]:
+    """The names that these equations define by way of what moves, or of one another."""
+    found: set[str] = set()
+    while more := {eq.name for eq in equations if not (moving | found).isdisjoint(eq.inputs)} - found:
+        found |= more
+    return found
+
+
+def _rule(eq: Equation, ranges: Ranges, moving: set[str], moved: Mapping[str, Moved], own: Own) -> Equation:
+    """One equation's derivative: 0 where it depends on what moves only in brackets and subscripts."""
+    target = moved[eq.name].at(eq.target.subscripts)
+    fixed = frozenset(eq.letters) | target.free
     terms: list[Expr] = []
-    for rule in adjoint(system([eq]), wrt=names):
-        name = primal(rule.name)
-        moved = Tensor(tangent_name(name, s.rank(name)), rule.target.subscripts)
-        terms.append(sum_over(rule.letters, mul(rule.value, moved)))
-    owed = add(*terms)
-    if owed is ZERO:
-        return None
-    target = Tensor(tangent_name(eq.name, s.rank(eq.name)), eq.target.subscripts)
-    if not eq.letters:  # δv = 1, and T is ∂v/∂ε itself
-        return equation(target, simplify_expr(owed))
-    seed = adjoint_name(eq.name)
-    (rule,) = adjoint(system([equation(Tensor(NOBODY, ()), owed)]), wrt=seed)
-    value = rename(freshen(rule.value, frozenset(eq.letters)), dict(zip(rule.letters, eq.letters, strict=True)))
-    whose = {seed: eq.name, **{tangent_name(name, s.rank(name)): name for name in names}}
-    sized = transform(value, lambda n: Dim(whose.get(n.tensor, n.tensor), n.axis) if isinstance(n, Dim) else n)
-    return equation(target, simplify_expr(sized))
+    seed = mul(*bounds(eq, ranges))
+    for t, g in pullback(freshen(eq.value, fixed), seed, result=eq.target, fixed=frozenset(eq.letters)).items():
+        if t.name in moving:
+            if t.name in moved:
+                terms.append(sum_over(sorted(t.free - fixed), mul(g, moved[t.name].at(t.subscripts))))
+            terms.append(own(t, g, frozenset(eq.letters)))
+    return equation(target, simplify_expr(freshen(add(*terms), fixed)))
+
+
+def outside_of(s: System, rules: Iterable[Equation], moved: Mapping[str, Moved]) -> list[Outside]:
+    """What lies outside of the derivatives that are read there: nothing moves that is a number."""
+    read = {t.name for eq in rules for t in tensors_of(eq.value) if t.letters is None}
+    found: list[Outside] = []
+    for name, how in ((name, s.outside(name)) for name in moved):
+        if how is not None and moved[name].name in read:
+            found.append(Outside(moved[name].name, how if isinstance(how, str) and not how.endswith("∞") else ZERO))
+    return found

@@ -226,7 +226,8 @@ class System(Face, Interned):
         put(self, "_functions", tuple(functions))
         put(self, "_outputs", self._unused(blocks, uses))
         given = [name for names in uses for name in names if name not in where]
-        shapes = [p for eq in self.equations for p in _shape_names(eq) if p not in where]
+        said = {f.letter for f in self.facts if isinstance(f, Range)}
+        shapes = [p for eq in self.equations for p in _shape_names(eq, said) if p not in where]
         stated = [
             d.tensor
             for place in (
@@ -512,12 +513,12 @@ def summed(target: Tensor, value: Expr) -> Equation:
     return equation(target, sum_over(sorted(value.free - free), value))
 
 
-def _shape_names(eq: Equation) -> list[str]:
-    """Tensors that alone tell the range of a letter on the left: X in ``∂y/∂X_ij = [i = j]``."""
+def _shape_names(eq: Equation, said: Iterable[str]) -> list[str]:
+    """Tensors that alone tell the range of a letter on the left, unless it is ``said``: X in ``∂y/∂X_ij = [i = j]``."""
     axes = primal_axes(eq.target)
     if axes is None:
         return []
-    told: set[str] = set()
+    told: set[str] = set(said)
     ties: list[set[str]] = []
     for e in postorder(eq.value):
         if isinstance(e, Tensor):
@@ -527,7 +528,8 @@ def _shape_names(eq: Equation) -> list[str]:
     needed: list[str] = []
     letters = eq.letters
     ties = [t for t in ties if t.issubset(letters)]
-    for (name, _), i in reversed(list(zip(axes, letters, strict=False))):  # the variable before the function
+    plain = [(name, s.name) for (name, _), s in zip(axes, eq.target.subscripts, strict=False) if isinstance(s, Index)]
+    for name, i in reversed(plain):  # the variable before the function
         alike = {i}
         for _ in ties:
             alike.update(*(t for t in ties if t & alike))

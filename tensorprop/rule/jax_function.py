@@ -318,12 +318,14 @@ def _without(rules: System, zero: set[str], wanted: Iterable[str]) -> System:
     def rule(n: Expr) -> Expr:
         return ZERO if isinstance(n, Tensor) and n.name in gone else n
 
-    for eq in rules.ordered:
-        value = transform(eq.value, rule)
-        if value is ZERO:
-            gone.add(eq.name)
-        else:
-            left.append(equation(eq.target, value))
+    for block in rules.blocks:
+        equations = (block,) if isinstance(block, Equation) else block.equations
+        gone.update(eq.name for eq in equations)  # a loop is zero if it is found zero where it is taken for zero
+        made: dict[Equation, Expr] = {}
+        while not made or not gone.isdisjoint(eq.name for eq, value in made.items() if value is not ZERO):
+            gone -= {eq.name for eq, value in made.items() if value is not ZERO}
+            made = {eq: transform(eq.value, rule) for eq in equations}
+        left += [equation(eq.target, value) for eq, value in made.items() if eq.name not in gone]
     return system(left, rules.facts)
 
 

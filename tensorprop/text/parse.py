@@ -188,14 +188,14 @@ def facts(reader: Reader, found: list[Equation]) -> list[Fact]:
             )
         made.append(Range(name, size))
     for n, (line, name, _, span) in enumerate(reader.lines):
-        if any(other[:2] == (line, name) for other in reader.lines[:n]):
+        if any(other[:2] == (line, name) and made[k] is not made[n] for k, other in enumerate(reader.lines[:n])):
             raise DuplicateDefinition(
                 f"{'that ' + name + ' is ' + line if line == 'symmetric' else f'{line}({name})'} is stated twice",
                 reader.text,
                 span,
                 fix="keep one of the two lines",
             )
-    return made
+    return list(dict.fromkeys(made))
 
 
 def _axis(letter: str, found: list[Equation]) -> Dim | None:
