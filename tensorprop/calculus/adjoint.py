@@ -263,13 +263,7 @@ def bounds(eq: Equation, ranges: Ranges) -> list[Expr]:
     found: list[Expr] = []
     for i in eq.letters:
         far = ranges.reach_left(eq, i)
-        axes = {
-            (t.name, k)
-            for t in tensors_of(eq.value)
-            for k, u in enumerate(t.subscripts)
-            if isinstance(u, Index) and u.name == i
-        }
-        if far is not None and any(difference(ranges.size(*at), ranges.named(far)) for at in axes):
+        if far is not None and ranges.further(eq.value, i, far):
             found.append(bracket("<", Index(i), far))
     return found
 

@@ -13,7 +13,7 @@ from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import known
 from tensorprop.calculus.source import Source, as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
-from tensorprop.calculus.tangent import Moved, forwards, outside_of
+from tensorprop.calculus.tangent import Moved, forwards
 from tensorprop.core.build import ONE, ZERO, add, fresh
 from tensorprop.core.equation import Equation, Range, System, equation, system
 from tensorprop.core.expr import Expr, Index, Tensor
@@ -98,7 +98,7 @@ def _sensitivities(s: System, name: str, variables: Sequence[str]) -> System:
         target = moved[target.name].at(target.subscripts)
         if not any(eq.name == target.name for eq in rules):
             rules.append(equation(target, ZERO))
-        work = system([*work, *rules], (*work.facts, *outside_of(work, rules, moved)))
+        work = system([*work, *rules], work.facts)
     return _needed(work, target)
 
 

@@ -15,13 +15,13 @@ from tensorprop.calculus.pullback import pullback
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.calculus.source import as_system
 from tensorprop.core.build import ZERO, add, mul, sum_over
-from tensorprop.core.equation import Equation, Outside, System, equation, system
-from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.expr import Expr, Index, Reduce, Tensor
 from tensorprop.core.names import derivative_name
 from tensorprop.core.ranges import Ranges, infer, spelled
-from tensorprop.core.walk import freshen, tensors_of
+from tensorprop.core.walk import freshen
 
-__all__ = ["Moved", "forwards", "outside_of", "tangent_name", "tangents"]
+__all__ = ["Moved", "forwards", "tangent_name", "tangents"]
 
 
 def tangent_name(name: str, rank: int) -> str:
@@ -47,7 +47,7 @@ def tangents(s: System | Equation | str, wrt: Iterable[str]) -> System:
     wrt = tuple(wrt)
     moved = {n: Moved(tangent_name(n, s.rank(n)), ()) for n in s.names if s.defines(n) or n in wrt}
     rules = forwards(s, wrt, moved, lambda t, g, fixed: ZERO)
-    return system(rules, (*s.facts, *outside_of(s, rules, moved)))
+    return system(rules, s.facts).of(rules)
 
 
 class Moved(NamedTuple):
@@ -68,23 +68,23 @@ Own = Callable[[Tensor, Expr, frozenset[str]], Expr]
 def forwards(s: System, roots: Iterable[str], moved: Mapping[str, Moved], own: Own) -> list[Equation]:
     """An equation for the derivative of every tensor that depends smoothly on the roots."""
     moving, ranges = set(roots), infer(s)
-    rules: list[Equation] = []
+    written = {eq: n for n, eq in enumerate(s)}
+    rules: dict[int, Equation] = {}
     for block in s.blocks:
         body, starts = ((block,), ()) if isinstance(block, Equation) else (block.body, block.starts)
+        looped = bool(starts)
         new = _reached((*body, *starts), moving)
-        found: dict[str, Equation] = {}
+        found: dict[Equation, Equation] = {}
         while new:
             there = moving | new
-            found = {eq.name: _rule(eq, ranges, there, moved, own) for eq in body if eq.name in new}
-            fixed = {name for name, rule in found.items() if rule.value is ZERO}
-            fixed -= {eq.name for eq in starts if _rule(eq, ranges, there, moved, own).value is not ZERO}
-            if not fixed:
+            found = {eq: _rule(eq, ranges, there, moved, own, looped) for eq in (*starts, *body) if eq.name in new}
+            still = {eq.name for eq, rule in found.items() if rule.value is not ZERO}
+            if still == new:
                 break
-            new -= fixed
+            new &= still
         moving |= new
-        rules += [_rule(eq, ranges, moving, moved, own) for eq in starts if eq.name in new]
-        rules += [found[eq.name] for eq in body if eq.name in new]
-    return rules
+        rules |= {written[eq]: rule for eq, rule in found.items() if eq.name in new}
+    return [rules[n] for n in sorted(rules)]
 
 
 def _reached(equations: Sequence[Equation], moving: set[str]) -> set[str]:
@@ -95,25 +95,19 @@ def _reached(equations: Sequence[Equation], moving: set[str]) -> set[str]:
     return found
 
 
-def _rule(eq: Equation, ranges: Ranges, moving: set[str], moved: Mapping[str, Moved], own: Own) -> Equation:
+def _rule(
+    eq: Equation, ranges: Ranges, moving: set[str], moved: Mapping[str, Moved], own: Own, looped: bool
+) -> Equation:
     """One equation's derivative: 0 where it depends on what moves only in brackets and subscripts."""
     target = moved[eq.name].at(eq.target.subscripts)
     fixed = frozenset(eq.letters) | target.free
     terms: list[Expr] = []
+    again = looped and isinstance(eq.value, Reduce) and eq.value.op in ("max", "min")
+    result = None if again else eq.target  # what is worked out after the loop has other last digits
     seed = mul(*bounds(eq, ranges))
-    for t, g in pullback(freshen(eq.value, fixed), seed, result=eq.target, fixed=frozenset(eq.letters)).items():
+    for t, g in pullback(freshen(eq.value, fixed), seed, result=result, fixed=frozenset(eq.letters)).items():
         if t.name in moving:
             if t.name in moved:
                 terms.append(sum_over(sorted(t.free - fixed), mul(g, moved[t.name].at(t.subscripts))))
             terms.append(own(t, g, frozenset(eq.letters)))
     return equation(target, simplify_expr(freshen(add(*terms), fixed)))
-
-
-def outside_of(s: System, rules: Iterable[Equation], moved: Mapping[str, Moved]) -> list[Outside]:
-    """What lies outside of the derivatives that are read there: nothing moves that is a number."""
-    read = {t.name for eq in rules for t in tensors_of(eq.value) if t.letters is None}
-    found: list[Outside] = []
-    for name, how in ((name, s.outside(name)) for name in moved):
-        if how is not None and moved[name].name in read:
-            found.append(Outside(moved[name].name, how if isinstance(how, str) and not how.endswith("∞") else ZERO))
-    return found

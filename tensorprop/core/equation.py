@@ -7,13 +7,14 @@ blocks: an equation, or a loop. Sizes are not known here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 from tensorprop.core.affine import shift, whole
 from tensorprop.core.build import rename, sum_over
 from tensorprop.core.english import counted
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Interned, Number, Tensor, node
-from tensorprop.core.names import primal_axes
+from tensorprop.core.names import moved, primal_axes
 from tensorprop.core.order import Ring, arrange, names_in
 from tensorprop.core.walk import freshen, postorder
 from tensorprop.errors import (
@@ -275,8 +276,21 @@ class System(Face, Interned):
         return next((f.size for f in self.facts if isinstance(f, Range) and f.letter == letter), None)
 
     def outside(self, tensor: str) -> Number | str | None:
-        """What ``outside(tensor) = …`` states, if the System has such a line."""
-        return next((f.value for f in self.facts if isinstance(f, Outside) and f.tensor == tensor), None)
+        """What ``outside(tensor) = …`` states, if the System has such a line.
+
+        Of a tangent ∂a/∂ε it says what it says of a: the derivative of a number is 0, and of an
+        entry inside it is that entry's.
+
+        >>> s = System((), (Outside("a", Number(3)), Outside("b", "edge")))
+        >>> str(s.outside("∂a·/∂ε")), s.outside("∂b·/∂ε")
+        ('0', 'edge')
+        """
+        said = {f.tensor: f.value for f in self.facts if isinstance(f, Outside)}
+        of = moved(tensor) if said and tensor not in said else tensor
+        value = said.get(of)
+        if of == tensor or value is None:
+            return value
+        return Number(Fraction(0)) if isinstance(value, Number) or value.endswith("∞") else value
 
     def declares(self, kind: str, tensor: str) -> bool:
         """Whether a line such as ``spd(S)`` says this of a tensor, or implies it: a diagonal matrix is symmetric."""
@@ -320,11 +334,16 @@ class System(Face, Interned):
         return self._ranks
 
     def rank(self, name: str) -> int:
-        """The number of axes of a tensor."""
-        try:
+        """The number of axes of a tensor; of one of which nothing but sizes is read, of the axes that are spoken of."""
+        if name in self._ranks:
             return self._ranks[name]
-        except KeyError:
-            raise UnknownName(f"no tensor {name} here", known=f"known: {', '.join(self.names)}") from None
+        if name not in self._inputs:
+            raise UnknownName(f"no tensor {name} here", known=f"known: {', '.join(self.names)}")
+        places = [s for eq in self.equations for s in (*eq.target.subscripts, eq.value)]
+        places += [f.size for f in self.facts if isinstance(f, Range)]
+        return max(
+            (d.axis + 1 for p in places for d in postorder(p) if isinstance(d, Dim) and d.tensor == name), default=0
+        )
 
     def defines(self, name: str) -> bool:
         """Whether an equation has this name on its left."""
@@ -371,7 +390,7 @@ class System(Face, Interned):
             for e in (*postorder(eq.target), *postorder(eq.value)):
                 letters |= e.free | e.binds
                 if isinstance(e, Tensor):
-                    tensors.add(e.name)
+                    tensors |= {e.name, moved(e.name)}
         return system(
             kept, (f for f in self.facts if (f.letter in letters if isinstance(f, Range) else f.tensor in tensors))
         )

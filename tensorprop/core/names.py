@@ -23,6 +23,7 @@ __all__ = [
     "is_adjoint",
     "is_derivative",
     "labelled",
+    "moved",
     "outer_adjoint",
     "owed_to",
     "parts_of_name",
@@ -127,6 +128,15 @@ def derivative_name(of: str, rank: int, by: Iterable[tuple[str, int]]) -> str:
 def is_derivative(name: str) -> bool:
     """Whether a name is that of a derivative, ``∂y/∂x·``."""
     return name.startswith("∂")
+
+
+def moved(name: str) -> str:
+    """The tensor whose derivative this is; any other name, as it stands.
+
+    >>> moved("∂a··/∂ε"), moved("∂²a··/∂x·∂x·"), moved("a")
+    ('a', 'a', 'a')
+    """
+    return _stems(name)[0][0] if is_derivative(name) else name
 
 
 def parts_of_name(name: str, names: Mapping[str, str] | None = None) -> Plain | Adjoint | Derivative:

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
 
-from tensorprop.core.affine import form, shift
+from tensorprop.core.affine import difference, form, shift
 from tensorprop.core.build import ONE, add, bracket, mul, number, power, reduce, remake, sum_over
 from tensorprop.core.equation import Equation, Loop, System, equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Reduce, Sum, Tensor
@@ -326,6 +326,17 @@ class Ranges:
         if isinstance(found, Dim):
             return self.size(found.tensor, found.axis)
         return self.size(*found) if isinstance(found, tuple) else found
+
+    def further(self, value: Expr, letter: str, far: Expr) -> bool:
+        """Whether a letter that runs so far indexes an axis of the value that is longer, or shorter."""
+        axes = {
+            (t.name, k)
+            for t in postorder(value)
+            if isinstance(t, Tensor)
+            for k, u in enumerate(t.subscripts)
+            if isinstance(u, Index) and u.name == letter
+        }
+        return any(difference(self.size(*at), self.named(far)) for at in axes)
 
     def reach(self, node: Expr) -> Mapping[str, Size | None]:
         """How far the letters run that a Sum or Reduce binds, whatever tells it."""

@@ -337,7 +337,10 @@ def _read(layer: Any, wrt: tuple[str, ...] | None, derive: bool) -> tuple[System
     _inputs_only(forward, wrt)
     if not derive:
         rules = system(())
-        ruled = tuple(n for n in forward.inputs if wrt is not None or adjoint_name(n) in adjoint(forward))
+        ruled = forward.inputs
+        if wrt is None:
+            smoothly = adjoint(forward)
+            ruled = tuple(n for n in forward.inputs if adjoint_name(n) in smoothly)
     else:
         rules = _completed(forward, completed(page, wrt or None))
         rules = system((equation(eq.target, transform(eq.value, _sized)) for eq in rules), rules.facts)

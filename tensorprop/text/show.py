@@ -19,6 +19,7 @@ from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Numb
 from tensorprop.core.functions import REDUCTIONS, has_entries, is_matrix, keeps
 from tensorprop.core.names import primal_axes
 from tensorprop.core.ranges import axis_of
+from tensorprop.core.told import limit
 from tensorprop.core.walk import postorder
 from tensorprop.errors import UsageError
 from tensorprop.text.characters import LETTERS
@@ -188,7 +189,8 @@ class _Printer(Spelled):
             if isinstance(n, (Sum, Reduce)):
                 for i in n.indices:
                     scopes.setdefault(i, []).append(n)
-        for i in sorted(self.letters):
+        limited = {i for n in self.order if isinstance(n, Bracket) for i in n.free if limit(n, i) is not None}
+        for i in sorted(self.letters - limited):  # not [l < dim(l)]
             d = axis_of(self.value, i)
             if d is None and self.target is not None and i in (self.target.letters or ()):
                 axes = primal_axes(self.target)
@@ -196,7 +198,7 @@ class _Printer(Spelled):
             if d is not None:
                 found.setdefault(d, i)
         for i, where in scopes.items():
-            if i not in self.letters and len(where) == 1:
+            if i not in self.letters | limited and len(where) == 1:
                 d = axis_of(where[0].children[0], i)
                 if d is not None:
                     found.setdefault(d, i)
