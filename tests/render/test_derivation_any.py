@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+import tensorprop as tp
 from tensorprop.calculus import adjoint
 from tensorprop.check import equivalent, explain
 from tensorprop.core.equation import Equation, System, equation, system
@@ -167,3 +168,11 @@ def test_signs_of_mathml() -> None:
     found = mathml("|i| := k'")
     assert "<mo>:=</mo>" in found and "<msup><mi>k</mi><mrow><mo>′</mo></mrow></msup>" in found
     assert found.count('form="prefix"') == found.count('form="postfix"') == 1
+
+
+def test_a_shift_on_the_left_is_explained() -> None:
+    """Depth is a recurrence too; its step has no matrix form, and its last lines are what `adjoint` gives."""
+    text = "x[l+1, j] = x_lj + tanh(x_li W_lij); x[0, j] = a_j; E = x[dim(W, 0), j] y_j"
+    shown = tp.explain(text, wrt="W")
+    assert [str(rule) for rule in shown.rules] == [str(rule) for rule in tp.adjoint(text, wrt="W")]
+    assert "Why backwards in time?" in str(shown) and "δx[l + 1, j]" in str(shown)

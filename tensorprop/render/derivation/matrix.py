@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tensorprop.core.equation import Equation, system
+from tensorprop.core.expr import Index
 from tensorprop.core.names import is_adjoint
 from tensorprop.render import dialects
 from tensorprop.render import trees as m
@@ -70,7 +71,9 @@ def matrix(eq: Equation, convention: Convention) -> MatrixForm:
     'z = Wᵀa'
     """
     line = Line(eq, None, None, why="it gives one entry along an axis, a start of a recurrence")
-    if eq.place is None:
+    if not all(isinstance(s, Index) for s in eq.target.subscripts) and eq.place is None:
+        line = Line(eq, None, None, why=f"it gives one step of a recurrence, {eq.target}, from those before it")
+    elif eq.place is None:
         (line,) = lines(system([eq]), convention, style="carry")
     style = Style(adjoint=convention.adjoint, bold=convention.bold, names=convention.names)
     if line.left is None or line.right is None:
