@@ -128,6 +128,14 @@ def public(call: F) -> F:
     return cast("F", called)
 
 
+def callers_level() -> int:
+    """The ``stacklevel`` with which a warning of whoever calls this is told at the line that called the library."""
+    level, frame = 1, sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == __name__.split(".")[0]:
+        level, frame = level + 1, frame.f_back
+    return level
+
+
 def _thrown(error: TensorpropError) -> NoReturn:
     __tracebackhide__ = True
     raise error.with_traceback(None)

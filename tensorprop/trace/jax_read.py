@@ -22,7 +22,7 @@ from tensorprop.core.equation import System
 from tensorprop.core.expr import Call, Tensor
 from tensorprop.core.functions import is_known
 from tensorprop.core.walk import postorder
-from tensorprop.errors import TensorpropError, Unsupported, UsageError
+from tensorprop.errors import TensorpropError, Unsupported, UsageError, callers_level
 from tensorprop.run.arrays import look
 from tensorprop.run.reference import evaluate
 from tensorprop.trace.arguments import Names, named_arguments, spelled
@@ -103,7 +103,7 @@ def from_jax(fn: Callable[..., Any], *example_args: Any, names: Names = None, ve
             agree = [_differs(program, system, called, result, shapes, None) for shapes in reading.others]
             doubts = [] if all(words == "" for words in agree) else doubts
     for note in dict.fromkeys((*reading.page.notes, *reading.notes, *doubts, *notes)):
-        warnings.warn(f"from_jax: {note}", stacklevel=3)  # of whoever called tp.from_jax
+        warnings.warn(f"from_jax: {note}", stacklevel=callers_level())
     return system
 
 
