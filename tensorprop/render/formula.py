@@ -180,7 +180,12 @@ class Formula(Face):
             elif end:
                 shown.append(end.strip())
         else:
-            shown = [text + told(self._legend(line), full.pen) for text, line in zip(shown, self.lines, strict=True)]
+            every = [self._legend(line) for line in self.lines]
+            page = () if self.bare else tuple(part for part in every[0] if part[0] != "for every" and part[1])
+            own = [tuple(part for part in legend if part not in page) for legend in every]
+            shown = [text + told(legend, full.pen) for text, legend in zip(shown, own, strict=True)]
+            if page:  # what is taken as one is so in every line, and told once
+                shown.append(told(page, full.pen).strip())
         return to.page[1].format(to.page[0].join(map(to.line.format, shown)))
 
     def _sides(self, line: Line, to: Dialect, style: Style) -> tuple[str, str] | None:
