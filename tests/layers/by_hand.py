@@ -102,8 +102,7 @@ def Tucker(x, A, B, C, G):
 def TensorTrain(x, A, B, C):
     W = jnp.tensordot(jnp.tensordot(A, B, (2, 0)), C, (4, 0))  # i l j m k n
     out = W.shape[1::2]
-    W = W.transpose(0, 2, 4, 1, 3, 5).reshape(x[0].size, -1)
-    return (x.reshape(len(x), -1) @ W).reshape(-1, *out)
+    return jnp.tensordot(x, W.transpose(0, 2, 4, 1, 3, 5).reshape(*x.shape[1:], -1), 3).reshape(len(x), *out)
 
 
 @by_hand

@@ -57,10 +57,10 @@ POSITIVE = {"GaussianProcess": "K", "KalmanFilter": "QRV"}
 OPTIONS: dict[str, dict[str, Any]] = {"WindowAttention": {"window": 2}}
 
 
-def arrays(layer: Layer, kind: str) -> dict[str, Any]:
+def arrays(layer: Layer, kind: str, usual: dict[str, int] = SIZES) -> dict[str, Any]:
     """Numbers for every input, where they belong: labels whole, probabilities positive, matrices positive definite."""
     rng = np.random.default_rng(7)
-    sizes = {**SIZES, **{i: SIZES[SAME[kind][0]] for i in SAME.get(kind, "")}}
+    sizes = {**usual, **{i: usual[SAME[kind][0]] for i in SAME.get(kind, "")}}
     found: dict[str, Any] = {}
     for name in layer.system.inputs:
         known = SHAPES.get(kind, {}).get(name)
