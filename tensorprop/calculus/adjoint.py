@@ -27,7 +27,7 @@ from tensorprop.core.walk import dims_of, freshen, lettered, tensors_of, transfo
 from tensorprop.errors import UnknownName, UsageError, among
 from tensorprop.text.vocabulary import COLUMN, ROW
 
-__all__ = ["adjoint", "bounds", "holds"]
+__all__ = ["adjoint", "holds"]
 
 
 def adjoint(
@@ -144,7 +144,7 @@ class _Sweep:
     def back(self, eq: Equation, seed: Expr) -> None:
         """Owe the seed to the tensors of a right side."""
         if any(name in self.active for name in eq.inputs):
-            seed = mul(seed, *bounds(eq, self.ranges))
+            seed = mul(seed, *self._bounds(eq))
             again = eq.name in self.loops and isinstance(eq.value, Reduce) and eq.value.op in ("max", "min")
             result = None if again else eq.target  # what is worked out after the loop has other last digits
             for t, g in pullback(eq.value, seed, result=result, scope=frozenset(eq.letters)).items():
@@ -185,6 +185,18 @@ class _Sweep:
             return False
         past = difference(self.ranges.named(place), self.ranges.size(name, loop.axes[name]))
         return any(c < 0 for c in past.values())
+
+    def _bounds(self, eq: Equation) -> list[Expr]:
+        """``[l < n]`` for letters of the left side that run less far than an axis that they index on the right.
+
+        So does the time of x_{l+1} = … x_l …, and a letter whose range is stated.
+        """
+        found: list[Expr] = []
+        for i in eq.letters:
+            far = self.ranges.reach_left(eq, i)
+            if far is not None and self.ranges.further(eq.value, i, far):
+                found.append(bracket("<", Index(i), far))
+        return found
 
     def _at(self, eq: Equation, axis: int, place: Expr) -> Expr:
         """What is owed to a start outside of its tensor: by those that read it at that place."""
@@ -253,19 +265,6 @@ class _Sweep:
         value = transform(value, lambda n: self._bounded(n, name, letters) if isinstance(n, Mul) else n)
         value = self._sized(_own_sizes(self._sized(value), name, letters, self.ranges))
         return equation(target, stable_expr(known(value, self.whole.declared)))
-
-
-def bounds(eq: Equation, ranges: Ranges) -> list[Expr]:
-    """``[l < n]`` for letters of the left side that run less far than an axis that they index on the right.
-
-    So does the time of x_{l+1} = … x_l …, and a letter whose range is stated.
-    """
-    found: list[Expr] = []
-    for i in eq.letters:
-        far = ranges.reach_left(eq, i)
-        if far is not None and ranges.further(eq.value, i, far):
-            found.append(bracket("<", Index(i), far))
-    return found
 
 
 def holds(loop: Loop, eq: Equation, ranges: Ranges) -> list[Expr]:

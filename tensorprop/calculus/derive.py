@@ -94,11 +94,12 @@ def _sensitivities(s: System, name: str, variables: Sequence[str]) -> System:
                 return ZERO
             return add(*(entry(r, h, axes, fixed) for r, h in within(t, g, s.outside(t.name))))
 
-        rules = [eq for eq in forwards(work, (x.name,), moved, own) if not work.defines(eq.name)]
+        made, said = forwards(work, (x.name,), moved, own)
+        rules = [eq for eq in made if not work.defines(eq.name)]
         target = moved[target.name].at(target.subscripts)
         if not any(eq.name == target.name for eq in rules):
             rules.append(equation(target, ZERO))
-        work = system([*work, *rules], work.facts)
+        work = system([*work, *rules], dict.fromkeys((*work.facts, *said)))
     return _needed(work, target)
 
 

@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from tensorprop.calculus.adjoint import bounds
 from tensorprop.calculus.pullback import pullback
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.calculus.source import as_system
-from tensorprop.core.build import ZERO, add, mul, sum_over
-from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.build import ONE, ZERO, add, fresh, mul, sum_over
+from tensorprop.core.equation import Equation, Range, System, equation, system
 from tensorprop.core.expr import Expr, Index, Reduce, Tensor
 from tensorprop.core.names import derivative_name
-from tensorprop.core.ranges import Ranges, infer, spelled
+from tensorprop.core.ranges import infer, spelled
 from tensorprop.core.walk import freshen
 
 __all__ = ["Moved", "forwards", "tangent_name", "tangents"]
@@ -46,8 +45,8 @@ def tangents(s: System | Equation | str, wrt: Iterable[str]) -> System:
     s = spelled(as_system(s))
     wrt = tuple(wrt)
     moved = {n: Moved(tangent_name(n, s.rank(n)), ()) for n in s.names if s.defines(n) or n in wrt}
-    rules = forwards(s, wrt, moved, lambda t, g, fixed: ZERO)
-    return system(rules, s.facts).of(rules)
+    rules, facts = forwards(s, wrt, moved, lambda t, g, fixed: ZERO)
+    return system(rules, (*s.facts, *facts)).of(rules)
 
 
 class Moved(NamedTuple):
@@ -65,8 +64,14 @@ Own = Callable[[Tensor, Expr, frozenset[str]], Expr]
 """What an entry with its cotangent adds by itself, beside what the derivative of its tensor does: of the variable."""
 
 
-def forwards(s: System, roots: Iterable[str], moved: Mapping[str, Moved], own: Own) -> list[Equation]:
-    """An equation for the derivative of every tensor that depends smoothly on the roots."""
+def forwards(
+    s: System, roots: Iterable[str], moved: Mapping[str, Moved], own: Own
+) -> tuple[list[Equation], list[Range]]:
+    """An equation for the derivative of every tensor that depends smoothly on the roots, and lines on their letters.
+
+    In the loop of ``x_{l+1} = x_l W_l`` x tells nothing of its time; in that of ∂x/∂ε the letter of x would, so that a
+    line says how far it runs.
+    """
     moving, ranges = set(roots), infer(s)
     written = {eq: n for n, eq in enumerate(s)}
     rules: dict[int, Equation] = {}
@@ -77,14 +82,25 @@ def forwards(s: System, roots: Iterable[str], moved: Mapping[str, Moved], own: O
         found: dict[Equation, Equation] = {}
         while new:
             there = moving | new
-            found = {eq: _rule(eq, ranges, there, moved, own, looped) for eq in (*starts, *body) if eq.name in new}
+            found = {eq: _rule(eq, there, moved, own, looped) for eq in (*starts, *body) if eq.name in new}
             still = {eq.name for eq, rule in found.items() if rule.value is not ZERO}
             if still == new:
                 break
             new &= still
         moving |= new
         rules |= {written[eq]: rule for eq, rule in found.items() if eq.name in new}
-    return [rules[n] for n in sorted(rules)]
+    said: list[Range] = []
+    for n, rule in rules.items():
+        eq = s.equations[n]
+        for i in eq.letters:
+            far = ranges.reach_left(eq, i)
+            if far is not None and s.stated(i) is None and ranges.further(eq.value, i, far):
+                others = (e for e in s if i in e.value.binds or (i in e.letters and ranges.reach_left(e, i) is not far))
+                taken = {j for e in s for j in (*e.letters, *e.value.free, *e.value.binds)} | rule.value.binds
+                new = fresh(i, taken | {f.letter for f in said}) if any(others) else i
+                rules[n] = rule = rule.rename({i: new})
+                said.append(Range(new, far))
+    return [rules[n] for n in sorted(rules)], list(dict.fromkeys(said))
 
 
 def _reached(equations: Sequence[Equation], moving: set[str]) -> set[str]:
@@ -95,17 +111,14 @@ def _reached(equations: Sequence[Equation], moving: set[str]) -> set[str]:
     return found
 
 
-def _rule(
-    eq: Equation, ranges: Ranges, moving: set[str], moved: Mapping[str, Moved], own: Own, looped: bool
-) -> Equation:
+def _rule(eq: Equation, moving: set[str], moved: Mapping[str, Moved], own: Own, looped: bool) -> Equation:
     """One equation's derivative: 0 where it depends on what moves only in brackets and subscripts."""
     target = moved[eq.name].at(eq.target.subscripts)
     fixed = frozenset(eq.letters) | target.free
     terms: list[Expr] = []
     again = looped and isinstance(eq.value, Reduce) and eq.value.op in ("max", "min")
     result = None if again else eq.target  # what is worked out after the loop has other last digits
-    seed = mul(*bounds(eq, ranges))
-    for t, g in pullback(freshen(eq.value, fixed), seed, result=result, fixed=frozenset(eq.letters)).items():
+    for t, g in pullback(freshen(eq.value, fixed), ONE, result=result, fixed=frozenset(eq.letters)).items():
         if t.name in moving:
             if t.name in moved:
                 terms.append(sum_over(sorted(t.free - fixed), mul(g, moved[t.name].at(t.subscripts))))

@@ -19,7 +19,7 @@ from tensorprop.core.equation import Equation, Loop
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix, is_square, runs
 from tensorprop.core.names import primal_axes
-from tensorprop.core.walk import fold, postorder, tensors_of
+from tensorprop.core.walk import fold, postorder
 
 __all__ = ["Axis", "Letters", "Shifted", "Size", "Told", "Witness", "as_expr", "is_size", "largest", "limit"]
 
@@ -244,26 +244,17 @@ class Letters:
         return self._settle(told) if told.ties else told
 
     def _limited(self, e: Mul, told: Told) -> Told:
-        """Letters that a bracket of the product keeps below the length of an axis: elsewhere they may run further.
-
-        So may those that an equality puts over the axis of such an entry.
-        """
+        """Letters that a bracket of the product keeps below the length of an axis: elsewhere they may run further."""
         own = {
             f.left.name
             for f in e.factors
             if isinstance(f, Bracket) and isinstance(f.left, Index) and limit(f, f.left.name)
         }
-        if own.isdisjoint(told.known):
+        soft = {i: p for i, p in told.known.items() if i in own}
+        if not soft:
             return told
-        places = {
-            Witness(t.name, axis, t)
-            for t in tensors_of(e)
-            for axis, s in enumerate(t.subscripts)
-            if isinstance(s, Index) and s.name in own
-        }
-        soft = {i: p for i, p in told.known.items() if i in own or p in places}
         known = {i: p for i, p in told.known.items() if i not in soft}
-        meets = tuple(m for m in told.meets if m[0] not in own and places.isdisjoint(m[1:]))
+        meets = tuple(m for m in told.meets if m[0] not in own)
         return told._replace(known=known, soft={**told.soft, **soft}, meets=meets)
 
     def _bind(self, e: Sum | Reduce, body: Told, outside: tuple[Told, ...]) -> Told:

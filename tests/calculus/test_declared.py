@@ -218,7 +218,7 @@ def test_projected_of_an_orthogonal_matrix_is_tangent() -> None:
     "call, told",
     [
         (lambda: tp.parse("E = a_i x_i; orthogonal(a)"), "a has 1 axis"),
-        (lambda: tp.parse("E = x_i S_ij x_j; S_ij = S_ji; S_ij = S_ji"), "stated twice"),
+        (lambda: tp.parse("E = x_i S_ij x_j; dim(i) = 3; S_ij = S_ji; dim(i) = 4"), "stated twice"),
         (lambda: tp.parse("E = x_i S_ij x_j; S_ij = S_ij"), "defined by itself"),
         (lambda: tp.parse("E = x_i S_ij x_j; S_ij = -S_ji"), "defined by itself"),
         (lambda: tp.parse("E = x_i L_ij x_j; lower(L_ij)"), "bare name"),
@@ -289,3 +289,10 @@ def test_second_derivatives_of_declared_matrices(x64: None) -> None:
         given = {"P": P, "x": x}
         got = tp.compile(second, backend="numpy")(**{n: given[n] for n in second.inputs})
         np.testing.assert_allclose(got, jax.hessian(f)(P), rtol=1e-9, atol=1e-10)
+
+
+def test_a_line_that_is_pasted_twice_is_said_once() -> None:
+    """As in forward equations with their rules below, both of which bring the line along."""
+    assert tp.parse("E = x_i S_ij x_j; S_ij = S_ji; dim(i) = 3; S_ij = S_ji; dim(i) = 3") is tp.parse(
+        "E = x_i S_ij x_j; S_ij = S_ji; dim(i) = 3"
+    )

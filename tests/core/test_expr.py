@@ -36,7 +36,6 @@ from tensorprop.errors import (
     DuplicateDefinition,
     NumberTooLarge,
     RankMismatch,
-    RecurrentDefinition,
     UnknownName,
     UnknownRange,
 )
@@ -235,13 +234,13 @@ def test_unknown_names_are_told() -> None:
         ("h_tj = tanh(c_tj); c_tj = f_tj c_{t-1,j}; f_tj = σ(h_{t-1,k} B_kj); c_{-1,j} = 0; h_{-1,j} = 0", ("h",)),
     ],
 )
-def test_recurrences_are_read_and_written_and_refused_by_derive(text: str, outputs: tuple[str, ...]) -> None:
+def test_recurrences_are_read_and_written_and_derived(text: str, outputs: tuple[str, ...]) -> None:
     s = parse(text)
     assert s.recurrent and parse(show(s)) is s and parse(show(s, ascii=True)) is s
     assert s.outputs == outputs
     assert stabilise(s).recurrent and adjoint(s).recurrent
-    with pytest.raises(RecurrentDefinition, match="recurrence"):
-        derive(s, s.inputs[0])
+    derived = derive(s, s.inputs[0])
+    assert derived.recurrent and len(derived.outputs) == 1 and parse(show(derived)) is derived
 
 
 @pytest.mark.parametrize(
