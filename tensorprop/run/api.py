@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast, overload
 
-from tensorprop.calculus import adjoint, stabilise
+from tensorprop.calculus import adjoint, reused, stabilise
 from tensorprop.calculus.derive import beside
 from tensorprop.calculus.source import Source, as_forward, as_system
 from tensorprop.core.equation import Equation, System
@@ -293,6 +293,7 @@ class Gradient(MadeOf, Generic[R]):
         self.wrt = wrt
         self.inputs = tuple(dict.fromkeys((*needed.inputs, *wrt)))
         self._deltas = tuple(adjoint_name(name) for name in wrt)
+        forward, rules = reused(forward, rules)
         self.system = (forward + rules).only((error, *self._deltas, *aux))
         self._needed = needed
         self._labels = Labels(needed)

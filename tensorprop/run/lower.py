@@ -289,7 +289,11 @@ class _Run(Values):
         return (yield from entries(self, out, [entry[i] if i in entry else Index(i) for i in axes], sizes))
 
     def terms(self, e: Add, sizes: Sizes) -> Rule:
-        """Terms in their order, those with a minus sign subtracted; the first with a plus sign leads."""
+        """Terms in their order, those with a minus sign subtracted; the first with a plus sign leads.
+
+        Of three and more, tensors by themselves are added last: XLA works a long chain ``x + a + b`` out again for all
+        who read it, and not ``x + (a + b)``.
+        """
         found = placed(e, sizes, self.time)
         if found is not None:
             letter, parts, rest = found
@@ -299,6 +303,8 @@ class _Run(Values):
                 whole = self.joined(whole, Value(self.plain(v) if v.truth else v.array, v.axes), False)
             return whole
         signed = [(_negative(t), t) for t in e.terms]
+        if len(signed) > 2:
+            signed.sort(key=lambda term: isinstance(term[1], Tensor))
         lead = next((k for k, (minus, _) in enumerate(signed) if not minus), 0)
         signed.insert(0, signed.pop(lead))
         total: Value | None = None

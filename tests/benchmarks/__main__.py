@@ -16,6 +16,7 @@ import numpy as np
 
 import tensorprop as tp
 from tests.benchmarks.clock import best, import_time, interleaved, seconds
+from tests.benchmarks.deep import deep
 from tests.benchmarks.indexed import indexed
 from tests.benchmarks.models import LABELS, Model, models
 
@@ -37,7 +38,7 @@ def first_calls(model: Model) -> tuple[float, float]:
 def steps(budget: float) -> None:
     head = ("training step", "ours ms", "JAX ms", "JAX / ours", "10–90 %", "first call s", "JAX's s", "difference")
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for m in (*models(), *indexed()):
+    for m in (*models(), *indexed(), *deep()):
         difference = agreement(m)
         mine, other = first_calls(m)
         r = interleaved(m.ours, m.theirs, budget)

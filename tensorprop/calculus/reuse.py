@@ -1,0 +1,181 @@
+"""Backward rules that read what the way there has made: the three-term rule of a normalisation, from saved statistics.
+
+In: forward equations and the rules derived from them. Out: equal ones, in which
+
+    (x_bi - m_b) is n_bi s_b             where n_bi = (x_bi - m_b) / s_b has a name, alone or inside a right side,
+    Σ_i (x_bi - m_b) is 0                where m_b = mean_i(x_bi),
+
+for any sum in place of ``x_bi - m_b`` and any divisors. Mean, variance and result, written as three equations that name
+one another, so come to ``δx_bi = (δn_bi - mean_i(δn_bi) - n_bi mean_i(n_bi δn_bi)) / s_b``: no rule reads x_bi again,
+which a compiler would work out anew from all the layers below. Meant for what is computed, not for what is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+from tensorprop.calculus.stable import match
+from tensorprop.core.build import ZERO, mul, number, power, substitute
+from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.names import labelled, stem_and_label
+from tensorprop.core.terms import number_and_rest
+from tensorprop.core.walk import postorder, tensors_of, transform
+
+__all__ = ["reused"]
+
+
+class _Quotient(NamedTuple):
+    """``result_J = above / below``: all letters of the sum above stand on the left."""
+
+    above: Add
+    below: tuple[Expr, ...]
+    result: Tensor
+    whole: bool  # the right side is the quotient; else it is a part that gets a name
+
+
+def reused(forward: System, rules: System) -> tuple[System, System]:
+    """The forward equations and the rules, in which a difference that was divided is read off the quotient.
+
+    >>> from tensorprop.calculus import adjoint
+    >>> from tensorprop.text import parse
+    >>> s = parse("m = mean_i(x_i); v = mean_i((x_i - m)^2); n_i = (x_i - m) / sqrt(v); E = n_i y_i")
+    >>> forward, rules = reused(s, adjoint(s, "x"))
+    >>> print(rules)
+    δn_i = y_i
+    δv = -1/2 n_i δn_i / sqrt(v)^2
+    δm = -(Σ_i δn_i) / sqrt(v)
+    δx_i = δn_i / sqrt(v) + 2 n_i δv / dim(x, 0) · sqrt(v) + δm / dim(x, 0)
+    """
+    plain = [b for b in forward.blocks if isinstance(b, Equation)]
+    backward = [b for b in rules.blocks if isinstance(b, Equation)]
+    read = {_tensors(n) for eq in backward for n in postorder(eq.value) if isinstance(n, Add)}
+    names = {*forward.names, *rules.names}
+    found: dict[frozenset[str], _Quotient] = {}
+    for eq in plain:
+        for q in _quotients(eq, names):
+            if _tensors(q.above) in read:
+                found.setdefault(_tensors(q.above), q)
+    if not found:
+        return forward, rules
+    means = {eq.name: eq for eq in plain if isinstance(eq.value, Reduce) and eq.value.op == "mean"}
+    new = {eq: equation(eq.target, _read(eq.value, found, means)) for eq in backward}
+    made = system((new.get(eq, eq) for eq in rules), rules.facts)
+    used = {t.name for eq in new.values() for t in tensors_of(eq.value)}
+    named = {q.result.name: q for q in found.values() if not q.whole and q.result.name in used}
+    if not named:
+        return forward, made
+    parts: dict[Expr, _Quotient] = {q.above: q for q in named.values()}
+    there = [
+        equation(eq.target, transform(eq.value, lambda n: _shorter(n, parts))) if eq in plain else eq for eq in forward
+    ]
+    return system([*(equation(q.result, _quotient(q)) for q in named.values()), *there], forward.facts), made
+
+
+def _tensors(e: Expr) -> frozenset[str]:
+    return frozenset(t.name for t in tensors_of(e))
+
+
+def _quotient(q: _Quotient) -> Expr:
+    return mul(q.above, *q.below)
+
+
+def _quotients(eq: Equation, names: set[str]) -> Iterable[_Quotient]:
+    """The quotients of a right side over all of its letters; what is only a part of it is called otherwise."""
+    letters = frozenset(eq.letters)
+    if len(letters) != len(eq.target.subscripts):
+        return
+    for n in postorder(eq.value):
+        if not isinstance(n, Mul):
+            continue
+        below = tuple(f for f in n.factors if _divides(f))
+        above = [f for f in n.factors if isinstance(f, Add) and f.free == letters]
+        if not below or len(above) != 1 or not all(f.free <= letters for f in below):
+            continue
+        whole = n is eq.value and len(n.factors) == len(below) + 1
+        result = eq.target if whole else Tensor(_part_of(eq.name, names), eq.target.subscripts)
+        names.add(result.name)
+        yield _Quotient(above[0], below, result, whole)
+
+
+def _divides(f: Expr) -> bool:
+    """A power below 0, which is 0 nowhere."""
+    return isinstance(f, Call) and f.function == "power" and isinstance(f.args[1], Number) and f.args[1].value < 0
+
+
+def _part_of(name: str, names: set[str]) -> str:
+    stem, label = stem_and_label(name)
+    return next(
+        n for k in range(len(names) + 1) if (n := labelled(f"{stem}{k}", label) if label else f"{stem}{k}") not in names
+    )
+
+
+def _shorter(n: Expr, parts: Mapping[Expr, _Quotient]) -> Expr:
+    """A product in which a quotient that has a name now is read."""
+    if isinstance(n, Mul):
+        for f in n.factors:
+            q = parts.get(f)
+            if q is not None and all(b in n.factors for b in q.below):
+                return mul(*(q.result if g is f else g for g in n.factors if g not in q.below))
+    return n
+
+
+def _read(value: Expr, found: Mapping[frozenset[str], _Quotient], means: Mapping[str, Equation]) -> Expr:
+    """The right side of a rule with quotients in place of what they were made of."""
+
+    def rule(n: Expr) -> Expr:
+        if isinstance(n, Sum) and isinstance(n.body, Add) and _cancels(n, n.body, means):
+            return ZERO
+        return _of_quotient(n, found) if isinstance(n, Mul) else n
+
+    made = transform(value, rule)
+    return made if made.free == value.free else value
+
+
+def _of_quotient(n: Mul, found: Mapping[frozenset[str], _Quotient]) -> Expr:
+    """A product, a factor of which is what a quotient was made of."""
+    for f in n.factors:
+        q = found.get(_tensors(f)) if isinstance(f, Add) else None
+        at = match(q.above, f, tuple(q.above.free)) if q is not None else None
+        if q is not None and at is not None:
+            result = substitute(q.result, at)
+            return _collected([result if g is f else g for g in n.factors], [substitute(b, at) for b in q.below])
+    return n
+
+
+def _cancels(n: Sum, body: Add, means: Mapping[str, Equation]) -> bool:
+    """``Σ_i (x_bi - m_b)``, where ``m_b = mean_i(x_bi)``."""
+    if len(body.terms) != 2:
+        return False
+    for x, less in (body.terms, body.terms[::-1]):
+        c, m = number_and_rest(less)
+        if c == -1 and isinstance(m, Tensor) and m.name in means and m.free.isdisjoint(n.indices):
+            eq = means[m.name]
+            assert isinstance(eq.value, Reduce)
+            if len(eq.letters) != len(m.subscripts) or set(eq.value.indices) & set(eq.letters):
+                continue
+            mean = substitute(eq.value, dict(zip(eq.letters, m.subscripts, strict=True)))
+            assert isinstance(mean, Reduce)
+            at = match(mean.body, x, mean.indices)
+            if at is not None and {*at.values()} == {Index(i) for i in n.indices}:
+                return True
+    return False
+
+
+def _collected(factors: list[Expr], below: list[Expr]) -> Expr:
+    """A product of factors over powers below 0: powers of one base are one."""
+    powers: dict[Expr, Fraction] = {}
+    for b in below:
+        assert isinstance(b, Call) and isinstance(b.args[1], Number)
+        powers[b.args[0]] = powers.get(b.args[0], Fraction(0)) - b.args[1].value
+    left: list[Expr] = []
+    for f in factors:
+        if isinstance(f, Call) and f.function == "power" and f.args[0] in powers and isinstance(f.args[1], Number):
+            powers[f.args[0]] += f.args[1].value
+        elif f in powers:
+            powers[f] += 1
+        else:
+            left.append(f)
+    return mul(*left, *(power(b, number(n)) for b, n in powers.items() if n))
