@@ -166,5 +166,5 @@ def _counted(
 
 def met(arrays: Mapping[str, Any]) -> Met:
     """The shapes of arrays, and the bytes of their numbers, as far as they have any."""
-    sizes = [a.dtype.itemsize for a in arrays.values() if getattr(getattr(a, "dtype", None), "kind", "") in "fV"]
+    sizes = [a.dtype.itemsize for a in arrays.values() if getattr(getattr(a, "dtype", None), "kind", "") in ("f", "V")]
     return {name: tuple(getattr(a, "shape", ())) for name, a in arrays.items()}, max(sizes, default=4)
