@@ -1,4 +1,5 @@
-"""``python -m tests.benchmarks [seconds]``: one table. ``seconds`` is the time that each pair is run (default 5)."""
+"""``python -m tests.benchmarks [seconds [words]]``: one table; each pair runs for ``seconds`` (default 5);
+with words, only the rows whose names have all of them."""
 
 from __future__ import annotations
 
@@ -39,6 +40,8 @@ def steps(budget: float) -> None:
     head = ("training step", "ours ms", "JAX ms", "JAX / ours", "10–90 %", "first call s", "JAX's s", "difference")
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
     for m in (*models(), *indexed(), *deep()):
+        if not all(word in m.name for word in sys.argv[2:]):
+            continue
         difference = agreement(m)
         mine, other = first_calls(m)
         r = interleaved(m.ours, m.theirs, budget)
@@ -98,7 +101,8 @@ def main() -> None:
         f"tensorprop {tp.__version__}; float32\n"
     )
     steps(budget)
-    compilation()
+    if not sys.argv[2:]:
+        compilation()
 
 
 main()
