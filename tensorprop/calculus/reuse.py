@@ -27,7 +27,7 @@ from tensorprop.core.walk import postorder, tensors_of, transform
 __all__ = ["reused"]
 
 
-class _Quotient(NamedTuple):
+class _Divided(NamedTuple):
     """``result_J = above / below``: all letters of the sum above stand on the left."""
 
     above: Add
@@ -53,7 +53,7 @@ def reused(forward: System, rules: System) -> tuple[System, System]:
     backward = [b for b in rules.blocks if isinstance(b, Equation)]
     read = {_tensors(n) for eq in backward for n in postorder(eq.value) if isinstance(n, Add)}
     names = {*forward.names, *rules.names}
-    found: dict[frozenset[str], _Quotient] = {}
+    found: dict[frozenset[str], _Divided] = {}
     for eq in plain:
         for q in _quotients(eq, names):
             if _tensors(q.above) in read:
@@ -67,7 +67,7 @@ def reused(forward: System, rules: System) -> tuple[System, System]:
     named = {q.result.name: q for q in found.values() if not q.whole and q.result.name in used}
     if not named:
         return forward, made
-    parts: dict[Expr, _Quotient] = {q.above: q for q in named.values()}
+    parts: dict[Expr, _Divided] = {q.above: q for q in named.values()}
     there = [
         equation(eq.target, transform(eq.value, lambda n: _shorter(n, parts))) if eq in plain else eq for eq in forward
     ]
@@ -78,11 +78,11 @@ def _tensors(e: Expr) -> frozenset[str]:
     return frozenset(t.name for t in tensors_of(e))
 
 
-def _quotient(q: _Quotient) -> Expr:
+def _quotient(q: _Divided) -> Expr:
     return mul(q.above, *q.below)
 
 
-def _quotients(eq: Equation, names: set[str]) -> Iterable[_Quotient]:
+def _quotients(eq: Equation, names: set[str]) -> Iterable[_Divided]:
     """The quotients of a right side over all of its letters; what is only a part of it is called otherwise."""
     letters = frozenset(eq.letters)
     if len(letters) != len(eq.target.subscripts):
@@ -97,7 +97,7 @@ def _quotients(eq: Equation, names: set[str]) -> Iterable[_Quotient]:
         whole = n is eq.value and len(n.factors) == len(below) + 1
         result = eq.target if whole else Tensor(_part_of(eq.name, names), eq.target.subscripts)
         names.add(result.name)
-        yield _Quotient(above[0], below, result, whole)
+        yield _Divided(above[0], below, result, whole)
 
 
 def _divides(f: Expr) -> bool:
@@ -112,7 +112,7 @@ def _part_of(name: str, names: set[str]) -> str:
     )
 
 
-def _shorter(n: Expr, parts: Mapping[Expr, _Quotient]) -> Expr:
+def _shorter(n: Expr, parts: Mapping[Expr, _Divided]) -> Expr:
     """A product in which a quotient that has a name now is read."""
     if isinstance(n, Mul):
         for f in n.factors:
@@ -122,7 +122,7 @@ def _shorter(n: Expr, parts: Mapping[Expr, _Quotient]) -> Expr:
     return n
 
 
-def _read(value: Expr, found: Mapping[frozenset[str], _Quotient], means: Mapping[str, Equation]) -> Expr:
+def _read(value: Expr, found: Mapping[frozenset[str], _Divided], means: Mapping[str, Equation]) -> Expr:
     """The right side of a rule with quotients in place of what they were made of."""
 
     def rule(n: Expr) -> Expr:
@@ -134,7 +134,7 @@ def _read(value: Expr, found: Mapping[frozenset[str], _Quotient], means: Mapping
     return made if made.free == value.free else value
 
 
-def _of_quotient(n: Mul, found: Mapping[frozenset[str], _Quotient]) -> Expr:
+def _of_quotient(n: Mul, found: Mapping[frozenset[str], _Divided]) -> Expr:
     """A product, a factor of which is what a quotient was made of."""
     for f in n.factors:
         q = found.get(_tensors(f)) if isinstance(f, Add) else None
