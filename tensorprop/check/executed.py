@@ -16,6 +16,7 @@ import numpy as np
 
 from tensorprop.check.verified import sample
 from tensorprop.core.equation import Equation
+from tensorprop.core.functions import SPELLED
 from tensorprop.errors import TensorpropError
 from tensorprop.render.code import called, identifier
 from tensorprop.run.numpy_functions import NUMPY, NUMPY_REDUCE
@@ -172,11 +173,11 @@ class _Machine:
 def _library(library: str, parts: list[str], args: list[Any], words: dict[str, Any]) -> Any:
     """A function of a library, in NumPy."""
     *path, last = parts
-    name = _CALLED.get(last, last)
-    words.pop("approximate", None)
+    name = _CALLED.get(last) or SPELLED.get(last, last)
+    approximate = words.pop("approximate", True)
     words.pop("correction", None)
     if last == "gelu" and library == "jax":
-        name = "gelu"
+        name = "gelu_tanh" if approximate else "gelu"
     reduces = name in ("logsumexp", "softmax", "logsoftmax") or (library == "torch" and last in ("amax", "amin"))
     if reduces and parts[-2:] != ["logaddexp", "reduce"]:
         axis = words.get("axis")

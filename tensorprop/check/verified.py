@@ -14,11 +14,12 @@ from itertools import product
 import numpy as np
 
 from tensorprop.check.interpreter import Array, Interpreter
-from tensorprop.check.numbers.draw import can_be_drawn
+from tensorprop.check.numbers.draw import below, can_be_drawn
 from tensorprop.core.build import add, call, mul, number
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number
 from tensorprop.core.functions import is_known
+from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import primal_axes
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of, transform
@@ -162,10 +163,15 @@ def _arrays(s: System, seed: int, ties: bool = False, small: bool = False) -> di
     for one, other in _without_diagonal(s):
         sizes |= dict.fromkeys((axis for axis, n in list(sizes.items()) if n == sizes[other]), sizes[one])
     out: dict[str, Array] = {}
+    whole = whole_numbers(s)
     for name in s.inputs:
         rank = _rank(s, name)
         shape = tuple(sizes.get((name, k), 2) for k in range(rank))
         can_be_drawn(name, shape)
+        if name in whole:
+            shapes = {n: tuple(sizes.get((n, k), 2) for k in range(_rank(s, n))) for n in s.inputs}
+            out[name] = rng.integers(0, below(s, name, shapes), shape)
+            continue
         if ties:
             draw = rng.integers(1, 3, size=shape) / 2.0
         else:

@@ -341,9 +341,9 @@ class System(Face, Interned):
             raise UnknownName(f"no tensor {name} here", known=f"known: {', '.join(self.names)}")
         places = [s for eq in self.equations for s in (*eq.target.subscripts, eq.value)]
         places += [f.size for f in self.facts if isinstance(f, Range)]
-        return max(
-            (d.axis + 1 for p in places for d in postorder(p) if isinstance(d, Dim) and d.tensor == name), default=0
-        )
+        spoken = [(d.tensor, d.axis) for p in places for d in postorder(p) if isinstance(d, Dim)]
+        spoken += [axis for eq in self.equations for axis in primal_axes(eq.target) or ()]
+        return max((k + 1 for tensor, k in spoken if tensor == name), default=0)
 
     def defines(self, name: str) -> bool:
         """Whether an equation has this name on its left."""

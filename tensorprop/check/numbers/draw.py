@@ -22,7 +22,7 @@ from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import PlanTooLarge, TensorpropError
 from tensorprop.run.sizes import counted
 
-__all__ = ["KINDS", "arrays", "can_be_drawn", "fitted", "letter_sizes", "shapes"]
+__all__ = ["KINDS", "arrays", "below", "can_be_drawn", "fitted", "letter_sizes", "shapes"]
 
 KINDS = ("general", "positive", "unit")
 """Normally distributed; between 1/2 and 3/2; between 0.1 and 0.9. The first whose values are finite serves."""
@@ -144,7 +144,7 @@ def arrays(
         shape = shapes[name]
         can_be_drawn(name, shape)
         if name in whole:
-            found[name] = draw.integers(0, _limit(s, name, shapes), shape).astype(float)
+            found[name] = draw.integers(0, below(s, name, shapes), shape).astype(float)
         elif kind == "general":
             found[name] = draw.normal(size=shape)
         else:
@@ -189,7 +189,7 @@ def declared(x: np.ndarray, what: frozenset[str], whole: bool = False) -> np.nda
     return x
 
 
-def _limit(s: System, name: str, shapes: Mapping[str, tuple[int, ...]]) -> int:
+def below(s: System, name: str, shapes: Mapping[str, tuple[int, ...]]) -> int:
     """How many values a tensor of whole numbers may take: the size of the axis that it picks from."""
     ranges = infer(s)
     sizes = {ranges.find(n, k): size for n, shape in shapes.items() for k, size in enumerate(shape)}

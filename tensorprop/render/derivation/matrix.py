@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tensorprop.core.equation import Equation, system
-from tensorprop.core.expr import Index
+from tensorprop.core.expr import Dim, Expr, Index, Number
 from tensorprop.core.names import is_adjoint
+from tensorprop.core.walk import tensors_of
 from tensorprop.render import dialects
 from tensorprop.render import trees as m
 from tensorprop.render.derivation.indexed import Indexed, indexed
@@ -63,6 +64,11 @@ def spelled(t: MathTree) -> MathTree:
     return t
 
 
+def _before(place: Expr) -> bool:
+    """Whether a subscript lies before the first entry of an axis, or behind the last: ``-1``, ``dim(r, 0)``."""
+    return isinstance(place, Dim) or (isinstance(place, Number) and place.value < 0)
+
+
 def matrix(eq: Equation, convention: Convention) -> MatrixForm:
     """The formula of one equation.
 
@@ -73,6 +79,8 @@ def matrix(eq: Equation, convention: Convention) -> MatrixForm:
     line = Line(eq, None, None, why="it gives one entry along an axis, a start of a recurrence")
     if not all(isinstance(s, Index) for s in eq.target.subscripts) and eq.place is None:
         line = Line(eq, None, None, why=f"it gives one step of a recurrence, {eq.target}, from those before it")
+    elif any(_before(s) for t in tensors_of(eq.value) for s in t.subscripts):
+        line = Line(eq, None, None, why="it reads where a recurrence starts, which is no entry of the array")
     elif eq.place is None:
         (line,) = lines(system([eq]), convention, style="carry")
     style = Style(adjoint=convention.adjoint, bold=convention.bold, names=convention.names)
