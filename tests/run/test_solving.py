@@ -108,7 +108,7 @@ def test_gradients_of_a_declared_matrix(x64: None) -> None:
         np.testing.assert_allclose(grads[name], expected, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("text", ["E = logdet(S); spd(S); spd(S)", "E = logdet(S); spd(S_b)", "E = logdet(S); spd()"])
+@pytest.mark.parametrize("text", ["E = logdet(S); spd(S, S)", "E = logdet(S); spd(S_b)", "E = logdet(S); spd()"])
 def test_declarations_are_refused(text: str) -> None:
     with pytest.raises(tp.TensorpropError, match="spd"):
         tp.parse(text)
