@@ -86,6 +86,7 @@ def _made(on: Any, p: Contraction, s: _Summed) -> Rule:
     right.coefficient = Fraction(1)
     along = yield from on.contract(right)
     e, names, sizes = s.factor
+    assert isinstance(e, Reduce)
     inner = {**sizes, **on.extents.bound(e, sizes)}
     body = yield Wish(e.body, inner)
     lead = tuple(i for i in body.axes if i not in e.indices)
