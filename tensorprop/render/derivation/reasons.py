@@ -22,7 +22,7 @@ from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.core.build import add, bracket, mul
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, equation
-from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Reduce, Sum, Tensor
 from tensorprop.core.names import NOBODY, adjoint_name
 from tensorprop.core.terms import factors_of, number_and_rest
 from tensorprop.core.walk import postorder, tensors_of, transform
@@ -208,6 +208,11 @@ def _diagonal(p: Passage) -> tuple[Local, Expr] | None:
     return local, mul(*(f for f in factors_of(value) if f not in brackets))
 
 
+def _brackets_last(n: Expr) -> Expr:
+    """``p_j [j = l]``: a canonical form has its factors in no order that is meant for people."""
+    return mul(*sorted(n.factors, key=lambda f: isinstance(f, Bracket))) if isinstance(n, Mul) else n
+
+
 def _length(f: MatrixForm) -> int:
     return len(f.unicode) or 999
 
@@ -233,7 +238,7 @@ def _jacobian(p: Passage, form: Form) -> Iterator[Fact]:
         if isinstance(ways[-1], Add):
             same = bracket("=", Index(j), Index(k))
             turned_ = bracket("=", Index(k), Index(j))
-            entries = transform(lettered(ways[-1], value), lambda n: same if n is turned_ else n)
+            entries = transform(lettered(ways[-1], value), lambda n: same if n is turned_ else _brackets_last(n))
             told += say("Its entries are {e}.", e=entry(entries))
         yield _fact("jacobian", told)
         return
