@@ -152,3 +152,10 @@ def test_jax_runs_its_code():
             values += made.values()
         one, other = values
         np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["Embedding", "GeluTanh", "BatchNormRunning"])
+def test_code_for_layers_is_run_on_arrays_that_fit(name: str) -> None:
+    """Labels are whole numbers; a word that a library has for a function of ours is that function."""
+    found = tp.formula(getattr(tp.layers, name)())
+    assert all((found.numpy, found.jax, found.einsum, found.loop))

@@ -176,3 +176,16 @@ def test_a_shift_on_the_left_is_explained() -> None:
     shown = tp.explain(text, wrt="W")
     assert [str(rule) for rule in shown.rules] == [str(rule) for rule in tp.adjoint(text, wrt="W")]
     assert "Why backwards in time?" in str(shown) and "δx[l + 1, j]" in str(shown)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "α_tj = logsumexp_i(α_{t-1,i} + T_ij) + o_tj; α_{-1,j} = π_j",
+        "h_tj = [t < n] tanh(x_tj + h_{t-1,k} W_kj) + [t ≥ n] h_{t-1,j}; h_{-1,j} = g_j",
+        "x_{l+1,b,j} = x_lbj + tanh(x_lbi W_lij); x_{0,b,j} = a_bj",
+    ],
+)
+def test_rules_that_read_where_a_recurrence_starts_are_explained(text: str) -> None:
+    shown = tp.explain(text)
+    assert [str(rule) for rule in shown.rules] == [str(rule) for rule in tp.adjoint(text)]
