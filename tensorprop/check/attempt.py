@@ -501,7 +501,8 @@ class _Judge:
         target = read.types.tensor(self._rule.name)
         fixed = read.matched(target)
         value = rename(read.typed.entry, fixed)
-        eq = lettered(Tensor(self._rule.name, target.entry.subscripts), value, read.types)  # type: ignore[attr-defined]
+        assert isinstance(target.entry, Tensor)
+        eq = lettered(target.entry, value, read.types)
         return eq.rename(dict(zip(eq.letters, self._rule.letters, strict=True)))
 
     def _slip(self, eq: Equation) -> Diagnosis | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -269,7 +269,10 @@ class _SourceFile:
 
     def _text(self, n: ast.expr, depth: int = 0) -> str | None:
         """A text as far as it is written out: literals, sums of them, constants of the file, names in braces."""
-        inner: Callable[[ast.expr], str | None] = lambda x: self._text(x, depth + 1) if depth < 50 else None  # noqa: E731
+
+        def inner(x: ast.expr) -> str | None:
+            return self._text(x, depth + 1) if depth < 50 else None
+
         match n:
             case ast.Constant(str(text)):
                 return text

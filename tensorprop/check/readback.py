@@ -7,6 +7,7 @@ canonical form or, where that does not tell, in numbers. What was read once is r
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -39,7 +40,9 @@ def reads(line: Line, text: str, convention: Convention, page: tuple[Equation, .
     return _reads(page if line.equation in page else (line.equation,), line.equation, text, key)
 
 
-_Key = tuple[str, str, str, str, frozenset[str]]
+_Key = tuple[
+    Literal["column", "row"], Literal["rows", "columns"], Literal["denominator", "numerator"], str, frozenset[str]
+]
 
 
 @lru_cache(maxsize=64)
@@ -55,7 +58,7 @@ def _reads(page: tuple[Equation, ...], eq: Equation, text: str, key: _Key) -> bo
     except TensorpropError:  # equations that are no page: a name is defined twice
         return len(page) > 1 and _reads((eq,), eq, text, key)
     layout, samples, derivative, batch, turned = key
-    convention = Convention(layout, samples, derivative, batch=batch, turned=turned)  # type: ignore[arg-type]
+    convention = Convention(layout, samples, derivative, batch=batch, turned=turned)
     try:
         (found,) = read_again(text, names, convention)
     except (TensorpropError, ValueError):

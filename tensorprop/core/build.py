@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from typing import overload
 
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix, is_square, runs
@@ -364,6 +365,10 @@ def _substitute_binder(n: Sum | Reduce, values: Mapping[str, Expr], incoming: fr
     return sum_over(indices, body) if isinstance(n, Sum) else reduce(n.op, indices, body, at)
 
 
+@overload
+def rename(e: Tensor, letters: Mapping[str, str]) -> Tensor: ...
+@overload
+def rename(e: Expr, letters: Mapping[str, str]) -> Expr: ...
 def rename(e: Expr, letters: Mapping[str, str]) -> Expr:
     """``e`` with its free indices called otherwise, at once: ``{"i": "j", "j": "i"}`` swaps them."""
     return substitute(e, {old: Index(new) for old, new in letters.items() if old != new})

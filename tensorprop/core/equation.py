@@ -119,9 +119,7 @@ class Equation(Face, Interned):
 
     def rename(self, letters: Mapping[str, str]) -> Equation:
         """The same equation with its free indices called otherwise."""
-        target = rename(self.target, letters)
-        assert isinstance(target, Tensor)
-        return equation(target, rename(self.value, letters))
+        return equation(rename(self.target, letters), rename(self.value, letters))
 
 
 class Loop(NamedTuple):

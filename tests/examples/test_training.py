@@ -11,29 +11,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import digits
+import digits_cnn
+import gaussian_process
 import jax
 import jax.numpy as jnp
+import karate_club
+import lstm
+import matrix_factorisation
 import numpy as np
 import optax
 import pytest
+import training
+import transformer
+import vae
 from jax import lax
 
 import tensorprop as tp
 from tensorprop.check.numbers.jax_oracle import PLAIN
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-sys.path.insert(0, str(EXAMPLES))
-
-import digits  # noqa: E402
-import digits_cnn  # noqa: E402
-import gaussian_process  # noqa: E402
-import karate_club  # noqa: E402
-import lstm  # noqa: E402
-import matrix_factorisation  # noqa: E402
-import training  # noqa: E402
-import transformer  # noqa: E402
-import vae  # noqa: E402
-
 Params = dict[str, Any]
 DRAW = np.random.default_rng(11)
 

@@ -230,7 +230,7 @@ def _lettered(t: Tensor, g: Expr, taken: set[str]) -> tuple[Tensor, Expr]:
     named: dict[str, str] = {}
     for i in sorted(t.free & {ROW, COLUMN}, reverse=True):
         named[i] = fresh("i", {*taken, *t.free, *g.free, *g.binds, *named.values()})
-    return (rename(t, named), rename(g, named)) if named else (t, g)  # type: ignore[return-value]
+    return (rename(t, named), rename(g, named)) if named else (t, g)
 
 
 def _called(g: Expr, eq: Equation) -> Expr:

@@ -255,7 +255,8 @@ class ReadFormula:
                 )
         target = types.tensor(name)
         pairs = self.matched(target)
-        return lettered(Tensor(name, target.entry.subscripts), rename(value.entry, pairs), types)  # type: ignore[attr-defined]
+        assert isinstance(target.entry, Tensor)
+        return lettered(target.entry, rename(value.entry, pairs), types)
 
     def _higher(self, name: str, axes: tuple[str, ...]) -> Equation:
         """``name = …`` of tensors of higher order."""
@@ -399,7 +400,7 @@ def lettered(target: Tensor, value: Expr, types: Types) -> Equation:
     for i in target.letters or ():
         if i.startswith("·") and i not in names:
             names[i] = _free(types.shown(i), taken)
-    return equation(rename(target, names), transform(value, rule))  # type: ignore[arg-type]
+    return equation(rename(target, names), transform(value, rule))
 
 
 def _reading(e: Expr) -> Iterator[str]:
