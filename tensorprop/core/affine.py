@@ -12,12 +12,13 @@ from fractions import Fraction
 from tensorprop.core.build import ZERO, add, mul, number
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number
 
-__all__ = ["Form", "form", "measured", "parts", "shift", "whole", "written"]
+__all__ = ["Form", "form", "is_reciprocal", "measured", "parts", "shift", "whole", "written"]
 
 Form = dict[Expr, Fraction]
 """Parts and how often each stands in the form; the part ``Number(1)`` counts for the constant."""
 
 _ONE = Number(Fraction(1))
+_MINUS_ONE = Number(Fraction(-1))
 
 
 def form(e: Expr) -> Form:
@@ -95,7 +96,7 @@ def whole(e: Expr) -> bool:
 
 
 def measured(e: Expr) -> bool:
-    """Whether ``e`` is made of numbers and sizes alone, by +, -, products and division by whole numbers, floor.
+    """Whether ``e`` is made of numbers and sizes alone, by +, -, products, quotients and floor.
 
     >>> measured(mul(number("1/2"), Dim("x", 0), add(Dim("x", 1), number(-1)))), measured(Index("i"))
     (True, False)
@@ -103,10 +104,16 @@ def measured(e: Expr) -> bool:
     stack = [e]
     while stack:
         n = stack.pop()
-        if not isinstance(n, (Number, Dim, Add, Mul)) and not (isinstance(n, Call) and n.function == "floor"):
+        floor = isinstance(n, Call) and n.function == "floor"
+        if not (isinstance(n, (Number, Dim, Add, Mul)) or floor or is_reciprocal(n)):
             return False
         stack.extend(n.children)
     return True
+
+
+def is_reciprocal(e: Expr) -> bool:
+    """Whether ``e`` is one over something: ``power(n, -1)``."""
+    return isinstance(e, Call) and e.function == "power" and e.args[1] is _MINUS_ONE
 
 
 def difference(a: Expr, b: Expr) -> Form:

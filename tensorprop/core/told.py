@@ -13,7 +13,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import NamedTuple
 
-from tensorprop.core.affine import form, parts
+from tensorprop.core.affine import form, is_reciprocal, parts
 from tensorprop.core.build import ONE, add, call, mul, number, substitute, subtract
 from tensorprop.core.equation import Equation, Loop
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
@@ -461,7 +461,9 @@ def _without(told: Told, sizes: Mapping[str, Size | None]) -> Told:
 def is_size(e: Expr) -> bool:
     """Whether an expression is made of numbers and sizes: it may be how far a letter runs."""
     return not e.free and all(
-        isinstance(n, (Number, Dim, Add, Mul)) or (isinstance(n, Call) and n.function in ("floor", "min", "max"))
+        isinstance(n, (Number, Dim, Add, Mul))
+        or (isinstance(n, Call) and n.function in ("floor", "min", "max"))
+        or is_reciprocal(n)
         for n in postorder(e)
     )
 

@@ -156,6 +156,9 @@ def counted(e: Expr, shapes: Any, scope: Mapping[str, int]) -> int:
             found = math.prod((_part(f, shapes, scope) for f in factors), start=Fraction(1))
         case Call("floor", (x,)):
             found = Fraction(math.floor(_part(x, shapes, scope)))
+        case Call("power", (x, Number(n))) if n == -1:
+            below = _part(x, shapes, scope)
+            found = 1 / below if below else below  # of nothing there are no shares
         case Call("min" | "max" as f, args):
             found = (min if f == "min" else max)(_part(a, shapes, scope) for a in args)
         case _:

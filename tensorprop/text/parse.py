@@ -181,7 +181,7 @@ def facts(reader: Reader, found: list[Equation]) -> list[Fact]:
         size = builder.sized_by(value, lambda letter: _axis(letter, found))
         if not measured(size) or (isinstance(size, Number) and size.value < 0):
             raise UnexpectedChar(
-                "a range is a whole number, or made of sizes by +, - and floor",
+                "a range is a whole number, or made of sizes by +, -, / and floor",
                 reader.text,
                 (said.start, said.end),
                 fix=f"write dim({name}) = dim(a, 1), dim({name}) = 28 or dim({name}) = 2 dim(a, 1) - 1",

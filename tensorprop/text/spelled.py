@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from tensorprop.core.affine import is_reciprocal
 from tensorprop.core.expr import Add, Dim, Expr, Index, Mul, Number, Tensor
 from tensorprop.core.names import Derivative, innermost, is_derivative, parts_of_name, stem_and_label
 from tensorprop.core.terms import factors_of, terms_of
@@ -132,6 +133,9 @@ class Spelled(ABC):
                     piece = f"dim({self._tensor_name(f.tensor, rank=0)}, {f.axis})"
                 elif isinstance(f, (Add, Mul)):
                     piece = f"({self._affine(f)})"
+                elif is_reciprocal(f) and text:
+                    text += f"/{self._affine(f.children[0])}"
+                    continue
                 elif isinstance(f, Tensor):
                     piece = self._tensor(f, [self.shown(c, []) for c in f.subscripts]).text()
                 else:

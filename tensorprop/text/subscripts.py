@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
-from tensorprop.core.build import add, mul, number
+from tensorprop.core.build import add, mul, number, power
 from tensorprop.core.expr import Expr, Index, Number, Tensor
 from tensorprop.errors import AmbiguousNotation, MissingIndex, UnbalancedBracket, UnexpectedChar
 from tensorprop.text.characters import GREEK, LETTERS, lower
@@ -244,8 +244,9 @@ class Subscripts(Cursor):
             factors: list[Expr] = []
             while True:
                 factors.append(self.affine_factor(letters))
-                if self.kinds[self.p] == "/" and not factors[-1].free and not isinstance(factors[-1], Number):
-                    factors.append(self.divisor())
+                size = not factors[-1].free and not isinstance(factors[-1], Number)
+                while self.kinds[self.p] == "/" and (size or self.texts[self.p + 1] == "dim"):
+                    factors.append(self.divisor(letters))
                 if self.kinds[self.p] == "*":
                     self.p += 1
                 elif self.kinds[self.p] not in ("n", "N", "T", "(", "|"):
@@ -258,11 +259,14 @@ class Subscripts(Cursor):
             if k not in ("+", "-"):
                 return add(*terms)
 
-    def divisor(self) -> Expr:
-        """What a size is divided by: ``dim(x, 1)/2``."""
+    def divisor(self, letters: list[str]) -> Expr:
+        """What a size is divided by: ``dim(x, 1)/2``, ``dim(q, 0)/dim(k, 0)``."""
         p = self.p + 1
+        if self.kinds[p] == "N" and self.texts[p] == "dim":
+            self.p = p
+            return power(self.affine_factor(letters), number(-1))
         if self.kinds[p] != "n" or self.value(p).denominator != 1 or not 0 < self.value(p) < MAX_SUBSCRIPT:
-            self.unexpected(p, "a size in a subscript is divided by a whole number")
+            self.unexpected(p, "a size in a subscript is divided by a whole number, or another size")
         self.p = p + 1
         return number(1 / self.value(p))
 

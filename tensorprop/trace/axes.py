@@ -18,7 +18,7 @@ from tensorprop.trace.numbers import Extent, times
 from tensorprop.trace.primitives import Operation, elementwise, row
 from tensorprop.trace.readable import bare, ordered
 from tensorprop.trace.recognise import Recognition
-from tensorprop.trace.sheet import Axis, Traced, is_one
+from tensorprop.trace.sheet import Apart, Axis, Traced, is_one
 
 __all__ = ["spread"]
 
@@ -153,7 +153,7 @@ def reshaped(page: Recognition, v: Traced, old: Sequence[Extent], new: Sequence[
             raise page.refuse("a reshape of an array without entries")
         here = [queue.pop(0)]
         size = page.sizes[here[0]]
-        if size != n and page.ordered(n, size)[0] is n:  # one axis divided
+        if size != n and _divides(page, n, size):
             parts = [k]
             while times((new[p] for p in parts), page.count) != size and parts[-1] + 1 < len(new):
                 parts.append(parts[-1] + 1)
@@ -283,12 +283,10 @@ def _filled(page: Recognition, value: Traced, like: Traced, k: int, size: Extent
 
 def spread(page: Recognition, v: Traced, k: int, low: Extent, between: Extent, size: Extent) -> Traced:
     """Entries with room between them: ``Σ_i [o = (m + 1) i + p] x_i``, where the room holds 0."""
-    if len(v.axes[k]) != 1:
-        raise page.refuse("room between the entries of an axis that is made of two", "keep the axes apart")
     v = page.fresh(page.whole(v))
-    (o,), (i,) = page.axis(size, stated=True), v.axes[k]
-    place = add(mul(Number(Fraction(between[0] + 1)), Index(i)), page.amount_of(low))
-    expr = sum_over((i,), mul(bracket("=", Index(o), place), v.expr))
+    (o,), axis = page.axis(size, stated=True), v.axes[k]
+    place = add(mul(Number(Fraction(between[0] + 1)), page.affine(axis)), page.amount_of(low))
+    expr = sum_over(axis, mul(bracket("=", Index(o), place), v.expr))
     axes = tuple((o,) if n == k else a for n, a in enumerate(v.axes))
     return page.define(expr, axes)
 
@@ -512,3 +510,14 @@ def _scattered(page: Recognition, line: Operation, args: list[Traced]) -> tuple[
     rest = mul(*factors, body)
     expr = page.total(summed, rest)
     return array, page.define(expr, tuple(axes)) if expr is not ZERO else Traced(ZERO, tuple(axes))
+
+
+def _divides(page: Recognition, part: Extent, whole: Extent) -> bool:
+    """Whether the one is a part of the other, at all sizes.
+
+    Errors: Apart, where it is at some of them.
+    """
+    less = [a <= b for a, b in zip(part, whole, strict=True)]
+    if any(less) and not all(less) and any(a < b for a, b in zip(part, whole, strict=True)):
+        raise Apart("an axis is divided at some sizes, and made of others at others", page.where)
+    return all(less)

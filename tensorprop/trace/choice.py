@@ -15,7 +15,9 @@ from typing import NamedTuple
 
 from tensorprop.trace.sheet import Sheet
 
-__all__ = ["Group", "assignment", "divided", "groups", "held_groups", "offers", "quotients", "shared", "sizes_like"]
+__all__ = [
+    "Group", "assignment", "divided", "groups", "held_groups", "offers", "quotients", "shared", "sizes_like", "smaller",
+]  # fmt: skip
 
 TRACES = 4  # the sizes at which a program is read: those of the example, and three more
 _STEPS = ((1, 4, 9), (3, 2, 8), (5, 8, 1), (2, 7, 3), (7, 3, 5), (4, 9, 6), (6, 1, 10), (8, 5, 2), (9, 6, 4))
@@ -39,9 +41,9 @@ def groups(page: Sheet, arguments: Sequence[str]) -> list[Group]:
 
 
 def held_groups(page: Sheet, arguments: Sequence[str]) -> list[Group]:
-    """The groups of the axes of these inputs that arrays have which the code holds: they cannot vary."""
+    """The groups of the axes that arrays have which the code holds, those of these inputs first: they cannot vary."""
     held = _held(page, arguments)
-    return [g for g in _groups(page, arguments) if g.root in held]
+    return [g for g in _groups(page, (*arguments, *(n for n in page.tables if n not in arguments))) if g.root in held]
 
 
 def _held(page: Sheet, arguments: Sequence[str]) -> set[str]:
@@ -119,6 +121,26 @@ def offers(size: int, n: int) -> Iterator[tuple[int, ...]]:
     larger = (m * size + step * k for m, k in zip((4, 6, 5), jitter, strict=True))  # in the example's order
     yield tuple(k + (k - size) % 2 for k in larger)
     yield tuple(size * k for k in _FOLDS[n % len(_FOLDS)])
+
+
+def smaller(page: Sheet, root: str, offer: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Offers for a group with a size at which places on an axis lie in another order than they were taken to.
+
+    Places ``a ≤ b`` whose distance grows as the size n of the group does, ``b - a = n - 6``, are in the other order
+    below 6. The smallest first; a size of 1 is another matter. Of an axis that is even in the reading, an even one too.
+    """
+    some = (n for i, n in page.sizes.items() if page.find(i) == page.find(root) and n[1:] == tuple(offer))
+    sizes = next(some, None)
+    if sizes is None:
+        return
+    step = 2 if len({n % 2 for n in sizes}) == 1 else 1
+    found: set[int] = set()
+    for a, b in page.orders:
+        if len({y - x - n for x, y, n in zip(a, b, sizes, strict=True)}) == 1:
+            n = sizes[0] - (b[0] - a[0]) - 1
+            found |= {n, n - (sizes[0] - n) % step}
+    for n in sorted(n for n in found if 1 < n < sizes[0])[:5]:
+        yield (n, *offer[1:])
 
 
 def assignment(page: Sheet, chosen: dict[str, int], ratios: bool = False, more: int = 0) -> dict[str, int]:

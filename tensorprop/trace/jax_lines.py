@@ -267,9 +267,12 @@ class JaxprReader(Recognition):
 
     def consts(self, closed: Sequence[Any]) -> list[Traced]:
         """The arrays that closed jaxprs hold."""
+        held = [tuple(getattr(j, "consts", ())) for j in closed]
+        if len({len(some) for some in held}) > 1:
+            raise Apart("the function holds other arrays at other sizes", self.where)
         return [
             self.constant(arrays, given=True)._replace(held=lambda arrays=arrays: arrays)
-            for arrays in zip(*(getattr(j, "consts", ()) for j in closed), strict=True)
+            for arrays in zip(*held, strict=True)
         ]
 
     def linear_solve(self, eqns: Sequence[Any], args: list[Traced]) -> list[Traced]:

@@ -26,6 +26,7 @@ from tensorprop.errors import TensorpropError, Unsupported, UsageError, callers_
 from tensorprop.run.arrays import look
 from tensorprop.run.reference import evaluate
 from tensorprop.trace.arguments import Names, named_arguments, spelled
+from tensorprop.trace.captured import captured, with_arrays
 from tensorprop.trace.carried import as_outputs, under_one_name
 from tensorprop.trace.choice import (
     TRACES,
@@ -38,6 +39,7 @@ from tensorprop.trace.choice import (
     quotients,
     shared,
     sizes_like,
+    smaller,
 )
 from tensorprop.trace.jax_lines import JaxprReader, kind_of
 from tensorprop.trace.naming import written
@@ -81,7 +83,7 @@ def from_jax(fn: Callable[..., Any], *example_args: Any, names: Names = None, ve
         told = f"this is of type {type(fn).__name__}"
         raise UsageError("from_jax reads a function", known=told, fix="from_jax(fn, *example_args)")
     program = _Program(fn, example_args)
-    closed, shape = program.trace(None)
+    closed, shape = program.trace()
     outs = [path for path, _ in tree_flatten_with_path(shape)[0]]
     leaves = [(path, len(s)) for path, s in zip(program.paths, program.shapes, strict=True)]
     called, result, renamed = named_arguments(names, fn, leaves, outs)
@@ -127,6 +129,7 @@ class _Program:
                     f"example argument {spelled(path)} is a {type(leaf).__name__}, not an array",
                     fix="pass arrays or jax.ShapeDtypeStruct; fix everything else with functools.partial or a lambda",
                 )
+        self.held: dict[str, Any] = {}  # arrays that the function holds, and that may be others
         given = [self.leaves[n] for n in self.at]
         self.shapes = [tuple(map(int, np.shape(a))) for a in given]
         self.dtypes = [jax.dtypes.canonicalize_dtype(getattr(a, "dtype", None) or jnp.result_type(a)) for a in given]
@@ -134,20 +137,37 @@ class _Program:
             if isinstance(self.leaves[n], jax.ShapeDtypeStruct) and self.leaves[n].dtype != d:
                 self.leaves[n] = jax.ShapeDtypeStruct(s, d)
 
-    def called(self, arrays: Sequence[Any]) -> Any:
+    def hold(self, page: JaxprReader) -> None:
+        """Find which of the arrays that were read as constants the function has from outside."""
+        try:
+            arrays = captured(self.fn)
+        except Exception:  # somebody's object that answers otherwise than others
+            return
+        for name, (found, where) in page.tables.items():
+            alike = [a for a in arrays if a.shape == found[0].shape and np.array_equal(np.asarray(a), found[0])]
+            if alike and not where:
+                self.held[name] = alike[0]
+
+    def function(self, shapes: Sequence[tuple[int, ...]]) -> Callable[..., Any]:
+        """The function, where the arrays that it holds have the shapes that are told behind those of the arguments."""
+        pairs = zip(self.held.values(), shapes[len(self.at) :], strict=False)
+        put = {id(a): jnp.asarray(np.resize(np.asarray(a), s)) for a, s in pairs if a.shape != s}
+        return with_arrays(self.fn, put, jax.jit) if put else self.fn
+
+    def called(self, fn: Callable[..., Any], arrays: Sequence[Any]) -> Any:
         """The function of these arrays, everything else as in the example."""
         leaves = list(self.leaves)
         for n, a in zip(self.at, arrays, strict=True):
             leaves[n] = a
-        return self.fn(*jax.tree_util.tree_unflatten(self.tree, leaves))
+        return fn(*jax.tree_util.tree_unflatten(self.tree, leaves))
 
-    def trace(self, shapes: Sequence[tuple[int, ...]] | None) -> tuple[Any, Any]:
-        """The jaxpr at these shapes, and the shapes of what is returned."""
+    def trace(self, shapes: Sequence[tuple[int, ...]] = ()) -> tuple[Any, Any]:
+        """The jaxpr at these shapes, or at those of the example, and the shapes of what is returned."""
         structs = [self.leaves[n] for n in self.at]
-        if shapes is not None:
-            pairs = zip(structs, self.shapes, shapes, strict=True)
-            structs = [a if same == s else _resized(a, s) for a, same, s in pairs]
-        return jax.make_jaxpr(lambda *some: self.called(some), return_shape=True)(*structs)
+        pairs = zip(structs, self.shapes, shapes or self.shapes, strict=False)
+        structs = [a if same == s else _resized(a, s) for a, same, s in pairs]
+        fn = self.function(shapes)
+        return jax.make_jaxpr(lambda *some: self.called(fn, some), return_shape=True)(*structs)
 
 
 def _resized(a: Any, shape: tuple[int, ...]) -> Any:
@@ -188,6 +208,8 @@ def _read(
 def _several(program: _Program, called: Sequence[str], result: Sequence[str], closed: Any) -> _Reading:
     """The program read at as many sizes as it allows: every axis that it lets vary does."""
     alone, trace = _read(program, called, result, [closed])
+    program.hold(alone)
+    called = [*called, *program.held]
     found = groups(alone, called)
     first = [list(program.shapes)]
     if not found:
@@ -212,6 +234,8 @@ def _several(program: _Program, called: Sequence[str], result: Sequence[str], cl
                     ]
     if reading is None:
         reading = _one_by_one(work, found)
+    if reading is not None:
+        reading = _closer(work, found, reading)
     varied = reading[1] if reading is not None else {}
     page, trace, shapes = reading[0] if reading is not None else (alone, trace, first)
     fixed = [*(g for g in found if g.root not in varied), *held_groups(alone, called)]
@@ -234,7 +258,8 @@ class _Varied:
     def shaped(self, sizes: Mapping[str, int]) -> list[tuple[int, ...]]:
         """The shapes of the arguments where groups have these sizes."""
         out = []
-        for name, shape in zip(self.called, self.program.shapes, strict=True):
+        given = [*self.program.shapes, *(tuple(map(int, a.shape)) for a in self.program.held.values())]
+        for name, shape in zip(self.called, given, strict=True):
             letters = self.alone.inputs[name]
             out.append(tuple(sizes.get(self.alone.find(i), n) for i, n in zip(letters, shape, strict=True)))
         return out
@@ -259,7 +284,7 @@ class _Varied:
         except Exception:  # whatever the function says about sizes that it does not take
             return None
         try:
-            page, trace = _read(self.program, self.called, self.result, closed)
+            page, trace = _read(self.program, self.called[: len(self.program.at)], self.result, closed)
             page.square()
         except Apart as apart:
             self.reason = apart
@@ -267,6 +292,19 @@ class _Varied:
         except TensorpropError:
             return None
         return (page, trace, shapes), sizes
+
+
+def _closer(work: _Varied, found: Sequence[Group], reading: Any) -> Any:
+    """The same program read at smaller sizes too, where places on an axis that were in an order no longer are."""
+    for g in found:
+        page, varied = reading[0][0], reading[1]
+        offer = varied.get(g.root, ())
+        for some in smaller(page, g.root, offer):
+            more = work.attempt({root: some if o == offer else o for root, o in varied.items()})
+            if more is not None:
+                reading = more
+                break
+    return reading
 
 
 def _one_by_one(work: _Varied, found: Sequence[Group]) -> Any:
@@ -292,27 +330,38 @@ def _suspicions(
     page: JaxprReader, fixed: Sequence[Group], called: Sequence[str], why: Mapping[str, Apart], alone: Sheet
 ) -> tuple[list[str], list[str]]:
     """What is to be said of sizes that the function does not let vary, and of those at which it is another one."""
-    notes: list[str] = []
     doubts: list[str] = []
-    told: set[str] = set()
+    found: dict[str, tuple[int, str]] = {}  # by the place of a number: the simplest that it may be
     for g in fixed:
-        axis = next(
-            f"axis {k} of {name}" for name in called for k, i in enumerate(alone.inputs[name]) if i == g.letters[0]
-        )
+        axis = _axis_of(g, called, alone)
         apart = why.get(g.root)
         if apart is not None:
             at = f", at {apart.where}" if apart.where else ""
             doubts.append(f"{axis} is read at its size {g.size} alone: {apart.what}{at}")
             continue
+        likely = sizes_like(g.size, [h.size for h in fixed if h is not g])
         for x, where in page.numbers:
-            for v, words in sizes_like(g.size, [h.size for h in fixed if h is not g]).items():
-                if abs(x / v - 1) < 1e-6 and where not in told:
-                    told.add(where)
-                    notes.append(
+            words = next((w for v, w in likely.items() if abs(x / v - 1) < 1e-6), None)
+            if words is not None and (where not in found or len(words) < found[where][0]):
+                found[where] = (
+                    len(words),
+                    (
                         f"the number {x:.6g} at {where} may be {words}, n = {g.size} the size of {axis}, "
                         "which the function does not let vary: it stays a number"
-                    )
-    return notes, doubts
+                    ),
+                )
+    return [words for _, words in found.values()], doubts
+
+
+def _axis_of(g: Group, called: Sequence[str], page: Sheet) -> str:
+    """``axis 1 of x``: where a group of axes stands first, in an argument or in an array that the function holds."""
+    for name in (*called, *page.inputs):
+        for k, i in enumerate(page.inputs[name]):
+            if i == g.letters[0]:
+                shape = ", ".join(str(page.sizes[i][0]) for i in page.inputs[name])
+                held = name in page.tables
+                return f"axis {k} of {f'an array of shape ({shape}) that the function holds' if held else name}"
+    return "an axis"
 
 
 # --------------------------------------------------------------------------- run beside the function
@@ -337,7 +386,7 @@ def _verify(
                 notes.append(f"what was read could not be run to check it: {error.problem}")
                 return
     if told:
-        sizes = ", ".join(f"{n} {s}" for n, s in zip(called, shapes, strict=True))
+        sizes = ", ".join(f"{n} {s}" for n, s in zip(called, shapes, strict=False))
         raise Unsupported(
             "what was read has other values than the function",
             known=f"{told}; shapes: {sizes}",
@@ -367,8 +416,8 @@ def _differs(
     smallest = min((n for s in shapes for n in s if n > 1), default=2)
     told: str | None = None
     for seed, wide in ((0, True), (2, True), (1, True), (1, False)):
-        arrays = _drawn(shapes, program.dtypes, 1 if first else smallest, seed)
-        theirs = _run(program, arrays, wide)
+        arrays = _drawn(shapes[: len(called)], program.dtypes, 1 if first else smallest, seed)
+        theirs = _run(program, program.function(shapes), arrays, wide)
         if theirs is None:
             continue
         given: dict[str, Any] = {n: a for n, a in zip(called, arrays, strict=True) if n in system.inputs}
@@ -386,7 +435,7 @@ def _differs(
 
 def _work(system: System, called: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> float:
     """How many entries the reference fills at once for a product: at most the product of all sizes that meet."""
-    sizes = dict(zip(called, shapes, strict=True))
+    sizes = dict(zip(called, shapes, strict=False))
     most = 1.0
     for eq in system:
         letters: dict[str, int] = {}
@@ -421,7 +470,9 @@ def _drawn(
     return out
 
 
-def _run(program: _Program, arrays: Sequence[np.ndarray[Any, Any]], wide: bool) -> list[Any] | None:
+def _run(
+    program: _Program, fn: Callable[..., Any], arrays: Sequence[np.ndarray[Any, Any]], wide: bool
+) -> list[Any] | None:
     """What the function gives, in float64 or as its arguments are; None if it does not go."""
     quick = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
     try:
@@ -429,7 +480,7 @@ def _run(program: _Program, arrays: Sequence[np.ndarray[Any, Any]], wide: bool) 
             warnings.simplefilter("ignore")
             dtypes = [np.float64 if wide and kind_of(d) == "f" else d for d in program.dtypes]
             given = [jnp.asarray(a, d) for a, d in zip(arrays, dtypes, strict=True)]
-            lowered = jax.jit(lambda *some: program.called(some)).lower(*given)
+            lowered = jax.jit(lambda *some: program.called(fn, some)).lower(*given)
             try:
                 compiled = lowered.compile(compiler_options=quick)
             except Exception:  # a device that has no such options

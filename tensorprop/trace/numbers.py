@@ -302,7 +302,9 @@ def _cost(e: Expr) -> int:
 
 
 def fitted_whole(values: Extent, dims: Mapping[Extent, Expr]) -> Expr | None:
-    """A whole number that changes with the sizes, as ``a n + b``, ``n ± m + b``, ``n m``, ``floor``; None if none.
+    """A whole number that changes with the sizes, as ``a n + b``, ``n ± m + b``, ``n m``, ``n/m``, ``floor``.
+
+    None if it is none of these.
 
     >>> from tensorprop.core.expr import Dim
     >>> from tensorprop.text import show
@@ -321,6 +323,10 @@ def fitted_whole(values: Extent, dims: Mapping[Extent, Expr]) -> Expr | None:
         for x, y, one, two in ((d, e, n, m), (e, d, m, n)):
             forms.append((add(x, negate(y)), tuple(a - b for a, b in zip(one, two, strict=True))))
     forms += [(mul(d, e), tuple(a * b for a, b in zip(n, m, strict=True))) for (n, d), (m, e) in pairs]
+    for (n, d), (m, e) in pairs:
+        for x, y, one, two in ((d, e, n, m), (e, d, m, n)):
+            if all(b and a % b == 0 for a, b in zip(one, two, strict=True)):
+                forms.append((divide(x, y), tuple(a // b for a, b in zip(one, two, strict=True))))
     forms += [
         (mul(*(e for _, e in some)), times((n for n, _ in some), len(values))) for some in combinations(singles, 3)
     ]

@@ -93,6 +93,7 @@ class Sheet:
         self.dims: dict[Extent, Expr] = {}  # sizes that change: how an input tells them
         self.made: list[tuple[str, tuple[str, ...]]] = []  # a letter, and those that it was divided into
         self.together: list[tuple[str, tuple[Axis, ...]]] = []  # a letter, and the axes that it was put together from
+        self.orders: set[tuple[Extent, Extent]] = set()  # places on axes that were taken to be in this order
         self.outside: set[str] = set()  # tensors that are 0 outside their axes
         self.stated: set[str] = set()  # letters of parts of axes, whose size is to be stated
         self.patterns = Patterns()
@@ -310,7 +311,7 @@ class Sheet:
         letters = tuple(self.letter(n) for n in shape)
         self.inputs[name] = letters
         for i, n in zip(letters, shape, strict=True):
-            if len(set(n)) > 1 and name not in self.tables:
+            if len(set(n)) > 1 and not self.tables.get(name, ((), ""))[1]:
                 self.dims.setdefault(n, size_of(i))
         if tree:
             self.trees.add(name)

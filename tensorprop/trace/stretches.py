@@ -7,7 +7,7 @@ program's language.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +15,7 @@ from tensorprop.core.build import ZERO, add, bracket, mul, negate, substitute, s
 from tensorprop.core.expr import Expr, Index, Number, Tensor
 from tensorprop.trace.numbers import Extent
 from tensorprop.trace.readable import Output, bare
-from tensorprop.trace.sheet import Apart, Axis, AxisStretch, Sheet, Traced, is_one
+from tensorprop.trace.sheet import Axis, AxisStretch, Sheet, Traced, is_one
 
 __all__ = ["Parts"]
 
@@ -104,7 +104,7 @@ class Parts(Sheet):
         if is_one(step) and start == self.one(0) and size == self.size(v.axes[k]):
             return v
         if v.parts and k == v.along and is_one(step):
-            got = list(self._within(v, start, size))
+            got = self._within(v, start, size)
             if got:
                 return self.joined(got, k)
         if v.parts and k == v.along:
@@ -158,26 +158,33 @@ class Parts(Sheet):
             expr = sum_over(new.values(), mul(bracket("=", Index(o), place), inside))
         return Traced(expr, tuple((o,) if n == k else a for n, a in enumerate(v.axes)))
 
-    def _within(self, v: Traced, start: Extent, size: Extent) -> Iterator[tuple[Extent, Traced]]:
-        """The parts of an array between two places, or pieces of them."""
+    def _within(self, v: Traced, start: Extent, size: Extent) -> list[tuple[Extent, Traced]]:
+        """The parts of an array between two places, or pieces of them; none where sizes change which they are."""
         end = tuple(a + b for a, b in zip(start, size, strict=True))
+        found: list[tuple[Extent, Traced]] = []
         for p in v.parts:
             last = tuple(a + b for a, b in zip(p.start, p.size, strict=True))
-            low = self.ordered(p.start, start)[1]
-            high = self.ordered(last, end)[0]
+            pair, other = self.ordered(p.start, start), self.ordered(last, end)
+            ends = self.ordered(pair[1], other[0]) if pair and other else None
+            if pair is None or other is None or ends is None:
+                return []
+            low, high = pair[1], other[0]
             if all(a >= b for a, b in zip(low, high, strict=True)):
                 continue
             offset = tuple(a - b for a, b in zip(low, p.start, strict=True))
             length = tuple(b - a for a, b in zip(low, high, strict=True))
-            yield length, self.cut(p.value, v.along, offset, length)
+            found.append((length, self.cut(p.value, v.along, offset, length)))
+        return found
 
-    def ordered(self, a: Extent, b: Extent) -> tuple[Extent, Extent]:
-        """The lesser and the greater of two places, which must be in one order at all sizes."""
+    def ordered(self, a: Extent, b: Extent) -> tuple[Extent, Extent] | None:
+        """The lesser and the greater of two places; None if sizes change their order."""
         if all(x <= y for x, y in zip(a, b, strict=True)):
+            self.orders.add((a, b))
             return a, b
         if all(x >= y for x, y in zip(a, b, strict=True)):
+            self.orders.add((b, a))
             return b, a
-        raise Apart("two places on an axis change their order with the sizes", self.where)
+        return None
 
     def alike(self, *axes: Axis) -> None:
         """Axes of one size run over one range."""
@@ -187,7 +194,10 @@ class Parts(Sheet):
                 self.one_range(letters[0], i)
 
     def segments(self, values: Sequence[Traced], along: Sequence[int]) -> list[tuple[Extent, Extent]] | None:
-        """Start and size of the pieces into which arrays in parts fall along one axis; None if none is in parts."""
+        """Start and size of the pieces into which arrays in parts fall along one axis.
+
+        None if none is in parts, or if sizes change in which order they end.
+        """
         edges: list[Extent] = []
         for v, k in zip(values, along, strict=True):
             if v.parts and v.along == k:
@@ -198,8 +208,8 @@ class Parts(Sheet):
             return None
         found = sorted(set(edges))
         for a, b in pairwise(found):
-            if self.ordered(a, b)[0] is not a:
-                raise Apart("two places on an axis change their order with the sizes", self.where)
+            if (self.ordered(a, b) or ((),))[0] is not a:
+                return None
         return [(a, tuple(y - x for x, y in zip(a, b, strict=True))) for a, b in pairwise(found)]
 
     def by_parts(self, args: Sequence[Traced], rule: Callable[[list[Traced]], Traced]) -> Traced:

@@ -18,6 +18,7 @@ _HALVES = "dim(k) = dim(x, 1); dim(l) = 1/2 dim(x, 1); dim(i) = 2; dim(j) = 1/2 
     "dim(i) = dim(x, 0) - 1; dim(k) = dim(x, 1) - 1",
     "y_bk = Σ_ij [k = 1/2 dim(x, 1) i + j] (x[b, dim(x, 1)/2 i + j] - mean_l(x[b, dim(x, 1)/2 i + l])); " + _HALVES,
     "y_bk = z_bi x_ik + z_bi x[i+dim(z, 1), k]; dim(i) = dim(z, 1)",
+    "y_kbij = x[b, dim(x, 1)/dim(z, 1) i + j] z_ki; dim(j) = dim(x, 1)/dim(z, 1)",
     "y_bi = x[b, 2i+k-1]^2 w_k; dim(i) = floor((dim(x, 1) + 2 - dim(w, 0))/2) + 1; outside(x) = 0",
 ])  # fmt: skip
 def test_gradient(text: str) -> None:

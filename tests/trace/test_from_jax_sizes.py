@@ -311,6 +311,90 @@ def test_read_once_and_run_at_three_sizes_many(seed: int) -> None:
     agrees(seed)
 
 
+SHORT = {  # ends of an axis that overlap where it is short: read at 8, run at less
+    "products": lambda x: jnp.sum((x[2:] * x[:-2])[1:] ** 2),
+    "differences": lambda x: jnp.sum(jnp.diff(jnp.roll(x, 1) * x, 2) ** 3),
+    "ends set": lambda x: jnp.sum(x.at[:3].set(0.5) * x.at[-3:].set(2.0) * x),
+}
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_places_on_an_axis_that_change_their_order(name: str) -> None:
+    for fn in (SHORT[name], jax.grad(SHORT[name])):
+        s = quiet(fn, f32(8))
+        for n in (3, 4, 5, 6, 7, 11):
+            same(s, fn, {"x": np.random.default_rng(n).normal(size=n)})
+
+
+def test_room_between_entries_of_merged_axes() -> None:
+    def fn(x):
+        return jnp.repeat(jnp.tanh(x).reshape(-1), 2)[1::2]
+
+    s = quiet(jax.grad(lambda x: jnp.sum(fn(x) ** 3)), f32(3, 4))
+    for shape in ((2, 5), (4, 3)):
+        same(s, jax.grad(lambda x: jnp.sum(fn(x) ** 3)), {"x": np.random.default_rng(0).normal(size=shape)})
+
+
+HELD = np.random.default_rng(7).normal(size=(6, 5)).astype(np.float32)
+
+
+def scored(x):
+    return x @ HELD / np.sqrt(HELD.shape[0])
+
+
+def holding(W):
+    """Functions of x that hold W, in the ways in which people hold arrays."""
+    params = {"dense": [W]}
+    return {
+        "closed over": (lambda x: jnp.tanh(x @ W) / W.shape[1], "tanh(z_bj) / dim(j)"),
+        "in a tree": (lambda x: 0.9 * x @ params["dense"][0] + 0.1 / params["dense"][0].shape[1], "1 / (10 dim(j))"),
+        "a default": (lambda x, *, V=W: jnp.var(x @ V, 1, ddof=1), "(dim(k) - 1)"),
+        "a global, called": (lambda x: scored(x), "sqrt(dim(i))"),
+        "compiled": (jax.jit(lambda x: x @ W / W.shape[1]), "/ dim(j)"),
+        "a gradient": (jax.grad(lambda x: jnp.mean((x @ W) ** 2)), "(dim(b) dim(j))"),
+        "over rows": (jax.vmap(lambda x: x @ W - jnp.log(W.shape[1])), "log(dim(j))"),
+    }
+
+
+@pytest.mark.parametrize("name", holding(HELD))
+def test_sizes_of_arrays_that_a_function_holds(name: str) -> None:
+    fn, words = holding(HELD)[name]
+    with pytest.warns(UserWarning, match="closes over") as told:
+        s = from_jax(fn, f32(3, 6))
+    assert len(told) == 1 and words in show(s), show(s)
+    assert np.array_equal(s.constants["const1"], HELD)
+    other = np.random.default_rng(8).normal(size=(4, 9)).astype(np.float32)
+    x = np.random.default_rng(9).normal(size=(7, 4))
+    global_, globals()["HELD"] = HELD, other
+    try:
+        same(s, holding(other)[name][0], {"x": x}, const1=other)
+    finally:
+        globals()["HELD"] = global_
+
+
+def test_a_size_that_only_an_array_out_of_reach_has_is_told() -> None:
+    with pytest.warns(
+        UserWarning, match=r"number 5 at .* may be n, n = 5 the size of axis 1 of an array of shape \(6, 5\)"
+    ):
+        s = from_jax(lambda x: x @ np.arange(30.0).reshape(6, 5) / 5, f32(3, 6))
+    assert show(s) == "y_bj = 1/5 x_bi const1_ij"
+
+
+def grouped(q, k):
+    share = q.reshape(k.shape[0], -1, *q.shape[1:])
+    return jnp.einsum("gmtd,gud->gmtu", share, k).reshape(q.shape[0], q.shape[1], -1) / jnp.sqrt(q.shape[2])
+
+
+def test_a_ratio_of_two_sizes() -> None:
+    loss = lambda q, k: jnp.sum(grouped(q, k) ** 2)  # noqa: E731
+    for fn in (grouped, jax.grad(loss), jax.grad(loss, 1)):
+        s = quiet(fn, f32(4, 3, 5), f32(2, 7, 5))
+        assert "dim(q, 0) / dim(k, 0)" in show(s) and " 2 " not in show(s).replace(" = 2 ", ""), show(s)
+        for heads, groups in ((6, 2), (6, 3), (5, 5), (8, 1)):
+            rng = np.random.default_rng(heads)
+            same(s, fn, {"q": rng.normal(size=(heads, 4, 3)), "k": rng.normal(size=(groups, 5, 3))})
+
+
 def test_every_case_of_the_file_is_here() -> None:
     assert {
         "B-size-early-sqrt", "B-size-flax-attention", "B-size-ddof", "B-size-smooth-labels", "B-size-grad-ce",
