@@ -12,13 +12,14 @@ from collections.abc import Container, Iterator, Mapping
 from fractions import Fraction
 
 from tensorprop.calculus.rewrite import Law, beside_laws
-from tensorprop.core.build import ONE, add, bracket, mul, number, reduce, remake, substitute, sum_over
+from tensorprop.core.build import ONE, ZERO, add, bracket, mul, number, reduce, remake, substitute, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, equation
-from tensorprop.core.expr import Add, Dim, Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix
-from tensorprop.core.ranges import kept
+from tensorprop.core.ranges import kept, tells, unlimited
 from tensorprop.core.terms import base_and_exponent, factors_of, number_and_rest, scaled
+from tensorprop.core.told import limit
 from tensorprop.core.walk import fold, postorder
 
 __all__ = ["DECLARED_LAW", "Kinds", "masked", "orientations", "shorter", "symmetrised"]
@@ -47,15 +48,42 @@ def shorter(e: Expr, kinds: Kinds) -> Expr:
         new = remake(n, children)
         match new:
             case Add():
-                return _alike(new, symmetric)
+                return _alike(_told_beside(n, new), symmetric)
             case Sum():
                 return _contracted(new, kinds)
             case Reduce(op="inv", body=Tensor(name=name)) if "orthogonal" in kinds.get(name, ()):
                 return _inverse(new)
+            case Call("abs", (Reduce("det", body=Tensor() as q),)) if "orthogonal" in kinds.get(q.name, ()):
+                return _along(ONE, q)
+            case Call("power", (Reduce("det", body=Tensor() as q), Number(m))) if (
+                "orthogonal" in kinds.get(q.name, ()) and m.denominator == 1 and m.numerator % 2 == 0
+            ):
+                return _along(ONE, q)
+            case Reduce("logdet", body=Tensor() as q) if "orthogonal" in kinds.get(q.name, ()):
+                return _along(ZERO, q)
             case _:
                 return new
 
     return fold(e, rule)
+
+
+def _told_beside(old: Expr, new: Add) -> Add:
+    """The sum without bounds that came about for letters whose range another term tells: ``δ_ik + a_i a_k``."""
+    if len(old.children) != len(new.terms):
+        return new
+    terms: list[Expr] = []
+    for k, (before, term) in enumerate(zip(old.children, new.terms, strict=True)):
+        came = [
+            i
+            for i in term.free
+            if term is not before
+            and any(limit(f, i) for f in factors_of(term))
+            and not any(limit(f, i) for f in factors_of(before))
+            and any(tells(other, i) for j, other in enumerate(new.terms) if j != k)
+        ]
+        terms.append(unlimited(term, came))
+    made = add(*terms)
+    return made if isinstance(made, Add) else new
 
 
 def _alike(e: Add, symmetric: Container[str]) -> Expr:
@@ -91,7 +119,8 @@ def _contracted(e: Sum, kinds: Kinds) -> Expr:
                 if met is not None:
                     k, new = met
                     left = [f for f in factors if f is not one and f is not other]
-                    return _left(mul(*left), new, one, [j for j in e.indices if j != k])
+                    value = _left(mul(*left), new, one, [j for j in e.indices if j != k])
+                    return kept(value, {i: d for i, d in _axes(one) if i in e.free - value.free})
     return e
 
 
@@ -132,6 +161,11 @@ def _inverse(e: Reduce) -> Expr:
     if len(e.indices) != 2 or [s.name for s in e.body.subscripts[-2:] if isinstance(s, Index)] != [*e.indices]:
         return e
     return substitute(e.body, rows)
+
+
+def _along(value: Expr, q: Tensor) -> Expr:
+    """A number in place of a function of each of the matrices q, |det Q| = 1 and log|det Q| = 0."""
+    return kept(value, {i: d for i, d in _axes(q) if i in frozenset().union(*(s.free for s in q.subscripts[:-2]))})
 
 
 def _axes(t: Tensor) -> Iterator[tuple[str, Dim]]:

@@ -9,16 +9,20 @@ from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary
 
 from tensorprop.calculus.outside import within
+from tensorprop.calculus.projected import convention, projected
 from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import known
 from tensorprop.calculus.source import Source, as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
 from tensorprop.calculus.tangent import Moved, forwards
+from tensorprop.core.affine import difference
 from tensorprop.core.build import ONE, ZERO, add, fresh
 from tensorprop.core.equation import Equation, Range, System, equation, system
 from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.names import derivative_name, primal_axes
-from tensorprop.core.ranges import infer, spelled
+from tensorprop.core.ranges import infer, spelled, unlimited
+from tensorprop.core.terms import factors_of
+from tensorprop.core.told import limit
 from tensorprop.core.walk import dims_of, freshen, inline
 from tensorprop.errors import IndexMismatch, RankMismatch, UnknownName, UsageError, among
 from tensorprop.text.parse import parse_expression
@@ -26,7 +30,7 @@ from tensorprop.text.parse import parse_expression
 __all__ = ["derive", "expanded"]
 
 
-def derive(s: Source, wrt: str | Iterable[str], of: str | None = None) -> Equation | System:
+def derive(s: Source, wrt: str | Iterable[str], of: str | None = None, *, symmetry: str = "free") -> Equation | System:
     """``∂y_J/∂x_K``, with brackets for what only equal indices couple.
 
     The axes of the result are the function's indices, then each variable's. ``wrt`` is ``"x_k"``, or bare ``"x"``
@@ -37,15 +41,26 @@ def derive(s: Source, wrt: str | Iterable[str], of: str | None = None) -> Equati
     A recurrence has no such formula: its derivative is a recurrence too, and the result a System with those of the
     equations that it needs, ``∂h_tj/∂x_k = … ∂h_{t-1,l}/∂x_k …; ∂h_{-1,j}/∂x_k = …``.
 
+    ``symmetry`` says what the derivative by a matrix is of which something is declared, as in `adjoint`: ``"free"``,
+    its entries as if they were independent, ``"projected"`` or ``"triangle"``; of each variable in turn.
+
     >>> print(derive("y = x_i A_ij x_j", wrt="x_k"))
     ∂y/∂x_k = (A_kj + A_jk) x_j
     >>> print(derive("y = x_i A_ij x_j", wrt=("x_k", "x_l")))
     ∂²y/∂x_k∂x_l = A_kl + A_lk
+    >>> print(derive("y = x_i S_ij z_j; S_ij = S_ji", wrt="S", symmetry="projected"))
+    ∂y/∂S_kl = 1/2 (x_k z_l + x_l z_k)
     """
+    convention(symmetry)
     variables = names_in(wrt, "wrt")
     s = as_forward(s, *variables, of)
     name, whole = _output(s, of), s
     if s.only([name]).recurrent:
+        if symmetry != "free":
+            raise UsageError(
+                f'{name} is defined by a recurrence, of which derive has symmetry="free" alone',
+                fix=f'adjoint(…, of="{name}", symmetry="{symmetry}") gives the gradient of a number',
+            )
         return _sensitivities(s, name, variables)
     letters, value = s[name].letters, stable_expr(expanded(s, name))
     if not variables:
@@ -65,11 +80,37 @@ def derive(s: Source, wrt: str | Iterable[str], of: str | None = None) -> Equati
         terms = [entry(t, g, axes, frozenset(fixed)) for t, g in shares.items() if t.name == x]
         value = known(freshen(add(*terms), frozenset(taken)), whole.declared)
         fixed += axes
+        if symmetry != "free" and x in whole.declared:
+            value = _projected(value, fixed, (x, axes), whole, symmetry, len(done))
     called = derivative_name(name, len(letters), [(x, len(axes)) for x, axes in done])
     target = Tensor(called, tuple(Index(i) for i in fixed))
-    made = equation(target, value)
+    made = equation(target, _unlimited(value, target, whole) if whole.declared else value)
     _beside[made] = _beside.get(made, frozenset()) | frozenset(whole.inputs)
     return made
+
+
+def _projected(
+    value: Expr, fixed: tuple[str, ...], by: tuple[str, tuple[str, ...]], s: System, how: str, order: int
+) -> Expr:
+    """A derivative by one variable in a convention; of an orthogonal matrix, whose tangents turn with it, the first."""
+    name, axes = by
+    if order > 1 and "orthogonal" in s.declared[name]:
+        raise UsageError(
+            f"along {name} the tangent turns with {name}: only the first derivative has a convention",
+            fix='write symmetry="free" for higher ones',
+        )
+    return projected(equation(Tensor("∂", tuple(map(Index, fixed))), value), name, s, how, axes).value
+
+
+def _unlimited(value: Expr, target: Tensor, s: System) -> Expr:
+    """The value without bounds that say what the left side tells: ``∂y_i/∂x_k = δ_ik``, i as far as y is long."""
+    ranges = infer(s)
+    said: list[str] = []
+    for i, (name, axis) in zip(target.letters or (), primal_axes(target) or (), strict=False):
+        bounds = [n for f in factors_of(value) if (n := limit(f, i)) is not None]
+        if bounds and not any(difference(ranges.named(n), ranges.size(name, axis)) for n in bounds):
+            said.append(i)
+    return unlimited(value, said)
 
 
 def _sensitivities(s: System, name: str, variables: Sequence[str]) -> System:

@@ -22,6 +22,7 @@ CONVENTIONS = ("free", "projected", "triangle")
 """What the gradient by a declared matrix is."""
 
 _HALF = number(Fraction(1, 2))
+_OF_MATRICES = frozenset(("symmetric", "orthogonal", "diagonal", "lower"))
 
 
 def convention(name: object) -> str:
@@ -35,24 +36,25 @@ def convention(name: object) -> str:
     return str(name)
 
 
-def projected(rule: Equation, name: str, s: System, how: str) -> Equation:
-    """The rule ``δS_ij = G_ij`` of a declared matrix in a convention.
+def projected(rule: Equation, name: str, s: System, how: str, axes: tuple[str, ...] | None = None) -> Equation:
+    """The rule ``δS_ij = G_ij`` of a declared matrix in a convention; ``axes`` are its letters, else all on the left.
 
     ``projected``: the part of G along the matrices of which so much is declared: ``(G + Gᵀ)/2``, the diagonal, the
     lower triangle, or for an orthogonal Q the tangent ``(G - Q Gᵀ Q)/2``. ``triangle``: the derivative by each free
     entry, those of a symmetric matrix being the ones of a triangle: ``G + Gᵀ - G ⊙ I``.
     """
     what = s.declared.get(name, frozenset())
-    if not what or how == "free":
+    own = rule.letters if axes is None else axes
+    if not what & _OF_MATRICES or how == "free" or len(own) < 2:
         return rule
-    *_, i, j = rule.letters
+    *_, i, j = own
     there = rule.value
     turned = substitute(there, {i: Index(j), j: Index(i)})
     same = bracket("=", Index(i), Index(j))
     if "diagonal" in what:
         value = mul(same, there)
     elif "orthogonal" in what and how == "projected":
-        value = mul(_HALF, add(there, negate(_turned_about(there, rule, name))))
+        value = mul(_HALF, add(there, negate(_turned_about(there, own, name))))
     elif "symmetric" in what:
         both = add(there, turned)
         value = mul(_HALF, both) if how == "projected" else add(both, negate(mul(same, there)))
@@ -65,13 +67,13 @@ def projected(rule: Equation, name: str, s: System, how: str) -> Equation:
         )
     value = known(simplify_expr(freshen(value, frozenset(rule.letters))), s.declared)
     if value.free != rule.value.free:
-        value = kept(value, {k: Dim(name, axis) for axis, k in enumerate(rule.letters) if k not in value.free})
+        value = kept(value, {k: Dim(name, axis) for axis, k in enumerate(own) if k not in value.free})
     return equation(rule.target, value)
 
 
-def _turned_about(there: Expr, rule: Equation, name: str) -> Expr:
+def _turned_about(there: Expr, own: tuple[str, ...], name: str) -> Expr:
     """``(Q Gᵀ Q)_ij = Σ_km Q_ik G_mk Q_mj``."""
-    *batch, i, j = rule.letters
+    *batch, i, j = own
     k = fresh("k", there.free | there.binds | {name})
     m = fresh("l", there.free | there.binds | {name, k})
     lead = tuple(map(Index, batch))

@@ -17,6 +17,7 @@ from tensorprop.core.build import rename
 from tensorprop.core.canon import same
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.ranges import unbounded
 from tensorprop.errors import TensorpropError
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.line import Line
@@ -66,7 +67,7 @@ def _reads(page: tuple[Equation, ...], eq: Equation, text: str, key: _Key) -> bo
     if found.name != eq.name or len(found.letters) != len(eq.letters):
         return False
     value = rename(found.value, dict(zip(found.letters, eq.letters, strict=True)))
-    if same(value, eq.value) or _in_numbers(eq, value):
+    if same(value, eq.value) or same(value, unbounded(eq).value) or _in_numbers(eq, value):
         return True
     found = equation(Tensor(eq.name, tuple(map(Index, eq.letters))), value)
     return len(page) > 1 and decide(found, eq, laws=laws, numbers=False).proved

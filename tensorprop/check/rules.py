@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorprop.calculus.page import seed_of
+from tensorprop.calculus.backward import derived as rules_of
+from tensorprop.calculus.page import Page, seed_of
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
 from tensorprop.check.numbers.jax_oracle import Oracle, evaluate
 from tensorprop.check.numbers.naive import Weighed, first_wrong
@@ -27,7 +28,7 @@ from tensorprop.check.report import Finding, Report, Verdict
 from tensorprop.check.slips.diagnose import diagnose
 from tensorprop.check.slips.samples import carried_outputs
 from tensorprop.core.build import COLUMN, ONE, ROW, ZERO, bracket
-from tensorprop.core.equation import Equation, Loop, Outside, System, equation, system
+from tensorprop.core.equation import Declared, Equation, Loop, Outside, System, equation, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, primal
@@ -347,15 +348,23 @@ class _Samples:
         self, got: Weighed, derived: Equation | None, truth: Arrays, seed: int, scales: Arrays | None = None
     ) -> Weighed:
         """The value with the Σ|terms| of the derived rule where that is larger: JAX rounds as that one does."""
-        if derived is None:
-            return got
-        try:
-            other = weigh(derived, truth, seed, scales, self.under)
-        except TensorpropError:
-            return got
-        if other.value.shape != got.value.shape:
-            return got
-        return got._replace(scale=np.maximum(got.scale, other.scale), terms=max(got.terms, other.terms))
+        for rule in () if derived is None else (derived, self._undeclared.get(derived.name)):
+            try:
+                other = got if rule is None else weigh(rule, truth, seed, scales, self.under)
+            except TensorpropError:
+                continue
+            if other.value.shape == got.value.shape:
+                got = got._replace(scale=np.maximum(got.scale, other.scale), terms=max(got.terms, other.terms))
+        return got
+
+    @cached_property
+    def _undeclared(self) -> Mapping[str, Equation]:
+        """The derived rules as JAX works them out, which knows nothing of what is declared: Q⁻ᵀ, where Q is enough."""
+        s = self.layer.system
+        if not s.declared:
+            return {}
+        free = system(s, (f for f in s.facts if not isinstance(f, Declared)))
+        return {eq.name: eq for eq in rules_of(Page(free, self.layer.page.rules))}
 
     @property
     def how(self) -> str:

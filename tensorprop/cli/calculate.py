@@ -44,7 +44,16 @@ def parse(text: str, convention: str) -> Answer:
 )
 @click.option("--of", "output", metavar="NAME", help="The output that is differentiated, where there are several.")
 @click.option("--jacobian", is_flag=True, help="The derivative itself, as one equation; --wrt twice is the Hessian.")
-def derive(text: str, convention: str, wrt: tuple[str, ...], output: str | None, jacobian: bool) -> Answer:
+@click.option(
+    "--symmetry",
+    type=click.Choice(("free", "projected", "triangle")),
+    default="free",
+    show_default=True,
+    help="The derivative by a declared matrix: of free entries, projected on what is declared, or by a triangle's.",
+)
+def derive(
+    text: str, convention: str, wrt: tuple[str, ...], output: str | None, jacobian: bool, symmetry: str
+) -> Answer:
     """Derive the backward rules: one line for every tensor between the variables and the error.
 
     With --jacobian, or a variable with indices of its own (--wrt x_k), derive the derivative of the output instead.
@@ -57,9 +66,9 @@ def derive(text: str, convention: str, wrt: tuple[str, ...], output: str | None,
     if jacobian or any("_" in name or "[" in name for name in wrt):
         if not wrt:
             raise click.UsageError("--jacobian needs --wrt: the variable, such as --wrt x or --wrt x_k")
-        eq = differentiate(s, wrt=wrt, of=output)
+        eq = differentiate(s, wrt=wrt, of=output, symmetry=symmetry)
         return _equations(eq, equations=[str(eq)])
-    rules = adjoint(s, wrt=wrt or None, of=output)
+    rules = adjoint(s, wrt=wrt or None, of=output, symmetry=symmetry)
     return _equations(rules, equations=texts(rules), inputs=rules.inputs)
 
 

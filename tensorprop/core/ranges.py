@@ -28,11 +28,24 @@ from tensorprop.core.build import ONE, add, bracket, mul, number, power, reduce,
 from tensorprop.core.equation import Equation, Loop, System, equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Reduce, Sum, Tensor
 from tensorprop.core.names import primal_axes
+from tensorprop.core.terms import factors_of
 from tensorprop.core.told import Axis, Letters, Size, Told, Witness, as_expr, largest, limit
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import UnknownRange
 
-__all__ = ["Ranges", "axis_of", "infer", "kept", "size", "spelled", "tells", "told", "unlimited", "witness"]
+__all__ = [
+    "Ranges",
+    "axis_of",
+    "infer",
+    "kept",
+    "size",
+    "spelled",
+    "tells",
+    "told",
+    "unbounded",
+    "unlimited",
+    "witness",
+]
 
 _told: dict[Expr, Told] = {}
 _KEPT = 50_000  # nodes of which is remembered what they tell, before all are forgotten
@@ -341,6 +354,21 @@ class Ranges:
     def reach(self, node: Expr) -> Mapping[str, Size | None]:
         """How far the letters run that a Sum or Reduce binds, whatever tells it."""
         return self._bound.get(node, {})
+
+
+def unbounded(eq: Equation) -> Equation:
+    """The equation without brackets that say of a letter on its left no more than how far it runs.
+
+    >>> from tensorprop.text import parse
+    >>> print(unbounded(parse("A_ik = [i < dim(Q, 0)] δ_ik")["A"]), unbounded(parse("y_i = [i < dim(Q, 0)] x_i")["y"]))
+    A_ik = δ_ik y_i = [i < dim(Q, 0)] x_i
+    """
+    bounds = [(i, n) for f in factors_of(eq.value) for i in eq.letters if (n := limit(f, i)) is not None]
+    if not bounds:
+        return eq
+    ranges = infer(System((eq,)))
+    value = unlimited(eq.value, [i for i, n in bounds if not difference(ranges.reach_left(eq, i) or ONE, n)])
+    return eq if value is eq.value else equation(eq.target, value)
 
 
 @lru_cache(maxsize=64)

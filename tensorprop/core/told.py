@@ -169,10 +169,7 @@ class Letters:
         found: dict[str, Witness | Expr | None] = {}
         for letter in eq.letters:
             found[letter] = told.known.get(letter) or self._stated(letter) or told.soft.get(letter)
-        for group in told.ties:
-            size = next((found[i] for i in sorted(group) if found.get(i) is not None), None)
-            for i in group & found.keys():
-                found[i] = found[i] or size
+        _tied(told, found)
         self._rest(told, found)
         return found
 
@@ -181,6 +178,7 @@ class Letters:
         limits = dict(told.limits)
         for letter, size in found.items():
             found[letter] = size or limits.get(letter)
+        _tied(told, found)
 
         def others(letter: str) -> Expr | None:
             return as_expr(found.get(letter))
@@ -294,12 +292,13 @@ class Letters:
         sizes: dict[str, Size | None] = {}
         for i, p in private.items():
             sizes[p] = told.known.get(p) or self._stated(i) or same.get(p) or told.soft.get(p)
-        for group in told.ties:
-            size = next((sizes[p] for p in sorted(group & hidden) if sizes[p] is not None), None)
-            for p in group & hidden:
-                sizes[p] = sizes[p] or size
-        for p in hidden:
-            sizes[p] = sizes[p] or limits.get(p)
+        for known in ({}, limits):
+            for p in hidden:
+                sizes[p] = sizes[p] or known.get(p)
+            for group in told.ties:
+                size = next((sizes[p] for p in sorted(group & hidden) if sizes[p] is not None), None)
+                for p in group & hidden:
+                    sizes[p] = sizes[p] or size
 
         def outer(i: str) -> Expr | None:
             """The size of a letter in a shifted read: one further out stands for its own."""
@@ -375,6 +374,14 @@ class Letters:
                 if old[:2] != places[0][:2]:
                     self._meet(letter, places[0], old)
         return told._replace(known=known, ties=tuple(open_ties))
+
+
+def _tied(told: Told, found: dict[str, Witness | Expr | None]) -> None:
+    """Let letters that an equality puts over one range have the range of the one among them that has one."""
+    for group in told.ties:
+        size = next((found[i] for i in sorted(group) if found.get(i) is not None), None)
+        for i in group & found.keys():
+            found[i] = found[i] or size
 
 
 def _has_soft(e: Expr) -> bool:

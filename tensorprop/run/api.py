@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, T
 
 from tensorprop.calculus import adjoint, reused, stabilise
 from tensorprop.calculus.derive import beside
+from tensorprop.calculus.projected import convention
 from tensorprop.calculus.source import Source, as_forward, as_system
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.kinds import smooth
@@ -115,6 +116,7 @@ class Options(TypedDict, total=False):
     paths: Mapping[str, str] | None
     rest: Literal["zero", "none"]
     debug: Literal["nan"] | None
+    symmetry: Literal["free", "projected", "triangle"]
     argnums: object
     has_aux: object
 
@@ -149,6 +151,7 @@ def value_and_grad(
     paths: Mapping[str, str] | None = None,
     rest: Literal["zero", "none"] = "zero",
     debug: Literal["nan"] | None = None,
+    symmetry: Literal["free", "projected", "triangle"] = "free",
     argnums: object = None,
     has_aux: object = None,
 ) -> Gradient[Any] | ByParameters[Any]:
@@ -160,6 +163,7 @@ def value_and_grad(
     equations, so that intermediates are shared. ``of`` names the scalar where the System has several outputs.
     ``aux`` names further tensors to be returned: then the result is ``((E, {"h": …}), gradients)``. Without ``wrt``,
     the parameters of a layer are meant, or every input that the first argument of ``g`` holds.
+    ``symmetry`` says what the gradient by a declared matrix is, as in ``adjoint``: by default JAX's, of free entries.
     ``functions`` binds open functions, as in ``compile``; ``debug="nan"`` finds the first NaN or infinity, as there.
 
     ``params`` may be any pytree: nested dicts, tuples, dataclasses, modules. ``{"block1": {"W": …}}`` holds
@@ -183,7 +187,7 @@ def value_and_grad(
     whole = as_forward(s, *variables, of)
     if wrt is None and not variables:
         return ByParameters(
-            whole, scalar_of(whole, of), several(aux), functions or {}, _pairs(paths), rest, _debug(debug)
+            whole, scalar_of(whole, of), several(aux), functions or {}, _pairs(paths), rest, _debug(debug), symmetry
         )
     if not variables:
         raise UsageError("wrt names no variable", fix=f"name some of {', '.join(whole.inputs)}")
@@ -196,7 +200,7 @@ def value_and_grad(
     forward = stabilise(whole)
     if not set(variables) <= {t.name for eq in forward for t in tensors_of(eq.value)}:
         forward = whole  # what cancels in a softmax is a variable all the same, and its gradient is worked out
-    rules = adjoint(forward, variables, error)
+    rules = adjoint(forward, variables, error, symmetry=symmetry)
     calls = bound((forward + rules).functions, functions)
     return Gradient(whole, needed, forward, rules, error, variables, extra, calls, _pairs(paths), rest, _debug(debug))
 
@@ -390,14 +394,16 @@ class ByParameters(MadeOf, Generic[R]):
         paths: Paths,
         rest: Literal["zero", "none"],
         debug: Literal["nan"] | None = None,
+        symmetry: str = "free",
     ) -> None:
-        self._parts = whole, error, aux, functions, paths, rest, debug
+        self._parts = whole, error, aux, functions, paths, rest, debug, symmetry
         self.inputs = whole.inputs
         self.system = whole
         self._whole = whole
         self._error = error
         self._options: dict[str, Any] = {
-            "aux": aux, "functions": functions, "paths": dict(paths), "rest": rest, "debug": debug
+            "aux": aux, "functions": functions, "paths": dict(paths), "rest": rest, "debug": debug,
+            "symmetry": convention(symmetry),
         }  # fmt: skip
         self._made: dict[tuple[str, ...], Gradient[R]] = {}
 

@@ -89,7 +89,7 @@ def test_simplified_and_equal_in_value(text: str, expected: str) -> None:
         ("o_j = x_i S_ij", "o = Sx"),
         ("o_il = P_ji A_jk P_lk", "o = PAP"),
         ("o_i = Q_ki Q_kj x_j", "o = x"),
-        ("o_ij = Q_ik Q_jk", "o = QQᵀ"),
+        ("o_ij = Q_ik Q_jk", "o = I"),
         ("o_i = D_ij x_j", "o = Dx"),
     ],
 )
@@ -296,3 +296,98 @@ def test_a_line_that_is_pasted_twice_is_said_once() -> None:
     assert tp.parse("E = x_i S_ij x_j; S_ij = S_ji; dim(i) = 3; S_ij = S_ji; dim(i) = 3") is tp.parse(
         "E = x_i S_ij x_j; S_ij = S_ji; dim(i) = 3"
     )
+
+
+# --------------------------------------------------------------------------- what is left of an orthogonal matrix
+@pytest.mark.parametrize(
+    "text, wanted",
+    [
+        ("A_ik = Q_ij Q_kj; orthogonal(Q)", "A = I"),
+        ("A_ik = Q_ji Q_jk; orthogonal(Q)", "A = I"),
+        ("A_ik = 2 Q_ij Q_kj; orthogonal(Q)", "A = 2I"),
+        ("A_ik = Q_ij Q_kj + a_i a_k; orthogonal(Q)", "A = I + aaᵀ"),
+        ("A_ik = Q_ij Q_kj; y_i = A_ik x_k; orthogonal(Q)", "A = I, y = Ax"),
+        ("A_ik = Q_ij P_kj; orthogonal(Q)", "A = QPᵀ"),
+    ],
+)
+def test_formula_of_an_orthogonal_matrix(text: str, wanted: str) -> None:
+    assert str(tp.formula(text)) == wanted
+
+
+def test_code_of_an_orthogonal_matrix_has_its_size() -> None:
+    assert tp.formula("A_ik = Q_ji Q_jk; orthogonal(Q)").numpy == "A = np.eye(Q.shape[1])"
+
+
+def test_derivative_of_an_orthogonal_matrix_is_the_identity() -> None:
+    eq = tp.derive("y_i = Q_ij Q_kj x_k; orthogonal(Q)", wrt="x")
+    assert str(eq) == "∂y_i/∂x_l = δ_il" and str(tp.formula(eq)) == "∂y/∂x = I"
+    told = str(tp.explain("y_i = Q_ij Q_kj x_k; orthogonal(Q)", wrt="x"))
+    assert "∂y/∂x = QQᵀ" not in told
+
+
+def test_a_tied_letter_runs_as_far_as_its_bound() -> None:
+    """``[i < n] [i = k]``: k has the range that i is told."""
+    f = tp.compile("A_ik = [i < dim(Q, 0)] [i = k]", backend="numpy")
+    assert f(Q=np.zeros((3, 2))).tolist() == np.eye(3).tolist()
+    g = tp.compile("y_m = Σ_ik [i < dim(Q, 0)] [i = k] x_m", backend="numpy")
+    assert g(Q=np.zeros((3, 2)), x=np.ones(2)).tolist() == [3.0, 3.0]
+
+
+# --------------------------------------------------------------------------- conventions, in every verb
+@pytest.mark.parametrize("how", ["free", "projected", "triangle"])
+@pytest.mark.parametrize(
+    "text, name",
+    [
+        ("y = x_i S_ij z_j; S_ij = S_ji", "S"),
+        ("y = x_i S_ij z_j S_kk; S_ij = S_ji", "S"),
+        ("y = x_i D_ij z_j; diagonal(D)", "D"),
+        ("y = x_i L_ij z_j; lower(L)", "L"),
+    ],
+)
+def test_convention_is_one_in_all_verbs(text: str, name: str, how: str) -> None:
+    rng = np.random.default_rng(3)
+    m = rng.normal(size=(3, 3))
+    m = m + m.T if name == "S" else np.diag(np.diag(m)) if name == "D" else np.tril(m)
+    data = {name: m, "x": rng.normal(size=3), "z": rng.normal(size=3)}
+    swept = tp.compile(tp.parse(text) + tp.adjoint(text, wrt=name, symmetry=how), "numpy", f"δ{name}")(**data)
+    derived = tp.compile(tp.derive(text, wrt=name, symmetry=how), "numpy")(**data)
+    assert np.allclose(swept, derived, rtol=1e-13)
+    direction = data["x"][:, None] * data["z"][None, :]
+    free = direction * (np.trace(m) if "S_kk" in text else 1)
+    if "S_kk" in text:
+        free = free + np.eye(3) * (data["x"] @ m @ data["z"])
+    wanted = {
+        "free": free,
+        "projected": {"S": (free + free.T) / 2, "D": np.diag(np.diag(free)), "L": np.tril(free)}[name],
+        "triangle": {"S": free + free.T - np.diag(np.diag(free)), "D": np.diag(np.diag(free)), "L": np.tril(free)}[
+            name
+        ],
+    }[how]
+    assert np.allclose(derived, wanted, rtol=1e-12)
+
+
+def test_value_and_grad_has_the_convention() -> None:
+    data = {"x": np.array([1.0, 2.0]), "z": np.array([3.0, 5.0])}
+    g = tp.value_and_grad("y = x_i S_ij z_j; S_ij = S_ji", symmetry="projected")
+    assert g({"S": np.eye(2)}, **data)[1]["S"].tolist() == [[3.0, 5.5], [5.5, 10.0]]
+    with pytest.raises(tp.TensorpropError, match="no convention"):
+        tp.value_and_grad("y = x_i S_ij z_j; S_ij = S_ji", wrt="S", symmetry="halved")
+
+
+def test_second_derivative_by_a_symmetric_matrix_is_along_symmetric_ones() -> None:
+    """The Hessian of logdet along symmetric directions, against differences of the first derivative."""
+    first = tp.compile(tp.derive("y = logdet(S); spd(S)", wrt="S", symmetry="projected"), "numpy")
+    second = tp.compile(tp.derive("y = logdet(S); spd(S)", wrt=("S", "S"), symmetry="projected"), "numpy")
+    rng = np.random.default_rng(0)
+    a, e = rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
+    s, e = a @ a.T + np.eye(3), e + e.T
+    d = 1e-5
+    along = (first(S=s + d * e) - first(S=s - d * e)) / (2 * d)
+    assert np.allclose(np.einsum("ijkl,kl->ij", second(S=s), e), along, rtol=1e-7, atol=1e-9)
+
+
+def test_what_has_no_convention_is_refused() -> None:
+    with pytest.raises(tp.TensorpropError, match="only the first derivative"):
+        tp.derive("y = A_ij Q_ij; orthogonal(Q)", wrt=("Q", "Q"), symmetry="projected")
+    with pytest.raises(tp.TensorpropError, match="recurrence"):
+        tp.derive("h_tj = h_{t-1,k} S_kj; h_{-1,j} = g_j; S_ij = S_ji", wrt="S", symmetry="projected")

@@ -85,3 +85,36 @@ def test_wrong_rules_of_matrices_are_named(forward: str, rules: str, kind: str, 
     (finding,) = tp.check(tp.Layer(forward, rules)).findings
     assert finding.diagnosis is not None and finding.diagnosis.proved
     assert finding.diagnosis.kind == kind and words in finding.diagnosis.words, finding.diagnosis.words
+
+
+@pytest.mark.parametrize(
+    "forward, rule",
+    [
+        ("l = logdet(Q); orthogonal(Q)", "δQ_ij = Q_ij δl"),
+        ("l = logdet(Q) + x^2; orthogonal(Q)", "δx = 2 x δl"),
+        ("l = det(Q); orthogonal(Q)", "δQ_ij = l Q_ij δl"),
+        ("Y_ij = inv(Q)_ij; orthogonal(Q)", "δQ_ij = -Q_ik δY_kl Q_lj"),
+    ],
+)
+def test_what_jax_rounds_without_the_declaration_is_no_mistake(forward: str, rule: str) -> None:
+    """JAX works Q⁻ᵀ out where Q is enough: it may differ by what an inverse rounds."""
+    report = tp.check(tp.Layer(forward=forward, backward=rule))
+    assert report.ok, str(report)
+
+
+def test_a_wrong_rule_of_an_orthogonal_matrix_is_found() -> None:
+    assert not tp.check(tp.Layer(forward="l = logdet(Q); orthogonal(Q)", backward="δQ_ij = Q_ji δl")).ok
+
+
+@pytest.mark.parametrize("one", ["l = logdet(Q); orthogonal(Q)", "l = log(det(Q)^2); orthogonal(Q)"])
+def test_logdet_of_an_orthogonal_matrix_is_zero(one: str) -> None:
+    assert tp.equivalent(one, "l = 0") is True
+    assert str(tp.simplify(one)).splitlines()[0] in ("l = 0", "l = log(1)")
+    assert tp.equivalent("l = logdet(A)", "l = 0") is False
+    assert tp.equivalent("l = logdet(A)", "l = log(abs(det(A)))") is True
+
+
+@pytest.mark.parametrize("text", ["y_k = det(A) a_k", "y_bk = logdet(A_b) a_k", "y_k = inv(A)[0, 1] a_k"])
+def test_rows_and_columns_of_a_whole_matrix_have_letters_in_words(text: str) -> None:
+    told = tp.explain(text, wrt="A")
+    assert "⟨" not in str(told) + told.markdown + told.latex

@@ -85,6 +85,8 @@ def _signed(n: Expr) -> Expr:
             return call(f, call("abs", x))
         case Call("abs", (Call("abs", _) as x,)):
             return x
+        case Call("log", (Call("abs", (Reduce("det", indices, body, ()),)),)):  # which is what logdet means
+            return reduce("logdet", indices, body)
         case Bracket(">" | "≠" | "≤" | "=" as relation, Call(f, (x,)), right) if right is ZERO and like_step(f):
             return bracket(">" if relation in ">≠" else "≤", x, ZERO)
         case Bracket(relation, Call(f, (x,)), right) if right is ZERO and sign_like(f, "sign(x)"):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeGuard
 
 from tensorprop.calculus.adjoint import adjoint, holds
-from tensorprop.calculus.declared import DECLARED_LAW
+from tensorprop.calculus.declared import DECLARED_LAW, Kinds
 from tensorprop.calculus.laws import (
     bracket_once,
     collect,
@@ -65,6 +65,7 @@ class Passage(NamedTuple):
     rule: Equation
     outer: tuple[Expr, ...]  # what an output is owed from outside that the equations read themselves
     axes: Mapping[tuple[str, int], str]  # a letter for every axis, for sizes that are shown
+    declared: Kinds  # what the page declares of its matrices
 
 
 Axis = Callable[[Dim], Dim]
@@ -115,7 +116,7 @@ def passage(s: System, rules: System, name: str, axis: Axis | None = None) -> Pa
     if plain is not aim and not same(plain, aim):
         path.append((Move(DECLARED_LAW, aim, ()), equation(target, aim)))
     locals_ = tuple(local for _, local in found)
-    return Passage(name, letters, first, locals_, start, tuple(path), rule, outer, axes_of(s))
+    return Passage(name, letters, first, locals_, start, tuple(path), rule, outer, axes_of(s), s.declared)
 
 
 def _undeclared(s: System, name: str, letters: Sequence[str]) -> Expr | None:
@@ -208,8 +209,8 @@ def derivative(eq: Equation, name: str, letters: tuple[str, ...]) -> Local | Non
     for t, g in shares.items():
         if t.name != name:
             continue
-        entries.append(t)
         t, g = _lettered(t, g, {*left, *letters})
+        entries.append(t)
         kept = [bracket("=", s, Index(k)) for s, k in zip(t.subscripts, letters, strict=True)]
         g = _called(g, eq)
         inner = t.free - left

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.calculus.simplify import known
 from tensorprop.core.build import add, bracket, mul
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, equation
@@ -223,7 +223,7 @@ def _jacobian(p: Passage, form: Form) -> Iterator[Fact]:
         return
     (local,) = p.locals
     (j,), (k,) = local.forward.letters, p.letters
-    value = simplify_expr(local.rule.value)
+    value = known(local.rule.value, p.declared)
     ways = [e for e in (value, _positive_first(canonical(value))) if e.free == value.free]  # as it is, multiplied out
     above, below = (
         min((form(equation(Tensor(NOBODY, (Index(a), Index(b))), e)) for e in ways), key=_length)

@@ -12,7 +12,7 @@ from tensorprop.core.english import are, counted, joined
 from tensorprop.core.equation import Equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Sum, Tensor
 from tensorprop.core.names import primal_axes
-from tensorprop.core.ranges import infer, size
+from tensorprop.core.ranges import infer, size, unbounded
 from tensorprop.core.told import Axis
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.render import trees as m
@@ -34,7 +34,7 @@ class Leaves:
     def __init__(
         self, eq: Equation, convention: Convention, reading: Treatment, page: tuple[Equation, ...] = ()
     ) -> None:
-        self._eq = eq
+        self._bounded, self._eq = eq, unbounded(eq)  # how far its letters run is no factor of a formula
         self._page = page
         self._convention = convention
         self._carried = frozenset((*reading.carried, *reading.added))
@@ -47,7 +47,7 @@ class Leaves:
             self._ranges.find(*axes[0]): next((Dim(*a) for a in axes if a[0] != eq.name), Dim(*axes[0]))
             for axes in self._ranges.classes()
         }
-        self._where = {e: n for n, e in enumerate(postorder(eq.value))}
+        self._where = {e: n for n, e in enumerate(postorder(self._eq.value))}
 
     def _letters(self, e: Expr) -> frozenset[str]:
         return frozenset(self._one.get(i, i) for i in e.free - self._carried)
@@ -86,7 +86,7 @@ class Leaves:
         return self._known.get(self._ranges.find(d.tensor, d.axis), d)
 
     def _around(self, letter: str) -> Iterator[Axis]:
-        left = self._ranges.letters(self._eq)
+        left = self._ranges.letters(self._bounded)
         if letter in left:
             yield left[letter]
         for n in self._where:
