@@ -410,8 +410,8 @@ class NoMeaning(TensorpropError):
     """A row of a table that says neither a value nor what the function means."""
 
 
-class Unsupported(TensorpropError):
-    """Right notation that this version cannot compile."""
+class UnreadableFunction(TensorpropError):
+    """A JAX function in which something stands that index notation has no words for."""
 
 
 class RuleMismatch(TensorpropError):

@@ -20,7 +20,7 @@ from jax.extend.core import Literal
 from tensorprop.core.build import bracket, call, negate
 from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.functions import FUNCTIONS, watch
-from tensorprop.errors import Unsupported
+from tensorprop.errors import UnreadableFunction
 from tensorprop.trace import algebra, axes, sums  # noqa: F401  # each adds its rows to the table
 from tensorprop.trace.jax_scan import scanned
 from tensorprop.trace.numbers import Extent, constant_number
@@ -91,7 +91,7 @@ class JaxprReader(Recognition):
         found = tuple(np.asarray(c) for c in arrays)
         first = found[0]
         if first.dtype.kind == "c":
-            raise Unsupported("complex numbers are not read", fix="write real and imaginary parts")
+            raise UnreadableFunction("complex numbers are not read", fix="write real and imaginary parts")
         if len({a.ndim for a in found}) > 1:
             raise Apart("an array that the function holds has another number of axes at other sizes", self.where)
         shape: tuple[Extent, ...] = tuple(zip(*(a.shape for a in found), strict=True))
@@ -240,7 +240,7 @@ class JaxprReader(Recognition):
                 fix = INSTEAD.get(line.name, "write it with sums of products")
                 raise self.refuse(f"{line.name} has no counterpart in index notation", fix)
             return _listed(rule(self, line, args))
-        except Unsupported:
+        except UnreadableFunction:
             if held is not None:
                 return [self.constant(arrays) for arrays in zip(*held(), strict=True)]
             numbers = [self.table(v) if v.held is not None and bare(v.expr) else v for v in args]

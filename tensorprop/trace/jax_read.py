@@ -22,7 +22,7 @@ from tensorprop.core.equation import System
 from tensorprop.core.expr import Call, Tensor
 from tensorprop.core.functions import is_known
 from tensorprop.core.walk import postorder
-from tensorprop.errors import TensorpropError, Unsupported, UsageError, callers_level
+from tensorprop.errors import TensorpropError, UnreadableFunction, UsageError, callers_level
 from tensorprop.run.arrays import look
 from tensorprop.run.reference import evaluate
 from tensorprop.trace.arguments import Names, named_arguments, spelled
@@ -75,7 +75,7 @@ def from_jax(fn: Callable[..., Any], *example_args: Any, names: Names = None, ve
     z_bj = x_bi W_ij / sqrt(dim(i)) + b_j
     y_bj = tanh(z_bj)
 
-    Errors: Unsupported, for a primitive that has no counterpart in index notation, with the line that it comes from;
+    Errors: UnreadableFunction, for a primitive without a counterpart in index notation, with the line where it stands;
     UnknownRange for an axis that no input has; UsageError for names that do not fit. Warns of what is read in a way
     that may matter.
     """
@@ -89,7 +89,7 @@ def from_jax(fn: Callable[..., Any], *example_args: Any, names: Names = None, ve
     called, result, renamed = named_arguments(names, fn, leaves, outs)
     for name, dtype in zip(called, program.dtypes, strict=True):
         if kind_of(dtype) == "c":
-            raise Unsupported(f"{name} is complex", fix="write real and imaginary parts")
+            raise UnreadableFunction(f"{name} is complex", fix="write real and imaginary parts")
     reading = _several(program, called, result, closed)
     trace = under_one_name(reading.trace)
     lines, notes = folded(trace)
@@ -370,7 +370,7 @@ def _verify(
 ) -> None:
     """What was read and the function, on random arrays of other sizes than the example's.
 
-    Errors: Unsupported, where the two differ.
+    Errors: UnreadableFunction, where the two differ.
     """
     entries = [sum(float(np.prod(s)) for s in shapes) for shapes in reading.shapes]
     at = min(range(1, len(entries)), key=lambda n: entries[n], default=0)
@@ -387,7 +387,7 @@ def _verify(
                 return
     if told:
         sizes = ", ".join(f"{n} {s}" for n, s in zip(called, shapes, strict=False))
-        raise Unsupported(
+        raise UnreadableFunction(
             "what was read has other values than the function",
             known=f"{told}; shapes: {sizes}",
             fix="verify=False gives the equations as they were read",

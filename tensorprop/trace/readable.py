@@ -16,7 +16,7 @@ from tensorprop.core.build import add, bracket, call, mul, number, reduce, subst
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_known, is_matrix
 from tensorprop.core.walk import postorder, transform
-from tensorprop.errors import TensorpropError, UnknownRange, Unsupported
+from tensorprop.errors import TensorpropError, UnknownRange, UnreadableFunction
 from tensorprop.text import parse
 
 __all__ = [
@@ -431,22 +431,22 @@ def _check(line: Draft, trace: Transcript) -> None:
     known = f"at {line.where}" if line.where else None
     for n in postorder(line.value):
         if isinstance(n, Call) and n.function in (INFINITY, NOT_A_NUMBER):
-            raise Unsupported(
+            raise UnreadableFunction(
                 f"{n.function.strip('·')} is no number of the notation",
                 known=known,
                 fix="use a large number, such as -1e9, in a mask",
             )
         if isinstance(n, Call) and n.function == FINITE:
-            raise Unsupported("is_finite has no counterpart in index notation", known=known)
+            raise UnreadableFunction("is_finite has no counterpart in index notation", known=known)
         if isinstance(n, Call) and n.function == IS_NAN:
             problem = "an array is compared with itself, which asks where it is nan"
-            raise Unsupported(problem, known=known, fix="use jnp.isfinite")
+            raise UnreadableFunction(problem, known=known, fix="use jnp.isfinite")
         if ordered(n) is not None:
             problem = "which entry comes k-th is a position, and is not read"
-            raise Unsupported(problem, known=known, fix="use the values")
+            raise UnreadableFunction(problem, known=known, fix="use the values")
         if isinstance(n, Call) and n.function == FACTORS:
             fix = "solve with jnp.linalg.solve, and take log|A| with jnp.linalg.slogdet: they are read as such"
-            raise Unsupported("lu has no counterpart in index notation", known=known, fix=fix)
+            raise UnreadableFunction("lu has no counterpart in index notation", known=known, fix=fix)
         if isinstance(n, (Sum, Reduce)):
             for i in n.indices:
                 if i not in n.body.free:
@@ -456,4 +456,4 @@ def _check(line: Draft, trace: Transcript) -> None:
                         fix="multiply by an array that has this axis, or write the number",
                     )
     if bare(line.value):
-        raise Unsupported("the value of an index is used as a number", known=known)
+        raise UnreadableFunction("the value of an index is used as a number", known=known)

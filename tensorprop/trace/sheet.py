@@ -18,7 +18,7 @@ from tensorprop.core.build import ONE, ZERO, add, call, mul, negate, substitute,
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Tensor
 from tensorprop.core.pattern import Patterns
 from tensorprop.core.walk import postorder, transform
-from tensorprop.errors import Unsupported
+from tensorprop.errors import UnreadableFunction
 from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.trace.numbers import Extent, fitted, fitted_whole, times
 from tensorprop.trace.readable import (
@@ -355,8 +355,8 @@ class Sheet:
                 break
         return e
 
-    def refuse(self, problem: str, fix: str | None = None) -> Unsupported:
-        return Unsupported(problem, known=f"at {self.where}" if self.where else None, fix=fix)
+    def refuse(self, problem: str, fix: str | None = None) -> UnreadableFunction:
+        return UnreadableFunction(problem, known=f"at {self.where}" if self.where else None, fix=fix)
 
     # ------------------------------------------------------------- sums
     def total(self, letters: Sequence[str], body: Expr) -> Expr:
