@@ -16,11 +16,12 @@ from tensorprop.check.verified import closed, sample
 from tensorprop.core.build import rename
 from tensorprop.core.canon import same
 from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.expr import Expr
 from tensorprop.core.ranges import unbounded
 from tensorprop.errors import TensorpropError
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.line import Line
+from tensorprop.render.matrices.stand_ins import in_plain_letters
 from tensorprop.render.reading.formulas import read_again
 from tensorprop.render.reading.typed import Known
 from tensorprop.run.reference import evaluate
@@ -66,22 +67,25 @@ def _reads(page: tuple[Equation, ...], eq: Equation, text: str, key: _Key) -> bo
         return False
     if found.name != eq.name or len(found.letters) != len(eq.letters):
         return False
-    value = rename(found.value, dict(zip(found.letters, eq.letters, strict=True)))
+    letters = dict(zip(found.letters, eq.letters, strict=True))
+    value = rename(found.value, letters)
+    if not all(map(same, rename(found.target, letters).children, eq.target.children)):
+        return False
     if same(value, eq.value) or same(value, unbounded(eq).value) or _in_numbers(eq, value):
         return True
-    found = equation(Tensor(eq.name, tuple(map(Index, eq.letters))), value)
+    found = equation(eq.target, value)
     return len(page) > 1 and decide(found, eq, laws=laws, numbers=False).proved
 
 
 def _in_numbers(eq: Equation, value: Expr) -> bool:
     """Whether another right side gives the same numbers, on arrays that fit the equation."""
-    drawn = sample(eq)
+    drawn = sample(in_plain_letters(eq))
     if drawn is None:
         return False
     arrays, want, opened = drawn
-    other, _ = closed(equation(Tensor(eq.name, tuple(map(Index, eq.letters))), value), opened)
-    s = system([other])
+    other, _ = closed(in_plain_letters(equation(eq.target, value)), opened)
     try:
+        s = system([other])
         with np.errstate(all="ignore"):
             got = np.asarray(evaluate(s, {k: arrays[k] for k in s.inputs})[eq.name])
     except (TensorpropError, ValueError, KeyError, IndexError):

@@ -20,8 +20,8 @@ from tensorprop.check.executed import agrees
 from tensorprop.check.prove.decide import Laws, decide, put_in
 from tensorprop.check.readback import reads
 from tensorprop.check.report import Report
-from tensorprop.check.verified import verified, verify
-from tensorprop.core.equation import Declared, Equation, Fact, System, equation, system, unrolled
+from tensorprop.check.verified import verified, verify, without_ends
+from tensorprop.core.equation import Declared, Equation, Fact, Loop, System, equation, system
 from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.names import NOBODY, stem_and_label
 from tensorprop.core.walk import freshen
@@ -264,6 +264,9 @@ def formula(
     S = QKᵀ/√c  (for every b)
     >>> print(formula("btc,chk->bthk", names="X W"))
     XW  (rows (b,t), columns (h,k))
+    >>> print(formula("h_tj = tanh(x_ti U_ij + h_{t-1,k} W_kj); h_{-1,j} = g_j", layout="row"))
+    hₜ = tanh(xₜ U + hₜ₋₁ W)  (for t = 0, 1, …)
+    h₋₁ = g
     >>> formula("ijk->kji").why
     'k, j and i all stay, and a matrix has two indices'
     """
@@ -284,7 +287,7 @@ def formula(
         for name in (names or {}).values():
             if not isinstance(name, str) or not _SHOWN.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise UsageError(f"{name!r} is not a name", fix="a name is letters and digits, such as W or W^(k)")
-        found, shown = [unrolled(_system(x), "turn into matrices")], dict(names or {})
+        found, shown = [without_ends(_system(x))], dict(names or {})
         if found[0].declared:
             found = [_turned(found[0])]
     convention = Convention(layout, samples, derivative, adjoint, batch, bold, shown)
@@ -308,7 +311,11 @@ def _turned(s: System) -> System:
 
     plain = {name: what - {"diagonal"} for name, what in s.declared.items()}  # D x is as short as diag(D) ⊙ x
 
+    looped = {eq for b in s.blocks if isinstance(b, Loop) for eq in b.body}
+
     def best(eq: Equation) -> Equation:
+        if eq.place is not None or eq in looped:
+            return eq
         value = known(eq.value, plain)
         old, eq = eq, eq if value.free != eq.value.free else equation(eq.target, value)
         ways = [*orientations(eq, symmetric)]

@@ -55,7 +55,7 @@ class Dialect:
     raised: Mapping[str, str] = field(default_factory=_none)
     """Characters that can be raised by themselves; what consists of them needs no sign of a power."""
     lowered: Mapping[str, str] = field(default_factory=_none)
-    """Digits that can be lowered by themselves."""
+    """Digits, letters and signs that can be lowered by themselves."""
     fraction: str = ""  # empty: a quotient stands in line
     root: str = "√({0})"
     short_root: str = "√{0}"
@@ -94,7 +94,7 @@ UNICODE = Dialect(
     "unicode",
     signs={"dot": "·", "𝟏": "1"},
     raised=dict(zip("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", strict=True)),
-    lowered=dict(zip("0123456789", "₀₁₂₃₄₅₆₇₈₉", strict=True)),
+    lowered=dict(zip("0123456789aehijklmnoprstuvx+-−", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₊₋₋", strict=True)),
     vulgar={"1/2": "½", "1/3": "⅓", "2/3": "⅔", "1/4": "¼", "3/4": "¾"},
     tight=True,
 )

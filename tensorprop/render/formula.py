@@ -159,7 +159,7 @@ class Formula(Face):
 
         A text that is not read as its equation is written with spaces between names, and else in index notation.
         """
-        style = Style(self.style.adjoint, self.style.bold, True, self.style.names)
+        style = Style(self.style.adjoint, self.style.bold, True, self._time(), self.style.names)
         full = TreePrinter(to, style)
         notation = Notation(to, style, exact=True)
         terminal = to.page[0] == "\n"
@@ -193,7 +193,7 @@ class Formula(Face):
         if line.right is None or line.left is None:
             return None
         page = () if self.bare else tuple(other.equation for other in self.lines)
-        style = style if self.bare or not _evident(line) else replace(style, labels=False)
+        style = style if self.bare or style.time or not _evident(line) else replace(style, labels=False)
         for way in (to, replace(to, tight=False)) if to.tight else (to,):
             printer = TreePrinter(way, style)
             left, right = printer.show(line.left), printer.show(line.right)
@@ -214,11 +214,17 @@ class Formula(Face):
         every = tuple(part for part in line.legend if part[0] == "for every")
         return (*(("", (g,)) for g in groups), *every)
 
+    def _time(self) -> frozenset[str]:
+        """The letters of time of the loops on the page."""
+        return frozenset(line.seen.time for line in self.lines if line.seen is not None and line.seen.time)
+
     def _entries(self, write: Callable[[Equation], str]) -> str:
         """Code without matrices for every equation."""
         out: list[str] = []
         for line in self.lines:
             try:
+                if line.seen is not None:
+                    raise NoCode("steps of time")
                 text = write(line.equation)
                 self.runs(line.equation, text, frozenset())
             except NoCode as no:
@@ -230,6 +236,9 @@ class Formula(Face):
         turned = self._turned()
         out: list[str] = []
         for line in self.lines:
+            if line.seen is not None:
+                out.append(f"# steps of time: {_indexed(line.equation)}")
+                continue
             text = _line(line, to, turned)
             statement = f"{identifier(line.equation.name)} = {text}"
             if text.startswith("#"):
@@ -258,6 +267,9 @@ def told(legend: Legend, pen: Pen) -> str:
     parts: list[str] = []
     for words, groups in legend:
         letters = [",".join(map(pen.letter if tex else str, g)) for g in groups]
+        if not groups and "=" in words:  # for t = 0, 1, …
+            parts.append(_mathematics(words, pen))
+            continue
         if not groups:
             parts.append(f"\\mathrm{{{_upright(words, pen.to)}}}" if tex else words)
             continue
@@ -269,6 +281,20 @@ def told(legend: Legend, pen: Pen) -> str:
         parts.append(words + " " * bool(words and not tex) + shown + after)
     text = f"({', '.join(parts)})"
     return pen.to.quad + (text if tex else pen.to.prose.format(text))
+
+
+def _mathematics(words: str, pen: Pen) -> str:
+    """Words of a legend that hold an equation."""
+    text = words.replace("…", "..." if pen.to.name == "ascii" else "…")
+    head, _, after = text.rpartition(" = ")
+    tex = pen.to.name == "latex"
+    if head.startswith("for "):
+        letter = head.removeprefix("for ")
+        if tex:
+            return f"\\mathrm{{for}}\\ {pen.letter(letter)} = {after}".replace("…", r"\dots")
+        return text
+    names = ", ".join(map(pen.name if pen.to.name in ("latex", "ascii") else str, head.split(", ")))
+    return f"{names} = {after}" if not tex else f"{names} = {after.replace(' ', chr(92) + ' ' + chr(92) + 'mathrm{')}}}"
 
 
 def _noted(note: str, to: Dialect) -> str:
@@ -297,6 +323,8 @@ def _evident(line: Line) -> bool:
     for side in (line.left, line.right):
         for t in side.walk() if side else ():
             if isinstance(t, m.Over):
+                return False
+            if isinstance(t, m.Name) and t.read is not None:
                 return False
             if isinstance(t, m.Name) and t.slots and sorted(map(str, _cuts(t))) != sorted(line.carried):
                 return False

@@ -31,6 +31,8 @@ class Style:
     adjoint: str = "δz"
     bold: bool = False
     labels: bool = True
+    time: frozenset[str] = frozenset()
+    """Letters of time, which stand below a name as small as the format has them: ``hₜ₋₁``."""
     names: Mapping[str, str] = field(default_factory=_no_names)
 
     @property
@@ -140,6 +142,12 @@ class Pen:
         if not parts:
             return base
         d = self.to
+        if cut and len(parts) == 1 and not parts[0].isdigit():
+            (part,) = parts
+            if self.style.time and d.lowered and all(c in d.lowered for c in part):
+                return base + "".join(d.lowered[c] for c in part)
+            if not d.both and len(part) > 1 and not part.isalnum():
+                return d.cut_sub.format(base, part)
         dotted = d.sign("·") in parts or (len(parts) > 1 and any(_bare(p).isdigit() for p in parts))
         if cut and (dotted or len(parts) > 1) and not (all(map(_short, parts)) and not dotted):
             return d.cut_sub.format(base, self.row(parts).replace(", ", ","))

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from tensorprop.core.expr import Expr, Index
 from tensorprop.core.names import parts_of_name
 from tensorprop.render import trees as m
 from tensorprop.render.dialects import Dialect
+from tensorprop.render.matrices.stand_ins import letters_of
+from tensorprop.render.notation import Notation
 from tensorprop.render.pen import Pen, Style
 from tensorprop.render.trees import ATOM, HADAMARD, POSTFIX, PRODUCT, MathTree, coefficient, level, scaled
 
@@ -153,12 +156,24 @@ class TreePrinter:
     def _list(self, args: tuple[MathTree, ...]) -> str:
         return self.to.signs.get(",", ", ").join(map(self.show, args))
 
+    def _place(self, e: Expr) -> str:
+        """A subscript, without spaces in it."""
+        text = Notation(self.to, self.style).show(e)
+        return text if "<" in text else text.replace(" ", "")
+
     def _name(self, t: m.Name, above: str = "") -> str:
+        bold = self.style.bold and t.kind != "scalar"
         subs = [
             None if s is None else self.pen.letter(str(s)) if isinstance(s, int) or self.style.labels else None
             for s in t.slots
         ]
-        return self.pen.name(t.tensor, subs, above, self.style.bold and t.kind != "scalar", cut=True)
+        if t.read is not None:
+            cut = {letter for letter, s in zip(letters_of(t.read), t.slots, strict=True) if s is not None}
+            subs = [self._place(i) if not isinstance(i, Index) or i.name in cut else None for i in t.read.subscripts]
+        if {s for s in t.slots if s is not None} <= self.style.time and (t.read is not None or None in subs):
+            subs = [s for s in subs if s is not None]  # time is told by its letter, wherever it stands
+            return self.pen.name(t.tensor if t.read is None else t.read.name, subs, above, bold, cut=True)
+        return self.pen.name(t.tensor if t.read is None else t.read.name, subs, above, bold, cut=True)
 
     def _transpose(self, of: MathTree) -> str:
         mark = self.to.sign("ᵀ")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from typing import Literal
 
-from tensorprop.core.expr import Dim
+from tensorprop.core.expr import Dim, Tensor
 
 __all__ = [
     "Along",
@@ -102,7 +102,7 @@ class Name(MathTree):
 
     ``slots``: for every axis the carried letter, a fixed entry, or None where the axis stays. ``order``: the axes
     that stay, those of the rows first; the first ``rows`` of a matrix's count its rows, several as one: with two,
-    the rows of a tensor X are its (b, t).
+    the rows of a tensor X are its (b, t). ``read``: the entry that the name stands for, if a subscript is computed.
     """
 
     tensor: str
@@ -110,6 +110,7 @@ class Name(MathTree):
     order: tuple[int, ...]
     of: Kind
     rows: int = 1
+    read: Tensor | None = None
 
     @property
     def kind(self) -> Kind:

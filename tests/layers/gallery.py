@@ -7,7 +7,6 @@ import inspect
 from pathlib import Path
 
 import tensorprop as tp
-from tensorprop.core.equation import Loop
 from tensorprop.layers import Layer
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "gallery.md"
@@ -32,8 +31,9 @@ HEAD = """\
 # Gallery
 
 Every layer of the library: its equations and backward rules in index notation, and what these are in vectors and
-matrices (a recurrence is told by its step alone). Rules marked *derived* are the calculus', the others are written as
-they are published, and proved. This page is written by `python -m tests.layers.gallery`, and a test compares the two.
+matrices (a recurrence line by line, with the index of its time). Rules marked *derived* are the calculus', the others
+are written as they are published, and proved. This page is written by `python -m tests.layers.gallery`, and a test
+compares the two.
 
 All are used alike:
 
@@ -62,9 +62,7 @@ def entry(kind: type[Layer]) -> str:
     about, _, source = doc.partition("\nReference: ")
     reference = " ".join(source.split("\n>>>")[0].split())
     page = str(kind()).partition("\n")[2]
-    shown = [page]
-    if not any(isinstance(b, Loop) for b in kind().system.blocks):  # steps of a recurrence are told by its page alone
-        shown.append(str(tp.formula(kind())))
+    shown = [page, str(tp.formula(kind()))]
     blocks = "".join(f"```text\n{text}\n```\n\n" for text in shown)
     return f"### {kind.__name__}\n\n{about.strip()}\n\n{blocks}Source: {reference}\n"
 

@@ -11,14 +11,16 @@ from collections.abc import Iterator
 from itertools import groupby, islice
 
 from tensorprop.core.equation import Equation, System
-from tensorprop.core.expr import Expr, Tensor
+from tensorprop.core.expr import Expr, Number, Tensor
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.convert import Conversion
 from tensorprop.render.matrices.line import Line, NoMatrix
 from tensorprop.render.matrices.orders import along_the_last, mode_product, special
 from tensorprop.render.matrices.polish import polished
+from tensorprop.render.matrices.stand_ins import Seen, seen
 from tensorprop.render.matrices.treatments import Look, Style, Treatment, looks, price, readings
+from tensorprop.render.trees import Figure, MathTree
 
 __all__ = ["Choices", "agreed", "lines"]
 
@@ -32,7 +34,9 @@ def lines(s: System, convention: Convention, carry: tuple[str, ...] | None = Non
     ``carry``: indices to be carried, where the choice is not left to the search. ``style``: how indices beyond a
     matrix's two are to be treated: carried, taken as one, or added up.
     """
-    return agreed([Choices(eq, convention, carry, style, tuple(s)) for eq in s])
+    met = [seen(eq, s) for eq in s]
+    page = tuple(eq if one is None else one.equation for eq, one in zip(s, met, strict=True))
+    return agreed([Choices(eq, convention, carry, style, page, one) for eq, one in zip(s, met, strict=True)])
 
 
 class Choices:
@@ -45,8 +49,13 @@ class Choices:
         carry: tuple[str, ...] | None,
         style: Style,
         page: tuple[Equation, ...] = (),
+        met: Seen | None = None,
     ) -> None:
-        self._eq = eq
+        self._written = eq
+        self._met = met
+        self._entries = dict(met.entries) if met is not None else {}
+        self._out = met.out if met is not None else frozenset[str]()
+        self._eq = eq if met is None else met.equation
         self._page = page
         self._convention = convention
         self._carry = carry
@@ -63,7 +72,7 @@ class Choices:
         if _depth(eq.value) > _DEEP:
             self.why = "the right side is nested too deep to be read as one formula"
         elif self._carry is not None:
-            found = self._line(Treatment(tuple(i for i in eq.letters if i in (self._carry or ()))))
+            found = self._line(Treatment(tuple(i for i in eq.letters if i in self._carry or i in self._out)))
             if found is not None:
                 yield found
         else:
@@ -72,17 +81,19 @@ class Choices:
 
     def plainly(self) -> Line:
         """The line in index notation, with the reason."""
-        return Line(self._eq, None, None, why=self.why or "its tensors are read in another way in the other equations")
+        return Line(
+            self._written, None, None, why=self.why or "its tensors are read in another way in the other equations"
+        )
 
     def _found(self) -> Iterator[Line]:
         eq = self._eq
-        whole = special(eq)
+        whole = special(eq) if self._met is None else None
         if whole is not None:
             yield whole
-        plain = self._line(Treatment()) if self._style is None or _orders(eq) <= 2 else None
+        plain = self._line(Treatment()) if not self._out and (self._style is None or _orders(eq) <= 2) else None
         if plain is not None:
             yield plain
-        modes = mode_product(eq) if plain is None and self._style is None else None
+        modes = mode_product(eq) if plain is None and self._style is None and self._met is None else None
         if modes is not None and not along_the_last(eq):
             yield modes
             modes = None
@@ -94,19 +105,22 @@ class Choices:
             yield modes
 
     def _readings(self) -> Iterator[Treatment]:
-        yield from readings(self._eq, self._style, self._page)
+        yield from readings(self._eq, self._style, self._page, self._out)
         if len(self._page) > 1:
-            yield from readings(self._eq, self._style)
+            yield from readings(self._eq, self._style, (), self._out)
 
     def _line(self, reading: Treatment) -> Line | None:
         try:
-            work = Conversion(self._eq, self._convention, reading, self._page)
+            work = Conversion(self._eq, self._convention, reading, self._page, self._entries)
             left, sign = work.target()
-            right = polished(work.read(sign))
+            if self._met is not None and isinstance(self._eq.value, Number):  # a start, in every entry the same
+                right: MathTree = Figure(self._eq.value.value)
+            else:
+                right = polished(work.read(sign))
         except NoMatrix as no:
             self.why = self.why or str(no)
             return None
-        return Line(self._eq, left, right, reading.carried, joined=reading.joined)
+        return Line(self._written, left, right, reading.carried, joined=reading.joined, seen=self._met)
 
 
 def agreed(choices: list[Choices]) -> list[Line]:

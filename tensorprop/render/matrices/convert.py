@@ -7,7 +7,7 @@ size; which reading is best is `choose`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from itertools import product
 from typing import Literal
@@ -50,9 +50,14 @@ class Conversion(Leaves):
     """The forms of every node of one equation's right side, bottom-up."""
 
     def __init__(
-        self, eq: Equation, convention: Convention, reading: Treatment, page: tuple[Equation, ...] = ()
+        self,
+        eq: Equation,
+        convention: Convention,
+        reading: Treatment,
+        page: tuple[Equation, ...] = (),
+        entries: Mapping[str, Tensor] | None = None,
     ) -> None:
-        super().__init__(eq, convention, reading, page)
+        super().__init__(eq, convention, reading, page, entries)
         self._done: dict[Expr, MatrixPiece | NoMatrix] = {}
 
     def target(self) -> tuple[MathTree, tuple[str | None, str | None]]:

@@ -6,7 +6,7 @@ what is built from the leaves is `convert`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from tensorprop.core.english import are, counted, joined
 from tensorprop.core.equation import Equation, system
@@ -32,9 +32,15 @@ class Leaves:
     """The forms of tensors, sizes and brackets of one equation, and where its indices run."""
 
     def __init__(
-        self, eq: Equation, convention: Convention, reading: Treatment, page: tuple[Equation, ...] = ()
+        self,
+        eq: Equation,
+        convention: Convention,
+        reading: Treatment,
+        page: tuple[Equation, ...] = (),
+        entries: Mapping[str, Tensor] | None = None,
     ) -> None:
         self._bounded, self._eq = eq, unbounded(eq)  # how far its letters run is no factor of a formula
+        self._entries = entries or {}
         self._page = page
         self._convention = convention
         self._carried = frozenset((*reading.carried, *reading.added))
@@ -141,7 +147,8 @@ class Leaves:
         if kind == "tensor":
             return m.Name(t.name, tuple(slots), tuple(k for k, s in enumerate(slots) if s is None), kind)
         rows = len(first[order[0]]) if kind == "matrix" else 1
-        return m.Name(t.name, tuple(slots), tuple(k for axis in order for k in first[axis]), kind, rows)
+        stays = tuple(k for axis in order for k in first[axis])
+        return m.Name(t.name, tuple(slots), stays, kind, rows, self._entries.get(t.name))
 
     def _tensor(self, t: Tensor) -> MatrixPiece:
         name = self._name(t)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Tensor
+from tensorprop.render.matrices.stand_ins import Seen
 from tensorprop.render.trees import MathTree, Name
 
 __all__ = ["Legend", "Line", "NoMatrix", "shown"]
@@ -40,6 +41,12 @@ class Line:
     note: str = ""
     joined: tuple[tuple[str, ...], ...] = ()
     leading: bool = False  # it holds for every value of indices in front that an ellipsis stands for
+    seen: Seen | None = None  # the equation as the search met it, where subscripts are computed
+
+    @property
+    def plain(self) -> Equation:
+        """The equation in plain letters, of which the trees are."""
+        return self.equation if self.seen is None else self.seen.equation
 
     @property
     def legend(self) -> Legend:
@@ -54,7 +61,7 @@ class Line:
         out: list[tuple[str, tuple[tuple[str, ...], ...]]] = []
         rest = list(self.joined)
         if isinstance(self.left, Name):
-            subscripts = self.equation.letters
+            subscripts = self.plain.letters
             order = [subscripts[axis] for axis in self.left.order]
             split = self.left.rows if self.left.kind == "matrix" else len(order)
             for words, part in (("rows", tuple(order[:split])), ("columns", tuple(order[split:]))):
@@ -64,8 +71,12 @@ class Line:
         out += [("", (group,)) for group in rest]
         if self.leading:
             out.append(("for every leading index", ()))
-        if self.carried:
-            out.append(("for every", tuple((i,) for i in sorted(self.carried))))
+        time = self.seen.time if self.seen is not None else ""
+        if self.seen is not None:
+            out += [(words, ()) for words in self.seen.when]
+        every = sorted(i for i in self.carried if i != time)
+        if every:
+            out.append(("for every", tuple((i,) for i in every)))
         return tuple(out)
 
 

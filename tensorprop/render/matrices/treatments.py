@@ -18,6 +18,7 @@ from tensorprop.core.names import is_derivative
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.render import trees as m
 from tensorprop.render.matrices.line import Line
+from tensorprop.render.matrices.stand_ins import letters_of
 from tensorprop.render.weight import weight
 
 __all__ = ["Look", "Style", "Treatment", "looks", "price", "readings"]
@@ -30,6 +31,7 @@ Look: TypeAlias = tuple[tuple[object, ...], tuple[int, ...], str, int]
 _LEADING, _CARRIED, _ADDED = 0.4, 0.9, 2.5  # an index that is carried and stands in front; any other; a Σ
 _JOINED, _NEXT, _SCATTERED = 0.8, 0.3, 0.6  # a group; a further one; a tensor whose axes are moved for it
 _BATCH = 1.0  # indices that every tensor has, taken as one rather than carried
+_BESIDE = 2.0  # an index that is carried beside time
 _FLAT = 4.5  # a matrix, or more, that is read as a vector
 _SCALAR, _VECTOR = 2.0, 1.0  # so much is carried that a number, or a vector, is left
 _FACTORS = 9  # of products of more factors none is added up outside
@@ -54,16 +56,19 @@ class Treatment:
         return len(self.carried) + 2 * len(self.added) + bool(self.joined) + self.scattered + self.inner
 
 
-def readings(eq: Equation, style: Style = None, page: Iterable[Equation] = ()) -> Iterator[Treatment]:
+def readings(
+    eq: Equation, style: Style = None, page: Iterable[Equation] = (), out: frozenset[str] = frozenset()
+) -> Iterator[Treatment]:
     """Readings after which no tensor has more than two indices left, those that ask least of the reader first.
 
-    ``page``: equations beside this one; indices that are taken as one stand together in all of them.
+    ``page``: equations beside this one; indices that are taken as one stand together in all of them. ``out``: indices
+    that have to be carried or added up.
     """
     space = _Space(eq, page)
     if is_derivative(eq.name):
         return  # the axes of a derivative are two tensors', and fixing one says nothing
     many = len(space.places) > _FACTORS
-    kept, summed = space.kept, [] if style == "carry" or many else space.summed
+    kept, summed = space.kept, [i for i in space.summed if i in out or not (style == "carry" or many)]
     joins = (False, True) if style in ("join", None) else (False,)
     waiting: dict[int, list[Treatment]] = {}
     seen = 0
@@ -74,7 +79,7 @@ def readings(eq: Equation, style: Style = None, page: Iterable[Equation] = ()) -
                 seen += 1
                 if seen > _MOST:
                     break
-                found = space.reading(frozenset(chain(*chosen)), join)
+                found = space.reading(frozenset(chain(*chosen)), join) if out.issubset(chain(*chosen)) else None
                 if found is not None and join == bool(found.joined):
                     waiting.setdefault(found.weight, []).append(found)
         yield from waiting.pop(weight_, ())
@@ -176,13 +181,14 @@ def price(line: Line) -> float:
     for i in line.carried:
         leads = all(i in n.slots[: len(line.carried)] for n in names if i in n.slots and len(n.slots) > 2)
         total += _LEADING if leads else _CARRIED
+        total += _BESIDE * (line.seen is not None and bool(line.seen.out) and i not in line.seen.out)
     if line.carried and line.left is not None and line.left.kind != "matrix":
         total += _SCALAR if line.left.kind == "scalar" else _VECTOR
     total += sum(_ADDED for n in line.right.walk() if isinstance(n, m.Over))
     if line.joined:
         total += _JOINED + _NEXT * (len(line.joined) - 1)
         total += _SCATTERED * sum(_scattered(n) for n in names)
-        tensors = (line.equation.target, *tensors_of(line.equation.value))
+        tensors = (line.plain.target, *tensors_of(line.plain.value))
         total += _BATCH * any(all(set(g) <= set(t.letters or ()) for t in tensors) for g in line.joined)
         total += _FLAT * sum(n.kind in ("column", "row") and len(n.order) > 1 for n in names)
     return total
@@ -200,7 +206,19 @@ def looks(line: Line) -> dict[str, Look] | None:
     for side in (line.left, line.right):
         for n in side.walk() if side else ():
             if isinstance(n, m.Name):
-                look = (tuple(s if s is None or isinstance(s, int) else "·" for s in n.slots), n.order, n.kind, n.rows)
-                if found.setdefault(n.tensor, look) != look:
+                name, look = _look(n)
+                if found.setdefault(name, look) != look:
                     return None
     return found
+
+
+def _look(n: m.Name) -> tuple[str, Look]:
+    """How a name is read; of an entry with a computed subscript how that makes its tensor look."""
+    slots = tuple(s if s is None else "·" for s in n.slots)
+    if n.read is None:
+        return n.tensor, (slots, n.order, n.kind, n.rows)
+    letters = letters_of(n.read)
+    axes = {s.name: k for k, s in enumerate(n.read.subscripts) if isinstance(s, Index)}
+    stays = {axes[letters[k]] for k in n.order}
+    own = tuple(None if k in stays else "·" for k in range(len(n.read.subscripts)))
+    return n.read.name, (own, tuple(axes[letters[k]] for k in n.order), n.kind, n.rows)

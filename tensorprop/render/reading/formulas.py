@@ -69,15 +69,15 @@ def parse_formula(
     """
     convention = Convention(layout=layout, samples=samples, derivative=derivative, batch=batch)
     names, s = _names(like, text)
-    return _read(text, names, convention if s is None else convention.over(s))
+    return system(_read(text, names, convention if s is None else convention.over(s)))
 
 
-def read_again(text: str, names: Known, convention: Convention) -> System:
+def read_again(text: str, names: Known, convention: Convention) -> list[Equation]:
     """What was printed of equations in a convention, as equations."""
     return _read(text, names.copy(), convention)
 
 
-def _read(text: str, names: Known, convention: Convention) -> System:
+def _read(text: str, names: Known, convention: Convention) -> list[Equation]:
     lines = list(split(text))
     found: dict[int, Equation] = {}
     while len(found) < len(lines):
@@ -86,13 +86,13 @@ def _read(text: str, names: Known, convention: Convention) -> System:
         if line.left is None:
             raise UnexpectedEnd("a formula needs a left side", line.text, (0, 0), fix="write δW = …")
         try:
-            line = replace(line, left=_meant(line.left, names, line.shown))
-            found[k] = read_line(line, names, convention).equation(str(line.left))
+            line = _placed(replace(line, left=_meant(line.left, names, line.shown)), names)
+            found[k] = read_line(line, names, convention).equation(str(line.left), line.cut)
         except Misfit as misfit:
             raise _unfit(misfit, line) from None
     if not found:
         raise EmptySpec("there is no formula", text, (0, 0), fix="write one, such as δW = aᵀ δz")
-    return system([found[k] for k in range(len(lines))])
+    return [found[k] for k in range(len(lines))]
 
 
 def _meant(name: str, names: Known, shown: str = "") -> str:
@@ -107,6 +107,15 @@ def _meant(name: str, names: Known, shown: str = "") -> str:
         return adjoint_name(name[1:])
     coded = {identifier(n).replace("_", ""): n for known in names.ranks for n in (known, adjoint_name(known))}
     return coded.get(name.replace("_", ""), name)
+
+
+def _placed(line: FormulaText, names: Known) -> FormulaText:
+    """``x_0 = a``, where x is a tensor with time, is what it is at time 0."""
+    name = str(line.left)
+    base = name.rstrip("0123456789")
+    if base == name or names.rank(name) is not None or primal(base) not in names.time:
+        return line
+    return replace(line, left=base, cut=(name[len(base) :],))
 
 
 def _next(lines: list[FormulaText], found: Mapping[int, Equation], names: Known) -> int:
@@ -148,10 +157,15 @@ class FormulaText:
     carried: tuple[str, ...] = ()
     joined: tuple[tuple[str, ...], ...] = ()
     shown: str = ""  # the left side as it stands
+    cut: tuple[str, ...] = ()  # a subscript of the left side that is computed: t - 1
 
 
 _EVERY = re.compile(r"[,(\s]*for\s*every\s+(?:leading\s+index\s*)?([^()]*?)\)?\s*$")
-_LEGEND = re.compile(r"\s*\(((?:rows|columns|entries|\([\w, ]+\)\s+as\s+one|for every)(?:[^()]|\([\w, ]*\))*)\)\s*$")
+_LEGEND = re.compile(
+    r"\s*\(((?:rows|columns|entries|\([\w, ]+\)\s+as\s+one|for\s+every|for\s+\w+\s*=|[^()=]+=\s*\S+\s+outside)"
+    r"(?:[^()]|\([\w, ]*\)|\^\(\w+\))*)\)\s*$"
+)
+_TIME = re.compile(r"\bfor\s+(\w+)\s*=\s*(?=[\d…])")
 _ONE = re.compile(r"\(([^\W\d]\w*(?:\s*,\s*[^\W\d]\w*)+)\)")
 
 
@@ -171,10 +185,16 @@ def split(text: str) -> Iterator[FormulaText]:
             continue
         said, letters, groups = _told(part)
         left, equals, right = _sides(said if code else without_remark(said))
-        name, own = _carried(adjoint_of(left)) if equals and not code else (adjoint_of(left), ())
+        name, own, cut = _carried(adjoint_of(left)) if equals and not code else (adjoint_of(left), (), ())
         every = tuple(dict.fromkeys((*(letters or carried), *own)))
         yield FormulaText(
-            name if equals else None, right if equals else said, said.strip(), every, groups or joined, left.strip()
+            name if equals else None,
+            right if equals else said,
+            said.strip(),
+            every,
+            groups or joined,
+            left.strip(),
+            cut,
         )
 
 
@@ -186,20 +206,23 @@ def _told(text: str) -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]
         return text, (), ()
     said = legend[1] if legend is not None else ""
     joined = tuple(tuple(re.split(r"\s*,\s*", found)) for found in _ONE.findall(said))
-    carried = re.findall(r"[^\W\d_]\w*", re.sub(r"\band\b", " ", every[1])) if every is not None else ()
+    carried = re.findall(r"[^\W\d_]\w*", re.sub(r"\band\b", " ", every[1])) if every is not None else []
+    carried += _TIME.findall(said)
     return text[: min(m.start() for m in (legend, every) if m is not None)], tuple(carried), joined
 
 
-def _carried(left: str) -> tuple[str, tuple[str, ...]]:
-    """A left side without the indices that cut it, and these: ``δP_b`` is δP for every b.
+def _carried(left: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """A left side without the indices that cut it, and these; last a subscript that is computed.
 
-    >>> _carried("δP_{bh}"), _carried("δx_{·i}"), _carried("z_2")
-    (('δP', ('b', 'h')), ('δx', ('i',)), ('z_2', ()))
+    >>> _carried("δP_{bh}"), _carried("δx_{·i}"), _carried("z_2"), _carried("x_{l+1}")
+    (('δP', ('b', 'h'), ()), ('δx', ('i',), ()), ('z_2', (), ()), ('x', ('l',), ('l+1',)))
     """
     hit = re.fullmatch(r"(.+?)_(?:\{([^{}]*)\}|([^\W\d_]+))(\^.*)?", left)
     if hit is None:
-        return left, ()
-    return hit[1] + (hit[4] or ""), tuple(c for c in hit[2] or hit[3] if c.isalpha())
+        return left, (), ()
+    below = (hit[2] or hit[3]).replace("−", "-")
+    cut = tuple(below.split(",")) if re.search(r"[-+]|^\d+$", below) else ()
+    return hit[1] + (hit[4] or ""), tuple(c for c in below if c.isalpha()), cut
 
 
 def _parts(text: str, code: bool) -> Iterator[str]:
@@ -241,8 +264,8 @@ class ReadFormula:
         value = self.typed
         return value.entry is ZERO or (value.scalar and not list(tensors_of(value.entry)))
 
-    def equation(self, name: str) -> Equation:
-        """``name = …``; Misfit where the left side is another kind of thing."""
+    def equation(self, name: str, cut: tuple[str, ...] = ()) -> Equation:
+        """``name = …``, perhaps at a place that is computed; Misfit where the left side is another kind of thing."""
         types, value = self.types, self.typed
         if self.axes is not None:
             return self._higher(name, self.axes)
@@ -253,7 +276,7 @@ class ReadFormula:
                     f"{value.math.unicode} lies, and vectors are {'rows' if types.row else 'columns'} here",
                     fix="write its transpose, or choose the other layout",
                 )
-        target = types.tensor(name)
+        target = types.tensor(name, cut)
         pairs = self.matched(target)
         assert isinstance(target.entry, Tensor)
         return lettered(target.entry, rename(value.entry, pairs), types)
@@ -327,7 +350,7 @@ def _tried(
     trial = names.copy()
     read = way(Types(trial, convention, line.carried, standing, line.joined))
     if read.axes is None and line.left is not None and trial.rank(line.left) is not None:
-        read.matched(read.types.tensor(line.left))
+        read.matched(read.types.tensor(line.left, line.cut))
     names.__dict__.update(trial.__dict__)
     read.types.names = names
     return read

@@ -42,11 +42,14 @@ _COMMANDS = {
     },
     **{"partial": "∂", "sum": "Σ", "neq": "≠", "ne": "≠", "leq": "≤", "le": "≤", "geq": "≥", "ge": "≥", "prime": "′"},
     **{"mid": "|", "vert": "|", "lvert": "|", "rvert": "|", "Vert": "‖", "lVert": "‖", "rVert": "‖"},
+    **{"dots": "…", "ldots": "…"},
     **dict.fromkeys(("left", "right", "quad", "qquad", "limits", "displaystyle", "big", "Big", "bigl", "bigr"), " "),
 }
 _NAMED = frozenset(("operatorname", "mathrm", "mathbf", "boldsymbol", "mathit", "text", "bm", "mathsf"))
 
 
+_LIFTED = str.maketrans("₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₊₋", "0123456789aehijklmnoprstuvx+-")
+_BELOW = re.compile("[₀-₉]*[ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₊₋][₀-₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₊₋]*")
 _SPACE = "\u00a0"  # ``\\ ``, which stands also between upright words
 
 
@@ -75,6 +78,7 @@ def plain(text: str) -> str:
     out = re.sub(r"\bpartial ", "∂", out)
     out = re.sub(r"\bsum_", "Σ_", out)
     out = re.sub(r"_\{[.\w,]+\}", lambda found: found[0].replace(".", "·"), out)
+    out = _BELOW.sub(lambda found: f"_{{{found[0].translate(_LIFTED)}}}", out.replace("...", "…"))
     for ascii, sign in ((".*", "⊙"), ("./", "⊘"), (".^", "^∘"), ("!=", "≠"), ("<=", "≤"), (">=", "≥"), ("<>", "≠")):
         out = out.replace(ascii, sign)
     return out

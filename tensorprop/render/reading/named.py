@@ -123,7 +123,7 @@ class NameReader(ABC):
                 return whole + figure
             known = {"·", *self._types.every}
             fixed = len(cut) <= (names.rank(whole) or 0)
-            if not all(part in known or (part.isdigit() and fixed) for part in cut):
+            if not all(part in known or (part.lstrip("-").isdigit() and fixed) or self._moved(part) for part in cut):
                 raise UnexpectedChar(f"{word}_{figure} has indices, and a formula of matrices has none", self._text)
             self._cut_at = cut
             label = self._label(word) if label is None else label
@@ -141,14 +141,26 @@ class NameReader(ABC):
         found: list[str] = []
         if opened is not None and opened.text == "{":
             self._at += 1
+            parts: list[str] = [""]
             while (token := self._peek()) is not None and token.text != "}":
-                found += self._apart(token.text)
+                parts = [*parts, ""] if token.text == "," else [*parts[:-1], f"{parts[-1]} {token.text}"]
                 self._at += 1
+            for part in parts:
+                moved = re.search("[-−+]", part) is not None
+                found += [re.sub(r"\s", "", part).replace("−", "-")] if moved else self._each_of(part.split())
             self._close("}", opened)
         elif opened is not None:
             found += self._apart(opened.text)
             self._at += 1
         return tuple(found)
+
+    def _moved(self, part: str) -> bool:
+        """Whether a subscript is a carried index plus or minus a whole number."""
+        found = re.fullmatch(r"(\w+)[-+]\d+", part)
+        return found is not None and found[1] in self._types.every
+
+    def _each_of(self, texts: list[str]) -> list[str]:
+        return [part for text in texts for part in self._apart(text)]
 
     def _apart(self, text: str) -> list[str]:
         return [text] if text in self._types.every else re.findall(r"\d+|[^\W\d_]|·", text)

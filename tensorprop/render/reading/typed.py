@@ -30,7 +30,7 @@ from tensorprop.core.build import (
     substitute,
     sum_over,
 )
-from tensorprop.core.equation import System
+from tensorprop.core.equation import Loop, System
 from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Tensor
 from tensorprop.core.functions import ALONG, SPELLED, is_known, keeps
 from tensorprop.core.names import is_adjoint, primal
@@ -40,6 +40,7 @@ from tensorprop.errors import AmbiguousNotation, RankMismatch, UnknownName, Usag
 from tensorprop.render.derivation.sentences import Math, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX
+from tensorprop.render.reading.below import Below, subscript
 
 __all__ = ["Axis", "Known", "Misfit", "Typed", "Types", "power_of"]
 
@@ -90,6 +91,8 @@ class Known:
         self.system = s
         self.ranks: dict[str, int] = {} if s is None else _ranks(s)
         self.ranks |= ranks or {}
+        loops = [b for b in (s.blocks if s is not None else ()) if isinstance(b, Loop)]
+        self.time = {primal(n): k for b in loops for n, k in b.axes.items()}  # which axis is time
         self._settled: dict[Axis, Axis] = {}
         for members in infer(s).classes() if s is not None else ():
             first = min(members, key=lambda axis: is_adjoint(axis[0]))
@@ -247,21 +250,21 @@ class Types:
         """
         rank = self.names.rank(name)
         assert rank is not None
-        letters: list[str] = []
-        stay: list[int] = []
-        placed = any(part == "·" or part.isdigit() for part in cut)
+        letters, stay, had = list[str](), list[int](), list[str]()
+        below = Below(cut, self.names.time.get(primal(name)))
         for axis in range(rank):
-            if placed and axis < len(cut) and cut[axis] != "·":
-                letters.append(cut[axis])
+            if (fixed := below.at(axis)) is not None:
+                letters.append(fixed)
                 continue
-            own = () if placed else self.carried.get(self.names.find((name, axis)), ())
-            carried = next((i for i in own if letters.count(i) < max(not cut or i in cut, cut.count(i))), None)
+            own = () if below.in_place else self.carried.get(self.names.find((name, axis)), ())
+            carried = next((i for i in own if had.count(i) < below.often(i)), None)
             if carried is not None:
-                letters.append(carried)
+                had.append(carried)
+                letters.append(below.of(carried))
                 continue
             stay.append(axis)
             letters.append(self.new((name, axis)))
-        value = Tensor(name, tuple(number(i) if i.isdigit() else Index(i) for i in letters))
+        value = Tensor(name, tuple(map(subscript, letters)))
         places = self._as_one(name, stay, letters)
         if len(places) > 2:
             raise RankMismatch(

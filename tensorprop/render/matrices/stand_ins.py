@@ -1,0 +1,210 @@
+"""Entries whose subscripts are computed, seen as tensors of their own: ``h[t-1, k]`` is one with the axes t and k.
+
+In: an equation of a System. Out: the same equation with a stand-in for each such entry, so that the search for a
+formula meets plain letters alone; which letters have to be carried or added up because a subscript is computed of them,
+and in which order a loop runs through its time. How an entry is printed is the printers'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tensorprop.core.affine import form, shift
+from tensorprop.core.build import ZERO, mul, rename
+from tensorprop.core.equation import Equation, Loop, Outside, System, equation, system
+from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Sum, Tensor
+from tensorprop.core.names import is_adjoint
+from tensorprop.core.walk import postorder, tensors_of, transform
+
+__all__ = ["Seen", "in_plain_letters", "kept_inside", "letters_of", "seen"]
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An equation in plain letters: ``entries`` says of which entry a name stands there.
+
+    ``out``: letters that have to be carried or added up. ``time``: the letter of the loop's time, if it is in one.
+    ``when``: what is told of the order of time.
+    """
+
+    equation: Equation
+    entries: tuple[tuple[str, Tensor], ...] = ()
+    out: frozenset[str] = frozenset()
+    time: str = ""
+    when: tuple[str, ...] = ()
+
+
+def letters_of(t: Tensor) -> tuple[str, ...]:
+    """The letters of an entry in the order in which they are met: the axes of what stands for it.
+
+    >>> from tensorprop.text import parse_expression
+    >>> letters_of(parse_expression("h[t-1, k]", free=None))
+    ('t', 'k')
+    """
+    return tuple(dict.fromkeys(n.name for s in t.subscripts for n in postorder(s) if isinstance(n, Index)))
+
+
+def seen(eq: Equation, s: System) -> Seen | None:
+    """The equation as the search is to meet it; None where it has plain letters alone, and no part in a loop.
+
+    >>> from tensorprop.text import parse
+    >>> s = parse("h_tj = tanh(x_tj + h_{t-1,k} W_kj); h_{-1,j} = g_j")
+    >>> seen(next(iter(s)), s).when
+    ('for t = 0, 1, …',)
+    """
+    loops = [b for b in s.blocks if isinstance(b, Loop)]
+    axes = {name: axis for b in loops for name, axis in b.axes.items()}
+    loop = next((b for b in loops if eq in b.body), None)
+    found: dict[str, Tensor] = {}
+    plain = _plain(eq, axes, found)
+    if loop is None and not found:
+        return None
+    out = {i for e in found.values() for place in e.subscripts if not isinstance(place, Index) for i in place.free}
+    time = loop.time(eq)[0] if loop is not None else ""
+    when = _when(loop, eq) if loop is not None else ()
+    return Seen(plain, tuple(found.items()), frozenset(out | ({time} if time else set())), time, (*when, *_ends(eq, s)))
+
+
+def in_plain_letters(eq: Equation) -> Equation:
+    """The equation with a stand-in for every entry whose subscripts are computed.
+
+    >>> from tensorprop.text import parse
+    >>> in_plain_letters(next(iter(parse("y_t = x_t - x[t-1]")))).inputs
+    ('x', 'x‹0 - 1›')
+    """
+    return _plain(eq, None, {})
+
+
+def _plain(eq: Equation, axes: dict[str, int] | None, found: dict[str, Tensor]) -> Equation:
+    """The same with stand-ins, which are noted; ``axes``: those of time, None where any may be one."""
+
+    def rule(e: Expr) -> Expr:
+        if not isinstance(e, Tensor):
+            return e
+        if not any(_moves(i, axes is None or axes.get(e.name) == k) for k, i in enumerate(e.subscripts)):
+            return e
+        letters = letters_of(e)
+        name = _called(e, letters)
+        found.setdefault(name, e)
+        return Tensor(name, tuple(map(Index, letters)))
+
+    target, value = rule(eq.target), transform(eq.value, rule)
+    assert isinstance(target, Tensor)
+    return equation(target, value)
+
+
+def _moves(place: Expr, on_time: bool) -> bool:
+    """Whether a subscript is ``t + n``, or a place on the axis of time."""
+    if isinstance(place, Index):
+        return False
+    return shift(place) is not None or (not place.free and (on_time or not isinstance(place, Number)))
+
+
+def _called(e: Tensor, letters: tuple[str, ...]) -> str:
+    """One name for an entry, whatever its letters are called."""
+    plain = rename(e, {i: f"·{n}" for n, i in enumerate(letters)})
+    assert isinstance(plain, Tensor)
+    return f"{e.name}‹{', '.join(map(str, plain.subscripts))}›".replace("·", "")
+
+
+def _when(loop: Loop, eq: Equation) -> tuple[str, ...]:
+    """The order in which a loop runs, from where its start leaves off."""
+    letter, own = loop.time(eq)
+    places = [place for place, _ in loop.places(eq.name)]
+    if loop.step < 0:
+        return (f"for {letter} = …, 1, 0",)
+    last = [int(p.value) for p in places if isinstance(p, Number)]
+    first = max([0, *(p + 1 - own for p in last)])
+    return (f"for {letter} = {first}, {first + 1}, …",)
+
+
+def _ends(eq: Equation, s: System) -> Iterator[str]:
+    """What is 0 where a shifted entry lies outside."""
+    shifted = {t.name for t in tensors_of(eq.value) if any(not isinstance(i, Index) and i.free for i in t.subscripts)}
+    begun = {eq.name for b in s.blocks if isinstance(b, Loop) for eq in b.starts}
+    owed = {name for name in shifted if is_adjoint(name)}
+    said: dict[str, list[str]] = {}
+    for name in sorted((owed or shifted) - begun):  # where what is owed is 0, all that it is multiplied with may be
+        value = s.outside(name)
+        if isinstance(value, Number):
+            said.setdefault(str(value), []).append(name)
+    for value, names in said.items():
+        yield f"{', '.join(names)} = {value} outside"
+
+
+# --------------------------------------------------------------------------- brackets that keep inside
+def kept_inside(s: System) -> System:
+    """The System without brackets that only say whether an entry of a loop is inside: what lies outside is 0 instead.
+
+    ``[t + 1 < dim(h, 0)] δh[t+1, j]`` is ``δh[t+1, j]``, if it is stated that δh is 0 outside.
+
+    >>> from tensorprop.text import parse
+    >>> print(kept_inside(parse("s_t = x_t + [t + 1 < dim(x, 0)] a s[t+1]")))
+    s_t = x_t + a s[t+1]
+    outside(s) = 0
+    """
+    axes = {name: axis for b in s.blocks if isinstance(b, Loop) if not b.starts for name, axis in b.axes.items()}
+    zero: dict[str, None] = {}
+    beside: dict[str, None] = {}  # read at the same place, and multiplied by 0 there
+
+    def rule(e: Expr) -> Expr:
+        if not isinstance(e, Mul):
+            return e
+        factors = list(e.factors)
+        for f in e.factors:
+            if isinstance(f, Bracket):
+                names = [t.name for t in _multiplied(mul(*(g for g in factors if g is not f))) if _keeps(f, t, axes)]
+                if names:
+                    zero.setdefault(names[0])
+                    beside.update(_beside(f, e))
+                    factors.remove(f)
+        return mul(*factors)
+
+    if not axes:
+        return s
+    lines = [equation(eq.target, transform(eq.value, rule)) for eq in s]
+    stated = {f.tensor: f.value for f in s.facts if isinstance(f, Outside)}
+    if not zero or any(stated.get(name, ZERO) is not ZERO for name in zero):
+        return s
+    new = [name for name in dict.fromkeys((*zero, *beside)) if name not in stated]
+    return system(lines, (*s.facts, *(Outside(name, ZERO) for name in new)))
+
+
+def _beside(b: Bracket, e: Expr) -> dict[str, None]:
+    """Tensors of a product that are read at the letter of a bracket plus a whole number."""
+    letters = b.left.free | b.right.free
+    moved = ((t.name, shift(i)) for t in tensors_of(e) for i in t.subscripts if not isinstance(i, Index))
+    return {name: None for name, found in moved if found is not None and found[0] in letters}
+
+
+def _multiplied(e: Expr) -> Iterable[Tensor]:
+    """The tensors that a product is 0 with."""
+    stack, found = [e], list[Tensor]()
+    while stack:
+        n = stack.pop()
+        if isinstance(n, Tensor):
+            found.append(n)
+        elif isinstance(n, Mul):
+            stack.extend(n.factors)
+        elif isinstance(n, Sum):
+            stack.append(n.body)
+    return found
+
+
+def _keeps(b: Bracket, t: Tensor, axes: dict[str, int]) -> bool:
+    """Whether a bracket compares the time at which an entry of a loop is read with a size."""
+    if t.name not in axes or b.relation not in "<>≤≥":
+        return False
+    found = shift(t.subscripts[axes[t.name]])
+    parts = [*form(b.left), *form(b.right)]
+    letters = {p.name for p in parts if isinstance(p, Index)}
+    return (
+        found is not None
+        and found[1] > 0
+        and letters == {found[0]}
+        and all(isinstance(p, (Index, Dim, Number)) for p in parts)
+        and any(isinstance(p, Dim) for p in parts)
+    )
