@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum
 from tensorprop.core.told import Size, Witness
-from tensorprop.errors import UnknownRange
+from tensorprop.errors import SizeMismatch, UnknownRange
 
 __all__ = ["Extents", "Key", "Steps", "Visit", "counted", "length", "weight"]
 
@@ -103,7 +103,13 @@ class Extents:
         """A size in numbers, inside a scope."""
         if isinstance(size, Witness):
             return self.shapes[size.name][size.axis]
-        return scope[size] if isinstance(size, str) else counted(size, self.shapes, scope)
+        found = scope[size] if isinstance(size, str) else counted(size, self.shapes, scope)
+        if isinstance(found, Fraction):
+            raise SizeMismatch(
+                f"a range that is stated comes to {found}, which is no whole number: {size}",
+                fix="pass arrays that fit, or state floor(…) of it",
+            )
+        return found
 
     def free(self, node: Expr) -> tuple[str, ...]:
         """The free letters of a node in alphabetical order: its axes, wherever it becomes an array."""

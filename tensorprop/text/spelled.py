@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from tensorprop.core.affine import is_reciprocal
-from tensorprop.core.expr import Add, Dim, Expr, Index, Mul, Number, Tensor
+from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Tensor
 from tensorprop.core.names import Derivative, innermost, is_derivative, parts_of_name, stem_and_label
 from tensorprop.core.terms import factors_of, terms_of
 from tensorprop.text.characters import GREEK
@@ -116,7 +116,7 @@ class Spelled(ABC):
         return f"{name}[{', '.join(self._name(i) for i in letters)}]"
 
     def _subscript(self, s: Expr, t: Shown) -> str:
-        return self._affine(s) if isinstance(s, (Add, Mul, Dim)) else t.text()
+        return self._affine(s) if isinstance(s, (Add, Mul, Dim, Call)) else t.text()
 
     def _affine(self, s: Expr) -> str:
         """``2x+u-1``, with sizes in their long form."""
@@ -133,6 +133,8 @@ class Spelled(ABC):
                     piece = f"dim({self._tensor_name(f.tensor, rank=0)}, {f.axis})"
                 elif isinstance(f, (Add, Mul)):
                     piece = f"({self._affine(f)})"
+                elif isinstance(f, Call) and f.function == "floor":
+                    piece = f"floor({self._affine(f.args[0])})"
                 elif is_reciprocal(f) and text:
                     text += f"/{self._affine(f.children[0])}"
                     continue

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
-from tensorprop.core.build import add, mul, number, power
-from tensorprop.core.expr import Expr, Index, Number, Tensor
+from tensorprop.core.build import add, call, mul, number, power
+from tensorprop.core.expr import Dim, Expr, Index, Number, Tensor
+from tensorprop.core.walk import postorder
 from tensorprop.errors import AmbiguousNotation, MissingIndex, UnbalancedBracket, UnexpectedChar
 from tensorprop.text.characters import GREEK, LETTERS, lower
 from tensorprop.text.cursor import Cursor
@@ -286,6 +287,8 @@ class Subscripts(Cursor):
             self.close(p, ")")
             self.depth -= 1
             return node
+        if k == "N" and self.texts[p] == "floor" and self.kinds[p + 1] == "(" and self.ends[p] == self.starts[p + 1]:
+            return self.floor(p, letters)
         if k == "|":
             tree = self.bars()
         elif k == "N" and self.texts[p] == "dim":
@@ -322,6 +325,18 @@ class Subscripts(Cursor):
             (tree.start, tree.end),
             "name the tensor and the axis, counted from 0",
         )
+
+    def floor(self, p: int, letters: list[str]) -> Expr:
+        """``floor((dim(x, 0) - 1)/2)``: a share of a size, cut to a whole number."""
+        self.p = p + 1
+        node = self.affine_factor(letters)
+        while self.kinds[self.p] == "/":
+            node = mul(node, self.divisor(letters))
+        if node.free or not any(isinstance(e, Dim) for e in postorder(node)):
+            self.unexpected(
+                p, "in a subscript, floor is of sizes", "write floor(dim(x, 0)/2), or floor((dim(x, 0) - 1)/2)"
+            )
+        return call("floor", node)
 
     def known_indices(self) -> tuple[frozenset[str], frozenset[str]]:
         """The letters that are indices somewhere in this equation, and the names that are scalars in it."""

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from tensorprop.trace.sheet import Sheet
 
 __all__ = [
-    "Group", "assignment", "divided", "groups", "held_groups", "offers", "quotients", "shared", "sizes_like", "smaller",
+    "Group", "assignment", "divided", "groups", "held_groups", "offers", "quotients", "residues", "shared",
+    "sizes_like", "smaller",
 ]  # fmt: skip
 
 TRACES = 4  # the sizes at which a program is read: those of the example, and three more
@@ -141,6 +142,18 @@ def smaller(page: Sheet, root: str, offer: Sequence[int]) -> Iterator[tuple[int,
             found |= {n, n - (sizes[0] - n) % step}
     for n in sorted(n for n in found if 1 < n < sizes[0])[:5]:
         yield (n, *offer[1:])
+
+
+def residues(page: Sheet, root: str, n: int) -> tuple[int, ...] | None:
+    """An offer for the n-th group that leaves every remainder, where shares of its size were read; None, if all are.
+
+    Of odd sizes alone, ``(n - 1)/2`` and ``floor(n/2)`` are one.
+    """
+    for letter, q in page.shares.items():
+        sizes = page.sizes[letter]
+        if page.find(letter) == page.find(root) and len({k % q for k in sizes}) < q:
+            return tuple(sizes[0] + k + 12 * (n % 5) for k in (5, 10, 19))
+    return None
 
 
 def assignment(page: Sheet, chosen: dict[str, int], ratios: bool = False, more: int = 0) -> dict[str, int]:

@@ -24,7 +24,7 @@ from tensorprop.errors import UnreadableFunction
 from tensorprop.trace import algebra, axes, sums  # noqa: F401  # each adds its rows to the table
 from tensorprop.trace.jax_scan import scanned
 from tensorprop.trace.numbers import Extent, constant_number
-from tensorprop.trace.primitives import INSTEAD, Operation, elementwise, rule_of
+from tensorprop.trace.primitives import INSTEAD, Operation, chosen, elementwise, rule_of
 from tensorprop.trace.readable import NOT_A_NUMBER, bare
 from tensorprop.trace.recognise import Recognition
 from tensorprop.trace.sheet import INF, Apart, Axis, Traced, is_one
@@ -294,13 +294,23 @@ class JaxprReader(Recognition):
         raise self.refuse("a linear system whose matrix is not one array", "solve with jnp.linalg.solve")
 
     def branch(self, eqns: Sequence[Any], args: list[Traced]) -> list[Traced]:
-        """What JAX does otherwise on another device is read as it is done on a CPU."""
+        """One of several functions, entry by entry: ``where([c > 0], f(x_i), g(x_i))``.
+
+        What JAX does otherwise on another device is read as it is done on a CPU.
+        """
         platforms = eqns[0].params.get("branches_platforms")
-        if platforms is None:
-            raise self.refuse("cond has no counterpart in index notation", INSTEAD["cond"])
-        k = next(k for k, p in enumerate(platforms) if p is None or "cpu" in p)
-        closed = [e.params["branches"][k] for e in eqns]
-        return self.jaxprs([c.jaxpr for c in closed], self.consts(closed), args[1:])
+        taken = range(len(eqns[0].params["branches"]))
+        if platforms is not None:
+            taken = [next(k for k, p in enumerate(platforms) if p is None or "cpu" in p)]
+        found: list[list[Traced]] = []
+        for k in taken:
+            closed = [e.params["branches"][k] for e in eqns]
+            found.append(self.jaxprs([c.jaxpr for c in closed], self.consts(closed), args[1:]))
+        which = args[0]
+        return [
+            chosen(self, which, some) if len(some) > 1 else found[0][n]
+            for n, some in enumerate(zip(*found, strict=True))
+        ]
 
 
 def _listed(values: Traced | list[Traced]) -> list[Traced]:

@@ -9,7 +9,7 @@ which names and letters, that of ``trace.readable`` and ``trace.naming``.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -37,6 +37,7 @@ from tensorprop.trace.choice import (
     held_groups,
     offers,
     quotients,
+    residues,
     shared,
     sizes_like,
     smaller,
@@ -201,6 +202,7 @@ def _read(
         values.append(page.input(name, shape, tree=len(path) > 1))
     results = page.jaxprs([c.jaxpr for c in closed], page.consts(closed), values)
     outputs = [page.output(name, v) for name, v in zip(result, results, strict=True)]
+    page.told()
     return page, page.trace(outputs)
 
 
@@ -293,17 +295,26 @@ class _Varied:
             return None
         return (page, trace, shapes), sizes
 
+    def instead(self, reading: Any, offer: tuple[int, ...], others: Iterable[tuple[int, ...] | None]) -> Any:
+        """The first reading in which groups have other sizes than an offer; the one that there is, if none goes."""
+        tries = (
+            self.attempt({root: some if o == offer else o for root, o in reading[1].items()}) for some in others if some
+        )
+        return next((more for more in tries if more is not None), reading)
+
 
 def _closer(work: _Varied, found: Sequence[Group], reading: Any) -> Any:
-    """The same program read at smaller sizes too, where places on an axis that were in an order no longer are."""
-    for g in found:
-        page, varied = reading[0][0], reading[1]
-        offer = varied.get(g.root, ())
-        for some in smaller(page, g.root, offer):
-            more = work.attempt({root: some if o == offer else o for root, o in varied.items()})
-            if more is not None:
-                reading = more
-                break
+    """The same program read at sizes at which it might be another one.
+
+    At such that leave other remainders, where a half of one was read, and at smaller ones, where places on an axis that
+    were in an order no longer are.
+    """
+    for n, g in enumerate(found):
+        offer = reading[1].get(g.root)
+        if offer is not None:
+            reading = work.instead(reading, offer, [residues(reading[0][0], g.root, n)])
+            offer = reading[1][g.root]
+            reading = work.instead(reading, offer, smaller(reading[0][0], g.root, offer))
     return reading
 
 

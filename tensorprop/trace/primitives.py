@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from tensorprop.core.build import ONE, ZERO, bracket, call, mul, negate, power, substitute, subtract
+from tensorprop.core.build import ONE, ZERO, add, bracket, call, mul, negate, number, power, substitute, subtract
 from tensorprop.core.expr import Bracket, Expr, Index, Number
 from tensorprop.core.functions import FUNCTIONS, watch
 from tensorprop.trace.numbers import Extent
-from tensorprop.trace.readable import FINITE, IS_NAN, STOP, bare, ordered
+from tensorprop.trace.readable import FINITE, IS_NAN, STOP, bare, distance, ordered
 from tensorprop.trace.recognise import OTHER, Recognition
 from tensorprop.trace.sheet import INF, NO_POSITIONS, TWO, Traced
 
-__all__ = ["INSTEAD", "PRIMITIVES", "Operation", "Rule", "elementwise", "row", "rule_of"]
+__all__ = ["INSTEAD", "PRIMITIVES", "Operation", "Rule", "chosen", "elementwise", "row", "rule_of"]
 
 
 class Operation(NamedTuple):
@@ -96,6 +96,8 @@ PRIMITIVES["exp2"] = lambda page, line, args: elementwise(page, args, lambda a: 
 def _function(function: str) -> Rule:
     def rule(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
         def made(*exprs: Expr) -> Expr:
+            if function == "abs" and bare(exprs[0]):
+                return call("abs", exprs[0])
             if any(bare(e) for e in exprs):
                 raise page.refuse(f"the value of an index is used as a number, by {line.name}", NO_POSITIONS)
             return page.function(function, *exprs)
@@ -181,9 +183,34 @@ def _convert(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
 # --------------------------------------------------------------------------- truth
 @row("select_n")
 def _select(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
-    if len(args) != 3:
-        raise page.refuse("a choice among more than two", "nest jnp.where")
-    return elementwise(page, args, page.choose)
+    return chosen(page, args[0], args[1:])
+
+
+def chosen(page: Recognition, which: Traced, some: Sequence[Traced]) -> Traced:
+    """One of several values: by a truth value, or by a whole number, ``where([k = 0], x, where([k = 1], y, z))``."""
+    if len(some) == 2:
+        return elementwise(page, [which, *some], page.choose)
+
+    def rule(k: Expr, *exprs: Expr) -> Expr:
+        e = exprs[-1]
+        for n, other in reversed(list(enumerate(exprs[:-1]))):
+            e = page.choose(page.settled(bracket("=", k, number(n))), e, other)
+        return e
+
+    return elementwise(page, [which, *some], rule)
+
+
+TURNED = {"=": "=", "≠": "≠", "<": ">", ">": "<", "≤": "≥", "≥": "≤"}
+
+
+def _within(e: Expr, relation: str, n: Expr) -> Expr:
+    """``abs(t - u) ≤ n`` as ``[t - u ≤ n] [t - u ≥ -n]``."""
+    if relation in "=≠":
+        both = add(bracket("=", e, n), bracket("=", e, negate(n))) if n is not ZERO else bracket("=", e, n)
+    else:
+        near = relation if relation in "<≤" else OTHER[relation]
+        both = mul(bracket(near, e, n), bracket(TURNED[near], e, negate(n)))
+    return both if relation in "=<≤" else subtract(ONE, both)
 
 
 def _comparison(relation: str) -> Rule:
@@ -193,7 +220,10 @@ def _comparison(relation: str) -> Rule:
                 if line.kinds[0] not in "iub" and relation in "=≠":
                     return call(IS_NAN, a) if relation == "≠" else subtract(ONE, call(IS_NAN, a))
                 return ONE if relation in "=≤≥" else ZERO
-            for x, y in ((a, b), (b, a)):
+            for x, y, way in ((a, b, relation), (b, a, TURNED[relation])):
+                apart = distance(x)
+                if apart is not None and not bare(y):
+                    return _within(apart, way, y)
                 found = ordered(x)
                 if found is not None and relation == "=" and not bare(y):
                     raise page.refuse("which entry comes k-th is compared with a number", "compare the values")
@@ -241,6 +271,5 @@ PRIMITIVES["xor"] = _boolean(lambda a, b: bracket("≠", a, b))
 # --------------------------------------------------------------------------- what has no counterpart
 INSTEAD = {
     "while": "read the body of the loop alone",
-    "cond": "read one branch, or choose entry by entry with jnp.where",
     "random_bits": "draw random numbers outside, and pass them as an argument",
 }

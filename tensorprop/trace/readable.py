@@ -34,6 +34,7 @@ __all__ = [
     "arithmetic",
     "bare",
     "contracts",
+    "distance",
     "folded",
     "merged",
     "ordered",
@@ -147,6 +148,11 @@ def bare(e: Expr) -> bool:
         if not isinstance(n, (Tensor, Bracket)):
             stack.extend(n.children[:1] if isinstance(n, Reduce) else n.children)
     return False
+
+
+def distance(e: Expr) -> Expr | None:
+    """What stands between the bars of ``abs(t - u)``, how far two places are from one another; None of others."""
+    return e.args[0] if isinstance(e, Call) and e.function == "abs" and bare(e.args[0]) else None
 
 
 def ordered(e: Expr) -> tuple[str, Expr] | None:

@@ -31,6 +31,7 @@ from tensorprop.trace.readable import (
     Output,
     Transcript,
     bare,
+    distance,
     ordered,
     size_of,
 )
@@ -94,6 +95,7 @@ class Sheet:
         self.made: list[tuple[str, tuple[str, ...]]] = []  # a letter, and those that it was divided into
         self.together: list[tuple[str, tuple[Axis, ...]]] = []  # a letter, and the axes that it was put together from
         self.orders: set[tuple[Extent, Extent]] = set()  # places on axes that were taken to be in this order
+        self.shares: dict[str, int] = {}  # letters of which a share was taken, and by what it was divided
         self.outside: set[str] = set()  # tensors that are 0 outside their axes
         self.stated: set[str] = set()  # letters of parts of axes, whose size is to be stated
         self.patterns = Patterns()
@@ -213,17 +215,43 @@ class Sheet:
             raise Apart(f"the whole number {n[0]} changes with the sizes in a way that is not told", self.where)
         if isinstance(found, Number) and abs(found.value) > 2:
             self.numbers.append((float(found.value), self.where))
+        self._share(found)
         return found
+
+    def _share(self, size: Expr) -> None:
+        """Keep of which letters a size takes a share: a half of n, a third of n - 1."""
+        for part in postorder(size):
+            if isinstance(part, Number) and part.value.denominator > 1:
+                of = [d.tensor for d in postorder(size) if isinstance(d, Dim)]
+                self.shares.update((i, max(part.value.denominator, self.shares.get(i, 1))) for i in of)
+
+    def told(self) -> None:
+        """Of which letters the stated ranges take a share."""
+        for extent in {self.sizes[i] for i in self.stated}:
+            found = fitted_whole(extent, self.dims)
+            if found is not None:
+                self._share(found)
 
     def changing(self, values: Sequence[float]) -> Expr:
         """A number that changes with the sizes, as an expression of them; the same number where nothing tells how."""
-        found = fitted(values, self.dims, self.close)
+        found = fitted(values, self.dims, self.close) or self._whole_share(values)
         if found is None:
             some = ", ".join(f"{v:.9g}" for v in values[1:3])
             how = f"is {some} at others, and nothing tells how it changes"
             raise Apart(f"the number {values[0]:.9g} {how}", self.where)
         above, below = found
         return mul(above, call("power", below, Number(Fraction(-1)))) if below is not ONE else above
+
+    def _whole_share(self, values: Sequence[float]) -> tuple[Expr, Expr] | None:
+        """A whole number that changes as ``floor(n/2)`` does, or one over it: above and below the fraction line."""
+        for some, up in ((values, True), ([1 / v if v else 0.0 for v in values], False)):
+            near = tuple(map(round, some))
+            if all(n > 0 and abs(v / n - 1) < self.close for v, n in zip(some, near, strict=True)):
+                e = fitted_whole(near, self.dims)
+                if e is not None:
+                    self._share(e)
+                    return (e, ONE) if up else (ONE, e)
+        return None
 
     def values(self, e: Expr) -> np.ndarray[Any, Any] | None:
         """The numbers that an expression without letters and tensors is, trace by trace."""
@@ -320,7 +348,7 @@ class Sheet:
     def define(self, expr: Expr, axes: tuple[Axis, ...]) -> Traced:
         """The value under a name, unless it is as simple as a name."""
         if bare(expr):
-            if not isinstance(expr, (Index, Add, Mul)) and ordered(expr) is None:
+            if not isinstance(expr, (Index, Add, Mul)) and ordered(expr) is None and distance(expr) is None:
                 raise self.refuse("the value of an index is used as a number", NO_POSITIONS)
             return Traced(expr, axes)
         if _simple(expr):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
-from tensorprop.core.build import ONE, ZERO, add, bracket, call, mul, negate, reduce, substitute, sum_over
+from tensorprop.core.build import ONE, ZERO, add, bracket, call, mul, negate, number, reduce, substitute, sum_over
 from tensorprop.core.expr import Expr, Index, Number, Tensor
 from tensorprop.trace.axes import spread
 from tensorprop.trace.primitives import PRIMITIVES, Operation, Rule, row
@@ -207,48 +208,115 @@ def _running_extreme(op: str) -> Rule:
 PRIMITIVES["cummax"], PRIMITIVES["cummin"] = _running_extreme("max"), _running_extreme("min")
 
 
+class _Windowed(NamedTuple):
+    """An array seen through windows: what to put for its letters, and what its axes are then.
+
+    ``middle``: the same for an entry that every window has; ``inside``: where a window lies on the array; ``over``: the
+    letters that run over a window.
+    """
+
+    put: dict[str, Expr]
+    middle: dict[str, Expr]
+    inside: list[Expr]
+    axes: tuple[Axis, ...]
+    over: list[str]
+
+    def body(self, e: Expr, less: Expr = ZERO) -> Expr:
+        """An entry of a window; what lies outside gives way to one that every window has, ``less`` so much."""
+        body = substitute(e, self.put)
+        if not self.inside:
+            return body
+        return call("where", mul(*self.inside), body, add(substitute(e, self.middle), negate(less)))
+
+
+def _windowed(page: Recognition, line: Operation, v: Traced, outs: Sequence[Axis] | None = None) -> _Windowed:
+    """An array through the windows of a line; ``outs`` are the letters of the windows, or new ones."""
+    p = line.params
+    if any(n != 1 for n in p.get("base_dilation", ())) or any(len(a) > 1 for a in v.axes):
+        raise page.refuse("windows of a dilated array", "keep the array as it is")
+    put: dict[str, Expr] = {}
+    middle: dict[str, Expr] = {}
+    inside: list[Expr] = []
+    axes: list[Axis] = []
+    over: list[str] = []
+    shape = line.outs[0] if outs is None else line.ins[0]
+    for n, (axis, out, window) in enumerate(zip(v.axes, shape, line.sizes("window_dimensions"), strict=True)):
+        step, apart = p["window_strides"][n], p["window_dilation"][n] if "window_dilation" in p else 1
+        low, high = zip(*(q["padding"][n] for q in line.every), strict=True)
+        if is_one(window) and step == 1 and not any((*low, *high)):
+            axes.append(axis if outs is None else outs[n])
+            put.update({} if outs is None else page.put(axis, outs[n]))
+            continue
+        new = page.axis(out, stated=True) if outs is None else outs[n]
+        inner = page.axis(window, stated=True)
+        start = mul(Number(Fraction(step)), page.affine(new))
+        taken = (mul(Number(Fraction(apart)), Index(i)) for i in inner)
+        place = add(start, *taken, negate(page.amount_of(low)))
+        size = page.size(axis)
+        if any((*low, *high)):
+            inside += [bracket("≥", place, ZERO), bracket("<", place, page.amount_of(size))]
+            if any(step * (count - 1) > size - 1 for count, size in zip(out, size, strict=True)):
+                raise page.refuse("windows that lie outside the array", "pad less")
+        put.update(dict.fromkeys(axis, place))
+        middle.update(dict.fromkeys(axis, start))
+        axes.append(new)
+        over += inner
+    return _Windowed(put, {**put, **middle}, inside, tuple(axes), over)
+
+
 def _windows(op: str) -> Rule:
     """``max_u(x[2t + u])``: sums and extremes of windows. Outside, x is 0 in a sum, and gives way in an extreme."""
 
     def rule(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
         v = page.fresh(page.whole(args[0]))
-        p = line.params
-        if any(n != 1 for n in p["base_dilation"]) or any(len(a) > 1 for a in v.axes):
-            raise page.refuse("windows of a dilated array", "keep the array as it is")
-        padding = [tuple(zip(*(q["padding"][n] for q in line.every), strict=True)) for n in range(len(v.axes))]
-        if any(any(n) for pair in padding for n in pair):
+        if any(n for q in line.every for pair in q["padding"] for n in pair):
             v = _outside_zero(page, v)
-        put: dict[str, Expr] = {}
-        middle: dict[str, Expr] = {}
-        inside: list[Expr] = []
-        axes: list[Axis] = []
-        over: list[str] = []
-        windows = line.sizes("window_dimensions")
-        for n, (axis, out, window) in enumerate(zip(v.axes, line.outs[0], windows, strict=True)):
-            step, spread, (low, high) = p["window_strides"][n], p["window_dilation"][n], padding[n]
-            if is_one(window) and step == 1 and not any((*low, *high)):
-                axes.append(axis)
-                continue
-            new, inner = page.axis(out, stated=True), page.axis(window, stated=True)
-            start = add(*(mul(Number(Fraction(step)), Index(i)) for i in new))
-            taken = (mul(Number(Fraction(spread)), Index(i)) for i in inner)
-            place = add(start, *taken, negate(page.amount_of(low)))
-            if any((*low, *high)):
-                inside += [bracket("≥", place, ZERO), bracket("<", place, page.amount_of(line.ins[0][n]))]
-                lasts = zip(out, line.ins[0][n], strict=True)
-                if any(step * (count - 1) > size - 1 for count, size in lasts):
-                    raise page.refuse("windows that lie outside the array", "pad less")
-            put.update(dict.fromkeys(axis, place))
-            middle.update(dict.fromkeys(axis, start))
-            axes.append(new)
-            over += inner
-        body = substitute(v.expr, put)
-        if inside and op != "sum":
-            body = call("where", mul(*inside), body, substitute(v.expr, middle))
-        expr = sum_over(over, body) if op == "sum" else reduce(op, over, body)
-        return page.define(expr if over else body, tuple(axes))
+        w = _windowed(page, line, v)
+        if op == "sum":
+            return page.define(sum_over(w.over, substitute(v.expr, w.put)), w.axes)
+        body = w.body(v.expr)
+        return page.define(reduce(op, w.over, body) if w.over else body, w.axes)
 
     return rule
+
+
+@row("select_and_scatter_add")
+def _select_and_scatter_add(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """What is owed to the greatest entry of every window: ``Σ_tu [p = 2t + u] [u = argmax_v(x[2t + v])] y_t``.
+
+    Of several letters, the first is that of the first row in which the greatest stands, and so on: of entries that are
+    equal the first is taken.
+    """
+    op = {"ge": "max", "le": "min"}.get(str(line.params["select_prim"]))
+    if op is None:
+        raise page.refuse("a choice from windows that is no extreme")
+    y, x = page.fresh(page.whole(args[0])), page.fresh(page.whole(args[1]))
+    if any(len(a) > 1 for a in y.axes):
+        raise page.refuse("windows of an axis that is made of two", "keep the axes apart")
+    if any(n for q in line.every for pair in q["padding"] for n in pair):
+        x = _outside_zero(page, x)
+    w = _windowed(page, line, x, y.axes)
+    body = w.body(x.expr, ONE if op == "max" else number(-1))
+    chosen: list[Expr] = []
+    for k, i in enumerate(w.over):
+        new = {j: page.letter(page.sizes[j], j) for j in w.over[k:]}
+        inner = substitute(body, {j: Index(n) for j, n in new.items()})
+        below = list(new.values())[1:]
+        chosen.append(
+            bracket("=", Index(i), reduce(f"arg{op}", (new[i],), reduce(op, below, inner) if below else inner))
+        )
+    axes: list[Axis] = []
+    summed: list[str] = []
+    for axis, there, size in zip(x.axes, w.axes, line.outs[0], strict=True):
+        place = w.put[axis[0]] if axis else ZERO
+        if not axis or place is Index(*there):
+            axes.append(there)
+            continue
+        new = page.axis(size, stated=True)
+        chosen.insert(0, bracket("=", Index(new[0]), place))
+        axes.append(new)
+        summed += there
+    return page.define(page.total([*summed, *w.over], mul(*chosen, y.expr)), tuple(axes))
 
 
 def _outside_zero(page: Recognition, v: Traced) -> Traced:

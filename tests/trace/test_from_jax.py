@@ -542,7 +542,6 @@ def looped(x):
 
 @pytest.mark.parametrize("fn, shape, error, words", [
     (looped,                                  ((5,),),        UnreadableFunction, ("while", "test_from_jax.py")),
-    (lambda x: lax.cond(x > 0, jnp.sin, jnp.cos, x), ((),),   UnreadableFunction, ("cond", "jnp.where")),
     (lambda x: jnp.nextafter(x, 1.0),         ((5,),),        UnreadableFunction, ("nextafter", "test_from_jax.py")),
     (lambda x: x.reshape(9, 4),               ((6, 6),),      UnreadableFunction, ("reshape",)),
     (lambda x: jnp.where(x > 0, x, jnp.inf),  ((5,),),        UnreadableFunction, ("infinity",)),

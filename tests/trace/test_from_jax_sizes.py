@@ -395,6 +395,52 @@ def test_a_ratio_of_two_sizes() -> None:
             same(s, fn, {"q": rng.normal(size=(heads, 4, 3)), "k": rng.normal(size=(groups, 5, 3))})
 
 
+def pooled(window, strides, padding):
+    def pool(x):
+        return lax.reduce_window(x, -jnp.inf, lax.max, window, strides, padding)
+
+    return jax.grad(lambda x: jnp.sum(pool(jax.nn.relu(x)) ** 2 * 0.5 + pool(x)))
+
+
+CHOSEN = {  # by what comes: a function, the shapes at which it is read, and at which it is run
+    "a branch": (lambda x: lax.cond(jnp.sum(x) > 0, lambda x: x**2, lambda x: -x, x), (3, 4), [(2, 5), (4, 3)]),
+    "a branch of a scalar": (lambda x: lax.cond(x[0] > 0, jnp.sin, jnp.cos, x[1]), (4,), [(2,), (5,)]),
+    "its gradient": (
+        jax.grad(lambda x: lax.cond(x[0] > x[1], lambda x: jnp.sum(x**2), lambda x: jnp.sum(x**3), x)),
+        (3,),
+        [(4,)],
+    ),
+    "one of three": (lambda x: lax.switch(jnp.argmax(x), [jnp.tanh, jnp.exp, lambda x: x * x], x), (5,), [(4,), (6,)]),
+    "windows": (pooled((2,), (2,), "VALID"), (8,), [(6,), (9,)]),
+    "windows that overlap": (pooled((3,), (1,), "SAME"), (8,), [(5,), (6,)]),
+    "windows in two directions": (pooled((1, 2, 3), (1, 2, 2), ((0, 0), (0, 0), (1, 1))), (2, 4, 7), [(3, 6, 9)]),
+    "the middle": (lambda x: jnp.median(x) + x[x.shape[0] // 2], (7,), [(5,), (6,), (8,)]),
+    "a quantile": (lambda x: jnp.quantile(x, 0.25), (5,), [(4,), (6,), (7,), (8,), (9,)]),
+    "half an axis": (lambda x: x - x[: x.shape[0] // 2].mean(), (6,), [(4,), (5,), (7,)]),
+    "every third": (lambda x: x[::3] * x[x.shape[0] // 3], (6,), [(4,), (5,), (7,), (8,)]),
+}
+
+
+def near_by(relation: str) -> Callable[..., Any]:
+    def fn(x):
+        apart = jnp.abs(jnp.arange(x.shape[0])[:, None] - jnp.arange(x.shape[1]))
+        return jnp.where(getattr(jnp, relation)(apart, 2), x, 0.0)
+
+    return fn
+
+
+for _relation in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"):
+    CHOSEN[f"places apart, {_relation}"] = near_by(_relation), (6, 5), [(4, 7), (3, 3)]
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_branches_windows_and_shares_at_other_sizes(name: str) -> None:
+    fn, shape, others = CHOSEN[name]
+    s = quiet(fn, f32(*shape))
+    for n, other in enumerate(others):
+        same(s, fn, {"x": np.random.default_rng(n).normal(size=other)})
+
+
 def test_every_case_of_the_file_is_here() -> None:
     assert {
         "B-size-early-sqrt", "B-size-flax-attention", "B-size-ddof", "B-size-smooth-labels", "B-size-grad-ce",
