@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from copy import copy
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -33,7 +34,7 @@ from tensorprop.core.functions import FUNCTIONS as ROWS
 from tensorprop.core.functions import is_known, is_matrix, is_square, read, runs
 from tensorprop.core.names import primal_axes
 from tensorprop.core.templates import meaning
-from tensorprop.core.walk import postorder
+from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import OutOfRange, SizeMismatch, UnknownRange, UsageError
 from tensorprop.run.sizes import counted
 from tensorprop.text.numerals import floating
@@ -96,8 +97,15 @@ class Naive:
         """``e`` over the letters that it depends on, of which ``sizes`` tells the range."""
         key = (e, tuple((i, sizes[i]) for i in sorted(e.free)))
         if key not in self.done:
-            self.done[key] = self._node(e, sizes)
+            reads = self.xp is np or any(True for _ in tensors_of(e))
+            of = self if reads else self.constants
+            self.done[key] = of._node(e, sizes)
         return self.done[key]
+
+    @cached_property
+    def constants(self) -> Naive:
+        """The evaluation in NumPy of what reads no entry, subscripts above all: JAX need not trace it."""
+        return Naive(np, self.arrays, self.sample, self.weighing, None, self.under, self.begins)
 
     def _bracketed(self) -> Naive:
         """The evaluation of what stands beside a bracket, which may be false wherever an entry lies outside."""
@@ -163,18 +171,20 @@ class Naive:
         plain = e.letters
         if fits and e.name not in self.begins and plain is not None and len(set(plain)) == len(plain):
             return self._leaf(plain, array)
-        letters, places, _ = self._aligned([self.at(s, sizes) for s in e.subscripts])
-        whole = [self.xp.rint(p).astype(int) for p in places]
+        found = [self.at(s, sizes) for s in e.subscripts]
+        xp = np if all(isinstance(p.value, np.ndarray) for p in found) else self.xp
+        letters, places, _ = aligned_parts(xp, found, None, False)
+        whole = [xp.rint(p).astype(int) for p in places]
         if e.name in self.begins:
             axis, first, _ = self.begins[e.name]
             whole[axis] = whole[axis] - first
         if isinstance(how, str) and not how.endswith("∞"):
-            whole = [moved_inside(self.xp, p, n, how) for p, n in zip(whole, array.shape, strict=True)]
+            whole = [moved_inside(xp, p, n, how) for p, n in zip(whole, array.shape, strict=True)]
         elif how is not None or self.beside is self:
             inside = math.prod((p >= 0) & (p < n) for p, n in zip(whole, array.shape, strict=True)) != 0
             if 0 in array.shape:
                 array = self.xp.zeros([max(1, n) for n in array.shape])
-            near = tuple(self.xp.clip(p, 0, n - 1) for p, n in zip(whole, array.shape, strict=True))
+            near = tuple(xp.clip(p, 0, n - 1) for p, n in zip(whole, array.shape, strict=True))
             fill = (
                 math.nan
                 if how is None

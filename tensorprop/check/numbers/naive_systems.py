@@ -67,7 +67,7 @@ def _loop(
         entry = right_side(xp, slice_, values, sample, False, None, system, {**before, **begins}, known).value
         if nudges is not None and 0 <= place < size:
             entry = entry + xp.take(nudges[eq.name], place, axis)
-        at = xp.arange(values[eq.name].shape[axis]).reshape([-1 if k == axis else 1 for k in range(len(left) + 1)])
+        at = np.arange(values[eq.name].shape[axis]).reshape([-1 if k == axis else 1 for k in range(len(left) + 1)])
         values[eq.name] = xp.where(at == place - first, xp.expand_dims(entry, axis), values[eq.name])
 
     for places in steps.places.values():
@@ -90,7 +90,7 @@ class _LoopRun(NamedTuple):
     values: dict[str, Any]
 
 
-_LAST: deque[_LoopRun] = deque(maxlen=8)
+_LAST: deque[_LoopRun] = deque(maxlen=64)
 SMALL = 1_000_000  # entries of what is kept of one
 
 
