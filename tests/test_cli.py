@@ -88,6 +88,14 @@ def test_check_tells_right_from_wrong() -> None:
     assert told["ok"] is False and told["findings"][0]["tensor"] == "a" and told["findings"][0]["entry"] == [0, 0]
 
 
+def test_plan_takes_the_shapes_of_what_no_letter_indexes() -> None:
+    missing = run("plan", "e[b,d] = E[tok_b, d]", "--size", "b=3,d=2")
+    assert "--shapes E=" in missing.output and missing.exit_code
+    assert "⟨" not in run("plan", "l = det(A)").output
+    assert "sizes: b = 3, d = 2" in run("plan", "e[b,d] = E[tok_b, d]", "--size", "b=3", "--shapes", "E=100,2").output
+    assert "det(A)" in run("plan", "l = det(A)", "--shapes", "A=5,5").output
+
+
 @pytest.mark.parametrize("verb", ["parse", "derive", "check", "plan"])
 def test_wrong_input_ends_with_1_and_a_caret(verb: str) -> None:
     result = run(verb, "z_j == a_j")
@@ -109,6 +117,7 @@ def test_wrong_input_ends_with_1_and_a_caret(verb: str) -> None:
         ["parse", "-f", "/nonexistent/file"],
         ["parse", "--wrong", DENSE],
         ["plan", DENSE, "--size", "b"],
+        ["plan", DENSE, "--shapes", "W"],
         ["plan", DENSE, "--size", "b=x"],
         ["derive", DENSE, "--jacobian"],
     ],

@@ -20,7 +20,7 @@ import click
 from tensorprop.cli.terminal import in_ascii, is_ascii, progress, told, write
 from tensorprop.errors import TensorpropError
 
-__all__ = ["Answer", "argument", "equations", "equations_or", "fail", "read", "report", "several", "slips", "texts"]
+__all__ = ["Answer", "argument", "equations", "equations_or", "fail", "read", "report", "slips", "texts", "variables"]
 
 Command = Callable[..., Any]
 
@@ -96,13 +96,18 @@ def _lines(parts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
             yield (f"{source}, line {n}" if source else f"line {count}"), line
 
 
-def several(_: click.Context, __: click.Parameter, given: Sequence[str]) -> tuple[str, ...]:
+def _several(_: click.Context, __: click.Parameter, given: Sequence[str]) -> tuple[str, ...]:
     """Names in any spelling: ``--wrt W --wrt b``, ``--wrt W,b`` or ``--wrt "W b"``."""
     if not given:
         return ()
     from tensorprop.calculus.source import names_in
 
     return names_in(" ".join(map(argument, given)))
+
+
+def variables(told: str) -> Callable[[Command], Command]:
+    """The option of the variables, in the words of the command that takes them."""
+    return click.option("--wrt", multiple=True, callback=_several, metavar="NAMES", help=told)
 
 
 # --------------------------------------------------------------------------- out

@@ -5,15 +5,18 @@ In: a text. Out: an `Answer`. What a verb needs is imported when it runs.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
 
-from tensorprop.cli.asked import Answer, equations, several, texts
+from tensorprop.cli.asked import Answer, argument, equations, texts, variables
 from tensorprop.cli.terminal import columns, is_ascii
 from tensorprop.errors import MissingInput
 
 __all__ = ["derive", "parse", "plan"]
+
+_SHAPE = re.compile(r"([^\s=]+)=\(?(\d+(?:,\d+)*),?\)?")
 
 
 def _equations(result: Any, **data: Any) -> Answer:
@@ -35,13 +38,7 @@ def parse(text: str, convention: str) -> Answer:
 
 @click.command()
 @equations
-@click.option(
-    "--wrt",
-    multiple=True,
-    callback=several,
-    metavar="NAMES",
-    help="The variables, such as W,b: W for its backward rule, x_k for the derivative.",
-)
+@variables("The variables, such as W,b: W for its backward rule, x_k for the derivative.")
 @click.option("--of", "output", metavar="NAME", help="The output that is differentiated, where there are several.")
 @click.option("--jacobian", is_flag=True, help="The derivative itself, as one equation; --wrt twice is the Hessian.")
 @click.option(
@@ -77,8 +74,9 @@ def derive(
 @click.option(
     "--size", "sizes", multiple=True, metavar="INDEX=N", help="Sizes of indices, such as b=128,i=784; may be repeated."
 )
-@click.option("--wrt", multiple=True, callback=several, metavar="NAMES", help="Plan the backward rules of these too.")
-def plan(text: str, convention: str, sizes: tuple[str, ...], wrt: tuple[str, ...]) -> Answer:
+@click.option("--shapes", multiple=True, metavar="NAME=N,M", help="Shapes of tensors, such as E=100,16 or A=5,5.")
+@variables("Plan the backward rules of these too.")
+def plan(text: str, convention: str, sizes: tuple[str, ...], shapes: tuple[str, ...], wrt: tuple[str, ...]) -> Answer:
     """Choose the order of contraction, and print what it costs."""
     from tensorprop.calculus.source import as_system
     from tensorprop.run import plan as contract
@@ -89,6 +87,11 @@ def plan(text: str, convention: str, sizes: tuple[str, ...], wrt: tuple[str, ...
         if not name or not number.isdecimal():
             raise click.UsageError(f"--size {item}: write an index and its size, such as --size b=128")
         table[name] = int(number)
+    known: dict[str, tuple[int, ...]] = {}
+    for item in map(argument, " ".join(shapes).split()):
+        if (m := _SHAPE.fullmatch(item)) is None:
+            raise click.UsageError(f"--shapes {item}: write a tensor and its sizes, such as --shapes E=100,16")
+        known[m[1]] = tuple(int(n) for n in re.findall(r"\d+", m[2]))
     s = as_system(text, convention)
     if wrt:
         from tensorprop.calculus import adjoint
@@ -97,8 +100,13 @@ def plan(text: str, convention: str, sizes: tuple[str, ...], wrt: tuple[str, ...
         s = as_forward(text, *wrt, convention=convention)
         s = s + adjoint(s, wrt=wrt)
     try:
-        p = contract(s, table)
+        p = contract(s, table, known)
     except MissingInput as error:
-        error.fix = "say it with --size, such as --size b=128"
+        axis = re.search(r"\baxis \d+ of (\S+?)(?=,|$)", error.problem)
+        error.fix = (
+            f"say it with --shapes, such as --shapes {axis[1]}=5,5"
+            if axis
+            else "say it with --size, such as --size b=128"
+        )
         raise
     return Answer(p.show(columns()), p.as_dict, line=f"{p.flops} flops, {p.bytes} bytes moved, {p.peak} at most held")

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from tensorprop.cli.asked import Answer, equations, several
+from tensorprop.cli.asked import Answer, equations, variables
 from tensorprop.cli.terminal import columns, is_ascii
 
 __all__ = ["explain", "formula"]
@@ -47,13 +47,7 @@ def formula(text: str, convention: str, style: str, names: str | None, **options
 
 @click.command()
 @equations
-@click.option(
-    "--wrt",
-    multiple=True,
-    callback=several,
-    metavar="NAMES",
-    help="The tensors whose rules are wanted, such as W,b. By default all inputs.",
-)
+@variables("The tensors whose rules are wanted, such as W,b. By default all inputs.")
 @click.option("--of", "output", metavar="NAME", help="The error, where there are several outputs.")
 @click.option("--short", is_flag=True, help="Chain rule, rule and reasons only.")
 @click.option("--attempt", metavar="FORMULA", help='A formula to be judged, such as "δz = δ W f′(z)".')

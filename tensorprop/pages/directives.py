@@ -19,10 +19,10 @@ What a request means is not known here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tensorprop.errors import TensorpropError, UnexpectedEnd
-from tensorprop.pages.request import Request, Stretch, asked, inline_requests, options_above
+from tensorprop.pages.request import Request, Stretch, Wrong, answered, asked, inline_requests, options_above
 
 __all__ = ["filled_rst"]
 
@@ -33,7 +33,7 @@ _CLOSE = re.compile(r"\s*\.\. /tensorprop\s*$")
 _ROLE = re.compile(r":tensorprop:`(?P<words>)(?P<text>[^`]+)`")
 
 
-def filled_rst(page: str, answer: Callable[[Request], str]) -> tuple[str, list[tuple[int, TensorpropError]]]:
+def filled_rst(page: str, answer: Callable[[Request], str]) -> tuple[str, Wrong]:
     """The page with every request answered that can be, and what is wrong with the others, by line.
 
     >>> print(filled_rst(".. tensorprop\\n   y = x\\n\\nmore", lambda r: f"[{r.text}]")[0])
@@ -46,23 +46,20 @@ def filled_rst(page: str, answer: Callable[[Request], str]) -> tuple[str, list[t
     <BLANKLINE>
     more
     """
-    out: list[str] = []
-    wrong: list[tuple[int, TensorpropError]] = []
-    for piece in _pieces(page):
-        lines = list(piece.lines)
-        try:
-            if piece.wrong is not None:
-                raise piece.wrong
-            if piece.request is not None:
-                told = answer(piece.request).strip("\n")
-                lines = lines if piece.live else _put(piece, piece.request, told)
-            for n, line in enumerate(lines if piece.request is None else ()):
-                for _, r in inline_requests(_ROLE.finditer(line), piece.line + n):
-                    answer(r)
-        except TensorpropError as error:
-            wrong.append((piece.request.line if piece.request else piece.line, error))
-        out += lines
-    return "\n".join(out), wrong
+
+    def put(piece: Stretch, request: Request) -> Iterable[str]:
+        told = answer(request).strip("\n")
+        return piece.lines if piece.live else _put(piece, request, told)
+
+    def prose(line: str, number: int, wrong: Wrong) -> str:
+        for _, request in inline_requests(_ROLE.finditer(line), number):
+            try:
+                answer(request)
+            except TensorpropError as error:
+                wrong.append((number, error))
+        return line
+
+    return answered(_pieces(page), put, prose)
 
 
 def _put(piece: Stretch, r: Request, told: str) -> list[str]:

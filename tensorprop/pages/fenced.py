@@ -16,10 +16,10 @@ other languages are left alone, with all that stands in them. What a request mea
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tensorprop.errors import TensorpropError, UnexpectedEnd
-from tensorprop.pages.request import Request, Stretch, asked, inline_requests, options_above
+from tensorprop.pages.request import Request, Stretch, Wrong, answered, asked, inline_requests, options_above
 
 __all__ = ["fill", "filled", "pieces", "requests"]
 
@@ -60,30 +60,19 @@ def fill(page: str, answer: Answer) -> str:
     return out
 
 
-def filled(page: str, answer: Answer, bare: bool = False) -> tuple[str, list[tuple[int, TensorpropError]]]:
+def filled(page: str, answer: Answer, bare: bool = False) -> tuple[str, Wrong]:
     """The page with every request answered that can be, and what is wrong with the others, by line.
 
     ``bare``: the answers stand alone, without their sources, and live requests are answered too.
     """
-    out: list[str] = []
-    wrong: list[tuple[int, TensorpropError]] = []
-    for piece in pieces(page):
-        lines = list(piece.lines)
-        try:
-            if piece.wrong is not None:
-                raise piece.wrong
-            if piece.request is not None:
-                told = answer(piece.request).strip("\n")
-                if bare:
-                    lines = [(piece.rest if n else piece.first) + line for n, line in enumerate(told.split("\n"))]
-                elif not piece.live:
-                    lines = _put(piece, piece.request, told)
-            elif not piece.live:
-                lines = [_in_line(line, piece.line + n, answer, bare, wrong) for n, line in enumerate(lines)]
-        except TensorpropError as error:
-            wrong.append((piece.request.line if piece.request else piece.line, error))
-        out += lines
-    return "\n".join(out), wrong
+
+    def put(piece: Stretch, request: Request) -> Iterable[str]:
+        told = answer(request).strip("\n")
+        if bare:
+            return [(piece.rest if n else piece.first) + line for n, line in enumerate(told.split("\n"))]
+        return piece.lines if piece.live else _put(piece, request, told)
+
+    return answered(pieces(page), put, lambda line, number, wrong: _in_line(line, number, answer, bare, wrong))
 
 
 def requests(page: str) -> list[Request]:
@@ -105,7 +94,7 @@ def _put(piece: Stretch, r: Request, told: str) -> list[str]:
     return [(piece.rest if n else piece.first) + line if line else piece.rest.rstrip() for n, line in enumerate(lines)]
 
 
-def _in_line(line: str, number: int, answer: Answer, bare: bool, wrong: list[tuple[int, TensorpropError]]) -> str:
+def _in_line(line: str, number: int, answer: Answer, bare: bool, wrong: Wrong) -> str:
     """A line of prose, every formula in it filled in."""
     if "tensorprop" not in line:
         return line

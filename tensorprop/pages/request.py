@@ -7,12 +7,12 @@ are is not known here, nor in what kind of page a request stands.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tensorprop.errors import TensorpropError, UsageError, among
 
-__all__ = ["Request", "Stretch", "asked", "inline_requests", "options_above"]
+__all__ = ["Request", "Stretch", "Wrong", "answered", "asked", "inline_requests", "options_above"]
 
 _WORD = re.compile(r"""[\w-]+=(?:"[^"]*"|'[^']*'|\S*)|\S+""")
 
@@ -56,6 +56,36 @@ class Stretch:
     rest: str = ""
     live: bool = False
     wrong: TensorpropError | None = field(default=None, compare=False)
+
+
+Wrong = list[tuple[int, TensorpropError]]
+"""What is wrong on a page, by line."""
+
+
+def answered(
+    page: Iterable[Stretch],
+    put: Callable[[Stretch, Request], Iterable[str]],
+    prose: Callable[[str, int, Wrong], str],
+) -> tuple[str, Wrong]:
+    """The page, in every request's place the lines that ``put`` gives and in that of every other line ``prose``.
+
+    What raises stays as it is, and is told.
+    """
+    out: list[str] = []
+    wrong: Wrong = []
+    for piece in page:
+        lines: Iterable[str] = piece.lines
+        try:
+            if piece.wrong is not None:
+                raise piece.wrong
+            if piece.request is not None:
+                lines = put(piece, piece.request)
+            elif not piece.live:
+                lines = [prose(line, piece.line + n, wrong) for n, line in enumerate(piece.lines)]
+        except TensorpropError as error:
+            wrong.append((piece.request.line if piece.request else piece.line, error))
+        out += lines
+    return "\n".join(out), wrong
 
 
 def asked(words: str, lines: Sequence[str], line: int, *, inline: bool = False) -> Request:

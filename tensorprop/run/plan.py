@@ -17,6 +17,7 @@ from typing import Any
 
 from tensorprop.calculus import stabilise
 from tensorprop.calculus.source import Source, as_system, names_in
+from tensorprop.core.build import COLUMN, ROW
 from tensorprop.core.english import run_together
 from tensorprop.core.equation import System
 from tensorprop.core.expr import Add, Expr, Mul, Number, Sum
@@ -191,8 +192,11 @@ def plan(
 
 
 # --------------------------------------------------------------------------- sizes by letter
+NAMELESS = frozenset((ROW, COLUMN))  # no text has them: what they run over is told by the tensor's shape
+
+
 def _labels(system: System, ranges: Ranges) -> dict[str, dict[Axis, None]]:
-    """For every letter, the classes of axes that it runs over somewhere."""
+    """For every letter that the text has, the classes of axes that it runs over somewhere."""
     labels: dict[str, dict[Axis, None]] = {}
     for eq in system.equations:
         for letter, axis in ranges.letters(eq).items():
@@ -201,7 +205,7 @@ def _labels(system: System, ranges: Ranges) -> dict[str, dict[Axis, None]]:
             for letter, axis in ranges.bound(e).items():
                 if isinstance(axis, tuple):
                     labels.setdefault(letter, {})[axis] = None
-    return labels
+    return {letter: axes for letter, axes in labels.items() if letter not in NAMELESS}
 
 
 def input_shapes(
@@ -259,7 +263,7 @@ def input_shapes(
         unnamed = [n for n in need if n.startswith("axis ")]
         raise MissingInput(
             f"no size for {', '.join(need)}",
-            known="indices: " + ", ".join(labels) + ("; given: " + ", ".join(sizes) if sizes else ""),
+            known="indices: " + (", ".join(labels) or "none") + ("; given: " + ", ".join(sizes) if sizes else ""),
             fix="an axis that no letter indexes takes its size from shapes={name: (…)}"
             if unnamed
             else "say for example sizes={" + ", ".join(f'"{i}": 64' for i in need) + "}",
@@ -327,7 +331,8 @@ def _letters(sizes: Extents, system: System) -> dict[str, int | tuple[int, ...]]
     for eq in system.ordered:
         here = dict(sizes.letters(eq))
         for letter, n in [*here.items(), *(b for v in sizes.visits(eq) for b in v.bound.items())]:
-            found.setdefault(letter, {})[n] = None
+            if letter not in NAMELESS:
+                found.setdefault(letter, {})[n] = None
     return {i: next(iter(ns)) if len(ns) == 1 else tuple(ns) for i, ns in found.items()}
 
 

@@ -107,6 +107,8 @@ def test_sizes_by_letter_and_by_tensor() -> None:
         ("y_i = A_ij x_j", {"i": 3, "j": 4, "b": 4}, {}, UnknownName, "no index is called b"),
         ("y_in = A[in, out] x_out", {"inn": 3, "out": 4}, {}, UnknownName, "no index is called inn"),
         ("y_i = W_{0,i}", {"i": 3}, {}, MissingInput, "axis 1 of W"),
+        ("l = det(A)", {}, {}, MissingInput, "no size for axis 1 of A"),
+        ("l = det(A)", {"⟨row⟩": 3}, {}, UnknownName, "no index is called"),
         ("y_i = A_ij x_j", {"i": 3, "j": 4}, {"A": (3, 5)}, SizeMismatch, "j is to be 4"),
         ("y_i = A_ij x_j", {"i": 3}, {"A": (3, 5), "x": (4,)}, SizeMismatch, "j is 5 on axis 2 of A and 4 on"),
         ("D_ij = x_i [i = j]", {"i": 3, "j": 4}, {}, SizeMismatch, "run over one range"),
