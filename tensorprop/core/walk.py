@@ -19,30 +19,39 @@ V = TypeVar("V")
 def postorder(root: Expr) -> Iterator[Expr]:
     """Every node below ``root`` once, children before parents, in reading order."""
     seen: set[Expr] = set()
-    stack: list[tuple[Expr, bool]] = [(root, False)]
+    stack: list[Expr | None] = [root]  # None: what stands below it comes next, its children are through
     while stack:
-        n, ready = stack.pop()
-        if ready:
+        n = stack.pop()
+        if n is None:
+            n = stack.pop()
+            assert n is not None
             yield n
         elif n not in seen:
             seen.add(n)
-            stack.append((n, True))
-            stack.extend((c, False) for c in reversed(n.children) if c not in seen)
+            if children := n.children:
+                stack += (n, None)
+                stack += [c for c in reversed(children) if c not in seen]
+            else:
+                yield n
 
 
 def fold(root: Expr, rule: Callable[[Expr, tuple[V, ...]], V], done: dict[Expr, V] | None = None) -> V:
     """``rule(node, values of its children)``, from the leaves up; ``done`` may be kept between calls."""
     done = {} if done is None else done
-    stack: list[tuple[Expr, bool]] = [(root, False)]
+    stack: list[Expr | None] = [root]
     while stack:
-        n, ready = stack.pop()
-        if n in done:
-            continue
-        if ready:
-            done[n] = rule(n, tuple(done[c] for c in n.children))
-        else:
-            stack.append((n, True))
-            stack.extend((c, False) for c in reversed(n.children) if c not in done)
+        n = stack.pop()
+        if n is None:
+            n = stack.pop()
+            assert n is not None
+            if n not in done:
+                done[n] = rule(n, tuple([done[c] for c in n.children]))
+        elif n not in done:
+            if children := n.children:
+                stack += (n, None)
+                stack += [c for c in reversed(children) if c not in done]
+            else:
+                done[n] = rule(n, ())
     return done[root]
 
 

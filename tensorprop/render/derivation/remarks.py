@@ -26,6 +26,7 @@ __all__ = ["Remarks"]
 _STEPS = 6  # δ that are put into one rule
 _FEW = 3  # rules, of which one that only speaks of the last is worth a line of its own
 _NODES = 60  # of a rule that is put together and still read
+_LONG = 240  # of one that is not tried: nothing makes it that short
 
 
 class Remarks:
@@ -91,18 +92,24 @@ class Remarks:
             value, used = part.rule.value, list[str]()
             for _ in range(_STEPS):
                 inner = {t.name for t in tensors_of(value) if is_adjoint(t.name)}
-                later = sorted((n for n in inner if n in order), key=order.index)[::-1]
-                if len(inner) < 2 or not later:
+                later = sorted((n for n in inner if n in order and not self._endless(n)), key=order.index)[::-1]
+                if len(inner) < 2 or not later or _nodes(value) > _LONG:
                     break
                 used.append(later[0])
                 value = unfolded(value, self._rules, later[0])
             inner = {t.name for t in tensors_of(value) if is_adjoint(t.name)}
+            if len(inner) != 1 or len(used) < 2 or _nodes(value) > _LONG:
+                continue
             value = self._known.shortest(value)
-            if len(inner) == 1 and len(used) > 1 and sum(1 for _ in postorder(value)) <= _NODES:
+            if _nodes(value) <= _NODES:
                 told = say("With {ds} put in, {d} alone is needed.", ds=listed([whole(n) for n in dict.fromkeys(used)]),
                            d=whole(min(inner)))  # fmt: skip
                 yield from self._remark(part, value, told)
                 return
+
+    def _endless(self, name: str) -> bool:
+        """Whether a δ is made of itself, at another place of its loop: putting it in never ends."""
+        return any(t.name == name for t in tensors_of(self._rules[name].value))
 
     def _remark(self, part: RulePart, value: Expr, told: Sentence) -> Iterator[Remark]:
         """A rule put together, with what is known of sums; and what it would be if a sum were 1."""
@@ -175,3 +182,7 @@ def _entries(e: Expr) -> int:
 def unfolded(value: Expr, rules: System, name: str) -> Expr:
     """``value`` with the rule for ``name`` put in."""
     return simplify_expr(inline(value, {name: (rules[name].letters, rules[name].value)}))
+
+
+def _nodes(e: Expr) -> int:
+    return sum(1 for _ in postorder(e))
