@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from random import Random
+from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from tensorprop.core.build import (
@@ -305,6 +307,11 @@ def make_case(random: Random, equations: tuple[int, int] = (1, 4), depth: tuple[
 
 def _seed(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return generator.uniform(-1, 1, shape) if shape else np.float64(1)
+
+
+def some(first: int, end: int, step: int, default: int) -> list[Any]:
+    """The starts of blocks of case numbers: those below ``default`` in every run, the others in a campaign."""
+    return [n if n < default else pytest.param(n, marks=pytest.mark.campaign) for n in range(first, end, step)]
 
 
 def case_number(seed: int, **limits: tuple[int, int]) -> Case:

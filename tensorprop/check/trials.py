@@ -100,7 +100,7 @@ class Spec:
 
     def __call__(self, given: Arrays, seeds: Arrays) -> dict[str, np.ndarray]:
         if not self.large(given):
-            values, adjoints = self.oracle(given, seeds)
+            values, adjoints = self.oracle(given, seeds, self.shapes(given))
             return {**values, **{adjoint_name(n): a for n, a in adjoints.items()}}
         s, f = self.s, self._lowered or compiled(self.s)
         self._lowered = f

@@ -166,7 +166,7 @@ HARD = ("1.001", "one entry")
     [
         (4, tuple(FAULTS)),
         (10**4, HARD),
-        (10**6, HARD),
+        (10**6, HARD[:1]),
         *(pytest.param(n, tuple(FAULTS), marks=pytest.mark.campaign) for n in (64, 10**3, 10**5, 10**6)),
     ],
 )

@@ -49,24 +49,21 @@ class Oracle:
         self._jitted = jax.jit(self._run, static_argnums=0, compiler_options=PLAIN)
 
     def __call__(
-        self, given: Mapping[str, np.ndarray], seeds: Mapping[str, np.ndarray], sample: int = 0
+        self, given: Arrays, seeds: Arrays, shapes: Mapping[str, tuple[int, ...]], sample: int = 0
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """The values of all tensors, and their adjoints, in float64."""
+        """The values of all tensors, and their adjoints, in float64; ``shapes`` are those of all tensors."""
         arrays = doubles(given)
         counts = {name: a for name, a in arrays.items() if name in self.counts}
         smooth = {name: a for name, a in arrays.items() if name not in self.counts}
+        nudges = {eq.name: np.zeros(shapes[eq.name]) for eq in self.system if eq.place is None}
         with double_precision():
-            values, adjoints = self._jitted(sample if self.open else 0, counts, smooth, doubles(seeds))
+            values, adjoints = self._jitted(sample if self.open else 0, counts, smooth, nudges, doubles(seeds))
             return (
                 {name: np.asarray(a) for name, a in values.items()},
                 {name: np.asarray(a) for name, a in adjoints.items()},
             )
 
-    def _run(self, sample: int, counts: Arrays, smooth: Arrays, seeds: Arrays) -> tuple[Arrays, Arrays]:
-        # the shapes of the intermediates, without computing them
-        shapes: dict[str, Any] = jax.eval_shape(lambda: all_values(jnp, self.system, {**counts, **smooth}, sample))
-        nudges = {eq.name: jnp.zeros(shapes[eq.name].shape) for eq in self.system if eq.place is None}
-
+    def _run(self, sample: int, counts: Arrays, smooth: Arrays, nudges: Arrays, seeds: Arrays) -> tuple[Arrays, Arrays]:
         def outputs(inputs: Arrays, nudges: Arrays) -> tuple[dict[str, Any], dict[str, Any]]:
             values = all_values(jnp, self.system, {**counts, **inputs}, sample, nudges)
             return {name: values[name] for name in self.system.outputs}, values

@@ -426,9 +426,15 @@ def aligned_parts(
     def spread(p: Weighed, array: Any) -> Any:
         if p.letters == letters or not p.letters:
             return array
-        order = sorted(range(len(p.letters)), key=lambda k: letters.index(p.letters[k]))
-        array = xp.transpose(array, order)
-        return xp.expand_dims(array, tuple(k for k, i in enumerate(letters) if i not in p.letters))
+        places = [letters.index(i) for i in p.letters]
+        order = sorted(range(len(places)), key=places.__getitem__)
+        if order != list(range(len(order))):
+            array = xp.transpose(array, order)
+        if len(order) == len(letters):
+            return array
+        if xp is np:
+            return array[tuple([slice(None) if k in places else None for k in range(len(letters))])]
+        return xp.expand_dims(array, tuple([k for k in range(len(letters)) if k not in places]))
 
     values = [spread(p, p.value) for p in parts]
     return letters, values, [spread(p, p.scale) for p in parts] if weighing else values

@@ -84,9 +84,9 @@ def ratio_of(a: np.ndarray | None, b: np.ndarray | None) -> float | None:
     if a is None or b is None or a.shape != b.shape or not a.size:
         return None
     k = int(np.abs(b).argmax())
-    if b[k] == 0 or a[k] == 0 or float(b @ b) == 0:  # squares may underflow
-        return None
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # squares may underflow, or overflow
+        if b[k] == 0 or a[k] == 0 or float(b @ b) == 0:
+            return None
         c = float(a @ b) / float(b @ b)
     return c if same_values(a, c * b) else None
 
