@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorprop.check.verified import sample
-from tensorprop.core.equation import Equation
+from tensorprop.check.verified import sample, whole
+from tensorprop.core.equation import Equation, System
 from tensorprop.core.functions import SPELLED
 from tensorprop.errors import TensorpropError
 from tensorprop.render.code import called, identifier
@@ -37,19 +37,28 @@ _CALLED = {
     **{"amin": "min", "logsumexp": "logsumexp", "softmax": "softmax"},
 }
 _WORDS = {"dim": "axis", "dims": "axes", "dim1": "axis1", "dim2": "axis2"}
-_PLAIN: dict[str, Callable[..., Any]] = {"range": range, "float": float, "max": max, "min": min}
+_PLAIN: dict[str, Callable[..., Any]] = {
+    **{"range": range, "reversed": reversed, "float": float, "max": max, "min": min},
+}
 
 
 class WrongCode(TensorpropError):
     """Code that does not compute what its equation says: a mistake in this library, never shown as a result."""
 
 
-def agrees(eq: Equation, text: str, turned: frozenset[str] = frozenset()) -> bool:
-    """Whether a line of code, or several, gives what the equation does; arrays of ``turned`` are transposed."""
-    drawn = sample(eq)
-    if drawn is None:
-        return False
-    arrays, want, opened = drawn
+def agrees(eq: Equation | System, text: str, turned: frozenset[str] = frozenset()) -> bool:
+    """Whether a line of code, or several, gives what the equation does; arrays of ``turned`` are transposed.
+
+    Of a System what every equation defines has to be so.
+    """
+    if isinstance(eq, System):
+        arrays, wanted, opened = whole(eq)
+    else:
+        drawn = sample(eq)
+        if drawn is None:
+            return False
+        arrays, want, opened = drawn
+        wanted = {eq.name: want}
 
     def shown(name: str, v: Any) -> Any:
         return v.T if name in turned and v.ndim == 2 else v
@@ -59,13 +68,16 @@ def agrees(eq: Equation, text: str, turned: frozenset[str] = frozenset()) -> boo
         space[called(function)] = _stand_in(known)
     try:
         with np.errstate(all="ignore"):
-            got = np.asarray(executed(text, space)[identifier(eq.name)])
+            found = executed(text, space)
+            gotten = {name: np.asarray(found[identifier(name)]) for name in wanted}
     except (TensorpropError, ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError) as error:
-        raise WrongCode(f"the code for {eq.name} cannot be run: {error}", known=text) from error
-    want = shown(eq.name, want)
-    scale = float(np.max(np.abs(want[np.isfinite(want)]), initial=0.0))
-    if got.shape != want.shape or not np.allclose(got, want, rtol=1e-7, atol=1e-9 * max(scale, 1e-3), equal_nan=True):
-        raise WrongCode(f"the code for {eq.name} is not what its equation says", known=f"{eq}\n{text}")
+        raise WrongCode(f"the code for {', '.join(wanted)} cannot be run: {error}", known=text) from error
+    for name, want in wanted.items():
+        got, want = gotten[name], shown(name, want)
+        scale = float(np.max(np.abs(want[np.isfinite(want)]), initial=0.0))
+        near = 1e-9 * max(scale, 1e-3)
+        if got.shape != want.shape or not np.allclose(got, want, rtol=1e-7, atol=near, equal_nan=True):
+            raise WrongCode(f"the code for {name} is not what its equation says", known=f"{eq}\n{text}")
     return True
 
 
@@ -118,6 +130,16 @@ class _Machine:
                 return self.space[name]
             case ast.Tuple(parts) | ast.List(parts):
                 return tuple(map(self.value, parts))
+            case ast.Dict(keys, values):
+                return {self.value(k): self.value(v) for k, v in zip(keys, values, strict=True) if k is not None}
+            case ast.ListComp(each, [ast.comprehension(ast.Name(name), over, [])]):
+                before = dict(self.space)
+                found: list[Any] = []
+                for k in self.value(over):
+                    self.space[name] = k
+                    found.append(self.value(each))
+                self.space = before
+                return tuple(found)
             case ast.UnaryOp(ast.USub(), of):
                 return -self.value(of)
             case ast.BinOp(left, op, right):
@@ -128,8 +150,8 @@ class _Machine:
                 return self._attribute(of, name)
             case ast.Subscript(of, index):
                 return self.value(of)[self.value(index)]
-            case ast.Slice(None, None, None):
-                return slice(None)
+            case ast.Slice(first, last, None):
+                return slice(*(None if end is None else self.value(end) for end in (first, last)))
             case ast.Call(function, args, words):
                 given = {str(w.arg): self.value(w.value) for w in words}
                 return self._call(function, [self.value(a) for a in args], given)

@@ -32,7 +32,7 @@ from tensorprop.render.matrices.line import Line
 from tensorprop.render.matrices.stand_ins import kept_inside
 from tensorprop.run.reference import evaluate
 
-__all__ = ["WrongFormula", "closed", "sample", "verified", "verify"]
+__all__ = ["WrongFormula", "closed", "sample", "verified", "verify", "whole", "without_ends"]
 
 
 class WrongFormula(TensorpropError):
@@ -60,12 +60,27 @@ def without_ends(s: System) -> System:
     return short if all(np.allclose(got[k], v, rtol=1e-9, atol=1e-12, equal_nan=True) for k, v in want.items()) else s
 
 
-def _opened(s: System) -> System:
-    """The System with known functions for those left open."""
+def whole(s: System) -> tuple[dict[str, Array], dict[str, Array], dict[str, str]]:
+    """Random arrays for a page, what it gives, and the functions that stand for open ones."""
     known: dict[str, str] = {}
+    one = _opened(s, known)
+    shapes = draw.shapes(one)
+    given: dict[str, Array] = {}
+    for kind in draw.KINDS:
+        given = draw.arrays(one, shapes, 0, kind)
+        found = evaluate(one, given)
+        if all(bool(np.all(np.isfinite(v))) for v in found.values()):
+            break
+    return given, {name: np.asarray(v) for name, v in evaluate(one, given).items()}, known
+
+
+def _opened(s: System, known: dict[str, str] | None = None) -> System:
+    """The System with known functions for those left open, which are noted."""
+    known = known if known is not None else {}
     lines: list[Equation] = []
     for eq in s:
-        line, known = closed(eq, known)
+        line, opened = closed(eq, known)
+        known |= opened
         lines.append(line)
     return system(lines, s.facts)
 

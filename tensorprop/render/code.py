@@ -22,7 +22,7 @@ from tensorprop.render import trees as m
 from tensorprop.render.snippet import ATOM, POWER, SIGN, SUM, TIMES, ArrayLibrary, Bench, Snippet
 from tensorprop.render.trees import MathTree, coefficient, scaled
 
-__all__ = ["COMPARED", "ArrayCode", "called", "identifier"]
+__all__ = ["COMPARED", "ArrayCode", "called", "figure", "filled", "identifier"]
 
 COMPARED = {"=": "==", "≠": "!=", "<": "<", "≤": "<=", ">": ">", "≥": ">="}
 
@@ -49,6 +49,44 @@ def called(function: str) -> str:
     stem = function.rstrip("′″‴")
     order = sum("′″‴".index(c) + 1 for c in function[len(stem) :])
     return ("d" if order == 1 else f"d{order}" if order else "") + stem
+
+
+def figure(v: Fraction) -> tuple[str, int]:
+    """An exact number as code, and how tightly that holds together: a decimal where it is one, else a quotient.
+
+    >>> figure(Fraction(9, 10)), figure(Fraction(1, 3))
+    (('0.9', 4), ('1 / 3', 1))
+    """
+    if v.denominator == 1:
+        return str(v), SIGN if v < 0 else ATOM
+    if abs(v) < 1e300 and Fraction(repr(float(v))) == v:
+        return repr(float(v)), SIGN if v < 0 else ATOM
+    return f"{v.numerator} / {v.denominator}", TIMES
+
+
+def filled(row: str, *args: str) -> str:
+    """The code of a row of the tables with its arguments put in, without parentheses around what needs none.
+
+    >>> filled("({0}) / (1 + np.abs({0}))", "x"), filled("np.exp({0})", "(a + b)"), filled("-np.log(({0}))", "a + b")
+    ('x / (1 + np.abs(x))', 'np.exp(a + b)', '-np.log(a + b)')
+    """
+    text = row.format(*args)
+    text = re.sub(r"(?<![\w.\])])\(([^\W\d][\w.]*(?:\[[^\[\]()]*\])*|\d+)\)", r"\1", text)
+    for start in [n for n in range(len(text)) if text[n : n + 2] == "(("][::-1]:
+        end, inner = _closing(text, start), _closing(text, start + 1)
+        if end == inner + 1:
+            text = text[:start] + text[start + 1 : inner] + text[end:]
+    return text
+
+
+def _closing(text: str, start: int) -> int:
+    """Where the parenthesis closes that opens here."""
+    depth = 0
+    for n in range(start, len(text)):
+        depth += (text[n] in "([") - (text[n] in ")]")
+        if depth == 0:
+            return n
+    return len(text)
 
 
 class ArrayCode:
@@ -116,12 +154,8 @@ class ArrayCode:
 
     @of.register
     def _(self, t: m.Figure) -> Snippet:
-        v = t.value
-        if v.denominator == 1:
-            return Snippet(str(v), SIGN if v < 0 else ATOM, "scalar")
-        if abs(v) < 1e300 and Fraction(repr(float(v))) == v:
-            return Snippet(repr(float(v)), SIGN if v < 0 else ATOM, "scalar")
-        return Snippet(f"{v.numerator} / {v.denominator}", TIMES, "scalar")
+        text, level = figure(t.value)
+        return Snippet(text, level, "scalar")
 
     @of.register
     def _(self, t: m.IndexSize) -> Snippet:
@@ -281,7 +315,7 @@ class ArrayCode:
             return _rewritten(out, text=f"{called(function)}({inner})", level=ATOM)
         if self.to.prefix == "torch" and function == "sqrt" and re.fullmatch(r"\d+|[^()]*\.shape\[\d+\]", inner):
             return _rewritten(out, text=f"{inner}**0.5", level=POWER)  # its functions take tensors, no plain numbers
-        text = self.to.told(row).format(inner)
+        text = filled(self.to.told(row), inner)
         return _rewritten(out, text=text, level=ATOM if re.fullmatch(r"[a-z.]+|[a-z][\w.]*\(.*\)", text) else TIMES)
 
     def _meant(self, e: Expr, given: dict[str, Snippet]) -> tuple[str, int]:
@@ -344,7 +378,7 @@ class ArrayCode:
         if not where:
             plain = t.over == "all" and not self.to.told(REDUCTIONS[t.op])
             where = "" if plain else f", {self.to.axis}={'None' if len(s.axes) != 1 else 0}"
-        text = told.format(s.at(TIMES), s.text, where)
+        text = filled(told, s.at(TIMES), s.text, where)
         level = ATOM if re.fullmatch(r"[a-z][\w.]*\(.*\)", text) else TIMES
         if t.keeps:
             return _rewritten(s, text=text, level=ATOM if text.startswith("(") else level)

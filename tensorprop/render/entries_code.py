@@ -7,7 +7,7 @@ indices; `einsums` keeps them as axes of arrays, `loops` runs through them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 from tensorprop.core.build import add, fresh, negate, number, power, substitute
@@ -18,7 +18,7 @@ from tensorprop.core.names import primal_axes
 from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import inline, tensors_of
 from tensorprop.render import trees as m
-from tensorprop.render.code import COMPARED, ArrayCode, called, identifier
+from tensorprop.render.code import COMPARED, ArrayCode, called, figure, filled, identifier
 from tensorprop.render.snippet import ATOM, NUMPY, POWER, SIGN, SUM, TIMES, ArrayLibrary, Snippet
 
 __all__ = ["NoCode", "array_code", "einsums", "loops", "spec_of"]
@@ -192,6 +192,9 @@ class _Entries(ArrayCode):
         for t in terms[1:]:
             first, *rest = factors_of(t)
             negative = isinstance(first, Number) and first.value < 0
+            if isinstance(t, Number) and negative:
+                out = self.bench.plus(out, self.entry(Number(-t.value)), True)
+                continue
             if negative and isinstance(t, Mul) and isinstance(first, Number):
                 head = (Number(-first.value),) if first.value != -1 else ()
                 s = self._multiplied((*head, *rest), ())
@@ -247,7 +250,7 @@ class _Entries(ArrayCode):
             raise NoCode(f"{e.op} runs along an index that its body lacks")
         (i,) = e.indices
         told = self.to.told(row) or f"{self.to.call(e.op)}({{1}}{{2}})"
-        text = told.format(s.at(TIMES), s.text, f", {self.to.axis}={s.axes.index(i)}")
+        text = filled(told, s.at(TIMES), s.text, f", {self.to.axis}={s.axes.index(i)}")
         level = ATOM if re.fullmatch(r"[a-z(][\w.]*\(.*\)", text) else TIMES
         if not keeps(e.op):
             return Snippet(text, level, "scalar", tuple(a for a in s.axes if a != i))
@@ -258,8 +261,8 @@ class _Entries(ArrayCode):
 
 
 # --------------------------------------------------------------------------- loops
-def loops(eq: Equation) -> str:
-    """Nested Python loops over every index: what an index is. Errors: NoCode.
+def loops(eq: Equation, taken: Iterable[str] = ()) -> str:
+    """Nested Python loops over every index: what an index is; ``taken`` are names of other things. Errors: NoCode.
 
     >>> from tensorprop.text import parse
     >>> print(loops(next(iter(parse("z_j = a_i W_ij + c_j")))))
@@ -270,15 +273,14 @@ def loops(eq: Equation) -> str:
             s1 += a[i] * W[i, j]
         z[j] = s1 + c[j]
     """
-    return "\n".join(_Loops(eq).lines())
+    return "\n".join(_Loops(eq, taken).lines())
 
 
 class _Loops:
-    def __init__(self, eq: Equation) -> None:
+    def __init__(self, eq: Equation, taken: Iterable[str]) -> None:
         self._eq = eq
         self._sizes = _sizes(eq)
-        taken = {identifier(t.name) for t in (eq.target, *tensors_of(eq.value))}
-        self._taken = taken
+        self._taken = {*taken, *(identifier(t.name) for t in (eq.target, *tensors_of(eq.value)))}
         self._letters: dict[str, str] = {}
         self._made = 0
         self._out: list[str] = []
@@ -325,9 +327,7 @@ class _Loops:
     def _entry(self, e: Expr) -> tuple[str, int]:
         match e:
             case Number(value):
-                if value.denominator == 1:
-                    return str(value), SIGN if value < 0 else ATOM
-                return f"{value.numerator} / {value.denominator}", TIMES
+                return figure(value)
             case Dim(name, axis):
                 return f"{identifier(name)}.shape[{axis}]", ATOM
             case Index(name):
@@ -398,7 +398,7 @@ class _Loops:
         if row is not None and not row.numpy:
             return self._entry(inline(read(row.means), dict(zip(row.arguments, (((), a) for a in args), strict=True))))
         inner = ", ".join(self._entry(a)[0] for a in args)
-        text = f"{called(function)}({inner})" if row is None else row.numpy.format(inner)
+        text = f"{called(function)}({inner})" if row is None else filled(row.numpy, inner)
         return text, ATOM if re.fullmatch(r"[a-z.]+|[a-z][\w.]*\(.*\)", text) else TIMES
 
     def _reduced(self, e: Reduce) -> tuple[str, int]:

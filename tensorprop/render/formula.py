@@ -28,17 +28,18 @@ from tensorprop.render.notation import Notation
 from tensorprop.render.pen import Pen, Style
 from tensorprop.render.printer import TreePrinter
 from tensorprop.render.snippet import ArrayLibrary
+from tensorprop.render.time_code import timed
 
 __all__ = ["Formula", "render", "told"]
 
 _WIDTH = 88  # columns within which several short formulas share a line
 
 
-Runs: TypeAlias = Callable[[Equation, str, frozenset[str]], bool]
-"""Whether code for an equation gives what it says, the arrays of some names transposed."""
+Runs: TypeAlias = Callable[[Equation | System, str, frozenset[str]], bool]
+"""Whether code for an equation, or for a page, gives what it says, the arrays of some names transposed."""
 
 
-def _unchecked(eq: Equation, text: str, turned: frozenset[str]) -> bool:
+def _unchecked(eq: Equation | System, text: str, turned: frozenset[str]) -> bool:
     return True
 
 
@@ -56,7 +57,8 @@ def _unread(line: Line, text: str, convention: Convention, page: tuple[Equation,
 class Formula(Face):
     """Equations as formulas in vectors and matrices; ``str`` is the Unicode.
 
-    ``lines``: one for each equation. ``bare``: only right sides are shown, as for an einsum spec.
+    ``lines``: one for each equation. ``bare``: only right sides are shown, as for an einsum spec. ``timed``: the page,
+    if it has recurrences.
     """
 
     lines: tuple[Line, ...]
@@ -64,6 +66,7 @@ class Formula(Face):
     bare: bool = False
     runs: Runs = field(default=_unchecked, compare=False, repr=False)
     reads: Reads = field(default=_unread, compare=False, repr=False)
+    timed: System | None = field(default=None, compare=False, repr=False)
 
     @property
     def kind(self) -> Literal["matrix", "batched", "index"]:
@@ -146,6 +149,9 @@ class Formula(Face):
     @property
     def loop(self) -> str:
         """The equations as nested Python loops over every index, their arrays as in the equations."""
+        if self.timed is not None:
+            taken = [identifier(name) for name in self.timed.names]
+            return self._steps(self.timed, snippet.NUMPY, lambda line: loops(line.equation, taken))
         return self._entries(loops)
 
     def __str__(self) -> str:
@@ -223,8 +229,8 @@ class Formula(Face):
         out: list[str] = []
         for line in self.lines:
             try:
-                if line.seen is not None:
-                    raise NoCode("steps of time")
+                if self.timed is not None:
+                    raise NoCode("a page with steps of time is no einsum; see .numpy and .loop")
                 text = write(line.equation)
                 self.runs(line.equation, text, frozenset())
             except NoCode as no:
@@ -232,14 +238,22 @@ class Formula(Face):
             out.append(text)
         return "\n".join(out)
 
+    def _steps(self, s: System, to: ArrayLibrary, write: Callable[[Line], str]) -> str:
+        """Code of a page with recurrences: loops over time, in which every line is the code of one step."""
+        try:
+            text = timed(self.lines, s, to, write)
+        except NoCode as no:
+            return "\n".join((f"# no code, since {no}:", *(f"# {_indexed(line.equation)}" for line in self.lines)))
+        self.runs(s, text, frozenset())
+        return text
+
     def _code(self, to: ArrayLibrary) -> str:
+        if self.timed is not None:
+            return self._steps(self.timed, to, lambda line: _statement(line, to))
         turned = self._turned()
         out: list[str] = []
         for line in self.lines:
-            if line.seen is not None:
-                out.append(f"# steps of time: {_indexed(line.equation)}")
-                continue
-            text = _line(line, to, turned)
+            text = _line(line, to, turned) if line.seen is None else _entry_by_entry(line.equation, to)
             statement = f"{identifier(line.equation.name)} = {text}"
             if text.startswith("#"):
                 statement = text
@@ -315,7 +329,7 @@ def render(
 ) -> Formula:
     """The formula of every equation, not yet checked on numbers."""
     convention = convention.over(s)
-    return Formula(tuple(lines(s, convention, carry, style)), convention, bare)
+    return Formula(tuple(lines(s, convention, carry, style)), convention, bare, timed=s if s.recurrent else None)
 
 
 def _evident(line: Line) -> bool:
@@ -342,6 +356,24 @@ def _indexed(eq: Equation) -> str:
 _MOVES = ("einsum", "tensordot", "swapaxes", "transpose", "permute")
 
 
+def _statement(line: Line, to: ArrayLibrary) -> str:
+    """A line as an assignment. Errors: NoCode."""
+    text = _line(line, to, frozenset())
+    if text.startswith("#"):
+        raise NoCode(text[2:].partition(":")[0])
+    if line.right is not None and any(isinstance(t, m.Over) for t in line.right.walk()):
+        other = _entry_by_entry(line.equation, to)
+        text = other if not other.startswith("#") and len(other) < len(text) else text
+    return f"{identifier(line.equation.name)} = {text}"
+
+
+def _entry_by_entry(eq: Equation, to: ArrayLibrary) -> str:
+    try:
+        return array_code(eq, to)
+    except NoCode as no:
+        return f"# {no}: {_indexed(eq)}"
+
+
 def _line(line: Line, to: ArrayLibrary, turned: frozenset[str]) -> str:
     """The right side as code: of matrices; as one einsum where axes would have to be moved; entry by entry."""
     eq = _as_shown(line.equation, turned)
@@ -354,12 +386,7 @@ def _line(line: Line, to: ArrayLibrary, turned: frozenset[str]) -> str:
         text = code.line(line.right, line.left)
         if product is None or not any(move in text for move in _MOVES):
             return text
-    if product is not None:
-        return product
-    try:
-        return array_code(eq, to)
-    except NoCode as no:
-        return f"# {no}: {_indexed(line.equation)}"
+    return product if product is not None else _entry_by_entry(eq, to)
 
 
 def _as_shown(eq: Equation, turned: frozenset[str]) -> Equation:

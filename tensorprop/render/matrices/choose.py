@@ -81,9 +81,8 @@ class Choices:
 
     def plainly(self) -> Line:
         """The line in index notation, with the reason."""
-        return Line(
-            self._written, None, None, why=self.why or "its tensors are read in another way in the other equations"
-        )
+        why = self.why or "its tensors are read in another way in the other equations"
+        return Line(self._written, None, None, why=why, seen=self._met)
 
     def _found(self) -> Iterator[Line]:
         eq = self._eq
