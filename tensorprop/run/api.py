@@ -33,6 +33,7 @@ from tensorprop.run.bound import Functions, bound
 from tensorprop.run.extents import extents, supported
 from tensorprop.run.labels import Labels
 from tensorprop.run.lower import lower
+from tensorprop.run.precision import Precision, Precisions, precise
 from tensorprop.run.program import Listing, Met, met
 from tensorprop.run.program import program as listing
 from tensorprop.run.wanted import is_input, outputs_of, scalar_of, several, spare_names
@@ -58,6 +59,7 @@ def compile(
     *,
     jit: bool = True,
     functions: Functions | None = None,
+    precision: Precisions = None,
     debug: Literal["nan"] | None = None,
 ) -> Compiled[Array]: ...
 @overload
@@ -68,6 +70,7 @@ def compile(
     outputs: tuple[str, str, *tuple[str, ...]],
     jit: bool = True,
     functions: Functions | None = None,
+    precision: Precisions = None,
     debug: Literal["nan"] | None = None,
 ) -> Compiled[dict[str, Array]]: ...
 def compile(  # the verb is called so in the whole library; the built-in is not used here
@@ -77,6 +80,7 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     *,
     jit: bool = True,
     functions: Functions | None = None,
+    precision: Precisions = None,
     debug: Literal["nan"] | None = None,
 ) -> Compiled[Any]:
     """The function that a System is: ``f(a=…, W=…)`` gives the array of its output, or a dict of them by name.
@@ -86,6 +90,8 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     The function is plain JAX: ``jax.jit``, ``jax.vmap``, ``jax.lax.scan`` and ``jax.grad`` apply to it. With
     ``backend="numpy"`` the equations are evaluated as they stand, in float64, slowly. ``functions`` binds functions
     that the equations leave open, ``{"f": jnp.tanh}``; f′ is JAX's derivative of f, or what is given as ``"f'"``.
+    ``precision="bfloat16"``, or ``{"default": "bfloat16", "E": "float32"}``, says in which dtype each tensor is worked
+    out (see ``run.precision``); by default in that of the arrays.
     ``debug="nan"`` runs step by step, slowly, and raises NotFinite for the first NaN or infinity: which step of which
     equation, which entry, and from which numbers.
 
@@ -106,13 +112,17 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     if backend == "jax":
         supported(needed, calls)
     spare = beside(s) if isinstance(s, Equation) else frozenset[str]()
-    return Compiled(whole, needed, names, backend, jit, spare, calls, _debug(debug, backend))
+    if precision is not None and backend != "jax":
+        raise UsageError('precision= is for backend="jax"', fix='leave it out: backend="numpy" computes in float64')
+    kinds = precise(precision, whole)
+    return Compiled(whole, needed, names, backend, jit, spare, calls, kinds, _debug(debug, backend))
 
 
 class Options(TypedDict, total=False):
     """What else ``value_and_grad`` may be told."""
 
     functions: Functions | None
+    precision: Precisions
     paths: Mapping[str, str] | None
     rest: Literal["zero", "none"]
     debug: Literal["nan"] | None
@@ -148,6 +158,7 @@ def value_and_grad(
     *,
     aux: str | Iterable[str] = (),
     functions: Functions | None = None,
+    precision: Precisions = None,
     paths: Mapping[str, str] | None = None,
     rest: Literal["zero", "none"] = "zero",
     debug: Literal["nan"] | None = None,
@@ -164,7 +175,8 @@ def value_and_grad(
     ``aux`` names further tensors to be returned: then the result is ``((E, {"h": …}), gradients)``. Without ``wrt``,
     the parameters of a layer are meant, or every input that the first argument of ``g`` holds.
     ``symmetry`` says what the gradient by a declared matrix is, as in ``adjoint``: by default JAX's, of free entries.
-    ``functions`` binds open functions, as in ``compile``; ``debug="nan"`` finds the first NaN or infinity, as there.
+    ``functions`` binds open functions and ``precision`` says in which dtype a tensor is worked out, as in ``compile``
+    (a gradient as what it is the gradient of); ``debug="nan"`` finds the first NaN or infinity, as there.
 
     ``params`` may be any pytree: nested dicts, tuples, dataclasses, modules. ``{"block1": {"W": …}}`` holds
     ``W^(block1)``; ``paths={"W": "layers.0.weight"}`` says what names do not tell. The gradients come in the same tree.
@@ -185,9 +197,11 @@ def value_and_grad(
         raise UsageError(f"rest={rest!r}: what is the gradient of other leaves?", fix='rest="zero" or rest="none"')
     variables = several(wrt if wrt is not None else getattr(s, "parameters", ()))
     whole = as_forward(s, *variables, of)
+    kinds = precise(precision, whole)
     if wrt is None and not variables:
+        extra, free = several(aux), functions or {}
         return ByParameters(
-            whole, scalar_of(whole, of), several(aux), functions or {}, _pairs(paths), rest, _debug(debug), symmetry
+            whole, scalar_of(whole, of), extra, free, kinds, _pairs(paths), rest, _debug(debug), symmetry
         )
     if not variables:
         raise UsageError("wrt names no variable", fix=f"name some of {', '.join(whole.inputs)}")
@@ -202,7 +216,8 @@ def value_and_grad(
         forward = whole  # what cancels in a softmax is a variable all the same, and its gradient is worked out
     rules = adjoint(forward, variables, error, symmetry=symmetry)
     calls = bound((forward + rules).functions, functions)
-    return Gradient(whole, needed, forward, rules, error, variables, extra, calls, _pairs(paths), rest, _debug(debug))
+    ways = _pairs(paths), rest, kinds, _debug(debug)
+    return Gradient(whole, needed, forward, rules, error, variables, extra, calls, *ways)
 
 
 class Compiled(MadeOf, Generic[R]):
@@ -220,9 +235,10 @@ class Compiled(MadeOf, Generic[R]):
         jit: bool,
         spare: frozenset[str],
         calls: Functions,
+        precision: Precision | None = None,
         debug: str | None = None,
     ) -> None:
-        self._parts = whole, needed, names, backend, jit, spare, calls, debug
+        self._parts = whole, needed, names, backend, jit, spare, calls, precision, debug
         self.system = needed
         self.inputs = needed.inputs
         self.outputs = names
@@ -232,7 +248,7 @@ class Compiled(MadeOf, Generic[R]):
         self._mend = backend == "jax"
         self._stable = stabilise(needed) if self._mend else needed
         made = _reference(needed, names, calls)
-        self._program = _program(needed, self._stable, names, calls, debug) if self._mend else made
+        self._program = _program(needed, self._stable, names, calls, precision, debug) if self._mend else made
         self._labels = Labels(needed)
         self._seen: Met | None = None
         self._run = _jit(self._all, "compiled") if self._mend and jit and not debug else self._all
@@ -287,9 +303,10 @@ class Gradient(MadeOf, Generic[R]):
         calls: Functions,
         paths: Paths,
         rest: str,
+        precision: Precision | None = None,
         debug: str | None = None,
     ) -> None:
-        self._parts = whole, needed, forward, rules, error, wrt, aux, calls, paths, rest, debug
+        self._parts = whole, needed, forward, rules, error, wrt, aux, calls, paths, rest, precision, debug
         self.rules = rules
         self._paths = dict(paths)
         self._rest = rest
@@ -306,7 +323,8 @@ class Gradient(MadeOf, Generic[R]):
         self.traces = 0
         self._spare = spare_names(whole, needed) - frozenset(wrt)
         self._seen: Met | None = None
-        self._program = _program(needed, self.system, (error, *self._deltas, *aux), calls, debug, derivative=True)
+        names = (error, *self._deltas, *aux)
+        self._program = _program(needed, self.system, names, calls, precision, debug, derivative=True)
         self._run = self._both if debug else _jit(self._both, "value_and_grad")
 
     @property
@@ -391,19 +409,20 @@ class ByParameters(MadeOf, Generic[R]):
         error: str,
         aux: tuple[str, ...],
         functions: Functions,
+        precision: Precision | None,
         paths: Paths,
         rest: Literal["zero", "none"],
         debug: Literal["nan"] | None = None,
         symmetry: str = "free",
     ) -> None:
-        self._parts = whole, error, aux, functions, paths, rest, debug, symmetry
+        self._parts = whole, error, aux, functions, precision, paths, rest, debug, symmetry
         self.inputs = whole.inputs
         self.system = whole
         self._whole = whole
         self._error = error
         self._options: dict[str, Any] = {
             "aux": aux, "functions": functions, "paths": dict(paths), "rest": rest, "debug": debug,
-            "symmetry": convention(symmetry),
+            "symmetry": convention(symmetry), "precision": precision and precision.table,
         }  # fmt: skip
         self._made: dict[tuple[str, ...], Gradient[R]] = {}
 
@@ -453,6 +472,7 @@ def _program(
     system: System,
     names: tuple[str, ...],
     calls: Functions,
+    precision: Precision | None = None,
     debug: str | None = None,
     derivative: bool = False,
 ) -> Callable[[Arrays], tuple[Any, ...]]:
@@ -471,7 +491,7 @@ def _program(
         dtype = common_dtype(a for n, a in ready.items() if n in real)
         try:
             ops = JaxOperations(dtype, calls) if debug is None else _watched(dtype, calls, system, ready)
-            out = lower(system, ready, names, ops, sizes)
+            out = lower(system, ready, names, ops, sizes, precision)
         except TensorpropError as error:
             raise locate(error, system) from None
         return tuple(out[n] for n in names)

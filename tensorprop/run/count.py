@@ -125,6 +125,12 @@ class Count:
         return Shaped(kind, operands, shape, itemsize or self.itemsize, each * math.prod(shape), note)
 
     # ----------------------------------------------------------------- entry by entry
+    def at(self, kind: str | None) -> Count:
+        return self
+
+    def cast(self, a: Any, kind: str | None) -> Any:
+        return a
+
     def multiply(self, a: Any, b: Any) -> Shaped:
         return self._entrywise("multiply", a, b)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from copy import copy
 from fractions import Fraction
 from typing import Any
 
@@ -20,6 +21,7 @@ from jax import core as jax_core
 from jax import lax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from tensorprop.errors import UsageError
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE
 from tensorprop.run.jax_matrices import factored, frechet, logdet, solved
 from tensorprop.run.lowerings.running import NEUTRAL
@@ -55,7 +57,20 @@ class JaxOperations:
 
     def __init__(self, dtype: Any = None, functions: Mapping[str, Callable[..., Array]] | None = None) -> None:
         self.dtype = dtype
+        self.given = dtype
         self.functions = functions or {}
+
+    def at(self, kind: str | None) -> JaxOperations:
+        if kind == "float64" and not jax.config.read("jax_enable_x64"):
+            raise UsageError("float64 is not enabled in JAX", fix='jax.config.update("jax_enable_x64", True)')
+        same = copy(self)
+        same.dtype = self.given if kind is None else jnp.dtype(kind)
+        return same
+
+    def cast(self, a: Array, kind: str | None) -> Array:
+        if kind is None or not jnp.issubdtype(jnp.result_type(a), jnp.floating):
+            return a
+        return jnp.asarray(a).astype(kind)
 
     def multiply(self, a: Array, b: Array) -> Array:
         return jnp.multiply(a, b)

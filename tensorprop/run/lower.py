@@ -30,6 +30,7 @@ from tensorprop.run.lowerings.running import running_product, running_reduction
 from tensorprop.run.lowerings.selection import pick, put, read_at, scatter, targets
 from tensorprop.run.lowerings.solving import inverse, logdet, solving
 from tensorprop.run.lowerings.whole_form import Affine, affine
+from tensorprop.run.precision import Precision
 from tensorprop.run.price import priced
 from tensorprop.run.product import Contraction, Factor, contracted
 from tensorprop.run.sizes import Extents, Steps
@@ -41,18 +42,23 @@ __all__ = ["lower"]
 Form = Callable[["_Run"], Rule]
 """One way to work out an expression, for a run that asks it."""
 
-_Key = tuple[Expr, tuple[int, ...], bool]
+_Key = tuple[Expr, tuple[int, ...], bool, str | None]
 _ENDS = {"∞": math.inf, "-∞": -math.inf}
 
 
 def lower(
-    system: System, arrays: Mapping[str, Array], outputs: Sequence[str], ops: Operations, sizes: Extents
+    system: System,
+    arrays: Mapping[str, Array],
+    outputs: Sequence[str],
+    ops: Operations,
+    sizes: Extents,
+    precision: Precision | None = None,
 ) -> dict[str, Array]:
     """The arrays that ``outputs`` name, each with the axes of its equation's left side, in its order.
 
-    ``sizes`` are the :class:`Extents` of these arrays' shapes. Shared nodes are computed once.
+    ``sizes`` are the :class:`Extents` of these arrays' shapes. Shared nodes are computed once in every ``precision``.
     """
-    run = _Run(system.only(outputs), arrays, ops, sizes)
+    run = _Run(system.only(outputs), arrays, ops, sizes, precision=precision)
     for block in run.system.blocks:
         eq = block.body[0] if isinstance(block, Loop) else block
         try:
@@ -79,11 +85,14 @@ class _Run(Values):
         ops: Operations,
         extents: Extents,
         sides: Sequence[Expr] | None = None,
+        precision: Precision | None = None,
+        kind: str | None = None,
     ) -> None:
         super().__init__(ops)
         self.system = system
         self.arrays = dict(arrays)
         self.extents = extents
+        self.precision, self.kind = precision, kind
         self.time: dict[str, Array] = {}
         """The letter that is the time of a loop, and its value now."""
         self.past: Past | None = None
@@ -97,7 +106,19 @@ class _Run(Values):
 
     def equation(self, eq: Equation) -> None:
         """Work out an equation, and keep its array."""
+        self.turn(self.precision and self.precision.of(eq.name))
         self.arrays[eq.name] = self.side(eq)
+
+    def turn(self, kind: str | None) -> None:
+        """Work in the dtype that is asked for from here on."""
+        if kind != self.kind:
+            self.kind, self.ops, self.factors = kind, self.ops.at(kind), {}
+
+    def cast(self, name: str, a: Array) -> Array:
+        """A tensor's array in the dtype in which it is read."""
+        if self.precision is None or a is None:
+            return a
+        return self.ops.cast(a, self.precision.read(name, self.kind, self.system.inputs))
 
     def side(self, eq: Equation, value: Expr | None = None) -> Array:
         """The right side (or what stands for it) with the axes of the left, but for a letter that has one value now."""
@@ -110,17 +131,20 @@ class _Run(Values):
         self.place = {letter: k for k, letter in enumerate(letters)}
         made = self.value(value, sizes)
         array = self.spread(Value(self.plain(made), made.axes), letters, sizes)
+        if self.kind is not None:
+            array = self.ops.cast(array, self.kind)
         return self.ops.named(array, letters, eq.name)
 
     def loop(self, steps: Steps, wanted: Container[str]) -> None:
         """The tensors of a loop that anybody else reads, or that are wanted."""
+        self.turn(self.precision and self.precision.together(steps.loop))
         own = steps.loop.axes
         read = {n for b in self.system.blocks if b != steps.loop for n in _names(b)}
         self.arrays.update(looped(self, steps, frozenset(n for n in own if n in read or n in wanted)))
 
     def inner(self, values: Iterable[Expr]) -> _Run:
         """A lowering of right sides within a step of a loop, or of its starts."""
-        return _Run(self.system, self.arrays, self.ops, self.extents, list(values))
+        return _Run(self.system, self.arrays, self.ops, self.extents, list(values), self.precision, self.kind)
 
     def over(self, node: Expr, sizes: Sizes, first: str) -> Value:
         """The value of a node, with the axis of one letter in front if it has that."""
@@ -140,7 +164,7 @@ class _Run(Values):
 
     def whole_tensor(self, name: str, letters: tuple[str, ...]) -> Value:
         """All entries of a tensor, its axes under these letters."""
-        return Value(self.ops.named(self.stored(name), letters), letters)
+        return Value(self.ops.named(self.cast(name, self.stored(name)), letters), letters)
 
     def zero_outside(self, name: str) -> bool:
         """Whether the System says that a tensor is 0 outside."""
@@ -185,7 +209,7 @@ class _Run(Values):
 
     def key(self, wish: Wish) -> _Key:
         """A node has one value for given sizes of its indices."""
-        return wish.node, tuple(wish.sizes[i] for i in self.extents.free(wish.node)), wish.negated
+        return wish.node, tuple(wish.sizes[i] for i in self.extents.free(wish.node)), wish.negated, self.kind
 
     def rule(self, wish: Wish) -> Rule:
         node, sizes, negated = wish
@@ -221,9 +245,10 @@ class _Run(Values):
                 stated = self.system.outside(e.name)
                 outside = float(stated.value) if isinstance(stated, Number) else _ENDS.get(stated or "", stated)
                 spans = [self.extents.span(e.name, k) for k in range(len(e.subscripts))]
-                array, subscripts = self.arrays.get(e.name), list(e.subscripts)
+                array, subscripts = self.cast(e.name, self.arrays.get(e.name)), list(e.subscripts)
                 if self.past is not None and e.name in self.past.axes:
                     array, axis = self.past.find(e, self.extents.shapes)
+                    array = self.cast(e.name, array)
                     del spans[axis], subscripts[axis]
                     if array is None:
                         raise OutOfRange(f"nothing gives {e} before it is read", fix="add a start for it", about=e)

@@ -33,11 +33,16 @@ class Operations(Protocol):
     which letters the axes bear from here on, and which node or tensor (by its name) the array is the value of: nothing
     is done, and who keeps no record gives the array back. Arrays of one ``identity`` are one array.
 
+    ``at`` gives the same operations for another dtype of arrays that are made of numbers alone, ``cast`` an array
+    of real numbers in a dtype; None is the one that there is.
+
     ``take`` reads one place of an axis, which may be an array of one whole number. ``scan`` carries arrays through
     ``step(k, carried, read) → carried, made`` for k = 0 … length - 1, or backwards; ``read`` are entries k of arrays,
     and what is made is stacked, both along a first axis. ``concatenate`` puts arrays together along the first.
     """
 
+    def at(self, kind: str | None) -> Any: ...
+    def cast(self, a: Array, kind: str | None) -> Array: ...
     def multiply(self, a: Array, b: Array) -> Array: ...
     def divide(self, a: Array, b: Array) -> Array: ...
     def add(self, a: Array, b: Array) -> Array: ...
