@@ -491,7 +491,7 @@ def _program(
         dtype = common_dtype(a for n, a in ready.items() if n in real)
         try:
             ops = JaxOperations(dtype, calls) if debug is None else _watched(dtype, calls, system, ready)
-            out = lower(system, ready, names, ops, sizes, precision)
+            out = lower(system, ready, names, ops, sizes, precision, in_blocks=debug is None)
         except TensorpropError as error:
             raise locate(error, system) from None
         return tuple(out[n] for n in names)

@@ -208,9 +208,9 @@ class Count:
                 stack.extend(a.sources)
         return after, [Shaped("stack", (a,), (length, *a.shape), a.itemsize, note=0) for a in made]
 
-    def concatenate(self, arrays: Sequence[Shaped]) -> Shaped:
-        shape = (sum(a.shape[0] for a in arrays), *arrays[0].shape[1:])
-        return Shaped("stack", tuple(arrays), shape, arrays[0].itemsize, note=0)
+    def concatenate(self, arrays: Sequence[Shaped], axis: int = 0) -> Shaped:
+        shape = (*arrays[0].shape[:axis], sum(a.shape[axis] for a in arrays), *arrays[0].shape[axis + 1 :])
+        return Shaped("stack", tuple(arrays), shape, arrays[0].itemsize, note=axis)
 
     def take(self, a: Shaped, entry: Any, axis: int) -> Shaped:
         return Shaped("take", (a,), (*a.shape[:axis], *a.shape[axis + 1 :]), a.itemsize, note=(entry, axis))

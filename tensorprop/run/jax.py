@@ -172,8 +172,8 @@ class JaxOperations:
             carried = [a.astype(jnp.result_type(a, b.dtype)) for a, b in zip(carried, after, strict=True)]
         return lax.scan(body, carried, (lax.iota(jnp.int32, length), list(read)), length, reverse=back)
 
-    def concatenate(self, arrays: Sequence[Array]) -> Array:
-        return jnp.concatenate([jnp.asarray(a) for a in arrays])
+    def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
+        return jnp.concatenate([jnp.asarray(a) for a in arrays], axis)
 
     def sum(self, a: Array, axes: _Axes) -> Array:
         return jnp.sum(a, axes)

@@ -18,6 +18,7 @@ from tensorprop.core.build import power
 from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix
+from tensorprop.core.walk import tensors_of
 from tensorprop.errors import NumberTooLarge, OutOfRange, UsageError
 from tensorprop.run.count import Count, Shaped
 from tensorprop.run.loops import Held, Past, looped
@@ -29,11 +30,12 @@ from tensorprop.run.lowerings.frechet import frechet
 from tensorprop.run.lowerings.running import running_product, running_reduction
 from tensorprop.run.lowerings.selection import pick, put, read_at, scatter, targets
 from tensorprop.run.lowerings.solving import inverse, logdet, solving
+from tensorprop.run.lowerings.triangle import LEAST, Zeros, blocks, narrowed, ordered, read, trimmed, waiting
 from tensorprop.run.lowerings.whole_form import Affine, affine
 from tensorprop.run.precision import Precision
 from tensorprop.run.price import priced
 from tensorprop.run.product import Contraction, Factor, contracted
-from tensorprop.run.sizes import Extents, Steps
+from tensorprop.run.sizes import Extents, Part, Steps, begin
 from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Values, Wish
 
 __all__ = ["lower"]
@@ -42,7 +44,7 @@ __all__ = ["lower"]
 Form = Callable[["_Run"], Rule]
 """One way to work out an expression, for a run that asks it."""
 
-_Key = tuple[Expr, tuple[int, ...], bool, str | None]
+_Key = tuple[Expr, tuple[int, ...], tuple[int, ...], bool, str | None]
 _ENDS = {"∞": math.inf, "-∞": -math.inf}
 
 
@@ -53,18 +55,41 @@ def lower(
     ops: Operations,
     sizes: Extents,
     precision: Precision | None = None,
+    in_blocks: bool = True,
 ) -> dict[str, Array]:
     """The arrays that ``outputs`` name, each with the axes of its equation's left side, in its order.
 
-    ``sizes`` are the :class:`Extents` of these arrays' shapes. Shared nodes are computed once in every ``precision``.
+    ``sizes`` are the :class:`Extents` of these arrays' shapes. Shared nodes are computed once in every
+    ``precision``. Unless ``in_blocks`` is false, what is zero beside a triangle is left out where that takes less.
     """
     run = _Run(system.only(outputs), arrays, ops, sizes, precision=precision)
+    if in_blocks:
+        _parted(run, outputs)
+    return _all(run, outputs)
+
+
+def _parted(run: _Run, outputs: Sequence[str]) -> None:
+    """Leave out what is zero beside a triangle, if the whole program takes less so."""
+    sizes = [n for shape in run.extents.shapes.values() for n in shape]
+    if not all(isinstance(n, int) for n in sizes) or max(sizes, default=0) < LEAST or not ordered(run.system):
+        return
+    run.zeros, waits = waiting(run.system, run.extents, outputs)
+    costs: list[float] = []
+    for names in (frozenset[str](), waits) if waits else ():
+        shadow = run.shadow()
+        shadow.waiting = names
+        costs.append(priced([*_all(shadow, outputs).values()]))
+    run.waiting = waits if waits and costs[1] < costs[0] else frozenset()
+
+
+def _all(run: _Run, outputs: Sequence[str]) -> dict[str, Array]:
+    """The arrays of the outputs, one equation or loop after the other; what waits is made when it is read."""
     for block in run.system.blocks:
         eq = block.body[0] if isinstance(block, Loop) else block
         try:
             if isinstance(block, Loop):
-                run.loop(sizes.steps[eq.name], outputs)
-            else:
+                run.loop(run.extents.steps[eq.name], outputs)
+            elif block.name not in run.waiting:
                 run.equation(block)
         except OverflowError:
             raise NumberTooLarge(
@@ -100,6 +125,9 @@ class _Run(Values):
         self.values: dict[_Key, Value] = {}
         self.factors: dict[Any, Any] = {}
         """Factors of matrices, see `lowerings.solving`."""
+        self.zeros: Zeros | None = None
+        self.waiting: frozenset[str] = frozenset()
+        """Tensors that are read in blocks, see `lowerings.triangle`."""
         sides = [eq.value for eq in system] if sides is None else sides
         self.uses = Counter(c for n in _nodes(sides) for c in n.children)
         self.uses.update(sides)
@@ -155,6 +183,11 @@ class _Run(Values):
 
     def stored(self, name: str) -> Array:
         """The array of a tensor; of one that a loop makes, without the starts that lie outside of it."""
+        if name in self.waiting and name not in self.arrays:
+            place, kind = self.place, self.kind
+            self.equation(self.system[name])
+            self.place = place
+            self.turn(kind)
         steps, array = self.extents.steps.get(name), self.arrays[name]
         if steps is None:
             return array
@@ -209,7 +242,8 @@ class _Run(Values):
 
     def key(self, wish: Wish) -> _Key:
         """A node has one value for given sizes of its indices."""
-        return wish.node, tuple(wish.sizes[i] for i in self.extents.free(wish.node)), wish.negated, self.kind
+        sizes = tuple(wish.sizes[i] for i in self.extents.free(wish.node))
+        return wish.node, sizes, tuple(map(begin, sizes)), wish.negated, self.kind
 
     def rule(self, wish: Wish) -> Rule:
         node, sizes, negated = wish
@@ -238,14 +272,18 @@ class _Run(Values):
             case Index():
                 if e.name in self.time:
                     return Value(self.time[e.name], ())
-                return Value(self.ops.named(self.ops.iota(sizes[e.name]), (e.name,)), (e.name,))
+                place, first = self.ops.iota(int(sizes[e.name])), begin(sizes[e.name])
+                return Value(self.ops.named(self.ops.add(place, first) if first else place, (e.name,)), (e.name,))
             case Tensor() if (key := (e, tuple(sizes[i] for i in self.extents.free(e)))) in self.held:
                 return self.held[key]
+            case Tensor() if e.name in self.waiting and (part := read(self, e, sizes)) is not None:
+                return (yield from part)
             case Tensor():
                 stated = self.system.outside(e.name)
                 outside = float(stated.value) if isinstance(stated, Number) else _ENDS.get(stated or "", stated)
                 spans = [self.extents.span(e.name, k) for k in range(len(e.subscripts))]
-                array, subscripts = self.cast(e.name, self.arrays.get(e.name)), list(e.subscripts)
+                array, subscripts = self.arrays.get(e.name), list(e.subscripts)
+                array = self.cast(e.name, self.stored(e.name) if e.name in self.waiting else array)
                 if self.past is not None and e.name in self.past.axes:
                     array, axis = self.past.find(e, self.extents.shapes)
                     array = self.cast(e.name, array)
@@ -294,6 +332,9 @@ class _Run(Values):
             array, left = yield from inverse(self, e, sizes)
             return (yield from entries(self, array, [*(Index(i) for i in left), *e.at], sizes))
         inner = {**sizes, **self.extents.bound(e, sizes)}
+        parts = self.zeros is not None and any(isinstance(n, Part) for n in sizes.values())
+        if parts and self.zeros is not None:
+            return (yield from self.plain_reduction(e, sizes, narrowed(self.zeros, e, inner)))
         form = running_reduction(self, e, sizes, inner)
         others = [] if form is None else [form]
         return (yield from self.cheapest(lambda on: on.plain_reduction(e, sizes, inner), others))
@@ -311,7 +352,9 @@ class _Run(Values):
             left = tuple(i for i in axes if i not in e.indices)
             return (yield from entries(self, out, [*(Index(i) for i in left), *e.at], sizes))
         entry = dict(zip(e.indices, e.at, strict=True))
-        return (yield from entries(self, out, [entry[i] if i in entry else Index(i) for i in axes], sizes))
+        spans = [(begin(inner[i]), begin(inner[i]) + inner[i]) for i in axes]
+        at = [entry[i] if i in entry else Index(i) for i in axes]
+        return (yield from entries(self, out, at, sizes, None, spans))
 
     def terms(self, e: Add, sizes: Sizes) -> Rule:
         """Terms in their order, those with a minus sign subtracted; the first with a plus sign leads.
@@ -319,7 +362,7 @@ class _Run(Values):
         Of three and more, tensors by themselves are added last: XLA works a long chain ``x + a + b`` out again for all
         who read it, and not ``x + (a + b)``.
         """
-        found = placed(e, sizes, self.time)
+        found = None if any(isinstance(n, Part) for n in sizes.values()) else placed(e, sizes, self.time)
         if found is not None:
             letter, parts, rest = found
             whole = yield from side_by_side(self, letter, parts, sizes)
@@ -346,7 +389,7 @@ class _Run(Values):
         if isinstance(e, Sum) and isinstance(e.body, Add) and any(_wide(t) for t in e.body.terms):
             return (yield from self.distributed(e, e.body, sizes))
         p = Contraction(e.free, sizes, self.time)
-        self.gather(p, e, {}, sizes)
+        _gather(self, p, e, {}, sizes)
         if negated:
             p.coefficient = -p.coefficient
         return (yield from self.contract(p))
@@ -357,7 +400,7 @@ class _Run(Values):
         total: Value | None = None
         for t in body.terms:
             p = Contraction(e.free, sizes, self.time)
-            self.gather(p, t, p.bind(bound, {}), {**sizes, **bound})
+            _gather(self, p, t, p.bind(bound, {}), {**sizes, **bound})
             minus = total is not None and p.coefficient < 0
             if minus:
                 p.coefficient = -p.coefficient
@@ -366,29 +409,12 @@ class _Run(Values):
         assert total is not None
         return total
 
-    def gather(self, p: Contraction, e: Expr, names: Mapping[str, str], sizes: Sizes) -> None:
-        """Sort the factors of ``e`` into ``p``; a sum that nothing else uses is opened, its letters kept apart."""
-        todo: list[tuple[Expr, Mapping[str, str], Sizes]] = [(e, names, sizes)]
-        while todo:
-            f, names, sizes = todo.pop()
-            match f:
-                case Number(value=c):
-                    p.coefficient *= c
-                case Mul():
-                    todo.extend((g, names, sizes) for g in reversed(f.factors))
-                case Sum() if f is e or self.uses[f] < 2:
-                    bound = self.extents.bound(f, sizes)
-                    todo.append((f.body, p.bind(bound, names), {**sizes, **bound}))
-                case Bracket():
-                    p.masks.append((f, names, sizes))
-                case Call(function="power", args=(base, Number(value=n))) if n < 0 and n.denominator == 1:
-                    p.divisors.append((power(base, Number(-n)), names, sizes))
-                case _:
-                    p.factors.append((f, names, sizes))
-
     def contract(self, p: Contraction) -> Rule:
         """A product in the form that suits it: a convolution, else the cheapest of the others that fit."""
         p.masks = [m for m in p.masks if not p.merge(m[0], m[1])]
+        if self.zeros is not None and any(isinstance(n, Part) for n in p.sizes.values()):
+            trimmed(self.zeros, p)
+            return (yield from self.plain_product(p.within(p.free, ())))
         rule = convolution(self, p) if not p.ready else None
         if rule is not None:
             return (yield from rule)
@@ -398,7 +424,11 @@ class _Run(Values):
                 return (yield from rule)
         if p.ready:
             return (yield from self.plain_product(p.within(p.free, ())))
-        forms = (make for form in (running_product, bands) if (make := form(self, p)) is not None)
+        forms = [make for form in (running_product, bands) if (make := form(self, p)) is not None]
+        parts = blocks(self.zeros, p) if self.zeros is not None else None
+        if parts is not None and any(_waits(self, f[0]) for f in (*p.factors, *p.divisors)):
+            return (yield from parts(self))
+        forms += [parts] if parts is not None else []
         return (yield from self.cheapest(lambda on: on.plain_product(p.within(p.free, ())), forms))
 
     def plain_product(self, p: Contraction) -> Rule:
@@ -414,20 +444,26 @@ class _Run(Values):
         divisors = yield from self.values_of(p, p.divisors, 1)
         return contracted(self, p, masks, operands, divisors)
 
+    def shadow(self) -> _Run:
+        """The same run over shapes alone."""
+        arrays = {n: Shaped("given", (), a.shape, 4) for n, a in self.arrays.items()}
+        shadow = _Run(self.system, arrays, Count(), self.extents)
+        shadow.time = {i: Shaped("iota", (), (), 4) for i in self.time}
+        shadow.held = {k: _shape(v) for k, v in self.held.items()}
+        if self.past is not None:
+            shadow.past = self.past.over_shapes()
+        shadow.place = self.place
+        shadow.zeros, shadow.waiting = self.zeros, self.waiting
+        return shadow
+
     def cheapest(self, plain: Form, others: Iterable[Form]) -> Rule:
         """The plain form, or one that takes less: each is lowered over shapes first."""
         forms = [*others]
         if not forms:
             return plain(self)
-        arrays = {n: Shaped("given", (), a.shape, 4) for n, a in self.arrays.items()}
         costs: list[float] = []
         for form in (plain, *forms):
-            shadow = _Run(self.system, arrays, Count(), self.extents)
-            shadow.time = {i: Shaped("iota", (), (), 4) for i in self.time}
-            shadow.held = {k: _shape(v) for k, v in self.held.items()}
-            if self.past is not None:
-                shadow.past = self.past.over_shapes()
-            shadow.place = self.place
+            shadow = self.shadow()
             costs.append(priced([shadow.answered(form(shadow)).array]))
         return [plain, *forms][costs.index(min(costs))](self)
 
@@ -460,6 +496,32 @@ class _Run(Values):
             made = Value(array, axes, v.truth)
             out.append((yield from read_at(self, made, p.picks, p.sizes, outside)))
         return out
+
+
+def _gather(run: _Run, p: Contraction, e: Expr, names: Mapping[str, str], sizes: Sizes) -> None:
+    """Sort the factors of ``e`` into ``p``; a sum that nothing else uses is opened, its letters kept apart."""
+    todo: list[tuple[Expr, Mapping[str, str], Sizes]] = [(e, names, sizes)]
+    while todo:
+        f, names, sizes = todo.pop()
+        match f:
+            case Number(value=c):
+                p.coefficient *= c
+            case Mul():
+                todo.extend((g, names, sizes) for g in reversed(f.factors))
+            case Sum() if f is e or run.uses[f] < 2:
+                bound = run.extents.bound(f, sizes)
+                todo.append((f.body, p.bind(bound, names), {**sizes, **bound}))
+            case Bracket():
+                p.masks.append((f, names, sizes))
+            case Call(function="power", args=(base, Number(value=n))) if n < 0 and n.denominator == 1:
+                p.divisors.append((power(base, Number(-n)), names, sizes))
+            case _:
+                p.factors.append((f, names, sizes))
+
+
+def _waits(run: _Run, e: Expr) -> bool:
+    """Whether a tensor stands in ``e`` that is read in blocks."""
+    return any(n.name in run.waiting and n.name not in run.arrays for n in tensors_of(e))
 
 
 def _shape(v: Value) -> Value:

@@ -14,7 +14,7 @@ from typing import Any
 
 from tensorprop.core.expr import Bracket, Expr, Index
 from tensorprop.run.pairs import order
-from tensorprop.run.sizes import weight
+from tensorprop.run.sizes import begin, weight
 from tensorprop.run.values import Sizes, Value, Values
 
 __all__ = ["Contraction", "Factor", "contracted"]
@@ -62,7 +62,8 @@ class Contraction:
                     a, b = b, a
                 if b not in self.free and b not in self.bound:
                     return False
-                if a == b or a not in self.bound or self.sizes[a] != self.sizes[b]:
+                same = (self.sizes[a], begin(self.sizes[a])) == (self.sizes[b], begin(self.sizes[b]))
+                if a == b or a not in self.bound or not same:
                     return a == b
                 self.bound.remove(a)
                 self.same = {k: b if v == a else v for k, v in self.same.items()} | {a: b}

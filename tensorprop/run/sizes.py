@@ -16,7 +16,24 @@ from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduc
 from tensorprop.core.told import Size, Witness
 from tensorprop.errors import SizeMismatch, UnknownRange
 
-__all__ = ["Extents", "Key", "Steps", "Visit", "counted", "length", "weight"]
+__all__ = ["Extents", "Key", "Part", "Steps", "Visit", "begin", "counted", "length", "weight"]
+
+
+class Part(int):
+    """The size of a part of a letter's range, which begins at ``start``: the letter's values are start, start + 1 …"""
+
+    start: int
+
+    def __new__(cls, size: int, start: int) -> Part:
+        made = super().__new__(cls, size)
+        made.start = start
+        return made
+
+
+def begin(n: int) -> int:
+    """The first value of a letter of this size: 0, unless that is a part of its range."""
+    return n.start if isinstance(n, Part) else 0
+
 
 Key = tuple[Expr, tuple[int, ...]]
 """A node, and the sizes of its free letters in alphabetical order."""
@@ -93,6 +110,11 @@ class Extents:
             assert told is not None
             sizes[letter] = self.number(told, scope)
         return sizes
+
+    def steady(self, node: Expr) -> bool:
+        """Whether the letters that a node binds are as long as axes or numbers are, and not as other letters."""
+        told = self._bound.get(node, {}).values()
+        return all(isinstance(n, Witness) or (isinstance(n, Expr) and not n.free) for n in told)
 
     def same_bounds(self, node: Expr, as_of: Expr) -> None:
         """A Sum or Reduce over another body binds letters as long as those of this one."""

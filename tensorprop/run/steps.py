@@ -7,7 +7,8 @@ What lies in memory. A contraction, a sum and a reduction write their result. Wh
 in the loop of whoever needs it, and has no place of its own, unless it is an output, is read by something that needs
 an array (a contraction), or is costly and read by two loops. An entrywise step writes where its operand lay if nothing
 else needs that any more, a ``where`` apart. Inputs are held throughout, an output from its step to the
-end, anything else from its step to its last use.
+end, anything else from its step to its last use, or, of a product for one of the parts of an array, until these are put
+together: XLA works out such products first.
 """
 
 from __future__ import annotations
@@ -166,6 +167,7 @@ class _Record:
         described = Described(self.ops, self.tensors, self.rows)
         reads = {a: self.reads(a) for a in self.rows}
         last = {b: a for a in self.rows if a in self.memory for b in reads[a]}
+        whole, later = _together(reads), dict[Shaped, int]()
         done: set[Shaped] = set()
         for a in self.rows:
             makes, by, spec = described.row(a)
@@ -191,9 +193,27 @@ class _Record:
                 self.node.get(core(a)),
                 a in self.tensors,
             )
-            held -= sum(b.bytes for b in free if b is not used)
+            for b in free:
+                if b is not used:
+                    until = whole.get(b, a) if b.kind == "dot" else a
+                    later[until] = later.get(until, 0) + b.bytes
+            held -= later.pop(a, 0)
             if lies and a not in last and a not in self.outputs:
                 held -= a.bytes
+
+
+def _together(reads: Mapping[Shaped, Iterable[Shaped]]) -> dict[Shaped, Shaped]:
+    """What only parts of one array need, and that array: their products do not wait for one another."""
+    readers: dict[Shaped, list[Shaped]] = {}
+    whole: dict[Shaped, Shaped] = {}
+    for a, found in reversed([*reads.items()]):
+        goals = {r if r.kind == "stack" and len(r.operands) > 1 else whole.get(r) for r in readers.get(a, ())}
+        goal = next(iter(goals), None)
+        if len(goals) == 1 and goal is not None:
+            whole[a] = goal
+        for b in found:
+            readers.setdefault(b, []).append(a)
+    return whole
 
 
 def _needed(results: Iterable[Shaped]) -> list[Shaped]:

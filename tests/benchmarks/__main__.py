@@ -19,6 +19,7 @@ import tensorprop as tp
 from tests.benchmarks.clock import best, import_time, interleaved, seconds
 from tests.benchmarks.deep import deep
 from tests.benchmarks.indexed import indexed
+from tests.benchmarks.masked import masked
 from tests.benchmarks.models import LABELS, Model, models
 
 
@@ -39,7 +40,7 @@ def first_calls(model: Model) -> tuple[float, float]:
 def steps(budget: float) -> None:
     head = ("training step", "ours ms", "JAX ms", "JAX / ours", "10–90 %", "first call s", "JAX's s", "difference")
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for m in (*models(), *indexed(), *deep()):
+    for m in (*models(), *indexed(), *masked(), *deep()):
         if not all(word in m.name for word in sys.argv[2:]):
             continue
         difference = agreement(m)

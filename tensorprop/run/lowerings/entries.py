@@ -17,6 +17,7 @@ import numpy as np
 
 from tensorprop.core.expr import Expr, Index
 from tensorprop.run.lowerings.whole_form import Affine, affine
+from tensorprop.run.sizes import begin
 from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Wish
 
 __all__ = ["Outside", "entries"]
@@ -57,8 +58,8 @@ def entries(
     waiting: list[tuple[Expr, int]] = []
     k = 0
     for s, (first, end) in zip(subscripts, spans or [(0, n) for n in array.shape], strict=True):
-        known = on.affine(s)
-        if isinstance(s, Index) and known is not None and (first, end) == (0, sizes[s.name]):
+        known = _placed(on.affine(s), sizes)
+        if isinstance(s, Index) and known is not None and (first, end - first) == (known.constant, sizes[s.name]):
             axes.append(s.name)
         elif known is None and s.free <= on.time.keys() and _steady(on, s, sizes, first, end):
             at = yield Wish(s, sizes)
@@ -83,6 +84,14 @@ def entries(
     if not waiting:
         return on.diagonal(array, [i for i in axes if i is not None])
     return (yield from _gathered(on, array, axes, waiting, sizes, outside))
+
+
+def _placed(known: Affine | None, sizes: Sizes) -> Affine | None:
+    """The form with letters that are counted from 0, of those of which there is a part."""
+    if known is None:
+        return None
+    more = sum(c * begin(sizes[i]) for i, c in known.letters.items())
+    return known._replace(constant=known.constant + more) if more else known
 
 
 def _steady(on: Asks, e: Expr, sizes: Sizes, first: int, end: int) -> bool:
@@ -159,7 +168,7 @@ def _gathered(
     places = [k for k, i in enumerate(axes) if i is None]
     found: list[Value] = []
     for s, _ in waiting:
-        known = on.affine(s)
+        known = _placed(on.affine(s), sizes)
         v = Value(_table(on, known, sizes), tuple(known.letters)) if known is not None else (yield Wish(s, sizes))
         found.append(v)
     letters = tuple(dict.fromkeys(i for v in found for i in v.axes))

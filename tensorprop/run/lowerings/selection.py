@@ -23,6 +23,7 @@ from tensorprop.core.walk import postorder
 from tensorprop.run.lowerings.entries import Asks, entries
 from tensorprop.run.lowerings.whole_form import Affine
 from tensorprop.run.product import Contraction, Factor
+from tensorprop.run.sizes import Part
 from tensorprop.run.values import Array, Rule, Sizes, Value, Wish
 
 __all__ = ["Selects", "called", "equalities", "pick", "put", "read_at", "scatter", "solved", "targets"]
@@ -59,6 +60,8 @@ def equalities(p: Contraction) -> Iterator[tuple[Factor, Form]]:
     """The brackets ``[left = right]`` as forms of left - right."""
     for m in p.masks:
         e, names, _ = m
+        if any(isinstance(n, Part) for i, n in p.sizes.items() if i in p.letters(m)):
+            continue  # places are told for whole ranges
         if isinstance(e, Bracket) and e.relation == "=":
             difference = form(called(p, e.left, names))
             for part, c in form(called(p, e.right, names)).items():
