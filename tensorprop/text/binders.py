@@ -77,8 +77,11 @@ class Binders(Subscripts):
         entry: tuple[Expr, ...] = ()
         outside: list[str] = []
         kept = has_entries(op)
-        if self.kinds[self.p] == "(" and self.starts[self.p] == self.ends[self.p - 1]:
+        at_once = self.kinds[self.p] == "(" and self.starts[self.p] == self.ends[self.p - 1]
+        if at_once and not self.text.startswith(("\\sum", "\\prod"), self.starts[p]):  # in LaTeX a space says nothing
             body = self.group()
+            if op == "sum" and name == "Σ" and self.kinds[self.p] in ("^", "p"):
+                self._power_of_sum(p)
             if kept:
                 entry = self._outside(p, op, len(runs(op, tuple(letters))), outside)
         else:
@@ -93,6 +96,17 @@ class Binders(Subscripts):
             entry, outside = tuple(Index(c) for c in letters), list(letters)
         self.depth -= 1
         return Bind(self.starts[p], self.ends[self.p - 1], op, tuple(letters), spans, body, entry, tuple(outside))
+
+    def _power_of_sum(self, p: int) -> NoReturn:
+        """``Σ_j(e)^2``, which books write for the sum of squares."""
+        whole = self.text[self.starts[p] : self.ends[self.p - 1]]
+        sign, _, inner = whole.partition("(")
+        self.fail(
+            AmbiguousNotation,
+            "the square of the sum, or the sum of squares?",
+            (self.starts[p], self.ends[self.p]),
+            f"write `{sign} ({inner}^…` with a space for the sum of powers, or `({whole})^…` for the power of the sum",
+        )
 
     def _outside(self, p: int, op: str, wanted: int, outside: list[str]) -> tuple[Expr, ...]:
         """The entry that is named outside, ``softmax_v(s_tv)[u]``, if one is."""

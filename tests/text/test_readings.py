@@ -20,6 +20,7 @@ from tensorprop.core.build import (
 )
 from tensorprop.core.equation import System, equation, system
 from tensorprop.core.expr import Dim, Index
+from tensorprop.errors import AmbiguousNotation
 from tensorprop.text import parse, parse_expression
 from tensorprop.text.vocabulary import COLUMN, ROW
 
@@ -236,3 +237,20 @@ def test_a_matrix_function_steps_aside_for_its_hidden_letters() -> None:
     s = parse("y[row] = a[row] det(A)")
     assert s["y"].value.free == {"row"}
     assert not s["y"].value.binds & {"row"}
+
+
+@pytest.mark.parametrize("text", [
+    r"E = \frac{1}{2}\sum_{j}(t_{j}-y_{j})^{2}",
+    r"E = \frac{1}{2}\sum_j\left(t_j-y_j\right)^2",
+    r"E = \frac{1}{2} \sum_{j} (t_{j}-y_{j})^{2}",
+    "E = 1/2 Σ_j (t_j - y_j)^2",
+])  # fmt: skip
+def test_the_square_of_what_is_summed(text: str) -> None:
+    assert parse(text) is parse("E = 1/2 Σ_j (t_j - y_j)^2")
+
+
+def test_the_square_after_a_sum_has_two_readings() -> None:
+    with pytest.raises(AmbiguousNotation, match="the square of the sum, or the sum of squares") as refused:
+        parse("E = 1/2 Σ_j(t_j - y_j)^2")
+    assert "`Σ_j (t_j - y_j)^…`" in str(refused.value) and "`(Σ_j(t_j - y_j))^…`" in str(refused.value)
+    assert parse("E = sum_j(t_j - y_j)^2") is parse("E = (Σ_j (t_j - y_j))^2")
