@@ -60,10 +60,14 @@ def chain(
     if names is not None and len(names) != len(layers):
         raise UsageError(f"{len(names)} names for {len(layers)} layers", fix="give one name to every layer")
     links = [as_layer(x) for x in layers]
+    variant: Layer | None = None
+    if any(x.for_inference is not x for x in links):
+        variant = chain(*(x.for_inference for x in links), names=names, name=name, shares=shares)
     tensors = Tensors(links, names, names_in(shares))
     letters: set[str] = set()
     pages: list[Page] = []
     parameters: list[str] = []
+    kept: list[str] = []
     last: Tensor | None = None
     for n, link in enumerate(links):
         entry = entry_of(link, n)
@@ -73,6 +77,7 @@ def chain(
         page = page.rename(called)
         page = lettered(page, {} if last is None else met(page, last), letters, others)
         pages.append(page)
+        kept += [called.get(k, k) for k in link.kept]
         new = (called.get(p, p) for p in names_in(link.parameters))
         parameters += [p for p in new if p not in parameters]
         last = page.system[exit_of(link, n, page.system)].target
@@ -87,7 +92,9 @@ def chain(
         tuple(eq for page in reversed(pages) for eq in page.parts),
         tuple(pair for page in pages for pair in page.given),
     )
-    return layer_of(whole, name, parameters, takes, numbered)
+    made = layer_of(whole, name, parameters, takes, numbered, variant)
+    made.kept = tuple(kept)
+    return made
 
 
 # --------------------------------------------------------------------------- what is joined to what
@@ -176,7 +183,7 @@ class Tensors:
             if (shared := self._shared(name, s.inputs)) is not None:
                 called[name] = shared
                 continue
-            plain = name in keeps or (name in s.inputs and name not in self.parameters[n])
+            plain = name in keeps or (name in s.inputs and name not in (*self.parameters[n], *link.kept))
             base, label = name, "" if plain else self.labels[n]
             if name in self.inside[n]:  # of a chain in the chain: its numbers go on from those before
                 base, k = self.inside[n][name]

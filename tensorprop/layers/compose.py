@@ -76,7 +76,11 @@ def compose(
     calls, rest = _read(text, layers)
     bare = "".join(line.partition("#")[0] for line in rest.splitlines())
     own = read(rest) if bare.strip(" ;") else Page(system(()))
-    return _Model(text, layers, calls, own, names_in(parameters)).layer(name, takes)
+    known = names_in(parameters)
+    variant = None
+    if any(x.for_inference is not x for x in layers.values()):
+        variant = _Model(text, layers, calls, own, known, inference=True).layer(name, takes)
+    return _Model(text, layers, calls, own, known).layer(name, takes, variant)
 
 
 # --------------------------------------------------------------------------- reading calls
@@ -140,7 +144,13 @@ class _Model:
     """The pages of all calls, joined by the names of the text."""
 
     def __init__(
-        self, text: str, layers: Mapping[str, Layer], calls: list[PageCall], own: Page, parameters: tuple[str, ...]
+        self,
+        text: str,
+        layers: Mapping[str, Layer],
+        calls: list[PageCall],
+        own: Page,
+        parameters: tuple[str, ...],
+        inference: bool = False,
     ) -> None:
         self.text = text
         self.written = own
@@ -149,6 +159,10 @@ class _Model:
         self.own = own.system
         self.fed = [self._fed(line, link) for line, link in zip(calls, self.links, strict=True)]
         self.given = [self._given(line, link) for line, link in zip(calls, self.links, strict=True)]
+        if inference:  # calls are those of the pages that learn; what the others do not need is not given to them
+            self.links = [link.for_inference for link in self.links]
+            used = [link.system.inputs for link in self.links]
+            self.fed = [{i: t for i, t in fed.items() if i in u} for fed, u in zip(self.fed, used, strict=True)]
         self.known: dict[str, Tensor] = {eq.name: eq.target for eq in self.own if eq.place is None}
         made = {n for line in calls for n in line.gives}
         self.wanted: dict[str, Tensor] = {}  # tensors that calls give, with the letters in which equations read them
@@ -203,7 +217,7 @@ class _Model:
         begin += len(self.text[begin:end]) - len(self.text[begin:end].lstrip())
         return error.at(self.text, (begin, end))
 
-    def layer(self, name: str, takes: str | None) -> Layer:
+    def layer(self, name: str, takes: str | None, variant: Layer | None = None) -> Layer:
         """All pages as one."""
         tensors = Tensors(self.links, None, ())
         defined = Counter([*(eq.name for eq in self.own), *(n for line in self.calls for n in line.gives)])
@@ -232,7 +246,7 @@ class _Model:
             tuple(eq for page in kept for eq in page.parts),
             tuple(pair for page in every for pair in page.given),
         )
-        return layer_of(whole, name, self.parameters, takes, tensors.numbered)
+        return layer_of(whole, name, self.parameters, takes, tensors.numbered, variant)
 
     def _placed(self, n: int, line: PageCall, link: Layer, tensors: Tensors, letters: set[str]) -> Page:
         """The page of a call in the model's names and letters, over the axes of what it is given."""

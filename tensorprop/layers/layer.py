@@ -37,6 +37,8 @@ class Layer(Face):
     parameters:  the inputs that are learnt, ``"W b"``.
     takes:       the input that comes from the layer before, in a chain; needed where several are no parameters.
     given:       what is known of the inputs, as ``Σ_c y_bc = 1``; a written rule may rely on it.
+    inference:   forward equations that stand in place of ``forward`` when the layer is used and no more learns, with
+                 the same parameters and outputs: ``for_inference`` is that Layer.
 
     A layer with one number at its end (a loss) has δ of it = 1. One letter may name two layers' tensors, told apart by
     their index, as textbooks do: ``z_j = a_i W_ij + b_j; a_i = f(z_i)`` with ``δ_i = W_ij δ_j f′(z_i)``.
@@ -61,8 +63,12 @@ class Layer(Face):
     parameters: str | Iterable[str] = ()
     takes: str | None = None
     given: ClassVar[str] = ""
+    inference: ClassVar[str] = ""
     numbered: Mapping[str, tuple[str, int]] = MappingProxyType({})
     _page: Page | None = None
+    _variant: Layer | None = None
+    kept: tuple[str, ...] = ()
+    """Inputs of a page for inference that are worked out while it learns, such as means: numbered as these are."""
 
     @public
     def __init_subclass__(cls, **options: Any) -> None:
@@ -80,6 +86,7 @@ class Layer(Face):
         parameters: str | Iterable[str] | None = None,
         takes: str | None = None,
         given: str = "",
+        inference: str | None = None,
     ) -> None:
         kind = type(self)
         if forward is not None:
@@ -91,6 +98,8 @@ class Layer(Face):
         else:
             raise UsageError(f"{kind.__name__} has no forward equations", fix='write forward = "z_j = a_i W_ij + b_j"')
         self._set(page, name or kind.__name__, parameters, takes)
+        if inference or (inference is None and kind.inference and forward is None):
+            self._variant = self._used(inference or kind.inference)
 
     def _set(self, page: Page, name: str, parameters: str | Iterable[str] | None, takes: str | None) -> None:
         self.name = name
@@ -103,6 +112,34 @@ class Layer(Face):
                     f"{known} is not an input of {name}",
                     **among(known, page.system.inputs, "inputs"),
                 )
+
+    def _used(self, text: str) -> Layer:
+        """The layer that these equations are, with what is learnt and taken here. Errors: UsageError."""
+        page = read(text, None, "")
+        if set(page.system.outputs) != set(self.outputs):
+            raise UsageError(
+                f"{self.name} gives {', '.join(self.outputs)}, and at inference {', '.join(page.system.outputs)}",
+                fix="let both pages define the same outputs",
+            )
+        inputs = page.system.inputs
+        parameters = [p for p in names_in(self.parameters) if p in inputs]
+        entry = self.takes or next(iter(self.inputs), None)
+        made = layer_of(page, self.name, parameters, entry if entry in inputs else None, self.numbered)
+        made.kept = tuple(name for name in inputs if self.system.defines(name))
+        return made
+
+    @property
+    def for_inference(self) -> Layer:
+        """The layer as it is used when it no more learns: without dropout, with statistics that were kept.
+
+        It is the layer itself where nothing else was written. A chain, a composition and a residual of layers have
+        theirs made of their parts', with the same names, so that the same parameters fit.
+
+        >>> drop = Layer("y_j = 2 m_j x_j", takes="x", inference="y_j = x_j")
+        >>> print(drop.for_inference.system)
+        y_j = x_j
+        """
+        return self if self._variant is None else self._variant
 
     @property
     def page(self) -> Page:
@@ -208,14 +245,16 @@ class Layer(Face):
         for name in called:
             if called.count(name) > 1:
                 raise NameConflict(f"two tensors of {self.name} would be called {name}", fix="choose another name")
-        page = self.page.rename(names)
-        return layer_of(
-            page,
+        made = layer_of(
+            self.page.rename(names),
             self.name,
             [names.get(p, p) for p in names_in(self.parameters)],
             names.get(self.takes, self.takes) if self.takes else None,
             {name: of for name, of in self.numbered.items() if name not in names},
         )
+        if self._variant is not None:
+            made._variant = self._variant.rename(**{n: m for n, m in names.items() if n in self._variant.system.names})
+        return made
 
     def residual(self) -> Layer:
         """The layer with a way around it: ``r = x + f(x)`` for a layer f.
@@ -235,9 +274,10 @@ class Layer(Face):
         δx_j = δh_j (1 - h_j^2) + δr_j
         """
         entry = entry_of(self, 0)
-        return layer_of(
-            around(self.page, entry, exit_of(self, 0), self.name), self.name, self.parameters, entry, self.numbered
-        )
+        page = around(self.page, entry, exit_of(self, 0), self.name)
+        made = layer_of(page, self.name, self.parameters, entry, self.numbered)
+        made._variant = self._variant and self._variant.residual()
+        return made
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and isinstance(other, Layer) and self._told() == other._told()
@@ -247,7 +287,7 @@ class Layer(Face):
 
     def _told(self) -> tuple[object, ...]:
         p = self.page
-        return p.system, p.rules, p.parts, p.given, self.name, tuple(self.parameters), self.takes
+        return p.system, p.rules, p.parts, p.given, self.name, tuple(self.parameters), self.takes, self._variant
 
     def __str__(self) -> str:
         return self.show()
@@ -268,11 +308,16 @@ def layer_of(
     parameters: str | Iterable[str] = (),
     takes: str | None = None,
     numbered: Mapping[str, tuple[str, int]] | None = None,
+    variant: Layer | None = None,
 ) -> Layer:
-    """A Layer of a page that has been read; ``numbered`` says which names are another with a chain's number."""
+    """A Layer of a page that has been read; ``numbered`` says which names are another with a chain's number.
+
+    ``variant`` is the same layer for inference.
+    """
     made = Layer.__new__(Layer)
     made._set(page, name, parameters, takes)
     made.numbered = dict(numbered or {})
+    made._variant = variant
     return made
 
 

@@ -82,11 +82,19 @@ class RmsNorm(Layer):
         )
 
 
+def _kept(mean: str, variance: str, epsilon: Real) -> str:
+    """Batch normalisation with a mean and a variance that were kept."""
+    return f"""
+        r_i  = 1 / sqrt({variance}_i + {exact(epsilon, "epsilon")})
+        y_bi = γ_i (x_bi - {mean}_i) r_i + β_i
+    """
+
+
 class BatchNorm(Layer):
     """Every channel i brought to mean 0 and variance 1 over the examples b, as in training.
 
     Backward: ``δx = γ r ⊙ (δy - mean_b(δy) - n ⊙ mean_b(δy ⊙ n))``: what LayerNorm does along i, along b. γ stands in
-    front, since it does not depend on b.
+    front, since it does not depend on b. ``for_inference`` is BatchNormInference: m and v are given.
 
     Shapes: x (b, i), γ (i), β (i), y (b, i); m, v and r (i).
     Reference: Ioffe, Szegedy, Batch normalization (2015).
@@ -103,6 +111,7 @@ class BatchNorm(Layer):
                 n_bi = (x_bi - m_i) r_i
                 y_bi = γ_i n_bi + β_i
             """,
+            inference=_kept("m", "v", epsilon),
             backward="""
                 δx_bi = γ_i r_i (δy_bi - mean_c(δy_ci) - n_bi mean_c(δy_ci n_ci))
                 δγ_i  = δy_bi n_bi
@@ -125,10 +134,7 @@ class BatchNormInference(Layer):
 
     def __init__(self, epsilon: Real = "1/100000") -> None:
         super().__init__(
-            forward=f"""
-                r_i  = 1 / sqrt(v_i + {exact(epsilon, "epsilon")})
-                y_bi = γ_i (x_bi - m_i) r_i + β_i
-            """,
+            forward=_kept("m", "v", epsilon),
             backward="""
                 δx_bi = γ_i r_i δy_bi
                 δγ_i  = δy_bi (x_bi - m_i) r_i
@@ -248,7 +254,7 @@ class Dropout(Layer):
     """Entries left out at random, the others made larger: ``y = m ⊙ x / (1 - rate)`` for a mask m of zeros and ones.
 
     Backward ``δx = m ⊙ δy / (1 - rate)``: the same mask. It is drawn outside and handed in, so that the page stays
-    mathematics; leave the layer out when the model is used.
+    mathematics; ``for_inference`` gives x as it is.
 
     Shapes: x (j), m (j), y (j); further axes in front are carried along.
     Reference: Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, Dropout, JMLR 15 (2014).
@@ -265,14 +271,15 @@ class Dropout(Layer):
 
     def __init__(self, rate: Real = 0.1) -> None:
         kept = 1 / (1 - exact(rate, "rate", above=None, below=1))
-        super().__init__(forward=f"y_j = {kept} m_j x_j", backward=f"δx_j = {kept} m_j δy_j")
+        super().__init__(forward=f"y_j = {kept} m_j x_j", backward=f"δx_j = {kept} m_j δy_j", inference="y_j = x_j")
 
 
 class BatchNormRunning(Layer):
     """BatchNorm as in training, with the running mean and variance that inference will use: ``p = (1 - α) μ + α m``,
     ``q = (1 - α) ν + α v``. They are constants to the gradient.
 
-    Backward the rules of BatchNorm: ``δx = γ r ⊙ (δy - mean_b(δy) - n ⊙ mean_b(δy ⊙ n))``.
+    Backward the rules of BatchNorm: ``δx = γ r ⊙ (δy - mean_b(δy) - n ⊙ mean_b(δy ⊙ n))``. ``for_inference`` takes μ
+    and ν in place of the mean and variance of the examples, and leaves them as they are.
 
     Shapes: x (b, i), γ, β (i), μ, ν (i) as they were, y (b, i), p, q (i) as they are now.
     Reference: Ioffe, Szegedy, Batch normalization (2015), section 3.1.
@@ -293,6 +300,7 @@ class BatchNormRunning(Layer):
                 p_i  = {1 - α} μ_i + {α} stop(m_i)
                 q_i  = {1 - α} ν_i + {α} stop(v_i)
             """,
+            inference=_kept("μ", "ν", epsilon) + "p_i = μ_i; q_i = ν_i",
             backward="""
                 δx_bi = γ_i r_i (δy_bi - mean_c(δy_ci) - n_bi mean_c(δy_ci n_ci))
                 δγ_i  = δy_bi n_bi

@@ -74,6 +74,7 @@ class GumbelSoftmax(Layer):
 
     forward = "p_j = softmax_j((z_j + g_j) / τ)"
     backward = "δz_j = p_j (δp_j - Σ_k p_k δp_k) / τ"
+    inference = "p_j = softmax_j(z_j / τ)"
     takes = "z"
 
 
