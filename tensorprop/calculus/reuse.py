@@ -3,6 +3,7 @@
 In: forward equations and the rules derived from them. Out: equal ones, in which
 
     (x_bi - m_b) is n_bi s_b             where n_bi = (x_bi - m_b) / s_b has a name, alone or inside a right side,
+                                         or n_bi = (x_bi - m_b) r_b with r_b = 1 / s_b,
     Σ_i (x_bi - m_b) is 0                where m_b = mean_i(x_bi),
 
 for any sum in place of ``x_bi - m_b`` and any divisors. Mean, variance and result, written as three equations that name
@@ -53,9 +54,10 @@ def reused(forward: System, rules: System) -> tuple[System, System]:
     backward = [b for b in rules.blocks if isinstance(b, Equation)]
     read = {_tensors(n) for eq in backward for n in postorder(eq.value) if isinstance(n, Add)}
     names = {*forward.names, *rules.names}
+    reciprocals = {eq.name for eq in plain if _divides(eq.value)}  # r_b = 1 / sqrt(v_b)
     found: dict[frozenset[str], _Divided] = {}
     for eq in plain:
-        for q in _quotients(eq, names):
+        for q in _quotients(eq, names, reciprocals):
             if _tensors(q.above) in read:
                 found.setdefault(_tensors(q.above), q)
     if not found:
@@ -82,7 +84,7 @@ def _quotient(q: _Divided) -> Expr:
     return mul(q.above, *q.below)
 
 
-def _quotients(eq: Equation, names: set[str]) -> Iterable[_Divided]:
+def _quotients(eq: Equation, names: set[str], reciprocals: set[str]) -> Iterable[_Divided]:
     """The quotients of a right side over all of its letters; what is only a part of it is called otherwise."""
     letters = frozenset(eq.letters)
     if len(letters) != len(eq.target.subscripts):
@@ -90,7 +92,7 @@ def _quotients(eq: Equation, names: set[str]) -> Iterable[_Divided]:
     for n in postorder(eq.value):
         if not isinstance(n, Mul):
             continue
-        below = tuple(f for f in n.factors if _divides(f))
+        below = tuple(f for f in n.factors if _divides(f) or (isinstance(f, Tensor) and f.name in reciprocals))
         above = [f for f in n.factors if isinstance(f, Add) and f.free == letters]
         if not below or len(above) != 1 or not all(f.free <= letters for f in below):
             continue
@@ -135,13 +137,14 @@ def _read(value: Expr, found: Mapping[frozenset[str], _Divided], means: Mapping[
 
 
 def _of_quotient(n: Mul, found: Mapping[frozenset[str], _Divided]) -> Expr:
-    """A product, a factor of which is what a quotient was made of."""
+    """A product, factors of which are what quotients were made of."""
     for f in n.factors:
         q = found.get(_tensors(f)) if isinstance(f, Add) else None
         at = match(q.above, f, tuple(q.above.free)) if q is not None else None
         if q is not None and at is not None:
             result = substitute(q.result, at)
-            return _collected([result if g is f else g for g in n.factors], [substitute(b, at) for b in q.below])
+            made = _collected([result if g is f else g for g in n.factors], [substitute(b, at) for b in q.below])
+            return _of_quotient(made, found) if isinstance(made, Mul) else made
     return n
 
 
@@ -168,8 +171,12 @@ def _collected(factors: list[Expr], below: list[Expr]) -> Expr:
     """A product of factors over powers below 0: powers of one base are one."""
     powers: dict[Expr, Fraction] = {}
     for b in below:
-        assert isinstance(b, Call) and isinstance(b.args[1], Number)
-        powers[b.args[0]] = powers.get(b.args[0], Fraction(0)) - b.args[1].value
+        match b:
+            case Call(function="power", args=(base, Number(n))):
+                pass
+            case _:
+                base, n = b, Fraction(1)
+        powers[base] = powers.get(base, Fraction(0)) - n
     left: list[Expr] = []
     for f in factors:
         if isinstance(f, Call) and f.function == "power" and f.args[0] in powers and isinstance(f.args[1], Number):

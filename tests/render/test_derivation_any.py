@@ -13,7 +13,7 @@ from tensorprop.calculus import adjoint
 from tensorprop.check import equivalent, explain
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr, Tensor
-from tensorprop.core.walk import transform
+from tensorprop.core.walk import inline, transform
 from tensorprop.errors import TensorpropError
 from tensorprop.layers import Layer
 from tensorprop.render.mathml import mathml
@@ -150,9 +150,40 @@ LAST: list[tuple[str, str, str, str, str]] = [
 def test_the_textbooks_last_line(text: str, wrt: str, given: str, last: str, said: str) -> None:
     d = explain(Layer(forward=text, given=given), wrt)
     remark = next(r for r in d.remarks if r.title == "Put together")
-    assert equivalent(remark.equations[0], parse(last)) is not False
+    eq = remark.equations[-1]
+    made = {e.name: (e.letters, e.value) for e in parse(text) if e.name not in parse(last).inputs}
+    assert equivalent(equation(eq.target, inline(eq.value, made)), parse(last)) is not False
     assert said in remark.text.unicode
     assert not any(i.startswith("%") for i in remark.equations[0].value.binds)
+
+
+NORMS = [
+    ("m_b = mean_i(x_bi); v_b = mean_i((x_bi - m_b)^2); h_bi = (x_bi - m_b) / sqrt(v_b + ε); y_bi = g_i h_bi + c_i",
+     "δx_bi = (δh_bi - h_bi mean_j(h_bj δh_bj) - mean_j(δh_bj)) / sqrt(v_b + ε)"),
+    ("m_i = mean_b(x_bi); v_i = var_b(x_bi); y_bi = (x_bi - m_i) / sqrt(v_i + ε)",
+     "δx_bi = (δy_bi - y_bi mean_c(y_ci δy_ci) - mean_c(δy_ci)) / sqrt(v_i + ε)"),
+    ("m_b = mean_i(x_bi); v_b = mean_i((x_bi - m_b)^2); r_b = 1 / sqrt(v_b + ε); n_bi = (x_bi - m_b) r_b",
+     "δx_bi = r_b (δn_bi - n_bi mean_j(n_bj δn_bj) - mean_j(δn_bj))"),
+    ("m_b = mean_i(x_bi); v_b = var_i(x_bi); y_bi = g_i (x_bi - m_b) / sqrt(v_b + ε) + c_i",
+     "δx_bi = (g_i δy_bi - y0_bi mean_k(g_k y0_bk δy_bk) - mean_j(g_j δy_bj)) / sqrt(v_b + ε)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, last", NORMS)
+def test_normalisations_come_to_three_terms(text: str, last: str) -> None:
+    """Folded back to what was made on the way there, and right at random arrays."""
+    page = parse(text)
+    remark = next(r for r in explain(page, "x").remarks if r.title == "Put together")
+    *named, eq = remark.equations
+    assert equivalent(eq, parse(last)) is True
+    rng = np.random.default_rng(0)
+    shapes = {"x": (3, 4), "g": (4,), "c": (4,), "ε": (), f"δ{page.outputs[-1]}": (3, 4)}
+    given = {n: rng.uniform(0.5, 2, shape) for n, shape in shapes.items()}
+    both = page + adjoint(page, "x")
+    there = evaluate(both, {n: a for n, a in given.items() if n in both.inputs})
+    line = system([*named, eq])
+    found = evaluate(line, {n: a for n, a in {**given, **there}.items() if n in line.inputs})["δx"]
+    assert np.allclose(found, there["δx"], rtol=1e-12)
 
 
 def test_what_would_be_so_is_said_to_be_so_only_there() -> None:

@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.core.build import mul
 from tensorprop.core.equation import Equation, System, equation
-from tensorprop.core.expr import Add, Expr, Mul, Sum, Tensor
+from tensorprop.core.expr import Add, Call, Expr, Mul, Reduce, Sum, Tensor
 from tensorprop.core.names import adjoint_name, is_adjoint, primal, stem_and_label
 from tensorprop.core.walk import fold, inline, postorder, tensors_of
 from tensorprop.render.derivation.contents import Remark, RulePart
 from tensorprop.render.derivation.known import Given, SumsKnown
 from tensorprop.render.derivation.matrix import matrix
+from tensorprop.render.derivation.means import brought_together, read_again
 from tensorprop.render.derivation.passage import one_axis, sized
-from tensorprop.render.derivation.sentences import Math, Sentence, entry, listed, say, whole
+from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, listed, say, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE
 
@@ -34,7 +35,7 @@ class Remarks:
 
     def __init__(self, s: System, rules: System, convention: Convention, given: Given = ()) -> None:
         self._known = SumsKnown(s, given)
-        self._inputs = s.inputs
+        self._forward, self._inputs = s, s.inputs
         self._axis = one_axis(s)
         self._rules = rules
         self._convention = convention
@@ -88,7 +89,7 @@ class Remarks:
     def _to_one(self, parts: tuple[RulePart, ...]) -> Iterator[Remark]:
         """A rule with several δ that are themselves made of one: that one is enough, as in a normalisation."""
         order = [r.name for r in self._rules]
-        for part in parts:
+        for part in sorted(parts, key=lambda p: primal(p.name) not in self._inputs):
             value, used = part.rule.value, list[str]()
             for _ in range(_STEPS):
                 inner = {t.name for t in tensors_of(value) if is_adjoint(t.name)}
@@ -100,11 +101,11 @@ class Remarks:
             inner = {t.name for t in tensors_of(value) if is_adjoint(t.name)}
             if len(inner) != 1 or len(used) < 2 or _nodes(value) > _LONG:
                 continue
-            value = self._known.shortest(value)
-            if _nodes(value) <= _NODES:
-                told = say("With {ds} put in, {d} alone is needed.", ds=listed([whole(n) for n in dict.fromkeys(used)]),
-                           d=whole(min(inner)))  # fmt: skip
-                yield from self._remark(part, value, told)
+            told = say("With {ds} put in, {d} alone is needed.", ds=listed([whole(n) for n in dict.fromkeys(used)]),
+                       d=whole(min(inner)))  # fmt: skip
+            remarks = list(self._remark(part, self._known.shortest(value), told))
+            if _nodes(remarks[0].equations[-1].value) <= _NODES:
+                yield from remarks
                 return
 
     def _endless(self, name: str) -> bool:
@@ -114,11 +115,18 @@ class Remarks:
     def _remark(self, part: RulePart, value: Expr, told: Sentence) -> Iterator[Remark]:
         """A rule put together, with what is known of sums; and what it would be if a sum were 1."""
         value, reasons = self._known.used(value)
-        value = sized(value, part.rule.target, self._axis)
         for reason in reasons:
             told += reason
+        again, named = read_again(self._forward, equation(part.rule.target, value))
+        if again is not value:
+            new = {t.name for t in tensors_of(again)} - {t.name for t in tensors_of(value)}
+            value = brought_together(self._forward, again)
+            read = self._read(named, new)
+            told = told if read is None else told + read
+        value = sized(value, part.rule.target, self._axis)
         eq = equation(part.rule.target, value)
-        yield Remark("Put together", told, (eq,), (matrix(eq, self._convention),))
+        lines = (*named, eq)
+        yield Remark("Put together", told, lines, tuple(matrix(e, self._convention) for e in lines))
         for left, short in self._known.supposed(value):
             one = equation(part.rule.target, sized(short, part.rule.target, self._axis))
             yield Remark(
@@ -128,6 +136,15 @@ class Remarks:
                 (one,),
                 (matrix(one, self._convention),),
             )  # fmt: skip
+
+    def _read(self, named: tuple[Equation, ...], new: set[str]) -> Sentence | None:
+        """What is read in place of a difference and its divisor."""
+        if named:
+            told = listed([whole(e.name) for e in named])
+            return say("The difference and its divisor together are called {n}.", n=told)
+        read = (e for e in self._forward if e.name in new and not isinstance(e.value, (Reduce, Call)))
+        made = [say("{x} is {n}.", x=entry(e.value), n=entry(e.target)) for e in read]
+        return join(made) if made else None
 
     def _put_together(self, rule: Equation, stem: str) -> tuple[Equation, list[str]] | None:
         value, used = rule.value, [rule.name]
