@@ -215,8 +215,12 @@ class Layer(Face):
             raise UsageError(f"{name} has an axis without a letter: it stands only with shifted or gathered indices")
         return letters
 
-    def init(self, key: Any, schemes: Any = "glorot", *, dtype: Any = None, **sizes: Any) -> dict[str, Any]:
+    def init(
+        self, key: Any, schemes: Any = "glorot", *, dtype: Any = None, nested: bool = False, **sizes: Any
+    ) -> dict[str, Any]:
         """Start values for the parameters, told the sizes of their letters; the verb ``init`` says what is drawn.
+
+        ``nested`` gives those that a chain numbers, W1 and b1, as a dict by number: ``{"1": {"W": …, "b": …}}``.
 
         >>> import jax
         >>> {n: v.shape for n, v in Layer("z_bj = a_bi W_ij", parameters="W").init(jax.random.key(0), i=3, j=2).items()}
@@ -230,7 +234,14 @@ class Layer(Face):
                 if all(i in sizes for i in letters):
                     told = {i: n for i, n in told.items() if i in inside or i not in letters}
                     told[name] = tuple(sizes[i] for i in letters)
-        return verb("init")(self, key, told, schemes, dtype=dtype)
+        flat = verb("init")(self, key, told, schemes, dtype=dtype)
+        if not nested:
+            return flat
+        tree: dict[str, Any] = {}
+        for name, value in flat.items():
+            base, number = self.numbered.get(name, (name, None))
+            (tree if number is None else tree.setdefault(str(number), {}))[base] = value
+        return tree
 
     def rename(self, **names: str) -> Layer:
         """The same layer with tensors called otherwise: ``Dense().rename(a="x")``.

@@ -4,12 +4,15 @@ In: a tree of JAX (nested dicts, tuples, dataclasses, modules), the names that t
 and the tree again with gradients in place of leaves. What the equations say is not known here.
 
 A leaf is the tensor whose name is the last step of its path; a layer's label must be among the steps before:
-``{"block1": {"W": …}}`` holds ``W^(block1)``. Where several leaves would do, none is taken: a path has to be told.
+``{"block1": {"W": …}}`` holds ``W^(block1)``. Numbered tensors W1, W3 are the leaves W at numbered places, in their
+order, where there are as many of them: ``[{"W": …}, {}, {"W": …}]``, ``{"block": {"0": {"W": …}, "2": {"W": …}}}``.
+Where several leaves would do, none is taken: a path has to be told.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -23,6 +26,7 @@ from tensorprop.errors import MissingInput, NameConflict, TensorpropError, Usage
 __all__ = ["ParameterTree", "leaves"]
 
 Path = tuple[str, ...]
+_NUMBERED = re.compile(r"(.*?[^\d(])(\d+)(\)?)")  # W2, W^(q2)
 
 
 class ParameterTree(NamedTuple):
@@ -39,7 +43,8 @@ class ParameterTree(NamedTuple):
         Errors: NameConflict where several leaves could be meant, UsageError for a path that is told and is none.
         """
         found: dict[str, int] = {}
-        for name in names:
+        numbered: dict[str, list[tuple[int, str]]] = {}
+        for name in dict.fromkeys(names):
             places = self._told(name, told[name]) if name in told else self._places(name)
             if len(places) > 1:
                 ways = [".".join(self.paths[k]) for k in places]
@@ -49,6 +54,12 @@ class ParameterTree(NamedTuple):
                 )
             if places:
                 found[name] = places[0]
+            elif m := _NUMBERED.fullmatch(name):
+                numbered.setdefault(m[1] + m[3], []).append((int(m[2]), name))
+        for base, several in numbered.items():
+            places = [k for k in self._in_order(base) if k not in found.values()]
+            if len(places) == len(several):
+                found |= {name: k for (_, name), k in zip(sorted(several), places, strict=True)}
         taken: dict[int, str] = {}
         for name, k in found.items():
             if taken.setdefault(k, name) != name:
@@ -78,6 +89,16 @@ class ParameterTree(NamedTuple):
             for k, path in enumerate(self.paths)
             if path[-1:] == (name,) or (path[-1:] == (base,) and (label in path[:-1] or label == ".".join(path[:-1])))
         ]
+
+    def _in_order(self, base: str) -> list[int]:
+        """The leaves of this name at numbered places, such as those of a list, in the order of their numbers."""
+        stem, label = stem_and_label(base)
+        at: list[tuple[tuple[int, ...], int]] = []
+        for k, path in enumerate(self.paths):
+            numbers = tuple(int(step) for step in path[:-1] if step.isdecimal())
+            if numbers and (path[-1] == base or (path[-1] == stem and label in path[:-1])):
+                at.append((numbers, k))
+        return [k for _, k in sorted(at)]
 
     def listed(self) -> str:
         """The paths, as an error tells them."""

@@ -123,3 +123,42 @@ def test_several_names_are_spelled_in_one_way_everywhere(names: Any) -> None:
     assert tp.jax_function(TEXT, wrt=names).wrt == ("W", "c")
     sizes = {"b": 2, "i": 3, "j": 2}
     assert tp.plan(TEXT, sizes, outputs="z, E") == tp.plan(TEXT, sizes, outputs=("z", "E"))
+
+
+@pytest.mark.parametrize("nest", [
+    lambda one, two: {"1": one, "2": two},
+    lambda one, two: {"net": {"0": one, "1": two}},
+    lambda one, two: [one, two],
+    lambda one, two: {"layers": (one, {"scale": jnp.ones(2)}, two)},
+])  # fmt: skip
+def test_numbered_tensors_are_the_leaves_at_numbered_places_in_their_order(nest) -> None:
+    text = "z1_bj = x_bi W1_ij + b1_j; z2_bk = tanh(z1_bj) W2_jk + b2_k; E = z2_bk z2_bk"
+    draw = np.random.default_rng(0)
+    flat = {n: jnp.asarray(draw.normal(size=s), jnp.float32) for n, s in
+            {"W1": (3, 3), "b1": (3,), "W2": (3, 3), "b2": (3,)}.items()}  # fmt: skip
+    x = jnp.asarray(draw.normal(size=(4, 3)), jnp.float32)
+    E, want = tp.value_and_grad(text)(flat, x=x)
+    tree = nest({"W": flat["W1"], "b": flat["b1"]}, {"W": flat["W2"], "b": flat["b2"]})
+    F, found = tp.value_and_grad(text)(tree, x=x)
+    expected = nest({"W": want["W1"], "b": want["b1"]}, {"W": want["W2"], "b": want["b2"]})
+    assert float(E) == float(F) and jax.tree.structure(found) == jax.tree.structure(tree)
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert a.shape == b.shape and (a.shape == (2,) or np.array_equal(a, b))
+
+
+def test_numbered_tensors_and_another_count_of_leaves_are_told() -> None:
+    text = "z1_bj = x_bi W1_ij; z2_bk = z1_bj W2_jk; E = z2_bk z2_bk"
+    W = jnp.ones((2, 2))
+    with pytest.raises(tp.TensorpropError, match="no parameter W1, W2"):
+        tp.value_and_grad(text)([{"W": W}, {"W": W}, {"W": W}], x=jnp.ones((3, 2)))
+
+
+def test_start_values_of_a_chain_by_number() -> None:
+    from tensorprop.layers import Dense, Tanh
+
+    net = tp.chain(Dense(), Tanh(), Dense())
+    tree = net.init(jax.random.key(0), i=3, j=4, k=2, nested=True)
+    assert jax.tree.map(jnp.shape, tree) == {"1": {"W": (3, 4), "b": (4,)}, "2": {"W": (4, 2), "b": (2,)}}
+    loss = tp.parse("\n".join([str(net.system), f"E = Σ_bk {net.outputs[0]}_bk^2"]))
+    E, grads = tp.value_and_grad(loss)(tree, a=jnp.ones((5, 3)))
+    assert jax.tree.map(jnp.shape, grads) == jax.tree.map(jnp.shape, tree) and E.shape == ()
