@@ -37,6 +37,7 @@ __all__ = [
     "is_matrix",
     "is_square",
     "keeps",
+    "orders",
     "read",
     "remove",
     "runs",
@@ -148,6 +149,12 @@ def is_matrix(op: str) -> bool:
 def is_square(op: str) -> bool:
     """Whether ``op`` is a function of a matrix that has as many rows as columns."""
     return is_matrix(op) and REDUCTIONS[op].square
+
+
+def orders(op: str) -> bool:
+    """Whether entries stand in an order along one index, of which fewer may be read: ``top_u(x_u)[k]``."""
+    row = REDUCTIONS.get(op)
+    return row is not None and row.single
 
 
 def runs(op: str, indices: tuple[str, ...]) -> tuple[str, ...]:
@@ -366,8 +373,8 @@ for _row in (
 
 
 # --------------------------------------------------------------------------- reductions
-# Sorted upwards, entry u stands at this place; where two are equal, the one that stands earlier.
-_RANK = "(Σ_w ([x_w < x_{0}] + [w < {0}] [x_w = x_{0}]))"
+# Sorted upwards (<) or downwards (>), entry u stands at this place; where two are equal, the one that stands earlier.
+_RANK = "(Σ_w ([x_w {1} x_{0}] + [w < {0}] [x_w = x_{0}]))"
 # What the median takes of x_u: with Σ_v [x_v < x_u] before it, it holds the place k from 0 on where that is at most k
 # and Σ_v [x_v ≤ x_u] more; the two places in the middle are (n - 1) / 2, rounded down, and n / 2, rounded down.
 _MIDDLE = (
@@ -428,12 +435,27 @@ for _along in (
                                                                          "where(δ_uw, 1, x_w), 1))",
                                                                    means="prod_v(where([v ≤ u], x_v, 1))",
                                                                    code="cumprod"),
-    Reduction("sort",      f"Σ_v g_v [{_RANK.format('u')} = v]",   kind="normaliser", single=True,
-                                                                   entry=f"g [{_RANK.format('u')} = a]",
-                                                                   slope=f"[{_RANK.format('u')} = v]",
-                                                                   means=f"Σ_v x_v [{_RANK.format('v')} = u]",
+    Reduction("sort",       "Σ_v g_v [argsort_w(x_w)[v] = u]",     kind="normaliser", single=True,
+                                                                   entry="g [argsort_w(x_w)[a] = u]",
+                                                                   slope="[argsort_w(x_w)[v] = u]",
+                                                                   means=f"Σ_v x_v [{_RANK.format('v', '<')} = u]",
                                                                    kink="that of the permutation; equal ones stay in "
                                                                         "their order", code="sort"),
+    Reduction("argsort",    "0",                                   kind="normaliser", single=True, entry="0", slope="0",
+                                                                   kink="0; equal ones stay in their order",
+                                                                   numpy="np.argsort({1}{2}, kind=\"stable\")",
+                                                                   jax="jnp.argsort({1}{2})"),
+    Reduction("top",        "Σ_v g_v [argtop_w(x_w)[v] = u]",      kind="normaliser", single=True,
+                                                                   entry="g [argtop_w(x_w)[a] = u]",
+                                                                   slope="[argtop_w(x_w)[v] = u]",
+                                                                   means=f"Σ_v x_v [{_RANK.format('v', '>')} = u]",
+                                                                   kink="that of the permutation; equal ones stay in "
+                                                                        "their order",
+                                                                   numpy="-np.sort(-{0}{2})", jax="-jnp.sort(-{0}{2})"),
+    Reduction("argtop",     "0",                                   kind="normaliser", single=True, entry="0", slope="0",
+                                                                   kink="0; equal ones stay in their order",
+                                                                   numpy="np.argsort(-{0}{2}, kind=\"stable\")",
+                                                                   jax="jnp.argsort(-{0}{2})"),
     *MATRIX_ROWS,
 ):  # fmt: skip
     _enter(_along)

@@ -47,7 +47,7 @@ def instance(
 
     Errors: UnknownRange where the row speaks of n, and no tensor in the body has one of the letters.
     """
-    template = read(text, free)
+    template = read(text, (*free, "a") if "[a]" in text else free)
     core = unlimited(node.body, node.indices)
     taken = set(node.body.free | node.body.binds | node.free).union(node.indices)
     for e in given.values():
@@ -66,7 +66,7 @@ def instance(
             case Tensor(name=name, subscripts=(Index(name=run),)):
                 value = core if name == "x" else given[f"{name}_u"] if f"{name}_u" in given else given[name]
                 return rename(value, other[run]) if run in other else value
-            case Tensor(name="a") if len(at) == 1:
+            case Tensor(name="a") | Index(name="a") if len(at) == 1:
                 return at[0]
             case Tensor(name=name, subscripts=()):
                 return given.get(name, e)
@@ -83,7 +83,9 @@ def instance(
                 return sum_over(letters[run], kept(children[0], sizes))
             case Reduce(op=op, indices=(run,)):
                 pairs = zip(node.indices, letters[run], strict=True)
-                return reduce(op, letters[run], kept(children[0], {j: size(node.body, i) for i, j in pairs}))
+                return reduce(
+                    op, letters[run], kept(children[0], {j: size(node.body, i) for i, j in pairs}), children[1:]
+                )
             case _:
                 return remake(e, children)
 

@@ -17,7 +17,7 @@ from tensorprop.core.affine import form, is_reciprocal, parts
 from tensorprop.core.build import ONE, add, call, mul, number, substitute, subtract
 from tensorprop.core.equation import Equation, Loop
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import is_matrix, is_square, runs
+from tensorprop.core.functions import is_matrix, is_square, orders, runs
 from tensorprop.core.names import primal_axes
 from tensorprop.core.walk import fold, postorder
 
@@ -267,7 +267,7 @@ class Letters:
             if is_square(e.op):
                 ties.append(frozenset(private.values()))
             for i, entry in zip(runs(e.op, e.indices), e.at, strict=False):
-                if isinstance(entry, Index):
+                if isinstance(entry, Index) and not (orders(e.op) and self._stated(entry.name)):
                     ties.append(frozenset((private[i], entry.name)))
         inner = Told(
             {private.get(k, k): p for k, p in body.known.items()},

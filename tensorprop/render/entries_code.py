@@ -13,7 +13,7 @@ from itertools import combinations
 from tensorprop.core.build import add, fresh, negate, number, power, substitute
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, keeps, read
+from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, keeps, orders, read
 from tensorprop.core.names import primal_axes
 from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import inline, tensors_of
@@ -257,6 +257,8 @@ class _Entries(ArrayCode):
         (at,) = e.at
         if not isinstance(at, Index) or (at.name in s.axes and at.name != i):
             raise NoCode(f"{e.op} is taken at one entry")
+        if orders(e.op) and at.name != i:
+            raise NoCode(f"of what {e.op} orders along {i} fewer entries {at.name} may be read: take a slice")
         return Snippet(text, level, "scalar", tuple(at.name if a == i else a for a in s.axes))
 
 

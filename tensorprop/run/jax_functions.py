@@ -189,6 +189,9 @@ JAX_REDUCE: dict[str, Callable[[Array, Axes], Array]] = ComposedAlong(JAX, {
     "cumsum":     _running(jnp.cumsum),
     "cumprod":    _running(jnp.cumprod),
     "sort":       _place(jnp.sort, "sort"),
+    "argsort":    _place(jnp.argsort, "argsort"),
+    "top":        _place(lambda x, axis: -jnp.sort(-x, axis=axis), "top"),
+    "argtop":     _place(lambda x, axis: jnp.argsort(-x, axis=axis), "argtop"),
     **JAX_MATRICES,
 })  # fmt: skip
 

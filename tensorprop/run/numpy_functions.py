@@ -236,6 +236,11 @@ def _place(find: Callable[..., Array], op: str) -> Callable[[Array, Axes], Array
     return along
 
 
+def _order(x: Array, axis: int) -> Array:
+    """Where the entries stand that are sorted upwards; equal ones stay in their order."""
+    return np.argsort(x, axis=axis, kind="stable")
+
+
 def _running(f: Callable[..., Array]) -> Callable[[Array, Axes], Array]:
     """Along several axes, along one after the other: over all that stands before in each."""
 
@@ -264,6 +269,9 @@ NUMPY_REDUCE: dict[str, Callable[[Array, Axes], Array]] = ComposedAlong(NUMPY, {
     "cumsum":     _running(np.cumsum),
     "cumprod":    _running(np.cumprod),
     "sort":       _place(np.sort, "sort"),
+    "argsort":    _place(_order, "argsort"),
+    "top":        _place(lambda x, axis: np.take_along_axis(x, _order(-x, axis), axis), "top"),
+    "argtop":     _place(lambda x, axis: _order(-x, axis), "argtop"),
     **NUMPY_MATRICES,
 })  # fmt: skip
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from tensorprop.core.build import add, bracket, mul, number, reduce, remake, substitute, sum_over
 from tensorprop.core.equation import Equation, Outside, Range, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import keeps, runs
+from tensorprop.core.functions import keeps, orders, runs
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import UnknownRange
 from tensorprop.trace.numbers import fitted_whole
@@ -37,6 +37,7 @@ _ACTIVATIONS = frozenset(
 _OF_REDUCTION = {
     "mean": "m", "var": "v", "max": "m", "min": "m", "softmax": "p", "logsoftmax": "logp", "logsumexp": "l",
     "argmax": "k", "argmin": "k", "prod": "q", "std": "s", "norm": "n", "median": "m", "cumsum": "c", "sort": "s",
+    "argsort": "k", "top": "s", "argtop": "k",
 }  # fmt: skip
 _OF_CALL = {"exp": "e", "log": "l", "sqrt": "r", "rsqrt": "r", "power": "r"}
 
@@ -455,7 +456,9 @@ def _untold(eq: Equation, sizes: Mapping[str, Extent], axes: Mapping[str, Sequen
             case Reduce():
                 binders += n.indices
                 entry = zip(runs(n.op, n.indices), n.at, strict=False)
-                ties += (frozenset((i, a.name)) for i, a in entry if isinstance(a, Index))
+                own = not orders(n.op)  # of an order as many entries as one likes
+                pairs = [(i, a.name) for i, a in entry if isinstance(a, Index)]
+                ties += (frozenset((i, j)) for i, j in pairs if own or sizes.get(i) == sizes.get(j))
             case _:
                 pass
     told = alone - short

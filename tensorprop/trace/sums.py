@@ -356,9 +356,18 @@ def _taken(page: Recognition, v: Traced, rank: Expr, i: str, k: int, new: str) -
     return page.define(sum_over((letter,), substitute(body, {i: Index(letter)})), axes)
 
 
+def _in_order(page: Recognition, op: str, v: Traced, k: int, new: str) -> Traced:
+    """``sort_i(x_i)[k]``, ``top_i(x_i)[k]``: as many entries as its letter has values."""
+    (i,), body, _ = page.reduced(v, (k,))
+    if page.sizes[i] == page.sizes[new]:
+        i, body = new, substitute(body, {i: Index(new)})
+    axes = tuple((new,) if n == k else a for n, a in enumerate(v.axes))
+    return page.define(reduce(op, (i,), body, (Index(new),)), axes)
+
+
 @row("sort")
 def _sort(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced]:
-    """The k-th smallest is ``Σ_i [r_i = k] x_i``, where r_i counts what is before x_i."""
+    """The k-th smallest, ``sort_i(x_i)[k]``; of others in its order ``Σ_i [r_i = k] y_i``, r_i what is before."""
     k = line.params["dimension"]
     if line.params.get("num_keys", 1) != 1:
         raise page.refuse("a sort by several keys", "sort by one")
@@ -369,11 +378,18 @@ def _sort(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced
         raise page.refuse("a sort along an axis that nothing depends on")
     if bare(exprs[0]) or any(bare(e) and e is not Index(axes[k][0]) for e in exprs):
         raise page.refuse("positions are sorted", NO_POSITIONS)
+    new = page.letter(page.sizes[axes[k][0]], axes[k][0])
+    sorted_key = _in_order(page, "sort", Traced(exprs[0], axes), k, new)
+    if len(exprs) == 1:
+        return [sorted_key]
     rank, i = _rank(page, Traced(exprs[0], axes), k, "<")
-    new = page.letter(page.sizes[i], i)
     moved = tuple((new,) if n == k else a for n, a in enumerate(axes))
     return [  # of an argsort, which entry it was
-        _place(page, rank, i, new, moved) if e is Index(i) else _taken(page, Traced(e, axes), rank, i, k, new)
+        sorted_key
+        if e is exprs[0]
+        else _place(page, rank, i, new, moved)
+        if e is Index(i)
+        else _taken(page, Traced(e, axes), rank, i, k, new)
         for e in exprs
     ]
 
@@ -389,7 +405,7 @@ def _top_k(page: Recognition, line: Operation, args: list[Traced]) -> list[Trace
     count = line.outs[0][k]
     new = page.letter(count, stated=True)
     page.made.append((new, (i,)))
-    values = _taken(page, v, rank, i, k, new)
+    values = _in_order(page, "top", v, k, new)
     return [values, _place(page, rank, i, new, values.axes)]
 
 

@@ -75,6 +75,9 @@ FORWARD: dict[str, Callable[..., Array]] = {
     "cumsum": one_by_one(jnp.cumsum),
     "cumprod": one_by_one(jnp.cumprod),
     "sort": one_by_one(jnp.sort),
+    "argsort": one_by_one(lambda x, axis: jnp.argsort(x, axis).astype(float)),
+    "top": one_by_one(lambda x, axis: jnp.flip(jnp.sort(x, axis), axis)),
+    "argtop": one_by_one(lambda x, axis: jnp.argsort(x, axis, descending=True).astype(float)),
     "logsumexp": jax.scipy.special.logsumexp,
     "softmax": jax.nn.softmax,
     "logsoftmax": jax.nn.log_softmax,
@@ -291,6 +294,9 @@ def test_numpy_and_jax_agree_far_out(op: str, axes: tuple[int, ...], x64: None) 
         "cumprod": one_by_one(np.cumprod)(x, axes),
         "var": np.mean(np.square(x - np.mean(x, axes, keepdims=True)), axes),
     }
+    if op in ("top", "argtop"):
+        order = np.argsort(-x, axes[0], kind="stable")
+        expected |= {"argtop": order, "top": np.take_along_axis(x, order, axes[0])}
     axis = axes if len(axes) > 1 else axes[0]
     np.testing.assert_allclose(y, expected[op] if op in expected else getattr(np, op)(x, axis))
 

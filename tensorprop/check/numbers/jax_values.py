@@ -151,6 +151,9 @@ NORMALISERS: dict[str, Function] = {
     "cumsum": lambda xp, x, axes: _one_by_one(xp.cumsum, x, axes),
     "cumprod": lambda xp, x, axes: _one_by_one(xp.cumprod, x, axes),
     "sort": lambda xp, x, axes: xp.sort(x, axes[0]),
+    "argsort": lambda xp, x, axes: xp.asarray(xp.argsort(x, axes[0], kind="stable"), dtype=float),
+    "top": lambda xp, x, axes: -xp.sort(-x, axes[0]),
+    "argtop": lambda xp, x, axes: xp.asarray(xp.argsort(-x, axes[0], kind="stable"), dtype=float),
 }
 VALUES = frozenset((*REDUCTIONS, *NORMALISERS, *MATRICES))
 complete(FUNCTIONS, VALUES)

@@ -16,7 +16,7 @@ from tensorprop.core.build import number, power
 from tensorprop.core.english import joined
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import has_entries, is_matrix, keeps
+from tensorprop.core.functions import has_entries, is_matrix, keeps, orders
 from tensorprop.core.terms import factors_of
 from tensorprop.render import trees as m
 from tensorprop.render.layout import Convention
@@ -334,6 +334,8 @@ class Conversion(Leaves):
             for i, a in zip(e.indices, e.at, strict=True):
                 if not isinstance(a, Index) or a.name in p.letters - {i} or a.name in self._carried:
                     raise NoMatrix(f"{e.op} is taken at one entry")
+                if orders(e.op) and a.name != i:
+                    raise NoMatrix(f"of what {e.op} orders along {i} fewer entries {a.name} may be read")
                 if i in self._one or a.name in self._one:
                     if i != a.name:
                         raise NoMatrix(f"{e.op} is taken at another of the indices that are taken as one")
