@@ -353,7 +353,7 @@ def explain(
     x: Source,
     wrt: str | Iterable[str] | None = None,
     of: str | None = None,
-    detail: Literal["full", "short"] = "full",
+    detail: Literal["full", "short", "beside"] = "full",
     *,
     attempt: str | None = None,
     layout: Literal["column", "row"] = "column",
@@ -370,7 +370,7 @@ def explain(
     wrt:      one name or several; by default the parameters where the equations end in an error and tell which inputs
               are learnt, else every input. A name without its layer label is enough where one fits.
     of:       the error E; by default the only output, if that is a scalar. Other outputs have a δ that is given.
-    detail:   ``"full"``, or ``"short"``: chain rule, rule and reasons.
+    detail:   ``"full"``; ``"short"``: rules and reasons; ``"beside"``: a table, entry by entry and in matrices.
     attempt:  a formula such as ``"δz = δ W f′(z)"``, to be judged: what it says, and what is wrong with it.
     layout:   vectors are ``"column"``s or ``"row"``s; ``samples``: ``"rows"`` or ``"columns"`` of a matrix.
     derivative: ``"denominator"``: a gradient has the shape of its variable; ``"numerator"``: that shape transposed.

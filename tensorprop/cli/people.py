@@ -50,6 +50,7 @@ def formula(text: str, convention: str, style: str, names: str | None, **options
 @variables("The tensors whose rules are wanted, such as W,b. By default all inputs.")
 @click.option("--of", "output", metavar="NAME", help="The error, where there are several outputs.")
 @click.option("--short", is_flag=True, help="Chain rule, rule and reasons only.")
+@click.option("--beside", is_flag=True, help="A table: entry by entry, and beside it in vectors and matrices.")
 @click.option("--attempt", metavar="FORMULA", help='A formula to be judged, such as "δz = δ W f′(z)".')
 @click.option("--layout", type=click.Choice(["column", "row"]), default="column", help="Vectors are columns or rows.")
 @click.option("--samples", type=click.Choice(["rows", "columns"]), default="rows", help="Where a batch stands.")
@@ -61,6 +62,7 @@ def explain(
     wrt: tuple[str, ...],
     output: str | None,
     short: bool,
+    beside: bool,
     style: str,
     page: str | None,
     **options: Any,
@@ -70,7 +72,7 @@ def explain(
     from tensorprop.check.verbs import explain as derive
 
     x = as_forward(text, convention=convention) if convention != "strict" else text
-    d = derive(x, wrt or None, output, "short" if short else "full", **options)
+    d = derive(x, wrt or None, output, "beside" if beside else "short" if short else "full", **options)
     if page is not None:
         with open(page, "w", encoding="utf-8") as file:
             file.write(d.html)

@@ -16,6 +16,7 @@ from tensorprop.core.expr import Expr, Tensor
 from tensorprop.core.walk import inline, transform
 from tensorprop.errors import TensorpropError
 from tensorprop.layers import Layer
+from tensorprop.render.document import TextTable
 from tensorprop.render.mathml import mathml
 from tensorprop.run.reference import evaluate
 from tensorprop.text import parse
@@ -220,3 +221,26 @@ def test_a_shift_on_the_left_is_explained() -> None:
 def test_rules_that_read_where_a_recurrence_starts_are_explained(text: str) -> None:
     shown = tp.explain(text)
     assert [str(rule) for rule in shown.rules] == [str(rule) for rule in tp.adjoint(text)]
+
+
+@pytest.mark.parametrize("options", [{}, {"layout": "row"}, {"derivative": "numerator"}])
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        ("z_j = W_ij a_i + b_j; h_j = f(z_j)", {"W"}),
+        ("z_bj = a_bi W_ij + b_j; h_bj = f(z_bj); E = 1/2 (h_bj - y_bj)^2", {"W", "b", "z"}),
+        ("y = x_i A_ij x_j", set()),
+        ("z_k = T_ijk a_i b_j", {"T"}),
+    ],
+)
+def test_two_derivations_side_by_side(text: str, left: set[str], options: dict[str, str]) -> None:
+    """The line at which the vector version leaves matrices is that of a derivative with three indices or more."""
+    d = explain(text, detail="beside", **options)  # type: ignore[arg-type]
+    table = next(b for b in d.blocks() if isinstance(b, TextTable))
+    chains = [row for row in table.rows if "chain rule" in row[0].unicode]
+    assert {p.name for p, row in zip(d.parts, chains, strict=True) if "here it leaves" in row[2].unicode} == left
+    for row in table.rows:
+        if row[0].unicode == "so":
+            part = next(p for p in d.parts if d.line(p.rule).unicode == row[1].unicode)
+            assert part.shown.unicode in row[2].unicode
+            assert ("comes back" in row[2].unicode) is (part.name in left and bool(part.shown.unicode))

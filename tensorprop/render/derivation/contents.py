@@ -104,7 +104,7 @@ class Contents:
     system: System
     rules: System
     convention: Convention
-    detail: Literal["full", "short"]
+    detail: Literal["full", "short", "beside"]
     forward: tuple[tuple[Equation, MatrixForm], ...]
     parts: tuple[RulePart, ...]
     remarks: tuple[Remark, ...]

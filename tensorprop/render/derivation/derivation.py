@@ -15,11 +15,11 @@ from tensorprop.calculus.source import as_forward, names_in
 from tensorprop.core.build import rename
 from tensorprop.core.english import numeral
 from tensorprop.core.equation import Equation, System, equation
-from tensorprop.core.expr import Add, Expr, Index, Tensor
+from tensorprop.core.expr import Add, Expr, Index, Sum, Tensor
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.ranges import spelled
 from tensorprop.core.terms import terms_of
-from tensorprop.core.walk import tensors_of
+from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import UsageError
 from tensorprop.render.derivation.alike import Likeness, pattern
 from tensorprop.render.derivation.contents import DerivationStep, Like, RulePart
@@ -76,7 +76,7 @@ def explain(
     s: System | Equation | str,
     wrt: str | Iterable[str] | None = None,
     of: str | None = None,
-    detail: Literal["full", "short"] = "full",
+    detail: Literal["full", "short", "beside"] = "full",
     layout: Literal["column", "row"] = "column",
     samples: Literal["rows", "columns"] = "rows",
     derivative: Literal["denominator", "numerator"] = "denominator",
@@ -99,8 +99,8 @@ def explain(
     >>> d.part("a").shown.unicode
     'δa = W δz'
     """
-    if detail not in ("full", "short"):
-        raise UsageError(f"no level of detail {detail!r}", fix='"full" or "short"')
+    if detail not in ("full", "short", "beside"):
+        raise UsageError(f"no level of detail {detail!r}", fix='"full", "short" or "beside"')
     if layout not in ("column", "row"):
         raise UsageError(f"no layout {layout!r}", fix='"column" or "row"')
     if samples not in ("rows", "columns"):
@@ -200,7 +200,7 @@ class _Teller:
             return DerivationStep("chain", "Definition", (p.chain,), "definition", law, reason)
         brief = None
         if itself and through:
-            reason = say("{x} reaches the error along {n} paths, through {vs} and by itself in {v}. Their "
+            reason = say("{x} reaches the error along {n} paths, through {vs} and directly in {v}. Their "
                          "contributions are added.", x=whole(p.name), n=numeral(len(p.locals)), v=entry(itself[0]),
                          vs=listed([entry(v) for v in through], ","))  # fmt: skip
         elif len(through) == 1:
@@ -228,15 +228,32 @@ class _Teller:
         )
         if p.letters and not self._told:
             self._told = True
-            reason += say(
-                "{k} {verb} fresh, since {j} {runs} over all of {v}.",
-                k=letters(p.letters),
-                verb="is" if len(p.letters) == 1 else "are",
-                j=letters(v.letters),
-                runs="runs" if len(v.letters) == 1 else "run",
-                v=whole(v.name),
-            )
+            reason += self._fresh(p, v)
         return reason
+
+    def _fresh(self, p: Passage, v: Tensor) -> Sentence:
+        """Why the variable's letters are others here: its own run over all of ``v``, or are summed within it."""
+        own = dict.fromkeys(i for local in p.locals for x in local.entries for i in x.letters or ())
+        k, verb = letters(p.letters), "is" if len(p.letters) == 1 else "are"
+        sums = {
+            i for local in p.locals for n in postorder(local.forward.value) if isinstance(n, Sum) for i in n.indices
+        }
+        axes = v.letters or ()
+        if own and set(own) <= sums - set(axes):
+            summed = "is" if len(own) == 1 else "are"
+            i = letters(tuple(own))
+            return say(
+                "{k} {verb} fresh, since {i} {was} summed within {v}.", k=k, verb=verb, i=i, was=summed, v=entry(v)
+            )
+        runs = "runs" if len(axes) == 1 else "run"
+        return say(
+            "{k} {verb} fresh, since {j} {runs} over all of {v}.",
+            k=k,
+            verb=verb,
+            j=letters(axes),
+            runs=runs,
+            v=whole(v.name),
+        )
 
     def _local(self, p: Passage) -> DerivationStep:
         lines = tuple(local.rule for local in p.locals)

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from tensorprop.core.equation import Equation
 from tensorprop.core.names import adjoint_name
+from tensorprop.render.derivation.beside import beside
 from tensorprop.render.derivation.contents import Contents, DerivationStep, Remark, RulePart
 from tensorprop.render.derivation.index_table import HEAD, Row
 from tensorprop.render.derivation.matrix import MatrixForm
@@ -51,7 +52,8 @@ def law_name(key: str) -> str:
 
 def blocks(d: Contents) -> Iterator[Block]:
     """The whole derivation, format aside."""
-    return (_Short(d) if d.detail == "short" else _Full(d)).blocks()
+    levels = {"short": _Short, "full": _Full, "beside": _Beside}
+    return levels[d.detail](d).blocks()
 
 
 class _Level:
@@ -182,6 +184,14 @@ class _Short(_Level):
             rows = zip(remark.equations, remark.shown, strict=True)
             yield Paragraph(say(remark.title + ":"))
             yield Lines(tuple((self.d.line(eq), written(s)) for eq, s in rows))
+
+
+class _Beside(_Level):
+    """The derivation entry by entry, and beside it in vectors and matrices."""
+
+    def blocks(self) -> Iterator[Block]:
+        yield from self.opening()
+        yield from beside(self.d)
 
 
 _GIST = ("alone", "sum", "product", "inner", "outer", "elementwise", "over", "transpose", "scale", "diagonal", "trace",

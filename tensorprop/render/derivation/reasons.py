@@ -21,8 +21,10 @@ from dataclasses import dataclass
 from tensorprop.calculus.simplify import known
 from tensorprop.core.build import add, bracket, mul
 from tensorprop.core.canon import canonical
+from tensorprop.core.english import numeral
 from tensorprop.core.equation import Equation, equation
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Reduce, Sum, Tensor
+from tensorprop.core.functions import is_matrix
 from tensorprop.core.names import NOBODY, adjoint_name
 from tensorprop.core.terms import factors_of, number_and_rest
 from tensorprop.core.walk import postorder, tensors_of, transform
@@ -225,10 +227,8 @@ def _jacobian(p: Passage, form: Form) -> Iterator[Fact]:
     (j,), (k,) = local.forward.letters, p.letters
     value = known(local.rule.value, p.declared)
     ways = [e for e in (value, _positive_first(canonical(value))) if e.free == value.free]  # as it is, multiplied out
-    above, below = (
-        min((form(equation(Tensor(NOBODY, (Index(a), Index(b))), e)) for e in ways), key=_length)
-        for a, b in ((k, j), (j, k))
-    )
+    pairs = [[form(equation(Tensor(NOBODY, (Index(a), Index(b))), e)) for a, b in ((k, j), (j, k))] for e in ways]
+    above, below = min(pairs, key=lambda pair: sum(map(_length, pair)))  # both of one way: one turned is the other
     if not above.unicode or not below.unicode:
         return
     d = Tensor(local.rule.name.replace("·", ""), ())
@@ -349,13 +349,19 @@ def _later(p: Passage) -> Iterator[Fact]:
 def _twice(p: Passage) -> Iterator[Fact]:
     for local in p.locals:
         if len(local.entries) > 1:
+            whole_matrix = any(
+                isinstance(n, Reduce) and is_matrix(n.op) and any(t.name == p.name for t in tensors_of(n))
+                for n in postorder(local.forward.value)
+            )
+            where = "in {n} places" if whole_matrix else "as {all}"  # of inv(S)_ij no entry is read alone
             yield _fact(
                 "twice",
                 say(
-                    "{x} stands in {v} as {all}: each is differentiated in turn while the others stay, and the results "
-                    "are added.",
+                    f"{{x}} stands in {{v}} {where}: each is differentiated in turn while the others stay, and the "
+                    "results are added.",
                     x=whole(p.name),
                     v=entry(local.forward.target),
+                    n=numeral(len(local.entries)),
                     all=listed([entry(t) for t in local.entries]),
                 ),
             )
