@@ -35,9 +35,10 @@ from tensorprop.render.derivation.sentences import Math, Sentence, entry, letter
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE
 from tensorprop.render.reading.formulas import FormulaText, ReadFormula, lettered, read_line, split
+from tensorprop.render.reading.lengths import Known
 from tensorprop.render.reading.lexemes import Lexeme, tokens
 from tensorprop.render.reading.python import is_code
-from tensorprop.render.reading.typed import Known, Misfit, Typed
+from tensorprop.render.reading.typed import Misfit, Typed
 
 __all__ = ["Judged", "check_formulas", "judge"]
 

@@ -23,7 +23,7 @@ from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.line import Line
 from tensorprop.render.matrices.stand_ins import in_plain_letters
 from tensorprop.render.reading.formulas import read_again
-from tensorprop.render.reading.typed import Known
+from tensorprop.render.reading.lengths import Known
 from tensorprop.run.reference import evaluate
 
 __all__ = ["reads"]

@@ -16,7 +16,7 @@ from typing import Any
 
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Mul, Number, Tensor
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, read
-from tensorprop.core.names import Adjoint, Derivative, Plain, adjoint_name, parts_of_name
+from tensorprop.core.names import Adjoint, Derivative, Plain, adjoint_name, is_adjoint, parts_of_name, primal
 from tensorprop.core.walk import inline
 from tensorprop.render import trees as m
 from tensorprop.render.snippet import ATOM, POWER, SIGN, SUM, TIMES, ArrayLibrary, Bench, Snippet
@@ -108,6 +108,10 @@ class ArrayCode:
         """The right side, its axes in the order of the left side's."""
         found = self.bench.full(self.of(t))
         left = self._name(target)
+        if is_adjoint(target.tensor):  # which is not there yet, and as large as what it is owed to
+            for k, s in enumerate(target.slots):
+                if isinstance(s, str):
+                    self.bench.sizes[s] = self._size(Dim(primal(target.tensor), k))
         names = dict(zip((*left.rows, *left.cols), (*found.rows, *found.cols), strict=True))
         return self.bench.full(found, tuple(names.get(i, i) for i in left.axes)).text
 

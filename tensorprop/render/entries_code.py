@@ -16,7 +16,7 @@ from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Numb
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, keeps, orders, read
 from tensorprop.core.names import primal_axes
 from tensorprop.core.terms import factors_of
-from tensorprop.core.walk import inline, tensors_of
+from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.render import trees as m
 from tensorprop.render.code import COMPARED, ArrayCode, called, figure, filled, identifier
 from tensorprop.render.snippet import ATOM, NUMPY, POWER, SIGN, SUM, TIMES, ArrayLibrary, Snippet
@@ -48,14 +48,14 @@ def spec_of(eq: Equation) -> tuple[str, list[str]] | None:
     return f"{','.join(places)}->{''.join(eq.letters)}", names
 
 
-def _sizes(eq: Equation) -> dict[str, str]:
-    """How long every index runs, read off the arrays."""
+def _sizes(eq: Equation, turned: bool = False) -> dict[str, str]:
+    """How long every index runs, read off the arrays; ``turned``: the left side alone has its axes exchanged."""
     found: dict[str, str] = {}
     for t in tensors_of(eq.value):
         for k, s in enumerate(t.subscripts):
             if isinstance(s, Index):
                 found.setdefault(s.name, f"{identifier(t.name)}.shape[{k}]")
-    for (name, k), i in zip(primal_axes(eq.target) or (), eq.letters, strict=False):
+    for (name, k), i in zip(primal_axes(eq.target) or (), eq.letters[::-1] if turned else eq.letters, strict=False):
         found.setdefault(i, f"{identifier(name)}.shape[{k}]")
     return found
 
@@ -98,24 +98,24 @@ def _cost(parts: list[tuple[str, str]], pair: tuple[int, int], out: str) -> tupl
 
 
 # --------------------------------------------------------------------------- arrays, an axis for every index
-def array_code(eq: Equation, to: ArrayLibrary) -> str:
-    """The right side as one expression of arrays. Errors: NoCode.
+def array_code(eq: Equation, to: ArrayLibrary, turned: bool = False) -> str:
+    """The right side as one expression of arrays; ``turned``: a gradient has its axes exchanged. Errors: NoCode.
 
     >>> from tensorprop.text import parse
     >>> array_code(next(iter(parse("z_bj = tanh(a_bi W_ij + c_j)"))), NUMPY)
     'np.tanh(np.einsum("bi,ij->bj", a, W) + c)'
     """
-    return _Entries(eq, to).right()
+    return _Entries(eq, to, turned).right()
 
 
 class _Entries(ArrayCode):
     """Array code of an expression: every index is an axis."""
 
-    def __init__(self, eq: Equation, to: ArrayLibrary) -> None:
+    def __init__(self, eq: Equation, to: ArrayLibrary, turned: bool) -> None:
         letters = dict.fromkeys((*eq.letters, *sorted(i for t in tensors_of(eq.value) for i in t.letters or ())))
         super().__init__(to, frozenset(), tuple(letters))
         self._eq = eq
-        self._sizes_of = _sizes(eq)
+        self._sizes_of = _sizes(eq, turned)
         self.bench.sizes |= self._sizes_of
 
     def right(self) -> str:
@@ -177,6 +177,8 @@ class _Entries(ArrayCode):
             rows = self._tensor(first)
             if not {*rows.axes} & {*plain} and len(set(plain)) == len(plain):
                 return Snippet(f"{name}[{rows.text}]", ATOM, "scalar", (*rows.axes, *plain))
+        if any(isinstance(s, Tensor) for s in t.subscripts):
+            return self._at_places(name, t)
         marks = [str(s) if isinstance(s, Number) else ":" for s in t.subscripts]
         letters = tuple(s.name for s in t.subscripts if isinstance(s, Index))
         if (
@@ -186,6 +188,21 @@ class _Entries(ArrayCode):
         ):
             return Snippet(f"{name}[{', '.join(marks)}]", ATOM, "scalar", letters)
         raise NoCode(f"{t.name} has a subscript that is computed")
+
+    def _at_places(self, name: str, t: Tensor) -> Snippet:
+        """``logp[b, y_b]`` as ``logp[np.arange(n), y]``: every subscript an array, its axes those of all letters."""
+        letters = tuple(dict.fromkeys(n.name for s in t.subscripts for n in postorder(s) if isinstance(n, Index)))
+        whole = Snippet("", ATOM, "scalar", letters)
+        places: list[str] = []
+        for k, s in enumerate(t.subscripts):
+            if isinstance(s, Index):
+                part = Snippet(f"{self.to.call('arange')}({name}.shape[{k}])", ATOM, "scalar", (s.name,))
+            elif isinstance(s, (Tensor, Number)):
+                part = self.entry(s)
+            else:
+                raise NoCode(f"{t.name} has a subscript that is computed")
+            places.append(self.bench.alike(part, whole)[0].text if part.axes else part.text)
+        return Snippet(f"{name}[{', '.join(places)}]", ATOM, "scalar", letters)
 
     def _added(self, terms: list[Expr]) -> Snippet:
         out = self.entry(terms[0])

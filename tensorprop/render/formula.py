@@ -23,6 +23,7 @@ from tensorprop.render.entries_code import NoCode, array_code, einsums, loops, s
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.choose import lines
 from tensorprop.render.matrices.line import Legend, Line
+from tensorprop.render.matrices.stand_ins import Read, picks
 from tensorprop.render.matrices.treatments import Style as Handling
 from tensorprop.render.notation import Notation
 from tensorprop.render.pen import Pen, Style
@@ -95,6 +96,7 @@ class Formula(Face):
         notes += [f"|{i}| is the size of {i}" for i in sizes]
         if any(isinstance(t, m.Ones) for t in trees):
             notes.append("1 is a vector of ones")
+        notes += dict.fromkeys(said for n in names if n.read is not None and (said := _says(n.read)))
         return "; ".join(notes)
 
     # ----------------------------------------------------------------- output
@@ -253,7 +255,7 @@ class Formula(Face):
         turned = self._turned()
         out: list[str] = []
         for line in self.lines:
-            text = _line(line, to, turned) if line.seen is None else _entry_by_entry(line.equation, to)
+            text = (_line if line.seen is None else _entry_by_entry)(line, to, turned)
             statement = f"{identifier(line.equation.name)} = {text}"
             if text.startswith("#"):
                 statement = text
@@ -271,6 +273,17 @@ class Formula(Face):
                     if len(x.subscripts) == 2 and self.style.placed(x, (0, 1))[0] == (1, 0):
                         found.add(x.name)
         return frozenset(found)
+
+
+def _says(read: Read) -> str:
+    """What a sign for entries at places means."""
+    axis = picks(read)
+    place = read.children[axis or 0]
+    if not isinstance(place, Tensor) or (axis is None and isinstance(read, Tensor)):
+        return ""
+    if isinstance(read, Tensor):
+        return f"{read.name}[{place.name}] is what stands in {read.name} where {place.name} says"
+    return f"onehot({place.name}) has a 1 where {place.name} says, in each row"
 
 
 def told(legend: Legend, pen: Pen) -> str:
@@ -362,16 +375,18 @@ def _statement(line: Line, to: ArrayLibrary) -> str:
     if text.startswith("#"):
         raise NoCode(text[2:].partition(":")[0])
     if line.right is not None and any(isinstance(t, m.Over) for t in line.right.walk()):
-        other = _entry_by_entry(line.equation, to)
+        other = _entry_by_entry(line, to, frozenset())
         text = other if not other.startswith("#") and len(other) < len(text) else text
     return f"{identifier(line.equation.name)} = {text}"
 
 
-def _entry_by_entry(eq: Equation, to: ArrayLibrary) -> str:
+def _entry_by_entry(line: Line, to: ArrayLibrary, turned: frozenset[str]) -> str:
+    """The right side as code in which every index is an axis."""
+    name = line.equation.name
     try:
-        return array_code(eq, to)
+        return array_code(_as_shown(line.equation, turned), to, name in turned and primal(name) not in turned)
     except NoCode as no:
-        return f"# {no}: {_indexed(eq)}"
+        return f"# {no}: {_indexed(line.equation)}"
 
 
 def _line(line: Line, to: ArrayLibrary, turned: frozenset[str]) -> str:
@@ -386,7 +401,7 @@ def _line(line: Line, to: ArrayLibrary, turned: frozenset[str]) -> str:
         text = code.line(line.right, line.left)
         if product is None or not any(move in text for move in _MOVES):
             return text
-    return product if product is not None else _entry_by_entry(eq, to)
+    return product if product is not None else _entry_by_entry(line, to, turned)
 
 
 def _as_shown(eq: Equation, turned: frozenset[str]) -> Equation:

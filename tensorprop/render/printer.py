@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from tensorprop.core.expr import Expr, Index
+from tensorprop.core.expr import Bracket, Expr, Index, Tensor
 from tensorprop.core.names import parts_of_name
 from tensorprop.render import trees as m
 from tensorprop.render.dialects import Dialect
-from tensorprop.render.matrices.stand_ins import letters_of
+from tensorprop.render.matrices.stand_ins import Read, letters_of, picks
 from tensorprop.render.notation import Notation
 from tensorprop.render.pen import Pen, Style
 from tensorprop.render.trees import ATOM, HADAMARD, POSTFIX, PRODUCT, MathTree, coefficient, level, scaled
@@ -167,13 +167,33 @@ class TreePrinter:
             None if s is None else self.pen.letter(str(s)) if isinstance(s, int) or self.style.labels else None
             for s in t.slots
         ]
+        cut = {i for i, s in zip(letters_of(t.read), t.slots, strict=True) if s is not None} if t.read else set[str]()
+        if isinstance(t.read, Bracket) or (isinstance(t.read, Tensor) and picks(t.read) is not None):
+            return self._held(self._picked(t.read, cut, bold), above)
         if t.read is not None:
-            cut = {letter for letter, s in zip(letters_of(t.read), t.slots, strict=True) if s is not None}
             subs = [self._place(i) if not isinstance(i, Index) or i.name in cut else None for i in t.read.subscripts]
         if {s for s in t.slots if s is not None} <= self.style.time and (t.read is not None or None in subs):
             subs = [s for s in subs if s is not None]  # time is told by its letter, wherever it stands
             return self.pen.name(t.tensor if t.read is None else t.read.name, subs, above, bold, cut=True)
         return self.pen.name(t.tensor if t.read is None else t.read.name, subs, above, bold, cut=True)
+
+    def _picked(self, read: Read, cut: set[str], bold: bool) -> str:
+        """``E[tok]``: the rows that tok names; ``onehot(tok)``: ones there."""
+        axis = picks(read)
+        place = read.children[axis or 0]
+        assert isinstance(place, Tensor)
+        letters = [self.pen.letter(i) for i in place.letters or () if i in cut]
+        inner = self.pen.name(place.name, letters, cut=True)
+        if not isinstance(read, Tensor):
+            return self.pen.function("onehot") + self._parens(inner)
+        rest = [i.name for k, i in enumerate(read.subscripts) if k != axis and isinstance(i, Index)]
+        name = self.pen.name(read.name, [self.pen.letter(i) for i in rest if i in cut], "", bold, cut=True)
+        return f"{name}{self.to.sign('[')}{inner}{self.to.sign(']')}"
+
+    def _held(self, text: str, above: str) -> str:
+        if not above:
+            return text
+        return self.to.sup.format(text, above) if self.to.both else text + above
 
     def _transpose(self, of: MathTree) -> str:
         mark = self.to.sign("ᵀ")

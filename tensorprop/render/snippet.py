@@ -302,14 +302,16 @@ class Bench:
 
     # ----------------------------------------------------------------- all of it
     def full(self, s: Snippet, order: tuple[str, ...] = ()) -> Snippet:
-        """The array in its full size, where it is the same for all rows or for all columns."""
-        if not s.tall and not s.broad:
+        """The array in its full size, where it is the same for all rows, for all columns, for a carried index."""
+        lacking = tuple(i for i in self.carried if i in order and i not in s.axes)
+        if not s.tall and not s.broad and not lacking:
             return self.ordered(s, order) if order else s
         rows = s.rows or tuple(f"·row{k}" for k in range(len(s.tall)))
         cols = s.cols or tuple(f"·col{k}" for k in range(len(s.broad)))
         self.sizes |= dict(zip(rows, s.tall, strict=True)) if s.tall else {}
         self.sizes |= dict(zip(cols, s.broad, strict=True)) if s.broad else {}
-        axes = (*self.batch(s), *rows, *cols)
+        carried = tuple(i for i in self.carried if i in s.axes or i in lacking)
+        axes = order if lacking else (*carried, *rows, *cols)
         shape = ", ".join(self.sizes[i] for i in axes) + "," * (len(axes) == 1)
         inner = self._spread(s, axes) if s.axes else s
         lone = shape.rstrip(",") if len(axes) == 1 else f"({shape})"

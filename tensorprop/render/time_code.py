@@ -161,7 +161,9 @@ class _TimedPage:
     def _write_step(self, line: Line, loop: Loop, letter: str) -> str:
         """The code of a line at one step: every tensor at its time."""
         plain = line.plain
-        entries = dict(line.seen.entries) if line.seen is not None else {}
+        entries = {n: t for n, t in line.seen.entries if isinstance(t, Tensor)} if line.seen is not None else {}
+        if line.seen is not None and len(entries) < len(line.seen.entries):
+            raise NoCode("ones at places stand in a step of time")
         at: dict[str, str] = {}
         names: dict[str, tuple[str, int | None]] = {}
         for t in (plain.target, *tensors_of(plain.value)):
@@ -222,6 +224,8 @@ class _TimedPage:
             return line
         names: dict[str, str] = {}
         for name, t in line.seen.entries:
+            if not isinstance(t, Tensor):
+                raise NoCode(f"{t} stands on a page with steps of time")
             computed = [k for k, i in enumerate(t.subscripts) if not isinstance(i, Index)]
             found = shift(t.subscripts[computed[0]]) if len(computed) == 1 else None
             names[name] = self._fixed(t) if found is None else self._array(t.name, computed[0], found[1])

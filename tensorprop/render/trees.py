@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from typing import Literal
 
-from tensorprop.core.expr import Dim, Tensor
+from tensorprop.core.expr import Bracket, Dim, Tensor
 
 __all__ = [
     "Along",
@@ -110,7 +110,7 @@ class Name(MathTree):
     order: tuple[int, ...]
     of: Kind
     rows: int = 1
-    read: Tensor | None = None
+    read: Tensor | Bracket | None = None
 
     @property
     def kind(self) -> Kind:

@@ -42,7 +42,7 @@ NUMPY = [
     ("Y_bqhk = A_bqhd B_bkhd", 'Y = np.einsum("bqhd,bkhd->bqhk", A, B)', 'Y = torch.einsum("bqhd,bkhd->bqhk", A, B)'),
     ("Y_ij = X_bti D_btj", 'Y = np.einsum("bti,btj->ij", X, D)', 'Y = torch.einsum("bti,btj->ij", X, D)'),
     ("Y_btk = X_btc W_ck", "Y = X @ W", ""),
-    ("q_t = p[t, y_t] c", "# no matrix form", "# no matrix form"),
+    ("q_t = p[t, 2 t] c", "# no matrix form", "# no matrix form"),
 ]  # fmt: skip
 
 

@@ -13,14 +13,15 @@ from itertools import groupby, islice
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Expr, Number, Tensor
 from tensorprop.core.walk import postorder, tensors_of
+from tensorprop.render import trees as m
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.convert import Conversion
 from tensorprop.render.matrices.line import Line, NoMatrix
 from tensorprop.render.matrices.orders import along_the_last, mode_product, special
 from tensorprop.render.matrices.polish import polished
-from tensorprop.render.matrices.stand_ins import Seen, seen
+from tensorprop.render.matrices.stand_ins import Seen, picks, seen
 from tensorprop.render.matrices.treatments import Look, Style, Treatment, looks, price, readings
-from tensorprop.render.trees import Figure, MathTree
+from tensorprop.render.trees import MathTree
 
 __all__ = ["Choices", "agreed", "lines"]
 
@@ -86,7 +87,7 @@ class Choices:
 
     def _found(self) -> Iterator[Line]:
         eq = self._eq
-        whole = special(eq) if self._met is None else None
+        whole = special(eq) if self._met is None else _picked(self._written, self._met)
         if whole is not None:
             yield whole
         plain = self._line(Treatment()) if not self._out and (self._style is None or _orders(eq) <= 2) else None
@@ -113,13 +114,27 @@ class Choices:
             work = Conversion(self._eq, self._convention, reading, self._page, self._entries)
             left, sign = work.target()
             if self._met is not None and isinstance(self._eq.value, Number):  # a start, in every entry the same
-                right: MathTree = Figure(self._eq.value.value)
+                right: MathTree = m.Figure(self._eq.value.value)
             else:
                 right = polished(work.read(sign))
         except NoMatrix as no:
             self.why = self.why or str(no)
             return None
         return Line(self._written, left, right, reading.carried, joined=reading.joined, seen=self._met)
+
+
+def _picked(eq: Equation, met: Seen) -> Line | None:
+    """``e[b, t, d] = E[tok_bt, d]`` in three axes or more, as it is: ``e = E[tok]``."""
+    entry, target = met.equation.value, met.equation.target
+    if not isinstance(entry, Tensor) or entry.letters != target.letters or len(entry.subscripts) < 3:
+        return None
+    read = dict(met.entries).get(entry.name)
+    if read is None or picks(read) != 0 or target.name != eq.name:
+        return None
+    n = len(entry.subscripts)
+    names = (m.Name(t.name, (None,) * n, tuple(range(n)), "tensor", 1, r) for t, r in ((target, None), (entry, read)))
+    left, right = names
+    return Line(eq, left, right, seen=met)
 
 
 def agreed(choices: list[Choices]) -> list[Line]:

@@ -35,6 +35,7 @@ from tensorprop.render.matrices.products import (
     search,
     times,
 )
+from tensorprop.render.matrices.stand_ins import Read
 from tensorprop.render.matrices.treatments import Treatment
 from tensorprop.render.trees import MathTree, level
 from tensorprop.render.weight import transposes, weight
@@ -55,7 +56,7 @@ class Conversion(Leaves):
         convention: Convention,
         reading: Treatment,
         page: tuple[Equation, ...] = (),
-        entries: Mapping[str, Tensor] | None = None,
+        entries: Mapping[str, Read] | None = None,
     ) -> None:
         super().__init__(eq, convention, reading, page, entries)
         self._done: dict[Expr, MatrixPiece | NoMatrix] = {}

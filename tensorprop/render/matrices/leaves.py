@@ -19,6 +19,7 @@ from tensorprop.render import trees as m
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.line import NoMatrix, shown
 from tensorprop.render.matrices.products import Forms, Laid, MatrixPiece, closed, keep, outer_ones, times
+from tensorprop.render.matrices.stand_ins import Read, letters_of, picks
 from tensorprop.render.matrices.treatments import Treatment
 from tensorprop.render.trees import MathTree
 
@@ -37,7 +38,7 @@ class Leaves:
         convention: Convention,
         reading: Treatment,
         page: tuple[Equation, ...] = (),
-        entries: Mapping[str, Tensor] | None = None,
+        entries: Mapping[str, Read] | None = None,
     ) -> None:
         self._bounded, self._eq = eq, unbounded(eq)  # how far its letters run is no factor of a formula
         self._entries = entries or {}
@@ -112,7 +113,9 @@ class Leaves:
             for k, s in enumerate(t.subscripts):
                 if isinstance(s, Index) and self._ranges.find(t.name, k) == kin:
                     return s.name
-        return self._on_the_page(tensor, axis) or f"{tensor},{axis + 1}"
+        picking = (t for read in self._entries.values() for t in tensors_of(read) if t.name == tensor)
+        at = next((s.name for t in picking for s in t.subscripts[axis : axis + 1] if isinstance(s, Index)), "")
+        return at or self._on_the_page(tensor, axis) or f"{tensor},{axis + 1}"
 
     def _on_the_page(self, tensor: str, axis: int) -> str:
         """A letter of this equation that runs as far as the axis by what the other equations say."""
@@ -124,6 +127,7 @@ class Leaves:
 
     def _name(self, t: Tensor) -> m.Name:
         slots: list[str | int | None] = []
+        self._can_be_written(t)
         for s in t.subscripts:
             match s:
                 case Index(name):
@@ -149,6 +153,23 @@ class Leaves:
         rows = len(first[order[0]]) if kind == "matrix" else 1
         stays = tuple(k for axis in order for k in first[axis])
         return m.Name(t.name, tuple(slots), stays, kind, rows, self._entries.get(t.name))
+
+    def _can_be_written(self, t: Tensor) -> None:
+        """Errors: NoMatrix, for an entry that a place picks which has no sign with these indices carried."""
+        read = self._entries.get(t.name)
+        if read is None:
+            return
+        letters = t.letters or ()
+        carried = {i for i, own in zip(letters_of(read), letters, strict=True) if own in self._carried}
+        if isinstance(read, Bracket) and letters and letters[-1] in self._carried:
+            raise NoMatrix(f"{read} is taken at one of its columns")
+        axis = picks(read)
+        if axis is None or not isinstance(read, Tensor):
+            return
+        if any(not isinstance(s, Index) for k, s in enumerate(read.subscripts) if k != axis):
+            raise NoMatrix(f"{read.name} has two subscripts that are computed")
+        if not all(isinstance(s, Index) and s.name in carried for s in read.subscripts[:axis]):
+            raise NoMatrix(f"{read.subscripts[axis]} picks on another axis than the first")
 
     def _tensor(self, t: Tensor) -> MatrixPiece:
         name = self._name(t)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from tensorprop.core.affine import form, shift
 from tensorprop.core.build import ZERO, mul, rename
@@ -17,9 +18,13 @@ from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Sum, Te
 from tensorprop.core.names import is_adjoint
 from tensorprop.core.walk import postorder, tensors_of, transform
 
-__all__ = ["Seen", "in_plain_letters", "kept_inside", "letters_of", "seen"]
+__all__ = ["Read", "Seen", "in_plain_letters", "kept_inside", "letters_of", "picks", "seen"]
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+Read: TypeAlias = Tensor | Bracket
+"""What a name stands for: an entry, ``h[t-1, k]``, ``E[tok_bt, d]``, or ones at places, ``[tok_bt = v]``."""
 
 
 @dataclass(frozen=True)
@@ -31,20 +36,30 @@ class Seen:
     """
 
     equation: Equation
-    entries: tuple[tuple[str, Tensor], ...] = ()
+    entries: tuple[tuple[str, Read], ...] = ()
     out: frozenset[str] = frozenset()
     time: str = ""
     when: tuple[str, ...] = ()
 
 
-def letters_of(t: Tensor) -> tuple[str, ...]:
+def letters_of(t: Read) -> tuple[str, ...]:
     """The letters of an entry in the order in which they are met: the axes of what stands for it.
 
     >>> from tensorprop.text import parse_expression
     >>> letters_of(parse_expression("h[t-1, k]", free=None))
     ('t', 'k')
     """
-    return tuple(dict.fromkeys(n.name for s in t.subscripts for n in postorder(s) if isinstance(n, Index)))
+    return tuple(dict.fromkeys(n.name for s in t.children for n in postorder(s) if isinstance(n, Index)))
+
+
+def picks(t: Read) -> int | None:
+    """The axis at which a tensor of whole numbers picks: 0 of ``E[tok_bt, d]``; None where none does.
+
+    >>> from tensorprop.text import parse
+    >>> [picks(eq.value) for eq in parse("e_bd = E[tok_b, d]; l_b = p[b, y_b]; d_t = h[t-1]")]
+    [0, 1, None]
+    """
+    return next((k for k, s in enumerate(t.children) if isinstance(s, Tensor)), None) if isinstance(t, Tensor) else None
 
 
 def seen(eq: Equation, s: System) -> Seen | None:
@@ -58,11 +73,11 @@ def seen(eq: Equation, s: System) -> Seen | None:
     loops = [b for b in s.blocks if isinstance(b, Loop)]
     axes = {name: axis for b in loops for name, axis in b.axes.items()}
     loop = next((b for b in loops if eq in b.body), None)
-    found: dict[str, Tensor] = {}
+    found: dict[str, Read] = {}
     plain = _plain(eq, axes, found)
     if loop is None and not found:
         return None
-    out = {i for e in found.values() for place in e.subscripts if not isinstance(place, Index) for i in place.free}
+    out = {i for e in found.values() if isinstance(e, Tensor) for i in _carried(e)}
     time = loop.time(eq)[0] if loop is not None else ""
     when = _when(loop, eq) if loop is not None else ()
     return Seen(plain, tuple(found.items()), frozenset(out | ({time} if time else set())), time, (*when, *_ends(eq, s)))
@@ -78,13 +93,26 @@ def in_plain_letters(eq: Equation) -> Equation:
     return _plain(eq, None, {})
 
 
-def _plain(eq: Equation, axes: dict[str, int] | None, found: dict[str, Tensor]) -> Equation:
+def _carried(t: Tensor) -> set[str]:
+    """Letters of an entry that no axis of it runs along alone."""
+    places = [s.free for s in t.subscripts]
+    moved = {i for s in t.subscripts if not isinstance(s, (Index, Tensor)) for i in s.free}
+    return moved | {i for i in t.free if sum(i in free for free in places) > 1}
+
+
+def _plain(eq: Equation, axes: dict[str, int] | None, found: dict[str, Read]) -> Equation:
     """The same with stand-ins, which are noted; ``axes``: those of time, None where any may be one."""
 
+    def computed(e: Tensor) -> bool:
+        return any(_moves(i, axes is None or axes.get(e.name) == k) for k, i in enumerate(e.subscripts))
+
     def rule(e: Expr) -> Expr:
-        if not isinstance(e, Tensor):
-            return e
-        if not any(_moves(i, axes is None or axes.get(e.name) == k) for k, i in enumerate(e.subscripts)):
+        if isinstance(e, Bracket):
+            picked = _one_hot(e)
+            if picked is None:
+                return e
+            e = picked
+        elif not isinstance(e, Tensor) or not computed(e):
             return e
         letters = letters_of(e)
         name = _called(e, letters)
@@ -96,16 +124,29 @@ def _plain(eq: Equation, axes: dict[str, int] | None, found: dict[str, Tensor]) 
     return equation(target, value)
 
 
+def _one_hot(b: Bracket) -> Bracket | None:
+    """``[tok_bt = v]``, the place first, where v is no index of tok; None of any other bracket."""
+    for place, i in ((b.left, b.right), (b.right, b.left)):
+        if b.relation == "=" and isinstance(i, Index) and isinstance(place, Tensor) and i.name not in place.free:
+            letters = place.letters
+            return Bracket("=", place, i) if letters is not None and len(set(letters)) == len(letters) else None
+    return None
+
+
 def _moves(place: Expr, on_time: bool) -> bool:
-    """Whether a subscript is ``t + n``, or a place on the axis of time."""
+    """Whether a subscript is ``t + n``, a tensor of whole numbers, or a place on the axis of time."""
     if isinstance(place, Index):
         return False
+    if isinstance(place, Tensor):
+        return place.letters is not None and len(set(place.letters)) == len(place.letters)
     return shift(place) is not None or (not place.free and (on_time or not isinstance(place, Number)))
 
 
-def _called(e: Tensor, letters: tuple[str, ...]) -> str:
+def _called(e: Read, letters: tuple[str, ...]) -> str:
     """One name for an entry, whatever its letters are called."""
     plain = rename(e, {i: f"·{n}" for n, i in enumerate(letters)})
+    if isinstance(e, Bracket):
+        return f"onehot‹{plain.children[0]}›".replace("·", "")
     assert isinstance(plain, Tensor)
     return f"{e.name}‹{', '.join(map(str, plain.subscripts))}›".replace("·", "")
 

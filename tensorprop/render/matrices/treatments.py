@@ -18,7 +18,7 @@ from tensorprop.core.names import is_derivative
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.render import trees as m
 from tensorprop.render.matrices.line import Line
-from tensorprop.render.matrices.stand_ins import letters_of
+from tensorprop.render.matrices.stand_ins import letters_of, picks
 from tensorprop.render.weight import weight
 
 __all__ = ["Look", "Style", "Treatment", "looks", "price", "readings"]
@@ -215,7 +215,7 @@ def looks(line: Line) -> dict[str, Look] | None:
 def _look(n: m.Name) -> tuple[str, Look]:
     """How a name is read; of an entry with a computed subscript how that makes its tensor look."""
     slots = tuple(s if s is None else "·" for s in n.slots)
-    if n.read is None:
+    if not isinstance(n.read, Tensor) or picks(n.read) is not None:
         return n.tensor, (slots, n.order, n.kind, n.rows)
     letters = letters_of(n.read)
     axes = {s.name: k for k, s in enumerate(n.read.subscripts) if isinstance(s, Index)}

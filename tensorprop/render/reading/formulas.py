@@ -22,9 +22,10 @@ from tensorprop.render.code import identifier
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.layout import Convention
 from tensorprop.render.reading.higher import higher, without_remark
+from tensorprop.render.reading.lengths import Known
 from tensorprop.render.reading.lexemes import adjoint_of, plain, tokens
 from tensorprop.render.reading.python import is_code, read_code
-from tensorprop.render.reading.typed import Known, Misfit, Typed, Types
+from tensorprop.render.reading.typed import Misfit, Typed, Types
 from tensorprop.render.reading.written import FormulaReader
 
 __all__ = [

@@ -29,6 +29,8 @@ def without_remark(text: str) -> str:
 def higher(text: str, types: Types) -> tuple[Expr, tuple[str, ...]] | None:
     """The entry and the axes of a formula of tensors; None where it has no such sign."""
     text = without_remark(text)
+    if (found := re.fullmatch(rf"({_NAME})\[({_NAME})\]", text)) is not None:
+        return _picked(found[1], found[2], types)
     if (found := re.fullmatch(rf"[⟨<]\s*({_NAME}),\s*({_NAME})\s*[⟩>]", text)) is not None:
         a, b = (_tensor(n, types) for n in found.groups())
         _meets(a, b, types)
@@ -62,6 +64,15 @@ def _tensor(name: str, types: Types) -> Whole:
         raise types.known(name, name, (0, len(name)))
     axes = tuple(types.new((name, k)) for k in range(rank))
     return Tensor(name, tuple(map(Index, axes))), axes
+
+
+def _picked(name: str, place: str, types: Types) -> Whole | None:
+    """``E[tok]`` of three axes or more."""
+    (entry, axes), (at, places) = _tensor(name, types), _tensor(place, types)
+    if len(axes) + len(places) < 4:
+        return None
+    assert isinstance(entry, Tensor)
+    return Tensor(name, (at, *entry.subscripts[1:])), (*places, *axes[1:])
 
 
 def _fits(i: str, j: str, types: Types) -> None:

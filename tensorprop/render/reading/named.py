@@ -15,6 +15,7 @@ from tensorprop.core.names import adjoint_name
 from tensorprop.errors import AmbiguousNotation, ParseError, UnexpectedChar, UnexpectedEnd
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.reading.lexemes import LOWERED, WHOLE, Lexeme, tokens
+from tensorprop.render.reading.picked import one_hot, picked
 from tensorprop.render.reading.typed import Typed, Types
 
 __all__ = ["NameReader"]
@@ -91,6 +92,8 @@ class NameReader(ABC):
         self._cut_at = ()
         name = self._tensor(prefix, word)
         if name is not None:
+            if (after := self._peek()) is not None and after.text == "[" and self._text[after.span[0] - 1] not in " [(":
+                return self._at_places(name, self._cut_at)
             return self._types.tensor(name, self._cut_at)
         if word == "I" and not prefix:
             return self._types.identity()
@@ -100,6 +103,15 @@ class NameReader(ABC):
         if pieces is None or prefix:
             raise self._types.known(prefix + word, self._text, token.span)
         return self._each(pieces, token)
+
+    def _at_places(self, name: str, cut: tuple[str, ...]) -> Typed:
+        """``E[tok]``: the entries of a tensor at places that another names."""
+        opened = self._peek()
+        assert opened is not None
+        self._at += 1
+        place = self._sum()
+        self._close("]", opened)
+        return picked(self._types, name, cut, place)
 
     def _each(self, pieces: tuple[str, ...], token: Lexeme) -> Typed:
         """The first of several names, as if spaces stood between them."""
@@ -213,6 +225,8 @@ class NameReader(ABC):
             args.append(self._sum())
         self._bars = bars
         self._close(")", token)
+        if word == "onehot" and not primes and len(args) == 1:
+            return one_hot(self._types, args[0])
         return self._types.apply(word, primes, args)
 
     def _next_is(self, word: str) -> bool:
@@ -234,7 +248,7 @@ class NameReader(ABC):
 
     def _is_function(self, word: str) -> bool:
         side = word[:3] in ("row", "col") and word[3:] in ALONG
-        return word in SPELLED or word in ALONG or word in WHOLE or side
+        return word in SPELLED or word in ALONG or word in WHOLE or side or word == "onehot"
 
     def _pieces(self, word: str) -> tuple[str, ...] | None:
         """A run of letters as names side by side, the last perhaps a function."""

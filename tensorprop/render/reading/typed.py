@@ -8,7 +8,7 @@ is written is not known here either.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import count
@@ -30,22 +30,17 @@ from tensorprop.core.build import (
     substitute,
     sum_over,
 )
-from tensorprop.core.equation import Loop, System
 from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Tensor
 from tensorprop.core.functions import ALONG, SPELLED, is_known, keeps
-from tensorprop.core.names import is_adjoint, primal
-from tensorprop.core.ranges import infer
-from tensorprop.core.walk import tensors_of
+from tensorprop.core.names import primal
 from tensorprop.errors import AmbiguousNotation, RankMismatch, UnknownName, UsageError, near
 from tensorprop.render.derivation.sentences import Math, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX
 from tensorprop.render.reading.below import Below, subscript
+from tensorprop.render.reading.lengths import Axis, Known
 
-__all__ = ["Axis", "Known", "Misfit", "Typed", "Types", "power_of"]
-
-Axis = tuple[str, int]
-
+__all__ = ["Misfit", "Typed", "Types", "power_of"]
 
 _FRESH = count(1)  # ranges that nothing tells yet; those of different lines are different
 
@@ -77,103 +72,6 @@ class Misfit(Exception):
         super().__init__()
         self.left, self.right, self.sign = left, right, sign
         self.shown = {i: types.shown(i) for i in (*left.letters, *right.letters)}
-
-
-# --------------------------------------------------------------------------- names and ranges
-class Known:
-    """The tensors that a formula may name: how many axes each has, and which axes are equally long.
-
-    Those of a System have ranges that are settled; those that are told by their number of axes alone have ranges that
-    the formula settles, ``define`` adds what a line of it makes.
-    """
-
-    def __init__(self, s: System | None = None, ranks: Mapping[str, int] | None = None) -> None:
-        self.system = s
-        self.ranks: dict[str, int] = {} if s is None else _ranks(s)
-        self.ranks |= ranks or {}
-        loops = [b for b in (s.blocks if s is not None else ()) if isinstance(b, Loop)]
-        self.time = {primal(n): k for b in loops for n, k in b.axes.items()}  # which axis is time
-        self._settled: dict[Axis, Axis] = {}
-        for members in infer(s).classes() if s is not None else ():
-            first = min(members, key=lambda axis: is_adjoint(axis[0]))
-            first = primal(first[0]), first[1]
-            for n, k in members:
-                self._settled.setdefault((primal(n), k), first)
-        self._parent: dict[Axis, Axis] = {}
-        self.letters: dict[Axis, str] = {}
-        """How the equations call an axis, by its class."""
-        self._also: dict[str, dict[Axis, None]] = {}  # other letters that they have for it
-        for eq in s or ():
-            for t in (eq.target, *tensors_of(eq.value)):
-                for axis, i in enumerate(t.subscripts):
-                    if isinstance(i, Index):
-                        self.letters.setdefault(self.find((t.name, axis)), i.name)
-                        self._also.setdefault(i.name, {}).setdefault(self.find((t.name, axis)))
-
-    def copy(self) -> Known:
-        """The same names, their ranges to be settled anew."""
-        other = Known.__new__(Known)
-        other.__dict__.update(self.__dict__, ranks=dict(self.ranks), _parent=dict(self._parent))
-        return other
-
-    def rank(self, name: str) -> int | None:
-        """The number of axes, also of an adjoint; None for a name that is not known."""
-        return self.ranks.get(name, self.ranks.get(primal(name)))
-
-    def find(self, axis: Axis) -> Axis:
-        """The axis that stands for all that are equally long; δz is as long as z."""
-        axis = primal(axis[0]), axis[1]
-        axis = self._settled.get(axis, axis)
-        while (up := self._parent.get(axis, axis)) != axis:
-            axis = up
-        return axis
-
-    def settled(self, axis: Axis) -> bool:
-        """Whether the equations tell how long an axis is."""
-        return self.system is not None and axis[0] in self.system.names
-
-    def same(self, one: Axis, other: Axis) -> bool:
-        """Whether two axes are equally long; what is not settled yet is made so."""
-        one, other = self.find(one), self.find(other)
-        if one == other:
-            return True
-        if self.settled(one) and self.settled(other):
-            return False
-        if self.settled(one) or one[0] != "":
-            one, other = other, one
-        self._parent[one] = other
-        return True
-
-    def equate(self, one: Axis, other: Axis) -> bool:
-        """Two axes are equally long, whatever the equations say."""
-        one, other = self.find(one), self.find(other)
-        if one != other:
-            self._parent[one] = other
-        return True
-
-    def size(self, axis: Axis) -> Dim | None:
-        """The size of an axis, if a tensor has it."""
-        axis = self.find(axis)
-        known = [(n, k) for n, rank in self.ranks.items() for k in range(rank) if self.find((n, k)) == axis]
-        return Dim(primal(known[0][0]), known[0][1]) if known else None
-
-    def called(self, letter: str, where: str = "") -> list[Axis]:
-        """The axes that the equations call by a letter, each class once; those of the tensors in a text alone, if
-        there are such."""
-        found = [axis for axis, i in self.letters.items() if i == letter] or list(self._also.get(letter, ()))
-        near = {self.find((n, k)) for n, rank in self.ranks.items() if n in where for k in range(rank)}
-        return [axis for axis in found if axis in near] or found
-
-
-def _ranks(s: System) -> dict[str, int]:
-    """The number of axes of every tensor that has entries in a System; of others only a size is told."""
-    found: dict[str, int] = {}
-    for name in s.names:
-        try:
-            found[name] = s.rank(name)
-        except UnknownName:
-            continue
-    return found
 
 
 # --------------------------------------------------------------------------- operations
@@ -243,11 +141,8 @@ class Types:
         text = shown or str(value)
         return Typed(number(value), None, None, Math(text, text))
 
-    def tensor(self, name: str, cut: tuple[str, ...] = ()) -> Typed:
-        """A tensor as the convention lays it.
-
-        ``cut``: what stands below its name: carried indices; an entry of each axis where there are dots or figures.
-        """
+    def slots(self, name: str, cut: tuple[str, ...] = ()) -> tuple[Tensor, list[int]]:
+        """A tensor with a letter for each axis, carried ones among them, and the axes that stay."""
         rank = self.names.rank(name)
         assert rank is not None
         letters, stay, had = list[str](), list[int](), list[str]()
@@ -264,7 +159,15 @@ class Types:
                 continue
             stay.append(axis)
             letters.append(self.new((name, axis)))
-        value = Tensor(name, tuple(map(subscript, letters)))
+        return Tensor(name, tuple(map(subscript, letters))), stay
+
+    def tensor(self, name: str, cut: tuple[str, ...] = ()) -> Typed:
+        """A tensor as the convention lays it.
+
+        ``cut``: what stands below its name: carried indices; an entry of each axis where there are dots or figures.
+        """
+        value, stay = self.slots(name, cut)
+        letters = [i.name if isinstance(i, Index) else "" for i in value.subscripts]
         places = self._as_one(name, stay, letters)
         if len(places) > 2:
             raise RankMismatch(

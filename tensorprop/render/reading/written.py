@@ -245,7 +245,8 @@ class FormulaReader(NameReader):
         self._types.carried, self._types.every = dict(carried), (*every, *letters)
         for i in letters:
             self._types.carry(i)
-        body = self._entrywise()
+        minus = self._sign("-", "−")
+        body = self._entrywise() if not minus else self._types.negative(self._entrywise())
         self._types.carried, self._types.every = carried, every
         below = "".join(letters)
         math = Math(f"Σ_{below} {body.math.unicode}", rf"\sum_{{{below}}} {body.math.latex}")
