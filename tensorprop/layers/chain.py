@@ -18,6 +18,7 @@ from tensorprop.core.names import labelled, primal, stem_and_label
 from tensorprop.core.walk import fold
 from tensorprop.errors import RankMismatch, UsageError
 from tensorprop.layers.layer import Layer, as_layer, entry_of, exit_of, layer_of
+from tensorprop.layers.repeat import repeated
 
 __all__ = ["Tensors", "chain", "lettered", "letters_of", "met"]
 
@@ -27,6 +28,8 @@ def chain(
     names: Sequence[str] | None = None,
     name: str = "chain",
     shares: str | Sequence[str] = (),
+    repeat: int | bool | None = None,
+    unroll: bool = False,
 ) -> Layer:
     """The layers one after the other, as one Layer, with a hand-written rule kept wherever a layer has one.
 
@@ -46,6 +49,10 @@ def chain(
     (``shares="x"`` in a residual block), or tied weights (``shares="W"``), which get no number. What they are owed by
     each layer is added up, so their rules are derived.
 
+    ``repeat=12`` is the whole row 12 times, as a recurrence over depth, in which what is learnt has an axis l in front:
+    ``z_lbj = a[l-1, b, i] W_lij``. It compiles once, whatever the depth. ``repeat=True`` reads off the parameters how
+    often. ``unroll=True`` writes the layers out, each with parameters of its own number, in place of the recurrence.
+
     Errors: UsageError where a layer has several inputs or outputs that could be meant, or an input that has the name of
     an earlier tensor and is not shared; RankMismatch where axes lack.
 
@@ -59,6 +66,13 @@ def chain(
         raise UsageError("a chain needs a layer", fix="chain(Dense(), Tanh(), Dense())")
     if names is not None and len(names) != len(layers):
         raise UsageError(f"{len(names)} names for {len(layers)} layers", fix="give one name to every layer")
+    if repeat is not None:
+        row = chain(*layers, names=names, name=name, shares=shares)
+        if not unroll:
+            return repeated(row, repeat)
+        if repeat is True or repeat < 1:
+            raise UsageError(f"repeat={repeat} does not say how many layers are written out", fix="write repeat=12")
+        return chain(*[row] * repeat, name=name)
     links = [as_layer(x) for x in layers]
     variant: Layer | None = None
     if any(x.for_inference is not x for x in links):

@@ -176,6 +176,7 @@ class _Work:
             for axis, s in enumerate(eq.target.subscripts):
                 known = primals[axis] if primals is not None and primals[axis][0] in self.shapes else None
                 n = self.shapes[known[0]][known[1]] if known is not None else self._class(eq.name, axis, classes)
+                n = self._said(s) if n is None else n
                 if n is None:
                     raise self._unknown(next(iter(s.free)), eq.target)
                 shape.append(n)
@@ -207,6 +208,12 @@ class _Work:
                 )
         steps = Steps(loop, spans, times, places)
         self.extents.steps.update(dict.fromkeys(places, steps))
+
+    def _said(self, s: Expr) -> int | None:
+        """The size that a line of the System gives to a letter, if those are known that it is made of."""
+        size = self.system.stated(s.name) if isinstance(s, Index) else None
+        known = size is not None and all(d.tensor in self.shapes for d in postorder(size) if isinstance(d, Dim))
+        return counted(size, self.shapes, {}) if size is not None and known else None
 
     def _class(self, name: str, axis: int, classes: Mapping[Axis, list[Axis]]) -> int | None:
         """The size of an axis, as another of its class has it, or as an expression of sizes says."""

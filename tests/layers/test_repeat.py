@@ -1,0 +1,118 @@
+"""A row of layers repeated is a recurrence over depth, with the values and gradients of the layers written out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+import tensorprop as tp
+from tensorprop.errors import RankMismatch, UsageError
+from tensorprop.layers import Dense, Gelu, LayerNorm, MeanSquaredError, Tanh
+
+N, B, D = 4, 3, 5
+_rng = np.random.default_rng(0)
+
+
+def block() -> tp.Layer:
+    return tp.chain(LayerNorm(), Dense(), Tanh()).residual()
+
+
+def model(deep: Any) -> tp.Layer:
+    return tp.chain(Dense(), deep, Gelu(), Dense(), MeanSquaredError())
+
+
+def arrays(layer: tp.Layer) -> dict[str, Any]:
+    letters = {i for eq in layer.system for i in (*eq.letters, *eq.value.free, *eq.value.binds)}
+    shapes = layer.shapes(**dict.fromkeys(letters, D) | {"l": N})
+    return {name: _rng.normal(size=shape) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("times", [N, True])
+def test_the_values_and_gradients_of_the_layers_written_out(times: Any, x64: None) -> None:
+    deep = model(tp.chain(block(), repeat=times))
+    flat = model(tp.chain(block(), repeat=N, unroll=True))
+    p = arrays(deep)
+    data = {"a": _rng.normal(size=(B, D)), "y": _rng.normal(size=(B, D))}
+    stacked = [n for n in p if p[n].shape[0] == N]
+    apart = {n: v for n, v in p.items() if n not in stacked}
+    first, *inner, last_w, last_b = flat.parameters
+    assert len(inner) == 1 + len(stacked) * N
+    order = [n for n in deep.parameters if n in apart]
+    known: dict[str, Any] = dict(zip((first, inner[0], last_w, last_b), (p[n] for n in order), strict=True))
+    for k in range(N):
+        for j, n in enumerate(stacked):
+            known[inner[1 + k * len(stacked) + j]] = p[n][k]
+    loss, found = tp.value_and_grad(deep, deep.parameters)(p, **data)
+    same, expected = tp.value_and_grad(flat, flat.parameters)(known, **data)
+    np.testing.assert_allclose(loss, same, rtol=1e-14)
+    for k in range(N):
+        for j, n in enumerate(stacked):
+            np.testing.assert_allclose(found[n][k], expected[inner[1 + k * len(stacked) + j]], rtol=1e-11, atol=1e-13)
+    for n, m in zip(order, (first, inner[0], last_w, last_b), strict=True):
+        np.testing.assert_allclose(found[n], expected[m], rtol=1e-11, atol=1e-13)
+
+
+def test_it_is_read_again_and_its_rules_are_those_that_were_written() -> None:
+    deep = tp.chain(Dense(), Tanh(), repeat=3)
+    assert str(deep.system).split("\n") == [
+        "z1_lbj = a1[l-1, b, i] W1_lij + b1_lj",
+        "a1_lbj = tanh(z1_lbj)",
+        "a1[-1, b, i] = a_bi",
+        "z_bi = a1[2, b, i]",
+        "dim(l) = 3",
+    ]
+    assert tp.parse(tp.show(deep.system)) is deep.system
+    assert {eq.name for eq in deep.written} == {"δa1", "δz1", "δW1", "δb1", "δa"}
+    report = tp.check(deep)
+    assert report.ok, str(report)
+
+
+def test_a_wrong_rule_of_the_block_is_found() -> None:
+    wrong = tp.Layer("h_j = tanh(z_j)", "δz_j = δh_j (1 - h_j)", name="wrong")
+    report = tp.check(tp.chain(Dense(), wrong, repeat=2))
+    assert [f.tensor for f in report.findings] == ["z1"]
+
+
+def test_what_is_saved_is_said_as_in_jax_function(x64: None) -> None:
+    deep = tp.chain(block(), repeat=N)
+    p = {**arrays(deep), "x": _rng.normal(size=(B, D))}
+
+    def own(f: Any) -> Any:
+        return jax.grad(lambda q: (f(**q) ** 2).sum())(p)
+
+    (state,) = {eq.name for eq in deep.system if eq.place is not None}
+    every, few = tp.jax_function(deep), tp.jax_function(deep, save=state)
+    inner = {eq.name for eq in deep.system} - {state}
+    assert inner & set(every.saved) and not inner & set(few.saved) and state in few.saved
+    for a, b in zip(jax.tree.leaves(own(every)), jax.tree.leaves(own(few)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+
+
+def test_it_compiles_once_whatever_the_depth() -> None:
+    def lowered(n: int) -> int:
+        deep = tp.chain(block(), repeat=n)
+        shapes = {k: (n, *v.shape[1:]) for k, v in arrays(deep).items()} | {"x": (B, D)}
+        f = tp.compile(deep)
+        args = {k: jax.ShapeDtypeStruct(v, "float32") for k, v in shapes.items()}
+        return jax.jit(lambda a: f(**a)).lower(args).as_text().count("\n")
+
+    assert lowered(4) == lowered(400)
+
+
+@pytest.mark.parametrize(
+    "make, error, said",
+    [
+        (lambda: tp.chain(Tanh(), repeat=True), UsageError, "repeat=12"),
+        (lambda: tp.chain(Dense(), repeat=0), UsageError, "once or more"),
+        (lambda: tp.chain(Dense(), MeanSquaredError(), repeat=2), UsageError, "loss"),
+        (lambda: tp.chain(tp.Layer("y_b = x_bi w_i", parameters="w"), repeat=2), RankMismatch, "gives what it takes"),
+        (lambda: tp.chain(Dense(), repeat=True, unroll=True), UsageError, "repeat=12"),
+    ],
+)
+def test_refused(make: Any, error: type[Exception], said: str) -> None:
+    with pytest.raises(error) as e:
+        make()
+    assert said in str(e.value)
