@@ -18,7 +18,7 @@ import numpy as np
 
 from tensorprop.calculus.backward import derived as rules_of
 from tensorprop.calculus.page import Page, seed_of
-from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
+from tensorprop.check.numbers.draw import KINDS, arrays, shapes, sizes_told
 from tensorprop.check.numbers.jax_oracle import Oracle, evaluate
 from tensorprop.check.numbers.naive import Weighed, first_wrong
 from tensorprop.check.numbers.naive_systems import weigh
@@ -27,7 +27,7 @@ from tensorprop.check.prove.inside import defined
 from tensorprop.check.report import Finding, Report, Verdict
 from tensorprop.check.slips.diagnose import diagnose
 from tensorprop.check.slips.samples import carried_outputs
-from tensorprop.core.build import COLUMN, ONE, ROW, ZERO, bracket
+from tensorprop.core.build import ONE, ZERO, bracket
 from tensorprop.core.equation import Declared, Equation, Loop, Outside, System, equation, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor
 from tensorprop.core.kinds import whole_numbers
@@ -91,7 +91,8 @@ def check_rules(x: Any, tolerance: float = 0.0) -> Report:
             finding = None
         if finding is None and decision.status == "refuted":
             finding = Finding("proof", primal(name), note=f"{decision.how}; no sample of these sizes shows it")
-        if finding is not None and finding.kind != "undecided" and name in written and name in derived:
+        open_ = finding is None or finding.kind in ("undecided", "size")  # right wherever its sizes fit: no slip
+        if not open_ and name in written and name in derived:
             slip = diagnose(
                 rule,
                 derived[name],
@@ -104,6 +105,7 @@ def check_rules(x: Any, tolerance: float = 0.0) -> Report:
                 seen=samples.special(rule),
                 refuted=True,
             )
+            assert finding is not None
             finding = replace(finding, diagnosis=slip)
         told = ""
         if finding is not None and _within(finding, tolerance):
@@ -289,7 +291,7 @@ class _Samples:
                     entry,
                     float(expected[entry]),
                     float(got.value[entry]),
-                    letter_sizes([rule], {n: a.shape for n, a in truth.items()}),
+                    sizes_told([rule], {n: a.shape for n, a in truth.items()}),
                     seed,
                     misfit,
                 ), agreed
@@ -372,8 +374,7 @@ class _Samples:
         if not self.drawn:
             return ""
         sizes = self.drawn[0][0]
-        letters = letter_sizes(self.layer.system, sizes)
-        one = ", ".join(f"{i} = {n}" for i, n in letters.items() if i not in (ROW, COLUMN))
+        one = ", ".join(f"{i} = {n}" for i, n in sizes_told(self.layer.system, sizes).items())
         one = f"for sizes {one} and " if one else ""
         return f"Every entry was compared with jax.vjp in float64, {one}for all 3, seeds 0, 1, 2."
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from tensorprop.calculus.page import seed_of
 from tensorprop.check.calling import Function, outputs_of
-from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes
+from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes, sizes_told
 from tensorprop.check.numbers.jax_oracle import Oracle
 from tensorprop.check.numbers.jax_values import double_precision
 from tensorprop.check.numbers.naive_systems import weigh
@@ -160,7 +160,7 @@ class Trial:
     @property
     def letters(self) -> dict[str, int]:
         """The sizes of the letters in the equations."""
-        return letter_sizes(self.s, {n: a.shape for n, a in self.given.items()})
+        return sizes_told(self.s, {n: a.shape for n, a in self.given.items()})
 
     def run(self, fn: Callable[..., tuple[Any, ...]], names: tuple[str, ...], rules: Sequence[Equation]) -> None:
         """Call the function and its VJP; what JAX or the function says against it is kept in words."""

@@ -118,3 +118,19 @@ def test_logdet_of_an_orthogonal_matrix_is_zero(one: str) -> None:
 def test_rows_and_columns_of_a_whole_matrix_have_letters_in_words(text: str) -> None:
     told = tp.explain(text, wrt="A")
     assert "⟨" not in str(told) + told.markdown + told.latex
+
+
+def test_the_exponential_is_held_to_what_its_squarings_round() -> None:
+    """``∂ tr(exp A)/∂A`` by the derived rule, and by the book's, neither called wrong by rounding; wrong ones are."""
+    assert tp.check("E = expm(A)_ii").ok
+    assert tp.check("E = expm(A)_ii\nδA_ij = expm(A)_ji").ok
+    for wrong in ("2 expm(A)_ji", "expm(A)_ij", "expm(A)_jj", "expm(A)_ji + A_ij"):
+        report = tp.check(f"E = expm(A)_ii\nδA_ij = {wrong}")
+        assert not report.ok and "⟨" not in str(report)
+
+
+def test_a_rule_that_is_right_for_square_matrices_alone_is_told_so_and_no_slip_is_made_up() -> None:
+    report = tp.check("M_ij = B_ik A_kj; E = det(M)\nδA_ij = det(M) inv(A)_ji")
+    assert not report.ok
+    assert "where sizes differ" in str(report) and "not square" in str(report)
+    assert "belongs" not in str(report) and "correct:" not in str(report)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from tensorprop.core.build import COLUMN, ROW
 from tensorprop.core.equation import Equation, Range, System
 from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix, runs
@@ -22,7 +23,7 @@ from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import PlanTooLarge, TensorpropError
 from tensorprop.run.sizes import counted
 
-__all__ = ["KINDS", "arrays", "below", "can_be_drawn", "fitted", "letter_sizes", "shapes"]
+__all__ = ["KINDS", "arrays", "below", "can_be_drawn", "fitted", "letter_sizes", "shapes", "sizes_told"]
 
 KINDS = ("general", "positive", "unit")
 """Normally distributed; between 1/2 and 3/2; between 0.1 and 0.9. The first whose values are finite serves."""
@@ -249,3 +250,8 @@ def letter_sizes(equations: Iterable[Equation], shapes: Mapping[str, tuple[int, 
                 if isinstance(place, Index):
                     found.setdefault(place.name, n)
     return found
+
+
+def sizes_told(equations: Iterable[Equation], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    """The same of the letters that a text has: what runs along a named matrix, ``inv(A)_ij``, has none."""
+    return {i: n for i, n in letter_sizes(equations, shapes).items() if i not in (ROW, COLUMN)}

@@ -15,6 +15,7 @@ from tensorprop.core.functions import REDUCTIONS
 __all__ = ["MATRICES", "matrix_spread"]
 
 Function = Callable[..., Any]
+SQUARED = 4  # times that the exponential of x/16 is squared, each time with twice the rounding
 
 
 def _symmetric(xp: Any, x: Any) -> Any:
@@ -26,14 +27,14 @@ def _cholesky(xp: Any, x: Any) -> Any:
 
 
 def _dual(xp: Any, x: Any, order: int) -> Any:
-    """(Σ (x/256)ⁿ / n!)²⁵⁶ in numbers with ε₁² = ε₂² = 0: its part at ε₁ is the derivative along what x has there."""
+    """(Σ (x/16)ⁿ / n!)¹⁶ in numbers with ε₁² = ε₂² = 0: its part at ε₁ is the derivative along what x has there."""
     n = x.shape[-1]
     lead = x.shape[:-2]
     units = xp.eye(n * n).reshape(n * n, n, n)
-    base = x.reshape(*lead, *(1,) * order, n, n) / 256
+    base = x.reshape(*lead, *(1,) * order, n, n) / 2**SQUARED
     parts = {0: base}
     for k in range(order):
-        parts[1 << k] = units.reshape(*(n * n if j == k else 1 for j in range(order)), n, n) / 256
+        parts[1 << k] = units.reshape(*(n * n if j == k else 1 for j in range(order)), n, n) / 2**SQUARED
 
     def times(a: dict[int, Any], b: dict[int, Any]) -> dict[int, Any]:
         out: dict[int, Any] = {}
@@ -45,10 +46,10 @@ def _dual(xp: Any, x: Any, order: int) -> Any:
 
     one = xp.eye(n)
     total: dict[int, Any] = {0: xp.broadcast_to(one, base.shape)}
-    for m in range(16, 0, -1):
+    for m in range(24, 0, -1):
         total = {i: t / m for i, t in times(parts, total).items()}
         total[0] = total[0] + one
-    for _ in range(8):
+    for _ in range(SQUARED):
         total = times(total, total)
     found = total[(1 << order) - 1]
     found = xp.moveaxis(found, (-2, -1), (-2 - order, -1 - order))
@@ -89,6 +90,8 @@ def matrix_spread(op: str, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
         back = np.abs(np.linalg.inv(low))
         half = np.tril(back @ (scale + np.swapaxes(scale, -1, -2)) @ np.swapaxes(back, -1, -2))
         return np.abs(low) @ half if op == "cholesky" else half @ back
+    if op.startswith("expm"):  # what is added up on the way, all signs plus, grows with every squaring
+        return _moved(op, x, scale) + 2**SQUARED * MATRICES[op](np, np.abs(x))
     if op not in ("inv", "det", "logdet"):
         return _moved(op, x, scale)
     back = np.abs(np.linalg.inv(x))

@@ -34,7 +34,7 @@ from tensorprop.core.build import (
 )
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import FUNCTIONS
+from tensorprop.core.functions import FUNCTIONS, is_matrix
 from tensorprop.core.names import adjoint_name, primal
 from tensorprop.core.ranges import infer
 from tensorprop.core.terms import factors_of
@@ -429,7 +429,7 @@ def _reduction(n: Reduce) -> Iterator[Change]:
                 new = reduce(op, n.indices, n.body)
                 yield "reduction", n, new, new, COST["another reduction"], op
     for op in ("softmax", "logsoftmax"):
-        if n.at and op != n.op:
+        if n.at and op != n.op and not is_matrix(n.op):
             new = reduce(op, n.indices, n.body, n.at)
             yield "function", n, new, new, COST["another function"], op
 

@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from tensorprop.calculus.page import Given
-from tensorprop.check.numbers.draw import arrays, declared, letter_sizes
+from tensorprop.check.numbers.draw import arrays, declared, sizes_told
 from tensorprop.check.numbers.jax_oracle import evaluate
 from tensorprop.check.report import Counterexample
 from tensorprop.check.slips.samples import EXACT, Sample, adjoints_of, both, same_values, with_adjoints
@@ -98,5 +98,5 @@ def _differs(
     entry = tuple(int(k) for k in np.unravel_index(place, axes)) if axes else ()
     named = dict.fromkeys(t.name for eq in (hand, derived) for t in tensors_of(eq.value) if t.name in truth)
     numbers = {name: (np.asarray(truth[name]) + 0.0).tolist() for name in named}  # -0.0 + 0.0 is 0.0
-    known = letter_sizes([hand], {n: a.shape for n, a in truth.items()})
+    known = sizes_told([hand], {n: a.shape for n, a in truth.items()})
     return Counterexample(known, entry, float(wanted[place]) + 0.0, float(got[place]) + 0.0, numbers)
