@@ -134,6 +134,7 @@ class _Teller:
         self._patterns: dict[str, Likeness] = {}  # those of earlier rules, so that no rule is told twice
         self._topics: dict[str, list[str]] = {}
         self._counted = False  # that a derivative may have more indices than a matrix, which is said once
+        self._said: set[str] = set()  # of the order of factors
         self._told = False  # why the letters of x are fresh, which is said once
 
     def part(self, rule: Equation) -> RulePart:
@@ -342,11 +343,14 @@ class _Teller:
                 say("A factor without the summed index stands before its Σ, and a factor of every term before all.")
             )
         elif aim is not last.value:
-            parts.append(
-                say("Factors are numbers and may stand in any order.")
-                if aim.binds == last.value.binds
-                else say("Factors are numbers and may stand in any order, and a summed index may have any name.")
-            )
+            said = ["Factors are numbers and may stand in any order."]
+            if aim.binds != last.value.binds:
+                said = ["Factors are numbers and may stand in any order, and a summed index may have any name."]
+                if parts and said[0] not in self._said and self._said:
+                    said = ["A summed index may have any name."]
+            new = [text for text in said if text not in self._said or not parts]
+            self._said.update(said)
+            parts += map(say, new)
         law = "bound_letters"
         if told := solved(p, last.value, aim, self._rules):
             title, law = "Solve the bracket" + ", name the indices" * bool(pairs), "solve_bracket"

@@ -174,7 +174,9 @@ class _Short(_Level):
             yield Paragraph(join([self.like(part), say(".")], ""))
             return
         topics = {r.topic for r in part.reasons}
-        said = [r.brief for r in part.reasons if r.topic in _GIST and not (r.topic == "sum" and "product" in topics)]
+        new = [r for r in part.reasons if r.topic in _GIST and not (r.topic in _ONCE and r.topic in self.told)]
+        said = [r.brief for r in new if not (r.topic == "sum" and "product" in topics)]
+        self.told |= topics
         if said:
             yield Paragraph(join(said))
         yield from self.no_matrix(part)
@@ -198,6 +200,7 @@ _GIST = ("alone", "sum", "product", "inner", "outer", "elementwise", "over", "tr
          "softmax", "bracket", "tensor")  # fmt: skip
 
 
+_ONCE = ("alone", "elementwise", "over", "softmax")  # what a short page says once: the sign says it again
 _FEW = 4  # rules, beside which a picture and an example have room in a terminal
 _AGAIN = {"insert": "insert", "brackets": "sum", "rename": "rename"}
 """Steps that are named on one line where they have been met, and what each does."""

@@ -376,23 +376,27 @@ def _normaliser(p: Passage, local: Local) -> Iterator[Fact]:
     each = say(" for every {b}", b=letters(rest)) if rest else say("")
     if value.op == "softmax":
         text = (
-            "All {y} with the same denominator depend on every {x}: a larger {x} makes one entry larger and all others "
-            "smaller, since they add up to 1. The bracket gives {y} times its own δ; the second part is an inner "
-            "product, the mean of all δ weighted with {y}: one number{each}, subtracted from each."
+            "A larger {x} makes its own entry of {p} larger and all others with the same denominator smaller, since "
+            "they add up to 1. So from every δ their mean, weighted with {y}, is subtracted: one number{each}."
         )
+        brief = "The mean of all δ, weighted with {y}, is subtracted: one entry grows at the cost of the others."
     else:
         text = (
             "The logarithm of the common denominator is subtracted from every {y}, and depends on every {x} with the "
             "slope {e}. So the sum of all δ is one number{each}, shared out by {e} and subtracted."
         )
+        brief = "The sum of all δ is shared out by {e} and subtracted."
     exp = Call("exp", (local.forward.target,))
     places: dict[str, Math] = {
         **dict(each.places),
         "y": entry(local.forward.target),
+        "p": whole(local.forward.name),
         "x": entry(local.entries[0]),
         "e": entry(exp),
     }
-    yield _fact("softmax", say(text.replace("{each}", each.text), **places))
+    text = text.replace("{each}", each.text)
+    answer, short = (say(t, **{k: m for k, m in places.items() if f"{{{k}}}" in t}) for t in (text, brief))
+    yield _fact("softmax", answer, short)
 
 
 def _mean(p: Passage) -> Iterator[Fact]:
