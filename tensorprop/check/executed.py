@@ -17,7 +17,7 @@ import numpy as np
 from tensorprop.check.verified import sample, whole
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.functions import SPELLED
-from tensorprop.errors import TensorpropError
+from tensorprop.errors import OutOfRange, TensorpropError
 from tensorprop.render.code import called, identifier
 from tensorprop.run.numpy_functions import NUMPY, NUMPY_REDUCE
 
@@ -54,7 +54,10 @@ def agrees(eq: Equation | System, text: str, turned: frozenset[str] = frozenset(
     if isinstance(eq, System):
         arrays, wanted, opened = whole(eq)
     else:
-        drawn = sample(eq)
+        try:
+            drawn = sample(eq)
+        except OutOfRange:  # what lies outside is stated elsewhere
+            return False
         if drawn is None:
             return False
         arrays, want, opened = drawn

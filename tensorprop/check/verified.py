@@ -15,7 +15,7 @@ import numpy as np
 
 from tensorprop.check.interpreter import Array, Interpreter
 from tensorprop.check.numbers import draw
-from tensorprop.check.numbers.draw import below, can_be_drawn
+from tensorprop.check.numbers.draw import below, can_be_drawn, fitted
 from tensorprop.core.build import add, call, mul, number
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number
@@ -210,13 +210,15 @@ def _arrays(s: System, seed: int, ties: bool = False, small: bool = False) -> di
         sizes |= dict.fromkeys((axis for axis, n in list(sizes.items()) if n == sizes[other]), sizes[one])
     out: dict[str, Array] = {}
     whole = whole_numbers(s)
+    of = {ranges.find(*axis): n for axis, n in sizes.items()}
     for name in s.inputs:
-        rank = _rank(s, name)
-        shape = tuple(sizes.get((name, k), 2) for k in range(rank))
+        of |= {ranges.find(name, k): of.get(ranges.find(name, k), 2) for k in range(_rank(s, name))}
+    long_enough = fitted(s, ranges, of)
+    for name in s.inputs:
+        shape = long_enough[name]
         can_be_drawn(name, shape)
         if name in whole:
-            shapes = {n: tuple(sizes.get((n, k), 2) for k in range(_rank(s, n))) for n in s.inputs}
-            out[name] = rng.integers(0, below(s, name, shapes), shape)
+            out[name] = rng.integers(0, below(s, name, long_enough), shape)
             continue
         if ties:
             draw = rng.integers(1, 3, size=shape) / 2.0

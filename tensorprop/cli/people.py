@@ -16,7 +16,7 @@ from tensorprop.cli.terminal import columns, is_ascii
 
 __all__ = ["explain", "formula"]
 
-_FORMATS = ("unicode", "ascii", "latex", "typst", "mathml", "numpy", "jax")
+_FORMATS = ("unicode", "ascii", "latex", "typst", "mathml", "numpy", "jax", "torch", "einsum", "loop")
 _PAGES = ("text", "markdown", "latex", "align", "html", "json")
 
 

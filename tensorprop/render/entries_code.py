@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
+from tensorprop.core.affine import form
 from tensorprop.core.build import add, fresh, negate, number, power, substitute
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, keeps, orders, read
 from tensorprop.core.names import primal_axes
+from tensorprop.core.ranges import size
 from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.render import trees as m
@@ -57,7 +59,29 @@ def _sizes(eq: Equation, turned: bool = False) -> dict[str, str]:
                 found.setdefault(s.name, f"{identifier(t.name)}.shape[{k}]")
     for (name, k), i in zip(primal_axes(eq.target) or (), eq.letters[::-1] if turned else eq.letters, strict=False):
         found.setdefault(i, f"{identifier(name)}.shape[{k}]")
+    for i in eq.letters:  # a[x+u] k_u: x runs as far as every entry is inside
+        length = None if i in found else size(eq.value, i)
+        text = None if length is None else _length(length)
+        if text is not None:
+            found[i] = text
     return found
+
+
+def _length(e: Expr) -> str | None:
+    """A size made of the sizes of axes, as code; None of what is no whole multiple of them.
+
+    >>> from tensorprop.text import parse
+    >>> _length(size(parse("y_x = a[x+u] k_u")["y"].value, "x"))
+    'a.shape[0] - k.shape[0] + 1'
+    """
+    out = ""
+    for part, n in sorted(form(e).items(), key=lambda at: (not isinstance(at[0], Dim), at[1] < 0)):
+        if not isinstance(part, (Dim, Number)) or n.denominator != 1:
+            return None
+        text = f"{identifier(part.tensor)}.shape[{part.axis}]" if isinstance(part, Dim) else "1"
+        once = str(abs(n)) if isinstance(part, Number) else text if abs(n) == 1 else f"{abs(n)} * {text}"
+        out += f" {'-' if n < 0 else '+'} {once}"
+    return out.removeprefix(" + ") if not out.startswith(" -") else None
 
 
 # --------------------------------------------------------------------------- einsum

@@ -234,7 +234,8 @@ class Formula(Face):
                 if self.timed is not None:
                     raise NoCode("a page with steps of time is no einsum; see .numpy and .loop")
                 text = write(line.equation)
-                self.runs(line.equation, text, frozenset())
+                if not self.runs(line.equation, text, frozenset()):
+                    raise NoCode("an entry outside of an array is read")
             except NoCode as no:
                 text = f"# {no}: {_indexed(line.equation)}"
             out.append(text)
@@ -259,8 +260,8 @@ class Formula(Face):
             statement = f"{identifier(line.equation.name)} = {text}"
             if text.startswith("#"):
                 statement = text
-            else:
-                self.runs(line.equation, statement, turned)
+            elif not self.runs(line.equation, statement, turned):
+                text = statement = f"# an entry outside of an array is read: {_indexed(line.equation)}"
             out.append(text if self.bare else statement)
         return "\n".join(out)
 

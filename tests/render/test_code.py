@@ -159,3 +159,34 @@ def test_code_for_layers_is_run_on_arrays_that_fit(name: str) -> None:
     """Labels are whole numbers; a word that a library has for a function of ours is that function."""
     found = tp.formula(getattr(tp.layers, name)())
     assert all((found.numpy, found.jax, found.einsum, found.loop))
+
+
+def test_windows_run_as_far_as_every_entry_is_inside():
+    assert (
+        tp.formula("y_x = a[x+u] k_u").loop
+        == """
+y = np.zeros((a.shape[0] - k.shape[0] + 1,))
+for x in range(a.shape[0] - k.shape[0] + 1):
+    s1 = 0.0
+    for u in range(k.shape[0]):
+        s1 += a[x + u] * k[u]
+    y[x] = s1
+""".strip()
+    )
+    for code in ("loop", "numpy", "jax", "torch"):  # executed before it is given, on arrays that are long enough
+        assert getattr(tp.formula("δk_u = a[x+u] δy_x"), code)
+    assert tp.formula("δa_w = k_u δy[w-u]; outside(δy) = 0").loop.startswith("# an entry outside of an array is read")
+
+
+@pytest.mark.parametrize("name", ["Convolution1d", "Maxout", "GlobalAveragePool", "Embedding", "MaxPool"])
+def test_code_of_windows_and_maxima_runs_in_every_layout(name: str) -> None:
+    for layout, samples, derivative in (OPTIONS[0], OPTIONS[3], OPTIONS[6]):
+        found = tp.formula(getattr(tp.layers, name), layout=layout, samples=samples, derivative=derivative)
+        assert all((found.numpy, found.jax, found.torch, found.loop))
+
+
+def test_numbers_are_decimals_and_arguments_bear_no_parentheses():
+    assert "0.9 * x[i]" in tp.formula("y_i = 9/10 x_i").loop
+    assert tp.formula("p_bc = softmax_c(s_bc)").numpy == "p = np.exp(s - np.logaddexp.reduce(s, axis=1, keepdims=True))"
+    assert tp.formula("y_i = σ(x_i)").numpy == "y = 1 / (1 + np.exp(-x))"
+    assert tp.formula("y_i = σ(x_i + b)").numpy == "y = 1 / (1 + np.exp(-(x + b)))"

@@ -11,6 +11,7 @@ import pytest
 import tensorprop as tp
 import tensorprop.layers as library
 from tensorprop.check.readback import reads
+from tensorprop.core.canon import same
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.stand_ins import kept_inside
 
@@ -147,3 +148,12 @@ def test_brackets_at_the_end_of_time_are_told_as_zeros() -> None:
 @pytest.mark.parametrize("name", ["Rnn", "Gru", "LinearRecurrence", "SelectiveStateSpace", "Retention"])
 def test_layers_with_time_have_a_formula_in_every_line(name: str) -> None:
     assert tp.formula(getattr(library, name)).kind != "index"
+
+
+@pytest.mark.parametrize("text", [RNN, ROWS, DEPTH, BACK, LSTM])
+def test_a_page_with_time_is_read_as_its_equations(text: str) -> None:
+    s = tp.parse(text)
+    found = tp.formula(s, layout="row")
+    for shown in (found.unicode, found.ascii, found.latex):
+        for eq, want in zip(tp.parse_formula(shown, like=s, layout="row"), s, strict=True):
+            assert str(eq.target) == str(want.target) and same(eq.value, want.value)

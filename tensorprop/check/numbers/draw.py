@@ -16,7 +16,7 @@ from tensorprop.core.equation import Equation, Range, System
 from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix, runs
 from tensorprop.core.kinds import whole_numbers
-from tensorprop.core.names import primal
+from tensorprop.core.names import primal, primal_axes
 from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.told import Axis
 from tensorprop.core.walk import postorder, tensors_of
@@ -80,6 +80,9 @@ def fitted(s: System, ranges: Ranges, sizes: Mapping[Axis, int]) -> dict[str, tu
                 for k, i in enumerate(t.subscripts):
                     if isinstance(i, Index) and (n := before.get(ranges.find(t.name, k))) is not None:
                         runs[i.name] = max(runs.get(i.name, 0), n)
+            for (name, k), i in zip(primal_axes(eq.target) or (), eq.target.subscripts, strict=False):
+                if isinstance(i, Index) and (n := before.get(ranges.find(name, k))) is not None:
+                    runs[i.name] = max(runs.get(i.name, 0), n)  # δk_u = a[x+u] δy_x: u runs as in k
             for t in entries:
                 for k, place in enumerate(t.subscripts):
                     alone = {i: _stated(s, i) for i in place.free}  # told by no axis
