@@ -18,6 +18,7 @@ import numpy as np
 import tensorprop as tp
 from tests.benchmarks.clock import best, import_time, interleaved, seconds
 from tests.benchmarks.deep import deep
+from tests.benchmarks.depth import depth
 from tests.benchmarks.indexed import indexed
 from tests.benchmarks.masked import masked
 from tests.benchmarks.models import LABELS, Model, models
@@ -40,7 +41,7 @@ def first_calls(model: Model) -> tuple[float, float]:
 def steps(budget: float) -> None:
     head = ("training step", "ours ms", "JAX ms", "JAX / ours", "10–90 %", "first call s", "JAX's s", "difference")
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for m in (*models(), *indexed(), *masked(), *deep()):
+    for m in (*models(), *indexed(), *masked(), *deep(), *depth()):
         if not all(word in m.name for word in sys.argv[2:]):
             continue
         difference = agreement(m)
