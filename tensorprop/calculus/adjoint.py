@@ -15,7 +15,7 @@ from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import known, simplify_expr
 from tensorprop.calculus.source import Source, as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
-from tensorprop.core.affine import difference, form, whole, written
+from tensorprop.core.affine import Form, difference, form, whole, written
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, substitute, subtract
 from tensorprop.core.equation import Equation, Fact, Loop, Range, System, equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Reduce, Tensor
@@ -183,8 +183,7 @@ class _Sweep:
         f = form(place)
         if f and all(c < 0 for c in f.values()):
             return False
-        past = difference(self.ranges.named(place), self.ranges.size(name, loop.axes[name]))
-        return any(c < 0 for c in past.values())
+        return _before(difference(self.ranges.named(place), self.ranges.size(name, loop.axes[name])))
 
     def _bounds(self, eq: Equation) -> list[Expr]:
         """``[l < n]`` for letters of the left side that run less far than an axis that they index on the right.
@@ -276,11 +275,20 @@ def holds(loop: Loop, eq: Equation, ranges: Ranges) -> list[Expr]:
         if f and all(c < 0 for c in f.values()):
             continue
         far = ranges.reach_left(eq, letter)
-        past = difference(ranges.named(written(f)), far) if far is not None else {ONE: Fraction(-1)}
-        if any(c < 0 for c in past.values()):
+        past: Form = difference(ranges.named(written(f)), far) if far is not None else {ONE: Fraction(-1)}
+        if _before(past):
             p = written(f)
             found.append(bracket(">", Index(letter), ZERO) if p is ZERO else bracket("≠", Index(letter), p))
     return found
+
+
+def _before(past: Form) -> bool:
+    """Whether a place less a size is below 0: ``dim(x, 0) - 1 - dim(x, 0)``.
+
+    Of two sizes that are told by different tensors, one is where the loop ends and the other how far it runs: one size.
+    """
+    sizes = sum(c for p, c in past.items() if p is not ONE)
+    return sizes < 0 or (sizes == 0 and past.get(ONE, Fraction(0)) < 0)
 
 
 def _nonempty(value: Expr) -> Expr:

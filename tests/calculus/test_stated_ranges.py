@@ -39,3 +39,23 @@ def test_gradient(text: str) -> None:
             moved[k] += sign * 1e-5
             want[k] += sign * np.sum(seed * evaluate(s, {**given, "x": moved})[y]) / 2e-5
     assert np.allclose(found, want, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("text", [
+    "h_tj = tanh(h[t+1, j] + x_tj); h[dim(x, 0), j] = x[1, j]; z_tj = h[t+1, j] w_tj",
+    "d_ij = x[i+1, j] - x_ij; h_tj = tanh(h[t+1, j] + [t ≥ 1] d[t-1, j]); h[dim(x, 0), j] = d[dim(x, 0)-2, j]; "
+    "z_tj = h_tj w_tj; dim(i) = dim(x, 0) - 1",
+])  # fmt: skip
+def test_a_start_at_the_end_of_another_tensor(text: str) -> None:
+    """The loop runs as far as w, and starts behind the end of x, which is as long: the start is no entry of h."""
+    s = parse(f"{text}; dim(t) = dim(w, 0)".replace("; ", "\n"))
+    rng = np.random.default_rng(0)
+    given = {"x": rng.normal(size=(4, 2)), "w": rng.normal(size=(4, 2)), "δz": rng.normal(size=(4, 2))}
+    found = evaluate(s + adjoint(s, "x"), given)["δx"]
+    want = np.zeros((4, 2))
+    for k in np.ndindex(4, 2):
+        for sign in (1, -1):
+            moved = given["x"].copy()
+            moved[k] += sign * 1e-5
+            want[k] += sign * np.sum(given["δz"] * evaluate(s, {"x": moved, "w": given["w"]})["z"]) / 2e-5
+    assert np.allclose(found, want, rtol=1e-6, atol=1e-8)
