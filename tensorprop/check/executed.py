@@ -49,19 +49,34 @@ class WrongCode(TensorpropError):
 def agrees(eq: Equation | System, text: str, turned: frozenset[str] = frozenset()) -> bool:
     """Whether a line of code, or several, gives what the equation does; arrays of ``turned`` are transposed.
 
-    Of a System what every equation defines has to be so.
+    Of a System what every equation defines has to be so; where it is not, or nothing can be computed, the answer is no.
+
+    Errors: WrongCode, of an equation.
     """
     if isinstance(eq, System):
-        arrays, wanted, opened = whole(eq)
-    else:
         try:
-            drawn = sample(eq)
-        except OutOfRange:  # what lies outside is stated elsewhere
+            return _same(eq, text, turned, *whole(eq))
+        except TensorpropError:
             return False
-        if drawn is None:
-            return False
-        arrays, want, opened = drawn
-        wanted = {eq.name: want}
+    try:
+        drawn = sample(eq)
+    except OutOfRange:  # what lies outside is stated elsewhere
+        return False
+    if drawn is None:
+        return False
+    arrays, want, opened = drawn
+    return _same(eq, text, turned, arrays, {eq.name: want}, opened)
+
+
+def _same(
+    eq: Equation | System,
+    text: str,
+    turned: frozenset[str],
+    arrays: dict[str, Any],
+    wanted: dict[str, Any],
+    opened: dict[str, str],
+) -> bool:
+    """Whether code gives on these arrays what is wanted. Errors: WrongCode."""
 
     def shown(name: str, v: Any) -> Any:
         return v.T if name in turned and v.ndim == 2 else v

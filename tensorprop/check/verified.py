@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 
@@ -24,7 +25,7 @@ from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import primal_axes
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of, transform
-from tensorprop.errors import TensorpropError
+from tensorprop.errors import TensorpropError, UnknownRange
 from tensorprop.render import trees as m
 from tensorprop.render.formula import Formula
 from tensorprop.render.layout import Convention
@@ -41,9 +42,19 @@ class WrongFormula(TensorpropError):
 
 def verified(found: Formula) -> Formula:
     """The formula, if every line of it gives what its equation says; WrongFormula else."""
-    for line in found.lines:
+    return replace(found, lines=tuple(map(_verified, found.lines)))
+
+
+def _verified(line: Line) -> Line:
+    """The line; in index notation, if it cannot be computed by itself, as the start ``h[-1, i, j] = [i = j]``."""
+    try:
         verify(line)
-    return found
+    except UnknownRange as error:
+        if line.seen is None:
+            raise
+        why = str(error).splitlines()[0].partition(": ")[2]
+        return replace(line, left=None, right=None, carried=(), joined=(), why=why)
+    return line
 
 
 def without_ends(s: System) -> System:
@@ -68,6 +79,7 @@ def whole(s: System) -> tuple[dict[str, Array], dict[str, Array], dict[str, str]
     given: dict[str, Array] = {}
     for kind in draw.KINDS:
         given = draw.arrays(one, shapes, 0, kind)
+        given |= {name: given[name].astype(int) for name in whole_numbers(one) if name in given}
         found = evaluate(one, given)
         if all(bool(np.all(np.isfinite(v))) for v in found.values()):
             break

@@ -245,10 +245,11 @@ class Formula(Face):
         """Code of a page with recurrences: loops over time, in which every line is the code of one step."""
         try:
             text = timed(self.lines, s, to, write)
+            if self.runs(s, text, frozenset()):
+                return text
+            raise NoCode("what could be written is not what the equations say")
         except NoCode as no:
             return "\n".join((f"# no code, since {no}:", *(f"# {_indexed(line.equation)}" for line in self.lines)))
-        self.runs(s, text, frozenset())
-        return text
 
     def _code(self, to: ArrayLibrary) -> str:
         if self.timed is not None:

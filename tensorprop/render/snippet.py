@@ -37,13 +37,16 @@ class ArrayLibrary:
         """The code that a row of the tables has in this library; empty where what it means has to do."""
         if self.prefix == "np":
             return row.numpy
-        return row.jax if self.prefix == "jnp" else _TORCH.get(row.name if isinstance(row, Function) else row.op, "")
+        if self.prefix == "jnp":
+            return row.jax
+        return _BETWEEN.get(row.name, _TORCH.get(row.name, "")) if isinstance(row, Function) else _TORCH.get(row.op, "")
 
 
 NUMPY = ArrayLibrary("np")
 JAX = ArrayLibrary("jnp")
 TORCH = ArrayLibrary("torch", "dim", "permute", (("linalg.norm", "linalg.vector_norm"), ("full", "full")))
 _SAME = "exp log sin cos tan sinh cosh tanh arcsin arccos arctan sqrt rsqrt abs sign log1p expm1 sigmoid erf erfc floor"
+_BETWEEN = {"max": "torch.maximum({})", "min": "torch.minimum({})"}  # of two arrays, entry by entry
 _TORCH: dict[str, str] = {
     **{f: f"torch.{f}({{}})" for f in _SAME.split()},
     **{f: f"torch.nn.functional.{f}({{}})" for f in ("relu", "softplus", "silu", "mish", "elu", "selu", "softsign")},

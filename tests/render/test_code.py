@@ -185,6 +185,10 @@ def test_code_of_windows_and_maxima_runs_in_every_layout(name: str) -> None:
         assert all((found.numpy, found.jax, found.torch, found.loop))
 
 
+def test_the_greater_of_two_is_no_reduction():
+    assert tp.formula("y_i = max(a_i, b_i)").torch == "y = torch.maximum(a, b)"
+
+
 def test_numbers_are_decimals_and_arguments_bear_no_parentheses():
     assert "0.9 * x[i]" in tp.formula("y_i = 9/10 x_i").loop
     assert tp.formula("p_bc = softmax_c(s_bc)").numpy == "p = np.exp(s - np.logaddexp.reduce(s, axis=1, keepdims=True))"
