@@ -1,4 +1,4 @@
-"""Printed formulas, read again: what a line says in Unicode, ASCII or LaTeX is the equation that it was printed of.
+"""Printed formulas, read again: what a line says in Unicode, ASCII, LaTeX or Typst is the equation it was printed of.
 
 In: a line, its text and the convention. Out: whether the reader of formulas makes of the text what the line says: in
 canonical form or, where that does not tell, in numbers. What was read once is remembered.

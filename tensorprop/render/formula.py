@@ -28,6 +28,7 @@ from tensorprop.render.matrices.treatments import Style as Handling
 from tensorprop.render.notation import Notation
 from tensorprop.render.pen import Pen, Style
 from tensorprop.render.printer import TreePrinter
+from tensorprop.render.reading.typst import from_typst
 from tensorprop.render.snippet import ArrayLibrary
 from tensorprop.render.time_code import timed
 
@@ -47,7 +48,7 @@ def _unchecked(eq: Equation | System, text: str, turned: frozenset[str]) -> bool
 Reads: TypeAlias = Callable[[Line, str, Convention, tuple[Equation, ...]], bool]
 """Whether the text of a line is read as its equation, beside the others of its page."""
 
-_READ = ("unicode", "ascii", "latex")
+_READ = ("unicode", "ascii", "latex", "typst")
 
 
 def _unread(line: Line, text: str, convention: Convention, page: tuple[Equation, ...]) -> bool:
@@ -210,6 +211,8 @@ class Formula(Face):
                 plain = TreePrinter(way, replace(style, names={}))
                 read = plain.show(line.left), plain.show(line.right)
             text = f"{read[0]} = {read[1]}{told(line.legend, printer.pen)}"
+            if to is dialects.TYPST:  # of which not every text bears a mark
+                text = from_typst(text)
             if to.name not in _READ or self.reads(line, text, self.style, page):
                 return left, right
         return None

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import tensorprop as tp
+from tensorprop.render.reading.typst import is_typst
 from tests.render.test_formula import ARGUED, plain, same, shown
 from tests.render.test_formula import CASES as SPECS
 
@@ -51,5 +52,6 @@ def test_a_formula_is_read_back(case):
     s = tp.parse(case["written"])
     f = tp.formula(s)
     coded = [f.numpy] if "np." in f.numpy and "np.diag(np.diag(" not in f.numpy else []  # it asks for a square matrix
-    for text in (f.unicode, f.latex, *coded):
+    typst = [f.typst] if is_typst(f.typst) else []  # δ W alone may be Unicode, a product
+    for text in (f.unicode, f.latex, *typst, *coded):
         assert tp.equivalent(tp.parse_formula(text, s), s), text

@@ -56,7 +56,7 @@ def parse_formula(
 
     ``like`` says what the letters are: equations in which they stand, or ``{"W": "matrix", "a": "vector"}``. Without
     it capital Latin letters are matrices and small ones vectors, and what a left side is follows from its right side.
-    Unicode, LaTeX and NumPy code are read. The other options are those of `formula`: how vectors, samples and
+    Unicode, LaTeX, Typst and NumPy code are read. The other options are those of `formula`: how vectors, samples and
     gradients lie.
 
     Errors: ParseError for what is no formula, UnknownName, RankMismatch where neighbours do not fit.

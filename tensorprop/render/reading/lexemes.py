@@ -13,6 +13,7 @@ from tensorprop.core.functions import ALONG, SPELLED
 from tensorprop.core.names import adjoint_name
 from tensorprop.errors import SpecTooLong, UnexpectedChar, UnexpectedEnd
 from tensorprop.render.dialects import GREEK
+from tensorprop.render.reading.typst import from_typst, is_typst
 from tensorprop.text.scan import LETTERS
 
 __all__ = ["LIMIT", "LOWERED", "WHOLE", "Lexeme", "adjoint_of", "plain", "tokens"]
@@ -63,7 +64,7 @@ def plain(text: str) -> str:
         raise SpecTooLong(f"the formula has {len(text):,} characters; the limit is {LIMIT:,}")
     out, p = "", 0
     if "\\" not in text:
-        out = text
+        out = from_typst(text) if is_typst(text) else text
     else:
         while p < len(text):
             piece, p = _piece(text, p)
