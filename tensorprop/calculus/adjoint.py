@@ -234,6 +234,8 @@ class _Sweep:
 
     def _bounded(self, e: Mul, name: str, letters: tuple[str, ...]) -> Expr:
         """``[b < n] d_b`` in place of ``[b - 1 < n - 1] d_b``, where d is shorter or longer than what b runs over."""
+        if not any(isinstance(f, Bracket) and f.relation == "<" and is_size(f.right) for f in e.factors):
+            return e
         own = {i: self.ranges.size(name, k) for k, i in enumerate(letters)}
         reads = {
             s.name

@@ -52,7 +52,8 @@ def reused(forward: System, rules: System) -> tuple[System, System]:
     """
     plain = [b for b in forward.blocks if isinstance(b, Equation)]
     backward = [b for b in rules.blocks if isinstance(b, Equation)]
-    read = {_tensors(n) for eq in backward for n in postorder(eq.value) if isinstance(n, Add)}
+    sums = {eq: {_tensors(n) for n in postorder(eq.value) if isinstance(n, Add)} for eq in backward}
+    read = frozenset[frozenset[str]]().union(*sums.values())
     names = {*forward.names, *rules.names}
     reciprocals = {eq.name for eq in plain if _divides(eq.value)}  # r_b = 1 / sqrt(v_b)
     found: dict[frozenset[str], _Divided] = {}
@@ -63,7 +64,10 @@ def reused(forward: System, rules: System) -> tuple[System, System]:
     if not found:
         return forward, rules
     means = {eq.name: eq for eq in plain if isinstance(eq.value, Reduce) and eq.value.op == "mean"}
-    new = {eq: equation(eq.target, _read(eq.value, found, means)) for eq in backward}
+    new: dict[Equation, Equation] = {}
+    for eq in backward:  # whose sums are none of tensors that were divided, or of a mean, stays as it is
+        value = _read(eq.value, found, means) if any(s in found or s & means.keys() for s in sums[eq]) else eq.value
+        new[eq] = eq if value is eq.value else equation(eq.target, value)
     made = system((new.get(eq, eq) for eq in rules), rules.facts)
     used = {t.name for eq in new.values() for t in tensors_of(eq.value)}
     named = {q.result.name: q for q in found.values() if not q.whole and q.result.name in used}

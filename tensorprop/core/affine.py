@@ -118,6 +118,8 @@ def is_reciprocal(e: Expr) -> bool:
 
 def difference(a: Expr, b: Expr) -> Form:
     """The form of ``a - b``."""
+    if a is b:
+        return {}
     f = form(a)
     for p, c in form(b).items():
         total = f.get(p, Fraction(0)) - c

@@ -176,7 +176,9 @@ class System(Face, Interned):
     some tensor is defined by its own past, as in ``h_tj = tanh(x_tj + h_{t-1,k} W_kj); h_{-1,j} = g_j``.
     """
 
-    __slots__ = ("_functions", "_inputs", "_outputs", "_ranks", "_where", "blocks", "equations", "facts", "origin")
+    __slots__ = (
+        "_functions", "_inputs", "_names", "_outputs", "_ranks", "_where", "blocks", "equations", "facts", "origin"
+    )  # fmt: skip
     _fields = ("equations", "facts")
     equations: tuple[Equation, ...]
     facts: tuple[Fact, ...]
@@ -187,6 +189,7 @@ class System(Face, Interned):
     _inputs: tuple[str, ...]
     _outputs: tuple[str, ...]
     _functions: tuple[str, ...]
+    _names: tuple[str, ...]
 
     def __new__(cls, equations: tuple[Equation, ...], facts: tuple[Fact, ...] = ()) -> System:
         return super().__new__(cls, equations, facts)
@@ -237,6 +240,7 @@ class System(Face, Interned):
             if isinstance(d, Dim) and d.tensor not in where
         ]
         put(self, "_inputs", tuple(dict.fromkeys(given + shapes + stated)))
+        put(self, "_names", tuple(dict.fromkeys((*self._inputs, *ranks))))
         put(self, "origin", None)
 
     def _unused(self, blocks: tuple[Equation | Loop, ...], uses: list[dict[str, None]]) -> tuple[str, ...]:
@@ -319,7 +323,7 @@ class System(Face, Interned):
     @property
     def names(self) -> tuple[str, ...]:
         """Every tensor's name."""
-        return tuple(dict.fromkeys((*self._inputs, *self._ranks)))
+        return self._names
 
     @property
     def functions(self) -> tuple[str, ...]:
@@ -372,16 +376,21 @@ class System(Face, Interned):
     def only(self, outputs: Iterable[str]) -> System:
         """The equations that these outputs need, and no others."""
         need, stack = set[str](), list(outputs)
+        sides: dict[str, list[Expr]] = {}
+        for eq in self.equations:
+            sides.setdefault(eq.name, []).append(eq.value)
         while stack:
             name = stack.pop()
-            if name not in need and name in self._where:
+            if name not in need and name in sides:
                 need.add(name)
-                stack.extend(n for eq in self.equations if eq.name == name for n in names_in(eq.value))
+                stack.extend(n for value in sides[name] for n in names_in(value))
         return self.of(eq for eq in self.equations if eq.name in need)
 
     def of(self, equations: Iterable[Equation]) -> System:
         """A System of these equations, with those of the facts that concern them."""
         kept = tuple(equations)
+        if not self.facts:
+            return system(kept)
         letters: set[str] = set()
         tensors: set[str] = set()
         for eq in kept:

@@ -310,6 +310,8 @@ class Ranges:
 
     def named(self, e: Expr) -> Expr:
         """An expression in which every size is that of the axis which stands for its class."""
+        if isinstance(e, Dim):
+            return self.size(e.tensor, e.axis)
         return transform(e, lambda n: self.size(n.tensor, n.axis) if isinstance(n, Dim) else n)
 
     def classes(self) -> list[list[Axis]]:

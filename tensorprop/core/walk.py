@@ -57,7 +57,24 @@ def fold(root: Expr, rule: Callable[[Expr, tuple[V, ...]], V], done: dict[Expr, 
 
 def transform(root: Expr, rule: Callable[[Expr], Expr], done: dict[Expr, Expr] | None = None) -> Expr:
     """The expression with ``rule`` applied to every node after its children."""
-    return fold(root, lambda n, children: rule(remake(n, children)), done)
+    done = {} if done is None else done
+    stack: list[Expr | None] = [root]
+    while stack:  # as in `fold`, but that a node whose children stay is not made again
+        n = stack.pop()
+        if n is None:
+            n = stack.pop()
+            assert n is not None
+            if n not in done:
+                children = n.children
+                new = tuple([done[c] for c in children])
+                done[n] = rule(n if new == children else remake(n, new))
+        elif n not in done:
+            if children := n.children:
+                stack += (n, None)
+                stack += [c for c in reversed(children) if c not in done]
+            else:
+                done[n] = rule(n)
+    return done[root]
 
 
 def tensors_of(root: Expr) -> Iterator[Tensor]:

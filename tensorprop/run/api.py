@@ -215,7 +215,7 @@ def value_and_grad(
     if not set(variables) <= {t.name for eq in forward for t in tensors_of(eq.value)}:
         forward = whole  # what cancels in a softmax is a variable all the same, and its gradient is worked out
     rules = adjoint(forward, variables, error, symmetry=symmetry)
-    calls = bound((forward + rules).functions, functions)
+    calls = bound(tuple(dict.fromkeys((*forward.functions, *rules.functions))), functions)
     ways = _pairs(paths), rest, kinds, _debug(debug)
     return Gradient(whole, needed, forward, rules, error, variables, extra, calls, *ways)
 
