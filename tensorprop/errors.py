@@ -402,10 +402,6 @@ class NotElementwise(TensorpropError):
     """A function given for every entry that is no function of one entry."""
 
 
-class RecurrentDefinition(TensorpropError):
-    """A tensor defined by its own past, where a verb takes none."""
-
-
 class NoMeaning(TensorpropError):
     """A row of a table that says neither a value nor what the function means."""
 

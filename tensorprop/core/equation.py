@@ -21,7 +21,6 @@ from tensorprop.errors import (
     DuplicateDefinition,
     FreeIndexMismatch,
     RankMismatch,
-    RecurrentDefinition,
     RepeatedOutputIndex,
     UnknownName,
     UsageError,
@@ -41,7 +40,6 @@ __all__ = [
     "equation",
     "renamed",
     "system",
-    "unrolled",
 ]
 
 
@@ -515,22 +513,6 @@ def _present(loop: Loop) -> Iterator[Tensor]:
                 there = shift(e.subscripts[loop.axes[e.name]])
                 if there is not None and there[1] == own[1]:
                     yield e
-
-
-def unrolled(s: System, verb: str) -> System:
-    """The System, if no tensor of it is defined by its own past.
-
-    Errors: RecurrentDefinition.
-    """
-    loop = next((b for b in s.blocks if isinstance(b, Loop)), None)
-    if loop is not None:
-        eq = loop.body[0]
-        raise RecurrentDefinition(
-            f"{eq.name} is defined by a recurrence, which this version reads and writes but cannot {verb}",
-            fix=f"write the steps out: {eq.name}1 = …; {eq.name}2 = …",
-            about=(s.equations.index(eq), eq.target),
-        )
-    return s
 
 
 def summed(target: Tensor, value: Expr) -> Equation:
