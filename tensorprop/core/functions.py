@@ -451,8 +451,10 @@ for _along in (
                                                                    means=f"Σ_v x_v [{_RANK.format('v', '>')} = u]",
                                                                    kink="that of the permutation; equal ones stay in "
                                                                         "their order",
+                                                                   passes=3,
                                                                    numpy="-np.sort(-{0}{2})", jax="-jnp.sort(-{0}{2})"),
     Reduction("argtop",     "0",                                   kind="normaliser", single=True, entry="0", slope="0",
+                                                                   passes=2,
                                                                    kink="0; equal ones stay in their order",
                                                                    numpy="np.argsort(-{0}{2}, kind=\"stable\")",
                                                                    jax="jnp.argsort(-{0}{2})"),

@@ -193,7 +193,10 @@ class _Run(Values):
             return array
         axis, (first, end) = steps.loop.axes[name], steps.spans[name]
         size = self.extents.shapes[name][axis]
-        return array if (first, end) == (0, size) else self.ops.shifted(array, axis, -first, size, 1, 0)
+        if (first, end) == (0, size):
+            return array
+        own = next(eq.letters for eq in steps.loop.body if eq.name == name)
+        return self.ops.named(self.ops.shifted(array, axis, -first, size, 1, 0), own, name)
 
     def whole_tensor(self, name: str, letters: tuple[str, ...]) -> Value:
         """All entries of a tensor, its axes under these letters."""

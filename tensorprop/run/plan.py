@@ -20,10 +20,10 @@ from tensorprop.calculus.source import Source, as_system, names_in
 from tensorprop.core.build import COLUMN, ROW
 from tensorprop.core.english import run_together
 from tensorprop.core.equation import System
-from tensorprop.core.expr import Add, Expr, Mul, Number, Sum
+from tensorprop.core.expr import Add, Expr, Index, Mul, Number, Sum
 from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.told import Axis
-from tensorprop.core.walk import postorder
+from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import MissingInput, PlanTooLarge, SizeMismatch, TensorpropError, UnknownName, UsageError, among
 from tensorprop.face import Face
 from tensorprop.run.bound import Functions, bound
@@ -205,6 +205,12 @@ def _labels(system: System, ranges: Ranges) -> dict[str, dict[Axis, None]]:
             for letter, axis in ranges.bound(e).items():
                 if isinstance(axis, tuple):
                     labels.setdefault(letter, {})[axis] = None
+    others: dict[str, dict[Axis, None]] = {}  # the time of x[t+1] = f(x[t], W_tij)
+    for t in (t for eq in system.equations for t in tensors_of(eq.value)):
+        for k, place in enumerate(t.subscripts):
+            if isinstance(place, Index) and place.name not in labels:
+                others.setdefault(place.name, {})[ranges.find(t.name, k)] = None
+    labels |= others
     return {letter: axes for letter, axes in labels.items() if letter not in NAMELESS}
 
 
