@@ -193,10 +193,9 @@ class _Run(Values):
             return array
         axis, (first, end) = steps.loop.axes[name], steps.spans[name]
         size = self.extents.shapes[name][axis]
-        if (first, end) == (0, size):
-            return array
         own = next(eq.letters for eq in steps.loop.body if eq.name == name)
-        return self.ops.named(self.ops.shifted(array, axis, -first, size, 1, 0), own, name)
+        whole = array if (first, end) == (0, size) else self.ops.shifted(array, axis, -first, size, 1, 0)
+        return self.ops.named(whole, own, name)
 
     def whole_tensor(self, name: str, letters: tuple[str, ...]) -> Value:
         """All entries of a tensor, its axes under these letters."""

@@ -237,7 +237,7 @@ def test_any_path_gives_the_contraction(operands: list[str], data: st.DataObject
     ("h_tj = tanh(x_tj + h_{t-1,k} W_kj); h_{-1,j} = g_j", {"t": 5, "j": 3}),
     ("s_t = a_t s_{t-1} + x_t; s_{-1} = g", {"t": 5}),
     ("v_t = r_t + γ v[t+1]; v[dim(r,0)] = 0", {"t": 4}),
-    ("x_{l+1,b,j} = x_{l,b,j} + relu(x_{l,b,i} W_lij); x_{0,b,j} = a_bj; dim(l) = dim(W, 0)", {"l": 3, "b": 2, "i": 4, "j": 4}),
+    ("x_{l+1,b,j} = x_lbj + relu(x_lbi W_lij); x_{0,b,j} = a_bj; dim(l) = dim(W, 0)", {"l": 3, "b": 2, "i": 4, "j": 4}),
 ])  # fmt: skip
 def test_a_recurrence_whose_starts_lie_outside_is_planned(text: str, sizes: dict[str, int]) -> None:
     s = parse(text)
