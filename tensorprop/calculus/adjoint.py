@@ -21,10 +21,11 @@ from tensorprop.core.equation import Equation, Fact, Loop, Range, System, equati
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Reduce, Tensor
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, owed_to
+from tensorprop.core.plane import complex_names, real_part, said_complex, squares, with_adjoints
 from tensorprop.core.ranges import Ranges, infer, spelled, told
 from tensorprop.core.told import Witness, is_size
 from tensorprop.core.walk import dims_of, freshen, lettered, tensors_of, transform
-from tensorprop.errors import UnknownName, UsageError, among
+from tensorprop.errors import ComplexConvention, UnknownName, UsageError, among
 from tensorprop.text.vocabulary import COLUMN, ROW
 
 __all__ = ["adjoint", "holds"]
@@ -103,6 +104,9 @@ def _swept(s: System, wrt: str | Iterable[str] | None, of: str | None, symmetry:
     rules = [*sweep.rules, *last]
     wanted = {adjoint_name(n) for n in names}
     result = said_outside(system(rules, s.facts), whole)
+    if sweep.plane:  # what is read of the forward equations, and what is owed to it, are inputs here
+        more = said_complex(sweep.owed.intersection(result.inputs) - s.complex)
+        result = system(result, (*result.facts, *more))
     return result if all(r.name in wanted or _used(result, r.name) for r in rules) else result.only(wanted)
 
 
@@ -115,6 +119,14 @@ class _Sweep:
         self.loops = {eq.name for b in whole.blocks if isinstance(b, Loop) for eq in b.body}
         self.outputs = s.outputs
         self.scalar = len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0
+        self.plane = complex_names(whole)
+        self.owed = with_adjoints(self.plane) if self.plane else self.plane
+        if self.scalar and s.outputs[0] in self.plane:
+            raise ComplexConvention(
+                f"{s.outputs[0]} is complex, and a gradient is that of a real number",
+                fix=f"add an equation such as L = re({s.outputs[0]}) or L = abs({s.outputs[0]})^2",
+                about=s[s.outputs[0]].target,
+            )
         self.shares: dict[str, list[tuple[Tensor, Expr]]] = {}
         self.rules: list[Equation] = []
         self.active, grew = set(names), True
@@ -147,7 +159,8 @@ class _Sweep:
             seed = mul(seed, *self._bounds(eq))
             again = eq.name in self.loops and isinstance(eq.value, Reduce) and eq.value.op in ("max", "min")
             result = None if again else eq.target  # what is worked out after the loop has other last digits
-            for t, g in pullback(eq.value, seed, result=result, scope=frozenset(eq.letters)).items():
+            value = squares(eq.value, self.plane) if self.plane else eq.value
+            for t, g in pullback(value, seed, result=result, scope=frozenset(eq.letters), plane=self.owed).items():
                 if t.name in self.active:
                     self.shares.setdefault(t.name, []).extend(within(t, g, self.s.outside(t.name)))
 
@@ -262,10 +275,14 @@ class _Sweep:
         letters = self._unstated(name, _letters(self.whole, name, [t for t, _ in shares]))
         terms = [entry(t, freshen(g, frozenset(letters) - t.free), letters) for t, g in shares]
         target = Tensor(adjoint_name(name), tuple(Index(i) for i in letters))
-        value = known(freshen(add(*terms), frozenset(letters)), self.whole.declared)
+        value = freshen(add(*terms), frozenset(letters))
+        if self.plane and name not in self.plane:
+            value = real_part(value, self.owed)
+        value = known(value, self.whole.declared, self.owed)
         value = transform(value, lambda n: self._bounded(n, name, letters) if isinstance(n, Mul) else n)
         value = self._sized(_own_sizes(self._sized(value), name, letters, self.ranges))
-        return equation(target, stable_expr(known(value, self.whole.declared)))
+        value = known(value, self.whole.declared, self.owed)
+        return equation(target, value if self.plane else stable_expr(value))
 
 
 def holds(loop: Loop, eq: Equation, ranges: Ranges) -> list[Expr]:

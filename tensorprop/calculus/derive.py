@@ -18,13 +18,15 @@ from tensorprop.calculus.tangent import Moved, forwards
 from tensorprop.core.affine import difference
 from tensorprop.core.build import ONE, ZERO, add, fresh
 from tensorprop.core.equation import Equation, Range, System, equation, system
-from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.expr import Call, Expr, Index, Tensor
+from tensorprop.core.functions import FUNCTIONS
 from tensorprop.core.names import derivative_name, primal_axes
+from tensorprop.core.plane import complex_names, is_complex, real_part, squares
 from tensorprop.core.ranges import infer, spelled, unlimited
 from tensorprop.core.terms import factors_of
 from tensorprop.core.told import limit
-from tensorprop.core.walk import dims_of, freshen, inline
-from tensorprop.errors import IndexMismatch, RankMismatch, UnknownName, UsageError, among
+from tensorprop.core.walk import dims_of, freshen, inline, postorder, tensors_of
+from tensorprop.errors import ComplexConvention, IndexMismatch, RankMismatch, UnknownName, UsageError, among
 from tensorprop.text.parse import parse_expression
 
 __all__ = ["derive", "expanded"]
@@ -56,13 +58,19 @@ def derive(s: Source, wrt: str | Iterable[str], of: str | None = None, *, symmet
     s = as_forward(s, *variables, of)
     name, whole = _output(s, of), s
     if s.only([name]).recurrent:
+        if complex_names(s):
+            raise ComplexConvention(
+                f"{name} is defined by a recurrence, whose derivative by complex numbers is not written",
+                fix="adjoint gives what is owed to them",
+            )
         if symmetry != "free":
             raise UsageError(
                 f'{name} is defined by a recurrence, of which derive has symmetry="free" alone',
                 fix=f'adjoint(…, of="{name}", symmetry="{symmetry}") gives the gradient of a number',
             )
         return _sensitivities(s, name, variables)
-    letters, value = s[name].letters, stable_expr(expanded(s, name))
+    plane = complex_names(s)
+    letters, value = s[name].letters, expanded(s, name) if plane else stable_expr(expanded(s, name))
     if not variables:
         raise UsageError("wrt names no variable", fix=f"name one of {', '.join(s.inputs)}")
     done: list[tuple[str, tuple[str, ...]]] = []
@@ -76,9 +84,14 @@ def derive(s: Source, wrt: str | Iterable[str], of: str | None = None, *, symmet
     fixed: tuple[str, ...] = letters
     for x, axes in done:
         value = freshen(value, frozenset(taken))
-        shares = pullback(value, ONE, fixed=frozenset(fixed))
+        real = not plane or not is_complex(value, plane)
+        if not real:
+            _holomorphic(value, x, name, plane)
+        value = squares(value, plane) if plane else value
+        shares = pullback(value, ONE, fixed=frozenset(fixed), plane=plane)
         terms = [entry(t, g, axes, frozenset(fixed)) for t, g in shares.items() if t.name == x]
-        value = known(freshen(add(*terms), frozenset(taken)), whole.declared)
+        value = freshen(add(*terms), frozenset(taken))
+        value = known(real_part(value, plane) if plane and real and x not in plane else value, whole.declared, plane)
         fixed += axes
         if symmetry != "free" and x in whole.declared:
             value = _projected(value, fixed, (x, axes), whole, symmetry, len(done))
@@ -87,6 +100,20 @@ def derive(s: Source, wrt: str | Iterable[str], of: str | None = None, *, symmet
     made = equation(target, _unlimited(value, target, whole) if whole.declared else value)
     _beside[made] = _beside.get(made, frozenset()) | frozenset(whole.inputs)
     return made
+
+
+def _holomorphic(value: Expr, x: str, name: str, plane: frozenset[str]) -> None:
+    """Refuse the derivative of something complex that a complex number does not say: by conj, re, im, abs, angle."""
+    for n in postorder(value):
+        row = FUNCTIONS.get(n.function) if isinstance(n, Call) else None
+        if row is None or row.plane in ("", "holomorphic") or not is_complex(n.children[0], plane):
+            continue
+        if any(t.name == x for t in tensors_of(n)):
+            raise ComplexConvention(
+                f"{name} is complex, and {row.name} of {x} in it is not holomorphic: no one number is its derivative",
+                fix=f"derive re({name}) and im({name}), or ask adjoint for what is owed to {x}",
+                about=n,
+            )
 
 
 def _projected(

@@ -22,11 +22,13 @@ from tensorprop.calculus.reductions import pullback as pull_reduction
 from tensorprop.calculus.slope import slope
 from tensorprop.core.build import ZERO, add, bracket, fresh, mul, reduce, remake, substitute, sum_over
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Reduce, Sum, Tensor
+from tensorprop.core.functions import FUNCTIONS, read
+from tensorprop.core.plane import is_complex, settled
 from tensorprop.core.ranges import axis_of, kept, size, tells, witness
-from tensorprop.core.walk import fold, postorder
+from tensorprop.core.walk import fold, inline, postorder
 from tensorprop.errors import UnknownRange
 
-__all__ = ["entry", "pullback"]
+__all__ = ["entry", "of_the_plane", "pullback"]
 
 
 def pullback(
@@ -36,12 +38,17 @@ def pullback(
     result: Expr | None = None,
     scope: frozenset[str] = frozenset(),
     fixed: frozenset[str] = frozenset(),
+    plane: frozenset[str] = frozenset(),
 ) -> dict[Tensor, Expr]:
     """The cotangent of every tensor entry in ``value``, in reading order.
 
     ``scope``: letters of the left side that are added up where a part of the value does not depend on them (as in an
     adjoint). ``fixed``: letters that stay as they are (as in a Jacobian, whose rows they number). ``result`` is a
     name for the value itself, which slopes such as ``1 - y²`` may use.
+
+    Where the tensors ``plane`` are complex, cotangents are those of the pairing ``Re(g dy)``: a holomorphic function
+    multiplies by its slope, no conjugate taken, and what any other owes its row says (``plane``). To a tensor that is
+    real the real part is owed, which whoever puts the shares together takes.
 
     The free indices of an entry's cotangent are among the entry's own and the fixed ones.
     """
@@ -66,7 +73,11 @@ def pullback(
         here, whole = n.free, n
         if isinstance(n, (Sum, Reduce)):
             here, whole = here | frozenset(n.indices), n.body
-        for child, share in _shares(n, g, result if n is value and result is not None else n, varies):
+        own = result if n is value and result is not None else n
+        if plane and isinstance(n, Call) and (owed_there := of_the_plane(n, g, own, plane)) is not None:
+            _owe(owed, n.args[0], owed_there, here - fixed, whole, reach)
+            continue
+        for child, share in _shares(n, g, own, varies):
             _owe(owed, child, share, here - fixed, whole, reach)
     return {t: found[t] for t in nodes if isinstance(t, Tensor) and t in found}
 
@@ -86,6 +97,15 @@ def _shares(n: Expr, g: Expr, result: Expr, varies: set[Expr]) -> list[tuple[Exp
             return [(n.body, pull_reduction(n, None if result is n else result, g))] if n.body in varies else []
         case _:
             return []  # numbers, brackets, sizes and indices are constant
+
+
+def of_the_plane(n: Call, g: Expr, result: Expr, plane: frozenset[str]) -> Expr | None:
+    """What a function that is not holomorphic owes to a complex argument; None for any other."""
+    row = FUNCTIONS.get(n.function)
+    if row is None or row.plane in ("", "holomorphic") or not is_complex(n.args[0], plane):
+        return None
+    values = {"x": n.args[0], "y": result, "g": g}
+    return settled(inline(read(row.plane), {letter: ((), e) for letter, e in values.items()}), plane)
 
 
 def _apart(value: Expr, fixed: frozenset[str]) -> Expr:

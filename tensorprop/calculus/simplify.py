@@ -14,6 +14,7 @@ from tensorprop.calculus.source import as_system
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr
 from tensorprop.core.names import primal_axes
+from tensorprop.core.plane import complex_names, guarded, settled, unguarded
 from tensorprop.core.ranges import spelled
 
 __all__ = ["known", "simplify", "simplify_expr"]
@@ -33,14 +34,16 @@ def simplify_expr(e: Expr) -> Expr:
     return rewrite(e, laws, done)
 
 
-def known(e: Expr, kinds: Kinds) -> Expr:
-    """An expression simplified, with what is declared of its matrices put to use.
+def known(e: Expr, kinds: Kinds, plane: frozenset[str] = frozenset()) -> Expr:
+    """An expression simplified, with what is declared of its matrices put to use; tensors of the ``plane`` are complex.
 
     >>> from tensorprop.text import parse
     >>> s = parse("y_i = (S_ij + S_ji) Q_kj Q_kl x_l; S_ij = S_ji; orthogonal(Q)")
     >>> print(known(s["y"].value, s.declared))
     2 S_il x_l
     """
+    if plane:
+        return unguarded(settled(known(guarded(settled(e, plane), plane), kinds), plane))
     e = simplify_expr(shorter(e, kinds))
     while kinds and (new := simplify_expr(shorter(e, kinds))) is not e:
         e = new
@@ -66,11 +69,12 @@ def simplify(x: Expr | Equation | System | str) -> Expr | Equation | System:
     if isinstance(x, Equation):
         return _simplified(x)
     s = as_system(x)
-    return system((_simplified(eq, s.declared) for eq in spelled(s)), s.facts)
+    plane = complex_names(s)
+    return system((_simplified(eq, s.declared, plane) for eq in spelled(s)), s.facts)
 
 
-def _simplified(eq: Equation, kinds: Kinds = _NONE) -> Equation:
-    value = known(eq.value, kinds)
+def _simplified(eq: Equation, kinds: Kinds = _NONE, plane: frozenset[str] = frozenset()) -> Equation:
+    value = known(eq.value, kinds, plane)
     if value.free != eq.value.free and primal_axes(eq.target) is None:
         return eq  # y_i = x_i - x_i tells the range of i, and y_i = 0 would not
     return equation(eq.target, value)

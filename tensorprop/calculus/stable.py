@@ -20,8 +20,9 @@ from tensorprop.calculus.source import as_system
 from tensorprop.core.build import MINUS_ONE, ONE, add, call, mul, negate, number, reduce, substitute
 from tensorprop.core.equation import Equation, Loop, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Reduce, Sum, Tensor
+from tensorprop.core.plane import complex_names, is_complex
 from tensorprop.core.ranges import kept, size, tells
-from tensorprop.core.walk import transform
+from tensorprop.core.walk import postorder, transform
 
 __all__ = ["match", "stabilise", "stable_expr"]
 
@@ -40,6 +41,7 @@ def stabilise(s: System | Equation | str) -> System:
     L = -t_i logsoftmax_i(x_i)
     """
     s = as_system(s)
+    plane = complex_names(s)
     defined: dict[str, tuple[tuple[str, ...], Expr]] = {}
 
     def look(e: Expr) -> Expr:
@@ -52,9 +54,10 @@ def stabilise(s: System | Equation | str) -> System:
     new: dict[Equation, Equation] = {}
     for block in s.blocks:
         for eq in block.equations if isinstance(block, Loop) else (block,):
-            value = transform(eq.value, lambda n: _stable(n, look))
+            complex_ = bool(plane) and any(is_complex(n, plane) for n in postorder(eq.value))
+            value = eq.value if complex_ else transform(eq.value, lambda n: _stable(n, look))
             new[eq] = eq if value is eq.value else equation(eq.target, value)
-        if isinstance(block, Equation) and s.outside(block.name) is None:
+        if isinstance(block, Equation) and block.name not in plane and s.outside(block.name) is None:
             defined[block.name] = (block.letters, new[block].value)
     return system((new[eq] for eq in s), s.facts)
 

@@ -17,6 +17,7 @@ from tensorprop.core.build import ONE, ZERO, add, fresh, mul, sum_over
 from tensorprop.core.equation import Equation, Range, System, equation, system
 from tensorprop.core.expr import Expr, Index, Reduce, Tensor
 from tensorprop.core.names import derivative_name
+from tensorprop.core.plane import refuse_parts
 from tensorprop.core.ranges import infer, spelled
 from tensorprop.core.walk import freshen
 
@@ -72,6 +73,7 @@ def forwards(
     In the loop of ``x_{l+1} = x_l W_l`` x tells nothing of its time; in that of ∂x/∂ε the letter of x would, so that a
     line says how far it runs.
     """
+    refuse_parts(s, "a tangent is the slope times what moves", "adjoint goes back, by what is owed to every tensor")
     moving, ranges = set(roots), infer(s)
     written = {eq: n for n, eq in enumerate(s)}
     rules: dict[int, Equation] = {}

@@ -69,9 +69,9 @@ class Interpreter:
                     raise ValueError("parts of different shapes")
                 return math.prod(parts[1:], start=parts[0]) if isinstance(t, m.Hadamard) else sum(parts[1:], parts[0])
             case m.Quotient(above, below):
-                return self.value(above) / np.float64(self.value(below))
+                return self.value(above) / np.asarray(self.value(below))[()]
             case m.ScalarPower(base, exponent) | m.ElementPower(base, exponent):
-                return np.power(np.asarray(self.value(base), dtype=float), self.value(exponent))
+                return np.power(_inexact(self.value(base)), self.value(exponent))
             case m.MatrixPower(base, n):
                 return np.linalg.matrix_power(self.value(base), n)
             case m.Entrywise(function, args):
@@ -87,7 +87,7 @@ class Interpreter:
         """The value of what only matrices and tensors have: traces, diagonals, inverses, products of other kinds."""
         match t:
             case m.MatrixTrace(of):
-                return float(np.trace(_square(self.value(of))))
+                return np.trace(_square(self.value(of))).item()
             case m.Diagonal(of, lies):
                 entries = np.diag(_square(self.value(of)))
                 return entries[None, :] if lies == "row" else entries[:, None]
@@ -107,7 +107,7 @@ class Interpreter:
             case m.KhatriRao(left, right):
                 return np.einsum("ij,kj->ikj", self.value(left), self.value(right))
             case m.Inner(left, right):
-                return float(np.sum(self.value(left) * self.value(right)))
+                return np.sum(self.value(left) * self.value(right)).item()
             case m.Outer(left, right) if t.kind == "tensor" and left.kind == "column":
                 return np.multiply.outer(np.ravel(self.value(left)), np.ravel(self.value(right)))
             case m.Outer(left, right) if right.kind == "column":
@@ -124,7 +124,7 @@ class Interpreter:
         where = tuple(slice(None) if s is None else self._at[s] if isinstance(s, str) else s for s in t.slots)
         v = self._arrays[t.tensor][where]
         if t.kind == "scalar":
-            return float(v)
+            return np.asarray(v).item()
         if t.kind == "tensor":
             return v
         kept = [k for k, s in enumerate(t.slots) if s is None]
@@ -154,7 +154,7 @@ class Interpreter:
                 out = v if out is None else out @ v
         if out is None:
             return scale
-        return scale * (float(out.reshape(())) if kind == "scalar" else out)
+        return scale * (out.reshape(()).item() if kind == "scalar" else out)
 
     def _apply(self, function: str, args: list[Any]) -> Any:
         if function in self._opened:
@@ -168,12 +168,17 @@ class Interpreter:
         if keeps:
             return found
         if over == "all":
-            return float(np.ravel(found)[0])
+            return np.ravel(found)[0].item()
         return found[:, None] if over == "rows" else found[None, :]
 
 
 def _long_axis(v: Array) -> tuple[int, ...]:
     return (0,) if v.shape[1] == 1 else (1,)
+
+
+def _inexact(v: Any) -> Array:
+    v = np.asarray(v)
+    return v if v.dtype.kind in "fc" else v.astype(float)
 
 
 def _square(v: Array) -> Array:
@@ -190,4 +195,4 @@ def _compare(relation: str, a: Any, b: Any) -> Any:
 
 
 def _whole(op: str, matrix: Array) -> float:
-    return float(np.linalg.det(matrix)) if op == "det" else float(np.linalg.slogdet(matrix)[1])
+    return np.linalg.det(matrix).item() if op == "det" else float(np.linalg.slogdet(matrix)[1])

@@ -33,8 +33,8 @@ class Counterexample:
 
     sizes: Mapping[str, int]
     entry: tuple[int, ...]
-    expected: float
-    got: float
+    expected: float | complex
+    got: float | complex
     arrays: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
@@ -178,8 +178,8 @@ class Finding:
     kind: str
     tensor: str
     entry: tuple[int, ...] | None = None
-    expected: float | None = None
-    got: float | None = None
+    expected: float | complex | None = None
+    got: float | complex | None = None
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     seed: int | None = None
     note: str = ""
@@ -199,7 +199,7 @@ class Finding:
             out += self.note.split("\n")
         return out
 
-    def _wrong(self, entry: tuple[int, ...], expected: float, got: float, where: str) -> str:
+    def _wrong(self, entry: tuple[int, ...], expected: float | complex, got: float | complex, where: str) -> str:
         place = f"δ{self.tensor}[{', '.join(map(str, entry))}]" if entry else adjoint_name(self.tensor)
         right, wrong = apart(expected, got)
         return f"first wrong entry: {place} should be {right}, the rule gives {wrong}" + (
@@ -207,7 +207,7 @@ class Finding:
         )
 
 
-def apart(a: float, b: float) -> tuple[str, str]:
+def apart(a: float | complex, b: float | complex) -> tuple[str, str]:
     """Two numbers with as many digits as tell them apart."""
     for digits in (4, 8, 12, 17):
         one, other = f"{a:.{digits}g}", f"{b:.{digits}g}"

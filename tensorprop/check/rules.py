@@ -28,7 +28,7 @@ from tensorprop.check.report import Finding, Report, Verdict
 from tensorprop.check.slips.diagnose import diagnose
 from tensorprop.check.slips.samples import carried_outputs
 from tensorprop.core.build import ONE, ZERO, bracket
-from tensorprop.core.equation import Declared, Equation, Loop, Outside, System, equation, system
+from tensorprop.core.equation import COMPLEX, Declared, Equation, Loop, Outside, System, equation, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, primal
@@ -92,7 +92,7 @@ def check_rules(x: Any, tolerance: float = 0.0) -> Report:
         if finding is None and decision.status == "refuted":
             finding = Finding("proof", primal(name), note=f"{decision.how}; no sample of these sizes shows it")
         open_ = finding is None or finding.kind in ("undecided", "size")  # right wherever its sizes fit: no slip
-        if not open_ and name in written and name in derived:
+        if not open_ and name in written and name in derived and not laws.plane:
             slip = diagnose(
                 rule,
                 derived[name],
@@ -289,8 +289,8 @@ class _Samples:
                     "value",
                     tensor,
                     entry,
-                    float(expected[entry]),
-                    float(got.value[entry]),
+                    expected[entry].item(),
+                    got.value[entry].item(),
                     sizes_told([rule], {n: a.shape for n, a in truth.items()}),
                     seed,
                     misfit,
@@ -365,7 +365,7 @@ class _Samples:
         s = self.layer.system
         if not s.declared:
             return {}
-        free = system(s, (f for f in s.facts if not isinstance(f, Declared)))
+        free = system(s, (f for f in s.facts if not isinstance(f, Declared) or f.kind == COMPLEX))
         return {eq.name: eq for eq in rules_of(Page(free, self.layer.page.rules))}
 
     @property
@@ -455,4 +455,8 @@ def _seeds(s: System, values: Arrays, seed: int) -> dict[str, np.ndarray]:
     if seed_of(s) is not None:
         return {name: np.ones(()) for name in s.outputs}
     draw = np.random.default_rng([seed, len(KINDS)])
-    return {name: draw.normal(size=values[name].shape) for name in s.outputs}
+    found: dict[str, Any] = {name: draw.normal(size=values[name].shape) for name in s.outputs}
+    for name in found:
+        if np.iscomplexobj(values[name]):
+            found[name] = found[name] + 1j * draw.normal(size=values[name].shape)
+    return found

@@ -23,6 +23,7 @@ from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number
 from tensorprop.core.functions import is_known
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import primal_axes
+from tensorprop.core.plane import complex_names, said_complex
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import TensorpropError, UnknownRange
@@ -140,7 +141,8 @@ def _agree(line: Line) -> None:
 
 def _drawn(eq: Equation, seed: int, ties: bool, small: bool = False) -> tuple[dict[str, Array], Array]:
     """Random arrays, and what the equation gives for them."""
-    arrays, s = _arrays(system([eq]), seed, ties, small), system([eq])
+    s = _declared(eq)
+    arrays = _arrays(s, seed, ties, small)
     with np.errstate(all="ignore"):
         return arrays, np.asarray(evaluate(s, {k: arrays[k] for k in s.inputs})[eq.name])
 
@@ -236,8 +238,28 @@ def _arrays(s: System, seed: int, ties: bool = False, small: bool = False) -> di
             draw = rng.integers(1, 3, size=shape) / 2.0
         else:
             draw = rng.normal(size=shape) if seed == 1 else rng.uniform(0.2, 0.9, size=shape)
+        if name in s.complex:
+            draw = draw + 1j * rng.normal(size=shape)
         out[name] = draw + (2.0 * np.eye(*shape) if len(shape) == 2 and shape[0] == shape[1] and seed == 0 else 0.0)
     return out
+
+
+def _declared(eq: Equation) -> System:
+    """The equation, with the tensors complex of which it takes a conjugate or a part, if they may be: where they are
+    real, a conjugate in the wrong place is not seen."""
+    parts = [e for e in postorder(eq.value) if isinstance(e, Call) and e.function in _PARTS]
+    plain = system([eq])
+    if not parts:
+        return plain
+    made = system([eq], said_complex({t.name for e in parts for t in tensors_of(e)}))
+    try:
+        complex_names(made)
+    except TensorpropError:
+        return plain
+    return made
+
+
+_PARTS = ("conj", "re", "im", "angle")
 
 
 def _without_diagonal(s: System) -> Iterator[tuple[tuple[str, int], tuple[str, int]]]:
@@ -275,16 +297,17 @@ def _stacked(line: Line, arrays: Mapping[str, Array], opened: Mapping[str, str],
     if target.kind == "tensor":
         return np.asarray(Interpreter(arrays, {}, opened, sizes).value(line.right))
     extents = dict(zip(line.plain.letters, shape, strict=True))
-    out = np.empty(shape)
+    out: Array | None = None
     for point in product(*(range(extents[i]) for i in line.carried)):
         at = dict(zip(line.carried, point, strict=True))
         v = np.asarray(Interpreter(arrays, at, opened, sizes).value(line.right))
         v = _unfolded(v, target, shape)
         where = tuple(at[s] if isinstance(s, str) else slice(None) for s in target.slots)
+        out = np.empty(shape, np.result_type(v, float)) if out is None else out
         if out[where].shape != v.shape:
             return np.empty(0)
         out[where] = v
-    return out
+    return np.empty(shape) if out is None else out
 
 
 def _unfolded(v: Array, target: m.Name, shape: tuple[int, ...]) -> Array:

@@ -29,6 +29,7 @@ from tensorprop.face import Face
 from tensorprop.package import verb
 
 __all__ = [
+    "COMPLEX",
     "DECLARED",
     "Declared",
     "Equation",
@@ -65,7 +66,7 @@ class Outside(Interned):
 
 @node
 class Declared(Interned):
-    """What the matrix S is, or that for every value of its other letters: one of `DECLARED`.
+    """What the matrix S is, or that for every value of its other letters: one of `DECLARED`; or that z is `COMPLEX`.
 
     ``S_ij = S_ji`` (symmetric), ``spd(S)`` (and positive definite), ``orthogonal(Q)``, ``diagonal(D)``, ``lower(L)``.
     """
@@ -76,6 +77,9 @@ class Declared(Interned):
 
 DECLARED = ("spd", "orthogonal", "diagonal", "lower", "symmetric")
 """What can be declared of a square matrix: orthogonal is ``Σ_k Q_ki Q_kj = [i = j]``, lower 0 above the diagonal."""
+
+COMPLEX = "complex"
+"""What is declared of a tensor of complex numbers, ``complex(z)``: of any rank, and beside the others."""
 
 _IMPLIED = {"symmetric": ("spd", "diagonal"), "lower": ("diagonal",)}
 
@@ -299,9 +303,14 @@ class System(Face, Interned):
 
     @property
     def declared(self) -> dict[str, frozenset[str]]:
-        """All that is declared of each tensor, what is implied included."""
-        names = dict.fromkeys(f.tensor for f in self.facts if isinstance(f, Declared))
+        """All that is declared of each matrix, what is implied included."""
+        names = dict.fromkeys(f.tensor for f in self.facts if isinstance(f, Declared) and f.kind != COMPLEX)
         return {name: frozenset(kind for kind in DECLARED if self.declares(kind, name)) for name in names}
+
+    @property
+    def complex(self) -> frozenset[str]:
+        """The tensors that are declared to be complex."""
+        return frozenset(f.tensor for f in self.facts if isinstance(f, Declared) and f.kind == COMPLEX)
 
     @property
     def constants(self) -> Mapping[str, object]:
@@ -439,7 +448,12 @@ def system(equations: Iterable[Equation], facts: Iterable[Fact] = ()) -> System:
             )
     made = System(tuple(equations), lines)
     for n, f in enumerate(lines):
-        if isinstance(f, Declared) and f.tensor in made.names and (rank := made.ranks.get(f.tensor, 2)) < 2:
+        if (
+            isinstance(f, Declared)
+            and f.kind != COMPLEX
+            and f.tensor in made.names
+            and (rank := made.ranks.get(f.tensor, 2)) < 2
+        ):
             raise RankMismatch(
                 f"{f.kind} is said of a matrix, and {f.tensor} has {counted(rank, 'axis', 'axes')}",
                 fix="declare it of a tensor whose last two subscripts are rows and columns, or drop the line",

@@ -52,9 +52,9 @@ _SVDRIGHT = (
 
 MATRIX_ROWS = (
     Reduction("inv",        "-g inv(X)_au inv(X)_vb",   kind="matrix", axes="uu", domain="det(X) ≠ 0",
-                                                        code="linalg.inv"),
+                                                        code="linalg.inv", holomorphic=True),
     Reduction("det",        "g y inv(X)_vu",            kind="matrix", domain="det(X) ≠ 0 for the derivative",
-                                                        code="linalg.det"),
+                                                        code="linalg.det", holomorphic=True),
     Reduction("logdet",     "g inv(X)_vu",              kind="matrix", domain="det(X) ≠ 0; of its absolute value",
                                                         numpy="np.linalg.slogdet({1})[1]",
                                                         jax="jnp.linalg.slogdet({1})[1]"),

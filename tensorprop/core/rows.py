@@ -21,14 +21,16 @@ class Function:
     ``numpy`` and ``jax`` are code with {} for the arguments, {0} where there is one; ``code`` is the name that both
     have; where all are empty, the code of what the function means is printed. ``primitive`` is JAX's own name of it in
     a traced program, ``also`` are other spellings, ``shown`` is the sign with which it is printed for people.
+    ``plane`` says of complex x: "holomorphic", and the slope is the one of real x; or what x is owed where y is owed g,
+    in the pairing Re(g dy) = Re(… dx); refused if empty. ``onto_reals``: y is real also where x is not.
 
     >>> Function("tanh", "1 - y²", means="sinh(x) / cosh(x)", parity="odd").slopes
     ('1 - y²',)
     """
 
     __slots__ = (
-        *("also", "domain", "jax", "kink", "means", "name", "numpy", "parity", "primitive", "rises", "shown"),
-        *("sign", "slopes", "unfolds"),
+        *("also", "domain", "jax", "kink", "means", "name", "numpy", "onto_reals", "parity", "plane", "primitive"),
+        *("rises", "shown", "sign", "slopes", "unfolds"),
     )
 
     def __init__(
@@ -48,8 +50,12 @@ class Function:
         primitive: str = "",
         also: str = "",
         shown: str = "",
+        plane: str = "",
+        onto_reals: bool = False,
     ) -> None:
         self.name = name
+        self.plane = plane
+        self.onto_reals = onto_reals
         self.slopes = slopes
         self.means = means
         self.unfolds = "" if unfolds == "-" else unfolds or means
@@ -84,14 +90,15 @@ class Reduction:
     ``axes`` says of a function of a matrix X_uv over which of the two each subscript of its entries runs: "uu" for an
     inverse, "vu" for a pseudoinverse, "v" for singular values, none for a determinant. ``square``: X has as many
     rows as columns. ``domain`` is where it is defined and smooth.
-    ``numpy`` and ``jax`` are code: {0} and {1} are the argument as a term and alone, {2} the axis.
+    ``numpy`` and ``jax`` are code: {0} and {1} are the argument as a term and alone, {2} the axis. ``holomorphic``: it
+    may be taken of complex numbers too.
 
     >>> Reduction("logsumexp", "g exp(x_u - y)", means="log(Σ_u exp(x_u))").pullback
     'g exp(x_u - y)'
     """
 
     __slots__ = (
-        *("also", "axes", "domain", "empty", "entry", "jax", "kind", "kink", "means"),
+        *("also", "axes", "domain", "empty", "entry", "holomorphic", "jax", "kind", "kink", "means"),
         *("numpy", "op", "passes", "pullback", "single", "slope", "square"),
     )
 
@@ -115,8 +122,10 @@ class Reduction:
         numpy: str = "",
         jax: str = "",
         also: str = "",
+        holomorphic: bool = False,
     ) -> None:
         self.op = op
+        self.holomorphic = holomorphic
         self.pullback = pullback
         self.kind = kind
         self.entry = entry

@@ -104,7 +104,7 @@ ASCII = Dialect(
     signs={
         "−": "-", "⊙": ".*", "⊘": "./", "⊗": "(x)", "⊙_KR": "(kr)", "∘": "o", "×": "x", "·": ".", "dot": " * ",
         "δ": "delta ", "∂": "partial ", "Σ": "sum", "≠": "!=", "≤": "<=", "≥": ">=", "′": "'", "ᵀ": "^T",
-        "σ": "sigmoid", "π": "pi", "𝟏": "1",
+        "ᴴ": "^H", "σ": "sigmoid", "π": "pi", "ⅈ": "imaginary", "𝟏": "1",
     },
     letters={c: "\\" + name for c, name in GREEK.items()},
     entrywise="{0}.^{1}",
@@ -122,7 +122,8 @@ LATEX = Dialect(
     signs={
         "−": "-", "⊙": r"\odot", "⊘": r"\oslash", "⊗": r"\otimes", "⊙_KR": r"\ast", "∘": r"\circ", "×": r"\times",
         "·": r"\cdot", "dot": r" \cdot ", "δ": r"\delta ", "∂": r"\partial ", "Σ": r"\sum", "≠": r"\neq", "≤": r"\leq",
-        "≥": r"\geq", "′": "'", "ᵀ": r"\top", "σ": r"\sigma", "π": r"\pi",
+        "≥": r"\geq", "′": "'", "ᵀ": r"\top", "ᴴ": r"\mathsf{H}", "σ": r"\sigma", "π": r"\pi",
+        "ⅈ": r"\mathrm{i}",
         "𝟏": r"\mathbf{1}",
     },
     letters={c: "\\" + name for c, name in GREEK.items()},
@@ -156,7 +157,7 @@ TYPST = Dialect(
     signs={
         "−": "-", "⊙_KR": "ast.op", "∘": "compose", "×": "times", "·": "dot.op", "dot": " dot ", "δ": "δ ",
         "∂": "partial ", "Σ": "sum", "≠": "!=", "≤": "<=", "≥": ">=", "′": "'", "ᵀ": "top",
-        "𝟏": "bold(1)",
+        "ᴴ": "upright(H)", "ⅈ": "upright(i)", "𝟏": "bold(1)",
     },
     word='"{}"',
     bold=("bold({})", "bold({})"),
@@ -189,6 +190,7 @@ MATHML = Dialect(
     signs={s: f"<mo>{s}</mo>" for s in "−⊙⊘⊗∘×·=≠≤≥+/′"}
     | {"<": "<mo>&lt;</mo>", ">": "<mo>&gt;</mo>", ",": "<mo>,</mo>", "[": "<mo>[</mo>", "]": "<mo>]</mo>"}
     | {"dot": "<mo>·</mo>", "⊙_KR": "<mo>∗</mo>", "δ": "<mi>δ</mi>", "∂": "<mo>∂</mo>", "Σ": "<mo>∑</mo>"}
+    | {"ᴴ": '<mi mathvariant="normal">H</mi>', "ⅈ": '<mi mathvariant="normal">i</mi>'}
     | {"ᵀ": "<mo>⊤</mo>", "σ": "<mi>σ</mi>", "π": "<mi>π</mi>", "𝟏": '<mn mathvariant="bold">1</mn>'},
     symbol="<mi>{}</mi>",
     word='<mi mathvariant="normal">{}</mi>',

@@ -16,6 +16,7 @@ from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, keeps, orders, read
 from tensorprop.core.names import primal_axes
+from tensorprop.core.plane import is_complex
 from tensorprop.core.ranges import size
 from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import inline, postorder, tensors_of
@@ -304,7 +305,7 @@ class _Entries(ArrayCode):
 
 
 # --------------------------------------------------------------------------- loops
-def loops(eq: Equation, taken: Iterable[str] = ()) -> str:
+def loops(eq: Equation, taken: Iterable[str] = (), plane: frozenset[str] = frozenset()) -> str:
     """Nested Python loops over every index: what an index is; ``taken`` are names of other things. Errors: NoCode.
 
     >>> from tensorprop.text import parse
@@ -316,12 +317,13 @@ def loops(eq: Equation, taken: Iterable[str] = ()) -> str:
             s1 += a[i] * W[i, j]
         z[j] = s1 + c[j]
     """
-    return "\n".join(_Loops(eq, taken).lines())
+    return "\n".join(_Loops(eq, taken, bool(plane) and is_complex(eq.value, plane)).lines())
 
 
 class _Loops:
-    def __init__(self, eq: Equation, taken: Iterable[str]) -> None:
+    def __init__(self, eq: Equation, taken: Iterable[str], wide: bool) -> None:
         self._eq = eq
+        self._zero = " + 0j" * wide
         self._sizes = _sizes(eq)
         self._taken = {*taken, *(identifier(t.name) for t in (eq.target, *tensors_of(eq.value)))}
         self._letters: dict[str, str] = {}
@@ -335,7 +337,7 @@ class _Loops:
         letters = self._eq.letters
         if letters:
             sizes = ", ".join(self._size(i) for i in letters)
-            self._say(f"{name} = np.zeros(({sizes}{',' * (len(letters) == 1)}))")
+            self._say(f"{name} = np.zeros(({sizes}{',' * (len(letters) == 1)})){self._zero}")
         for i in letters:
             self._for(i)
         text = self._entry(self._eq.value)[0]

@@ -154,8 +154,8 @@ class Formula(Face):
         """The equations as nested Python loops over every index, their arrays as in the equations."""
         if self.timed is not None:
             taken = [identifier(name) for name in self.timed.names]
-            return self._steps(self.timed, snippet.NUMPY, lambda line: loops(line.equation, taken))
-        return self._entries(loops)
+            return self._steps(self.timed, snippet.NUMPY, lambda line: loops(line.equation, taken, self.style.plane))
+        return self._entries(lambda eq: loops(eq, (), self.style.plane))
 
     def __str__(self) -> str:
         return self.unicode

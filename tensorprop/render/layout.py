@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from tensorprop.core.equation import Equation
+from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Index, Tensor
 from tensorprop.core.names import Derivative, is_adjoint, parts_of_name, primal, primal_axes
+from tensorprop.core.plane import complex_names
 from tensorprop.core.walk import tensors_of
 from tensorprop.render.trees import Kind
 
@@ -30,7 +31,8 @@ class Convention:
     ``layout``: vectors are columns, or rows. ``samples``: the examples of a batch are rows, or columns; ``batch`` is
     the letter that counts them. ``derivative``: in the denominator layout a gradient has the shape of its variable,
     in the numerator layout that shape transposed. ``adjoint``: how the adjoint of z is written: ``δz``, ``∂E/∂z``,
-    ``z̄``. ``names``: other names for tensors. ``turned``: tensors with samples along their first axis.
+    ``z̄``. ``names``: other names for tensors. ``turned``: tensors with samples along their first axis. ``plane``: those
+    of complex numbers, of which ‖z‖² is not Σ z².
     """
 
     layout: Literal["column", "row"] = "column"
@@ -41,9 +43,12 @@ class Convention:
     bold: bool = False
     names: Mapping[str, str] = field(default_factory=_no_names)
     turned: frozenset[str] = frozenset()
+    plane: frozenset[str] = frozenset()
 
     def over(self, equations: Iterable[Equation]) -> Convention:
-        """The same for these equations: with samples as columns, which tensors are turned for that."""
+        """The same for these equations: which tensors are complex, and, with samples as columns, which are turned."""
+        if isinstance(equations, System) and (plane := complex_names(equations)) - self.plane:
+            return replace(self, plane=self.plane | plane).over(equations)
         if self.samples != "columns":
             return self
         everything = [t for eq in equations for t in (eq.target, *tensors_of(eq.value))]

@@ -81,6 +81,8 @@ class Pen:
         d = self.to
         if name in ("sigmoid", "pi"):
             return d.sign("σ" if name == "sigmoid" else "π")
+        if name == "imaginary":
+            return d.sign("ⅈ")
         stem = name.rstrip("′″‴⁗")
         marks = name[len(stem) :]
         if "′" in d.signs:

@@ -197,6 +197,8 @@ class TreePrinter:
 
     def _transpose(self, of: MathTree) -> str:
         mark = self.to.sign("ᵀ")
+        if isinstance(of, m.Entrywise) and of.function == "conj":  # Aᴴ, conjugated and transposed
+            (of,), mark = of.args, self.to.sign("ᴴ")
         if isinstance(of, m.Name):
             return self._name(of, mark)
         if isinstance(of, m.Inverse):

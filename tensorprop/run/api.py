@@ -17,6 +17,7 @@ from tensorprop.calculus.source import Source, as_forward, as_system
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name
+from tensorprop.core.plane import complex_names
 from tensorprop.core.walk import tensors_of
 from tensorprop.errors import (
     MissingInput,
@@ -478,17 +479,17 @@ def _program(
 ) -> Callable[[Arrays], tuple[Any, ...]]:
     """The arrays by name in, the outputs' arrays out; ``needed`` is what the user wrote, and errors quote it."""
 
-    real = smooth(system)
+    real, plane = smooth(system), complex_names(system)
 
     def program(arrays: Arrays) -> tuple[Any, ...]:
-        from tensorprop.run.jax import JaxOperations, array, common_dtype
+        from tensorprop.run.jax import JaxOperations, array, common_dtype, widened
 
         idle = {n: look(arrays[n], n) for n in system.inputs if n not in needed.inputs}
         given, sizes = accept(needed, {n: a for n, a in arrays.items() if n not in idle}, derivative)
         if system is not needed:
             sizes = extents(system, {n: (idle.get(n) or given[n]).shape for n in system.inputs})
-        ready = {n: array(arrays[n]) for n in system.inputs}
-        dtype = common_dtype(a for n, a in ready.items() if n in real)
+        ready = {n: widened(array(arrays[n])) if n in plane else array(arrays[n]) for n in system.inputs}
+        dtype = common_dtype((a for n, a in ready.items() if n in real), bool(plane))
         try:
             ops = JaxOperations(dtype, calls) if debug is None else _watched(dtype, calls, system, ready)
             out = lower(system, ready, names, ops, sizes, precision, in_blocks=debug is None)

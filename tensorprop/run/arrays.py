@@ -13,6 +13,7 @@ import numpy as np
 
 from tensorprop.core.equation import System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Sum, Tensor
+from tensorprop.core.plane import complex_names
 from tensorprop.core.walk import postorder
 from tensorprop.errors import (
     ComplexConvention,
@@ -51,8 +52,9 @@ def accept(system: System, arrays: Mapping[str, object], derivative: bool = Fals
         for name, value in arrays.items():
             given[name] = look(value, name)
         sizes = extents(system, {name: g.shape for name, g in given.items()})
-        if derivative:
-            _refuse_complex(system, given)
+        plane = complex_names(system)
+        if plane or derivative:
+            _refuse_complex(system, given, plane)
         _refuse_overflow(sizes, given)
         return given, sizes
     except TensorpropError as error:
@@ -159,9 +161,17 @@ def _numeric(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
     return dtype
 
 
-def _refuse_complex(system: System, given: Mapping[str, Given]) -> None:
-    """A derivative of a complex result has more than one meaning."""
-    origin = {name: name for name, g in given.items() if g.dtype.kind == "c"}
+def _refuse_complex(system: System, given: Mapping[str, Given], plane: frozenset[str]) -> None:
+    """Complex arrays of tensors that are not declared to be complex: of a page that declares some, or in a derivative,
+    whose result is complex then; what is owed to something complex is another thing than to a real one."""
+    lost = [name for name, g in given.items() if g.dtype.kind == "c" and name not in plane]
+    if plane and lost:
+        raise ComplexConvention(
+            f"{lost[0]} is given complex numbers, and the page does not say that it has any",
+            fix=f"add the line complex({lost[0]}), or pass real numbers",
+            about=lost[0],
+        )
+    origin = {name: name for name in lost}
     for eq in system.ordered:
         found = next((origin[name] for name in eq.inputs if name in origin), None)
         if found is not None:
@@ -170,7 +180,8 @@ def _refuse_complex(system: System, given: Mapping[str, Given]) -> None:
         if eq.name in system.outputs and eq.name in origin:
             raise ComplexConvention(
                 f"{eq.name} is complex, since {origin[eq.name]} is; a gradient is defined for a real result",
-                fix="write real and imaginary parts as tensors of their own",
+                fix=f"add the line complex({origin[eq.name]}), and take the gradient of a real number such as "
+                f"re({eq.name}) or abs({eq.name})",
                 about=(n, eq.target),
             )
 

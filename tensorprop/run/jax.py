@@ -28,7 +28,7 @@ from tensorprop.run.lowerings.running import NEUTRAL
 from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.run.values import Step
 
-__all__ = ["JaxOperations", "array", "as_dtype", "common_dtype", "concrete", "jit", "raw", "traced"]
+__all__ = ["JaxOperations", "array", "as_dtype", "common_dtype", "concrete", "jit", "raw", "traced", "widened"]
 
 Array = Any
 _Axes = tuple[int, ...]
@@ -410,10 +410,17 @@ def raw(value: object) -> Array:
     return jnp.asarray(value)
 
 
-def common_dtype(arrays: Iterable[Array]) -> Any:
-    """The dtype that real arrays come to together; None where all are of whole numbers."""
+def common_dtype(arrays: Iterable[Array], plane: bool = False) -> Any:
+    """The dtype that real arrays come to together; None where all are of whole numbers. ``plane``: some are declared
+    to be complex, and what is made of numbers alone is real all the same."""
     real = [a for a in arrays if jnp.issubdtype(jnp.result_type(a), jnp.inexact)]
-    return jnp.result_type(*real) if real else None
+    found = jnp.result_type(*real) if real else None
+    return jnp.finfo(found).dtype if plane and found is not None else found
+
+
+def widened(a: Array) -> Array:
+    """An array as one of complex numbers."""
+    return a.astype(jnp.result_type(a, jnp.complex64))
 
 
 def concrete(value: object) -> Array:
@@ -431,7 +438,10 @@ def concrete(value: object) -> Array:
 
 def as_dtype(a: Array, like: Array) -> Array:
     """``a`` with the dtype of ``like``, split over explicit axes of a mesh as ``like`` is."""
-    made = jnp.asarray(a, jnp.result_type(like))
+    dtype = jnp.result_type(like)
+    if jnp.iscomplexobj(a) and not jnp.issubdtype(dtype, jnp.complexfloating):
+        a = jnp.real(a)  # what is owed to real numbers
+    made = jnp.asarray(a, dtype)
     if isinstance(like, jax.Array) and _spread(like) is not None:
         return jax.sharding.reshard(made, jax.typeof(like).sharding)
     return made

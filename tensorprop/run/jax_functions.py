@@ -144,6 +144,11 @@ JAX: dict[str, Callable[..., Array]] = Composed({
     "mish":       lambda x: x * jnp.tanh(_softplus(x)),
     "gelu":       lambda x: 0.5 * x * lax.erfc(-x * math.sqrt(0.5)),
     "gelu_tanh":  _gelu_tanh,
+    "conj":       jnp.conj,
+    "re":         jnp.real,
+    "im":         jnp.imag,
+    "angle":      jnp.angle,
+    "imaginary":  lambda: jnp.asarray(1j),
     "pi":         lambda: math.pi,
 })  # fmt: skip
 

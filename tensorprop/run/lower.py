@@ -311,6 +311,8 @@ class _Run(Values):
         """An elementwise function; whole and half powers have operations of their own."""
         if e.function == "pi":
             return Value(math.pi, ())
+        if e.function == "imaginary":
+            return Value(self.ops.named(self.ops.call("imaginary"), ()), ())
         if e.function == "power" and isinstance(e.args[1], Number):
             base = yield Wish(e.args[0], sizes)
             n = e.args[1].value

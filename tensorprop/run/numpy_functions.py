@@ -59,6 +59,8 @@ def _rsqrt(x: Array) -> Array:
 def _sigmoid(x: Array) -> Array:
     """1 / (1 + e⁻ˣ), through e^-|x|, which cannot overflow."""
     x = _float(x)
+    if x.dtype.kind == "c":
+        return 1.0 / (1.0 + np.exp(-x))
     small = np.exp(-np.abs(x))
     return np.where(x >= 0, 1.0, small) / (1.0 + small)
 
@@ -194,6 +196,11 @@ NUMPY: dict[str, Callable[..., Array]] = Composed({
     "mish":       _mish,
     "gelu":       _gelu,
     "gelu_tanh":  _gelu_tanh,
+    "conj":       np.conj,
+    "re":         np.real,
+    "im":         np.imag,
+    "angle":      np.angle,
+    "imaginary":  lambda: 1j,
     "pi":         lambda: math.pi,
 })  # fmt: skip
 

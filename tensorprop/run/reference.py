@@ -21,6 +21,7 @@ from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_known
 from tensorprop.core.pattern import Patterns
+from tensorprop.core.plane import complex_names, is_complex
 from tensorprop.errors import NonNumericDtype, OpenFunction, OutOfRange, PlanTooLarge, TensorpropError
 from tensorprop.run.arrays import accept
 from tensorprop.run.bound import Functions, bound
@@ -52,7 +53,8 @@ def evaluate(
 ) -> dict[str, Array]:
     """The value of every tensor that the equations define.
 
-    ``arrays`` gives the inputs. Arithmetic is done in ``dtype`` (complex where an input is); a tensor of whole numbers
+    ``arrays`` gives the inputs. Arithmetic is done in ``dtype`` (complex where an input is; on a page that declares
+    complex tensors, where a value is); a tensor of whole numbers
     stays one where it is copied, compared or used as a subscript. ``functions`` binds open ones: ``{"f": np.tanh}``.
 
     >>> from tensorprop.text import parse
@@ -68,8 +70,11 @@ def evaluate(
         from tensorprop.run.jax import in_double
 
         calls = {name: in_double(f) for name, f in calls.items()}
-    work = np.result_type(dtype, *(g.dtype for g in given.values() if g.dtype.kind == "c"))
-    values = {name: _array(arrays[name], work) for name in system.inputs}
+    plane = complex_names(system)
+    wide = np.result_type(dtype, np.complex64)
+    work = dtype if plane else np.result_type(dtype, *(g.dtype for g in given.values() if g.dtype.kind == "c"))
+    work = _Kinds(np.dtype(work), wide, plane)
+    values = {name: _array(arrays[name], work, name) for name in system.inputs}
     number = {eq: n for n, eq in enumerate(system.equations)}
     twins = _Twins()
     now = system.equations[0]
@@ -90,14 +95,14 @@ def evaluate(
 
 
 def _loop(
-    steps: Steps, sizes: Extents, values: dict[str, Array], dtype: np.dtype[Any], calls: Functions
+    steps: Steps, sizes: Extents, values: dict[str, Array], kinds: _Kinds, calls: Functions
 ) -> Iterator[Equation]:
     """The tensors of a loop, one place of time after the other, its starts first; each holds its starts as well."""
     loop = steps.loop
     for name, (first, end) in steps.spans.items():
         shape = list(sizes.shapes[name])
         shape[loop.axes[name]] = end - first
-        values[name] = np.full(shape, np.nan, dtype)
+        values[name] = np.full(shape, np.nan, kinds.named(name))
 
     def put(name: str, place: int, entry: Array) -> None:
         at: list[Any] = [slice(None)] * values[name].ndim
@@ -107,12 +112,12 @@ def _loop(
     for name, places in steps.places.items():
         for place, eq in places.items():
             yield eq
-            put(name, place, _OneEquation(sizes, values, dtype, _Twins(), calls=calls).equation(eq))
+            put(name, place, _OneEquation(sizes, values, kinds, _Twins(), calls=calls).equation(eq))
     for place, here in steps.schedule():
         for eq, t in here:
             yield eq
             letter, _ = loop.time(eq)
-            found = _OneEquation(sizes, values, dtype, _Twins(), (letter, t), calls).equation(eq)
+            found = _OneEquation(sizes, values, kinds, _Twins(), (letter, t), calls).equation(eq)
             put(eq.name, place, np.take(found, 0, axis=eq.letters.index(letter)))
 
 
@@ -127,9 +132,25 @@ def _stored(array: Array, sizes: Extents, name: str) -> Array:
     return array[tuple(at)]
 
 
-def _array(value: object, dtype: np.dtype[Any]) -> Array:
+def _array(value: object, kinds: _Kinds, name: str) -> Array:
     array = np.asarray(value)
-    return array if array.dtype.kind in "iu" else array.astype(dtype)
+    return array if array.dtype.kind in "iu" and name not in kinds.plane else array.astype(kinds.named(name))
+
+
+class _Kinds(NamedTuple):
+    """The dtype of real values, that of complex ones, and which tensors are complex."""
+
+    real: np.dtype[Any]
+    wide: np.dtype[Any]
+    plane: frozenset[str]
+
+    def named(self, name: str) -> np.dtype[Any]:
+        """The dtype of a tensor."""
+        return self.wide if name in self.plane else self.real
+
+    def of(self, e: Expr) -> np.dtype[Any]:
+        """The dtype of a node's value."""
+        return self.wide if self.plane and is_complex(e, self.plane) else self.real
 
 
 class _Grid(NamedTuple):
@@ -176,7 +197,7 @@ class _OneEquation:
         self,
         extents: Extents,
         values: Mapping[str, Array],
-        dtype: np.dtype[Any],
+        kinds: _Kinds,
         twins: _Twins,
         pinned: tuple[str, int] | None = None,
         calls: Functions = MappingProxyType({}),
@@ -190,14 +211,16 @@ class _OneEquation:
         """The first subscript outside: of which tensor, on which axis, how much, and the size of the axis."""
         self.extents = extents
         self.values = values
-        self.dtype = dtype
+        self.kinds = kinds
+        self.dtype = kinds.real
+        self.known: dict[Expr, np.dtype[Any]] = {}
 
     def equation(self, eq: Equation) -> Array:
         """The right side over the letters of the left, in the order in which they stand there."""
         done: dict[Key, _Grid] = {}
         letter = self.pinned[0] if self.pinned is not None else None
         for visit in self.extents.visits(eq, letter):
-            _affordable(visit, self.dtype)
+            _affordable(visit, self.kinds.of(visit.node))
             key, letters, made = self.twins.find(visit)
             if made is None:
                 parts = [done[k] for k in visit.children]
@@ -216,8 +239,16 @@ class _OneEquation:
     def _real_if_bool(self, array: Array) -> Array:
         return array.astype(self.dtype) if array.dtype.kind == "b" else array
 
-    def _real(self, array: Array) -> Array:
-        return array if array.dtype == self.dtype else array.astype(self.dtype)
+    def _of(self, e: Expr) -> np.dtype[Any]:
+        """The dtype of a node's value."""
+        found = self.known.get(e)
+        if found is None:
+            found = self.known[e] = self.kinds.of(e)
+        return found
+
+    def _real(self, array: Array, e: Expr) -> Array:
+        dtype = self._of(e)
+        return array if array.dtype == dtype else array.astype(dtype)
 
     def _node(self, v: Visit, parts: list[Array]) -> Array:
         """The array of a node from those of its children."""
@@ -237,23 +268,23 @@ class _OneEquation:
                 left, right = (self._aligned(c, p, v) for c, p in zip(e.children, parts, strict=True))
                 return _RELATIONS[e.relation](left, right)
             case Add():
-                total = np.zeros(v.shape, self.dtype)
+                total = np.zeros(v.shape, self._of(e))
                 for child, part in zip(e.terms, parts, strict=True):
-                    total = total + self._real(self._aligned(child, part, v))
+                    total = total + self._real(self._aligned(child, part, v), child)
                 return total
             case Mul():
                 return self._product(e, v, parts)
             case Sum():
                 body = self._body(e.body, parts[0], v, sorted(e.free) + list(e.indices))
-                return self._real(body).sum(axis=_last(len(e.indices)))
+                return self._real(body, e.body).sum(axis=_last(len(e.indices)))
             case Reduce():
                 return self._reduce(e, v, parts)
             case Call():
                 f = self.calls.get(e.function)
                 if f is None and not is_known(e.function):
                     raise OpenFunction(f"{e.function} is open: nothing says which function it is", about=e)
-                args = [self._real(self._aligned(c, p, v)) for c, p in zip(e.args, parts, strict=True)]
-                return np.asarray((f or NUMPY[e.function])(*args), self.dtype)
+                args = [self._real(self._aligned(c, p, v), c) for c, p in zip(e.args, parts, strict=True)]
+                return np.asarray((f or NUMPY[e.function])(*args), self._of(e))
             case _:
                 raise AssertionError(type(e))
 
@@ -285,10 +316,10 @@ class _OneEquation:
             array, inside = np.zeros((1,) * array.ndim, self.dtype), [np.zeros_like(s) for s in inside]
         if how is None:
             self.nowhere = ~there
-            return np.where(there, self._real(array[tuple(inside)]), np.nan)
+            return np.where(there, self._real(array[tuple(inside)], e), np.nan)
         assert not isinstance(how, str) or how.endswith("∞")
         value = float(how.replace("∞", "inf")) if isinstance(how, str) else float(how.value)
-        return np.where(there, self._real(array[tuple(inside)]), self.dtype.type(value))
+        return np.where(there, self._real(array[tuple(inside)], e), self._of(e).type(value))
 
     def _lost(self, v: Visit, parts: list[_Grid]) -> Array | None:
         """Which entries of a node have no value, since something was read outside; a false bracket ends it."""
@@ -332,20 +363,20 @@ class _OneEquation:
 
     def _product(self, e: Mul, v: Visit, parts: list[Array]) -> Array:
         """A false bracket makes the product zero, whatever the other factors are."""
-        rest = np.ones(v.shape, self.dtype)
+        rest = np.ones(v.shape, self._of(e))
         holds = np.ones(v.shape, bool)
         for child, part in zip(e.factors, parts, strict=True):
             factor = self._aligned(child, part, v)
             if isinstance(child, Bracket):
                 holds = holds & factor
             else:
-                rest = rest * self._real(factor)
-        return np.where(holds, rest, self.dtype.type(0))
+                rest = rest * self._real(factor, child)
+        return np.where(holds, rest, self._of(e).type(0))
 
     def _reduce(self, e: Reduce, v: Visit, parts: list[Array]) -> Array:
         """Reduce along the bound letters, which are put last; then pick the entry that ``at`` names."""
         outer = sorted(e.body.free - set(e.indices))
-        body = self._real(self._body(e.body, parts[0], v, outer + list(e.indices)))
+        body = self._real(self._body(e.body, parts[0], v, outer + list(e.indices)), e.body)
         result = np.asarray(NUMPY_REDUCE[e.op](body, _last(len(e.indices))))
         if not e.at:
             return self._over(result, outer, v)

@@ -10,7 +10,18 @@ from collections.abc import Iterable
 from typing import cast
 
 from tensorprop.core.affine import measured
-from tensorprop.core.equation import DECLARED, Declared, Equation, Fact, Outside, Range, System, equation, system
+from tensorprop.core.equation import (
+    COMPLEX,
+    DECLARED,
+    Declared,
+    Equation,
+    Fact,
+    Outside,
+    Range,
+    System,
+    equation,
+    system,
+)
 from tensorprop.core.expr import Dim, Expr, Index, Number, Tensor
 from tensorprop.core.names import primal_axes
 from tensorprop.core.ranges import axis_of, kept
@@ -164,7 +175,7 @@ def facts(reader: Reader, found: list[Equation]) -> list[Fact]:
     made: list[Fact] = []
     for line, name, said, _ in reader.lines:
         if isinstance(said, str):
-            made.append(Declared(line, name) if line in DECLARED else Outside(name, said))
+            made.append(Declared(line, name) if line == COMPLEX or line in DECLARED else Outside(name, said))
             continue
         builder = Builder(reader.text, False, None)
         value = builder.right_side(said, frozenset(), f"{line}({name})")

@@ -16,7 +16,7 @@ from typing import Any
 from tensorprop.core.build import fresh, reduce
 from tensorprop.core.equation import Declared, Equation, Fact, Range, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import REDUCTIONS, has_entries, is_matrix, keeps
+from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, has_entries, is_matrix, keeps
 from tensorprop.core.names import primal_axes
 from tensorprop.core.ranges import axis_of
 from tensorprop.core.told import limit
@@ -359,8 +359,8 @@ class _Printer(Spelled):
     def _call(self, n: Call, below: list[Shown]) -> Shown:
         if n.function == "power":
             return self._power(n, below)
-        if n.function == "pi" and not n.args:
-            return Shown(ATOM, ("pi" if self.ascii else "π",))
+        if n.function in ("pi", "imaginary") and not n.args:
+            return Shown(ATOM, (n.function if self.ascii else FUNCTIONS[n.function].shown,))
         below = [term(clear(t)) for t in below]
         parts: list[str | Shown] = [self._function(n.function), "("]
         for k, t in enumerate(below):

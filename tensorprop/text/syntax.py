@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from tensorprop.core.affine import shift, whole
-from tensorprop.core.equation import DECLARED
+from tensorprop.core.equation import COMPLEX, DECLARED
 from tensorprop.core.expr import Index, Tensor
 from tensorprop.errors import (
     AmbiguousNotation,
@@ -26,6 +26,8 @@ from tensorprop.text.powers import Powers
 from tensorprop.text.vocabulary import AFTER, STARTS
 
 __all__ = ["Reader"]
+
+_STATED = (*DECLARED, COMPLEX)
 
 
 class Reader(Powers):
@@ -105,11 +107,11 @@ class Reader(Powers):
         p = self.p
         word = self.texts[p]
         at_once = self.kinds[p] == "N" and self.kinds[p + 1] == "(" and self.starts[p + 1] == self.ends[p]
-        if not at_once or word not in ("dim", "outside", *DECLARED):
+        if not at_once or word not in ("dim", "outside", *_STATED):
             return None
         closing = self.closing(p + 1)
-        ends = word in DECLARED and closing is not None and self.kinds[closing + 1] in (";", "end")
-        return word if ends or word not in DECLARED else None
+        ends = word in _STATED and closing is not None and self.kinds[closing + 1] in (";", "end")
+        return word if ends or word not in _STATED else None
 
     def fact(self, word: str) -> tuple[str, Tree | str, tuple[int, int]]:
         """A line of facts: whose it is, what it says, and where it stands.
@@ -124,11 +126,12 @@ class Reader(Powers):
         if not name or not isinstance(about, Leaf) or about.open or kinds[self.p] != ")":
             what = "a range is stated of one letter" if word == "dim" else "what lies outside is stated of one tensor"
             how = "write dim(x) = dim(a, 1), or dim(x) = 28" if word == "dim" else "write its bare name: outside(a) = 0"
-            if word in DECLARED:
-                what, how = f"{word} is declared of one matrix", f"write its bare name: {word}(S)"
+            if word in _STATED:
+                one, name = ("tensor", "z") if word == COMPLEX else ("matrix", "S")
+                what, how = f"{word} is declared of one {one}", f"write its bare name: {word}({name})"
             self.unexpected(self.p, what, how)
         self.p += 1
-        if word in DECLARED:
+        if word in _STATED:
             return name, "", (self.starts[p], self.ends[self.p - 1])
         if kinds[self.p] != "=":
             self.unexpected(self.p, f"{word}({name}) is followed by =, and by what it is")

@@ -13,6 +13,7 @@ __all__ = [
     "AFTER",
     "BINDERS",
     "COLUMN",
+    "CONSTANTS",
     "KNOWN",
     "RESERVED",
     "ROW",
@@ -24,7 +25,10 @@ __all__ = [
 
 BINDERS = ALONG
 KNOWN = SPELLED
-SYMBOLS = frozenset(("σ", "sigma", "π", "pi", "√"))  # functions whose bare or subscripted name is an ordinary tensor
+SYMBOLS = frozenset(
+    "σ sigma π pi √ ⅈ imaginary re im conj angle real imag conjugate".split()
+)  # functions whose bare or subscripted name is an ordinary tensor
+CONSTANTS = {"π": "pi", "pi": "pi", "ⅈ": "imaginary", "imaginary": "imaginary"}  # names without subscripts
 SPLIT = set[str]()  # names that have an underscore
 WORDS = set[str]()  # of these a δ makes no adjoint
 RESERVED = set[str]()  # no tensor is called so

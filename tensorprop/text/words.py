@@ -28,7 +28,7 @@ from tensorprop.text.implied import Apply, Leaf, Power, Tree
 from tensorprop.text.matrix_words import MATRIX_WORDS, MatrixWords
 from tensorprop.text.reserved import PROGRAMMING
 from tensorprop.text.subscripts import LABEL, label_text
-from tensorprop.text.vocabulary import AFTER, BINDERS, KNOWN, RESERVED, SPLIT, SYMBOLS, WORDS
+from tensorprop.text.vocabulary import AFTER, BINDERS, CONSTANTS, KNOWN, RESERVED, SPLIT, SYMBOLS, WORDS
 
 __all__ = ["Words"]
 
@@ -104,11 +104,11 @@ class Words(MatrixWords):
                 return self.matrix_word()
             if following in ("(", "q") or self._labelled_function(p):
                 return self.function()
-            if name in KNOWN and (name not in SYMBOLS or (self.kinds[p + 1] == "(" and KNOWN[name] != "pi")):
+            if name in KNOWN and (name not in SYMBOLS or (self.kinds[p + 1] == "(" and name not in CONSTANTS)):
                 doubts.bare_function(self, p)
-            if name in ("π", "pi") and following not in ("s", "u", "[") and not self.labelled(p):
+            if name in CONSTANTS and following not in ("s", "u", "[") and not self.labelled(p):
                 self.p = p + 1
-                return Leaf(self.starts[p], self.ends[p], "", Call("pi", ()))
+                return Leaf(self.starts[p], self.ends[p], "", Call(CONSTANTS[name], ()))
             if name in ("δ", "delta") and self.kinds[p + 1] in ("T", "N") and self._is_tensor_name(p + 1):
                 self.p = p + 1
                 self.enter(p)

@@ -17,6 +17,7 @@ from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Mul, Number, Re
 from tensorprop.core.functions import is_matrix, runs
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import primal, primal_axes
+from tensorprop.core.plane import complex_names
 from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.told import Axis
 from tensorprop.core.walk import postorder, tensors_of
@@ -154,6 +155,8 @@ def arrays(
         else:
             low, high = (0.5, 1.5) if kind == "positive" else (0.1, 0.9)
             found[name] = draw.uniform(low, high, shape)
+    for name in sorted(complex_names(s) & found.keys()):
+        found[name] = found[name] + 1j * draw.normal(size=shapes[name])
     for name, plain in _factored(s).items():
         x = found[name]
         found[name] = x @ np.swapaxes(x, -1, -2) / x.shape[-1] + np.eye(x.shape[-1]) if plain else x

@@ -17,6 +17,7 @@ from tensorprop.check.numbers.naive import Arrays, doubles
 from tensorprop.check.numbers.naive_systems import all_values
 from tensorprop.core.equation import System
 from tensorprop.core.functions import is_known
+from tensorprop.core.plane import complex_names
 
 __all__ = ["Oracle", "evaluate"]
 
@@ -55,7 +56,9 @@ class Oracle:
         arrays = doubles(given)
         counts = {name: a for name, a in arrays.items() if name in self.counts}
         smooth = {name: a for name, a in arrays.items() if name not in self.counts}
-        nudges = {eq.name: np.zeros(shapes[eq.name]) for eq in self.system if eq.place is None}
+        plane = complex_names(self.system)
+        kinds = {eq.name: complex if eq.name in plane else float for eq in self.system if eq.place is None}
+        nudges = {name: np.zeros(shapes[name], kind) for name, kind in kinds.items()}
         with double_precision():
             values, adjoints = self._jitted(sample if self.open else 0, counts, smooth, nudges, doubles(seeds))
             return (

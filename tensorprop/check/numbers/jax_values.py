@@ -54,6 +54,11 @@ FUNCTIONS: dict[str, Function] = {
             *("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"),
         )
     },
+    "conj": lambda xp, x: xp.conj(x),
+    "re": lambda xp, x: xp.real(x),
+    "im": lambda xp, x: xp.imag(x),
+    "angle": lambda xp, x: xp.angle(x),
+    "imaginary": lambda xp: xp.asarray(1j),
     "floor": lambda xp, x: xp.floor(x),
     "trunc": lambda xp, x: xp.trunc(x),
     "cbrt": lambda xp, x: xp.cbrt(x),

@@ -254,6 +254,9 @@ class Naive:
                 d = 1e-6 * np.maximum(1.0, np.abs(x))
                 ends = [f(np, *values[:k], x + e, *values[k + 1 :]) for e in (d, -d)]
                 slope = np.abs(ends[0] - ends[1]) / (2 * d)
+                if np.iscomplexobj(x):  # and across
+                    ends = [f(np, *values[:k], x + 1j * e, *values[k + 1 :]) for e in (d, -d)]
+                    slope = np.maximum(slope, np.abs(ends[0] - ends[1]) / (2 * d))
                 scale = scale + np.where(np.isfinite(slope), slope, 1.0) * s
         return Weighed(letters, value, scale, max((p.terms for p in parts), default=1))
 
@@ -488,4 +491,5 @@ def first_wrong(got: Weighed, expected: Weighed | np.ndarray) -> tuple[int, ...]
 
 
 def doubles(given: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    return {name: np.asarray(a, dtype=np.float64) for name, a in given.items()}
+    """Arrays in float64, those of complex numbers in complex128."""
+    return {name: np.asarray(a, np.complex128 if np.iscomplexobj(a) else np.float64) for name, a in given.items()}

@@ -18,6 +18,7 @@ from tensorprop.core.build import number, substitute
 from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Index, Tensor
 from tensorprop.core.names import NOBODY
+from tensorprop.core.plane import complex_names
 from tensorprop.run.extents import extents
 
 __all__ = ["all_values", "standing", "weigh"]
@@ -49,13 +50,14 @@ def _loop(
     """The tensors of a loop, one entry of time after the other; their arrays hold the starts too."""
     sizes = extents(system, {n: tuple(values[n].shape) for n in system.inputs})
     steps = sizes.steps[loop.body[0].name]
+    plane = complex_names(system)
     begins = {
         name: (loop.axes[name], first, sizes.shapes[name][loop.axes[name]]) for name, (first, _) in steps.spans.items()
     }
     for name, (first, end) in steps.spans.items():
         shape = list(sizes.shapes[name])
         shape[loop.axes[name]] = end - first
-        values[name] = xp.zeros(tuple(shape))
+        values[name] = xp.zeros(tuple(shape), complex if name in plane else float)
 
     def put(eq: Equation, place: int, t: int | None) -> None:
         axis, first, size = begins[eq.name]

@@ -15,15 +15,17 @@ from dataclasses import dataclass
 from tensorprop.calculus.declared import masked, shorter, symmetrised
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.check.numbers.draw import KINDS, arrays, declared, letter_sizes, shapes
+from tensorprop.check.prove.conjugates import alike, all_complex
 from tensorprop.check.prove.identity import Tested, identical
 from tensorprop.check.prove.inside import Inside, straight
 from tensorprop.check.prove.unfold import settled, unfolded
 from tensorprop.check.report import Counterexample
 from tensorprop.core.build import ONE, add, call, mul, power, remake, substitute, sum_over
 from tensorprop.core.canon import canonical
-from tensorprop.core.equation import Declared, Equation, System, equation, system
+from tensorprop.core.equation import COMPLEX, Declared, Equation, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import is_adjoint, primal
+from tensorprop.core.plane import complex_names, said_complex
 from tensorprop.core.ranges import Ranges, infer, kept, size, tells
 from tensorprop.core.terms import factors_of
 from tensorprop.core.told import limit
@@ -58,6 +60,7 @@ class Laws:
         self.inside = Inside(s, self.axis)
         self.facts = [f for f in s.facts if isinstance(f, Declared)]
         self.declared = s.declared
+        self.plane = complex_names(s)
         self.symmetric = frozenset(name for name, what in self.declared.items() if "symmetric" in what)
         self.orthogonal = {name: what for name, what in self.declared.items() if "orthogonal" in what}
         self.labels = labels
@@ -224,6 +227,8 @@ def decide(
         one, other = (Equation(eq.target, laws.said(eq.value)) for eq in (one, other))
     stages = [*_stages(one.value, freshen(other.value, one.value.free), definitions, laws)]
     stages = [*dict.fromkeys(stages[::-1])][::-1]  # each once, everything put in last
+    if laws.plane:
+        return _of_complex_numbers(one, stages, definitions, laws, numbers)
     for a, b in stages:
         if _is_short(a) and _is_short(b) and laws.normal(a) is laws.normal(b):
             return Decision("proved", "one canonical form")
@@ -257,6 +262,20 @@ def decide(
         if tested.equal:
             return Decision("proved", _told(tested), tested.error)
     return found
+
+
+def _of_complex_numbers(
+    one: Equation, stages: list[tuple[Expr, Expr]], definitions: Definitions, laws: Laws, numbers: bool
+) -> Decision:
+    """By canonical forms of what holds for complex numbers, else by numbers: the other judges know real ones."""
+    plane = all_complex(laws.plane, definitions)
+    for a, b in stages:
+        if _is_short(a) and _is_short(b) and alike(a, b, plane, laws.normal):
+            return Decision("proved", "one canonical form")
+    a, b = stages[-1]
+    if not numbers or (_names(a) | _names(b)) & definitions.keys():
+        return Decision("open", "")
+    return _by_numbers(equation(one.target, a), equation(one.target, b), laws, plane)
 
 
 def _tested(a: Expr, b: Expr, one: Equation, laws: Laws, flips: bool = True) -> Tested:
@@ -394,14 +413,15 @@ def _count(e: Expr) -> int:
     return sum(1 for _ in postorder(e))
 
 
-def _by_numbers(a: Equation, b: Equation, laws: Laws) -> Decision:
+def _by_numbers(a: Equation, b: Equation, laws: Laws, plane: frozenset[str] = frozenset()) -> Decision:
     """Refuted where a sample tells two right sides apart, else open."""
     from tensorprop.check.numbers.naive import first_wrong  # they import JAX, which a proof does without
     from tensorprop.check.numbers.naive_systems import weigh
 
     samples = entries = 0
     both = equation(a.target, add(a.value, b.value))
-    facts = [f for f in laws.facts if f.tensor in both.inputs]
+    facts = [f for f in laws.facts if f.tensor in both.inputs and f.kind != COMPLEX]
+    facts += said_complex(plane.intersection(both.inputs))
     both = system([both], facts)  # so that shapes are drawn that fit the two
     inputs = set(both.inputs)
     pairs = [pair for pair in laws.given if _names(pair[0]) <= inputs]
@@ -420,7 +440,7 @@ def _by_numbers(a: Equation, b: Equation, laws: Laws) -> Decision:
                     entries += one.value.size
                     entry = first_wrong(one, other)
                     if entry is not None:
-                        apart = float(one.value[entry]), float(other.value[entry])
+                        apart = one.value[entry].item(), other.value[entry].item()
                         sizes = letter_sizes([a, b], drawn)
                         found = Counterexample(sizes, entry, *apart, {n: x.tolist() for n, x in given.items()})
                         return Decision("refuted", "they differ on a random sample", counterexample=found)

@@ -16,11 +16,13 @@ from tensorprop.core.build import rename
 from tensorprop.core.english import numeral
 from tensorprop.core.equation import Equation, System, equation
 from tensorprop.core.expr import Add, Expr, Index, Sum, Tensor
+from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
+from tensorprop.core.plane import complex_names, refuse_parts
 from tensorprop.core.ranges import spelled
 from tensorprop.core.terms import terms_of
 from tensorprop.core.walk import postorder, tensors_of
-from tensorprop.errors import UsageError
+from tensorprop.errors import ComplexConvention, UsageError
 from tensorprop.render.derivation.alike import Likeness, pattern
 from tensorprop.render.derivation.contents import DerivationStep, Like, RulePart
 from tensorprop.render.derivation.index_table import index_table
@@ -72,6 +74,20 @@ _BY_TOPIC = {
 }
 
 
+def _of_numbers_alike(s: System | Equation | str) -> None:
+    """Refuse what the steps do not tell: derivatives that are no complex numbers, real parts that are taken."""
+    page = as_forward(s)
+    if not (plane := complex_names(page)):
+        return
+    fix = "adjoint gives the rules, and formula their matrices"
+    refuse_parts(page, "explain tells derivatives that are one number", fix)
+    real = sorted(smooth(page) - plane)
+    if real:
+        raise ComplexConvention(
+            f"{real[0]} is real amid complex numbers, and explain does not tell the real parts that are taken", fix=fix
+        )
+
+
 def explain(
     s: System | Equation | str,
     wrt: str | Iterable[str] | None = None,
@@ -101,6 +117,7 @@ def explain(
     """
     if detail not in ("full", "short", "beside"):
         raise UsageError(f"no level of detail {detail!r}", fix='"full", "short" or "beside"')
+    _of_numbers_alike(s)
     if layout not in ("column", "row"):
         raise UsageError(f"no layout {layout!r}", fix='"column" or "row"')
     if samples not in ("rows", "columns"):
@@ -113,7 +130,8 @@ def explain(
         s[of]
         s = s.only([of])
     rules = adjoint(s, names, of)
-    convention = Convention(layout=layout, samples=samples, derivative=derivative).over([*s, *rules])
+    plane = complex_names(s)
+    convention = Convention(layout=layout, samples=samples, derivative=derivative, plane=plane).over([*s, *rules])
     worker = _Teller(s, rules, convention)
     parts = tuple(worker.part(rule) for rule in rules)
     error = s.outputs[0] if len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0 else _unused(s)

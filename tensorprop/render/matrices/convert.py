@@ -219,7 +219,7 @@ class Conversion(Leaves):
             above += [Laid(m.IndexSize(i, self._axis_of(i, e)), 1, 1 << 20) for i in one.split(",")]
         if len(kept) > 2 and not any(len(p.letters) > 2 for p in pieces):
             raise NoMatrix(f"{joined(sorted(kept))} all stay, and a matrix has two indices")
-        found = search(pieces, kept, lambda i: self._axis(i, e), self._rows)
+        found = search(pieces, kept, lambda i: self._axis(i, e), self._rows, self._convention.plane)
         if found is None:
             raise NoMatrix(self._why_product(pieces, kept))
         scalars, rest = found

@@ -19,6 +19,7 @@ from tensorprop.render.trees import (
     Diag,
     Diagonal,
     ElementPower,
+    Entrywise,
     Figure,
     Hadamard,
     Identity,
@@ -121,6 +122,8 @@ def _span(parts: Sequence[Laid]) -> tuple[int, int]:
 def turn(f: Laid) -> Laid:
     """The transpose."""
     match f.tree:
+        case Transpose(Entrywise("conj") as of):
+            return Laid(of, f.cost - 0.5, f.place)
         case Transpose(of):
             return Laid(of, f.cost - (1 if level(of) >= POSTFIX else 2.5), f.place)
         case Diag() | Identity() | Inverse(Diag()):
@@ -135,6 +138,8 @@ def turn(f: Laid) -> Laid:
         case Quotient(numerator, denominator):
             turned = turn(Laid(numerator, f.cost, f.place))
             return Laid(Quotient(turned.tree, denominator), turned.cost, f.place)
+        case Entrywise("conj"):  # Aᴴ
+            return Laid(Transpose(f.tree), f.cost + 0.5, f.place)
         case tree:
             return Laid(Transpose(tree), f.cost + (1 if level(tree) >= POSTFIX else 2.5), f.place)
 
@@ -237,9 +242,10 @@ def closed(forms: Forms) -> Forms:
 class _Joining:
     """One product: what is summed, where the ones come from."""
 
-    def __init__(self, axis: Axis, row_layout: bool) -> None:
+    def __init__(self, axis: Axis, row_layout: bool, plane: frozenset[str] = frozenset()) -> None:
         self._axis = axis
         self._rows = row_layout
+        self._plane = plane
 
     def _ones(self, letter: str, place: int) -> tuple[Laid, Laid]:
         return outer_ones(self._axis(letter), self._rows, place)
@@ -312,7 +318,7 @@ class _Joining:
         elif gone:
             for x, y in ((a, b), (b, a)):
                 for f, g in _pairs(x.forms[None, i], y.forms[i, None]):
-                    if _normed(f.tree, g.tree):
+                    if _normed(f.tree, g.tree, self._plane):
                         norm = ScalarPower(Norm(_upright(g.tree)), _TWO)
                         yield (None, None), Laid(norm, min(f.cost, g.cost) + 1, f.place)
                     one, other = f.tree, g.tree
@@ -384,7 +390,7 @@ class _Joining:
             for x, y in ((a, b), (b, a)):
                 for r, c in ((i, j), (j, i)):
                     for f, g in _pairs(x.forms[r, c], y.forms[c, r]):
-                        if _normed(f.tree, g.tree):
+                        if _normed(f.tree, g.tree, self._plane):
                             norm = ScalarPower(Norm(_upright(f.tree)), _TWO)
                             yield (None, None), Laid(norm, min(f.cost, g.cost) + 1, f.place)
                         p = times(f, g)
@@ -489,11 +495,14 @@ def _upright(t: MathTree) -> MathTree:
     return t.of if isinstance(t, Transpose) else t
 
 
-def _normed(a: MathTree, b: MathTree) -> bool:
-    """Whether the two are one thing, once upright and once transposed; ‖a ⊙ a‖² is no gain."""
+def _normed(a: MathTree, b: MathTree, plane: frozenset[str]) -> bool:
+    """Whether the two are one thing of real numbers, once upright and once transposed; ‖a ⊙ a‖² is no gain."""
+    t = _upright(a)
+    real = isinstance(t, Entrywise) and t.function == "abs"
+    if plane and not real and any(isinstance(n, Name) and n.tensor in plane for n in a.walk()):
+        return False
     if a != Transpose(b) and Transpose(a) != b:
         return False
-    t = _upright(a)
     return not (isinstance(t, Hadamard) and len(set(t.factors)) == 1)
 
 
@@ -530,13 +539,17 @@ def merge(a: MatrixPiece, b: MatrixPiece, axis: Axis, row_layout: bool) -> Matri
 
 
 def search(
-    pieces: Sequence[MatrixPiece], kept: frozenset[str], axis: Axis, row_layout: bool = False
+    pieces: Sequence[MatrixPiece],
+    kept: frozenset[str],
+    axis: Axis,
+    row_layout: bool = False,
+    plane: frozenset[str] = frozenset(),
 ) -> tuple[list[Laid], list[MatrixPiece]] | None:
     """Scalars, and what is left: the product falls into parts that share no index.
 
     None where a part has no form within matrices.
     """
-    engine = _Joining(axis, row_layout)
+    engine = _Joining(axis, row_layout, plane)
     scalars: list[Laid] = []
     rest: list[MatrixPiece] = []
     for part in _components(pieces):

@@ -99,6 +99,8 @@ class NameReader(ABC):
             return self._types.identity()
         if word in ("π", "pi") and not prefix:
             return Typed(call("pi"), None, None, Math("π", r"\pi"))
+        if word in ("ⅈ", "imaginary") and not prefix:
+            return Typed(call("imaginary"), None, None, Math("ⅈ", r"\mathrm{i}"))
         pieces = self._pieces(word)
         if pieces is None or prefix:
             raise self._types.known(prefix + word, self._text, token.span)

@@ -112,6 +112,8 @@ class _Code:
     def value(self, n: ast.AST) -> Operand:
         """An expression."""
         match n:
+            case ast.Constant(complex(real=0.0, imag=times)):
+                return Operand(mul(number(repr(times)), call("imaginary")), (), self._math(n))
             case ast.Constant(value) if isinstance(value, (int, float)) and not isinstance(value, bool):
                 return Operand(Number(Fraction(repr(value))), (), self._math(n))
             case ast.Name(name):

@@ -319,9 +319,10 @@ class Types:
         return Typed(mul(a.entry, power(b.entry, MINUS_ONE)), a.rows, a.columns, math)
 
     # ----------------------------------------------------------------- what stands above
-    def turned(self, a: Typed) -> Typed:
-        """``aᵀ``."""
-        return Typed(a.entry, a.columns, a.rows, _after(a, "ᵀ", r"^\top"))
+    def turned(self, a: Typed, conjugated: bool = False) -> Typed:
+        """``aᵀ``; ``aᴴ``, of every entry the conjugate."""
+        mark = ("ᴴ", r"^\mathsf{H}") if conjugated else ("ᵀ", r"^\top")
+        return Typed(call("conj", a.entry) if conjugated else a.entry, a.columns, a.rows, _after(a, *mark))
 
     def raised(self, a: Typed, exponent: Expr, shown: str, entrywise: bool = False) -> Typed:
         """``aⁿ``: Aⁿ and A⁻¹ of a matrix that can be square; else, or where ``entrywise`` says so, of every entry."""

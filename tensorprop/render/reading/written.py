@@ -27,6 +27,7 @@ __all__ = ["FormulaReader"]
 
 _DEPTH = 50  # parentheses inside one another
 _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
+_DAGGERS = ("H", "†", "dagger")
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 
 
@@ -154,7 +155,7 @@ class FormulaReader(NameReader):
         while (token := self._peek()) is not None:
             if token.kind == "raised":
                 self._at += 1
-                value = self._above(value, ".T" if token.text == ".T" else token.text.translate(_RAISED), token)
+                value = self._above(value, token.text if token.text[0] == "." else token.text.translate(_RAISED), token)
             elif token.text == "^":
                 self._at += 1
                 value = self._exponent(value, token)
@@ -166,6 +167,8 @@ class FormulaReader(NameReader):
         """What is raised: figures, and a ᵀ behind them."""
         if text in ("ᵀ", ".T"):
             return self._types.turned(value)
+        if text in ("ᴴ", "†", ".H"):
+            return self._types.turned(value, conjugated=True)
         if text.startswith("ᵀ"):  # Sᵀ⁻¹
             return self._above(self._types.turned(value), text[1:], token)
         figures = text.rstrip("ᵀ")
@@ -176,6 +179,12 @@ class FormulaReader(NameReader):
         for _ in range(len(text) - len(figures) - (figures in ("", "-"))):
             value = self._types.turned(value)
         return value
+
+    def _dagger(self, braced: bool) -> bool:
+        """Whether what is raised is an H that is no tensor's name, or a dagger; alone in its braces."""
+        token, after = self._peek(), self._peek(1)
+        named = token is not None and token.text == "H" and self._types.names.rank("H") is not None
+        return not named and (not braced or (after is not None and after.text in ")}"))
 
     def _exponent(self, value: Typed, sign: Lexeme) -> Typed:
         """``^T``, ``^2``, ``^{-1}``, ``^{∘3}``, ``^{-⊤}``, ``^n``."""
@@ -191,6 +200,9 @@ class FormulaReader(NameReader):
         if token is not None and token.text in ("T", "⊤") and not entrywise:
             self._at += 1
             value = self._types.turned(self._types.inverse(value) if minus else value)
+        elif token is not None and token.text in _DAGGERS and not (entrywise or minus) and self._dagger(bool(close)):
+            self._at += 1
+            value = self._types.turned(value, conjugated=True)
         else:
             self._bars, bars = 0, self._bars
             inner = self._sum() if close else self._atom()
