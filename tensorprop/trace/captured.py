@@ -123,10 +123,9 @@ def _is_array(value: Any) -> bool:
 
 def _full(cell: CellType) -> bool:
     try:
-        cell.cell_contents  # noqa: B018  # empty while its function is being made
-    except ValueError:
+        return hasattr(cell, "cell_contents")
+    except ValueError:  # it is empty while its function is being made
         return False
-    return True
 
 
 def _filled(cell: CellType, value: Any) -> CellType:

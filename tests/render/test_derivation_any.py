@@ -233,9 +233,9 @@ def test_rules_that_read_where_a_recurrence_starts_are_explained(text: str) -> N
         ("z_k = T_ijk a_i b_j", {"T"}),
     ],
 )
-def test_two_derivations_side_by_side(text: str, left: set[str], options: dict[str, str]) -> None:
+def test_two_derivations_side_by_side(text: str, left: set[str], options: dict[str, Any]) -> None:
     """The line at which the vector version leaves matrices is that of a derivative with three indices or more."""
-    d = explain(text, detail="beside", **options)  # type: ignore[arg-type]
+    d = explain(text, detail="beside", **options)
     table = next(b for b in d.blocks() if isinstance(b, TextTable))
     chains = [row for row in table.rows if "chain rule" in row[0].unicode]
     assert {p.name for p, row in zip(d.parts, chains, strict=True) if "here it leaves" in row[2].unicode} == left

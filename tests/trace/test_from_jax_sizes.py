@@ -386,7 +386,9 @@ def grouped(q, k):
 
 
 def test_a_ratio_of_two_sizes() -> None:
-    loss = lambda q, k: jnp.sum(grouped(q, k) ** 2)  # noqa: E731
+    def loss(q, k):
+        return jnp.sum(grouped(q, k) ** 2)
+
     for fn in (grouped, jax.grad(loss), jax.grad(loss, 1)):
         s = quiet(fn, f32(4, 3, 5), f32(2, 7, 5))
         assert "dim(q, 0) / dim(k, 0)" in show(s) and " 2 " not in show(s).replace(" = 2 ", ""), show(s)

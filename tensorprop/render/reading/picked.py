@@ -6,7 +6,7 @@ In: a tensor and its places. Out: a `Typed` part: what the places have as rows, 
 from __future__ import annotations
 
 from tensorprop.core.build import bracket
-from tensorprop.core.expr import Index, Tensor
+from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.errors import RankMismatch
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.reading.typed import Typed, Types
@@ -42,12 +42,12 @@ def one_hot(types: Types, place: Typed) -> Typed:
     return _laid(types, bracket("=", place.entry, Index(column)), [*place.letters, column], math)
 
 
-def _laid(types: Types, value: object, own: list[str], math: Math) -> Typed:
+def _laid(types: Types, value: Expr, own: list[str], math: Math) -> Typed:
     """The rows, then the columns; a vector as vectors lie."""
     match own:
         case []:
-            return Typed(value, None, None, math)  # pyright: ignore[reportArgumentType]
+            return Typed(value, None, None, math)
         case [i]:
-            return Typed(value, None, i, math) if types.row else Typed(value, i, None, math)  # pyright: ignore[reportArgumentType]
+            return Typed(value, None, i, math) if types.row else Typed(value, i, None, math)
         case _:
-            return Typed(value, own[0], own[1], math)  # pyright: ignore[reportArgumentType]
+            return Typed(value, own[0], own[1], math)
