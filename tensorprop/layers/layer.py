@@ -216,7 +216,7 @@ class Layer(Face):
         return letters
 
     def init(
-        self, key: Any, schemes: Any = "glorot", *, dtype: Any = None, nested: bool = False, **sizes: Any
+        self, key: Any, schemes: Any = "glorot", *, dtype: Any = None, nested: bool | int = False, **sizes: Any
     ) -> dict[str, Any]:
         """Start values for the parameters, told the sizes of their letters; the verb ``init`` says what is drawn.
 

@@ -106,10 +106,10 @@ def latex(text: str, command: str, start: int, end: int) -> tuple[str, str, int]
         return "N", name, m.end()
     if word in _ACCENTS:
         return _accented(text, word, start, end)
+    if word in ("top", "intercal", "dagger"):  # the sign; what is called top is no command
+        refuse_transpose(text, start, end)
     if word in _WORDS or word in KNOWN or word in BINDERS:
         return "N", _WORDS.get(word, word), end
-    if word in ("top", "intercal", "dagger"):
-        refuse_transpose(text, start, end)
     raise UnexpectedChar(
         f'the LaTeX command "{command}" is not in the notation',
         text,
