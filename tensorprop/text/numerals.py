@@ -78,8 +78,10 @@ def _whole(n: int) -> str:
     """A whole number; one of more digits than may be written at once as a sum of parts."""
     if n.bit_length() <= 3 * MAX_DIGITS:
         text = str(n)
-        zeros = len(text) - len(text.rstrip("0"))
-        return f"{text[:-zeros]}e{zeros}" if zeros > 12 else text
+        figures = text.rstrip("0")
+        if len(text) - len(figures) <= 12:
+            return text
+        return f"{figures[0]}.{figures[1:]}e{len(text) - 1}" if len(figures) > 1 else f"{figures}e{len(text) - 1}"
     step = 10**80
     parts: list[str] = []
     shift = 0
