@@ -442,8 +442,8 @@ def _values(
         inputs = {name: a if name in fixed or name in s.declared else scale * a for name, a in inputs.items()}
         plain = evaluate(s, inputs, seed)  # NumPy says which subscript leaves its axis, JAX does not
         ends = _seeds(s, plain, seed)
-        adjoints = oracle(inputs, ends, {name: a.shape for name, a in plain.items()}, seed)
-        found = {**plain, **{adjoint_name(name): a for name, a in adjoints.items()}}
+        values, adjoints = oracle(inputs, ends, {name: a.shape for name, a in plain.items()}, seed)
+        found = {**values, **{adjoint_name(name): a for name, a in adjoints.items()}}
         found |= {f"{adjoint_name(name)}^(out)": ends[name] for name in carried_outputs(s)}
         if all(np.isfinite(a).all() for a in found.values()):
             return found

@@ -15,7 +15,7 @@ import numpy as np
 from tensorprop.calculus.page import seed_of
 from tensorprop.check.calling import Function, outputs_of
 from tensorprop.check.numbers.draw import KINDS, arrays, letter_sizes, shapes, sizes_told
-from tensorprop.check.numbers.jax_oracle import Oracle, evaluate
+from tensorprop.check.numbers.jax_oracle import Oracle
 from tensorprop.check.numbers.jax_values import double_precision
 from tensorprop.check.numbers.naive_systems import weigh
 from tensorprop.core.equation import Equation, System, system
@@ -100,8 +100,7 @@ class Spec:
 
     def __call__(self, given: Arrays, seeds: Arrays) -> dict[str, np.ndarray]:
         if not self.large(given):
-            values = evaluate(self.s, given)
-            adjoints = self.oracle(given, seeds, {n: a.shape for n, a in values.items()})
+            values, adjoints = self.oracle(given, seeds, self.shapes(given))
             return {**values, **{adjoint_name(n): a for n, a in adjoints.items()}}
         s, f = self.s, self._lowered or compiled(self.s)
         self._lowered = f

@@ -1,6 +1,6 @@
-"""Values of a System, naively, and gradients by ``jax.vjp`` of that: the second opinion of a check.
+"""Values and gradients of a System by ``jax.vjp`` of its naive evaluation: the second opinion of a check.
 
-In: a System and arrays. Out: values of all tensors by NumPy, exact adjoints by JAX, in float64.
+In: a System and arrays. Out: values of all tensors, exact adjoints in float64.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Oracle:
 
     def __call__(
         self, given: Arrays, seeds: Arrays, shapes: Mapping[str, tuple[int, ...]], sample: int = 0
-    ) -> dict[str, np.ndarray]:
-        """The adjoints of all tensors, in float64; ``shapes`` are those of all tensors."""
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The values of all tensors, and their adjoints, in float64; ``shapes`` are those of all tensors."""
         arrays = doubles(given)
         counts = {name: a for name, a in arrays.items() if name in self.counts}
         smooth = {name: a for name, a in arrays.items() if name not in self.counts}
@@ -60,14 +60,17 @@ class Oracle:
         kinds = {eq.name: complex if eq.name in plane else float for eq in self.system if eq.place is None}
         nudges = {name: np.zeros(shapes[name], kind) for name, kind in kinds.items()}
         with double_precision():
-            adjoints = self._jitted(sample if self.open else 0, counts, smooth, nudges, doubles(seeds))
-            return {name: np.asarray(a) for name, a in adjoints.items()}
+            values, adjoints = self._jitted(sample if self.open else 0, counts, smooth, nudges, doubles(seeds))
+            return (
+                {name: np.asarray(a) for name, a in values.items()},
+                {name: np.asarray(a) for name, a in adjoints.items()},
+            )
 
-    def _run(self, sample: int, counts: Arrays, smooth: Arrays, nudges: Arrays, seeds: Arrays) -> Arrays:
-        def outputs(inputs: Arrays, nudges: Arrays) -> dict[str, Any]:
+    def _run(self, sample: int, counts: Arrays, smooth: Arrays, nudges: Arrays, seeds: Arrays) -> tuple[Arrays, Arrays]:
+        def outputs(inputs: Arrays, nudges: Arrays) -> tuple[dict[str, Any], dict[str, Any]]:
             values = all_values(jnp, self.system, {**counts, **inputs}, sample, nudges)
-            return {name: values[name] for name in self.system.outputs}
+            return {name: values[name] for name in self.system.outputs}, values
 
-        _, pull = jax.vjp(outputs, smooth, nudges)
+        _, pull, values = jax.vjp(outputs, smooth, nudges, has_aux=True)
         by_input, by_nudge = pull(dict(seeds))
-        return {**by_input, **by_nudge}
+        return values, {**by_input, **by_nudge}
