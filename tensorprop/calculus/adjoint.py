@@ -122,9 +122,10 @@ class _Sweep:
         self.plane = complex_names(whole)
         self.owed = with_adjoints(self.plane) if self.plane else self.plane
         if self.scalar and s.outputs[0] in self.plane:
+            real = fresh("R", {*s.names})
             raise ComplexConvention(
                 f"{s.outputs[0]} is complex, and a gradient is that of a real number",
-                fix=f"add an equation such as L = re({s.outputs[0]}) or L = abs({s.outputs[0]})^2",
+                fix=f"add an equation such as {real} = re({s.outputs[0]}) or {real} = abs({s.outputs[0]})^2",
                 about=s[s.outputs[0]].target,
             )
         self.shares: dict[str, list[tuple[Tensor, Expr]]] = {}

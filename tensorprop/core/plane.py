@@ -10,7 +10,7 @@ real. A page without a complex number in it has none of this: `complex_names` is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from tensorprop.core.build import MINUS_ONE, ONE, ZERO, add, call, mul, negate, power, remake, sum_over
@@ -24,6 +24,7 @@ from tensorprop.errors import ComplexConvention
 __all__ = [
     "IMAGINARY",
     "complex_names",
+    "conjugate",
     "guarded",
     "is_complex",
     "real_part",
@@ -192,7 +193,7 @@ def settled(e: Expr, names: Names) -> Expr:
         new = remake(n, children)
         match new:
             case Call("conj", (z,)):
-                return _conjugate(z, complex_)
+                return conjugate(z, complex_)
             case Call("re" | "im" as part, (z,)):
                 return _part(part, z, complex_)
             case Mul():
@@ -205,30 +206,40 @@ def settled(e: Expr, names: Names) -> Expr:
     return fold(e, rule)
 
 
-def _conjugate(z: Expr, complex_: object) -> Expr:
-    assert callable(complex_)
+def conjugate(
+    z: Expr, complex_: Callable[[Expr], bool], more: Callable[[Expr, Callable[[Expr], Expr]], Expr | None] | None = None
+) -> Expr:
+    """``conj(z)``, the conjugate moved inwards as far as laws of all complex numbers go.
+
+    ``more(z, conj)`` is asked about what else it may be moved into.
+    """
+
+    def conj(w: Expr) -> Expr:
+        return conjugate(w, complex_, more)
+
     if not complex_(z):
         return z
+    if more is not None and (found := more(z, conj)) is not None:
+        return found
     match z:
         case Call("imaginary"):
             return negate(z)
         case Call("conj", (w,)):
             return w
         case Add(terms):
-            return add(*(_conjugate(t, complex_) for t in terms))
+            return add(*map(conj, terms))
         case Mul(factors):
-            return mul(*(_conjugate(f, complex_) for f in factors))
+            return mul(*map(conj, factors))
         case Sum(indices, body):
-            return sum_over(indices, _conjugate(body, complex_))
+            return sum_over(indices, conj(body))
         case Call("power", (base, Number(k) as n)) if k.denominator == 1:
-            return power(_conjugate(base, complex_), n)
+            return power(conj(base), n)
         case _:
             return call("conj", z)
 
 
-def _part(part: str, z: Expr, complex_: object) -> Expr:
+def _part(part: str, z: Expr, complex_: Callable[[Expr], bool]) -> Expr:
     """``re(z)`` or ``im(z)``, real factors in front."""
-    assert callable(complex_)
     if not complex_(z):
         return z if part == "re" else ZERO
     match z:

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from tensorprop.core.build import ZERO, add, call, mul, negate, number, power, reduce, remake, sum_over
-from tensorprop.core.expr import Add, Call, Expr, Mul, Number, Reduce, Sum
-from tensorprop.core.plane import IMAGINARY, guarded, is_complex, settled, with_adjoints
+from tensorprop.core.build import ZERO, add, call, mul, negate, number, power, reduce, remake
+from tensorprop.core.expr import Call, Expr, Number, Reduce
+from tensorprop.core.plane import IMAGINARY, conjugate, guarded, is_complex, settled, with_adjoints
 from tensorprop.core.walk import fold
 
 __all__ = ["alike", "all_complex"]
@@ -80,30 +80,19 @@ def _squared(e: Expr) -> Expr:
 def _parted(e: Expr, names: Names) -> Expr:
     """Parts and absolute values by conjugates, and conjugates moved inwards as far as they go."""
 
-    def conj(z: Expr) -> Expr:
-        if not is_complex(z, names):
-            return z
+    def more(z: Expr, conj: Callable[[Expr], Expr]) -> Expr | None:
         match z:
-            case Call("imaginary"):
-                return negate(z)
-            case Call("conj", (w,)):
-                return w
-            case Add(terms):
-                return add(*map(conj, terms))
-            case Mul(factors):
-                return mul(*map(conj, factors))
-            case Sum(indices, body):
-                return sum_over(indices, conj(body))
             case Reduce():
                 return reduce(z.op, z.indices, conj(z.body), z.at)
-            case Call("power", (base, Number(k) as n)) if k.denominator == 1:
-                return power(conj(base), n)
             case Call(function, args) if function in _MIRRORED:
                 return call(function, *map(conj, args))
             case Call(function) if function == _ROOT:
                 return z
             case _:
-                return call("conj", z)
+                return None
+
+    def conj(z: Expr) -> Expr:
+        return conjugate(z, lambda e: is_complex(e, names), more)
 
     def rule(n: Expr, children: tuple[Expr, ...]) -> Expr:
         new = remake(n, children)

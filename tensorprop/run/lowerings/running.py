@@ -16,9 +16,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
-from tensorprop.core.affine import difference
 from tensorprop.core.build import ONE, ZERO
-from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Reduce, Sum
+from tensorprop.core.expr import Bracket, Call, Expr, Index, Number, Reduce, Sum
 from tensorprop.core.walk import postorder, transform
 from tensorprop.run.lowerings.band import bounded
 from tensorprop.run.lowerings.selection import Selects
@@ -168,19 +167,10 @@ def _compared(on: Selects, e: Expr, u: str) -> tuple[str, int, str, int] | None:
     """t, c, the relation and k of a bracket ``u ⋛ c t + k``."""
     if not isinstance(e, Bracket) or u not in e.free or len(e.free) != 2:
         return None
-    if on.affine(e.left) is None or on.affine(e.right) is None:
+    left, right = on.affine(e.left), on.affine(e.right)
+    if left is None or right is None:
         return None
-    rest, letters = 0, dict[str, int]()
-    for part, c in difference(e.left, e.right).items():
-        match part:
-            case Index(name=i):
-                letters[i] = int(c)
-            case Dim(tensor=name, axis=axis):
-                rest += int(c) * on.size(name, axis)
-            case Number(value=n):
-                rest += int(c * n)
-            case _:
-                return None
+    letters, rest = left.less(right)
     if letters.get(u) not in (1, -1) or len(letters) != 2:
         return None
     s = letters[u]

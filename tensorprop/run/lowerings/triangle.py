@@ -20,11 +20,11 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from tensorprop.core.affine import difference
 from tensorprop.core.build import ZERO
 from tensorprop.core.equation import Equation, System
-from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.walk import postorder
+from tensorprop.run.lowerings.whole_form import affine
 from tensorprop.run.product import Contraction, Factor
 from tensorprop.run.sizes import Extents, Part, begin
 from tensorprop.run.values import Rule, Sizes, Value, Wish
@@ -148,17 +148,10 @@ class Zeros:
         """What an order bracket says of two letters; the larger one is taken for the row."""
         if e.relation in ("=", "≠"):
             return {}
-        rest, letters = 0, dict[str, int]()
-        for part, c in difference(e.left, e.right).items():
-            match part:
-                case Index(name=i):
-                    letters[i] = int(c)
-                case Dim(tensor=name, axis=axis):
-                    rest += int(c) * self.extents.shapes[name][axis]
-                case Number(value=n):
-                    rest += int(c * n)
-                case _:
-                    return {}
+        left, right = affine(e.left, self.extents.shapes), affine(e.right, self.extents.shapes)
+        if left is None or right is None:
+            return {}
+        letters, rest = left.less(right)
         if sorted(letters.values()) != [-1, 1]:
             return {}
         row, col = sorted(letters, key=lambda i: -letters[i])

@@ -21,6 +21,15 @@ class Affine(NamedTuple):
     letters: dict[str, int]
     constant: int
 
+    def less(self, other: Affine) -> Affine:
+        """The difference of two.
+
+        >>> Affine({"t": 1, "u": 2}, 1).less(Affine({"t": 1}, 3))
+        Affine(letters={'u': 2}, constant=-2)
+        """
+        letters = {i: self.letters.get(i, 0) - other.letters.get(i, 0) for i in (self.letters | other.letters)}
+        return Affine({i: c for i, c in letters.items() if c}, self.constant - other.constant)
+
     def bounds(self, sizes: Mapping[str, int]) -> tuple[int, int]:
         """The smallest and the largest value."""
         low = high = self.constant
