@@ -15,9 +15,10 @@ from tensorprop.core.build import rename, sum_over
 from tensorprop.core.english import counted
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Interned, Number, Tensor, node
 from tensorprop.core.names import moved, primal_axes
-from tensorprop.core.order import Ring, arrange, names_in
+from tensorprop.core.order import Ring, arrange, measured_outside, names_in
 from tensorprop.core.walk import freshen, postorder
 from tensorprop.errors import (
+    CircularDefinition,
     DuplicateDefinition,
     FreeIndexMismatch,
     RankMismatch,
@@ -446,7 +447,7 @@ def system(equations: Iterable[Equation], facts: Iterable[Fact] = ()) -> System:
             raise DuplicateDefinition(
                 f"{key[0]}({key[1]}) is stated twice", fix="keep one of the two lines", about=(-1 - n, f)
             )
-    made = System(tuple(equations), lines)
+    made = _ordered(tuple(equations), lines)
     for n, f in enumerate(lines):
         if (
             isinstance(f, Declared)
@@ -460,6 +461,18 @@ def system(equations: Iterable[Equation], facts: Iterable[Fact] = ()) -> System:
                 about=(-1 - n, f),
             )
     return made
+
+
+def _ordered(equations: tuple[Equation, ...], facts: tuple[Fact, ...]) -> System:
+    """The System; where it waits for a size of its own, that of another tensor stands there."""
+    try:
+        return System(equations, facts)
+    except CircularDefinition:
+        targets, values = [eq.target for eq in equations], [eq.value for eq in equations]
+        new = measured_outside(targets, values, _defined(equations))
+        if new == values:
+            raise
+        return System(tuple(Equation(t, v) for t, v in zip(targets, new, strict=True)), facts)
 
 
 def renamed(facts: Iterable[Fact], change: Callable[[Expr], Expr]) -> tuple[Fact, ...]:

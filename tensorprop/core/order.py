@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tensorprop.core.affine import shift
-from tensorprop.core.expr import Dim, Expr, Index, Tensor
-from tensorprop.core.walk import postorder
+from tensorprop.core.expr import Bracket, Dim, Expr, Index, Tensor
+from tensorprop.core.names import is_adjoint, primal_axes
+from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import CircularDefinition
 
-__all__ = ["Ring", "arrange", "names_in"]
+__all__ = ["Ring", "arrange", "measured_outside", "names_in"]
 
 
 class Ring(NamedTuple):
@@ -65,6 +66,40 @@ def arrange(
         else:
             found.append(_ring(group, starts, targets, values, where))
     return found
+
+
+def measured_outside(targets: Sequence[Tensor], values: Sequence[Expr], where: Mapping[str, int]) -> list[Expr]:
+    """The right sides, in which a size of a tensor of the same ring is that of one outside which runs with it.
+
+    ``c_t = h_t/dim(h, 0) + c_{t-1}; h_t = x_t + c_{t-1}`` waits for the size of h, which is that of x. Of several, a
+    tensor that is given comes first, then one that is worked out before, an adjoint last.
+    """
+    uses = [names_in(v) for v in values]
+    ring: dict[str, frozenset[str]] = {}
+    for group in _components({n: [where[name] for name in uses[n] if name in where] for n in where.values()}):
+        names = frozenset(targets[n].name for n in group)
+        ring.update(dict.fromkeys(names, names))
+    found: dict[Dim, Dim] = {}
+    for own in dict.fromkeys(ring.values()):
+        group = [n for n, t in enumerate(targets) if t.name in own and where[t.name] == n]
+        for d in dict.fromkeys(
+            e for n in group for e in postorder(values[n]) if isinstance(e, Dim) and e.tensor in own
+        ):
+            places = [Dim(e.name, k) for n in group for e, k in _alike(targets[n], values[n], d) if e.name not in own]
+            repeated = (primal_axes(targets[where[d.tensor]]) or [])[d.axis : d.axis + 1]
+            places += [Dim(*axis) for axis in repeated if axis[0] not in own]
+            if places:
+                found[d] = min(places, key=lambda p: (is_adjoint(p.tensor), p.tensor in where))
+    return [transform(v, lambda e: found.get(e, e) if isinstance(e, Dim) else e) for v in values]
+
+
+def _alike(target: Tensor, value: Expr, size: Dim) -> Iterator[tuple[Tensor, int]]:
+    """The entries, and axes, under the letter that runs along an axis of this size, where nothing bounds it."""
+    entries = [e for e in (target, *postorder(value)) if isinstance(e, Tensor)]
+    own = {s for e in entries if e.name == size.tensor for s in e.subscripts[size.axis : size.axis + 1]}
+    own &= {s for s in target.subscripts if isinstance(s, Index)}
+    bounds = {e.left for e in postorder(value) if isinstance(e, Bracket) and e.relation == "<" and not e.right.free}
+    return ((e, k) for e in entries for k, s in enumerate(e.subscripts) if s in own - bounds)
 
 
 def _components(needs: Mapping[int, Sequence[int]]) -> list[list[int]]:

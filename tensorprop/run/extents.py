@@ -119,12 +119,15 @@ class _Work:
         met = len(self.letters.binders)
         told = self.letters.equation(eq, lambda name: name in self.shapes, loop)
         sizes: dict[str, int] = {}
+        time = loop.time(eq)[0] if loop is not None and eq.place is None else None
         for letter, place in told.items():
-            if place is None and eq.place is not None:  # a start has the axes of its tensor
-                axis = next(k for k, s in enumerate(eq.target.subscripts) if letter in s.free)
+            axis = next((k for k, s in enumerate(eq.target.subscripts) if letter in s.free), None)
+            if (
+                loop is not None
+                and axis is not None
+                and (not isinstance(place, Witness) if letter != time else place is None)
+            ):  # starts and steps have the axes of their tensor
                 sizes[letter] = self.shapes[eq.name][axis]
-            elif place is None and loop is not None and Index(letter) in eq.target.subscripts:
-                sizes[letter] = self.shapes[eq.name][eq.target.subscripts.index(Index(letter))]
             elif place is None:
                 raise self._unknown(letter, eq.target)
             else:

@@ -91,6 +91,29 @@ def test_what_is_saved_is_said_as_in_jax_function(x64: None) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_composition_calls_a_row_as_any_page(tied: bool) -> None:
+    """Twice, with parameters of its own or the same; the rules that the row was written with hold there."""
+    given = ", W1=W, b1=b" if tied else ""
+    row = tp.chain(Dense(), Tanh(), repeat=3)
+    made = tp.compose(f"u = Row(x{given})\nv = Row(u{given})\ny_bi = u_bi v_bi", {"Row": row})
+    own = [("W", "b")] * 2 if tied else [("W1", "b1"), ("W2", "b2")]
+    p = {n: _rng.normal(size=(3, D, D) if n[0] == "W" else (3, D)) for pair in own for n in pair}
+    x = _rng.normal(size=(B, D))
+    states = [x]
+    for W, b in own:
+        h = states[-1]
+        for k in range(3):
+            h = np.tanh(h @ p[W][k] + p[b][k])
+        states.append(h)
+    np.testing.assert_allclose(tp.compile(made, "numpy")(x=x, **p), states[1] * states[2], rtol=1e-13)
+    assert {"δz1", "δa1", "δz2", "δa2"} <= {eq.name for eq in made.written}
+    assert ("δW1" in {eq.name for eq in made.written}) is not tied
+    if not tied:
+        report = tp.check(made)
+        assert report.ok and report.proved, str(report)
+
+
 def test_it_compiles_once_whatever_the_depth() -> None:
     def lowered(n: int) -> int:
         deep = tp.chain(block(), repeat=n)

@@ -11,6 +11,10 @@ import numpy as np
 import pytest
 
 import tensorprop as tp
+from tensorprop.check.numbers.naive_systems import all_values
+from tensorprop.core.expr import Dim
+from tensorprop.core.walk import postorder
+from tensorprop.errors import CircularDefinition, OutOfRange
 
 RNG = np.random.default_rng(5)
 T, B, N, J = 5, 2, 3, 4
@@ -306,6 +310,48 @@ def test_recurrences_and_their_gradients(name: str, x64: None) -> None:
     for n in smooth:
         np.testing.assert_allclose(rules[n], slopes[n], rtol=1e-11, atol=1e-13, err_msg=f"rule of {n}")
         np.testing.assert_allclose(through[n], slopes[n], rtol=1e-11, atol=1e-13, err_msg=f"jax.grad by {n}")
+
+
+@pytest.mark.parametrize(
+    "text, measured",
+    [
+        ("δc_t = δh_t o_t + [t+1 < dim(t)] f[t+1] δc[t+1]; δh_t = y_t + [t+1 < dim(t)] δc[t+1] w[t+1]", "o y"),
+        ("δc_t = δh_t + [t+1 < dim(t)] f[t+1] δc[t+1]; δh_t = y_t + [t+1 < dim(t)] δc[t+1] w[t+1]", "y"),
+        ("c_t = h_t / dim(t) + c_{t-1}; h_t = 2 x_t + c_{t-1}; c_{-1} = 0", "x"),
+        ("c_t = h_t / dim(t) + c_{t-1}; h_t = q_t x_t + c_{t-1}; c_{-1} = 0; q_t = 2 x_t", "x"),
+        ("c_t = h_t / dim(t) + c_{t-1}; h_t = δq_t q_t + c_{t-1}; c_{-1} = 0; q_t = 2 x_t", "q"),
+    ],
+)
+def test_the_size_of_a_step_is_told_from_outside_of_its_loop(text: str, measured: str) -> None:
+    """What is given before what is worked out, adjoints last; no loop waits for the length of its own tensors."""
+    s = tp.parse(text)
+    assert tp.parse(str(s)) is s
+    assert {d.tensor for eq in s for d in postorder(eq.value) if isinstance(d, Dim)} == set(measured.split())
+
+
+def test_a_loop_that_nothing_outside_measures_is_refused() -> None:
+    with pytest.raises(CircularDefinition):
+        tp.parse("c_t = h_t / dim(t) + c_{t-1}; h_t = 2 c_{t-1}; c_{-1} = 0")
+
+
+@pytest.mark.parametrize("start, fits", [("h[j+1]", 3), ("h[2-j]", 4), ("h[2j - 1]", 3)])
+def test_a_start_reads_another_loop_shifted(start: str, fits: int) -> None:
+    """How far it runs, its tensor's other equation says; what is read outside is refused."""
+    s = tp.parse(f"h_t = a_t h_{{t-1}}; h_{{-1}} = g; s_nj = b_n s[n-1, j] c_j; s[-1, j] = {start}; E = Σ_nj s_nj")
+    a, b, g = normal(4), normal(2), np.array(0.3)
+    h = np.concatenate([np.cumprod(a) * g, [g]])  # h[-1] is g
+    for n in (fits, fits + 1):
+        c = normal(n)
+        given: Any = {"a": a, "b": b, "g": g, "c": c}
+        if n > fits:
+            with pytest.raises(OutOfRange):
+                tp.compile(s, "numpy")(**given)
+            continue
+        at = np.arange(n)
+        first = h[{"h[j+1]": at + 1, "h[2-j]": 2 - at, "h[2j - 1]": 2 * at - 1}[start]]
+        want = sum((first * c**k * np.prod(b[:k])).sum() for k in (1, 2))
+        np.testing.assert_allclose(tp.compile(s, "numpy")(**given), want, rtol=1e-13)
+        np.testing.assert_allclose(all_values(np, s, given, 0)["E"], want, rtol=1e-13)
 
 
 def test_a_recurrence_that_is_an_output_has_a_seed_and_all_that_is_owed_to_it(x64: None) -> None:
