@@ -279,10 +279,10 @@ class _Sweep:
         value = freshen(add(*terms), frozenset(letters))
         if self.plane and name not in self.plane:
             value = real_part(value, self.owed)
-        value = known(value, self.whole.declared, self.owed)
+        value = once = known(value, self.whole.declared, self.owed)
         value = transform(value, lambda n: self._bounded(n, name, letters) if isinstance(n, Mul) else n)
         value = self._sized(_own_sizes(self._sized(value), name, letters, self.ranges))
-        value = known(value, self.whole.declared, self.owed)
+        value = value if value is once else known(value, self.whole.declared, self.owed)
         return equation(target, value if self.plane else stable_expr(value))
 
 

@@ -24,7 +24,7 @@ from tensorprop.core.build import ZERO, add, bracket, fresh, mul, reduce, remake
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS, read
 from tensorprop.core.plane import is_complex, settled
-from tensorprop.core.ranges import axis_of, kept, size, tells, witness
+from tensorprop.core.ranges import axes_of, kept, size, tells, witness
 from tensorprop.core.walk import fold, inline, postorder
 from tensorprop.errors import UnknownRange
 
@@ -158,9 +158,7 @@ def _reach(nodes: list[Expr], result: Expr | None) -> Callable[[str, Expr], Expr
 def _untold(value: Expr) -> bool:
     """Whether some part has a letter whose range only its surroundings tell, as ``tanh([k > m] p_m)`` has k."""
 
-    return any(
-        not isinstance(n, (Index, Bracket)) and any(axis_of(n, i) is None for i in n.free) for n in postorder(value)
-    )
+    return not all(isinstance(n, (Index, Bracket)) or n.free <= axes_of(n) for n in postorder(value))
 
 
 def _distinct(value: Expr) -> Expr:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 _NONE: frozenset[str] = frozenset()
+_put = object.__setattr__
 
 
 class _Ref(weakref.ref["Interned"]):
@@ -66,7 +67,7 @@ class Interned:
             if node is None:
                 node = object.__new__(cls)
                 for name, value in zip(cls._fields, fields, strict=True):
-                    object.__setattr__(node, name, value)
+                    _put(node, name, value)
                 node._made()
                 ref = _Ref(node, _forget)
                 ref.key = key
@@ -122,11 +123,16 @@ def node(cls: type[T]) -> type[T]:
 
 
 class Expr(Interned):
-    """Any expression. ``free``: indices that it depends on. ``binds``: letters bound somewhere inside."""
+    """Any expression. ``free``: indices that it depends on. ``binds``: letters bound somewhere inside.
 
-    __slots__ = ("binds", "free")
+    ``below`` and ``names`` are there once they were asked for (`walk.postorder`, `order.names_in`).
+    """
+
+    __slots__ = ("below", "binds", "free", "names")
     free: frozenset[str]
     binds: frozenset[str]
+    below: tuple[Expr, ...]
+    names: Mapping[str, None]
 
     @property
     def children(self) -> tuple[Expr, ...]:
@@ -140,13 +146,16 @@ class Expr(Interned):
     def _made(self) -> None:
         free, binds = _NONE, _NONE
         for c in self.children:
-            free, binds = free | c.free, binds | c.binds
+            if (more := c.free) and more is not free:
+                free = free | more if free else more
+            if (more := c.binds) and more is not binds:
+                binds = binds | more if binds else more
         _set(self, free, binds)
 
 
 def _set(e: Expr, free: frozenset[str], binds: frozenset[str]) -> None:
-    object.__setattr__(e, "free", free)
-    object.__setattr__(e, "binds", binds)
+    _put(e, "free", free)
+    _put(e, "binds", binds)
 
 
 @node

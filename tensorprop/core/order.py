@@ -33,14 +33,19 @@ class Ring(NamedTuple):
     step: int
 
 
-def names_in(value: Expr) -> dict[str, None]:
-    """The names that a right side needs, as they are met from left to right."""
+def names_in(value: Expr) -> Mapping[str, None]:
+    """The names that a right side needs, as they are met from left to right; remembered with it."""
+    try:
+        return value.names
+    except AttributeError:
+        pass
     names: dict[str, None] = {}
     for e in postorder(value):
         if isinstance(e, Tensor):
             names[e.name] = None
         elif isinstance(e, Dim):
             names[e.tensor] = None
+    object.__setattr__(value, "names", names)
     return names
 
 

@@ -20,7 +20,7 @@ under both, so what a node tells is kept bottom-up, per node, without its surrou
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Set
 from functools import lru_cache
 
 from tensorprop.core.affine import difference, form, shift
@@ -35,6 +35,7 @@ from tensorprop.errors import UnknownRange
 
 __all__ = [
     "Ranges",
+    "axes_of",
     "axis_of",
     "infer",
     "kept",
@@ -54,6 +55,9 @@ _KEPT = 50_000  # nodes of which is remembered what they tell, before all are fo
 def told(e: Expr) -> Told:
     """What an expression by itself tells of its free letters."""
     global _told
+    found = _told.get(e)
+    if found is not None:
+        return found
     if len(_told) > _KEPT:
         _told = {}
     letters = Letters(lambda letter, one, other: None)
@@ -99,6 +103,17 @@ def axis_of(e: Expr, letter: str) -> Dim | None:
     found = told(e)
     place = found.known.get(letter) or found.soft.get(letter)
     return None if place is None else place.size
+
+
+def axes_of(e: Expr) -> Set[str]:
+    """The free letters of ``e`` that index an axis of some tensor alone: those of which `axis_of` tells.
+
+    >>> from tensorprop.core.build import mul, tensor
+    >>> sorted(axes_of(mul(tensor("a", "b", "i"), tensor("W", "i", "j"))))
+    ['b', 'i', 'j']
+    """
+    found = told(e)
+    return found.known.keys() | found.soft.keys() if found.soft else found.known.keys()
 
 
 def witness(e: Expr, letter: str) -> Expr:

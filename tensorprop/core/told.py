@@ -387,7 +387,7 @@ def _tied(told: Told, found: dict[str, Witness | Expr | None]) -> None:
 def _has_soft(e: Expr) -> bool:
     """Whether some product keeps a letter below the length of an axis that it may index there."""
     return any(
-        isinstance(n, Mul)
+        type(n) is Mul
         and any(
             isinstance(f, Bracket) and f.relation == "<" and isinstance(f.left, Index) and limit(f, f.left.name)
             for f in n.factors

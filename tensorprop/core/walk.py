@@ -16,8 +16,20 @@ __all__ = ["dims_of", "fold", "freshen", "inline", "lettered", "postorder", "ten
 V = TypeVar("V")
 
 
+_KEPT = 200  # nodes up to which a walk is remembered: so that walks of all parts of something deep take no square
+
+
 def postorder(root: Expr) -> Iterator[Expr]:
     """Every node below ``root`` once, children before parents, in reading order."""
+    try:
+        return iter((*root.below, root))
+    except AttributeError:
+        return iter(_walked(root))
+
+
+def _walked(root: Expr) -> list[Expr]:
+    """The nodes of a first walk; those below a small root are kept with it, without itself: nothing goes round."""
+    found: list[Expr] = []
     seen: set[Expr] = set()
     stack: list[Expr | None] = [root]  # None: what stands below it comes next, its children are through
     while stack:
@@ -25,14 +37,17 @@ def postorder(root: Expr) -> Iterator[Expr]:
         if n is None:
             n = stack.pop()
             assert n is not None
-            yield n
+            found.append(n)
         elif n not in seen:
             seen.add(n)
             if children := n.children:
                 stack += (n, None)
                 stack += [c for c in reversed(children) if c not in seen]
             else:
-                yield n
+                found.append(n)
+    if len(found) <= _KEPT:
+        object.__setattr__(root, "below", tuple(found[:-1]))
+    return found
 
 
 def fold(root: Expr, rule: Callable[[Expr, tuple[V, ...]], V], done: dict[Expr, V] | None = None) -> V:

@@ -66,10 +66,10 @@ class Shaped:
     """A shape, and the operation that makes an array of it: its kind, operands, flops, and what else tells it apart.
 
     ``letters`` are those of the axes, where somebody said so; ``itemsize`` is the bytes of an entry, ``serial`` counts
-    operations in their order.
+    operations in their order. ``sources`` are the operands that are arrays.
     """
 
-    __slots__ = ("flops", "itemsize", "kind", "letters", "note", "operands", "serial", "shape")
+    __slots__ = ("flops", "itemsize", "kind", "letters", "note", "operands", "serial", "shape", "sources")
     _serial = count()
 
     def __init__(
@@ -84,6 +84,7 @@ class Shaped:
     ) -> None:
         self.kind = kind
         self.operands = operands
+        self.sources: tuple[Shaped, ...] = tuple([a for a in operands if isinstance(a, Shaped)])
         self.shape = shape
         self.itemsize = itemsize
         self.flops = flops
@@ -100,11 +101,6 @@ class Shaped:
     def bytes(self) -> int:
         """What the array takes in memory."""
         return self.size * self.itemsize
-
-    @property
-    def sources(self) -> tuple[Shaped, ...]:
-        """The operands that are arrays."""
-        return tuple(a for a in self.operands if isinstance(a, Shaped))
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.shape}>"

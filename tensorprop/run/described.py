@@ -16,7 +16,7 @@ from tensorprop.core.expr import Expr, Index, Number, Tensor
 from tensorprop.core.functions import REDUCTIONS, is_matrix, keeps
 from tensorprop.run.count import Shaped
 
-__all__ = ["Described", "Spec"]
+__all__ = ["Described", "Row", "Spec"]
 
 _ROOM = 150  # nodes of one expression; what is longer is cut in any table
 _REST = build.tensor("…")
@@ -36,6 +36,57 @@ _ENTRYWISE: dict[str, Callable[..., Expr]] = {
 }
 
 
+Words = tuple[Tensor, Expr, Spec | None]
+
+
+class Row:
+    """What a row makes, by what, and the letters of a contraction: worked out when it is asked for, and kept."""
+
+    __slots__ = ("_ask", "_words")
+
+    def __init__(self, described: Described, a: Shaped) -> None:
+        self._ask: tuple[Described, Shaped] | None = (described, a)
+        self._words: Words | None = None
+
+    @property
+    def words(self) -> Words:
+        """All three."""
+        if self._words is None:
+            assert self._ask is not None
+            self._words, self._ask = self._ask[0].words(self._ask[1]), None
+        return self._words
+
+    @property
+    def makes(self) -> Tensor:
+        """The result as it is called."""
+        return self.words[0]
+
+    @property
+    def by(self) -> Expr:
+        """What is done."""
+        return self.words[1]
+
+    @property
+    def spec(self) -> Spec | None:
+        """The letters of the operands and of the result, where it contracts."""
+        return self.words[2]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Row) and self.words == other.words
+
+    def __hash__(self) -> int:
+        return hash(self.words)
+
+    def __repr__(self) -> str:
+        return repr(self.words)
+
+    def __getstate__(self) -> Words:
+        return self.words
+
+    def __setstate__(self, words: Words) -> None:
+        self._ask, self._words = None, words
+
+
 class Described:
     """``tensors``: operations that make a tensor of the System, and the reading that has its name and letters."""
 
@@ -51,7 +102,11 @@ class Described:
             if a not in self.letters:
                 self.letters[a] = a.letters or _axes(a, self.letters)
 
-    def row(self, a: Shaped) -> tuple[Tensor, Expr, Spec | None]:
+    def row(self, a: Shaped) -> Row:
+        """A row in words, which are found once somebody asks."""
+        return Row(self, a)
+
+    def words(self, a: Shaped) -> Words:
         """What a row makes, by what, and the letters of a contraction."""
         self.room = _ROOM
         at = self.fresh(a, (), range(len(a.shape)))

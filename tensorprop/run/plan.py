@@ -20,7 +20,7 @@ from tensorprop.calculus.source import Source, as_system, names_in
 from tensorprop.core.build import COLUMN, ROW
 from tensorprop.core.english import run_together
 from tensorprop.core.equation import System
-from tensorprop.core.expr import Add, Expr, Index, Mul, Number, Sum
+from tensorprop.core.expr import Add, Expr, Index, Mul, Number, Reduce, Sum
 from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.told import Axis
 from tensorprop.core.walk import postorder, tensors_of
@@ -28,6 +28,7 @@ from tensorprop.errors import MissingInput, PlanTooLarge, SizeMismatch, Tensorpr
 from tensorprop.face import Face
 from tensorprop.run.bound import Functions, bound
 from tensorprop.run.count import Count
+from tensorprop.run.described import Row
 from tensorprop.run.extents import Extents, extents, supported
 from tensorprop.run.lower import lower
 from tensorprop.run.path import contraction_path
@@ -49,14 +50,28 @@ class PlanStep:
     """
 
     equation: str
-    makes: str
-    by: str
-    spec: str
+    row: Row
     flops: int
     bytes: int
     shape: tuple[int, ...]
     size: int
     held: int
+    ascii: bool = False
+
+    @property
+    def makes(self) -> str:
+        """The result as it is called in the table."""
+        return show(self.row.makes, ascii=self.ascii)
+
+    @property
+    def by(self) -> str:
+        """What is done."""
+        return _cut(_written(self.row.by, self.ascii), 400)
+
+    @property
+    def spec(self) -> str:
+        """The letters of a contraction, as in einsum; empty where it is none."""
+        return "" if self.row.spec is None else _spec(*self.row.spec)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -202,7 +217,7 @@ def _labels(system: System, ranges: Ranges) -> dict[str, dict[Axis, None]]:
         for letter, axis in ranges.letters(eq).items():
             labels.setdefault(letter, {})[axis] = None
         for e in postorder(eq.value):
-            for letter, axis in ranges.bound(e).items():
+            for letter, axis in ranges.bound(e).items() if isinstance(e, (Sum, Reduce)) else ():
                 if isinstance(axis, tuple):
                     labels.setdefault(letter, {})[axis] = None
     others: dict[str, dict[Axis, None]] = {}  # the time of x[t+1] = f(x[t], W_tij)
@@ -293,15 +308,16 @@ def _plan(sizes: Extents, names: Sequence[str], itemsize: int, limit: int, ascii
     shapes = {name: sizes.shapes[name] for name in needed.inputs}
     ops = Count(itemsize)
     arrays = {name: ops.given(name, shape) for name, shape in shapes.items()}
-    results = lower(program, arrays, names, ops, extents(program, {n: shapes[n] for n in program.inputs}))
+    known = sizes if program is whole else extents(program, {n: shapes[n] for n in program.inputs})
+    results = lower(program, arrays, names, ops, known)
     place = {eq.name: n for n, eq in enumerate(whole.equations)}
     found: list[PlanStep] = []
     for made in steps(results, arrays.values()):
-        by = _cut(_written(made.by, ascii), 400)
         size = made.array.bytes if made.array is not None else 0
         if size > limit:
-            what = show(made.makes) if made.result else f"the intermediate {_cut(by, 60)}"
-            letters = made.makes.letters or ()
+            row = made.row
+            what = show(row.makes) if made.result else f"the intermediate {_cut(_written(row.by, ascii), 60)}"
+            letters = row.makes.letters or ()
             raise PlanTooLarge(
                 f"{what} would need {memory(size)}: "
                 + " × ".join(f"{i} = {n}" for i, n in zip(letters, made.shape, strict=True)),
@@ -310,9 +326,7 @@ def _plan(sizes: Extents, names: Sequence[str], itemsize: int, limit: int, ascii
                 about=(place[made.equation], whole[made.equation].target if made.result else made.about),
             )
         moved = size + sum(a.bytes for a in made.reads)
-        spec = _spec(*made.spec) if made.spec is not None else ""
-        makes = show(made.makes, ascii=ascii)
-        found.append(PlanStep(made.equation, makes, by, spec, made.flops, moved, made.shape, size, made.held))
+        found.append(PlanStep(made.equation, made.row, made.flops, moved, made.shape, size, made.held, ascii))
     shapes = {name: sizes.shapes[name] for name in needed.names}
     return Plan(tuple(found), _letters(sizes, needed), shapes, itemsize, needed)
 
@@ -336,7 +350,7 @@ def _letters(sizes: Extents, system: System) -> dict[str, int | tuple[int, ...]]
     found: dict[str, dict[int, None]] = {}
     for eq in system.ordered:
         here = dict(sizes.letters(eq))
-        for letter, n in [*here.items(), *(b for v in sizes.visits(eq) for b in v.bound.items())]:
+        for letter, n in [*here.items(), *sizes.inner(eq)]:
             if letter not in NAMELESS:
                 found.setdefault(letter, {})[n] = None
     return {i: next(iter(ns)) if len(ns) == 1 else tuple(ns) for i, ns in found.items()}

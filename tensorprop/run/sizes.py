@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum
 from tensorprop.core.told import Size, Witness
+from tensorprop.core.walk import postorder
 from tensorprop.errors import SizeMismatch, UnknownRange
 
 __all__ = ["Extents", "Key", "Part", "Steps", "Visit", "begin", "counted", "length", "weight"]
@@ -139,6 +140,13 @@ class Extents:
         if found is None:
             found = self._free[node] = tuple(sorted(node.free))
         return found
+
+    def inner(self, equation: Equation) -> Iterator[tuple[str, int]]:
+        """The letters that are bound somewhere on the right side, with each size that they have there."""
+        binders = [n for n in postorder(equation.value) if isinstance(n, (Sum, Reduce))]
+        if all(map(self.steady, binders)):  # wherever they stand, what they bind is as long
+            return (b for n in binders for b in self.bound(n, {}).items())
+        return (b for v in self.visits(equation) for b in v.bound.items())
 
     def visits(self, equation: Equation, pinned: str | None = None) -> Iterator[Visit]:
         """Every node of the right side once for each set of sizes that it has there, children first.

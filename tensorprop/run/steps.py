@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from tensorprop.core.expr import Expr, Tensor
+from tensorprop.core.expr import Expr
 from tensorprop.core.functions import REDUCTIONS, keeps
 from tensorprop.run.count import VIEWS, WRITES, Shaped
-from tensorprop.run.described import Described, Spec
+from tensorprop.run.described import Described, Row
 
 __all__ = ["Made", "steps"]
 
@@ -30,7 +30,7 @@ _RENAMES = frozenset({"named", "transpose"})
 
 
 class Made(NamedTuple):
-    """One row. ``makes`` is the result as it is called, ``by`` what is done, ``spec`` its letters where it contracts.
+    """One row, which ``row`` tells in words.
 
     ``reads`` are the arrays in memory that it reads; ``array`` is where the result lies, None where it is done as it
     is read. ``held``: the bytes in memory meanwhile. ``about``: the node that it is the value of, if that is known.
@@ -38,9 +38,7 @@ class Made(NamedTuple):
     """
 
     equation: str
-    makes: Tensor
-    by: Expr
-    spec: Spec | None
+    row: Row
     shape: tuple[int, ...]
     flops: int
     reads: tuple[Shaped, ...]
@@ -170,7 +168,6 @@ class _Record:
         whole, later = _together(reads), dict[Shaped, int]()
         done: set[Shaped] = set()
         for a in self.rows:
-            makes, by, spec = described.row(a)
             lies = a if a in self.memory else None
             flops = self._work(a, done)
             free = [
@@ -182,9 +179,7 @@ class _Record:
             held += a.bytes if lies and used is None else 0
             yield Made(
                 self.equation.get(a, ""),
-                makes,
-                by,
-                spec,
+                described.row(a),
                 self.tensors.get(a, a).shape,
                 flops,
                 reads[a] if lies else (),
