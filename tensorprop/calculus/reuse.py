@@ -8,7 +8,8 @@ In: forward equations and the rules derived from them. Out: equal ones, in which
 
 for any sum in place of ``x_bi - m_b`` and any divisors. Mean, variance and result, written as three equations that name
 one another, so come to ``δx_bi = (δn_bi - mean_i(δn_bi) - n_bi mean_i(n_bi δn_bi)) / s_b``: no rule reads x_bi again,
-which a compiler would work out anew from all the layers below. Meant for what is computed, not for what is shown.
+which a compiler would work out anew from all the layers below. So much for what is computed. For what is shown, an
+entry that was divided is read so, too: ``x_bi`` is ``n_bi r_b`` where ``n_bi = x_bi / r_b``, as in RMS norm.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tensorprop.calculus.stable import match
 from tensorprop.core.build import ZERO, mul, number, power, substitute
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.names import labelled, stem_and_label
+from tensorprop.core.names import labelled, primal, stem_and_label
 from tensorprop.core.terms import number_and_rest
 from tensorprop.core.walk import postorder, tensors_of, transform
 
@@ -31,14 +32,16 @@ __all__ = ["reused"]
 class _Divided(NamedTuple):
     """``result_J = above / below``: all letters of the sum above stand on the left."""
 
-    above: Add
+    above: Expr  # a sum, or an entry
     below: tuple[Expr, ...]
     result: Tensor
     whole: bool  # the right side is the quotient; else it is a part that gets a name
 
 
-def reused(forward: System, rules: System) -> tuple[System, System]:
+def reused(forward: System, rules: System, *, entries: bool = False) -> tuple[System, System]:
     """The forward equations and the rules, in which a difference that was divided is read off the quotient.
+
+    With ``entries`` an entry that was divided is, too; whether a rule becomes shorter by it is not asked here.
 
     >>> from tensorprop.calculus import adjoint
     >>> from tensorprop.text import parse
@@ -52,13 +55,14 @@ def reused(forward: System, rules: System) -> tuple[System, System]:
     """
     plain = [b for b in forward.blocks if isinstance(b, Equation)]
     backward = [b for b in rules.blocks if isinstance(b, Equation)]
-    sums = {eq: {_tensors(n) for n in postorder(eq.value) if isinstance(n, Add)} for eq in backward}
+    kinds = (Add, Tensor) if entries else (Add,)
+    sums = {eq: {_tensors(n) for n in postorder(eq.value) if isinstance(n, kinds)} for eq in backward}
     read = frozenset[frozenset[str]]().union(*sums.values())
     names = {*forward.names, *rules.names}
     reciprocals = {eq.name for eq in plain if _divides(eq.value)}  # r_b = 1 / sqrt(v_b)
     found: dict[frozenset[str], _Divided] = {}
     for eq in plain:
-        for q in _quotients(eq, names, reciprocals):
+        for q in _quotients(eq, names, reciprocals, {primal(r.name) for r in backward} if entries else None):
             if _tensors(q.above) in read:
                 found.setdefault(_tensors(q.above), q)
     if not found:
@@ -88,8 +92,11 @@ def _quotient(q: _Divided) -> Expr:
     return mul(q.above, *q.below)
 
 
-def _quotients(eq: Equation, names: set[str], reciprocals: set[str]) -> Iterable[_Divided]:
-    """The quotients of a right side over all of its letters; what is only a part of it is called otherwise."""
+def _quotients(eq: Equation, names: set[str], reciprocals: set[str], own: set[str] | None = None) -> Iterable[_Divided]:
+    """The quotients of a right side over all of its letters; what is only a part of it is called otherwise.
+
+    ``own`` are tensors whose entries may stand above, beside others, and None where only sums may.
+    """
     letters = frozenset(eq.letters)
     if len(letters) != len(eq.target.subscripts):
         return
@@ -97,7 +104,10 @@ def _quotients(eq: Equation, names: set[str], reciprocals: set[str]) -> Iterable
         if not isinstance(n, Mul):
             continue
         below = tuple(f for f in n.factors if _divides(f) or (isinstance(f, Tensor) and f.name in reciprocals))
-        above = [f for f in n.factors if isinstance(f, Add) and f.free == letters]
+        above: list[Expr] = [f for f in n.factors if isinstance(f, Add) and f.free == letters]
+        if not above and own is not None:
+            above = [f for f in n.factors if isinstance(f, Tensor) and f.free == letters and f not in below]
+            above = [f for f in above if isinstance(f, Tensor) and f.name in own] if len(above) > 1 else above
         if not below or len(above) != 1 or not all(f.free <= letters for f in below):
             continue
         whole = n is eq.value and len(n.factors) == len(below) + 1
@@ -143,7 +153,7 @@ def _read(value: Expr, found: Mapping[frozenset[str], _Divided], means: Mapping[
 def _of_quotient(n: Mul, found: Mapping[frozenset[str], _Divided]) -> Expr:
     """A product, factors of which are what quotients were made of."""
     for f in n.factors:
-        q = found.get(_tensors(f)) if isinstance(f, Add) else None
+        q = found.get(_tensors(f)) if isinstance(f, (Add, Tensor)) else None
         at = match(q.above, f, tuple(q.above.free)) if q is not None else None
         if q is not None and at is not None:
             result = substitute(q.result, at)

@@ -24,13 +24,14 @@ from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Call, Expr, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
+from tensorprop.core.ranges import one_axis, sized
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import AmbiguousNotation, RankMismatch, TensorpropError, UnexpectedEnd, UnknownName, near
 from tensorprop.render.code import identifier
 from tensorprop.render.derivation.contents import Judgement
 from tensorprop.render.derivation.index_table import patterns
 from tensorprop.render.derivation.matrix import MatrixForm, matrix
-from tensorprop.render.derivation.passage import axes_of, one_axis, sized
+from tensorprop.render.derivation.passage import axes_of
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, letter, letters, listed, say, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE

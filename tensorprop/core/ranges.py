@@ -20,26 +20,29 @@ under both, so what a node tells is kept bottom-up, per node, without its surrou
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Set
+from collections.abc import Callable, Container, Iterable, Mapping, Set
 from functools import lru_cache
 
 from tensorprop.core.affine import difference, form, shift
 from tensorprop.core.build import ONE, add, bracket, mul, number, power, reduce, remake, sum_over
 from tensorprop.core.equation import Equation, Loop, System, equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Reduce, Sum, Tensor
-from tensorprop.core.names import primal_axes
+from tensorprop.core.names import primal, primal_axes
 from tensorprop.core.terms import factors_of
 from tensorprop.core.told import Axis, Letters, Size, Told, Witness, as_expr, largest, limit
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import UnknownRange
 
 __all__ = [
+    "OneAxis",
     "Ranges",
     "axes_of",
     "axis_of",
     "infer",
     "kept",
+    "one_axis",
     "size",
+    "sized",
     "spelled",
     "tells",
     "told",
@@ -396,3 +399,27 @@ def infer(system: System) -> Ranges:
     remembered for a while, since Systems are interned.
     """
     return Ranges(system)
+
+
+OneAxis = Callable[[Dim], Dim]
+"""For a size, the one axis that stands for all that are as long."""
+
+
+def one_axis(s: System) -> OneAxis:
+    """For every size, one axis that stands for all that are as long: ``dim(δy, 1)`` and ``dim(x, 1)`` are the same."""
+    ranges = infer(s)
+
+    def axis(d: Dim) -> Dim:
+        stem = primal(d.tensor)
+        return Dim(*ranges.find(stem, d.axis))
+
+    return axis
+
+
+def sized(value: Expr, target: Tensor, axis: OneAxis) -> Expr:
+    """The same with sizes told by the tensors that stand there: ``dim(z, 0)`` for ``dim(x, 0)`` where x is gone."""
+    here = {axis(Dim(t.name, k)): Dim(t.name, k)
+            for t in (*tensors_of(value), Tensor(primal(target.name), target.subscripts))
+            for k in range(len(t.subscripts))}  # fmt: skip
+    names = {d.tensor for d in here.values()}
+    return transform(value, lambda n: here.get(axis(n), n) if isinstance(n, Dim) and n.tensor not in names else n)

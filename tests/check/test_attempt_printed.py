@@ -13,10 +13,10 @@ import tensorprop.layers as library
 from tensorprop.check.attempt import judge
 from tensorprop.check.executed import WrongCode
 from tensorprop.core.equation import System, equation
+from tensorprop.core.ranges import one_axis, sized
 from tensorprop.render.derivation.derivation import Derivation
 from tensorprop.render.derivation.derivation import explain as derivation
 from tensorprop.render.derivation.levels import written
-from tensorprop.render.derivation.passage import one_axis, sized
 from tests.corpora.read import cases
 
 LAYOUTS: list[dict[str, Any]] = [{"layout": "row"}, {"samples": "columns"}, {"derivative": "numerator"}, {}]

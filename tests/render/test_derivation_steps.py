@@ -13,9 +13,10 @@ from tensorprop.core.build import bracket, mul, sum_over, tensor
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Bracket, Index, Tensor
+from tensorprop.core.ranges import one_axis
 from tensorprop.core.walk import postorder
 from tensorprop.render.derivation.derivation import LAWS_OF_CHANGE, Derivation, explain
-from tensorprop.render.derivation.passage import moves, one_axis
+from tensorprop.render.derivation.passage import moves
 from tensorprop.run.reference import evaluate
 from tensorprop.text import parse
 

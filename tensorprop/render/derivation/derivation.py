@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from tensorprop.calculus.adjoint import adjoint
+from tensorprop.calculus.known_sums import Given
 from tensorprop.calculus.rewrite import named
 from tensorprop.calculus.source import as_forward, names_in
 from tensorprop.core.build import rename
@@ -19,16 +20,15 @@ from tensorprop.core.expr import Add, Expr, Index, Sum, Tensor
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.plane import complex_names, refuse_parts
-from tensorprop.core.ranges import spelled
+from tensorprop.core.ranges import one_axis, sized, spelled
 from tensorprop.core.terms import terms_of
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import ComplexConvention, UsageError
 from tensorprop.render.derivation.alike import Likeness, pattern
 from tensorprop.render.derivation.contents import DerivationStep, Like, RulePart
 from tensorprop.render.derivation.index_table import index_table
-from tensorprop.render.derivation.known import Given
 from tensorprop.render.derivation.matrix import MatrixForm, matrix
-from tensorprop.render.derivation.passage import Passage, one_axis, passage, sized
+from tensorprop.render.derivation.passage import Passage, passage
 from tensorprop.render.derivation.reasons import Reason, dimensions, reasons
 from tensorprop.render.derivation.record import Derivation
 from tensorprop.render.derivation.remarks import Remarks

@@ -8,7 +8,7 @@ equal value. How they are worded or printed is not known here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeGuard
 
 from tensorprop.calculus.adjoint import adjoint, holds
@@ -27,14 +27,14 @@ from tensorprop.calculus.rewrite import Law
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, remake, rename, substitute, sum_over
 from tensorprop.core.canon import canonical, same
 from tensorprop.core.equation import COMPLEX, Declared, Equation, Loop, System, equation, system
-from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Reduce, Sum, Tensor
-from tensorprop.core.names import adjoint_name, derivative_name, primal, stem_and_label
-from tensorprop.core.ranges import infer, spelled
+from tensorprop.core.expr import Add, Bracket, Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.names import adjoint_name, derivative_name, stem_and_label
+from tensorprop.core.ranges import OneAxis, infer, one_axis, spelled
 from tensorprop.core.terms import factors_of
-from tensorprop.core.walk import fold, freshen, postorder, tensors_of, transform
+from tensorprop.core.walk import fold, freshen, postorder, tensors_of
 from tensorprop.text.vocabulary import COLUMN, ROW
 
-__all__ = ["Local", "Move", "Passage", "axes_of", "derivative", "moves", "one_axis", "passage", "sized"]
+__all__ = ["Local", "Move", "Passage", "axes_of", "derivative", "moves", "passage"]
 
 
 class Local(NamedTuple):
@@ -68,21 +68,7 @@ class Passage(NamedTuple):
     declared: Kinds  # what the page declares of its matrices
 
 
-Axis = Callable[[Dim], Dim]
-
-
-def one_axis(s: System) -> Axis:
-    """For every size, one axis that stands for all that are as long: ``dim(δy, 1)`` and ``dim(x, 1)`` are the same."""
-    ranges = infer(s)
-
-    def axis(d: Dim) -> Dim:
-        stem = primal(d.tensor)
-        return Dim(*ranges.find(stem, d.axis))
-
-    return axis
-
-
-def passage(s: System, rules: System, name: str, axis: Axis | None = None) -> Passage:
+def passage(s: System, rules: System, name: str, axis: OneAxis | None = None) -> Passage:
     """How ``rules["δname"]`` comes about.
 
     ``s`` are the forward equations on the way to the error; ``rules`` what `adjoint` gives for them; ``axis`` is
@@ -138,15 +124,6 @@ def axes_of(s: System) -> dict[tuple[str, int], str]:
                     found.setdefault((t.name, axis), i.name)
                     found.setdefault((adjoint_name(t.name), axis), i.name)
     return found
-
-
-def sized(value: Expr, target: Tensor, axis: Axis) -> Expr:
-    """The same with sizes told by the tensors that stand there: ``dim(z, 0)`` for ``dim(x, 0)`` where x is gone."""
-    here = {axis(Dim(t.name, k)): Dim(t.name, k)
-            for t in (*tensors_of(value), Tensor(primal(target.name), target.subscripts))
-            for k in range(len(t.subscripts))}  # fmt: skip
-    names = {d.tensor for d in here.values()}
-    return transform(value, lambda n: here.get(axis(n), n) if isinstance(n, Dim) and n.tensor not in names else n)
 
 
 def _matters(s: System, rules: System, eq: Equation) -> bool:
@@ -254,7 +231,7 @@ def _called(g: Expr, eq: Equation) -> Expr:
 _LIMIT = 400  # laws applied in one passage; every one leaves less to do
 
 
-def moves(e: Expr, aim: Expr, axis: Axis | None = None) -> Iterator[Move]:
+def moves(e: Expr, aim: Expr, axis: OneAxis | None = None) -> Iterator[Move]:
     """The laws that lead from ``e`` towards ``aim``: brackets first, then like terms and common factors.
 
     Laws that only move a Σ are left to the last line, in which the reader sees no step.
@@ -280,7 +257,7 @@ def moves(e: Expr, aim: Expr, axis: Axis | None = None) -> Iterator[Move]:
             yield open_
 
 
-def _looks(e: Expr, aim: Expr, axis: Axis | None) -> bool:
+def _looks(e: Expr, aim: Expr, axis: OneAxis | None) -> bool:
     """Whether two expressions differ in the order of factors and in bound letters only."""
     return e is aim or (_parts(e) == _parts(aim) and canonical(e, axis) is canonical(aim, axis))
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from tensorprop.calculus.known_sums import lettered
 from tensorprop.calculus.simplify import known
 from tensorprop.core.build import add, bracket, mul
 from tensorprop.core.canon import canonical
@@ -32,7 +33,6 @@ from tensorprop.render import trees as m
 from tensorprop.render.derivation.facts import facts
 from tensorprop.render.derivation.index_table import patterns
 from tensorprop.render.derivation.indexed import Indexed, Spot
-from tensorprop.render.derivation.known import lettered
 from tensorprop.render.derivation.matrix import MatrixForm
 from tensorprop.render.derivation.passage import Local, Passage
 from tensorprop.render.derivation.sentences import (

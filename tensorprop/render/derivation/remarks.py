@@ -7,44 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.core.build import mul
+from tensorprop.calculus.known_sums import Given
+from tensorprop.calculus.together import Ends, Together, unfolded
+from tensorprop.core.build import ZERO, mul
 from tensorprop.core.equation import Equation, System, equation
-from tensorprop.core.expr import Add, Call, Expr, Mul, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Expr, Mul, Sum, Tensor
 from tensorprop.core.names import adjoint_name, is_adjoint, primal, stem_and_label
-from tensorprop.core.walk import fold, inline, postorder, tensors_of
+from tensorprop.core.walk import tensors_of
 from tensorprop.render.derivation.contents import Remark, RulePart
-from tensorprop.render.derivation.known import Given, SumsKnown
 from tensorprop.render.derivation.matrix import matrix
-from tensorprop.render.derivation.means import brought_together, read_again
-from tensorprop.render.derivation.passage import one_axis, sized
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, listed, say, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE
 
 __all__ = ["Remarks"]
 
-_STEPS = 6  # δ that are put into one rule
-_FEW = 3  # rules, of which one that only speaks of the last is worth a line of its own
-_NODES = 60  # of a rule that is put together and still read
-_LONG = 240  # of one that is not tried: nothing makes it that short
-
 
 class Remarks:
     """The remarks of one derivation."""
 
     def __init__(self, s: System, rules: System, convention: Convention, given: Given = ()) -> None:
-        self._known = SumsKnown(s, given)
-        self._forward, self._inputs = s, s.inputs
-        self._axis = one_axis(s)
+        self._ends = Ends(s, rules, given)
         self._rules = rules
         self._convention = convention
 
     def all(self, parts: tuple[RulePart, ...]) -> Iterator[Remark]:
         """Every remark, in the order in which they stand."""
         yield from self._recursion(parts)
-        yield from self._to_the_end(parts)
-        yield from self._to_one(parts)
+        for made in self._ends.all():
+            yield from self._ended(made)
         yield from self._biases(parts)
 
     def _recursion(self, parts: tuple[RulePart, ...]) -> Iterator[Remark]:
@@ -68,67 +59,24 @@ class Remarks:
                 (matrix(eq, self._convention),),
             )
 
-    def _to_the_end(self, parts: tuple[RulePart, ...]) -> Iterator[Remark]:
-        """The first rule that speaks of a δ whose own rule speaks of none: a loss and what stands before it."""
-        for part in parts:
-            inner = {t.name for t in tensors_of(part.rule.value) if is_adjoint(t.name)}
-            if len(inner) != 1 or not inner <= {r.name for r in self._rules}:
-                continue
-            (name,) = inner
-            if any(is_adjoint(t.name) for t in tensors_of(self._rules[name].value)):
-                continue
-            value = self._known.shortest(unfolded(part.rule.value, self._rules, name))
-            plain = inline(part.rule.value, {name: (self._rules[name].letters, self._rules[name].value)})
-            shorter = _entries(value) < _entries(plain)
-            summed = any(isinstance(n, Sum) for n in postorder(value))
-            if not shorter and summed and (part.name not in self._inputs or len(parts) > _FEW):
-                continue
-            yield from self._remark(part, value, say("With {d} put in, no other δ is needed.", d=whole(name)))
-            return
-
-    def _to_one(self, parts: tuple[RulePart, ...]) -> Iterator[Remark]:
-        """A rule with several δ that are themselves made of one: that one is enough, as in a normalisation."""
-        order = [r.name for r in self._rules]
-        for part in sorted(parts, key=lambda p: primal(p.name) not in self._inputs):
-            value, used = part.rule.value, list[str]()
-            for _ in range(_STEPS):
-                inner = {t.name for t in tensors_of(value) if is_adjoint(t.name)}
-                later = sorted((n for n in inner if n in order and not self._endless(n)), key=order.index)[::-1]
-                if len(inner) < 2 or not later or _nodes(value) > _LONG:
-                    break
-                used.append(later[0])
-                value = unfolded(value, self._rules, later[0])
-            inner = {t.name for t in tensors_of(value) if is_adjoint(t.name)}
-            if len(inner) != 1 or len(used) < 2 or _nodes(value) > _LONG:
-                continue
-            told = say("With {ds} put in, {d} alone is needed.", ds=listed([whole(n) for n in dict.fromkeys(used)]),
-                       d=whole(min(inner)))  # fmt: skip
-            remarks = list(self._remark(part, self._known.shortest(value), told))
-            if _nodes(remarks[0].equations[-1].value) <= _NODES:
-                yield from remarks
-                return
-
-    def _endless(self, name: str) -> bool:
-        """Whether a δ is made of itself, at another place of its loop: putting it in never ends."""
-        return any(t.name == name for t in tensors_of(self._rules[name].value))
-
-    def _remark(self, part: RulePart, value: Expr, told: Sentence) -> Iterator[Remark]:
-        """A rule put together, with what is known of sums; and what it would be if a sum were 1."""
-        value, reasons = self._known.used(value)
-        for reason in reasons:
-            told += reason
-        again, named = read_again(self._forward, equation(part.rule.target, value))
-        if again is not value:
-            new = {t.name for t in tensors_of(again)} - {t.name for t in tensors_of(value)}
-            value = brought_together(self._forward, again)
-            read = self._read(named, new)
-            told = told if read is None else told + read
-        value = sized(value, part.rule.target, self._axis)
-        eq = equation(part.rule.target, value)
-        lines = (*named, eq)
+    def _ended(self, made: Together) -> Iterator[Remark]:
+        """A rule that was put together, what was used, and what it would be if a sum were 1."""
+        put = listed([whole(n) for n in made.put])
+        if made.left:
+            told = say("With {ds} put in, {d} alone is needed.", ds=put, d=listed([whole(n) for n in made.left]))
+        else:
+            told = say("With {d} put in, no other δ is needed.", d=put)
+        for old, new in made.sums:
+            told += _since(old, new)
+        if made.named:
+            called = [(entry(e.value), entry(e.target)) for e in made.named]
+            told += join([say("{x} is called {n}.", x=x, n=n) for x, n in called])
+        elif made.read:
+            told += join([say("{x} is {n}.", x=entry(e.value), n=entry(e.target)) for e in made.read])
+        lines = (*made.named, made.rule)
         yield Remark("Put together", told, lines, tuple(matrix(e, self._convention) for e in lines))
-        for left, short in self._known.supposed(value):
-            one = equation(part.rule.target, sized(short, part.rule.target, self._axis))
+        if made.if_one is not None:
+            left, one = made.if_one
             yield Remark(
                 "And where a sum is 1",
                 say("Where {s}, as for one-hot rows or probabilities, this is the last line; elsewhere it is not.",
@@ -136,15 +84,6 @@ class Remarks:
                 (one,),
                 (matrix(one, self._convention),),
             )  # fmt: skip
-
-    def _read(self, named: tuple[Equation, ...], new: set[str]) -> Sentence | None:
-        """What is read in place of a difference and its divisor."""
-        if named:
-            told = listed([whole(e.name) for e in named])
-            return say("The difference and its divisor together are called {n}.", n=told)
-        read = (e for e in self._forward if e.name in new and not isinstance(e.value, (Reduce, Call)))
-        made = [say("{x} is {n}.", x=entry(e.value), n=entry(e.target)) for e in read]
-        return join(made) if made else None
 
     def _put_together(self, rule: Equation, stem: str) -> tuple[Equation, list[str]] | None:
         value, used = rule.value, [rule.name]
@@ -187,19 +126,8 @@ class Remarks:
                     return
 
 
-def _entries(e: Expr) -> int:
-    """How many entries of tensors are written in an expression."""
-
-    def rule(n: Expr, below: tuple[int, ...]) -> int:
-        return 1 if isinstance(n, Tensor) else sum(below)
-
-    return fold(e, rule)
-
-
-def unfolded(value: Expr, rules: System, name: str) -> Expr:
-    """``value`` with the rule for ``name`` put in."""
-    return simplify_expr(inline(value, {name: (rules[name].letters, rules[name].value)}))
-
-
-def _nodes(e: Expr) -> int:
-    return sum(1 for _ in postorder(e))
+def _since(old: Expr, new: Expr) -> Sentence:
+    law = Math(f"{UNICODE.show(old)} = {UNICODE.show(new)}", f"{LATEX.show(old)} = {LATEX.show(new)}")
+    if new is ZERO:
+        return say("{law}, since deviations from a mean add up to 0: this term is gone.", law=law)
+    return say("This uses {law}.", law=law)

@@ -1,8 +1,8 @@
 """What is known of sums when rules are put together: a mean times its count, probabilities that add up to 1.
 
 In: a System, pairs such as ``Σ_c y_bc`` and 1 that its inputs make equal, and the right side of a rule. Out: the same
-with these sums put in, each with its reason, and with terms that are 0 gone. Nothing is assumed that is not stated:
-what a rule would be if a sum were 1 is handed out beside its condition.
+with these sums put in, which they were, and with terms that are 0 gone. Nothing is assumed that is not stated: what a
+rule would be if a sum were 1 is handed out beside its condition.
 """
 
 from __future__ import annotations
@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.core.build import ONE, ZERO, add, fresh, mul, remake, rename, sum_over
+from tensorprop.core.build import MINUS_ONE, ONE, ZERO, add, fresh, mul, power, remake, rename, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import System
 from tensorprop.core.expr import Add, Dim, Expr, Index, Number, Reduce, Sum, Tensor
-from tensorprop.core.ranges import axis_of
+from tensorprop.core.ranges import axis_of, one_axis
 from tensorprop.core.terms import factors_of, number_and_rest
 from tensorprop.core.walk import fold, postorder, transform
-from tensorprop.render.derivation.passage import one_axis
-from tensorprop.render.derivation.sentences import Math, Sentence, say
-from tensorprop.render.notation import LATEX, UNICODE
 
 __all__ = ["Given", "SumsKnown", "lettered"]
 
@@ -41,15 +38,32 @@ class SumsKnown:
             if isinstance(e, Reduce) and e.op == "mean" and isinstance(e.body, Tensor) and e.body.letters is not None:
                 sizes = [Dim(e.body.name, e.body.letters.index(i)) for i in e.indices]
                 self._sums.append((e.body, e.indices, mul(*sizes, eq.target)))
+            elif eq.place is None and len({*eq.letters}) == len(eq.target.subscripts):
+                for i in eq.letters:
+                    if self._deviates(e, i):
+                        self._sums.append((eq.target, (i,), ZERO))
+
+    def _deviates(self, e: Expr, i: str) -> bool:
+        """Whether an entry is a deviation from a mean over i, or that times what has no i: ``(x_bi - m_b) / s_b``."""
+        with_i = [f for f in factors_of(e) if i in f.free]
+        if len(with_i) != 1:
+            return False
+        (e,) = with_i
+        if isinstance(e, Add) and len(e.terms) == 2:
+            e = add(*(transform(t, _summed) for t in e.terms))
+        elif not isinstance(e, Tensor):
+            return False
+        whole = sum_over((i,), e)
+        return isinstance(whole, Sum) and self._put(whole) is ZERO
 
     def shortest(self, e: Expr) -> Expr:
         """The expression, or the same multiplied out and collected again where that is shorter."""
         ways = [e, _positive_first(lettered(simplify_expr(canonical(e, self._axis)), e))]
         return min((w for w in ways if w.free == e.free), key=_nodes)
 
-    def used(self, e: Expr) -> tuple[Expr, list[Sentence]]:
-        """The expression with known sums put in, and the reasons."""
-        told: dict[str, Sentence] = {}
+    def used(self, e: Expr) -> tuple[Expr, Given]:
+        """The expression with known sums put in, and which they are."""
+        told: dict[Expr, Expr] = {}
 
         def rule(n: Expr, parts: tuple[Expr, ...]) -> Expr:
             new = remake(n, parts)
@@ -57,11 +71,11 @@ class SumsKnown:
                 return new
             put = self._put(new)
             if put is not new:
-                told.setdefault(UNICODE.show(new), _since(new, put))
+                told.setdefault(new, put)
             return put
 
         value = fold(e, rule)
-        return (simplify_expr(value), list(told.values())) if told else (e, [])
+        return (simplify_expr(value), tuple(told.items())) if told else (e, ())
 
     def _put(self, n: Sum) -> Expr:
         """A known sum in place of a sum; 0 for one whose terms cancel."""
@@ -108,6 +122,14 @@ class SumsKnown:
                     return
 
 
+def _summed(n: Expr) -> Expr:
+    """A mean over one letter as its sum over its count."""
+    if isinstance(n, Reduce) and n.op == "mean" and len(n.indices) == 1:
+        size = axis_of(n.body, n.indices[0])
+        return n if size is None else mul(sum_over(n.indices, n.body), power(size, MINUS_ONE))
+    return n
+
+
 def lettered(e: Expr, like: Expr) -> Expr:
     """A canonical form with letters that people write: those that are bound in ``like``, then others."""
     strange = sorted({i for i in e.binds if i.startswith("%")})
@@ -128,13 +150,6 @@ def lettered(e: Expr, like: Expr) -> Expr:
                 return remake(n, parts)
 
     return fold(e, rule) if names else e
-
-
-def _since(old: Expr, new: Expr) -> Sentence:
-    law = Math(f"{UNICODE.show(old)} = {UNICODE.show(new)}", f"{LATEX.show(old)} = {LATEX.show(new)}")
-    if new is ZERO:
-        return say("{law}, since deviations from a mean add up to 0: this term is gone.", law=law)
-    return say("This uses {law}.", law=law)
 
 
 def _positive_first(e: Expr) -> Expr:

@@ -1,0 +1,305 @@
+"""Rules put together, to the last line of textbooks: ``s - y``, ``p - t``, the three terms of a normalisation.
+
+In: forward equations, their rules, pairs of expressions that the inputs make equal. Out: `Together`, a rule with those
+of other δ put in, what is known of sums used, differences that were divided read off the quotient (`reused`), sums over
+a count as means, what is common outside. Each bears what was used, so that it can be told; no words are known here.
+
+    logistic regression       δz_b = σ(z_b) - y_b
+    softmax, cross-entropy    δz_bc = p_bc - t_bc                                          where Σ_c t_bc = 1
+    a normalisation           δx_bi = (δn_bi - n_bi mean_j(n_bj δn_bj) - mean_j(δn_bj)) / s_b
+    RMS norm                  δx_bi = (δn_bi - n_bi mean_j(n_bj δn_bj)) / r_b
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+from tensorprop.calculus.known_sums import Given, SumsKnown
+from tensorprop.calculus.reuse import reused
+from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.calculus.stable import match
+from tensorprop.core.build import MINUS_ONE, ONE, add, mul, power, reduce, substitute, sum_over
+from tensorprop.core.canon import canonical
+from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.names import is_adjoint, primal
+from tensorprop.core.ranges import OneAxis, axis_of, one_axis, sized
+from tensorprop.core.terms import factors_of, terms_of
+from tensorprop.core.walk import fold, inline, postorder, tensors_of, transform
+
+__all__ = ["Ends", "Together", "unfolded"]
+
+_STEPS = 6  # δ that are put into one rule
+_FEW = 3  # rules, of which one that only speaks of the last is worth a line of its own
+_WRITTEN = 9  # entries in a rule that is put together, of which nothing is read off a quotient
+_LONG = 240  # of one that is not tried: nothing makes it that short
+
+
+Lines = tuple[Equation, ...]
+
+
+class Together(NamedTuple):
+    """A rule with others put in, and what was used on the way."""
+
+    rule: Equation
+    put: tuple[str, ...]  # the δ whose rules were put in
+    left: tuple[str, ...]  # the δ that it still speaks of
+    sums: Given  # sums that are known, and what they are
+    named: Lines  # quotients that have no name on the page, with the one that they get
+    read: Lines  # forward equations, what stands on the left in place of the right side
+    if_one: tuple[Expr, Equation] | None  # a sum that is not known, and the rule if it were 1
+
+
+class Ends:
+    """The last lines of one System's rules."""
+
+    def __init__(self, s: System, rules: System, given: Given = ()) -> None:
+        self._known = SumsKnown(s, given)
+        self._forward, self._inputs = s, s.inputs
+        self._axis = one_axis(s)
+        self._rules = rules
+        self._order = {r.name: n for n, r in enumerate(rules)}
+
+    def all(self) -> Iterator[Together]:
+        """The rule that ends without a δ, and the one that ends with a single one, where there are such."""
+        yield from self._to_the_end()
+        yield from self._to_one()
+
+    def _to_the_end(self) -> Iterator[Together]:
+        """The first rule that speaks of a δ whose own rule speaks of none: a loss and what stands before it."""
+        for rule in self._plain():
+            inner = _adjoints(rule.value)
+            if len(inner) != 1 or not inner <= {r.name for r in self._rules}:
+                continue
+            (name,) = inner
+            if _adjoints(self._rules[name].value):
+                continue
+            value = self._known.shortest(unfolded(rule.value, self._rules, name))
+            plain = inline(rule.value, {name: (self._rules[name].letters, self._rules[name].value)})
+            shorter = _entries(value) < _entries(plain)
+            summed = any(isinstance(n, Sum) for n in postorder(value))
+            if not shorter and summed and (primal(rule.name) not in self._inputs or len(self._rules) > _FEW):
+                continue
+            yield self._ended(rule, value, [name])
+            return
+
+    def _to_one(self) -> Iterator[Together]:
+        """A rule with several δ that are themselves made of one: that one is enough, as in a normalisation."""
+        for rule in sorted(self._plain(), key=lambda r: primal(r.name) not in self._inputs):
+            value, used, joined = rule.value, list[str](), False
+            for _ in range(_STEPS):
+                inner = _adjoints(value)
+                later = [n for n in inner if n in self._order and not self._endless(n)]
+                joined = joined or len(inner) > 1
+                if not later or _nodes(value) > _LONG:
+                    break
+                used.append(max(later, key=self._order.__getitem__))
+                value = unfolded(value, self._rules, used[-1])
+                if not joined or len(_adjoints(value)) != 1 or _nodes(value) > _LONG:
+                    continue
+                made = self._ended(rule, self._known.shortest(value), used)
+                if made.named or made.read or (len(used) > 1 and _entries(made.rule.value) <= _WRITTEN):
+                    yield made
+                    return
+
+    def _plain(self) -> Iterable[Equation]:
+        return iter(self._rules)
+
+    def _endless(self, name: str) -> bool:
+        """Whether a δ is made of itself, at another place of its loop: putting it in never ends."""
+        return name in _adjoints(self._rules[name].value)
+
+    def _ended(self, rule: Equation, value: Expr, put: list[str]) -> Together:
+        """A rule put together, with what is known of sums; and what it would be if a sum were 1."""
+        value, sums = self._known.used(value)
+        again, named, read, more = self._read(rule, value)
+        value = sized(again, rule.target, self._axis)
+        if_one = None
+        for left, short in self._known.supposed(value):
+            if_one = left, equation(rule.target, sized(short, rule.target, self._axis))
+        left = tuple(sorted(_adjoints(value)))
+        made = equation(rule.target, value)
+        return Together(made, tuple(dict.fromkeys(put)), left, (*sums, *more), named, read, if_one)
+
+    def _read(self, rule: Equation, value: Expr) -> tuple[Expr, Lines, Lines, Given]:
+        """The right side of a rule, in which what was divided is read off the quotient, as books end it.
+
+        And the equations of those quotients that have no name on the page, and of those that have one. An entry that
+        was divided is read so only where the rule becomes shorter; a difference always.
+        """
+        for entries in (False, True):
+            start = _spread(value) if entries else value
+            eq = equation(rule.target, _called(self._forward, start))
+            there, rules = reused(self._forward, system([eq]), entries=entries)
+            again = rules[eq.name].value
+            if again is eq.value:
+                continue
+            more: Given = ()
+            if entries:
+                again, more = self._known.used(add(*(mul(*_opened_all(t)) for t in terms_of(again))))
+                again = _spread(again)
+            made = _brought_together(again, self._axis)
+            if entries and _entries(made) >= _entries(value):
+                continue
+            new = {t.name for t in tensors_of(again)} - {t.name for t in tensors_of(value)}
+            read = tuple(e for e in self._forward if e.name in new and not isinstance(e.value, (Reduce, Call)))
+            return made, tuple(e for e in there if e.name not in self._forward.names), read, more
+        return value, (), (), ()
+
+
+def _spread(e: Expr) -> Expr:
+    """A product with a sum in it, multiplied out, and what does not depend on the letters of a Σ before it."""
+    terms: list[Expr] = []
+    for t in terms_of(e):
+        factors = factors_of(t)
+        inner = next((f for f in factors if isinstance(f.body if isinstance(f, Sum) else f, Add)), None)
+        if inner is None:
+            terms.append(simplify_expr(mul(*_opened_all(t))))
+            continue
+        parts = terms_of(inner.body if isinstance(inner, Sum) else inner)
+        if isinstance(inner, Sum):
+            parts = tuple(sum_over(inner.indices, x) for x in parts)
+        terms += (_spread(mul(*(x if f is inner else f for f in factors))) for x in parts)
+    return add(*terms)
+
+
+def _adjoints(e: Expr) -> set[str]:
+    return {t.name for t in tensors_of(e) if is_adjoint(t.name)}
+
+
+def _entries(e: Expr) -> int:
+    """How many entries of tensors are written in an expression."""
+
+    def rule(n: Expr, below: tuple[int, ...]) -> int:
+        return 1 if isinstance(n, Tensor) else sum(below)
+
+    return fold(e, rule)
+
+
+def unfolded(value: Expr, rules: System, name: str) -> Expr:
+    """``value`` with the rule for ``name`` put in."""
+    return simplify_expr(inline(value, {name: (rules[name].letters, rules[name].value)}))
+
+
+def _nodes(e: Expr) -> int:
+    return sum(1 for _ in postorder(e))
+
+
+def _called(forward: System, e: Expr) -> Expr:
+    """The expression with reductions and reciprocals of the page by their names: ``m_b`` for ``mean_j(x_bj)``.
+
+    And ``r_b³`` for ``1 / sqrt(v_b)³``, where r_b is ``1 / sqrt(v_b)``.
+    """
+    plain = [eq for eq in forward if len({*eq.letters}) == len(eq.target.subscripts)]
+    made = [eq for eq in plain if isinstance(eq.value, Reduce)]
+    inverse = [(eq, *below) for eq in plain if (below := _power(eq.value)) is not None and below[1] < 0]
+
+    def rule(n: Expr) -> Expr:
+        below = _power(n) if isinstance(n, Call) and _divisor(n) is not None else None
+        for eq, base, once in inverse if below is not None else ():
+            assert below is not None
+            at = match(canonical(base), canonical(below[0]), eq.letters)
+            if at is not None:
+                return power(substitute(eq.target, at), Number(below[1] / once))
+        for eq in made if isinstance(n, Reduce) else ():
+            assert isinstance(n, Reduce) and isinstance(eq.value, Reduce)
+            if n.op == eq.value.op and not n.at and not eq.value.at and len(n.indices) == len(eq.value.indices):
+                at = match(eq.value.body, n.body, (*eq.letters, *eq.value.indices))
+                if at is not None and {at[i] for i in eq.value.indices} == set(map(Index, n.indices)):
+                    return substitute(eq.target, {i: at[i] for i in eq.letters})
+        return n
+
+    return transform(e, rule)
+
+
+def _brought_together(e: Expr, axis: OneAxis) -> Expr:
+    """Sums over a count as means, with what does not depend on their index before them; common factors outside."""
+    terms = [_averaged(_opened_all(t), axis) for t in terms_of(e)]
+    terms = [_saved_first([transform(f, _in_order) for f in fs]) for fs in terms]
+    common = [f for f in terms[0] if not isinstance(f, Number) and all(f in fs for fs in terms[1:])]
+    if len(terms) < 2 or not common:
+        return add(*(mul(*fs) for fs in terms))
+    rest: list[Expr] = []
+    for fs in terms:
+        left = list(fs)
+        for f in common:
+            left.remove(f)
+        rest.append(mul(*left) if left else ONE)
+    return mul(add(*rest), *common) if _below(common) else mul(*common, add(*rest))
+
+
+def _saved_first(factors: Iterable[Expr]) -> list[Expr]:
+    return sorted(factors, key=lambda f: bool(_adjoints(f)))
+
+
+def _in_order(n: Expr) -> Expr:
+    return mul(*_saved_first(n.factors)) if isinstance(n, Mul) else n
+
+
+def _below(factors: list[Expr]) -> bool:
+    """Whether factors all divide."""
+    return all(_divisor(f) is not None for f in factors)
+
+
+def _divisor(f: Expr) -> Expr | None:
+    match f:
+        case Call(function="power", args=(base, Number(n))) if n < 0:
+            return base
+        case _:
+            return None
+
+
+def _power(e: Expr) -> tuple[Expr, Fraction] | None:
+    """The base of a power, or of a root, and its exponent."""
+    often = Fraction(1)
+    while isinstance(e, Call):
+        match e:
+            case Call(function="power", args=(base, Number(n))):
+                e, often = base, often * n
+            case Call(function="sqrt", args=(base,)):
+                e, often = base, often / 2
+            case _:
+                break
+    return None if often == 1 else (e, often)
+
+
+def _opened_all(term: Expr) -> list[Expr]:
+    return [g for f in factors_of(term) for g in _opened(f)]
+
+
+def _opened(f: Expr) -> list[Expr]:
+    """``Σ_jk a_b c_bj d_k`` as ``a_b``, ``Σ_j c_bj`` and ``Σ_k d_k``."""
+    if not isinstance(f, Sum) or isinstance(f.body, Add):
+        return [f]
+    groups: list[tuple[set[str], list[Expr]]] = []
+    out: list[Expr] = []
+    for g in factors_of(f.body):
+        letters, beside = {*g.free}.intersection(f.indices), [g]
+        if not letters:
+            out.append(g)
+            continue
+        for old in [o for o in groups if o[0] & letters]:
+            groups.remove(old)
+            letters, beside = letters | old[0], [*old[1], *beside]
+        groups.append((letters, beside))
+    left = [i for i in f.indices if not any(i in letters for letters, _ in groups)]
+    if left:
+        return [f]
+    return [*out, *(sum_over([i for i in f.indices if i in letters], mul(*gs)) for letters, gs in groups)]
+
+
+def _averaged(factors: list[Expr], axis: OneAxis) -> list[Expr]:
+    """Factors in which a sum stands beside one over its count."""
+    out = list(factors)
+    for f in factors:
+        if isinstance(f, Sum) and len(f.indices) == 1:
+            for g in out:
+                d = _divisor(g)
+                long = axis_of(f.body, f.indices[0])
+                if isinstance(d, Dim) and g is power(d, MINUS_ONE) and long is not None and axis(long) is axis(d):
+                    out[out.index(f)] = reduce("mean", f.indices, f.body)
+                    out.remove(g)
+                    break
+    return out

@@ -1,0 +1,88 @@
+"""Rules put together end as books end them, and have the value of the rules that were put in."""
+
+import numpy as np
+import pytest
+
+import tensorprop as tp
+from tensorprop.calculus.together import Ends
+from tensorprop.core.equation import system
+from tensorprop.core.walk import tensors_of
+from tensorprop.text import parse_expression
+
+MEANS = "m_b = mean_i(x_bi); v_b = mean_i((x_bi - m_b)^2); "
+ENDS = {
+    "logistic regression": ("s_b = σ(z_b); L = -y_b log(s_b) - (1 - y_b) log(1 - s_b)", "z", ["δz_b = s_b - y_b"]),
+    "RMS norm": (
+        "r_b = sqrt(mean_i(x_bi^2) + 0.1); n_bi = x_bi / r_b; y_bi = g_i n_bi",
+        "x",
+        ["δx_bi = (δn_bi - n_bi mean_j(n_bj δn_bj)) / r_b"],
+    ),
+    "RMS norm with a reciprocal": (
+        "r_b = 1 / sqrt(mean_i(x_bi^2) + 0.1); n_bi = x_bi r_b; y_bi = g_i n_bi",
+        "x",
+        ["δx_bi = r_b (δn_bi - n_bi mean_k(n_bk δn_bk))"],
+    ),
+    "RMS norm in one line": (
+        "r = sqrt(mean_i(x_i^2)); y_i = g_i x_i / r",
+        "x",
+        ["δx_i = (g_i δy_i - y0_i mean_j(g_j y0_j δy_j)) / r"],
+    ),
+    "layer norm": (
+        MEANS + "n_bi = (x_bi - m_b) / sqrt(v_b + 0.1)",
+        "x",
+        ["δx_bi = (δn_bi - n_bi mean_j(n_bj δn_bj) - mean_j(δn_bj)) / sqrt(v_b + 0.1)"],
+    ),
+    "layer norm, the deviation named": (
+        "m_b = mean_i(x_bi); c_bi = x_bi - m_b; v_b = mean_i(c_bi^2); n_bi = c_bi / sqrt(v_b + 0.1)",
+        "x",
+        ["δx_bi = (δn_bi - n_bi mean_j(n_bj δn_bj) - mean_j(δn_bj)) / sqrt(v_b + 0.1)"],
+    ),
+    "a unit vector": ("n = sqrt(x_i x_i); u_i = x_i / n", "x", ["δx_i = (δu_i - u_i Σ_j u_j δu_j) / n"]),
+    "a softmax by hand": (
+        "e_i = exp(x_i); s = Σ_i e_i; p_i = e_i / s",
+        "x",
+        ["δx_i = p_i (δp_i - Σ_j p_j δp_j)"],
+    ),
+    "weight norm": (
+        "r_j = 1 / sqrt(Σ_i x_ij^2); u_ij = x_ij r_j; W_ij = g_j u_ij",
+        "x",
+        ["δx_ij = r_j (δu_ij - u_ij Σ_k u_kj δu_kj)"],
+    ),
+    "nothing to put together": ("z_j = x_i W_ij; h_j = tanh(z_j)", "x", []),
+    "a residual": ("h_i = tanh(x_i); y_i = x_i + h_i g_i", "x", []),
+}
+
+
+@pytest.mark.parametrize("text, wrt, lines", ENDS.values(), ids=ENDS)
+def test_a_rule_ends_as_in_books_and_keeps_its_value(text, wrt, lines):
+    s = tp.parse(text)
+    rules = tp.adjoint(s, wrt)
+    made = list(Ends(s, rules).all())
+    assert [str(m.rule) for m in made] == lines
+    rng = np.random.default_rng(0)
+    size, whole = {"b": 4, "i": 3, "j": 2}, s + rules
+    letters = {t.name: t.letters for eq in [*whole][::-1] for t in tensors_of(eq.value)}
+    arrays = {n: 0.3 + 0.4 * rng.random([size[i] for i in letters[n]]) for n in whole.inputs}
+    for m in made:
+        name = m.rule.name
+        ended = system([*s, *(r for r in rules if r.name != name), *m.named, m.rule])
+        np.testing.assert_allclose(_value(ended, name, arrays), _value(whole, name, arrays), rtol=1e-11, atol=1e-13)
+
+
+def _value(s, name, arrays):
+    s = s.only([name])
+    return tp.compile(s, outputs=[name], backend="numpy")(**{n: arrays[n] for n in s.inputs})
+
+
+def test_probabilities_are_told_to_add_up_to_one():
+    s = tp.parse("p_bc = softmax_c(z_bc); L = -t_bc log(p_bc)")
+    (given,) = Ends(s, tp.adjoint(s, "z"), ((parse_expression("Σ_c t_bc", free="b"), parse_expression("1")),)).all()
+    assert str(given.rule) == "δz_bc = p_bc - t_bc" and given.if_one is None and len(given.sums) == 1
+    (open_,) = Ends(s, tp.adjoint(s, "z")).all()
+    assert str(open_.rule) != "δz_bc = p_bc - t_bc" and str(open_.if_one[1]) == "δz_bc = p_bc - t_bc"
+
+
+def test_a_sum_that_is_no_deviation_is_not_taken_for_zero():
+    s = tp.parse("m_b = mean_i(y_bi); c_bi = x_bi - m_b; v_b = mean_i(c_bi^2); n_bi = c_bi / sqrt(v_b + 0.1)")
+    for m in Ends(s, tp.adjoint(s, ("x", "y"))).all():
+        assert not m.sums
