@@ -13,10 +13,10 @@ from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.core.build import MINUS_ONE, ONE, ZERO, add, fresh, mul, power, remake, rename, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import System
-from tensorprop.core.expr import Add, Dim, Expr, Index, Number, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.ranges import axis_of, one_axis
 from tensorprop.core.terms import factors_of, number_and_rest
-from tensorprop.core.walk import fold, postorder, transform
+from tensorprop.core.walk import fold, postorder, tensors_of, transform
 
 __all__ = ["Given", "SumsKnown", "lettered"]
 
@@ -58,7 +58,7 @@ class SumsKnown:
 
     def shortest(self, e: Expr) -> Expr:
         """The expression, or the same multiplied out and collected again where that is shorter."""
-        ways = [e, _positive_first(lettered(simplify_expr(canonical(e, self._axis)), e))]
+        ways = [e, lettered(_in_order_of(simplify_expr(canonical(e, self._axis)), e), e)]
         return min((w for w in ways if w.free == e.free), key=_nodes)
 
     def used(self, e: Expr) -> tuple[Expr, Given]:
@@ -132,7 +132,8 @@ def _summed(n: Expr) -> Expr:
 
 def lettered(e: Expr, like: Expr) -> Expr:
     """A canonical form with letters that people write: those that are bound in ``like``, then others."""
-    strange = sorted({i for i in e.binds if i.startswith("%")})
+    met = (n for n in postorder(e) if isinstance(n, Index) and n.name in e.binds)
+    strange = list(dict.fromkeys(n.name for n in met if n.name.startswith("%")))
     names: dict[str, str] = {}
     pool = sorted(like.binds - e.free - e.binds)
     for i in strange:
@@ -152,12 +153,33 @@ def lettered(e: Expr, like: Expr) -> Expr:
     return fold(e, rule) if names else e
 
 
-def _positive_first(e: Expr) -> Expr:
-    """``a - b`` for ``-b + a``, also within a product or a sum."""
+def _in_order_of(e: Expr, like: Expr) -> Expr:
+    """Factors in the order in which ``like`` has them, what divides last; ``a - b`` for ``-b + a``.
+
+    A canonical form has them in an order that is not the same tomorrow.
+    """
+    rank: dict[str, int] = {}
+    stack = [like]
+    while stack:
+        n = stack.pop()
+        if isinstance(n, (Tensor, Dim)):
+            rank.setdefault(n.name if isinstance(n, Tensor) else n.tensor, len(rank))
+        stack.extend(reversed(n.children))
+
+    def key(n: Expr) -> tuple[object, ...]:
+        names = [rank.get(t.name, len(rank)) for t in tensors_of(n)]
+        free = sorted((i.startswith("%"), i) for i in n.free)  # what is summed comes last
+        below = isinstance(n, Call) and isinstance(n.args[-1], Number) and n.args[-1].value < 0
+        return not isinstance(n, Number), below, (min(names, default=len(rank)), len(names), sorted(names), free)
 
     def rule(n: Expr, parts: tuple[Expr, ...]) -> Expr:
-        new = remake(n, parts)
-        return add(*sorted(new.terms, key=lambda t: number_and_rest(t)[0] < 0)) if isinstance(new, Add) else new
+        match remake(n, parts):
+            case Mul(factors):
+                return mul(*sorted(factors, key=key))
+            case Add(terms):
+                return add(*sorted(terms, key=lambda t: (number_and_rest(t)[0] < 0, *key(t))))
+            case new:
+                return new
 
     return fold(e, rule)
 

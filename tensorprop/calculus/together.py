@@ -25,7 +25,7 @@ from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import is_adjoint, primal
-from tensorprop.core.ranges import OneAxis, axis_of, one_axis, sized
+from tensorprop.core.ranges import OneAxis, one_axis, sized
 from tensorprop.core.terms import factors_of, terms_of
 from tensorprop.core.walk import fold, inline, postorder, tensors_of, transform
 
@@ -290,6 +290,12 @@ def _opened(f: Expr) -> list[Expr]:
     return [*out, *(sum_over([i for i in f.indices if i in letters], mul(*gs)) for letters, gs in groups)]
 
 
+def _axes_of(f: Sum) -> Iterator[Dim]:
+    """The axes over which a sum runs."""
+    for t in tensors_of(f.body):
+        yield from (Dim(t.name, k) for k, s in enumerate(t.subscripts) if s is Index(f.indices[0]))
+
+
 def _averaged(factors: list[Expr], axis: OneAxis) -> list[Expr]:
     """Factors in which a sum stands beside one over its count."""
     out = list(factors)
@@ -297,8 +303,7 @@ def _averaged(factors: list[Expr], axis: OneAxis) -> list[Expr]:
         if isinstance(f, Sum) and len(f.indices) == 1:
             for g in out:
                 d = _divisor(g)
-                long = axis_of(f.body, f.indices[0])
-                if isinstance(d, Dim) and g is power(d, MINUS_ONE) and long is not None and axis(long) is axis(d):
+                if isinstance(d, Dim) and g is power(d, MINUS_ONE) and axis(d) in map(axis, _axes_of(f)):
                     out[out.index(f)] = reduce("mean", f.indices, f.body)
                     out.remove(g)
                     break

@@ -92,7 +92,7 @@ def text(blocks: Iterable[Block], width: int = WIDTH) -> str:
             case Heading(1, words, _, _):
                 out += ["", words.unicode, "─" * len(words.unicode)]
             case Heading(_, words, law, statement):
-                beside = f"{law}: {statement.unicode}" if law else statement.unicode
+                beside = ": ".join(filter(None, (law, statement.unicode)))
                 out += ["", f"  {words.unicode.ljust(width - 4 - len(beside))}  {beside}".rstrip()]
             case Picture(_, _, True) | Paragraph(_, _, _, True):
                 pass

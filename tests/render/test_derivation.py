@@ -170,7 +170,7 @@ def test_dimensions_are_told_as_a_consequence() -> None:
 
 def test_a_loss_is_put_together_with_what_stands_before_it() -> None:
     remark, supposed = explain("q_bj = logsoftmax_j(z_bj); E = -y_bj q_bj", "z").remarks
-    assert supposed.title == "And where a sum is 1"
+    assert supposed.title == "Where a sum is 1"
     assert remark.title == "Put together"
     assert same(remark.equations[0].value, parse_expression("exp(q_bj) Σ_k y_bk - y_bj", free="bj"))
 

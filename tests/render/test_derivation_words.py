@@ -18,6 +18,7 @@ NETWORKS = [
     "z_bj = x_bi W_ij + b_j; h_bj = σ(z_bj); y_bk = h_bj V_jk + c_k",
     "z1_j = x_i W1_ij + b1_j; h1_j = f(z1_j); z2_k = h1_j W2_jk + b2_k; h2_k = g(z2_k)",
 ]
+CLASSIFIER = f"{NETWORKS[2]}; p_bk = softmax_k(y_bk); E = -t_bk log(p_bk)"
 
 
 @pytest.mark.parametrize("text", NETWORKS, ids=["batch", "one sample", "no error", "open functions"])
@@ -26,6 +27,12 @@ def test_a_network_of_two_layers_takes_few_words(text: str) -> None:
         said = str(explain(text, detail=detail))  # type: ignore[arg-type]
         assert len(said.split()) < limit
     assert "as for δW" in str(explain(text)) or "as for δW1" in str(explain(text))
+
+
+def test_a_classifier_of_two_layers_takes_few_words() -> None:
+    """With a softmax, whose derivative is derived, and its last line with and without a sum that is 1."""
+    assert len(str(explain(CLASSIFIER, detail="short")).split()) < 250
+    assert len(str(explain(CLASSIFIER)).split()) < 1000
 
 
 @pytest.mark.parametrize(
@@ -84,7 +91,7 @@ def test_steps_are_numbered_without_gaps() -> None:
 
 def test_a_side_of_ones_is_said_as_it_is() -> None:
     said = str(explain("p_bc = softmax_c(z_bc)", "z"))
-    assert "1 stands on the right, the side of d: every row is added up" in " ".join(said.split())
+    assert "On the right, the side of d, it adds up every row" in " ".join(said.split())
     other = str(explain("c_j = Σ_b z_bj", "z", layout="row"))
     assert "columns that are added" not in other
 
@@ -108,6 +115,6 @@ def test_the_slope_of_a_normaliser_follows_from_its_definition(op: str) -> None:
 def test_the_matrix_of_a_softmax_is_derived() -> None:
     part = explain("p_j = softmax_j(z_j)", "z").part("z")
     notes = " ".join(str(n) for n in part.steps[1].notes)
-    assert "Softmax is y_v = exp(x_v) / (Σ_w exp(x_w))" in notes and "Slope of softmax along j" in notes
+    assert "Softmax along j is y_v = exp(x_v) / s with s = Σ_w exp(x_w)" in notes and "= y_v ([u = v] − y_u)" in notes
     said = next(str(r.answer) for r in part.reasons if r.topic == "jacobian")
     assert "diag(p) − ppᵀ" in said and "Its entries are p_j [j = l] − p_j p_l" in said

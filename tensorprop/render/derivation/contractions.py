@@ -259,22 +259,22 @@ class Products:
             marks += (Sign("order", s.path),)
         if i is not None and i in s.summed:
             said = say(
-                "{j} is summed, and stands in {A} alone. A matrix product sums over an index of two factors, so {one}, "
-                "a vector of ones, takes the place of the second: {f}.",
+                "{j} is summed, and stands in {A} alone. A matrix product sums over an index of two factors: the "
+                "second is {one}, a vector of ones, {f}.",
                 j=letter(j), A=self.name(other), f=bare, one=ones,
             )  # fmt: skip
-            brief = say("{j} is summed, in {A} alone, so {one} takes the place of a second factor.",
-                        j=letter(j), A=self.name(other), one=ones)  # fmt: skip
+            brief = say("{j} is summed, in {A} alone, hence {one}.", j=letter(j), A=self.name(other), one=ones)
             if isinstance(other.tree, m.Transpose):
-                turned = self._sum_turned(other, j)
-                said, brief = said + turned, brief + turned
+                said += self._sum_turned(other, j)
+                if len(other.letters) == 2:
+                    brief = say("{j} is summed, the {own} index of {A} alone: {f}.", j=letter(j), A=self.name(other),
+                                own=self._is(other, j), f=bare)  # fmt: skip
                 marks += self._turns(other)
             else:
-                side = say("{one} stands on the {side}, the side of {j}: every {line} is added up.", j=letter(j),
-                           one=ones, side="left" if one is a else "right",
-                           line="row" if one is b else "column")  # fmt: skip
+                side = say("On the {side}, the side of {j}, it adds up every {line}.", j=letter(j),
+                           side="left" if one is a else "right", line="row" if one is b else "column")  # fmt: skip
                 if len(other.letters) == 2:
-                    said, brief = said + side, brief + side
+                    said += side
             claims = (Claim("summed", (j,), s.path), Claim("kept", s.letters, s.path))
             return Fact("sum", said, brief, marks, claims)
         if j in other.letters:
@@ -285,15 +285,15 @@ class Products:
             said = say("{f} is a matrix of ones.", f=self._spaced((a.tree, b.tree), ""))
             return Fact("ones", said, said, marks, (Claim("lacks", (j,), other.path),))
         elif is_ones(other.tree):
-            said = say("{one}, a vector of ones that lies as a row, repeats the sums for every {j}.", j=letter(j),
+            said = say("{one}, ones that lie as a row, repeats the sums for every {j}.", j=letter(j),
                        one=self._show(one.tree))  # fmt: skip
         return Fact("broadcast", said, said, marks, (Claim("lacks", (j,), other.path),))
 
     def _sum_turned(self, other: Spot, j: str) -> Sentence:
         if len(other.letters) == 1:
             return say("{A} lies as a row, {T}.", A=self.name(other), T=self._show(other.tree))
-        return say("{j} is {A}'s {own} index, and is wanted as the other: {A} is turned, {T}.", j=letter(j),
-                   A=self.name(other), own=self._is(other, j), T=self._show(other.tree))  # fmt: skip
+        return say("{j} is the {own} index of {A}, and is wanted as the other: {T}.", j=letter(j), A=self.name(other),
+                   own=self._is(other, j), T=self._show(other.tree))  # fmt: skip
 
     def _scale(self, s: Spot, i: str, ends: list[Spot], scaled: list[Spot], marks: tuple[Sign, ...]) -> Fact:
         """A diagonal matrix beside a matrix, or between two."""
@@ -355,14 +355,25 @@ class Products:
                 turned = isinstance(c.tree, m.Transpose)
                 told = self._stands(c, i, where)
                 signs_ += self._turns(c)
-                short = say("{j} is the {own} index of {A}, so {A} is turned.", j=letter(i), A=self.name(c),
-                            own=self._end(c, i)) if len(c.letters) == 2 else told  # fmt: skip
+                short = say("{j} is summed, the {own} index of {A}: {T}.", j=letter(i), A=self.name(c),
+                            T=self._show(c.tree), own=self._end(c, i)) if len(c.letters) == 2 else told  # fmt: skip
                 claims.append(Claim("columns" if where == "last" else "rows", (i,), c.path))
                 said.append(told)
                 brief += [short] * turned
+        if len(said) == 2 and (both := self._both(*inner[0])) is not None:
+            said = [both]
         if said:
             short = join(brief or [say("In {f} no factor needs to be turned.", f=self._bare(s))])
             yield Fact("transpose", join([law, *said]), short, tuple(signs_), tuple(claims))
+
+    def _both(self, i: str, a: Spot, b: Spot) -> Sentence | None:
+        """That a letter has the same place in both factors, so that one of them is turned."""
+        own = self._end(a, i) if len(a.letters) == len(b.letters) == 2 else ""
+        if not own or own != self._end(b, i) or isinstance(a.tree, m.Transpose) == isinstance(b.tree, m.Transpose):
+            return None
+        turned, stays = (a, b) if isinstance(a.tree, m.Transpose) else (b, a)
+        return say("{j} is the {own} index of both: {A} stays, {B} is turned, {T}.", j=letter(i), own=own,
+                   A=self.name(stays), B=self.name(turned), T=self._show(turned.tree))  # fmt: skip
 
     def _end(self, c: Spot, i: str) -> str:
         own = self._is(c, i)

@@ -75,12 +75,13 @@ class _Facts(Products):
                     "place.",
                     i=letters(s.letters), verb=verb(s.letters), D=self._show(under.base),
                 )  # fmt: skip
-                yield Fact("over", said, said, (sign,), claims)
+                brief = say("{i} {verb} kept: ⊘.", i=letters(s.letters), verb=verb(s.letters))
+                yield Fact("over", said, brief, (sign,), claims)
             elif later:
-                said = say("{i} {verb} in every factor of {f}: entry by entry first, then the sum over {j}.",
-                           i=letters(s.letters), verb="stands" if len(s.letters) == 1 else "stand",
-                           f=self._show(s.tree), j=letters(later))  # fmt: skip
-                yield Fact("elementwise", said, said, (sign,), claims)
+                said = say("In {f} every factor has {i}: entry by entry first, then the sum over {j}.",
+                           i=letters(s.letters), f=self._show(s.tree), j=letters(later))  # fmt: skip
+                brief = say("{f} is taken before the sum over {j}.", f=self._show(s.tree), j=letters(later))
+                yield Fact("elementwise", said, brief, (sign,), claims)
             elif s.path or any(t.path != s.path and isinstance(t.tree, m.Product) and t.seams for t in self._f):
                 told = listed([self._show(unsigned(t)) for t in s.tree.factors if not reciprocal(t)])
                 said = say("{i} {verb} kept by {told}, so nothing is summed between them: elementwise, ⊙.",

@@ -17,7 +17,7 @@ from tensorprop.render import trees as m
 from tensorprop.render.derivation.indexed import Indexed, Spot, scaling
 from tensorprop.render.derivation.matrix import MatrixForm
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, letter, listed, say, whole
-from tensorprop.render.derivation.signs import is_ones
+from tensorprop.render.derivation.signs import is_ones, reciprocal
 from tensorprop.render.trees import MathTree
 
 __all__ = ["HEAD", "Pattern", "Row", "index_table", "patterns"]
@@ -213,8 +213,9 @@ def _shared_sign(f: Indexed, i: str) -> Sentence:
         if i not in s.letters:
             continue
         match s.tree:
-            case m.Hadamard():
-                found.append("⊙")
+            case m.Hadamard(factors):
+                under = sum(map(reciprocal, factors[1:]))
+                found += ["⊙"] * (len(factors) - under > 1) + ["⊘"] * (under > 0)
             case m.Diagonal():
                 found.append("diag")
             case m.Product() if any(scaling(f[p].tree) is not None and i in f[p].letters for p in s.factors):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 from tensorprop.core.equation import Equation
 from tensorprop.core.names import adjoint_name
@@ -62,6 +63,7 @@ class _Level:
     def __init__(self, d: Contents) -> None:
         self.d = d
         self.told: set[str] = set()
+        self.many = len(d.parts) > _FEW
 
     def blocks(self) -> Iterator[Block]:
         """All blocks in order."""
@@ -94,7 +96,7 @@ class _Level:
     def remark(self, remark: Remark) -> Iterator[Block]:
         """One remark."""
         if not remark.equations:
-            yield Paragraph(remark.text, lead=f"{remark.title}.")
+            yield Paragraph(remark.text, lead=f"{remark.title}.", pages=self.many)
             return
         yield Heading(1, say(remark.title))
         yield Paragraph(remark.text)
@@ -171,11 +173,13 @@ class _Short(_Level):
     def part(self, n: int, part: RulePart) -> Iterator[Block]:
         yield self.rule(part)
         if part.like is not None:
-            yield Paragraph(join([self.like(part), say(".")], ""))
+            yield Paragraph(say("as for {x}.", x=whole(adjoint_name(part.like.name))))
             return
         topics = {r.topic for r in part.reasons}
         new = [r for r in part.reasons if r.topic in _GIST and not (r.topic in _ONCE and r.topic in self.told)]
-        said = [r.brief for r in new if not (r.topic == "sum" and "product" in topics)]
+        turned = any(x.mark == "ᵀ" for r in new if r.topic == "transpose" for x in r.signs)
+        spare = {"sum"} if "product" in topics else set[str]()
+        said = [r.brief for r in new if r.topic not in spare and not (r.topic == "product" and turned)]
         self.told |= topics
         if said:
             yield Paragraph(join(said))
@@ -202,7 +206,10 @@ _GIST = ("alone", "sum", "product", "inner", "outer", "elementwise", "over", "tr
 
 _ONCE = ("alone", "elementwise", "over", "softmax")  # what a short page says once: the sign says it again
 _FEW = 4  # rules, beside which a picture and an example have room in a terminal
-_AGAIN = {"insert": "insert", "brackets": "sum", "rename": "rename"}
+_TITLED = ("common_factor", "common_number", "collect")  # laws of which a step's title says all
+_PLAIN = ("stays as a factor.", "the derivative is 0.")  # what many rules need not be told
+_AGAIN = {"insert": "insert", "brackets": "sum", "rename": "rename", "collect": "collect"}
+_DOES = {"meet_bracket": "take apart", "common_factor": "take out", "common_number": "take out"}
 """Steps that are named on one line where they have been met, and what each does."""
 
 
@@ -228,6 +235,7 @@ class _Full(_Level):
             yield TextTable(tuple(say(h) for h in HEAD), tuple(map(_cells, part.table)), again)
         met = [r for r in part.reasons if r.topic in self.told]
         fresh = [r for r in part.reasons if r not in met]
+        met = [r for r in met if not _in_table(r, part)]
         for reason in fresh:
             yield Paragraph(self.reason(reason), lead=reason.question)
         if met:
@@ -235,14 +243,18 @@ class _Full(_Level):
         yield from self.no_matrix(part)
         if part.dimension is not None and "dimension" not in self.told:
             self.told.add("dimension")
-            yield Paragraph(part.dimension, lead="Dimensions.")
+            yield Paragraph(part.dimension, lead="Dimensions.", pages=self.many)
         if part.example is not None and "example" not in self.told:
             self.told.add("example")
-            yield Paragraph(part.example, lead="With numbers.", pages=len(self.d.parts) > _FEW)
+            yield Paragraph(part.example, lead="With numbers.", pages=self.many)
 
     def _steps(self, n: int, part: RulePart) -> Iterator[Block]:
         """The steps; those that go as in an earlier rule are named, and their last line stands for them."""
         steps = [step for step in part.steps if step.kind != "matrix"]
+        if self._met(part, steps):
+            yield Lines(tuple(line for step in (*steps[:2], steps[-1]) for line in self._lines(step, part).rows), True)
+            yield from self._notes(steps[1])
+            return
         k = 0
         if len(steps) > 1 and steps[0].law == "definition":
             steps = [self._defined(*steps[:2]), *steps[2:]]
@@ -257,18 +269,32 @@ class _Full(_Level):
             if len(same) == 1:
                 yield from self._step(f"{n}.{k}", step, part)
             else:
-                done = list(dict.fromkeys(_AGAIN[s.kind] for s in same))
-                told = ", ".join([done[0].capitalize(), *done[1:]])
+                done = [_DOES.get(s.law, _AGAIN[s.kind]) for s in same]
+                told = ", ".join([done[0].capitalize(), *(b for a, b in pairwise(done) if a != b)])
                 yield Heading(2, say("{n} {told}", n=f"{n}.{k}", told=told))
-                yield self._lines(same[-1], part)
+                for s in same:
+                    if s is same[-1] or s.law == "meet_bracket" or (s.kind == "insert" and len(same) > _FEW):
+                        yield self._lines(s, part)
+
+    def _met(self, part: RulePart, steps: list[DerivationStep]) -> bool:
+        """Whether a rule comes about by steps that have all been met: of many rules, its lines are enough."""
+        kinds = [step.kind for step in steps[:2]]
+        known = all(step.law in self.told for step in steps[:2]) and all(map(self._routine, steps[2:]))
+        alone = self.many and len(part.passage.locals) == 1 and len(steps) > 2
+        return alone and kinds == ["chain", "local"] and known
+
+    def _notes(self, step: DerivationStep) -> Iterator[Block]:
+        for s in step.notes:
+            if s.text not in self.told and not (self.many and s.text.endswith(_PLAIN)):
+                self.told.add(s.text)
+                yield Paragraph(s, bullet=True)
 
     def _picture(self, part: RulePart) -> Iterator[Block]:
         """The forward product with the tensor's node cut out; in a terminal where there are few rules."""
         net = part.picture
         if net is None:
             return
-        many = len(self.d.parts) > _FEW
-        yield Picture(svg([net]), "\n".join(drawn(net)), many)
+        yield Picture(svg([net]), "\n".join(drawn(net)), self.many)
         if "picture" in self.told:
             return
         self.told.add("picture")
@@ -277,7 +303,7 @@ class _Full(_Level):
             "{v} with {x} cut out: backward {dv} is joined where {v} has its indices, and the ends where {x} was are "
             "those of {dx}.", v=whole(v), x=whole(part.name), dv=whole(adjoint_name(v)), dx=whole(part.rule.name),
         )  # fmt: skip
-        yield Paragraph(told, pages=many)
+        yield Paragraph(told, pages=self.many)
 
     def _defined(self, first: DerivationStep, local: DerivationStep) -> DerivationStep:
         """Of what stands in the error itself: that δ is a derivative, and which, in one step."""
@@ -293,20 +319,24 @@ class _Full(_Level):
 
     def _routine(self, step: DerivationStep) -> bool:
         """Whether a step has been met, and says nothing that is new."""
-        return step.kind in _AGAIN and step.law in self.told
+        plain = self.many and law_name(step.law) == "distributive law"  # its title says it
+        return step.kind in _AGAIN and (step.law in self.told or plain)
 
     def _step(self, number: str, step: DerivationStep, part: RulePart) -> Iterator[Block]:
         new = step.law not in self.told
-        self.told.add(step.law)
         title = say("{n} {title}", n=number, title=step.title)
         name = law_name(step.law)
         beside = "" if name.lower() == step.title.lower() or not new else name
-        yield Heading(2, title, beside, step.statement if new else NOTHING)
+        said = self.many and (name in self.told or step.law == "bound_letters")  # its sentence says it, too
+        yield Heading(2, title, beside, step.statement if new and not said else NOTHING)
+        self.told |= {step.law, name}
         if step.equations:
             yield self._lines(step, part)
         for n, s in enumerate((step.reason, *step.notes)):
-            if step.kind == "local" and n == 0:
+            if n == 0 and (step.kind in ("local", "insert") or step.law in _TITLED):
                 continue  # its title and its line say it
+            if n and self.many and s.text.endswith(_PLAIN):
+                continue
             if s.text not in self.told and (new or n or step.brief is None or step.kind == "start"):
                 self.told.add(s.text)
                 yield Paragraph(s, bullet=n > 0)
@@ -317,6 +347,23 @@ class _Full(_Level):
             yield Heading(1, say("All rules"))
             style = "δz" if d.system.recurrent else f"∂{d.error}/∂z"
             yield Lines(tuple((d.line(p.rule, style), written(p.shown)) for p in d.parts))
+
+
+def _in_table(r: Reason, part: RulePart) -> bool:
+    """Whether the table says what a reason says whose like was given: what is summed, what is kept by all."""
+    signs = {row.becomes.unicode for row in part.table}
+    match r.topic:
+        case "elementwise":
+            return "⊙" in signs and len(r.signs) == 1
+        case "over":
+            return "⊘" in signs
+        case "sum":
+            return not r.signs and any(row.summed for row in part.table)
+        case "product" | "order":
+            index = part.shown.index
+            return bool(part.table) and index is not None and all(len(index[s.path].factors) == 2 for s in r.signs)
+        case _:
+            return False
 
 
 def _cells(r: Row) -> tuple[Sentence, ...]:

@@ -11,8 +11,9 @@ from functools import cache
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.functions import REDUCTIONS, keeps, read
+from tensorprop.core.walk import transform
 from tensorprop.render.derivation.passage import derivative, moves
-from tensorprop.render.derivation.sentences import Sentence, entry, say
+from tensorprop.render.derivation.sentences import Math, Sentence, entry, say
 from tensorprop.text import parse, parse_expression
 
 __all__ = ["MEANING", "derived", "from_meaning"]
@@ -47,20 +48,26 @@ def slope(op: str) -> Expr:
     return read(REDUCTIONS[op].slope, ("u", "v") if keeps(op) else ("u",))
 
 
-def from_meaning(op: str) -> Sentence | None:
+def from_meaning(op: str, along: Math) -> Sentence | None:
     """How the row of a normaliser comes about: what it is, its derivative, and what is found again in it."""
     if op not in MEANING:
         return None
     eq, value = derived(op)
-    _, fraction, name = (entry(parse_expression(text.rpartition("= ")[2], free="uv")) for text in MEANING[op])
-    above = Tensor("y", (Index("v"),)) if keeps(op) else Tensor("y", ())
+    above = entry(Tensor("y", (Index("v"),)) if keeps(op) else Tensor("y", ()))
+    total, s = parse_expression("Σ_w exp(x_w)"), Tensor("s", ())
+    short = (entry(transform(e, lambda n: s if n is total else n)) for e in (eq.value, value))
+    x, last = entry(Tensor("x", (Index("u"),))), entry(slope(op))
+    means, made = short
     return say(
-        "{op} is {y} = {means}. So the derivative of {y} by {x} is {value}, and {fraction} is {name}.",
+        "{op} along {i} is {y} = {means} with {s} = {total}, so {law}.",
         op=op.capitalize(),
-        y=entry(above),
-        x=entry(Tensor("x", (Index("u"),))),
-        means=entry(eq.value),
-        value=entry(value),
-        fraction=fraction,
-        name=name,
+        i=along,
+        y=above,
+        means=means,
+        s=entry(s),
+        total=entry(total),
+        law=Math(
+            f"∂{above.unicode}/∂{x.unicode} = {made.unicode} = {last.unicode}",
+            rf"\partial {above.latex} / \partial {x.latex} = {made.latex} = {last.latex}",
+        ),
     )

@@ -121,8 +121,12 @@ def reasons(p: Passage, shown: MatrixForm, form: Form) -> tuple[Reason, ...]:
                 Reason(
                     topic,
                     _QUESTIONS[topic],
-                    join(list(dict.fromkeys(_told(topic, n, f) for n, f in enumerate(found)))),
-                    join(list(dict.fromkeys(f.brief for f in found))),
+                    join(
+                        list(
+                            dict.fromkeys(_told(topic, any(e.signs for e in found[:n]), f) for n, f in enumerate(found))
+                        )
+                    ),
+                    join(list(dict.fromkeys(f.brief for f in _signed(topic, found)))),
                     tuple(dict.fromkeys(s for f in found for s in f.signs)),
                     tuple(dict.fromkeys(c for f in found for c in f.claims)),
                 )
@@ -134,8 +138,13 @@ _AGAIN = frozenset({"product", "transpose", "order", "inner", "scale", "elementw
 """Topics whose law is said with the first fact, and not again with the others."""
 
 
-def _told(topic: str, n: int, f: Fact) -> Sentence:
-    return f.brief if n and topic in _AGAIN and f.signs else f.said
+def _signed(topic: str, found: list[Fact]) -> list[Fact]:
+    """Of a sum, what its sign says is enough where it was said before why there is one."""
+    return [f for f in found if f.signs] or found if topic == "sum" else found
+
+
+def _told(topic: str, again: bool, f: Fact) -> Sentence:
+    return f.brief if again and topic in _AGAIN and f.signs else f.said
 
 
 def _all(p: Passage, shown: MatrixForm, form: Form) -> Iterator[Fact]:
@@ -376,10 +385,10 @@ def _normaliser(p: Passage, local: Local) -> Iterator[Fact]:
     each = say(" for every {b}", b=letters(rest)) if rest else say("")
     if value.op == "softmax":
         text = (
-            "A larger {x} makes its own entry of {p} larger and all others with the same denominator smaller, since "
-            "they add up to 1. So from every δ their mean, weighted with {y}, is subtracted: one number{each}."
+            "The entries of {p} add up to 1: where {x} makes one larger, the others shrink. So from every δ their "
+            "mean, weighted with {y}, is subtracted: one number{each}."
         )
-        brief = "The mean of all δ, weighted with {y}, is subtracted: one entry grows at the cost of the others."
+        brief = "The mean of δ, weighted with {y}, is subtracted."
     else:
         text = (
             "The logarithm of the common denominator is subtracted from every {y}, and depends on every {x} with the "
@@ -458,7 +467,7 @@ def _exchanged(p: Passage, index: Indexed, fact: Fact, form: Form) -> Sentence |
             before, now = _turned(t.name, form(local.forward).tree), used[t.name]
             if before is None:
                 return None
-            text = "Forward {i} is summed and {j} left, backward the other way round, "
+            text = "Forward {i} is summed and {j} left, "
             if before == now:
                 text += "and {W} stands on the other side of the product."
             else:

@@ -78,8 +78,8 @@ class Remarks:
         if made.if_one is not None:
             left, one = made.if_one
             yield Remark(
-                "And where a sum is 1",
-                say("Where {s}, as for one-hot rows or probabilities, this is the last line; elsewhere it is not.",
+                "Where a sum is 1",
+                say("Where {s}, as for one-hot rows or probabilities:",
                     s=Math(f"{UNICODE.show(left)} = 1", f"{LATEX.show(left)} = 1")),
                 (one,),
                 (matrix(one, self._convention),),

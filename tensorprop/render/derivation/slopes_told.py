@@ -75,9 +75,8 @@ def notes(local: Local, p: Passage) -> Iterator[Sentence]:
             case Call():
                 yield from _slope(n, local, p, [k for k, a in enumerate(n.args) if inside[a]])
             case Reduce() if n.op in REDUCTIONS:
-                if (told := from_meaning(n.op)) is not None:
-                    yield told
-                yield _reduction(n, local)
+                told = from_meaning(n.op, letters(n.indices))
+                yield _reduction(n, local) if told is None else told
             case _:
                 pass
 
@@ -125,7 +124,7 @@ def too_many(local: Local) -> Sentence:
     """Why vectors and matrices have no name for this derivative."""
     n = len(local.rule.letters)
     return say(
-        "{d} has {n} indices: it is no matrix, and vectors have no name for it. Most of it is zero.",
+        "{d} has {n} indices: it is no matrix, and vectors have no name for it.",
         d=entry(local.rule.target),
         n=numeral(n),
     )
