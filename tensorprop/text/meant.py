@@ -129,14 +129,16 @@ def bracketed(c: Cursor, p: int) -> str:
     while start > c.first:
         k = c.kinds[start - 1]
         level += (k in (")", "]", "}")) - (k in _OPEN or (k == "s" and c.texts[start - 1] == "_{"))
-        if level < 0 or (not level and (k in (",", "=", ";") or (k in RELATIONS and start - 1 != p))):
+        if level < 0 or (not level and (k in (",", "=", ";") or c.texts[start - 1].lower() in _JOINS)):
+            break
+        if not level and k in RELATIONS and start - 1 != p:
             break
         start -= 1
     stop, level = p + 1, 0
     while c.kinds[stop] not in (";", "end"):
         k = c.kinds[stop]
         level += (k in _OPEN or (k == "s" and c.texts[stop] == "_{")) - (k in (")", "]", "}"))
-        if level < 0 or (not level and (k == "," or k in RELATIONS)):
+        if level < 0 or (not level and (k == "," or k in RELATIONS or c.texts[stop].lower() in _JOINS)):
             break
         stop += 1
     return f"[{piece(c, start, p)} {c.kinds[p]} {piece(c, p + 1, stop)}]"
@@ -165,6 +167,7 @@ def chosen(c: Cursor) -> str | None:
     return f"where({condition}, {first}, {piece(c, last + 1, stop)})"
 
 
+_JOINS = ("and", "or", "not")
 _CHOICE = ("if", "then", "else", "otherwise")
 
 
@@ -194,10 +197,13 @@ def length(c: Cursor, p: int, width: int) -> str:
     letters = list(dict.fromkeys(c.indices_between(start, close)[0])) or list(_subscript(body))
     own = left(c)
     summed = [i for i in letters if i not in own] or letters
+    after = c.text[c.ends[close + width - 1] :].replace("{", "").replace("}", "").replace(" ", "")
+    named = re.match(r"_([^\W\d_]+)", after)
+    if named and {*named[1]} <= {*letters}:  # ‖x_bi‖_i
+        summed, after = list(named[1]), after[named.end() :]
     if not summed or not all(len(i) == 1 for i in summed):
         return "the length of x is sqrt(Σ_i x_i^2)"
     sign = f"Σ_{''.join(summed)} "
-    after = c.text[c.ends[close + width - 1] :].replace("{", "").replace("}", "").replace(" ", "")
     if after.startswith("_1"):
         return f"write `{sign}abs({body.strip('()') if body[0] == '(' else body})`"
     squared = re.match(r"(_[2F])?(\^2|²)", after) is not None
@@ -210,7 +216,13 @@ def run_through(c: Cursor, name: str, p: int) -> str:
     first = c.texts[p + 1] if c.kinds[p + 1] == "n" else "0"
     limit = re.match(r"[^^]*?\}\s*\^\s*(?:\{([^{}]*)\}|(\w))", c.text[c.ends[p] :])
     last = (limit[1] or limit[2]).strip() if limit else "n"
-    below = last if first == "1" else f"{last} + 1" if not last.isdigit() else str(int(last) + 1)
+    shorter = re.fullmatch(r"(\w+)\s*-\s*1", last)
+    if first == "1":
+        below = last
+    elif last.isdigit():
+        below = str(int(last) + 1)
+    else:
+        below = shorter[1] if shorter else f"{last} + 1"
     sign = name if name in ("Σ", "∏") else f"{name}"
     return (
         f"write {sign}_{letter} for the whole axis, which needs no limits; for a part of it a bracket,"

@@ -47,7 +47,8 @@ class Reader(Powers):
                 self.p = p + 2
                 return node, (self.starts[p], self.ends[p])
         if kinds[p] not in ("T", "N", "∂", "frac"):
-            self.unexpected(p, "an equation starts with the tensor that it defines")
+            at = p + (kinds[p] == "(" and kinds[p + 1] == "∇")  # (∇_W E)_ij
+            self.unexpected(at, "an equation starts with the tensor that it defines")
         self.no_word(p)
         tree = self.derivative() if kinds[p] in ("∂", "frac") or self.texts[p] == "partial" else self.named()
         end = self.ends[self.p - 1]
