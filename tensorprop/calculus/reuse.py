@@ -8,8 +8,12 @@ In: forward equations and the rules derived from them. Out: equal ones, in which
 
 for any sum in place of ``x_bi - m_b`` and any divisors. Mean, variance and result, written as three equations that name
 one another, so come to ``δx_bi = (δn_bi - mean_i(δn_bi) - n_bi mean_i(n_bi δn_bi)) / s_b``: no rule reads x_bi again,
-which a compiler would work out anew from all the layers below. So much for what is computed. For what is shown, an
-entry that was divided is read so, too: ``x_bi`` is ``n_bi r_b`` where ``n_bi = x_bi / r_b``, as in RMS norm.
+which a compiler would work out anew from all the layers below. And
+
+    [u ≤ t] p_tu is p_tu                 where p_tu = softmax_u(where([u ≤ t], s_tu, -1e30))
+
+in floating point, where the exponential of what is so far below another is 0. So much for what is computed. For what is
+shown, an entry that was divided is read so, too: ``x_bi`` is ``n_bi r_b`` where ``n_bi = x_bi / r_b``, as in RMS norm.
 """
 
 from __future__ import annotations
@@ -18,15 +22,15 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from tensorprop.calculus.stable import match
-from tensorprop.core.build import ZERO, mul, number, power, substitute
+from tensorprop.calculus.stable import MASKED, match
+from tensorprop.core.build import ZERO, bracket, mul, number, power, substitute
 from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import labelled, primal, stem_and_label
 from tensorprop.core.terms import number_and_rest
 from tensorprop.core.walk import postorder, tensors_of, transform
 
-__all__ = ["reused"]
+__all__ = ["reused", "unmasked"]
 
 
 class _Divided(NamedTuple):
@@ -82,6 +86,43 @@ def reused(forward: System, rules: System, *, entries: bool = False) -> tuple[Sy
         equation(eq.target, transform(eq.value, lambda n: _shorter(n, parts))) if eq in plain else eq for eq in forward
     ]
     return system([*(equation(q.result, _quotient(q)) for q in named.values()), *there], forward.facts), made
+
+
+def unmasked(forward: System, rules: System) -> System:
+    """The rules without masks beside the weights of a softmax that is masked so: there they are 0 already.
+
+    Every row has an entry that is not masked: ``[u ≤ t]`` lets ``u = 0`` be, wherever t is.
+
+    >>> from tensorprop.calculus import adjoint
+    >>> from tensorprop.text import parse
+    >>> s = parse("p_tu = softmax_u(where([u ≤ t], s_tu, -1e30)); E = p_tu g_tu")
+    >>> print(unmasked(s, adjoint(s, "s"))["δs"])
+    δs_tu = p_tu (δp_tu - Σ_v p_tv δp_tv)
+    """
+    masks: dict[str, tuple[tuple[str, ...], Expr]] = {}
+    for eq in forward:
+        match eq.value:
+            case Reduce("softmax", (v,), Call("where", (Bracket() as mask, _, low)), (Index() as u,)) if low is MASKED:
+                bound = Bracket("≤", mask.right, mask.left) if mask.relation == "≥" else mask
+                if bound.relation == "≤" and bound.left is Index(v) and isinstance(bound.right, Index):
+                    masks[eq.name] = eq.letters, substitute(mask, {v: u})
+            case _:
+                pass
+    if not masks:
+        return rules
+
+    def rule(n: Expr) -> Expr:
+        if not isinstance(n, Mul):
+            return n
+        zero = {
+            bracket("≠", substitute(mask, dict(zip(letters, f.subscripts, strict=True))), ZERO)
+            for f in n.factors
+            if isinstance(f, Tensor) and f.name in masks
+            for letters, mask in (masks[f.name],)
+        }
+        return mul(*(f for f in n.factors if f not in zero)) if not zero.isdisjoint(n.factors) else n
+
+    return system((equation(eq.target, transform(eq.value, rule)) for eq in rules), rules.facts)
 
 
 def _tensors(e: Expr) -> frozenset[str]:

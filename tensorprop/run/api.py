@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast, overload
 
-from tensorprop.calculus import adjoint, reused, stabilise
+from tensorprop.calculus import adjoint, reused, stabilise, unmasked
 from tensorprop.calculus.derive import beside
 from tensorprop.calculus.projected import convention
 from tensorprop.calculus.source import Source, as_forward, as_system
@@ -34,6 +34,7 @@ from tensorprop.run.bound import Functions, bound
 from tensorprop.run.extents import extents, supported
 from tensorprop.run.labels import Labels
 from tensorprop.run.lower import lower
+from tensorprop.run.packing import Packing
 from tensorprop.run.precision import Precision, Precisions, precise
 from tensorprop.run.program import Listing, Met, met
 from tensorprop.run.program import program as listing
@@ -286,7 +287,7 @@ class Compiled(MadeOf, Generic[R]):
         return f"<compiled: {', '.join(self.inputs)} → {', '.join(self.outputs)}>\n{show(self.system)}"
 
 
-class Gradient(MadeOf, Generic[R]):
+class Gradient(MadeOf, Packing, Generic[R]):
     """What ``value_and_grad`` gives: ``g(params, **data)``.
 
     ``rules`` are the δ-equations, ``system`` they and the forward equations together: what is computed.
@@ -315,7 +316,7 @@ class Gradient(MadeOf, Generic[R]):
         self.wrt = wrt
         self.inputs = tuple(dict.fromkeys((*needed.inputs, *wrt)))
         self._deltas = tuple(adjoint_name(name) for name in wrt)
-        forward, rules = reused(forward, rules)
+        forward, rules = reused(forward, unmasked(forward, rules))
         self.system = (forward + rules).only((error, *self._deltas, *aux))
         self._needed = needed
         self._labels = Labels(needed)
@@ -398,7 +399,7 @@ def _inside(labels: Labels, arrays: Arrays) -> None:
             labels.inside(arrays)
 
 
-class ByParameters(MadeOf, Generic[R]):
+class ByParameters(MadeOf, Packing, Generic[R]):
     """What ``value_and_grad`` gives where nothing says what is differentiated: ``g(params, **data)``.
 
     The variables are the inputs that ``params`` holds; for each set of them the rules are derived once.
@@ -426,6 +427,7 @@ class ByParameters(MadeOf, Generic[R]):
             "symmetry": convention(symmetry), "precision": precision and precision.table,
         }  # fmt: skip
         self._made: dict[tuple[str, ...], Gradient[R]] = {}
+        self._met: dict[Any, tuple[str, ...]] = {}
 
     def of(self, names: tuple[str, ...]) -> Gradient[R]:
         """The gradient by these inputs."""
@@ -440,10 +442,11 @@ class ByParameters(MadeOf, Generic[R]):
         from tensorprop.run.jax_trees import leaves
 
         tree = leaves(params)
-        met = tree.met((n for n in self.inputs if n not in data), self._options["paths"])
-        if not met:
+        if (key := (tree.shape, frozenset(data))) not in self._met:
+            self._met[key] = tuple(tree.met((n for n in self.inputs if n not in data), self._options["paths"]))
+        if not (met := self._met[key]):
             raise tree.missing(n for n in self.inputs if n not in data)
-        return self.of(tuple(met))(params, **data)
+        return self.of(met)(params, **data)
 
     def __str__(self) -> str:
         return f"<value and gradient of {self._error} by what is given first>\n{show(self._whole)}"

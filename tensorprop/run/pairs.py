@@ -1,9 +1,13 @@
 """Which two operands of a product are contracted first, when some such pairs have been contracted already.
 
 In: the arrays of a product, which letters are kept, and what has been multiplied before. Out: pairs. A product that is
-there costs nothing, so that all gradients of a product and the product itself share one tree: what they have in common
-is found as they are worked out, one after the other. The cost counts entries that are moved as well as arithmetic,
-since a tree of fewest flops that moves more loses.
+there costs nothing. The cost counts entries that are moved as well as arithmetic, since a tree of fewest flops that
+moves more loses.
+
+All gradients of a product share one tree with it. A product that differs from one before in one operand is the gradient
+by that operand: with what is owed in its place, the tree is gone down from its root, one half multiplied on after the
+other. That is what reverse differentiation does; the next gradient finds the first steps done, and those count for none
+of the two when they are compared. So another tree must take less than half to be chosen.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from tensorprop.run.values import Value, Values
 
 __all__ = ["order"]
 
+_DOUBT = 0.5  # a tree of its own must take less than this share of the one turned about
 _ALL = 8  # operands up to which every tree is looked at
 _BATCH = 40.0  # nanoseconds that one product of a batch of them takes beside its arithmetic
 _ENTRYWISE = 0.3
@@ -42,15 +47,22 @@ def order(on: Values, p: Scope, operands: Sequence[Value]) -> Path:
     """Pairs of places in the list, as it then is; the result is put at its end."""
     if len(operands) < 3:
         return [(0, 1)] * (len(operands) - 1)
+    size = _sizes(p)
     if len(operands) > _ALL:
-        return _of_many(on, p, operands)
-    return _of_all(on, p, operands)
+        own = contraction_path([v.axes for v in operands], p.free, p.sizes)
+    else:
+        own = _of_all(on, p, operands, size)
+    best = min(_turned(on, operands), key=lambda path: _of_path(on, p, operands, path, size), default=own)
+    if best is not own:
+        least = _DOUBT * _of_path(on, p, operands, best, size)
+        best = own if _of_path(on, p, operands, own, size) < least else best
+    on.grown(operands, best)
+    return best
 
 
-def _of_all(on: Values, p: Scope, operands: Sequence[Value]) -> Path:
+def _of_all(on: Values, p: Scope, operands: Sequence[Value], size: Size) -> Path:
     """The cheapest of all trees, bottom-up over sets of operands."""
     n, every = len(operands), (1 << len(operands)) - 1
-    size = _sizes(p)
     has = [frozenset[str]()] * (every + 1)
     for s in range(1, every + 1):
         low = s & -s
@@ -99,23 +111,13 @@ def _pairs(best: Sequence[Found], every: int, n: int) -> Path:
     return pairs
 
 
-def _of_many(on: Values, p: Scope, operands: Sequence[Value]) -> Path:
-    """The tree of a search for few flops, or that of a product from which this differs in one operand, turned about."""
-    candidates = [contraction_path([v.axes for v in operands], p.free, p.sizes)]
-    candidates += _turned(on, operands)
-    best = min(candidates, key=lambda path: _of_path(on, p, operands, path))
-    on.trees.append((tuple(operands), tuple(best)))
-    return best
-
-
 def _turned(on: Values, operands: Sequence[Value]) -> Iterator[Path]:
     """Trees of products that differ in one operand, with what stands in its place at the root.
 
     From there down to where the operand was, one half after the other is multiplied on, each as it was multiplied.
     """
     here = [on.ops.identity(v.array) for v in operands]
-    for known, path in on.trees:
-        there = [on.ops.identity(v.array) for v in known]
+    for there, path in on.alike(here):
         places = _matched(there, here)
         gone = [k for k in range(len(there)) if k not in places]
         if len(gone) != 1 or len(here) <= len(places):
@@ -176,9 +178,8 @@ class _Walk:
         return self.join(self.subtree(one, halves, places), self.subtree(other, halves, places))
 
 
-def _of_path(on: Values, p: Scope, operands: Sequence[Value], path: Iterable[tuple[int, int]]) -> float:
+def _of_path(on: Values, p: Scope, operands: Sequence[Value], path: Iterable[tuple[int, int]], size: Size) -> float:
     """What a tree costs, less what is there."""
-    size = _sizes(p)
     now: list[tuple[Letters, Value | None]] = [(frozenset(v.axes), v) for v in operands]
     total = 0.0
     for pair in path:

@@ -7,6 +7,7 @@ over which axes an operation runs and in which order they lie; not what expressi
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
@@ -166,6 +167,8 @@ class Value(NamedTuple):
         return isinstance(self.array, (int, float, Fraction))
 
 
+Tree = tuple[tuple[int, ...], tuple[tuple[int, int], ...]]
+"""The identities of a product's operands, and the pairs."""
 Pattern = tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
@@ -196,8 +199,10 @@ class Values:
         self.ops = ops
         self.place: dict[str, int] = {}
         self.products: dict[Pattern, Twin] = {}
-        self.trees: list[tuple[tuple[Value, ...], tuple[tuple[int, int], ...]]] = []
-        """Products of many operands that were worked out, and in which pairs."""
+        self.trees: list[Tree] = []
+        """Products of several operands that were worked out, and in which pairs."""
+        self._grown: dict[int, list[int]] = {}
+        self._held: list[Array] = []
 
     def diagonal(self, array: Array, axes: Sequence[str]) -> Value:
         """Axes with the same letter become one."""
@@ -237,6 +242,19 @@ class Values:
         found = self.products.get(key)
         return Value(found.array, tuple(letters[k] for k in found.axes)) if found is not None else None
 
+    def grown(self, operands: Sequence[Value], path: Sequence[tuple[int, int]]) -> None:
+        """Keep in which pairs a product was worked out."""
+        of = tuple(self.ops.identity(v.array) for v in operands)
+        for a in dict.fromkeys(of):
+            self._grown.setdefault(a, []).append(len(self.trees))
+        self.trees.append((of, tuple(path)))
+        self._held += [v.array for v in operands]  # an identity is one as long as its array lives
+
+    def alike(self, operands: Sequence[int]) -> list[Tree]:
+        """The products that have all of these operands, or all but some and one that is not among them."""
+        shared = Counter(k for a in dict.fromkeys(operands) for k in self._grown.get(a, ()))
+        return [self.trees[k] for k, n in sorted(shared.items()) if n >= len(set(self.trees[k][0])) - 1]
+
     def product_of_two(self, left: Value, right: Value, keep: frozenset[str]) -> Value:
         """A matrix product where a side has a letter of its own, else entry by entry, and then summed."""
         batch = [i for i in left.axes if i in right.axes and i in keep]
@@ -246,7 +264,7 @@ class Values:
             frame = self.frame((left, right))
             product = self.ops.multiply(self.align(left, frame), self.align(right, frame))
             return self.summed(Value(product, frame), summed)
-        if all(own) and self.swapped(left, right, own):
+        if self.swapped(left, right, own) if all(own) else self.turned(left, right, own, batch):
             left, right, own = right, left, own[::-1]
         array = self.ops.dot(
             self.ops.named(left.array, left.axes),
@@ -271,6 +289,12 @@ class Values:
         )
         ragged = min(rows, columns) < _RAGGED and min(rows, columns) % _LANES
         return columns < rows if ragged else columns > rows
+
+    def turned(self, left: Value, right: Value, own: tuple[list[str], list[str]], batch: Sequence[str]) -> bool:
+        """Whether a matrix and a vector change places, so that the matrix is read as it lies: ``Σ_b v_b x_bi``."""
+        matrix = left if own[0] else right
+        last = [i for i in matrix.axes if i not in batch][-1]
+        return (last in own[0]) if own[0] else (last not in own[1])
 
     def plain(self, v: Value) -> Array:
         """The array as numbers: fractions as Python's numbers, truth as 1 and 0."""

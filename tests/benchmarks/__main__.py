@@ -22,6 +22,8 @@ from tests.benchmarks.depth import depth
 from tests.benchmarks.indexed import indexed
 from tests.benchmarks.masked import masked
 from tests.benchmarks.models import LABELS, Model, models
+from tests.benchmarks.tensors import tensors
+from tests.benchmarks.written import dispatch, front, written
 
 
 def agreement(model: Model) -> float:
@@ -30,22 +32,41 @@ def agreement(model: Model) -> float:
     return max(float(jnp.max(jnp.abs(a - b)) / jnp.max(jnp.abs(b))) for a, b in pairs)
 
 
-def first_calls(model: Model) -> tuple[float, float]:
-    """Seconds from nothing to the first result: ours (deriving, tracing, compiling) and JAX's."""
-    ours, theirs = model.fresh()
-    mine = seconds(lambda: ours(model.params, **model.data))
-    other = seconds(lambda: theirs(model.params, model.data))
-    return mine, other
+def first_calls(model: Model) -> tuple[float, float, float]:
+    """Seconds from nothing to the first result: ours (deriving, tracing, compiling) and JAX's; ours / JAX's memory."""
+    temporary: list[int] = []
+
+    def first(f: Any) -> Any:
+        program = jax.jit(f).lower(model.params, model.data).compile()
+        temporary.append(program.memory_analysis().temp_size_in_bytes)
+        return program(model.params, model.data)
+
+    def ours() -> Any:
+        step = model.fresh()[0]
+        return first(lambda p, d: step(p, **d))
+
+    mine, other = seconds(ours), seconds(lambda: first(model.fresh()[1]))
+    return mine, other, temporary[0] / max(temporary[1], 1)
 
 
 def steps(budget: float) -> None:
-    head = ("training step", "ours ms", "JAX ms", "JAX / ours", "10–90 %", "first call s", "JAX's s", "difference")
+    head = (
+        "training step",
+        "ours ms",
+        "JAX ms",
+        "JAX / ours",
+        "10–90 %",
+        "first call s",
+        "JAX's s",
+        "memory",
+        "difference",
+    )
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for m in (*models(), *indexed(), *masked(), *deep(), *depth()):
+    for m in (*models(), *indexed(), *tensors(), *masked(), *deep(), *depth(), *written()):
         if not all(word in m.name for word in sys.argv[2:]):
             continue
         difference = agreement(m)
-        mine, other = first_calls(m)
+        mine, other, memory = first_calls(m)
         r = interleaved(m.ours, m.theirs, budget)
         cells = (
             m.name,
@@ -55,12 +76,13 @@ def steps(budget: float) -> None:
             f"{r.low:.2f}–{r.high:.2f}",
             f"{mine:.2f}",
             f"{other:.2f}",
+            f"{memory:.2f}",
             f"{difference:.0e}",
         )
         print("| " + " | ".join(cells) + " |", flush=True)
 
 
-def compilation() -> None:
+def compilation(budget: float) -> None:
     rows: list[tuple[str, str]] = []
 
     def timed(name: str, f: Callable[[], Any], per: int = 1, unit: str = "ms") -> None:
@@ -86,6 +108,12 @@ def compilation() -> None:
     data = {n: shapes[n] for n in ("x", "y")}
     params = {n: shapes[n] for n in wrt}
     timed("derive and trace its gradient", lambda: jax.make_jaxpr(tp.value_and_grad(deep, wrt))(params, **data))
+    parse, derive, plan = (1e3 * s for s in front())
+    told = f"{parse:.0f} + {derive:.0f} + {plan:.0f} = {parse + derive + plan:.0f} ms"
+    rows.append(("parse, derive and plan a transformer of 12 layers (processor time, fresh names)", told))
+    for way, r in dispatch(budget).items():
+        told = f"{1e3 * r.ours:.0f} µs; JAX / ours **{r.middle:.2f}** ({r.low:.2f}–{r.high:.2f})"
+        rows.append((f"a call with 100 parameters of 4 numbers, {way}, against JAX's of a tree", told))
     rows.append(("import tensorprop (fresh interpreter)", f"{1e3 * import_time('tensorprop'):.0f} ms"))
     rows.append(("import jax, for comparison", f"{1e3 * import_time('jax'):.0f} ms"))
     print("\n| before the first step | |\n|---|---|")
@@ -104,7 +132,7 @@ def main() -> None:
     )
     steps(budget)
     if not sys.argv[2:]:
-        compilation()
+        compilation(budget)
 
 
 main()

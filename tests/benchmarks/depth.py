@@ -30,7 +30,7 @@ def _norm(x: Any, g: Any, c: Any) -> Any:
     return (x - m) * jax.lax.rsqrt(x.var(-1, keepdims=True) + 1e-5) * g + c
 
 
-def _block(x: Any, p: tuple[Any, ...]) -> Any:
+def block(x: Any, p: tuple[Any, ...]) -> Any:
     g1, c1, q, k, v, o, g2, c2, w1, b1, w2, b2 = p
     n = _norm(x, g1, c1)
     Q, K, V = (jnp.einsum("bti,ihd->bthd", n, w) for w in (q, k, v))
@@ -47,7 +47,7 @@ def _loss(x: Any, d: Any) -> Any:
 
 def scanned(p: Any, d: Any) -> Any:
     """A scan over layers, as one writes it."""
-    x, _ = jax.lax.scan(lambda x, layer: (_block(x, layer), None), d["x"], tuple(p[n] for n in NAMES))
+    x, _ = jax.lax.scan(lambda x, layer: (block(x, layer), None), d["x"], tuple(p[n] for n in NAMES))
     return _loss(x, d)
 
 
@@ -55,7 +55,7 @@ def unrolled(p: Any, d: Any) -> Any:
     """The layers one after the other, each with its entries of the parameters."""
     x = d["x"]
     for k in range(DEPTH):
-        x = _block(x, tuple(p[n][k] for n in NAMES))
+        x = block(x, tuple(p[n][k] for n in NAMES))
     return _loss(x, d)
 
 

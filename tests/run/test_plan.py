@@ -40,7 +40,7 @@ TEN = {**IJ, "k": 10}
         ("E = 1/2 (h_bj - y_bj)^2", {"b": 5, "j": 4}, ["bj->"], 20 * (1 + 1 + 1) + 1),
         ("E = Σ_ij x_i A_ij x_j", IJ, ["i,ij->j", "j,j->"], 200 + 20),
         ("y_j = Σ_i x_i A_ij [i = j]", {"i": 10}, None, None),
-        ("E = Σ_i a_i (Σ_j A_ij x_j) + Σ_j b_j (Σ_i B_ij c_i)", IJ, ["i,ij->j", "j,j->", "j,ij->i", "i,i->", ""], 441),
+        ("E = Σ_i a_i (Σ_j A_ij x_j) + Σ_j b_j (Σ_i B_ij c_i)", IJ, ["i,ij->j", "j,j->", "ij,j->i", "i,i->", ""], 441),
     ],
 )  # fmt: skip
 def test_steps_and_flops(text: str, sizes: dict[str, int], specs: list[str] | None, flops: int | None) -> None:

@@ -1,0 +1,57 @@
+"""One vector in place of many parameters: the same value, the same gradients, in the same places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import tensorprop as tp
+
+TEXT = "z_bj = x_bi W_ij + b_j; E = z_bj z_bj c"
+X = np.arange(6.0, dtype=np.float32).reshape(3, 2)
+
+
+def params(scale: float = 1.0) -> dict[str, Any]:
+    w = scale * np.array([[1.0, -2.0], [0.5, 3.0]], np.float32)
+    return {"dense": {"W": w, "b": np.array([scale, 2.0], np.float32)}, "c": np.float32(2)}
+
+
+def test_packed_gives_the_value_and_the_gradients_of_the_tree() -> None:
+    g = tp.value_and_grad(TEXT, wrt="W b c")
+    p = g.packed(params())
+    for scale in (1.0, -3.0):
+        tree = params(scale)
+        E, slopes = p(p.pack(tree), x=X)
+        there, grads = g(tree, x=X)
+        found = p.unpack(slopes)
+        assert float(E) == pytest.approx(float(there), rel=1e-6)
+        np.testing.assert_allclose(found["dense"]["W"], grads["dense"]["W"], rtol=1e-6)
+        np.testing.assert_allclose(found["dense"]["b"], grads["dense"]["b"], rtol=1e-6)
+        np.testing.assert_allclose(found["c"], grads["c"], rtol=1e-6)
+        assert found["c"].shape == () and p.unpack(p.pack(tree))["dense"]["W"].tolist() == tree["dense"]["W"].tolist()
+
+
+def test_a_step_is_one_line_on_the_vector() -> None:
+    p = tp.value_and_grad("E = (a_i - 1)^2 + (d_i - 2)^2").packed({"a": np.zeros(2), "d": np.zeros(3)})
+    v = p.vector
+    for _ in range(60):
+        v = v - 0.25 * p(v)[1]
+    assert np.allclose(v, [1, 1, 2, 2, 2])
+
+
+def test_what_is_no_vector_of_these_parameters_is_refused() -> None:
+    g = tp.value_and_grad(TEXT, wrt="W b c")
+    p = g.packed(params())
+    with pytest.raises(tp.TensorpropError, match="a vector of 7 numbers"):
+        p(jnp.zeros(6), x=X)
+    with pytest.raises(tp.TensorpropError, match="do not lie as the vector does"):
+        p.pack({**params(), "c": np.zeros(1)})
+    with pytest.raises(tp.TensorpropError, match=r"one dtype: .*float16"):
+        g.packed({**params(), "c": np.float16(2)})
+    with pytest.raises(tp.TensorpropError, match="c of the parameters is no array of real numbers"):
+        g.packed({**params(), "c": np.int32(2)})
+    with pytest.raises(tp.TensorpropError, match="no parameter W"):
+        g.packed({"b": np.zeros(2, np.float32)})(np.zeros(2, np.float32), x=X)
