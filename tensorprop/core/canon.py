@@ -416,8 +416,10 @@ def _named(bound: tuple[str, ...], factors: tuple[tuple[Expr, Fraction], ...]) -
     """The term with its bound letters called %0, %1 … in an order that does not depend on their old names."""
     if not bound:
         return (), tuple(sorted(factors, key=_factor_order))
-    colours = _refine({i: 0 for i in bound}, factors)
     fresh = _letters([a for a, _ in factors], bound)
+    if len(bound) == 1:
+        return tuple(fresh), tuple(sorted(_called(factors, {bound[0]: fresh[0]}), key=_factor_order))
+    colours = _refine({i: 0 for i in bound}, factors)
     best: Term | None = None
     for order in itertools.islice(_orders(colours, factors), MAX_BRANCHES):
         names = dict(zip(order, fresh, strict=True))
@@ -472,7 +474,7 @@ def _signature(root: Expr, colours: dict[str, int], point: str) -> int:
     """A number for an atom in which bound letters are seen as their colours, and ``point`` as itself."""
     done: dict[Expr, int] = {}
     for n in postorder(root):
-        if not any(i in n.free for i in colours):
+        if colours.keys().isdisjoint(n.free):
             done[n] = hash(("whole", _order(n)))
             continue
         parts = tuple(done[c] for c in n.children)

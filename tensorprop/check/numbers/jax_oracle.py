@@ -22,7 +22,11 @@ from tensorprop.core.plane import complex_names
 __all__ = ["Oracle", "evaluate"]
 
 
-PLAIN = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+PLAIN = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+    "xla_cpu_parallel_codegen_split_count": 1,
+}
 """A program that runs a few times is sooner compiled plainly."""
 
 
