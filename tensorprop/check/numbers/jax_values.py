@@ -97,9 +97,10 @@ def _sigmoid(xp: Any, x: Any) -> Any:
     return jax.nn.sigmoid(x) if xp is jnp else 1 / (1 + np.exp(-x))
 
 
-# What an open function f stands for, another one for each sample: smooth, without symmetry. JAX gives f′, f″ …
+# What an open function f stands for, another one for each sample: smooth, without symmetry, and with slopes in which
+# nothing cancels, as it would in 1 - tanh². JAX gives f′, f″ …
 _STAND_INS: tuple[Function, ...] = (
-    lambda x, *more: jnp.tanh(x) + 0.1 * sum((jnp.sin(m) for m in more), jnp.zeros(())),
+    lambda x, *more: jnp.arctan(x + 0.3) + 0.1 * sum((jnp.sin(m) for m in more), jnp.zeros(())),
     lambda x, *more: jnp.sin(1.3 * x + 0.4) + x / 3 + sum((0.2 * m * m for m in more), jnp.zeros(())),
     lambda x, *more: jnp.logaddexp(x, 0.0) + 0.05 * x * x + sum((jnp.tanh(m) * x for m in more), jnp.zeros(())),
 )
