@@ -382,8 +382,9 @@ class _Samples:
         sizes = self.drawn[0][0]
         one = ", ".join(f"{i} = {n}" for i, n in sizes_told(self.layer.system, sizes).items())
         every = ", ".join(map(str, sorted({seed for _, seed, _ in self.drawn})))
-        where = f"for sizes {one}" * bool(one) + " and " * (bool(one) and not self.proved) + "for all 3" * (not self.proved)
-        return f"Every entry was compared with jax.vjp in float64, {where}{', ' * bool(where)}seeds {every}."
+        alike = "" if self.proved else " and for all 3" if one else "for all 3"
+        where = (f"for sizes {one}" if one else "") + alike
+        return f"Every entry was compared with jax.vjp in float64, {where}{', ' if where else ''}seeds {every}."
 
 
 def _edges(e: Expr) -> Iterator[tuple[str | Dim, int]]:
