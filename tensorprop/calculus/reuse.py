@@ -59,7 +59,7 @@ def reused(forward: System, rules: System, *, entries: bool = False) -> tuple[Sy
     """
     plain = [b for b in forward.blocks if isinstance(b, Equation)]
     backward = [b for b in rules.blocks if isinstance(b, Equation)]
-    kinds = (Add, Tensor) if entries else (Add,)
+    kinds = (Add, Call, Tensor) if entries else (Add,)
     sums = {eq: {_tensors(n) for n in postorder(eq.value) if isinstance(n, kinds)} for eq in backward}
     read = frozenset[frozenset[str]]().union(*sums.values())
     names = {*forward.names, *rules.names}
@@ -147,7 +147,7 @@ def _quotients(eq: Equation, names: set[str], reciprocals: set[str], own: set[st
         below = tuple(f for f in n.factors if _divides(f) or (isinstance(f, Tensor) and f.name in reciprocals))
         above: list[Expr] = [f for f in n.factors if isinstance(f, Add) and f.free == letters]
         if not above and own is not None:
-            above = [f for f in n.factors if isinstance(f, Tensor) and f.free == letters and f not in below]
+            above = [f for f in n.factors if isinstance(f, (Call, Tensor)) and f.free == letters and f not in below]
             above = [f for f in above if isinstance(f, Tensor) and f.name in own] if len(above) > 1 else above
         if not below or len(above) != 1 or not all(f.free <= letters for f in below):
             continue
@@ -194,7 +194,7 @@ def _read(value: Expr, found: Mapping[frozenset[str], _Divided], means: Mapping[
 def _of_quotient(n: Mul, found: Mapping[frozenset[str], _Divided]) -> Expr:
     """A product, factors of which are what quotients were made of."""
     for f in n.factors:
-        q = found.get(_tensors(f)) if isinstance(f, (Add, Tensor)) else None
+        q = found.get(_tensors(f)) if isinstance(f, (Add, Call, Tensor)) else None
         at = match(q.above, f, tuple(q.above.free)) if q is not None else None
         if q is not None and at is not None:
             result = substitute(q.result, at)

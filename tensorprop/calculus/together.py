@@ -12,6 +12,7 @@ a count as means, what is common outside. Each bears what was used, so that it c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
@@ -26,7 +27,7 @@ from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import is_adjoint, primal
 from tensorprop.core.ranges import OneAxis, one_axis, sized
-from tensorprop.core.terms import factors_of, terms_of
+from tensorprop.core.terms import factors_of, number_and_rest, terms_of
 from tensorprop.core.walk import fold, inline, postorder, tensors_of, transform
 
 __all__ = ["Ends", "Together", "unfolded"]
@@ -102,7 +103,17 @@ class Ends:
                 made = self._ended(rule, self._known.shortest(value), used)
                 if made.named or made.read or (len(used) > 1 and _entries(made.rule.value) <= _WRITTEN):
                     yield made
+                    yield from self._last(rule, made)
                     return
+
+    def _last(self, rule: Equation, made: Together) -> Iterator[Together]:
+        """Where the one δ that is left is told without any other: a loss right behind a normalisation."""
+        (name,) = made.left
+        if name in self._order and not made.named and not _adjoints(self._rules[name].value):
+            value = self._known.shortest(unfolded(made.rule.value, self._rules, name))
+            last = self._ended(rule, value, [*made.put, name])
+            if _entries(last.rule.value) < _entries(made.rule.value):
+                yield last
 
     def _plain(self) -> Iterable[Equation]:
         return iter(self._rules)
@@ -140,10 +151,13 @@ class Ends:
             if entries:
                 again, more = self._known.used(add(*(mul(*_opened_all(t)) for t in terms_of(again))))
                 again = _spread(again)
+                again, last = self._known.used(again)
+                more = (*more, *(pair for pair in last if pair not in more))
+                again = _spread(again) if last else again
             made = _brought_together(again, self._axis)
             if entries and _entries(made) >= _entries(value):
                 continue
-            new = {t.name for t in tensors_of(again)} - {t.name for t in tensors_of(value)}
+            new = {n for n, often in _often(rules[eq.name].value).items() if often > _often(eq.value).get(n, 0)}
             read = tuple(e for e in self._forward if e.name in new and not isinstance(e.value, (Reduce, Call)))
             return made, tuple(e for e in there if e.name not in self._forward.names), read, more
         return value, (), (), ()
@@ -163,6 +177,15 @@ def _spread(e: Expr) -> Expr:
             parts = tuple(sum_over(inner.indices, x) for x in parts)
         terms += (_spread(mul(*(x if f is inner else f for f in factors))) for x in parts)
     return add(*terms)
+
+
+def _often(e: Expr) -> dict[str, int]:
+    """How often a tensor is written in an expression."""
+
+    def rule(n: Expr, below: tuple[Counter[str], ...]) -> Counter[str]:
+        return Counter([n.name]) if isinstance(n, Tensor) else sum(below, Counter[str]())
+
+    return fold(e, rule)
 
 
 def _adjoints(e: Expr) -> set[str]:
@@ -216,7 +239,8 @@ def _called(forward: System, e: Expr) -> Expr:
 
 def _brought_together(e: Expr, axis: OneAxis) -> Expr:
     """Sums over a count as means, with what does not depend on their index before them; common factors outside."""
-    terms = [_averaged(_opened_all(t), axis) for t in terms_of(e)]
+    ordered = sorted(terms_of(e), key=lambda t: number_and_rest(t)[0] < 0)
+    terms = [_averaged(_opened_all(t), axis) for t in ordered]
     terms = [_saved_first([transform(f, _in_order) for f in fs]) for fs in terms]
     common = [f for f in terms[0] if not isinstance(f, Number) and all(f in fs for fs in terms[1:])]
     if len(terms) < 2 or not common:

@@ -403,7 +403,8 @@ def explain(
     if attempt is not None:
         from tensorprop.check.attempt import judge
 
-        found = replace(found, verdict=judge(attempt, found.system, found.rules, found.convention, given).judgement)
+        whole = system([*found.system, *found.named], found.system.facts) if found.named else found.system
+        found = replace(found, verdict=judge(attempt, whole, found.rules, found.convention, given).judgement)
     return found
 
 

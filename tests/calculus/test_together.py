@@ -43,6 +43,16 @@ ENDS = {
         "x",
         ["δx_i = p_i (δp_i - Σ_j p_j δp_j)"],
     ),
+    "a softmax by hand, and its loss": (
+        "e_i = exp(x_i); s = Σ_i e_i; p_i = e_i / s; L = -y_i log(p_i)",
+        "x",
+        ["δx_i = p_i (δp_i - Σ_j p_j δp_j)", "δx_i = p_i Σ_j y_j - y_i"],
+    ),
+    "a softmax by hand in one line, and its loss": (
+        "p_bi = exp(x_bi) / Σ_j exp(x_bj); L = -y_bi log(p_bi)",
+        "x",
+        ["δx_bi = p_bi Σ_k y_bk - y_bi"],
+    ),
     "weight norm": (
         "r_j = 1 / sqrt(Σ_i x_ij^2); u_ij = x_ij r_j; W_ij = g_j u_ij",
         "x",
@@ -60,7 +70,7 @@ def test_a_rule_ends_as_in_books_and_keeps_its_value(text, wrt, lines):
     made = list(Ends(s, rules).all())
     assert [str(m.rule) for m in made] == lines
     rng = np.random.default_rng(0)
-    size, whole = {"b": 4, "i": 3, "j": 2}, s + rules
+    size, whole = {"b": 4, "i": 3, "j": 3}, s + rules
     letters = {t.name: t.letters for eq in [*whole][::-1] for t in tensors_of(eq.value)}
     arrays = {n: 0.3 + 0.4 * rng.random([size[i] for i in letters[n]]) for n in whole.inputs}
     for m in made:

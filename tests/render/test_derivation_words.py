@@ -118,3 +118,15 @@ def test_the_matrix_of_a_softmax_is_derived() -> None:
     assert "Softmax along j is y_v = exp(x_v) / s with s = Σ_w exp(x_w)" in notes and "= y_v ([u = v] − y_u)" in notes
     said = next(str(r.answer) for r in part.reasons if r.topic == "jacobian")
     assert "diag(p) − ppᵀ" in said and "Its entries are p_j [j = l] − p_j p_l" in said
+
+
+def test_a_quotient_that_got_a_name_is_read_in_an_attempt() -> None:
+    text = "r = sqrt(mean_i(x_i^2)); y_i = g_i x_i / r"
+    (ended,) = explain(text, "x").remarks
+    assert ended.shown[0].unicode == "y0 = x/r"
+    verdict = explain(text, "x", attempt=ended.shown[1].unicode).verdict
+    assert verdict is not None and verdict.right
+
+
+def test_a_recurrence_of_numbers_stands_beside_its_rules() -> None:
+    assert "it reads itself" in str(explain("s_t = a s[t-1] + x_t; L = Σ_t (s_t - y_t)^2", detail="beside"))

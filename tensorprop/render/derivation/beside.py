@@ -12,6 +12,7 @@ from tensorprop.core.build import substitute
 from tensorprop.core.english import counted
 from tensorprop.core.equation import Equation, equation
 from tensorprop.core.expr import Index, Tensor
+from tensorprop.core.walk import tensors_of
 from tensorprop.render.derivation.contents import Contents, RulePart
 from tensorprop.render.derivation.matrix import MatrixForm, matrix
 from tensorprop.render.derivation.sentences import Math, Sentence, join, letter, listed, say, whole
@@ -58,6 +59,8 @@ def _vectors(d: Contents, part: RulePart, eq: Equation, kind: str, many: list[Eq
         told = "← here it leaves matrices: {f} has {n}, {i}"
         n = counted(len(own), "index", "indices", words=True)
         return say(told, f=whole(many[0].target.name), n=n, i=listed([letter(i) for i in own]))
+    if kind == "chain" and any(t.name == eq.name for t in tensors_of(eq.value)):
+        return say("no matrix: it reads itself, at other places")
     if kind == "local" and set(eq.letters) == set(part.passage.letters):  # with the letters of the rule: |b|, not |c|
         put = {i: Index(j) for i, j in zip(part.passage.letters, part.rule.letters, strict=True)}
         eq = equation(Tensor(eq.name, tuple(Index(j) for j in part.rule.letters)), substitute(eq.value, put))

@@ -141,6 +141,12 @@ class Contents:
             yield Math(f"{one.unicode} = {other.unicode}  (given)", rf"{one.latex} = {other.latex} \; (\text{{given}})")
 
     @property
+    def named(self) -> tuple[Equation, ...]:
+        """Quotients that have no name on the page, with the one that they get where rules are put together."""
+        own = {*self.system.names, *(p.rule.name for p in self.parts)}
+        return tuple(eq for r in self.remarks for eq in r.equations if eq.name not in own)
+
+    @property
     def formulas(self) -> Iterator[MatrixForm]:
         """Every formula in vectors and matrices that is shown."""
         yield from (shown for _, shown in self.forward)

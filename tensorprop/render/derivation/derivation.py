@@ -22,7 +22,7 @@ from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.plane import complex_names, refuse_parts
 from tensorprop.core.ranges import one_axis, sized, spelled
 from tensorprop.core.terms import terms_of
-from tensorprop.core.walk import postorder, tensors_of
+from tensorprop.core.walk import fold, postorder, tensors_of
 from tensorprop.errors import ComplexConvention, UsageError
 from tensorprop.render.derivation.alike import Likeness, pattern
 from tensorprop.render.derivation.contents import DerivationStep, Like, RulePart
@@ -361,6 +361,8 @@ class _Teller:
                 say("A factor without the summed index stands before its Σ, and a factor of every term before all.")
             )
         elif aim is not last.value:
+            if _entries(aim) < _entries(last.value):
+                parts.append(say("What stands above and below a fraction cancels."))
             said = ["Factors are numbers and may stand in any order."]
             if aim.binds != last.value.binds:
                 said = ["Factors are numbers and may stand in any order, and a summed index may have any name."]
@@ -404,6 +406,15 @@ def _picture(p: Passage) -> Network | None:
 def _terms(e: Expr) -> int:
     """Terms that are added at the top."""
     return len(e.terms) if isinstance(e, Add) else 1
+
+
+def _entries(e: Expr) -> int:
+    """Entries of tensors that are written."""
+
+    def rule(n: Expr, below: tuple[int, ...]) -> int:
+        return 1 if isinstance(n, Tensor) else sum(below)
+
+    return fold(e, rule)
 
 
 def _unused(s: System) -> str:
