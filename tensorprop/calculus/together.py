@@ -157,7 +157,8 @@ class Ends:
             made = _brought_together(again, self._axis)
             if entries and _entries(made) >= _entries(value):
                 continue
-            new = {n for n, often in _often(rules[eq.name].value).items() if often > _often(eq.value).get(n, 0)}
+            before = _often(eq.value)
+            new = {n for n, often in _often(rules[eq.name].value).items() if often > before.get(n, 0)}
             read = tuple(e for e in self._forward if e.name in new and not isinstance(e.value, (Reduce, Call)))
             return made, tuple(e for e in there if e.name not in self._forward.names), read, more
         return value, (), (), ()
