@@ -169,7 +169,7 @@ def _in_order_of(e: Expr, like: Expr) -> Expr:
     def key(n: Expr) -> tuple[object, ...]:
         names = [rank.get(t.name, len(rank)) for t in tensors_of(n)]
         free = sorted((i.startswith("%"), i) for i in n.free)  # what is summed comes last
-        below = isinstance(n, Call) and isinstance(n.args[-1], Number) and n.args[-1].value < 0
+        below = isinstance(n, Call) and n.function == "power" and isinstance(n.args[1], Number) and n.args[1].value < 0
         return not isinstance(n, Number), below, (min(names, default=len(rank)), len(names), sorted(names), free)
 
     def rule(n: Expr, parts: tuple[Expr, ...]) -> Expr:
