@@ -22,6 +22,7 @@ from jax import tree_util
 
 from tensorprop.core.names import stem_and_label
 from tensorprop.errors import MissingInput, NameConflict, TensorpropError, UsageError, near
+from tensorprop.run.jax import traced
 
 __all__ = ["ParameterTree", "leaves"]
 
@@ -131,13 +132,20 @@ class ParameterTree(NamedTuple):
 
     def gradients(self, found: Mapping[int, Any], rest: str) -> Any:
         """The tree with a gradient for every leaf that has one: zeros, or None, for the others."""
-        out: list[Any] = []
-        for k, leaf in enumerate(self.values):
-            if k in found:
-                out.append(found[k])
-            else:
-                out.append(jnp.zeros_like(leaf) if rest == "zero" and _inexact(leaf) else None)
-        return self.made(out)
+        idle = [k for k, leaf in enumerate(self.values) if rest == "zero" and k not in found and _inexact(leaf)]
+        zeros = dict(zip(idle, _zeros([self.values[k] for k in idle]), strict=True))
+        return self.made([found[k] if k in found else zeros.get(k) for k in range(len(self.values))])
+
+
+def _zeros(like: list[Any]) -> list[Any]:
+    """Zeros like each of these: in one call, unless one is spread over devices, whose zeros lie as it does."""
+    apart = any(isinstance(a, jax.Array) and not traced(a) and len(a.devices()) > 1 for a in like)
+    return [jnp.zeros_like(a) for a in like] if apart else _zeros_at_once(like)
+
+
+@jax.jit
+def _zeros_at_once(like: list[Any]) -> list[Any]:
+    return [jnp.zeros_like(a) for a in like]
 
 
 def leaves(params: Any) -> ParameterTree:

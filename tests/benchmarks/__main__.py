@@ -1,5 +1,5 @@
 """``python -m tests.benchmarks [seconds [words]]``: one table; each pair runs for ``seconds`` (default 5);
-with words, only the rows whose names have all of them."""
+with words, only the rows whose names have all of them; ``before`` is what comes before the first step."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def main() -> None:
         f"tensorprop {tp.__version__}; float32\n"
     )
     steps(budget)
-    if not sys.argv[2:]:
+    if sys.argv[2:] in ([], ["before"]):
         compilation(budget)
 
 
