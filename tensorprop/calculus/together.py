@@ -35,6 +35,7 @@ __all__ = ["Ends", "Together", "unfolded"]
 _STEPS = 6  # δ that are put into one rule
 _FEW = 3  # rules, of which one that only speaks of the last is worth a line of its own
 _WRITTEN = 9  # entries in a rule that is put together, of which nothing is read off a quotient
+_READ = 11  # and in one of which something is
 _LONG = 240  # of one that is not tried: nothing makes it that short
 
 
@@ -101,7 +102,8 @@ class Ends:
                 if not joined or len(_adjoints(value)) != 1 or _nodes(value) > _LONG:
                     continue
                 made = self._ended(rule, self._known.shortest(value), used)
-                if made.named or made.read or (len(used) > 1 and _entries(made.rule.value) <= _WRITTEN):
+                read = bool(made.named or made.read)
+                if (read or len(used) > 1) and _entries(made.rule.value) <= (_READ if read else _WRITTEN):
                     yield made
                     yield from self._last(rule, made)
                     return
