@@ -130,7 +130,8 @@ def main() -> None:
         f"Python {platform.python_version()}, JAX {jax.__version__}, NumPy {np.__version__}, "
         f"tensorprop {tp.__version__}; float32\n"
     )
-    steps(budget)
+    if sys.argv[2:] != ["before"]:
+        steps(budget)
     if sys.argv[2:] in ([], ["before"]):
         compilation(budget)
 
