@@ -96,6 +96,8 @@ class Interpreter:
             case m.Triangle(of, part):
                 v = self.value(of)
                 return np.where(_compare(part, *np.indices(v.shape)) > 0, v, 0.0)
+            case m.Mask():
+                return self.value(t.spelled)
             case m.Norm(of):
                 return float(np.linalg.norm(self.value(of)))
             case m.Inverse(of):

@@ -19,15 +19,17 @@ from tensorprop.check.numbers import draw
 from tensorprop.check.numbers.draw import below, can_be_drawn, fitted
 from tensorprop.core.build import add, call, mul, number
 from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number
+from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Sum, Tensor
 from tensorprop.core.functions import is_known
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import primal_axes
 from tensorprop.core.plane import complex_names, said_complex
 from tensorprop.core.ranges import infer
+from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import TensorpropError, UnknownRange
 from tensorprop.render import trees as m
+from tensorprop.render.entries_code import spec_of
 from tensorprop.render.formula import Formula
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.line import Line
@@ -115,10 +117,10 @@ def _agree(line: Line) -> None:
     eq, opened = closed(line.plain)
     ties = _asks_for_ties(eq)
     assert line.right is not None
-    loops = len(line.carried) + sum(len(t.letters) for t in line.right.walk() if isinstance(t, m.Over))
-    small = loops > _LOOPS
+    loops = (*line.carried, *(i for t in line.right.walk() if isinstance(t, m.Over) for i in t.letters))
+    small = len(loops) > _LOOPS
     for seed in range(3 if not ties else _PATIENCE):
-        arrays, want = _drawn(eq, seed, ties, small)
+        arrays, want = _drawn(eq, seed, ties, small, frozenset(loops))
         with np.errstate(all="ignore"):
             got = _stacked(line, arrays, opened, want.shape)
         finite = np.isfinite(want)
@@ -139,12 +141,28 @@ def _agree(line: Line) -> None:
             return
 
 
-def _drawn(eq: Equation, seed: int, ties: bool, small: bool = False) -> tuple[dict[str, Array], Array]:
-    """Random arrays, and what the equation gives for them."""
+def _drawn(
+    eq: Equation, seed: int, ties: bool, small: bool = False, loops: frozenset[str] = frozenset()
+) -> tuple[dict[str, Array], Array]:
+    """Random arrays, and what the equation gives for them; the indices of ``loops`` take few values."""
     s = _declared(eq)
-    arrays = _arrays(s, seed, ties, small)
+    arrays = _arrays(s, seed, ties, small, loops)
+    if (contraction := _contraction(eq)) is not None:
+        spec, names = contraction
+        return arrays, np.asarray(np.einsum(spec, *(arrays[name] for name in names), optimize=len(spec) > _LONG))
     with np.errstate(all="ignore"):
         return arrays, np.asarray(evaluate(s, {k: arrays[k] for k in s.inputs})[eq.name])
+
+
+def _contraction(eq: Equation) -> tuple[str, list[str]] | None:
+    """The spec and the operands of a sum over a product of tensors, which is computed as it stands."""
+    spec = spec_of(eq)
+    if spec is None:
+        return None
+    summed = eq.value.indices if isinstance(eq.value, Sum) else ()
+    factors = factors_of(eq.value.body if isinstance(eq.value, Sum) else eq.value)
+    names = [f.name for f in factors if isinstance(f, Tensor)]
+    return (spec[0], names) if set(summed) <= {*spec[0]} and len(names) <= _OPERANDS else None
 
 
 @lru_cache(maxsize=4096)
@@ -163,6 +181,7 @@ def sample(e: Equation, seed: int = 0) -> tuple[dict[str, Array], Array, dict[st
     return arrays, want, opened
 
 
+_LONG, _OPERANDS = 12, 12  # characters of a spec from which on its path is chosen; operands of a call at most
 _PATIENCE = 20  # draws until every bracket that asks whether two entries are equal is met
 
 
@@ -199,12 +218,21 @@ def closed(eq: Equation, known: Mapping[str, str] | None = None) -> tuple[Equati
     return equation(eq.target, transform(eq.value, rule)), opened
 
 
-def _arrays(s: System, seed: int, ties: bool = False, small: bool = False) -> dict[str, Array]:
+def _arrays(
+    s: System, seed: int, ties: bool = False, small: bool = False, loops: frozenset[str] = frozenset()
+) -> dict[str, Array]:
     """Random inputs; axes that no index joins have different sizes. ``ties``: many entries are equal;
-    ``small``: sizes are 2 and 3, since many loops run over them."""
+    ``small``: sizes are 2 and 3, since many loops run over them; the least sizes are those of ``loops``."""
     ranges = infer(s)
     rng = np.random.default_rng(seed)
-    classes = ranges.classes()
+    looped = {
+        ranges.find(t.name, k)
+        for eq in s if loops
+        for t in tensors_of(eq.value)
+        for k, i in enumerate(t.subscripts)
+        if isinstance(i, Index) and i.name in loops
+    }  # fmt: skip
+    classes = sorted(ranges.classes(), key=lambda axes: ranges.find(*axes[0]) not in looped)
     fixed = {  # an entry that is named has to be there
         (t.name, k): int(i.value) + 1
         for eq in s

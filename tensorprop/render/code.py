@@ -419,6 +419,10 @@ class ArrayCode:
         return _rewritten(s, text=text, level=ATOM)
 
     @of.register
+    def _(self, t: m.Mask) -> Snippet:
+        return self.of(t.spelled)
+
+    @of.register
     def _(self, t: m.Norm) -> Snippet:
         s = self.bench.full(self.of(t.of))
         gone = (*s.rows, *s.cols)

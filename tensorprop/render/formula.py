@@ -23,6 +23,7 @@ from tensorprop.render.entries_code import NoCode, array_code, einsums, loops, s
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.choose import lines
 from tensorprop.render.matrices.line import Legend, Line
+from tensorprop.render.matrices.masks import as_mask, with_masks
 from tensorprop.render.matrices.stand_ins import Read, picks
 from tensorprop.render.matrices.treatments import Style as Handling
 from tensorprop.render.notation import Notation
@@ -222,8 +223,9 @@ class Formula(Face):
         groups = dict.fromkeys(g for other in self.lines for g in other.joined)
         if len(self.lines) == 1 or self.bare or not groups:
             return line.legend
+        defined = tuple((words, ()) for words in line.defined)
         every = tuple(part for part in line.legend if part[0] == "for every")
-        return (*(("", (g,)) for g in groups), *every)
+        return (*(("", (g,)) for g in groups), *defined, *every)
 
     def _time(self) -> frozenset[str]:
         """The letters of time of the loops on the page."""
@@ -299,6 +301,9 @@ def told(legend: Legend, pen: Pen) -> str:
     parts: list[str] = []
     for words, groups in legend:
         letters = [",".join(map(pen.letter if tex else str, g)) for g in groups]
+        if not groups and (mask := as_mask(words)) is not None:
+            parts.append(_mask(*mask, pen))
+            continue
         if not groups and "=" in words:  # for t = 0, 1, …
             parts.append(_mathematics(words, pen))
             continue
@@ -313,6 +318,14 @@ def told(legend: Legend, pen: Pen) -> str:
         parts.append(words + " " * bool(words and not tex) + shown + after)
     text = f"({', '.join(parts)})"
     return pen.to.quad + (text if tex else pen.to.prose.format(text))
+
+
+def _mask(name: str, letters: str, left: str, relation: str, right: str, pen: Pen) -> str:
+    """``L_tu = [u ≤ t]``."""
+    sign, one, other = pen.to.sign, pen.letter(left), pen.letter(right)
+    whole = pen.subscript(pen.letter(name), [pen.letter(i) for i in letters])
+    text = f"{whole} {sign('=')} {sign('[')}{one} {sign(relation)} {other}{sign(']')}"
+    return f'" {text} "' if pen.to.name == "typst" else text
 
 
 def _mathematics(words: str, pen: Pen) -> str:
@@ -347,7 +360,8 @@ def render(
 ) -> Formula:
     """The formula of every equation, not yet checked on numbers."""
     convention = convention.over(s)
-    return Formula(tuple(lines(s, convention, carry, style)), convention, bare, timed=s if s.recurrent else None)
+    found = with_masks(lines(s, convention, carry, style), s)
+    return Formula(found, convention, bare, timed=s if s.recurrent else None)
 
 
 def _evident(line: Line) -> bool:

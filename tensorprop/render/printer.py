@@ -57,6 +57,8 @@ class TreePrinter:
                 return d.size.format(self.pen.letter(letter))
             case m.Ones():
                 return d.sign("𝟏")
+            case m.Mask(name=name):
+                return self.pen.letter(name, self.style.bold)
             case m.Identity():
                 return self.pen.letter("I", self.style.bold)
             case m.Transpose(of):

@@ -8,7 +8,7 @@ printer has a function for every node here, and an interpreter elsewhere compute
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -30,6 +30,7 @@ __all__ = [
     "KhatriRao",
     "Kind",
     "Kronecker",
+    "Mask",
     "MathTree",
     "MatrixPower",
     "MatrixTrace",
@@ -69,21 +70,21 @@ class MathTree:
     def children(self) -> tuple[MathTree, ...]:
         """The parts right below, in reading order."""
         found: list[MathTree] = []
-        for f in fields(self):
-            value: object = getattr(self, f.name)
+        for name in self.__slots__:
+            value: object = getattr(self, name)
             found += [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, MathTree)]  # pyright: ignore[reportUnknownVariableType]
         return tuple(found)
 
     def map(self, f: Callable[[MathTree], MathTree]) -> MathTree:
         """The same part with ``f`` of every part right below; itself if nothing changes."""
         new: dict[str, object] = {}
-        for place in fields(self):
-            value: object = getattr(self, place.name)
+        for name in self.__slots__:
+            value: object = getattr(self, name)
             if isinstance(value, MathTree):
-                new[place.name] = f(value)
+                new[name] = f(value)
             elif isinstance(value, tuple) and any(isinstance(v, MathTree) for v in value):  # pyright: ignore[reportUnknownVariableType]
                 parts: tuple[MathTree, ...] = value  # pyright: ignore[reportUnknownVariableType]
-                new[place.name] = tuple(map(f, parts))
+                new[name] = tuple(map(f, parts))
         return replace(self, **new) if any(v is not getattr(self, k) for k, v in new.items()) else self
 
     def walk(self) -> Iterator[MathTree]:
@@ -155,6 +156,32 @@ class Identity(MathTree):
     @property
     def kind(self) -> Kind:
         return "matrix"
+
+
+@dataclass(frozen=True, slots=True)
+class Mask(MathTree):
+    """``L``: 1 where a bracket between row and column is true, else 0; ``ones`` are its rows and its columns."""
+
+    name: str
+    bracket: Bracket
+    letters: tuple[str, str]
+    part: str
+    ones: tuple[Ones, Ones]
+
+    @property
+    def kind(self) -> Kind:
+        return "matrix"
+
+    @property
+    def children(self) -> tuple[MathTree, ...]:
+        return ()
+
+    @property
+    def spelled(self) -> MathTree:
+        """The same without a name: ``tril(11ᵀ)``."""
+        column, row = self.ones
+        both = (column, Transpose(row)) if column.of == "column" else (Transpose(column), row)
+        return Triangle(Product(both), self.part)
 
 
 # --------------------------------------------------------------------------- operations

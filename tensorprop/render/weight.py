@@ -1,6 +1,7 @@
-"""How hard a formula is to read.
+"""How hard a formula is to read: the one table of what a sign costs, and the price of a whole formula.
 
-In: a math tree. Out: its number of symbols.
+In: a math tree. Out: its number of symbols. The search adds the same prices up part by part (`matrices/products`,
+`convert`), the choice among readings those of what is told beside the formula (`matrices/treatments`).
 """
 
 from __future__ import annotations
@@ -8,10 +9,57 @@ from __future__ import annotations
 from itertools import pairwise
 
 from tensorprop.render import trees as m
-from tensorprop.render.matrices.products import diag_cost
 from tensorprop.render.trees import MathTree, level
 
-__all__ = ["transposes", "weight"]
+__all__ = ["diag_cost", "name_cost", "nested", "transposed_cost", "transposes", "weight"]
+
+# --------------------------------------------------------------------------- the table, in symbols
+# A name, an operation sign and a pair of parentheses cost 1 each; juxtaposition costs nothing.
+CUT_NAME = 0.25  # indices below a name
+FUNCTION, COMPARED = 1.3, 1.0  # a function's name with its parentheses; a bracket
+TURNED_WITHIN = 0.05  # a transpose inside a function, which reads better outside
+TRANSPOSED, TRANSPOSED_PARENTHESES = 1.0, 2.5
+CONJUGATED = 0.5
+DIAG, TRACE, SUMMED, NESTED, LOPSIDED = 2.0, 1.5, 0.2, 0.8, 2.5
+DIAGONAL_OF_CUTS = 0.3  # the diagonal of a product of slices, rather than (A_b ⊙ B_b)1
+ALIKE = 0.5  # two vectors of ones beside one another are one sign, 11ᵀ
+COLUMNS = 0.4  # along columns rather than rows
+BACKWARD, TRANSPOSED_LAST = 0.01, 0.02  # ties: the order as it was written, and tr(AᵀB) rather than tr(BAᵀ)
+SCALED = 0.05  # a tie, too: A(u ⊙ v) rather than A diag(u) v
+
+# What is told beside a formula.
+LEADING, CARRIED, ADDED = 0.4, 0.9, 2.5  # an index that is carried and stands in front; any other; a Σ
+JOINED, NEXT, SCATTERED = 0.8, 0.3, 0.6  # a group; a further one; a tensor whose axes are moved for it
+BATCH = 1.0  # indices that every tensor has, taken as one rather than carried
+BESIDE = 2.0  # an index that is carried beside time
+FLAT = 4.5  # a matrix, or more, that is read as a vector
+SCALAR, VECTOR = 2.0, 1.0  # so much is carried that a number, or a vector, is left
+
+
+def name_cost(slots: tuple[object, ...]) -> float:
+    """A name, and what stands below it."""
+    return 1 + CUT_NAME * any(s is not None for s in slots)
+
+
+def transposed_cost(of: MathTree) -> float:
+    """What the transpose of a part costs, beside the part."""
+    return TRANSPOSED if level(of) >= m.POSTFIX else TRANSPOSED_PARENTHESES
+
+
+def diag_cost(vector: MathTree) -> float:
+    """What ``diag(…)`` costs to read around a vector: more where there are parentheses within."""
+    return DIAG + 0.9 * (isinstance(vector, m.Diagonal) or nested(vector) > 0)
+
+
+def nested(t: MathTree) -> float:
+    """What it costs that parentheses stand within parentheses."""
+    if isinstance(t, m.Product):
+        return NESTED * any(level(f) < m.PRODUCT or _wraps(f) for f in t.factors)
+    return 0.0
+
+
+def _wraps(t: MathTree) -> bool:
+    return isinstance(t, m.Transpose) and level(t.of) < m.POSTFIX
 
 
 def weight(t: MathTree) -> float:
@@ -23,31 +71,33 @@ def weight(t: MathTree) -> float:
     for n in t.walk():
         match n:
             case m.Name(slots=slots):
-                total += 1 + 0.25 * any(s is not None for s in slots)
-            case m.Figure() | m.Ones() | m.Identity() | m.IndexSize():
+                total += name_cost(slots)
+            case m.Figure() | m.Mask() | m.Ones() | m.Identity() | m.IndexSize():
                 total += 1
             case m.Product(factors):
                 total += sum(level(f) < m.PRODUCT or isinstance(f, m.Product) for f in factors)
                 if isinstance(factors[0], m.Figure) and factors[0].value == -1:
                     total -= 1
                 pairs = pairwise(factors)
-                total -= 0.5 * any(_eleven(a, b) for a, b in pairs)
+                total -= ALIKE * any(_eleven(a, b) for a, b in pairs)
             case m.Hadamard(factors):
                 total += len(factors) - 1 + sum(level(f) < m.HADAMARD for f in factors)
             case m.TermSum(terms):
                 total += len(terms) - 1
             case m.Transpose(of):
-                total += 1 if level(of) >= m.POSTFIX else 2.5
+                total += transposed_cost(of)
             case m.Diag(of):
                 total += diag_cost(of)
             case m.Diagonal(of):
-                total += 2 + 0.3 * all(any(s is not None for s in x.slots) for x in of.walk() if isinstance(x, m.Name))
+                total += DIAG + DIAGONAL_OF_CUTS * all(
+                    any(s is not None for s in x.slots) for x in of.walk() if isinstance(x, m.Name)
+                )
             case m.MatrixTrace():
-                total += 1.5
+                total += TRACE
             case m.Entrywise() | m.Along() | m.WholeMatrix() | m.Triangle():
-                total += 1.3 + 0.05 * transposes(n)
+                total += FUNCTION + TURNED_WITHIN * transposes(n)
             case m.ScalarPower(base=base) | m.ElementPower(base=base) | m.MatrixPower(base=base):
-                total += (level(base) < m.ATOM) + 0.05 * transposes(base)
+                total += (level(base) < m.ATOM) + TURNED_WITHIN * transposes(base)
             case m.Inverse(base):
                 total += 1 + (level(base) < m.ATOM)
             case _:

@@ -19,6 +19,7 @@ from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Numb
 from tensorprop.core.functions import has_entries, is_matrix, keeps, orders
 from tensorprop.core.terms import factors_of
 from tensorprop.render import trees as m
+from tensorprop.render import weight as price
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.assemble import assembled, repeated
 from tensorprop.render.matrices.collect import collected
@@ -155,7 +156,9 @@ class Conversion(Leaves):
             isinstance(side, (Tensor, Number, Call, Dim)) for side in (e.left, e.right)
         ):
             raise NoMatrix(f"the bracket {e} compares indices, not entries")
-        return self._elementwise(e, (e.left, e.right), lambda trees: m.Indicator(e.relation, *trees), extra=1.0)
+        return self._elementwise(
+            e, (e.left, e.right), lambda trees: m.Indicator(e.relation, *trees), extra=price.COMPARED
+        )
 
     # ----------------------------------------------------------------- sums of terms
     def _add(self, e: Expr, terms: tuple[Expr, ...]) -> MatrixPiece:
@@ -189,7 +192,7 @@ class Conversion(Leaves):
                 for f in p.forms[r, None]:
                     ends = isinstance(f.tree, m.Product) and isinstance(_upright(f.tree.factors[-1]), m.Ones)
                     wide = times(f, ones[c][1])
-                    keep(forms, sign, wide._replace(cost=wide.cost - 0.5 * ends))
+                    keep(forms, sign, wide._replace(cost=wide.cost - price.ALIKE * ends))
             elif r is not None and c is not None:
                 for f in p.forms[None, c]:
                     keep(forms, sign, times(ones[r][0]._replace(place=0), f))
@@ -276,7 +279,7 @@ class Conversion(Leaves):
             case Call(function, ()):
                 return self._scalar(m.Entrywise(function, ()), 1, e)
             case Call(function, args):
-                return self._elementwise(e, args, lambda trees: m.Entrywise(function, trees), extra=1.3)
+                return self._elementwise(e, args, lambda trees: m.Entrywise(function, trees), extra=price.FUNCTION)
 
     def _power(self, e: Expr, base: Expr, n: Fraction) -> MatrixPiece:
         if self._letters(base) or n > 0 or n.denominator > 1:
@@ -299,7 +302,7 @@ class Conversion(Leaves):
         for sign in _signs(p.letters):
             f = p.forms[sign][0]
             tree = m.ElementPower(f.tree, exponent)
-            cost_here = f.cost + cost + (level(f.tree) < m.ATOM) + 0.05 * transposes(tree)
+            cost_here = f.cost + cost + (level(f.tree) < m.ATOM) + price.TURNED_WITHIN * transposes(tree)
             keep(forms, sign, Laid(tree, cost_here, self._where.get(e, f.place)))
         return MatrixPiece(p.letters, closed(forms))
 
@@ -313,7 +316,7 @@ class Conversion(Leaves):
         for sign in _signs(letters):
             parts = [p.forms[sign if p.letters else (None, None)][0] for p in pieces]
             tree = build(tuple(f.tree for f in parts))
-            cost = sum(f.cost for f in parts) + extra + 0.05 * transposes(tree)
+            cost = sum(f.cost for f in parts) + extra + price.TURNED_WITHIN * transposes(tree)
             keep(forms, sign, Laid(tree, cost, self._where.get(e, 0)))
         return MatrixPiece(letters, closed(forms))
 
@@ -347,16 +350,16 @@ class Conversion(Leaves):
             for sign in _signs(p.letters):
                 for f in p.forms[sign]:
                     tree = m.Along(e.op, f.tree, _over(sign, set(bound)), True)
-                    late = 0.4 * (tree.over == "columns")
+                    late = price.COLUMNS * (tree.over == "columns")
                     after = (names.get(sign[0] or "", sign[0]), names.get(sign[1] or "", sign[1]))
-                    keep(forms, after, Laid(tree, f.cost + 1.3 + late, place))
+                    keep(forms, after, Laid(tree, f.cost + price.FUNCTION + late, place))
             return MatrixPiece(frozenset(names.get(i, i) for i in p.letters), closed(forms))
         letters = p.letters - set(bound)
         for sign in _signs(p.letters):
             over = _over(sign, set(bound))
             after = (None, None) if over == "all" else (sign[0], None) if over == "rows" else (None, sign[1])
             for f in p.forms[sign]:
-                cost = f.cost + 1.3 + 0.05 * transposes(f.tree)
+                cost = f.cost + price.FUNCTION + price.TURNED_WITHIN * transposes(f.tree)
                 keep(forms, after, Laid(m.Along(e.op, f.tree, over, False), cost, place))
         return MatrixPiece(letters, closed(forms))
 
@@ -370,7 +373,7 @@ class Conversion(Leaves):
         if has_entries(e.op) and e.op != "inv":
             raise NoMatrix(f"entries of {e.op} stand in a product")
         if e.op != "inv":
-            return self._scalar(m.WholeMatrix(e.op, f.tree), f.cost + 1.3, e)
+            return self._scalar(m.WholeMatrix(e.op, f.tree), f.cost + price.FUNCTION, e)
         match e.at:
             case (Index(i), Index(j)) if i != j and not {i, j} & self._carried:
                 cost = f.cost + 1 + (level(f.tree) < m.ATOM)

@@ -22,6 +22,7 @@ from tensorprop.render.matrices.products import Forms, Laid, MatrixPiece, closed
 from tensorprop.render.matrices.stand_ins import Read, letters_of, picks
 from tensorprop.render.matrices.treatments import Treatment
 from tensorprop.render.trees import MathTree
+from tensorprop.render.weight import DIAG, FUNCTION, name_cost
 
 __all__ = ["Leaves"]
 
@@ -175,7 +176,7 @@ class Leaves:
         name = self._name(t)
         place = self._where.get(t, 0)
         letters = self._letters_of(t, name)
-        cost = 1 + 0.25 * any(s is not None for s in name.slots)
+        cost = name_cost(name.slots)
         match name.kind, letters:
             case "scalar", _:
                 return self._scalar(name, 1, t)
@@ -186,7 +187,9 @@ class Leaves:
             case "matrix", [i, j] if i == j:
                 lies: m.Kind = "row" if self._rows else "column"
                 sign = (None, i) if self._rows else (i, None)
-                return MatrixPiece(frozenset(letters), closed({sign: [Laid(m.Diagonal(name, lies), cost + 2, place)]}))
+                return MatrixPiece(
+                    frozenset(letters), closed({sign: [Laid(m.Diagonal(name, lies), cost + DIAG, place)]})
+                )
             case "matrix", [i, j]:
                 return MatrixPiece(frozenset(letters), closed({(i, j): [Laid(name, cost, place)]}))
             case _:
@@ -222,5 +225,5 @@ class Leaves:
             except NoMatrix as no:
                 raise NoMatrix(f"the bracket {e} compares indices, and {no}") from None
             ones = times(column, row)
-            keep(forms, (r, c), Laid(m.Triangle(ones.tree, part), 2.3, self._where.get(e, 0)))
+            keep(forms, (r, c), Laid(m.Triangle(ones.tree, part), 1 + FUNCTION, self._where.get(e, 0)))
         return MatrixPiece(frozenset((i, j)), forms)

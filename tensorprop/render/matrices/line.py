@@ -11,7 +11,7 @@ from typing import TypeAlias
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Tensor
 from tensorprop.render.matrices.stand_ins import Seen
-from tensorprop.render.trees import MathTree, Name
+from tensorprop.render.trees import Mask, MathTree, Name
 
 __all__ = ["Legend", "Line", "NoMatrix", "shown"]
 
@@ -49,6 +49,16 @@ class Line:
         return self.equation if self.seen is None else self.seen.equation
 
     @property
+    def masks(self) -> tuple[Mask, ...]:
+        """The matrices of ones and zeros that the formula names, each once."""
+        return tuple(dict.fromkeys(t for t in (self.right.walk() if self.right else ()) if isinstance(t, Mask)))
+
+    @property
+    def defined(self) -> tuple[str, ...]:
+        """What they are: ``L_tu = [u ≤ t]``."""
+        return tuple(f"{t.name}_{''.join(t.letters)} = {t.bracket}" for t in self.masks)
+
+    @property
     def legend(self) -> Legend:
         """How the indices beyond a matrix's two are read: what its rows and columns are, what is summed as one.
 
@@ -69,6 +79,7 @@ class Line:
                     rest.remove(part)
                     out.append((words if self.left.kind == "matrix" else "entries", (part,)))
         out += [("", (group,)) for group in rest]
+        out += [(words, ()) for words in self.defined]
         if self.leading:
             out.append(("for every leading index", ()))
         time = self.seen.time if self.seen is not None else ""

@@ -7,14 +7,15 @@ factors, with readability in place of flops. It knows neither text nor sizes, an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
 from tensorprop.core.expr import Dim
+from tensorprop.render import weight as price
 from tensorprop.render.trees import (
     HADAMARD,
-    POSTFIX,
     PRODUCT,
     Diag,
     Diagonal,
@@ -33,15 +34,16 @@ from tensorprop.render.trees import (
     Quotient,
     ScalarPower,
     Transpose,
+    Triangle,
     level,
 )
+from tensorprop.render.weight import diag_cost, nested, transposed_cost
 
 __all__ = [
     "Forms",
     "Laid",
     "MatrixPiece",
     "closed",
-    "diag_cost",
     "hadamard",
     "keep",
     "merge",
@@ -77,11 +79,9 @@ class MatrixPiece(NamedTuple):
 Axis: TypeAlias = Callable[[str], tuple[Dim, ...]]
 """The axis that an index runs along; several where it stands for indices that are taken as one."""
 
-# What reading costs, in symbols. A name, an operation sign and a pair of parentheses cost 1 each.
-_DIAG, _TRACE, _SUMMED, _NESTED, _LOPSIDED = 2.0, 1.5, 0.2, 0.8, 2.5
-_BACKWARD, _TRANSPOSED_LAST = 0.01, 0.02  # ties: the order as it was written, and tr(AᵀB) rather than tr(BAᵀ)
-_CUT = 0.3  # the diagonal of a product of slices, rather than (A_b ⊙ B_b)1
-_SCALED = 0.05  # a tie, too: A(u ⊙ v) rather than A diag(u) v
+_HELD = 2  # forms of a piece that lie the same way
+_LESS = 1.0  # so much less than its parts' sum a product may cost: a unit matrix that goes
+_GAP = 4.0  # a form that is so much harder to read than the best never pays later
 _MANY = 3  # more factors with the same indices than this are put together by ⊙ beforehand
 _WIDE, _PATIENCE = 8, 300_000  # with more factors than this not every subset is tried; pairs of subsets at most
 _LARGE = 6  # of more factors than this vectors along one index become one, matrices two
@@ -96,7 +96,7 @@ def times(*parts: Laid) -> Laid:
     for p in parts:
         tree = p.tree
         cost += p.cost
-        if isinstance(tree, Product) and tree.kind != "scalar":
+        if type(tree) is Product and tree.kind != "scalar":
             lead = 0
             while tree.factors[lead].kind == "scalar":
                 lead += 1
@@ -106,26 +106,30 @@ def times(*parts: Laid) -> Laid:
             rest.append(tree)
             if level(tree) < PRODUCT:
                 cost += 1
-    if len(rest) > 1 and any(isinstance(t, Identity) for t in rest):
+    if len(rest) > 1 and Identity in map(type, rest):
         slim = [t for t in rest if not isinstance(t, Identity)] or rest[:1]
         cost -= len(rest) - len(slim)
         rest = slim
-    cost += _BACKWARD * (parts[0].place > parts[-1].place)
+    cost += price.BACKWARD * (parts[0].place > parts[-1].place)
     factors = (*scalars, *rest)
     return Laid(factors[0] if len(factors) == 1 else Product(factors), cost, *_span(parts))
 
 
 def _span(parts: Sequence[Laid]) -> tuple[int, int]:
-    return min(p.place for p in parts), max(max(p.place, p.last) for p in parts)
+    first, last = parts[0].place, -1
+    for p in parts:
+        first = min(first, p.place)
+        last = max(last, p.place, p.last)
+    return first, last
 
 
 def turn(f: Laid) -> Laid:
     """The transpose."""
     match f.tree:
         case Transpose(Entrywise("conj") as of):
-            return Laid(of, f.cost - 0.5, f.place)
+            return Laid(of, f.cost - price.CONJUGATED, f.place)
         case Transpose(of):
-            return Laid(of, f.cost - (1 if level(of) >= POSTFIX else 2.5), f.place)
+            return Laid(of, f.cost - transposed_cost(of), f.place)
         case Diag() | Identity() | Inverse(Diag()):
             return f
         case Product(factors) if factors[0].kind == "scalar" and f.tree.kind != "scalar":
@@ -139,9 +143,9 @@ def turn(f: Laid) -> Laid:
             turned = turn(Laid(numerator, f.cost, f.place))
             return Laid(Quotient(turned.tree, denominator), turned.cost, f.place)
         case Entrywise("conj"):  # Aᴴ
-            return Laid(Transpose(f.tree), f.cost + 0.5, f.place)
+            return Laid(Transpose(f.tree), f.cost + price.CONJUGATED, f.place)
         case tree:
-            return Laid(Transpose(tree), f.cost + (1 if level(tree) >= POSTFIX else 2.5), f.place)
+            return Laid(Transpose(tree), f.cost + transposed_cost(tree), f.place)
 
 
 def times_scalars(scalars: Sequence[MathTree], f: Laid) -> Laid:
@@ -154,11 +158,14 @@ def hadamard(f: Laid, g: Laid) -> Laid:
     """The product entry by entry, in the order in which the factors were written."""
     if f.place > g.place:
         f, g = g, f
+    if isinstance(f.tree, Triangle) != isinstance(g.tree, Triangle):  # it is written around the other: tril(A)
+        other = g if isinstance(f.tree, Triangle) else f
+        return Laid(Hadamard((f.tree, g.tree)), other.cost + price.FUNCTION, *_span((f, g)))
     factors: list[MathTree] = []
     for t in (f.tree, g.tree):
         factors += t.factors if isinstance(t, Hadamard) else (t,)
     cost = f.cost + g.cost + 1 + (level(f.tree) < HADAMARD) + (level(g.tree) < HADAMARD)
-    cost += _BACKWARD * (max(f.place, f.last) > g.place)
+    cost += price.BACKWARD * (max(f.place, f.last) > g.place)
     factors.sort(key=_reciprocal)
     return Laid(Hadamard(tuple(factors)), cost, *_span((f, g)))
 
@@ -170,26 +177,10 @@ def _reciprocal(t: MathTree) -> bool:
 def _diag(f: Laid) -> Laid:
     """The diagonal matrix of a vector, whichever way it lies."""
     tree = f.tree.of if isinstance(f.tree, Transpose) else f.tree
-    cost = f.cost + _DIAG - isinstance(f.tree, Transpose)
+    cost = f.cost + price.DIAG - isinstance(f.tree, Transpose)
     if isinstance(tree, ElementPower) and _reciprocal(tree):
         return Laid(Inverse(Diag(tree.base)), cost, f.place)
-    return Laid(Diag(tree), cost - _DIAG + diag_cost(tree), f.place, f.last)
-
-
-def diag_cost(vector: MathTree) -> float:
-    """What ``diag(…)`` costs to read around a vector: more where there are parentheses within."""
-    return _DIAG + 0.9 * (isinstance(vector, Diagonal) or _inside(Laid(vector, 0)) > 0)
-
-
-def _inside(f: Laid) -> float:
-    """What it costs that parentheses stand within parentheses."""
-    if isinstance(f.tree, Product):
-        return _NESTED * any(level(t) < PRODUCT or _wraps(t) for t in f.tree.factors)
-    return 0.0
-
-
-def _wraps(t: MathTree) -> bool:
-    return isinstance(t, Transpose) and level(t.of) < POSTFIX
+    return Laid(Diag(tree), cost - price.DIAG + diag_cost(tree), f.place, f.last)
 
 
 def outer_ones(axes: tuple[Dim, ...], row_layout: bool, place: int = 0) -> tuple[Laid, Laid]:
@@ -206,15 +197,18 @@ def outer_ones(axes: tuple[Dim, ...], row_layout: bool, place: int = 0) -> tuple
 def keep(forms: Forms, sign: Sign, new: Laid) -> None:
     """Remember a form if it is the cheapest, or the cheapest of its kind beside a cheaper one."""
     held = forms.setdefault(sign, [])
+    if len(held) == _HELD and new.cost >= held[-1].cost:
+        return
+    shape = _shape(new.tree)
     for n, old in enumerate(held):
-        if _shape(old.tree) is _shape(new.tree):
+        if _shape(old.tree) is shape:
             if new.cost < old.cost:
                 held[n] = new
                 held.sort(key=_cost)
             return
     held.append(new)
     held.sort(key=_cost)
-    del held[2:]
+    del held[_HELD:]
 
 
 def _shape(t: MathTree) -> type[MathTree]:
@@ -239,6 +233,17 @@ def closed(forms: Forms) -> Forms:
     return forms
 
 
+def _least(a: MatrixPiece, b: MatrixPiece) -> float:
+    """What a product of two pieces costs at least; of two that are one vector or matrix a norm, which shows it once."""
+    one, other = (min(held[0].cost for held in p.forms.values()) for p in (a, b))
+    return (min(one, other) if a.letters == b.letters else one + other) - _LESS
+
+
+def _dearest(forms: Forms) -> float:
+    """From which cost on a form is not worth making, whichever way it lies."""
+    return max(min(held[-1].cost if len(held) == _HELD else math.inf, held[0].cost + _GAP) for held in forms.values())
+
+
 class _Joining:
     """One product: what is summed, where the ones come from."""
 
@@ -246,9 +251,12 @@ class _Joining:
         self._axis = axis
         self._rows = row_layout
         self._plane = plane
+        self._along: dict[str, tuple[Dim, ...]] = {}
 
     def _ones(self, letter: str, place: int) -> tuple[Laid, Laid]:
-        return outer_ones(self._axis(letter), self._rows, place)
+        if letter not in self._along:
+            self._along[letter] = self._axis(letter)
+        return outer_ones(self._along[letter], self._rows, place)
 
     # ----------------------------------------------------------------- one piece, some indices summed away
     def summed(self, piece: MatrixPiece, kept: frozenset[str]) -> MatrixPiece:
@@ -281,13 +289,13 @@ class _Joining:
         """The sum of a vector's entries."""
         tree = f.tree.of if isinstance(f.tree, Transpose) else f.tree
         if isinstance(tree, Diagonal):
-            yield Laid(MatrixTrace(tree.of), f.cost - _DIAG - isinstance(f.tree, Transpose) + _TRACE, f.place)
+            yield Laid(MatrixTrace(tree.of), f.cost - price.DIAG - isinstance(f.tree, Transpose) + price.TRACE, f.place)
             return
         column, row = self._ones(i, f.place)
         if f.tree.kind == "column":
-            yield _tagged(times(row, f), _SUMMED if isinstance(tree, Hadamard) else 0)
+            yield _tagged(times(row, f), price.SUMMED if isinstance(tree, Hadamard) else 0)
         else:
-            yield _tagged(times(f, column), _SUMMED + _NESTED)
+            yield _tagged(times(f, column), price.SUMMED + price.NESTED)
 
     # ----------------------------------------------------------------- two pieces
     def merged(self, a: MatrixPiece, b: MatrixPiece, kept: frozenset[str]) -> Iterator[tuple[Sign, Laid]]:
@@ -324,7 +332,10 @@ class _Joining:
                     one, other = f.tree, g.tree
                     lopsided = isinstance(other, Hadamard) and not isinstance(one, Product)
                     lopsided |= isinstance(_upright(one), Hadamard) and not isinstance(other, Product)
-                    yield (None, None), _tagged(times(f, g), _LOPSIDED * lopsided + _SCALED * _ends_in_diag(one, -1))
+                    yield (
+                        (None, None),
+                        _tagged(times(f, g), price.LOPSIDED * lopsided + price.SCALED * _ends_in_diag(one, -1)),
+                    )
             for f, g in _pairs(a.forms[i, None], b.forms[i, None]):
                 h = hadamard(f, g)
                 if len(h.tree.children) > 2:
@@ -341,9 +352,9 @@ class _Joining:
         (i,) = a.letters - shared
         if gone:
             for f, g in _pairs(a.forms[i, j], b.forms[j, None]):
-                yield (i, None), _tagged(times(f, g), _SCALED * _ends_in_diag(f.tree, -1))
+                yield (i, None), _tagged(times(f, g), price.SCALED * _ends_in_diag(f.tree, -1))
             for f, g in _pairs(b.forms[None, j], a.forms[j, i]):
-                yield (None, i), _tagged(times(f, g), _SCALED * _ends_in_diag(g.tree, 0))
+                yield (None, i), _tagged(times(f, g), price.SCALED * _ends_in_diag(g.tree, 0))
         else:
             for f, g in _pairs(a.forms[i, j], b.forms[j, None]):
                 yield (i, j), times(f, _diag(g))
@@ -351,7 +362,7 @@ class _Joining:
                 yield (j, i), times(_diag(f), g)
                 wide = times(f, self._ones(i, f.place)[1])
                 ends = isinstance(f.tree, Product) and isinstance(_upright(f.tree.factors[-1]), Ones)
-                yield (j, i), hadamard(g, _tagged(wide, -0.5 * ends))
+                yield (j, i), hadamard(g, _tagged(wide, -price.ALIKE * ends))
 
     def _matrices(
         self, a: MatrixPiece, b: MatrixPiece, shared: frozenset[str], gone: frozenset[str]
@@ -376,16 +387,16 @@ class _Joining:
                 for f, g in _pairs(x.forms[i, j], y.forms[j, i]):
                     p = times(f, g)
                     lies = "row" if self._rows else "column"
-                    cost = p.cost + _DIAG + _inside(p) + _CUT * _cut(p.tree)
+                    cost = p.cost + price.DIAG + nested(p.tree) + price.DIAGONAL_OF_CUTS * _cut(p.tree)
                     vector = Laid(Diagonal(p.tree, lies), cost, p.place)
                     yield ((None, i) if self._rows else (i, None)), vector
             for f, g in _pairs(a.forms[i, j], b.forms[i, j]):
                 h = hadamard(f, g)
-                yield (i, None), _tagged(times(h, self._ones(j, h.place)[0]), _SUMMED)
+                yield (i, None), _tagged(times(h, self._ones(j, h.place)[0]), price.SUMMED)
             for f, g in _pairs(a.forms[j, i], b.forms[j, i]):
                 h = hadamard(f, g)
-                yield (None, i), _tagged(times(self._ones(j, h.place)[1], h), _SUMMED)
-                yield (i, None), _tagged(times(turn(h), self._ones(j, h.place)[0]), _SUMMED)
+                yield (None, i), _tagged(times(self._ones(j, h.place)[1], h), price.SUMMED)
+                yield (i, None), _tagged(times(turn(h), self._ones(j, h.place)[0]), price.SUMMED)
         else:
             for x, y in ((a, b), (b, a)):
                 for r, c in ((i, j), (j, i)):
@@ -394,12 +405,15 @@ class _Joining:
                             norm = ScalarPower(Norm(_upright(f.tree)), _TWO)
                             yield (None, None), Laid(norm, min(f.cost, g.cost) + 1, f.place)
                         p = times(f, g)
-                        late = _TRANSPOSED_LAST * _ends_transposed(p.tree)
-                        yield (None, None), Laid(MatrixTrace(p.tree), p.cost + _TRACE + _inside(p) + late, p.place)
+                        late = price.TRANSPOSED_LAST * _ends_transposed(p.tree)
+                        yield (
+                            (None, None),
+                            Laid(MatrixTrace(p.tree), p.cost + price.TRACE + nested(p.tree) + late, p.place),
+                        )
             for f, g in _pairs(a.forms[i, j], b.forms[i, j]):
                 h = hadamard(f, g)
                 inner = times(h, self._ones(j, h.place)[0])
-                yield (None, None), _tagged(times(self._ones(i, h.place)[1], inner), _SUMMED)
+                yield (None, None), _tagged(times(self._ones(i, h.place)[1], inner), price.SUMMED)
 
     # ----------------------------------------------------------------- all pieces
     def run(self, pieces: list[MatrixPiece], kept: frozenset[str]) -> MatrixPiece | None:
@@ -442,8 +456,12 @@ class _Joining:
     def _put(self, best: dict[int, MatrixPiece], s: int, halves: list[tuple[int, int]], stays: frozenset[str]) -> None:
         """The cheapest forms of a subset, from its parts."""
         forms: Forms = {}
+        signs = 2 if stays else 1
         for a, b in halves:
-            for sign, f in self.merged(best[a], best[b], stays):
+            one, other = best[a], best[b]
+            if len(forms) == signs and _least(one, other) >= _dearest(forms):
+                continue  # whatever they give, two that are easier to read are known
+            for sign, f in self.merged(one, other, stays):
                 keep(forms, sign, f)
         if forms:
             best[s] = MatrixPiece(stays, closed(forms))

@@ -17,6 +17,7 @@ from tensorprop.core.expr import Bracket, Index, Reduce, Tensor
 from tensorprop.core.names import is_derivative
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.render import trees as m
+from tensorprop.render import weight as told
 from tensorprop.render.matrices.line import Line
 from tensorprop.render.matrices.stand_ins import letters_of, picks
 from tensorprop.render.weight import weight
@@ -27,13 +28,6 @@ Style: TypeAlias = Literal["carry", "join", "sum"] | None
 Look: TypeAlias = tuple[tuple[object, ...], tuple[int, ...], str, int]
 """How a tensor is read: its slots, the axes that stay, what it is, how many axes are its rows'."""
 
-# What reading costs, in symbols.
-_LEADING, _CARRIED, _ADDED = 0.4, 0.9, 2.5  # an index that is carried and stands in front; any other; a Σ
-_JOINED, _NEXT, _SCATTERED = 0.8, 0.3, 0.6  # a group; a further one; a tensor whose axes are moved for it
-_BATCH = 1.0  # indices that every tensor has, taken as one rather than carried
-_BESIDE = 2.0  # an index that is carried beside time
-_FLAT = 4.5  # a matrix, or more, that is read as a vector
-_SCALAR, _VECTOR = 2.0, 1.0  # so much is carried that a number, or a vector, is left
 _FACTORS = 9  # of products of more factors none is added up outside
 _MOST = 4000  # sets of indices that are looked at
 
@@ -124,6 +118,7 @@ class _Space:
         self._marks = {i: frozenset(found) for i, found in marks.items()}
         self._batch = {i for i in everything if all(i in place for place in self.places)}
         self._order = list(everything)
+        self._full = [place for place in self.places if len(place) > 2]
 
     def _tensor(self, t: Tensor, marks: dict[str, set[object]]) -> None:
         letters = [s.name for s in t.subscripts if isinstance(s, Index)]
@@ -134,8 +129,21 @@ class _Space:
             if letters.count(i) > 1:
                 self._apart.add(i)
 
+    def _fits(self, out: frozenset[str], join: bool) -> bool:
+        """Whether no tensor has more than two indices beside ``out``, those that are taken as one as one."""
+        for place in self._full:
+            left = [i for i in place if i not in out]
+            if len(left) <= 2:
+                continue
+            alone = sum(i in self._apart for i in left)
+            if not join or alone + len({self._marks[i] for i in left if i not in self._apart}) > 2:
+                return False
+        return True
+
     def reading(self, out: frozenset[str], join: bool) -> Treatment | None:
         """The reading that carries ``out``; None if a tensor has more than two indices left."""
+        if not self._fits(out, join):
+            return None
         groups: dict[object, list[str]] = {}
         if join:
             for i in self._order:
@@ -144,9 +152,6 @@ class _Space:
         scattered, inner = 0, set[str]()
         one = {i: n for n, group in enumerate(groups.values()) for i in group if len(group) > 1}
         for letters in self.places:
-            left = [one.get(i, i) for i in letters if i not in out]
-            if len(left) > 2 and len({*left}) + sum(left.count(i) - 1 for i in {*left} if isinstance(i, str)) > 2:
-                return None
             scattered += _gaps(letters, one)
             lead = next((n for n, i in enumerate(letters) if i not in out), len(letters))
             inner |= {i for i in letters[lead:] if i in out} if len(letters) > 2 else set()
@@ -180,17 +185,17 @@ def price(line: Line) -> float:
     names = [n for side in (line.left, line.right) if side for n in side.walk() if isinstance(n, m.Name)]
     for i in line.carried:
         leads = all(i in n.slots[: len(line.carried)] for n in names if i in n.slots and len(n.slots) > 2)
-        total += _LEADING if leads else _CARRIED
-        total += _BESIDE * (line.seen is not None and bool(line.seen.out) and i not in line.seen.out)
+        total += told.LEADING if leads else told.CARRIED
+        total += told.BESIDE * (line.seen is not None and bool(line.seen.out) and i not in line.seen.out)
     if line.carried and line.left is not None and line.left.kind != "matrix":
-        total += _SCALAR if line.left.kind == "scalar" else _VECTOR
-    total += sum(_ADDED for n in line.right.walk() if isinstance(n, m.Over))
+        total += told.SCALAR if line.left.kind == "scalar" else told.VECTOR
+    total += sum(told.ADDED for n in line.right.walk() if isinstance(n, m.Over))
     if line.joined:
-        total += _JOINED + _NEXT * (len(line.joined) - 1)
-        total += _SCATTERED * sum(_scattered(n) for n in names)
+        total += told.JOINED + told.NEXT * (len(line.joined) - 1)
+        total += told.SCATTERED * sum(_scattered(n) for n in names)
         tensors = (line.plain.target, *tensors_of(line.plain.value))
-        total += _BATCH * any(all(set(g) <= set(t.letters or ()) for t in tensors) for g in line.joined)
-        total += _FLAT * sum(n.kind in ("column", "row") and len(n.order) > 1 for n in names)
+        total += told.BATCH * any(all(set(g) <= set(t.letters or ()) for t in tensors) for g in line.joined)
+        total += told.FLAT * sum(n.kind in ("column", "row") and len(n.order) > 1 for n in names)
     return total
 
 

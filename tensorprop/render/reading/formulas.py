@@ -7,12 +7,12 @@ inverse of `formula`: the same conventions say how a tensor lies.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from tensorprop.calculus.source import Source, as_system
-from tensorprop.core.build import ZERO, fresh, rename, sum_over
+from tensorprop.core.build import ZERO, bracket, fresh, rename, sum_over
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.names import adjoint_name, is_derivative, primal
@@ -21,6 +21,7 @@ from tensorprop.errors import AmbiguousNotation, EmptySpec, RankMismatch, Tensor
 from tensorprop.render.code import identifier
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.layout import Convention
+from tensorprop.render.matrices.masks import definitions
 from tensorprop.render.reading.higher import higher, without_remark
 from tensorprop.render.reading.lengths import Known
 from tensorprop.render.reading.lexemes import adjoint_of, plain, tokens
@@ -88,12 +89,34 @@ def _read(text: str, names: Known, convention: Convention) -> list[Equation]:
             raise UnexpectedEnd("a formula needs a left side", line.text, (0, 0), fix="write δW = …")
         try:
             line = _placed(replace(line, left=_meant(line.left, names, line.shown)), names)
-            found[k] = read_line(line, names, convention).equation(str(line.left), line.cut)
+            for name, *_ in line.defined:
+                if names.rank(name) is not None:
+                    raise AmbiguousNotation(f"{name} is a tensor of the equations, and defined beside the formula")
+            here = names.copy() if line.defined else names
+            here.ranks |= {name: 2 for name, *_ in line.defined}
+            read = read_line(line, here, convention).equation(str(line.left), line.cut)
+            found[k] = _put_in(read, line.defined)
+            if here is not names:
+                names.ranks |= {name: rank for name, rank in here.ranks.items() if name == line.left}
         except Misfit as misfit:
             raise _unfit(misfit, line) from None
     if not found:
         raise EmptySpec("there is no formula", text, (0, 0), fix="write one, such as δW = aᵀ δz")
     return [found[k] for k in range(len(lines))]
+
+
+def _put_in(eq: Equation, defined: Iterable[tuple[str, str, str, str, str]]) -> Equation:
+    """The equation with the brackets that matrices of ones stand for."""
+    masks = {name: (letters, relation, left, right) for name, letters, left, relation, right in defined}
+
+    def rule(e: Expr) -> Expr:
+        if not (isinstance(e, Tensor) and e.name in masks):
+            return e
+        letters, relation, left, right = masks[e.name]
+        at = dict(zip(letters, e.subscripts, strict=True))
+        return bracket(relation, at[left], at[right])
+
+    return equation(eq.target, transform(eq.value, rule)) if masks else eq
 
 
 def _meant(name: str, names: Known, shown: str = "") -> str:
@@ -159,11 +182,13 @@ class FormulaText:
     joined: tuple[tuple[str, ...], ...] = ()
     shown: str = ""  # the left side as it stands
     cut: tuple[str, ...] = ()  # a subscript of the left side that is computed: t - 1
+    defined: tuple[tuple[str, str, str, str, str], ...] = ()  # matrices of ones that the remark defines: L_tu = [u ≤ t]
 
 
 _EVERY = re.compile(r"[,(\s]*for\s*every\s+(?:leading\s+index\s*)?([^()]*?)\)?\s*$")
 _LEGEND = re.compile(
-    r"\s*\(((?:rows|columns|entries|\([\w, ]+\)\s+as\s+one|for\s+every|for\s+\w+\s*=|[^()=]+=\s*\S+\s+outside)"
+    r"\s*\(\s*((?:rows|columns|entries|\([\w, ]+\)\s+as\s+one|for\s+every|for\s+\w+\s*=|[^()=]+=\s*\S+\s+outside"
+    r"|[^\W\d_]_\{?\w ?\w\}?\s*=\s*\[)"
     r"(?:[^()]|\([\w, ]*\)|\^\(\w+\))*)\)\s*$"
 )
 _TIME = re.compile(r"\bfor\s+(\w+)\s*=\s*(?=[\d…])")
@@ -180,11 +205,11 @@ def split(text: str) -> Iterator[FormulaText]:
     """
     code = is_code(text)
     text = text if code else plain(text)
-    text, carried, joined = _told(text)
+    text, carried, joined, masks = _told(text)
     for part in _parts(text, code):
         if not part.strip():
             continue
-        said, letters, groups = _told(part)
+        said, letters, groups, own_masks = _told(part)
         left, equals, right = _sides(said if code else without_remark(said))
         name, own, cut = _carried(adjoint_of(left)) if equals and not code else (adjoint_of(left), (), ())
         every = tuple(dict.fromkeys((*(letters or carried), *own)))
@@ -196,20 +221,24 @@ def split(text: str) -> Iterator[FormulaText]:
             groups or joined,
             left.strip(),
             cut,
+            (*masks, *own_masks),
         )
 
 
-def _told(text: str) -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """A text without its remark; the indices that are carried, and those that are taken as one."""
+def _told(
+    text: str,
+) -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...], tuple[tuple[str, str, str, str, str], ...]]:
+    """A text without its remark; the indices that are carried, those that are taken as one, and what is defined."""
     legend = _LEGEND.search(text)
     every = _EVERY.search(text)
     if legend is None and every is None:
-        return text, (), ()
+        return text, (), (), ()
     said = legend[1] if legend is not None else ""
     joined = tuple(tuple(re.split(r"\s*,\s*", found)) for found in _ONE.findall(said))
     carried = re.findall(r"[^\W\d_]\w*", re.sub(r"\band\b", " ", every[1])) if every is not None else []
     carried += _TIME.findall(said)
-    return text[: min(m.start() for m in (legend, every) if m is not None)], tuple(carried), joined
+    start = min(m.start() for m in (legend, every) if m is not None)
+    return text[:start], tuple(carried), joined, tuple(definitions(said))
 
 
 def _carried(left: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
@@ -459,7 +488,7 @@ def _names(like: Any, text: str) -> tuple[Known, System | None]:
 def _by_case(text: str) -> Known:
     """Capital Latin letters are matrices, small ones vectors; what stands on the left follows from the right."""
     lines = list(split(text))
-    made = {line.left for line in lines}
+    made = {line.left for line in lines} | {name for line in lines for name, *_ in line.defined}
     ranks: dict[str, int] = {}
     for line in lines:
         for word in _words(line.body):
