@@ -18,7 +18,7 @@ from tensorprop.core.canon import same
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr
 from tensorprop.core.ranges import unbounded
-from tensorprop.errors import TensorpropError
+from tensorprop.errors import OutOfRange, TensorpropError
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.line import Line
 from tensorprop.render.matrices.stand_ins import in_plain_letters
@@ -79,7 +79,10 @@ def _reads(page: tuple[Equation, ...], eq: Equation, text: str, key: _Key) -> bo
 
 def _in_numbers(eq: Equation, value: Expr) -> bool:
     """Whether another right side gives the same numbers, on arrays that fit the equation."""
-    drawn = sample(in_plain_letters(eq))
+    try:
+        drawn = sample(in_plain_letters(eq))
+    except OutOfRange:  # what lies outside is stated elsewhere
+        return False
     if drawn is None:
         return False
     arrays, want, opened = drawn

@@ -102,7 +102,8 @@ UNICODE = Dialect(
 ASCII = Dialect(
     "ascii",
     signs={
-        "−": "-", "⊙": ".*", "⊘": "./", "⊗": "(x)", "⊙_KR": "(kr)", "∘": "o", "×": "x", "·": ".", "dot": " * ",
+        "−": "-", "⊙": ".*", "⊘": "./", "⊗": "(x)", "⋆": "(*)", "⊙_KR": "(kr)",
+        "∘": "o", "×": "x", "·": ".", "dot": " * ",
         "δ": "delta ", "∂": "partial ", "Σ": "sum", "≠": "!=", "≤": "<=", "≥": ">=", "′": "'", "ᵀ": "^T",
         "ᴴ": "^H", "σ": "sigmoid", "π": "pi", "ⅈ": "imaginary", "𝟏": "1",
     },
@@ -120,7 +121,8 @@ ASCII = Dialect(
 LATEX = Dialect(
     "latex",
     signs={
-        "−": "-", "⊙": r"\odot", "⊘": r"\oslash", "⊗": r"\otimes", "⊙_KR": r"\ast", "∘": r"\circ", "×": r"\times",
+        "−": "-", "⊙": r"\odot", "⊘": r"\oslash", "⊗": r"\otimes", "⋆": r"\star",
+        "⊙_KR": r"\ast", "∘": r"\circ", "×": r"\times",
         "·": r"\cdot", "dot": r" \cdot ", "δ": r"\delta ", "∂": r"\partial ", "Σ": r"\sum", "≠": r"\neq", "≤": r"\leq",
         "≥": r"\geq", "′": "'", "ᵀ": r"\top", "ᴴ": r"\mathsf{H}", "σ": r"\sigma", "π": r"\pi",
         "ⅈ": r"\mathrm{i}",
@@ -189,7 +191,15 @@ MATHML = Dialect(
     "mathml",
     signs={s: f"<mo>{s}</mo>" for s in "−⊙⊘⊗∘×·=≠≤≥+/′"}
     | {"<": "<mo>&lt;</mo>", ">": "<mo>&gt;</mo>", ",": "<mo>,</mo>", "[": "<mo>[</mo>", "]": "<mo>]</mo>"}
-    | {"dot": "<mo>·</mo>", "⊙_KR": "<mo>∗</mo>", "δ": "<mi>δ</mi>", "∂": "<mo>∂</mo>", "Σ": "<mo>∑</mo>"}
+    | {
+        "dot": "<mo>·</mo>",
+        "⊙_KR": "<mo>∗</mo>",
+        "⋆": "<mo>⋆</mo>",
+        "*": "<mo>*</mo>",
+        "δ": "<mi>δ</mi>",
+        "∂": "<mo>∂</mo>",
+        "Σ": "<mo>∑</mo>",
+    }
     | {"ᴴ": '<mi mathvariant="normal">H</mi>', "ⅈ": '<mi mathvariant="normal">i</mi>'}
     | {"ᵀ": "<mo>⊤</mo>", "σ": "<mi>σ</mi>", "π": "<mi>π</mi>", "𝟏": '<mn mathvariant="bold">1</mn>'},
     symbol="<mi>{}</mi>",

@@ -32,6 +32,7 @@ from tensorprop.render.printer import TreePrinter
 from tensorprop.render.reading.typst import from_typst
 from tensorprop.render.snippet import ArrayLibrary
 from tensorprop.render.time_code import timed
+from tensorprop.render.window_code import window_code
 
 __all__ = ["Formula", "render", "told"]
 
@@ -98,6 +99,8 @@ class Formula(Face):
         notes += [f"|{i}| is the size of {i}" for i in sizes]
         if any(isinstance(t, m.Ones) for t in trees):
             notes.append("1 is a vector of ones")
+        slid = sorted({t.flipped for t in trees if isinstance(t, m.Convolved)})
+        notes += [("(a ⋆ k)_x = Σ_u a[x + u] k_u", "(a * k)_x = Σ_u a[x − u] k_u")[flipped] for flipped in slid]
         notes += dict.fromkeys(said for n in names if n.read is not None and (said := _says(n.read)))
         return "; ".join(notes)
 
@@ -262,7 +265,9 @@ class Formula(Face):
         turned = self._turned()
         out: list[str] = []
         for line in self.lines:
-            text = (_line if line.seen is None else _entry_by_entry)(line, to, turned)
+            slid = line.right is not None and any(isinstance(t, m.Convolved) for t in line.right.walk())
+            write = self._windows if slid else _line if line.seen is None else _entry_by_entry
+            text = write(line, to, turned)
             statement = f"{identifier(line.equation.name)} = {text}"
             if text.startswith("#"):
                 statement = text
@@ -270,6 +275,17 @@ class Formula(Face):
                 text = statement = f"# an entry outside of an array is read: {_indexed(line.equation)}"
             out.append(text if self.bare else statement)
         return "\n".join(out)
+
+    def _windows(self, line: Line, to: ArrayLibrary, turned: frozenset[str]) -> str:
+        """A convolution as code."""
+        try:
+            if turned:
+                raise NoCode("arrays are shown transposed")
+            if line.outside or line.seen is not None:
+                raise NoCode("entries outside of an array are read")
+            return window_code(line.equation, to, not self.style.plane)
+        except NoCode as no:
+            return f"# {no}: {_indexed(line.equation)}"
 
     def _turned(self) -> frozenset[str]:
         """Matrices whose first axis the convention takes for the columns'; those that only a rule names among them."""

@@ -67,6 +67,9 @@ class TreePrinter:
                 return self._product(factors)
             case m.Hadamard(factors):
                 return self._hadamard(factors)
+            case m.Convolved(left, right, flipped):
+                sign = d.sign("*" if flipped else "⋆")
+                return f"{self._at(left, PRODUCT)} {sign} {self._at(right, PRODUCT)}"
             case m.TermSum(terms):
                 return self._sum(terms)
             case m.Over(letters, body):

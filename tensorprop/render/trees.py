@@ -16,6 +16,7 @@ from tensorprop.core.expr import Bracket, Dim, Tensor
 
 __all__ = [
     "Along",
+    "Convolved",
     "Diag",
     "Diagonal",
     "ElementPower",
@@ -222,6 +223,19 @@ class Hadamard(MathTree):
     @property
     def kind(self) -> Kind:
         return self.factors[0].kind
+
+
+@dataclass(frozen=True, slots=True)
+class Convolved(MathTree):
+    """``a ⋆ k``, entry by entry ``Σ_u a[x + u] k_u``; ``flipped``: ``a * k``, of ``Σ_u a[x − u] k_u``."""
+
+    left: MathTree
+    right: MathTree
+    flipped: bool
+
+    @property
+    def kind(self) -> Kind:
+        return self.left.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,6 +483,7 @@ _LEVEL: dict[type[MathTree], int] = {
     TermSum: SUM,
     Over: SUM,
     Hadamard: HADAMARD,
+    Convolved: HADAMARD,
     Kronecker: HADAMARD,
     KhatriRao: HADAMARD,
     Outer: HADAMARD,

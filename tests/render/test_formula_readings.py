@@ -306,3 +306,56 @@ def test_a_matrix_of_ones_is_read_as_its_definition(text, expected):
 def test_a_matrix_of_ones_with_the_name_of_a_tensor_is_refused():
     with pytest.raises(AmbiguousNotation, match="L is a tensor"):
         tp.parse_formula("c = L x  (L_tu = [u ≤ t])", like="c_t = L_tu x_u")
+
+
+@pytest.mark.parametrize(
+    "page, expected",
+    [
+        ("y_x = a[x+u] k_u", "y = a ⋆ k"),
+        ("y_x = Σ_u a[x-u] k_u; outside(a) = 0", "y = a * k  (a = 0 outside)"),
+        ("y_xz = a[x+u, z+v] K_uv", "y = a ⋆ K"),
+        ("y_box = a[b, c, x+u] K_ocu", "y_bo = Σ_c a_bc ⋆ K_oc  (for every b, o)"),
+        ("h_bx = a[b, x+u] k_u; z_bx = relu(h_bx)", "h_b = a_b ⋆ k, z = relu(h)  (for every b)"),
+    ],
+)
+def test_convolutions(page, expected):
+    found = formula(page)
+    assert str(found) == expected
+    for text in (found.ascii, found.latex, found.typst):
+        assert "[x" not in text
+        assert "x + u" not in text
+
+
+def test_the_gradient_of_one_convolution_is_the_other():
+    s = parse("y_x = a[x+u] k_u")
+    found = str(formula(s + tp.adjoint(s)))
+    assert found.split("\n") == ["y = a ⋆ k", "δa = δy * k  (δy = 0 outside)", "δk = a ⋆ δy"]
+
+
+@pytest.mark.parametrize("page, code", [
+    ("y_x = a[x+u] k_u", 'y = np.correlate(a, k, "valid")'),
+    ("y_bx = a[b, x+u] k_u",
+     'y = np.einsum("bxu,u->bx", a[:, np.arange(a.shape[1] - k.shape[0] + 1)[:, None] + np.arange(k.shape[0])], k)'),
+])  # fmt: skip
+def test_the_code_of_a_convolution(page, code):
+    assert formula(page).numpy == code
+
+
+@pytest.mark.parametrize("window, why", [("2x+u", "stride"), ("x+2u", "dilation"), ("x+u-1", "offset")])
+def test_other_windows_stay_in_index_form_and_say_why(window, why):
+    found = formula(f"y_x = Σ_u a[{window}] k_u; outside(a) = 0")
+    assert found.kind == "index"
+    assert why in found.why
+
+
+@pytest.mark.parametrize(
+    "text, like, expected",
+    [
+        ("y = a ⋆ k", None, "y_i = a[i+j] k_j"),
+        (r"y = a \star k", "y_x = a[x+u] k_u", "y_x = a[x+u] k_u"),
+        ("y = a * k", "y_x = a[x+u] k_u", "y_x = a[x-u] k_u"),  # they are not equally long: no ⊙
+        ("y = a * k", None, "y_i = a_i k_i"),
+    ],
+)
+def test_convolutions_are_read(text, like, expected):
+    assert str(tp.parse_formula(text, like=like)) == expected

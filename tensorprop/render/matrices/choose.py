@@ -16,16 +16,18 @@ from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.render import trees as m
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.convert import Conversion
+from tensorprop.render.matrices.convolved import convolved, why_not
 from tensorprop.render.matrices.line import Line, NoMatrix
 from tensorprop.render.matrices.orders import along_the_last, mode_product, special
 from tensorprop.render.matrices.polish import polished
-from tensorprop.render.matrices.stand_ins import Seen, picks, seen
+from tensorprop.render.matrices.stand_ins import Seen, ends, picks, seen
 from tensorprop.render.matrices.treatments import Look, Style, Treatment, looks, price, readings
 from tensorprop.render.trees import MathTree
 
 __all__ = ["Choices", "agreed", "lines"]
 
 _TRIED, _KEPT, _BEAM, _INDEX = 400, 40, 12, 60.0  # readings of a line, those kept, pages at a time, no matrix form
+_SLID = 4.0  # a window in index notation, beside a convolution: it reads as well, where the sign costs other lines more
 _DEEP = 200  # nodes on a path; what is nested deeper stays in index notation
 
 
@@ -37,7 +39,8 @@ def lines(s: System, convention: Convention, carry: tuple[str, ...] | None = Non
     """
     met = [seen(eq, s) for eq in s]
     page = tuple(eq if one is None else one.equation for eq, one in zip(s, met, strict=True))
-    return agreed([Choices(eq, convention, carry, style, page, one) for eq, one in zip(s, met, strict=True)])
+    both = zip(s, met, strict=True)
+    return agreed([Choices(eq, convention, carry, style, page, one, tuple(ends(eq, s))) for eq, one in both])
 
 
 class Choices:
@@ -51,8 +54,10 @@ class Choices:
         style: Style,
         page: tuple[Equation, ...] = (),
         met: Seen | None = None,
+        outside: tuple[str, ...] = (),
     ) -> None:
         self._written = eq
+        self._ends = outside
         self._met = met
         self._entries = dict(met.entries) if met is not None else {}
         self._out = met.out if met is not None else frozenset[str]()
@@ -62,6 +67,8 @@ class Choices:
         self._carry = carry
         self._style: Style = style
         self.why = ""
+        self.beside: float | None = None
+        """What index notation costs beside a convolution, once the lines have been looked for."""
 
     def best(self) -> Line:
         """The line that is easiest to read."""
@@ -87,6 +94,11 @@ class Choices:
 
     def _found(self) -> Iterator[Line]:
         eq = self._eq
+        slid = convolved(self._written, self._met, self._convention, self._ends) if self._style is None else None
+        if slid is not None:
+            self.beside = price(slid) + _SLID
+            yield slid
+        self.why = self.why or why_not(self._written)
         whole = special(eq) if self._met is None else _picked(self._written, self._met)
         if whole is not None:
             yield whole
@@ -142,18 +154,26 @@ def agreed(choices: list[Choices]) -> list[Line]:
     first = [c.best() for c in choices]
     if _consistent(first):
         return first
+    if all(c.beside is None for c in choices):
+        return _searched(choices, True)[1]
+    return min((_searched(choices, slide) for slide in (True, False)), key=lambda found: found[0])[1]
+
+
+def _searched(choices: list[Choices], slide: bool) -> tuple[float, list[Line]]:
+    """The lines that agree, and their price; ``slide``: what can be a convolution is one, else in index notation."""
     beam: list[tuple[float, list[Line], dict[str, Look]]] = [(0.0, [], {})]
     for c in choices:
         grown: list[tuple[float, list[Line], dict[str, Look]]] = []
-        for line in (*islice(c.all(), _KEPT), c.plainly()):
+        whole = slide or c.beside is None
+        for line in (*islice(c.all(), _KEPT), c.plainly()) if whole else (c.plainly(),):
             own = looks(line)
             for total, before, known in beam:
                 if own is not None and all(known.get(name, look) == look for name, look in own.items()):
-                    cost = price(line) if line.right is not None else _INDEX
+                    cost = price(line) if line.right is not None else _INDEX if whole else (c.beside or 0.0)
                     grown.append((total + cost, [*before, line], known | own))
         grown.sort(key=lambda g: g[0])
         beam = grown[:_BEAM]
-    return beam[0][1]
+    return beam[0][:2]
 
 
 def _consistent(found: list[Line]) -> bool:

@@ -48,6 +48,8 @@ class Line:
         """The equation in plain letters, of which the trees are."""
         return self.equation if self.seen is None else self.seen.equation
 
+    outside: tuple[str, ...] = ()  # what is 0 where a convolution reads outside
+
     @property
     def masks(self) -> tuple[Mask, ...]:
         """The matrices of ones and zeros that the formula names, each once."""
@@ -79,7 +81,7 @@ class Line:
                     rest.remove(part)
                     out.append((words if self.left.kind == "matrix" else "entries", (part,)))
         out += [("", (group,)) for group in rest]
-        out += [(words, ()) for words in self.defined]
+        out += [(words, ()) for words in (*self.defined, *self.outside)]
         if self.leading:
             out.append(("for every leading index", ()))
         time = self.seen.time if self.seen is not None else ""

@@ -18,7 +18,7 @@ from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Sum, Te
 from tensorprop.core.names import is_adjoint
 from tensorprop.core.walk import postorder, tensors_of, transform
 
-__all__ = ["Read", "Seen", "in_plain_letters", "kept_inside", "letters_of", "picks", "seen"]
+__all__ = ["Read", "Seen", "ends", "in_plain_letters", "kept_inside", "letters_of", "picks", "seen"]
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -80,7 +80,7 @@ def seen(eq: Equation, s: System) -> Seen | None:
     out = {i for e in found.values() if isinstance(e, Tensor) for i in _carried(e)}
     time = loop.time(eq)[0] if loop is not None else ""
     when = _when(loop, eq) if loop is not None else ()
-    return Seen(plain, tuple(found.items()), frozenset(out | ({time} if time else set())), time, (*when, *_ends(eq, s)))
+    return Seen(plain, tuple(found.items()), frozenset(out | ({time} if time else set())), time, (*when, *ends(eq, s)))
 
 
 def in_plain_letters(eq: Equation) -> Equation:
@@ -162,7 +162,7 @@ def _when(loop: Loop, eq: Equation) -> tuple[str, ...]:
     return (f"for {letter} = {first}, {first + 1}, …",)
 
 
-def _ends(eq: Equation, s: System) -> Iterator[str]:
+def ends(eq: Equation, s: System) -> Iterator[str]:
     """What is 0 where a shifted entry lies outside."""
     shifted = {t.name for t in tensors_of(eq.value) if any(not isinstance(i, Index) and i.free for i in t.subscripts)}
     begun = {eq.name for b in s.blocks if isinstance(b, Loop) for eq in b.starts}

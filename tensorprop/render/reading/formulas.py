@@ -182,6 +182,7 @@ class FormulaText:
     joined: tuple[tuple[str, ...], ...] = ()
     shown: str = ""  # the left side as it stands
     cut: tuple[str, ...] = ()  # a subscript of the left side that is computed: t - 1
+    slid: bool = False  # the remark tells what lies outside of a tensor: * is a convolution
     defined: tuple[tuple[str, str, str, str, str], ...] = ()  # matrices of ones that the remark defines: L_tu = [u ≤ t]
 
 
@@ -191,6 +192,7 @@ _LEGEND = re.compile(
     r"|[^\W\d_]_\{?\w ?\w\}?\s*=\s*\[)"
     r"(?:[^()]|\([\w, ]*\)|\^\(\w+\))*)\)\s*$"
 )
+_OUTSIDE = re.compile(r"=\s*\S+\s+outside")
 _TIME = re.compile(r"\bfor\s+(\w+)\s*=\s*(?=[\d…])")
 _ONE = re.compile(r"\(([^\W\d]\w*(?:\s*,\s*[^\W\d]\w*)+)\)")
 
@@ -205,6 +207,7 @@ def split(text: str) -> Iterator[FormulaText]:
     """
     code = is_code(text)
     text = text if code else plain(text)
+    whole = text
     text, carried, joined, masks = _told(text)
     for part in _parts(text, code):
         if not part.strip():
@@ -221,6 +224,7 @@ def split(text: str) -> Iterator[FormulaText]:
             groups or joined,
             left.strip(),
             cut,
+            _OUTSIDE.search(part + whole[len(text) :]) is not None,
             (*masks, *own_masks),
         )
 
@@ -355,7 +359,7 @@ def read_line(
     def coded(types: Types) -> ReadFormula:
         return _coded(line.body, types)
 
-    types = Types(names.copy(), convention, line.carried, standing, line.joined)
+    types = Types(names.copy(), convention, line.carried, standing, line.joined, line.slid)
     tensors = None if line.carried or line.joined else higher(line.body, types)
     if tensors is not None:
         names.__dict__.update(types.names.__dict__)
@@ -378,7 +382,7 @@ def _tried(
 ) -> ReadFormula:
     """One way to read a right side; what it settles about ranges is kept if it fits the left side."""
     trial = names.copy()
-    read = way(Types(trial, convention, line.carried, standing, line.joined))
+    read = way(Types(trial, convention, line.carried, standing, line.joined, line.slid))
     if read.axes is None and line.left is not None and trial.rank(line.left) is not None:
         read.matched(read.types.tensor(line.left, line.cut))
     names.__dict__.update(trial.__dict__)

@@ -34,6 +34,7 @@ _COMMANDS = {
         "cdot": "·",
         "times": "×",
         "otimes": "⊗",
+        "star": "⋆",
         "ast": "⊙_KR",
         "langle": "⟨",
         "rangle": "⟩",
@@ -81,7 +82,16 @@ def plain(text: str) -> str:
     out = re.sub(r"\bsum_", "Σ_", out)
     out = re.sub(r"_\{[.\w,]+\}", lambda found: found[0].replace(".", "·"), out)
     out = _BELOW.sub(lambda found: f"_{{{found[0].translate(_LIFTED)}}}", out.replace("...", "…"))
-    for ascii, sign in ((".*", "⊙"), ("./", "⊘"), (".^", "^∘"), ("!=", "≠"), ("<=", "≤"), (">=", "≥"), ("<>", "≠")):
+    for ascii, sign in (
+        ("(*)", "⋆"),
+        (".*", "⊙"),
+        ("./", "⊘"),
+        (".^", "^∘"),
+        ("!=", "≠"),
+        ("<=", "≤"),
+        (">=", "≥"),
+        ("<>", "≠"),
+    ):
         out = out.replace(ascii, sign)
     return out
 
@@ -155,7 +165,7 @@ _TOKEN = re.compile(
     | (?P<bar>\u0304)
     | (?P<raised>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᵀ]+|ᴴ|†|\.T\b|\.H\b)
     | (?P<prime>['′″]+)
-    | (?P<sign>[-+−=()\[\]{{}}@*⊙⊘∘⊗·×/^_,|‖√<>≤≥≠⊤⟨⟩Σ₀-₉])
+    | (?P<sign>[-+−=()\[\]{{}}@*⋆⊙⊘∘⊗·×/^_,|‖√<>≤≥≠⊤⟨⟩Σ₀-₉])
     | (?P<bad>.)
     )""",
     re.VERBOSE | re.DOTALL,

@@ -85,9 +85,11 @@ class Types:
         carried: Iterable[str] = (),
         standing: bool = False,
         joined: Iterable[tuple[str, ...]] = (),
+        slid: bool = False,
     ):
         """``carried``: letters for every value of which the formula is meant; ``standing``: 𝟏 is a column;
-        ``joined``: letters that are taken as one."""
+        ``joined``: letters that are taken as one; ``slid``: ``*`` is a convolution."""
+        self._slid = slid
         self.names = names
         self.convention = convention
         self.row = convention.layout == "row"
@@ -288,6 +290,31 @@ class Types:
             keep = b if a.scalar else a
             return Typed(mul(a.entry, factor.entry), keep.rows, keep.columns, math)
         return Typed(mul(a.entry, self.like(a, factor, sign)), a.rows, a.columns, math)
+
+    def slides(self, a: Typed, b: Typed) -> bool:
+        """Whether of two vectors, or two matrices, one is not as long as the other, so that ``*`` is no ⊙."""
+        if a.scalar or b.scalar or len(a.letters) != len(b.letters):
+            return False
+        return self._slid or not all(self.fits(i, j) for i, j in zip(a.letters, b.letters, strict=True))
+
+    def convolved(self, a: Typed, b: Typed, flipped: bool) -> Typed:
+        """``a ⋆ b`` is ``Σ_u a[x + u] b_u``; ``a * b`` is ``Σ_u a[x − u] b_u``."""
+        sign = "*" if flipped else "⋆"
+        alike = (a.rows is None) == (b.rows is None) and (a.columns is None) == (b.columns is None)
+        if a.scalar or not alike or any(i in self._parts for i in (*a.letters, *b.letters)):
+            raise Misfit(a, b, sign, self)
+        new = {i: self.any() for i in a.letters}
+        moved = {
+            i: add(Index(new[i]), negate(Index(j)) if flipped else Index(j))
+            for i, j in zip(a.letters, b.letters, strict=True)
+        }
+        entry = sum_over(b.letters, mul(substitute(a.entry, moved), b.entry))
+        math = Math(
+            f"{a.math.unicode} {sign} {b.math.unicode}",
+            rf"{a.math.latex} {'*' if flipped else chr(92) + 'star'} {b.math.latex}",
+        )
+        rows, columns = (None if i is None else new[i] for i in (a.rows, a.columns))
+        return Typed(entry, rows, columns, math)
 
     def plus(self, a: Typed, b: Typed, minus: bool) -> Typed:
         """``a + b``, ``a − b``; a number serves every entry."""

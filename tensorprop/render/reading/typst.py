@@ -22,6 +22,7 @@ _TOKEN = re.compile(r'"(?P<said>[^"]*)"|(?P<word>[A-Za-z]+(?:\.[a-z]+)*)|(?P<scr
 _WORDS = {
     **{name: letter for letter, name in GREEK.items()},
     "top": "⊤", "compose": "∘", "times": "×", "ast.op": "⊙_KR", "dot.op": "·", "dot": "·", "dot.circle": "⊙",
+    "star.op": "⋆",
     "partial": "∂", "sum": "Σ", "quad": " ", "angle.l": "⟨", "angle.r": "⟩", "dots": "…", "prime": "′",
 }  # fmt: skip
 

@@ -5,7 +5,7 @@ is known to `typed`; this file knows how things are written.
 
     formula   = sum                           factor = ["√"] atom { "ᵀ" | "⁻¹" | "²" | "^" exponent }
     sum       = ["−"] entrywise { ("+" | "−") entrywise }
-    entrywise = product { ("⊙" | "⊘" | "*" | "∘") product }
+    entrywise = product { ("⊙" | "⊘" | "*" | "∘" | "⋆") product }
     product   = factor { ["@" | "·"] factor | "/" factor }
     atom      = number | 𝟏 | name | "δ" name | function "(" sum { "," sum } ")" | "(" sum ")" | "[" sum relation sum "]"
               | "‖" sum "‖" | "|" sum "|"
@@ -61,8 +61,12 @@ class FormulaReader(NameReader):
 
     def _entrywise(self) -> Typed:
         value = self._product()
-        while sign := self._sign("⊙", "⊘", "*", "∘"):
-            value = self._types.entrywise(value, self._product(), sign == "⊘")
+        while sign := self._sign("⊙", "⊘", "*", "∘", "⋆"):
+            other = self._product()
+            if sign == "⋆" or (sign == "*" and self._types.slides(value, other)):
+                value = self._types.convolved(value, other, sign == "*")
+            else:
+                value = self._types.entrywise(value, other, sign == "⊘")
         return value
 
     def _product(self) -> Typed:
