@@ -89,7 +89,7 @@ class Types:
     ):
         """``carried``: letters for every value of which the formula is meant; ``standing``: 𝟏 is a column;
         ``joined``: letters that are taken as one; ``slid``: ``*`` is a convolution."""
-        self._slid = slid
+        self.slid = slid
         self.names = names
         self.convention = convention
         self.row = convention.layout == "row"
@@ -102,7 +102,6 @@ class Types:
         self._joined = [tuple(names.called(i) for i in group) for group in joined]
         self._parts: dict[str, tuple[str, ...]] = {}
         self.range: dict[str, Axis] = {}
-        self._count = 0
 
     def carry(self, letter: str) -> None:
         """What is read is meant for every value of an index."""
@@ -111,8 +110,7 @@ class Types:
 
     def new(self, axis: Axis) -> str:
         """A letter over an axis."""
-        self._count += 1
-        i = f"·{self._count}"
+        i = f"·{len(self.range) + 1}"
         self.range[i] = axis
         return i
 
@@ -290,31 +288,6 @@ class Types:
             keep = b if a.scalar else a
             return Typed(mul(a.entry, factor.entry), keep.rows, keep.columns, math)
         return Typed(mul(a.entry, self.like(a, factor, sign)), a.rows, a.columns, math)
-
-    def slides(self, a: Typed, b: Typed) -> bool:
-        """Whether of two vectors, or two matrices, one is not as long as the other, so that ``*`` is no ⊙."""
-        if a.scalar or b.scalar or len(a.letters) != len(b.letters):
-            return False
-        return self._slid or not all(self.fits(i, j) for i, j in zip(a.letters, b.letters, strict=True))
-
-    def convolved(self, a: Typed, b: Typed, flipped: bool) -> Typed:
-        """``a ⋆ b`` is ``Σ_u a[x + u] b_u``; ``a * b`` is ``Σ_u a[x − u] b_u``."""
-        sign = "*" if flipped else "⋆"
-        alike = (a.rows is None) == (b.rows is None) and (a.columns is None) == (b.columns is None)
-        if a.scalar or not alike or any(i in self._parts for i in (*a.letters, *b.letters)):
-            raise Misfit(a, b, sign, self)
-        new = {i: self.any() for i in a.letters}
-        moved = {
-            i: add(Index(new[i]), negate(Index(j)) if flipped else Index(j))
-            for i, j in zip(a.letters, b.letters, strict=True)
-        }
-        entry = sum_over(b.letters, mul(substitute(a.entry, moved), b.entry))
-        math = Math(
-            f"{a.math.unicode} {sign} {b.math.unicode}",
-            rf"{a.math.latex} {'*' if flipped else chr(92) + 'star'} {b.math.latex}",
-        )
-        rows, columns = (None if i is None else new[i] for i in (a.rows, a.columns))
-        return Typed(entry, rows, columns, math)
 
     def plus(self, a: Typed, b: Typed, minus: bool) -> Typed:
         """``a + b``, ``a − b``; a number serves every entry."""

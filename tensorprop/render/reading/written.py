@@ -21,6 +21,7 @@ from tensorprop.errors import ParseError, UnexpectedChar, UnexpectedEnd
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.reading.lexemes import Lexeme
 from tensorprop.render.reading.named import NameReader
+from tensorprop.render.reading.slid import convolved, slides
 from tensorprop.render.reading.typed import Typed
 
 __all__ = ["FormulaReader"]
@@ -63,8 +64,8 @@ class FormulaReader(NameReader):
         value = self._product()
         while sign := self._sign("⊙", "⊘", "*", "∘", "⋆"):
             other = self._product()
-            if sign == "⋆" or (sign == "*" and self._types.slides(value, other)):
-                value = self._types.convolved(value, other, sign == "*")
+            if sign == "⋆" or (sign == "*" and slides(self._types, value, other)):
+                value = convolved(self._types, value, other, sign == "*")
             else:
                 value = self._types.entrywise(value, other, sign == "⊘")
         return value
