@@ -17,6 +17,7 @@ from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.names import labelled, primal, stem_and_label
 from tensorprop.core.walk import fold
 from tensorprop.errors import RankMismatch, UsageError
+from tensorprop.layers.blocks import Blocks, Use
 from tensorprop.layers.layer import Layer, as_layer, entry_of, exit_of, layer_of
 from tensorprop.layers.repeat import repeated
 
@@ -82,6 +83,7 @@ def chain(
     pages: list[Page] = []
     parameters: list[str] = []
     kept: list[str] = []
+    uses: list[Use] = []
     last: Tensor | None = None
     for n, link in enumerate(links):
         entry = entry_of(link, n)
@@ -92,9 +94,11 @@ def chain(
         page = lettered(page, {} if last is None else met(page, last), letters, others)
         pages.append(page)
         kept += [called.get(k, k) for k in link.kept]
-        new = (called.get(p, p) for p in names_in(link.parameters))
+        new = tuple(called.get(p, p) for p in names_in(link.parameters))
         parameters += [p for p in new if p not in parameters]
         last = page.system[exit_of(link, n, page.system)].target
+        fed = {i: called[i] for i in link.system.inputs if i in link.inputs or called[i] not in tensors.numbered}
+        uses.append(Use((last.name,), link, fed, new))
     tensors.all_shared()
     takes = entry_of(links[0], 0)
     numbered = {} if names is not None else tensors.numbered
@@ -108,6 +112,7 @@ def chain(
     )
     made = layer_of(whole, name, parameters, takes, numbered, variant)
     made.kept = tuple(kept)
+    made.blocks = Blocks(tuple(uses))
     return made
 
 
@@ -192,16 +197,17 @@ class Tensors:
                 self.shared[name] = new
         keeps = set(s.outputs) if seed_of(s) is not None else set[str]()
         for name in (*s.names, *(eq.name for eq in page.parts)):
-            if name in joined:
-                continue
-            if (shared := self._shared(name, s.inputs)) is not None:
-                called[name] = shared
-                continue
             plain = name in keeps or (name in s.inputs and name not in (*self.parameters[n], *link.kept))
             base, label = name, "" if plain else self.labels[n]
             if name in self.inside[n]:  # of a chain in the chain: its numbers go on from those before
                 base, k = self.inside[n][name]
                 label = str(self.before[n] + k)
+            if name in joined:
+                self._known(joined[name], base, label)
+                continue
+            if (shared := self._shared(name, s.inputs)) is not None:
+                called[name] = shared
+                continue
             if plain and name in s.inputs and name in self.taken:
                 raise UsageError(
                     f"{name}, which {link.name}, layer {n + 1}, takes besides {', '.join(joined)}:"
@@ -237,6 +243,15 @@ class Tensors:
                     f"{name} is said to be shared, and no two layers of the chain have it as an input",
                     fix="name what a later layer takes again, as it is called there",
                 )
+
+    def _known(self, given: str, name: str, label: str) -> None:
+        """A name that is given may be the one that the tensor would have had."""
+        if label.isdigit():
+            number = int(label)
+            while (new := _labelled(name, str(number))) in self.taken and new != given:
+                number += 1
+            if new == given:
+                self.numbered[given] = name, number
 
     def _free(self, name: str, label: str) -> str:
         """The name with its label; counted on where that is taken."""

@@ -6,22 +6,28 @@ distinct. Sizes are not known here.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
 from tensorprop.calculus.batch import lifted
 from tensorprop.calculus.page import Page, axis_letters, read, seed_of
 from tensorprop.calculus.source import names_in
-from tensorprop.core.equation import System, system
+from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.expr import Index, Tensor
 from tensorprop.core.names import primal, stem_and_label
 from tensorprop.core.walk import tensors_of
 from tensorprop.errors import DuplicateDefinition, RankMismatch, TensorpropError, UnknownName, UsageError, among
+from tensorprop.layers.blocks import Blocks, Use
 from tensorprop.layers.chain import Tensors, lettered, letters_of, met
+from tensorprop.layers.headings import Heading, headings
 from tensorprop.layers.layer import Layer, as_layer, layer_of
+from tensorprop.layers.repeat import repeated
 
 __all__ = ["compose"]
+
+_BACKWARD = re.compile("^backward:[ \t]*$", re.MULTILINE)
 
 
 class PageCall(NamedTuple):
@@ -32,13 +38,14 @@ class PageCall(NamedTuple):
     places: tuple[str, ...]
     named: dict[str, str]
     span: tuple[int, int]
+    times: int | bool | None = None
 
 
 def compose(
     text: str,
-    uses: Mapping[str, Layer | System | str | type[Layer]],
+    uses: Mapping[str, Layer | System | str | type[Layer]] | None = None,
     *,
-    name: str = "model",
+    name: str | None = None,
     parameters: str | Iterable[str] = (),
     takes: str | None = None,
 ) -> Layer:
@@ -53,6 +60,10 @@ def compose(
 
     Rules that a page was written with are kept, but for what more than one line reads: it is owed by each, so its rule
     is derived. So are those of a loss where the model has other outputs besides.
+
+    Pages may be told in the text too, each under a heading with what it takes and what it learns, ``Dense(a; W, b):``,
+    its lines below and indented, and those for inference under ``Dense at inference:``. Where there are headings alone,
+    the last one is the model; `print` tells a model so. ``y = Row(x, repeat=12)`` is a page 12 times, as in a chain.
 
     ``parameters`` are those of the lines that are equations.
 
@@ -72,20 +83,62 @@ def compose(
     z_bi = n_bk W2_ki + b2_i
     r_bi = x_bi + z_bi
     """
-    layers = {called: as_layer(x) for called, x in uses.items()}
-    calls, rest = _read(text, layers)
-    bare = "".join(line.partition("#")[0] for line in rest.splitlines())
-    own = read(rest) if bare.strip(" ;") else Page(system(()))
-    known = names_in(parameters)
+    told, rest = headings(text)
+    layers = {called: as_layer(x) for called, x in (uses or {}).items()}
+    for page in told:
+        if page.name in layers:
+            raise DuplicateDefinition(f"{page.name} is told twice", text, page.span, fix="give one another name")
+        layers[page.name] = _under(page, layers, text)
+    if told and not _bare(rest):
+        return layers[told[-1].name]
+    return _composed(rest, layers, name or "model", names_in(parameters), takes, set(uses or ()))
+
+
+def _composed(
+    text: str,
+    layers: Mapping[str, Layer],
+    name: str,
+    parameters: tuple[str, ...],
+    takes: str | None,
+    wanted: Set[str],
+) -> Layer:
+    """The Layer that the lines are; each page of ``wanted`` is called by one."""
+    calls, rest = _read(text, layers, wanted)
+    own = read(rest) if _bare(rest) else Page(system(()))
     variant = None
-    if any(x.for_inference is not x for x in layers.values()):
-        variant = _Model(text, layers, calls, own, known, inference=True).layer(name, takes)
-    return _Model(text, layers, calls, own, known).layer(name, takes, variant)
+    if any(layers[line.page].for_inference is not layers[line.page] for line in calls):
+        variant = _Model(text, layers, calls, own, parameters, inference=True).layer(name, takes)
+    return _Model(text, layers, calls, own, parameters).layer(name, takes, variant)
+
+
+def _bare(text: str) -> str:
+    """What stands in a text besides remarks."""
+    return "".join(line.partition("#")[0] for line in text.splitlines()).strip(" ;")
+
+
+def _under(page: Heading, above: Mapping[str, Layer], text: str) -> Layer:
+    """The Layer that stands under a heading, whose lines may call those above. Errors: UsageError."""
+    first = page.takes[0] if page.takes else None
+    if any(_call(part, (0, 0), page.body, above) for part in re.split("[;\n]", re.sub("#.*", "", page.body))):
+        made = _composed(page.body, above, page.name, page.learnt, first, set())
+    else:
+        forward, *backward = _BACKWARD.split(page.body, maxsplit=1)
+        made = Layer(
+            forward, *backward, name=page.name, parameters=page.learnt, takes=first, inference=page.inference or ""
+        )
+    if set(made.inputs) != set(page.takes):
+        raise UsageError(
+            f"{page.name} takes {_list(made.inputs)} besides what it learns, and its heading says {_list(page.takes)}",
+            text,
+            page.span,
+            fix=f"{page.name}({'; '.join(filter(None, (', '.join(made.inputs), ', '.join(page.learnt))))}):",
+        )
+    return made
 
 
 # --------------------------------------------------------------------------- reading calls
-def _read(text: str, layers: Mapping[str, Layer]) -> tuple[list[PageCall], str]:
-    """The calls of a text, and the text with blanks in their place."""
+def _read(text: str, layers: Mapping[str, Layer], wanted: Set[str]) -> tuple[list[PageCall], str]:
+    """The calls of a text, and the text with blanks in their place; each page of ``wanted`` is called."""
     if not layers:
         raise UsageError("uses says which pages are called", fix='uses={"Norm": LayerNorm()}')
     found: list[PageCall] = []
@@ -100,7 +153,7 @@ def _read(text: str, layers: Mapping[str, Layer]) -> tuple[list[PageCall], str]:
         rest += ";".join(parts) + line[len(said) :]
         at = len(rest)
     for called in layers:
-        if all(line.page != called for line in found):
+        if called in wanted and all(line.page != called for line in found):
             raise UsageError(f"no line calls {called}", fix=f"write y = {called}(x), or leave it out of uses")
     return found, rest
 
@@ -113,9 +166,12 @@ def _call(part: str, span: tuple[int, int], text: str, layers: Mapping[str, Laye
         return None
     places: list[str] = []
     named: dict[str, str] = {}
+    times: int | bool | None = None
     for given in filter(None, map(str.strip, inside[:-1].split(","))):
         key, sign, value = (side.strip() for side in given.partition("="))
-        if sign:
+        if sign and key == "repeat" and key not in layers[page.strip()].system.inputs:
+            times = _times(value, text, span)
+        elif sign:
             named[key] = value
         elif named:
             raise UsageError(f"{key} is given by place after one by name", text, span, fix="put it before")
@@ -130,7 +186,16 @@ def _call(part: str, span: tuple[int, int], text: str, layers: Mapping[str, Laye
                 span,
                 fix="a call takes and gives whole tensors, without indices: y = Page(x)",
             )
-    return PageCall(gives, page.strip(), tuple(places), named, span)
+    return PageCall(gives, page.strip(), tuple(places), named, span, times)
+
+
+def _times(said: str, text: str, span: tuple[int, int]) -> int | bool:
+    """How often a page is used, as a call says it."""
+    if said == "True":
+        return True
+    if said.isdecimal():
+        return int(said)
+    raise UsageError(f"repeat={said}", text, span, fix="write repeat=12, or repeat=True: as the parameters tell")
 
 
 def _is_whole(name: str) -> bool:
@@ -155,7 +220,7 @@ class _Model:
         self.text = text
         self.written = own
         self.calls = calls
-        self.links = [layers[line.page] for line in calls]
+        self.links = [_repeated(layers[line.page], line.times) for line in calls]
         self.own = own.system
         self.fed = [self._fed(line, link) for line, link in zip(calls, self.links, strict=True)]
         self.given = [self._given(line, link) for line, link in zip(calls, self.links, strict=True)]
@@ -170,6 +235,9 @@ class _Model:
             known = Tensor(t.name, tuple(map(Index, self._axes(t.name))))
             (self.wanted if t.name in made else self.known).setdefault(t.name, known)
         self.parameters = list(parameters)
+        self.own_parameters = parameters
+        self.learns: dict[int, tuple[str, ...]] = {}
+        self.layers = layers
         for p in parameters:
             if p not in self.own.inputs:
                 raise UnknownName(f"{p} is not an input of the equations", **among(p, self.own.inputs, "inputs"))
@@ -246,7 +314,27 @@ class _Model:
             tuple(eq for page in kept for eq in page.parts),
             tuple(pair for page in every for pair in page.given),
         )
-        return layer_of(whole, name, self.parameters, takes, tensors.numbered, variant)
+        made = layer_of(whole, name, self.parameters, takes, tensors.numbered, variant)
+        made.blocks = self._told(whole, made)
+        return made
+
+    def _told(self, whole: Page, made: Layer) -> Blocks:
+        """The calls and equations, in the order in which they are worked out."""
+        given = {g: (line, n) for n, line in enumerate(self.calls) for g in line.gives}
+        uses = {
+            n: Use(line.gives, self.layers[line.page], fed, self.learns[n], line.times)
+            for n, (line, fed) in enumerate(zip(self.calls, self.fed, strict=True))
+        }
+        lines: list[Use | Equation] = []
+        mine = {eq.name for eq in self.own}
+        for eq in whole.system:
+            if eq.name in mine:
+                lines.append(eq)
+            elif eq.name in given and given[eq.name][1] in uses:
+                lines.append(uses.pop(given[eq.name][1]))
+        own = tuple(eq for eq in whole.rules if eq.name in {r.name for r in self.written.rules})
+        known = names_in(made.parameters)
+        return Blocks(tuple(lines), own, tuple(p for p in self.own_parameters if p in known))
 
     def _placed(self, n: int, line: PageCall, link: Layer, tensors: Tensors, letters: set[str]) -> Page:
         """The page of a call in the model's names and letters, over the axes of what it is given."""
@@ -260,6 +348,7 @@ class _Model:
         page = self._fitted(line, link, fed)
         called = tensors.of(link, n, page, {**fed, **self.given[n]})
         page = page.rename(called)
+        self.learns[n] = tuple(map(called.__getitem__, names_in(link.parameters)))
         fixed: dict[str, str] = {}
         joined = [*map(self.known.get, fed.values()), *map(self.wanted.get, self.given[n].values())]
         for there in filter(None, joined):
@@ -294,6 +383,10 @@ class _Model:
             free = like if like not in used else next(c for c in "bcdefghijklmnopqrstuvwxyz" if c not in used)
             page = lifted(page, free, over)
         return page
+
+
+def _repeated(page: Layer, times: int | bool | None) -> Layer:
+    return page if times is None else repeated(page, times)
 
 
 def _list(names: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from tensorprop.calculus.backward import completed, derived
 from tensorprop.calculus.page import Page, axis_letters, read
@@ -23,6 +23,18 @@ from tensorprop.package import verb
 from tensorprop.text import show
 
 __all__ = ["Layer", "as_layer", "entry_of", "exit_of", "layer_of"]
+
+
+class Told(Protocol):
+    """How a Layer was put together from others."""
+
+    def around(self, total: Equation) -> Told:
+        """The same with an equation more at the end."""
+        ...
+
+    def text(self, whole: Layer) -> str | None:
+        """Its blocks and the lines that use them, where that is shorter than all equations."""
+        ...
 
 
 class Layer(Face):
@@ -67,6 +79,8 @@ class Layer(Face):
     numbered: Mapping[str, tuple[str, int]] = MappingProxyType({})
     _page: Page | None = None
     _variant: Layer | None = None
+    blocks: Told | None = None
+    """How it was put together from other layers, where it was: what `show` tells once, and then uses."""
     kept: tuple[str, ...] = ()
     """Inputs of a page for inference that are worked out while it learns, such as means: numbered as these are."""
 
@@ -288,6 +302,7 @@ class Layer(Face):
         page = around(self.page, entry, exit_of(self, 0), self.name)
         made = layer_of(page, self.name, self.parameters, entry, self.numbered)
         made._variant = self._variant and self._variant.residual()
+        made.blocks = self.blocks and self.blocks.around(page.system.equations[-1])
         return made
 
     def __eq__(self, other: object) -> bool:
@@ -303,8 +318,14 @@ class Layer(Face):
     def __str__(self) -> str:
         return self.show()
 
-    def show(self, ascii: bool = False) -> str:
-        """The page as text: forward equations, then backward rules; it can be read again."""
+    def show(self, ascii: bool = False, *, flat: bool = False) -> str:
+        """The page as text: forward equations, then backward rules; it can be read again.
+
+        A model in which a block is used more than once is told as its blocks, each once with its rules, and the lines
+        that use them, which `compose` reads; ``flat``, and ``ascii``, write out all equations there too.
+        """
+        if not (flat or ascii) and self.blocks is not None and (told := self.blocks.text(self)) is not None:
+            return told
         known = "".join(f", given {show(x, ascii=ascii)} = {show(y, ascii=ascii)}" for x, y in self.page.given)
         lines = [f"# {self.name}", show(self.system, ascii=ascii), f"# backward{known}"]
         mine = {eq.name for eq in (*self.written, *self.page.parts)}

@@ -19,6 +19,7 @@ from tensorprop.core.expr import Dim, Expr, Index, Number, Tensor
 from tensorprop.core.names import adjoint_name
 from tensorprop.core.walk import transform
 from tensorprop.errors import RankMismatch, UsageError
+from tensorprop.layers.blocks import Blocks, Use
 from tensorprop.layers.layer import Layer, entry_of, exit_of, layer_of
 
 __all__ = ["repeated"]
@@ -56,6 +57,7 @@ def repeated(block: Layer, times: int | bool) -> Layer:
     variant = None if block.for_inference is block else repeated(block.for_inference, times)
     layer = layer_of(made.page(facts), block.name, learnt, entry, block.numbered, variant)
     layer.kept = block.kept
+    layer.blocks = Blocks((Use((made.end,), block, {entry: entry}, learnt, times),))
     return layer
 
 
