@@ -1,15 +1,16 @@
 """Arrays that a function holds: which they are, and the same function with others in their place.
 
 In: a Python function. Out: the arrays that it reaches through what it closes over, its globals and its defaults, also
-through functions that it calls; and a copy of it that reaches others. The function itself is left as it is. Nothing is
-called, and no library's inside is looked at but for the functions that it was given.
+through functions that it calls and attributes of objects; and a copy of it that reaches others. The function itself is
+left as it is. Nothing is called, and no library's inside is looked at but for the functions that it was given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from functools import partial
-from types import CellType, CodeType, FunctionType, MethodType
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 __all__ = ["captured", "with_arrays"]
@@ -86,13 +87,30 @@ class _Copy:
             same = all(a is b for a, b in zip(new, parts, strict=True))
             return value if same else partial(new[0], *new[1], **new[2])
         if isinstance(value, MethodType):
-            f = self.of(value.__func__, depth)
-            return MethodType(f, value.__self__) if f is not value.__func__ else value
+            f, own = self.of(value.__func__, depth), self.of(value.__self__, depth)
+            return value if f is value.__func__ and own is value.__self__ else MethodType(f, own)
         if isinstance(value, FunctionType):
             return self._function(value, depth)
-        inner = getattr(value, "__wrapped__", None) if kind.__name__ == _COMPILED else None
+        if kind.__name__ != _COMPILED:
+            return self._object(value, depth) if _holds(value) else value
+        inner = getattr(value, "__wrapped__", None)
         f = self.of(inner, depth) if isinstance(inner, FunctionType) else inner
         return value if f is inner or self.again is None else self.again(f)
+
+    def _object(self, value: Any, depth: int) -> Any:
+        """An object with other arrays among its attributes: a copy, or the object itself where there are none.
+
+        One with whole numbers too is left alone: they may be the sizes of its arrays, and would not follow them.
+        """
+        if any(map(_whole, vars(value).values())):
+            return value
+        new = {k: self.of(v, depth) for k, v in vars(value).items()}
+        if all(new[k] is v for k, v in vars(value).items()):
+            return value
+        other = copy(value)
+        for k, v in new.items():
+            object.__setattr__(other, k, v)
+        return other
 
     def _function(self, f: FunctionType, depth: int) -> Any:
         cells = tuple(_filled(c, self.of(c.cell_contents, depth)) if _full(c) else c for c in f.__closure__ or ())
@@ -119,6 +137,23 @@ def _is_array(value: Any) -> bool:
         return False
     shape = value.shape
     return isinstance(shape, tuple) and len(shape) > 0 and not isinstance(value, type)
+
+
+def _holds(value: Any) -> bool:
+    """Whether a value is an object of somebody's own class, with attributes."""
+    kind: Any = type(value)
+    return (
+        not isinstance(value, (type, ModuleType))
+        and isinstance(getattr(value, "__dict__", None), dict)
+        and kind.__module__.partition(".")[0] not in _LIBRARIES
+    )
+
+
+def _whole(value: Any) -> bool:
+    """Whether a value is a whole number that may be a size, or holds one."""
+    if isinstance(value, (tuple, list)):
+        return any(isinstance(v, int) and v > 1 for v in value)
+    return isinstance(value, int) and value > 1
 
 
 def _full(cell: CellType) -> bool:

@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -344,12 +345,13 @@ def scored(x):
 
 def holding(W):
     """Functions of x that hold W, in the ways in which people hold arrays."""
-    params = {"dense": [W]}
+    params, held = {"dense": [W]}, SimpleNamespace(W=W)
     return {
         "closed over": (lambda x: jnp.tanh(x @ W) / W.shape[1], "tanh(z_bj) / dim(j)"),
         "in a tree": (lambda x: 0.9 * x @ params["dense"][0] + 0.1 / params["dense"][0].shape[1], "1 / (10 dim(j))"),
         "a default": (lambda x, *, V=W: jnp.var(x @ V, 1, ddof=1), "(dim(k) - 1)"),
         "a global, called": (lambda x: scored(x), "sqrt(dim(i))"),
+        "attribute": (lambda x: x @ held.W / held.W.shape[1], "/ dim(j)"),
         "compiled": (jax.jit(lambda x: x @ W / W.shape[1]), "/ dim(j)"),
         "a gradient": (jax.grad(lambda x: jnp.mean((x @ W) ** 2)), "(dim(b) dim(j))"),
         "over rows": (jax.vmap(lambda x: x @ W - jnp.log(W.shape[1])), "log(dim(j))"),
