@@ -61,7 +61,7 @@ class Blocks(NamedTuple):
 
     def text(self, whole: Layer) -> str | None:
         """The text, if some block is used more than once and the text is read as the Layer ``whole``."""
-        told = _Told(whole.name)
+        told = _Telling(whole.name)
         told.heading(whole)
         if not told.again:
             return None
@@ -74,7 +74,7 @@ class Blocks(NamedTuple):
 
 
 # --------------------------------------------------------------------------- what is said
-class _Told:
+class _Telling:
     """The text, from the innermost block to the whole."""
 
     def __init__(self, whole: str) -> None:

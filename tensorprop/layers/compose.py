@@ -21,9 +21,9 @@ from tensorprop.core.walk import tensors_of
 from tensorprop.errors import DuplicateDefinition, RankMismatch, TensorpropError, UnknownName, UsageError, among
 from tensorprop.layers.blocks import Blocks, Use
 from tensorprop.layers.chain import Tensors, lettered, letters_of, met
-from tensorprop.layers.headings import Heading, headings
 from tensorprop.layers.layer import Layer, as_layer, layer_of
 from tensorprop.layers.repeat import repeated
+from tensorprop.text.headings import PageHeading, headings
 
 __all__ = ["compose"]
 
@@ -116,7 +116,7 @@ def _bare(text: str) -> str:
     return "".join(line.partition("#")[0] for line in text.splitlines()).strip(" ;")
 
 
-def _under(page: Heading, above: Mapping[str, Layer], text: str) -> Layer:
+def _under(page: PageHeading, above: Mapping[str, Layer], text: str) -> Layer:
     """The Layer that stands under a heading, whose lines may call those above. Errors: UsageError."""
     first = page.takes[0] if page.takes else None
     if any(_call(part, (0, 0), page.body, above) for part in re.split("[;\n]", re.sub("#.*", "", page.body))):

@@ -25,10 +25,10 @@ from tensorprop.text import show
 __all__ = ["Layer", "as_layer", "entry_of", "exit_of", "layer_of"]
 
 
-class Told(Protocol):
+class PutTogether(Protocol):
     """How a Layer was put together from others."""
 
-    def around(self, total: Equation) -> Told:
+    def around(self, total: Equation) -> PutTogether:
         """The same with an equation more at the end."""
         ...
 
@@ -79,7 +79,7 @@ class Layer(Face):
     numbered: Mapping[str, tuple[str, int]] = MappingProxyType({})
     _page: Page | None = None
     _variant: Layer | None = None
-    blocks: Told | None = None
+    blocks: PutTogether | None = None
     """How it was put together from other layers, where it was: what `show` tells once, and then uses."""
     kept: tuple[str, ...] = ()
     """Inputs of a page for inference that are worked out while it learns, such as means: numbered as these are."""

@@ -16,7 +16,7 @@ from tensorprop.core.expr import Expr, Index, Number, Tensor
 from tensorprop.core.functions import REDUCTIONS, is_matrix, keeps
 from tensorprop.run.count import Shaped
 
-__all__ = ["Described", "Row", "Spec"]
+__all__ = ["Described", "Description", "Spec"]
 
 _ROOM = 150  # nodes of one expression; what is longer is cut in any table
 _REST = build.tensor("…")
@@ -39,7 +39,7 @@ _ENTRYWISE: dict[str, Callable[..., Expr]] = {
 Words = tuple[Tensor, Expr, Spec | None]
 
 
-class Row:
+class Description:
     """What a row makes, by what, and the letters of a contraction: worked out when it is asked for, and kept."""
 
     __slots__ = ("_ask", "_words")
@@ -72,7 +72,7 @@ class Row:
         return self.words[2]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Row) and self.words == other.words
+        return isinstance(other, Description) and self.words == other.words
 
     def __hash__(self) -> int:
         return hash(self.words)
@@ -102,9 +102,9 @@ class Described:
             if a not in self.letters:
                 self.letters[a] = a.letters or _axes(a, self.letters)
 
-    def row(self, a: Shaped) -> Row:
+    def row(self, a: Shaped) -> Description:
         """A row in words, which are found once somebody asks."""
-        return Row(self, a)
+        return Description(self, a)
 
     def words(self, a: Shaped) -> Words:
         """What a row makes, by what, and the letters of a contraction."""

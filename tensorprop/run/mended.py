@@ -19,7 +19,7 @@ _SHARE = 1e-3  # what takes less of the whole is left as it is
 _WRITE = 8.0  # what an entry costs that is written and read again, in multiplications
 
 
-class _Tree:
+class _Nested:
     """Nodes by number, operands first; letters are bits. ``own[n]`` are the letters of what node n makes."""
 
     def __init__(self, operands: Sequence[frozenset[str]], output: frozenset[str], sizes: Mapping[str, int]) -> None:
@@ -150,7 +150,7 @@ class _Tree:
 
 def cost_of(operands: Sequence[frozenset[str]], output: frozenset[str], sizes: Mapping[str, int], path: Path) -> float:
     """Multiplications of a tree, and a little for what it writes."""
-    tree = _Tree(operands, output, sizes)
+    tree = _Nested(operands, output, sizes)
     return tree.total(tree.grow(path))
 
 
@@ -164,7 +164,7 @@ def mended(
     >>> mended(chain, frozenset("a"), size, [(0, 1), (0, 1), (0, 1)])
     [(2, 3), (1, 2), (0, 1)]
     """
-    tree = _Tree(operands, output, sizes)
+    tree = _Nested(operands, output, sizes)
     root = tree.grow(path)
     changed = True
     while changed and tree.weighed < _TRIES:

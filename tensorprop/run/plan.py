@@ -28,7 +28,7 @@ from tensorprop.errors import MissingInput, PlanTooLarge, SizeMismatch, Tensorpr
 from tensorprop.face import Face
 from tensorprop.run.bound import Functions, bound
 from tensorprop.run.count import Count
-from tensorprop.run.described import Row
+from tensorprop.run.described import Description
 from tensorprop.run.extents import Extents, extents, supported
 from tensorprop.run.lower import lower
 from tensorprop.run.path import contraction_path
@@ -50,7 +50,7 @@ class PlanStep:
     """
 
     equation: str
-    row: Row
+    row: Description
     flops: int
     bytes: int
     shape: tuple[int, ...]

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from tensorprop.core.expr import Expr
 from tensorprop.core.functions import REDUCTIONS, keeps
 from tensorprop.run.count import VIEWS, WRITES, Shaped
-from tensorprop.run.described import Described, Row
+from tensorprop.run.described import Described, Description
 
 __all__ = ["Made", "steps"]
 
@@ -38,7 +38,7 @@ class Made(NamedTuple):
     """
 
     equation: str
-    row: Row
+    row: Description
     shape: tuple[int, ...]
     flops: int
     reads: tuple[Shaped, ...]

@@ -51,7 +51,7 @@ def test_a_page_that_would_be_read_otherwise_is_not_printed() -> None:
 
 
 def test_pages_are_told_in_a_text_beside_those_of_uses() -> None:
-    model = tp.compose("Twice(x):\n    y_i = 2 x_i\n\nu = Twice(a)  # remark\nv = Dense(u)", {"Dense": Dense()})
+    model = tp.compose("Twice(x):\n    y_bi = 2 x_bi\n\nu = Twice(a)  # remark\nv = Dense(u)", {"Dense": Dense()})
     assert str(model.system) == "u_bi = 2 a_bi\nv_bj = u_bi W1_ij + b1_j"
 
 

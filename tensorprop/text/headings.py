@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tensorprop.errors import DuplicateDefinition, UnknownName, UsageError
 
-__all__ = ["Heading", "headings"]
+__all__ = ["PageHeading", "headings"]
 
 _NAMES = r"(?:[^();]|\^\([^()]*\))*"
 _LINE = re.compile(
@@ -21,7 +21,7 @@ _LINE = re.compile(
 )
 
 
-class Heading(NamedTuple):
+class PageHeading(NamedTuple):
     """A page under a heading: its name, what it takes and learns, its text, that for inference, and where it stands."""
 
     name: str
@@ -32,7 +32,7 @@ class Heading(NamedTuple):
     span: tuple[int, int]
 
 
-def headings(text: str) -> tuple[list[Heading], str]:
+def headings(text: str) -> tuple[list[PageHeading], str]:
     """The pages told in a text, and the rest of it.
 
     Errors: UsageError for a heading with nothing below, DuplicateDefinition, UnknownName.
@@ -41,7 +41,7 @@ def headings(text: str) -> tuple[list[Heading], str]:
     >>> found[0].name, found[0].body, rest.strip()
     ('Twice', 'y_i = 2 x_i', 'z = Twice(a)')
     """
-    found: dict[str, Heading] = {}
+    found: dict[str, PageHeading] = {}
     rest, at = "", 0
     lines = text.splitlines(keepends=True)
     n = 0
@@ -67,7 +67,7 @@ def _deeper(line: str, indent: str) -> bool:
     return len(own) > len(indent)
 
 
-def _add(found: dict[str, Heading], hit: re.Match[str], body: str, text: str, span: tuple[int, int]) -> None:
+def _add(found: dict[str, PageHeading], hit: re.Match[str], body: str, text: str, span: tuple[int, int]) -> None:
     """One heading more."""
     name = hit["name"]
     if not body:
@@ -79,7 +79,7 @@ def _add(found: dict[str, Heading], hit: re.Match[str], body: str, text: str, sp
         return
     if name in found:
         raise DuplicateDefinition(f"{name} is told twice", text, span, fix="give one another name")
-    found[name] = Heading(name, _names(hit["takes"]), _names(hit["learnt"] or ""), body, None, span)
+    found[name] = PageHeading(name, _names(hit["takes"]), _names(hit["learnt"] or ""), body, None, span)
 
 
 def _names(said: str) -> tuple[str, ...]:
