@@ -319,6 +319,9 @@ class Count:
             flops = math.prod(left) * int(MATRIX_FLOPS.get(op, 1) * m * n * min(m, n) ** (1 + 2 * op.count("′")))
         return Shaped("reduce", (a,), shape, self.itemsize, flops, note=(op, axes))
 
+    def greatest(self, op: str, a: Shaped, count: int) -> Shaped:
+        return Shaped("reduce", (a,), (*a.shape[:-1], count), self.itemsize, a.size, note=(op, (len(a.shape) - 1,)))
+
     def dot(self, a: Shaped, b: Shaped, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Shaped:
         own = [
             [n for k, n in enumerate(x.shape) if k not in summed[side] and k not in batch[side]]

@@ -181,6 +181,14 @@ class JaxOperations:
     def reduce(self, op: str, a: Array, axes: _Axes) -> Array:
         return JAX_REDUCE[op](a, axes)
 
+    def greatest(self, op: str, a: Array, count: int) -> Array:
+        """``lax.top_k``, for which what is no number is below all that is: as a sort has it."""
+        if jnp.issubdtype(a.dtype, jnp.inexact):
+            _, at = lax.top_k(jnp.where(jnp.isnan(a), -jnp.inf, a), count)
+        else:
+            _, at = lax.top_k(a, count)
+        return jnp.take_along_axis(a, at, -1) if op == "top" else at.astype(jnp.result_type(int))
+
     def dot(self, a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array:
         dtype = jnp.result_type(a, b)
         a, b = jnp.asarray(a, dtype), jnp.asarray(b, dtype)

@@ -27,6 +27,7 @@ from tensorprop.run.lowerings.band import bands
 from tensorprop.run.lowerings.convolution import convolution
 from tensorprop.run.lowerings.entries import entries
 from tensorprop.run.lowerings.frechet import frechet
+from tensorprop.run.lowerings.greatest import greatest
 from tensorprop.run.lowerings.running import running_product, running_reduction
 from tensorprop.run.lowerings.selection import pick, put, read_at, scatter, targets
 from tensorprop.run.lowerings.solving import inverse, logdet, solving
@@ -339,8 +340,8 @@ class _Run(Values):
         parts = self.zeros is not None and any(isinstance(n, Part) for n in sizes.values())
         if parts and self.zeros is not None:
             return (yield from self.plain_reduction(e, sizes, narrowed(self.zeros, e, inner)))
-        form = running_reduction(self, e, sizes, inner)
-        others = [] if form is None else [form]
+        forms = running_reduction(self, e, sizes, inner), greatest(self, e, sizes, inner)
+        others = [form for form in forms if form is not None]
         return (yield from self.cheapest(lambda on: on.plain_reduction(e, sizes, inner), others))
 
     def plain_reduction(self, e: Reduce, sizes: Sizes, inner: Sizes) -> Rule:

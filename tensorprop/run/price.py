@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tensorprop.core.functions import orders
 from tensorprop.run.count import VIEWS, Shaped
 
 __all__ = ["DOT", "MOVE", "priced"]
@@ -22,6 +23,7 @@ _ENTRY = 0.25
 _CALL = 1.5
 _ROW = 8.0
 _SCAN = 3.0
+_LOOK, _TAKEN, _SORTED = 2.0, 0.4, 45.0  # of the greatest: for one entry, and each that is taken; of a sort, by log₂ n
 _START = 500.0  # of an operation that is a loop of its own
 
 _FREE = VIEWS | {"given", "iota", "full", "table", "take", "reshape"}
@@ -38,6 +40,12 @@ def _cost(a: Shaped) -> float:
             return _CALL * a.size
         case "running":
             return _START + _SCAN * a.size
+        case "reduce" if orders(a.note[0]):
+            entries, taken = a.operands[0].size, a.shape[a.note[1][0]]
+            there = a.operands[0].shape[a.note[1][0]]
+            if taken < there:
+                return _START + entries * (_LOOK + _TAKEN * taken)
+            return _START + _SORTED * entries * math.log2(max(there, 2))
         case "sum" | "reduce":
             return _ENTRY * max(a.flops, a.size)
         case _:

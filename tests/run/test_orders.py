@@ -84,3 +84,20 @@ def test_code_is_run() -> None:
     y: Any = tp.formula("y_bu = top_u(x_bu)")
     assert (y.numpy, y.jax) == ("y = -np.sort(-x, axis=1)", "y = -jnp.sort(-x, axis=1)")
     assert "take a slice" in tp.formula("y_bk = top_u(x_bu)[k]; dim(k) = 2").numpy
+
+
+@pytest.mark.parametrize("place", ["k", "2"])
+def test_the_greatest_are_found_without_a_sort(place: str, x64: None) -> None:
+    """As a sort leaves them: equal ones as they stand, what is no number behind all others."""
+    left, more = ("bk", "; dim(k) = 3") if place == "k" else ("b", "")
+    x = np.array([[1.0, np.nan, 3.0, 3.0, -np.inf, 0.5], [2.0, 5.0, 2.0, 2.0, 5.0, 1.0]])
+    for op in ("top", "argtop"):
+        text = f"y_{left} = {op}_u(x_bu)[{place}]{more}"
+        f = tp.compile(text)
+        np.testing.assert_array_equal(f(x=x), tp.compile(text, "numpy")(x=x))
+        said = str(jax.make_jaxpr(lambda x, f=f: f(x=x))(x))
+        assert "top_k" in said and " sort[" not in said
+
+
+def test_what_takes_nearly_all_is_sorted() -> None:
+    assert " sort[" in str(jax.make_jaxpr(lambda x: tp.compile("y_bu = top_u(x_bu)")(x=x))(X))
