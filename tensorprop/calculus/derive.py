@@ -22,7 +22,7 @@ from tensorprop.core.expr import Call, Expr, Index, Tensor
 from tensorprop.core.functions import FUNCTIONS
 from tensorprop.core.names import derivative_name, primal_axes
 from tensorprop.core.plane import complex_names, is_complex, real_part, squares
-from tensorprop.core.ranges import infer, spelled, unlimited
+from tensorprop.core.ranges import infer, kept, size, spelled, unlimited
 from tensorprop.core.terms import factors_of
 from tensorprop.core.told import limit
 from tensorprop.core.walk import dims_of, freshen, inline, postorder, tensors_of
@@ -207,8 +207,22 @@ def expanded(s: System, name: str) -> Expr:
     need = s.only([name])
     full: dict[str, tuple[tuple[str, ...], Expr]] = {}
     for eq in need.ordered:
-        full[eq.name] = (eq.letters, freshen(inline(eq.value, full), frozenset(eq.letters)))
+        value = eq.value if eq.name == name else _ranged(eq, s)
+        full[eq.name] = (eq.letters, freshen(inline(value, full), frozenset(eq.letters)))
     return full[name][1]
+
+
+def _ranged(eq: Equation, s: System) -> Expr:
+    """The right side, which tells how far the letters of the left run where a line of the System alone does.
+
+    Of ``y_w = [w = 2x+u] a_x K_u; dim(w) = 9`` nothing is left that tells it, once y is put in elsewhere.
+    """
+    lost = [i for i in eq.letters if size(eq.value, i) is None]
+    if not lost:
+        return eq.value
+    ranges = infer(s)
+    far = {i: n for i in lost if (n := ranges.reach_left(eq, i)) is not None}
+    return kept(eq.value, {i: n for i, n in far.items() if not any(s.defines(d.tensor) for d in dims_of(n))})
 
 
 def _output(s: System, of: str | None) -> str:

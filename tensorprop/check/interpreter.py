@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensorprop.core.expr import Dim
+from tensorprop.core.functions import orders
 from tensorprop.render import trees as m
 from tensorprop.render.trees import MathTree
 from tensorprop.run.numpy_functions import NUMPY, NUMPY_REDUCE
@@ -166,7 +167,9 @@ class Interpreter:
 
     def _along(self, op: str, v: Any, over: str, keeps: bool) -> Any:
         axes = (0, 1) if over == "all" else (1,) if over == "rows" else (0,)
-        found = NUMPY_REDUCE[op](v, axes if op not in ("argmax", "argmin") or over != "all" else _long_axis(v))
+        found = NUMPY_REDUCE[op](
+            v, _long_axis(v) if over == "all" and (op in ("argmax", "argmin") or orders(op)) else axes
+        )
         if keeps:
             return found
         if over == "all":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from itertools import chain
@@ -18,7 +19,7 @@ import numpy as np
 
 from tensorprop.calculus.backward import derived as rules_of
 from tensorprop.calculus.page import Page, seed_of
-from tensorprop.check.numbers.draw import KINDS, arrays, shapes, sizes_told
+from tensorprop.check.numbers.draw import KINDS, arrays, fitted, shapes, sizes_told
 from tensorprop.check.numbers.jax_oracle import Oracle, evaluate
 from tensorprop.check.numbers.naive import Weighed, first_wrong
 from tensorprop.check.numbers.naive_systems import weigh
@@ -229,12 +230,14 @@ class _Samples:
                 for axis in along if n >= FIRST else ():
                     longer[axis] = max(longer.get(axis, 0), n + 2)
         if longer:
-            sizes = {name: tuple(longer.get(ranges.find(name, k), 2) for k in range(s.rank(name))) for name in s.inputs}
+            axes_of_inputs = {ranges.find(name, k) for name in s.inputs for k in range(s.rank(name))}
+            sizes = fitted(s, ranges, {axis: longer.get(axis, 2) for axis in axes_of_inputs})
             if max(math.prod(shape) for shape in sizes.values()) > LARGEST:
                 raise PlanTooLarge(
                     f"an index is compared with {max(longer.values()) - 2}: the arrays would be too large"
                 )
-            yield sizes, 0, self.once(sizes)
+            with suppress(NotFinite):  # the layer itself has no value where arrays are so long
+                yield sizes, 0, self.once(sizes)
         far = max((n for eq in rules for n in _thresholds(eq.value)), default=0.0)
         if far > FAR and self.drawn:
             sizes = self.drawn[0][0]

@@ -152,7 +152,7 @@ class Described:
             case "full":
                 return _number(a.note)
             case "iota":
-                return at[0]
+                return at[0] if at else _REST  # the step that a loop is at
             case "sum":
                 return self.sum(a, at, spec)
             case "reduce":

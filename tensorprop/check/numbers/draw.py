@@ -14,12 +14,13 @@ import numpy as np
 from tensorprop.core.build import COLUMN, ROW
 from tensorprop.core.equation import Equation, Range, System
 from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import is_matrix, runs
+from tensorprop.core.functions import is_matrix, orders
+from tensorprop.core.functions import runs as reached
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import primal, primal_axes
 from tensorprop.core.plane import complex_names
 from tensorprop.core.ranges import Ranges, infer
-from tensorprop.core.told import Axis
+from tensorprop.core.told import Axis, limit
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import PlanTooLarge, TensorpropError
 from tensorprop.run.sizes import counted
@@ -91,12 +92,54 @@ def fitted(s: System, ranges: Ranges, sizes: Mapping[Axis, int]) -> dict[str, tu
                     axis = ranges.find(t.name, k)
                     if last is not None and axis in grown:
                         grown[axis] = max(grown[axis], last + 1)
+            for letter, n in _orders(eq.value):  # there are as many as are taken
+                for axis in _run_by({*n.indices}, n.body, ranges):
+                    if axis in grown:
+                        grown[axis] = max(grown[axis], runs.get(letter, 0), _stated(s, letter))
         if grown == before:
             break
     for fact in s.facts:
         if isinstance(fact, Range):
             _divided(fact.size, ranges, grown)
+    _followed(s, ranges, grown)
     return {name: tuple(grown[ranges.find(name, k)] for k in range(s.rank(name))) for name in s.inputs}
+
+
+def _followed(s: System, ranges: Ranges, grown: dict[Axis, int]) -> None:
+    """An axis as long as an expression of sizes says is so: ``w_g`` beside ``p_g = max_u(a[2g+u])``; as a line."""
+    said = {axis: size for axis in grown if not isinstance(size := ranges.size(*axis), Dim)}
+    for eq in s:
+        for t in tensors_of(eq.value):
+            for k, i in enumerate(t.subscripts):
+                size = s.stated(i.name) if isinstance(i, Index) else None
+                if size is not None and (axis := ranges.find(t.name, k)) in grown:
+                    said[axis] = size
+    for axis, size in said.items():
+        if (n := _number(size, ranges, grown)) is not None:
+            grown[axis] = max(0, n)
+    for eq in s:  # [g < n] w_g runs as far as n, and w is as long at least
+        for f in postorder(eq.value):
+            i = f.left.name if isinstance(f, Bracket) and isinstance(f.left, Index) else ""
+            n = _number(far, ranges, grown) if (far := limit(f, i)) is not None else None
+            for axis in _run_by({i}, eq.value, ranges) if n is not None else ():
+                if axis in grown:
+                    grown[axis] = max(grown[axis], n or 0)
+
+
+def _number(size: Expr, ranges: Ranges, grown: Mapping[Axis, int]) -> int | None:
+    """A size in numbers, if those are known that it is made of."""
+    dims = [d for d in postorder(size) if isinstance(d, Dim)]
+    known = {(d.tensor, d.axis): grown.get(ranges.find(d.tensor, d.axis)) for d in dims}
+    return None if size.free or None in known.values() else counted(size, known, {})
+
+
+def _orders(e: Expr) -> Iterable[tuple[str, Reduce]]:
+    """The letter that counts what is sorted: k of ``top_u(x_u)[k]``."""
+    for n in postorder(e):
+        if isinstance(n, Reduce) and orders(n.op):
+            for i in n.at:
+                if isinstance(i, Index):
+                    yield i.name, n
 
 
 def _divided(size: Expr, ranges: Ranges, grown: dict[Axis, int]) -> None:
@@ -211,7 +254,7 @@ def _picked(eq: Equation, e: Expr, name: str, ranges: Ranges) -> Iterable[Axis]:
             if any(t.name == name for t in tensors_of(place)):
                 yield ranges.find(e.name, axis)
     elif isinstance(e, Reduce):
-        entry = zip(runs(e.op, e.indices), e.at, strict=False)
+        entry = zip(reached(e.op, e.indices), e.at, strict=False)
         letters = {i for i, place in entry if any(t.name == name for t in tensors_of(place))}
         yield from _run_by(letters, e.body, ranges)
     elif isinstance(e, Bracket) and any(t.name == name for side in e.children for t in tensors_of(side)):
