@@ -21,7 +21,7 @@ from tensorprop.calculus.page import Page
 from tensorprop.calculus.source import names_in
 from tensorprop.core.build import rename
 from tensorprop.core.canon import same
-from tensorprop.core.equation import Equation
+from tensorprop.core.equation import Equation, Fact, Range
 from tensorprop.core.expr import Expr, Index
 from tensorprop.core.names import primal
 from tensorprop.errors import TensorpropError
@@ -167,12 +167,20 @@ def _same_page(read: Page, whole: Page) -> bool:
         and _same_lines(read.rules, rules)
         and _same_lines(read.parts, whole.parts)
         and len(read.given) == len(whole.given)
-        and set(read.system.facts) == set(whole.system.facts)
+        and set(map(_but_for_letters, read.system.facts)) == set(map(_but_for_letters, whole.system.facts))
     )
 
 
+def _but_for_letters(fact: Fact) -> object:
+    """What a line of facts says, whatever its letter is called."""
+    return fact.size if isinstance(fact, Range) else fact
+
+
 def _read_twice(page: Page, name: str) -> bool:
-    return sum(name in eq.inputs for eq in page.system) > 1
+    """Whether several lines read a tensor, or what starts with it is read by several."""
+    readers = [eq for eq in page.system if name in eq.inputs]
+    starts = len(readers) == 1 and readers[0].place is not None and readers[0].name != name
+    return len(readers) > 1 or (starts and _read_twice(page, readers[0].name))
 
 
 def _same_lines(these: Iterable[Equation], those: Iterable[Equation]) -> bool:

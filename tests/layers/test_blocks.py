@@ -17,6 +17,7 @@ MODELS = {
     "a row many times": tp.chain(Dense(), Tanh(), repeat=12),
     "a row as its parameters tell, in a chain": tp.chain(tp.chain(Dense(), Tanh(), name="Row", repeat=True), Dense()),
     "a block of blocks, twice": tp.chain(BLOCK, BLOCK, name="two"),
+    "residuals, many times": tp.chain(tp.chain(LayerNorm(), Dense(), name="Part").residual(), repeat=12),
     "another page at inference": tp.chain(Dense(), BatchNorm(), Tanh(), Dropout(0.5), Dense()),
     "labels": tp.chain(Dense(), Tanh(), Dense(), names=("in", "", "out")),
     "tied weights": tp.chain(Dense(), Tanh(), Dense(), shares="W"),
