@@ -520,6 +520,8 @@ def test_open_functions_get_a_prime_more() -> None:
 
 
 def test_every_table_has_the_same_functions() -> None:
+    for name in FUNCTIONS:  # a value that is made of a meaning is there once it is asked for
+        assert callable(NUMPY[name]) and callable(JAX[name])
     assert set(FUNCTIONS) == set(NUMPY) == set(JAX)
     assert set(EXACT) == {name for name, row in FUNCTIONS.items() if len(row.slopes) == 1} - {"stop"}
     assert set(SPELLED.values()) == set(FUNCTIONS)
