@@ -91,7 +91,8 @@ def compose(
         layers[page.name] = _under(page, layers, text)
     if told and not _bare(rest):
         return layers[told[-1].name]
-    return _composed(rest, layers, name or "model", names_in(parameters), takes, set(uses or ()))
+    idle = {page.name for page in told if not any(f"{page.name}(" in other.body for other in told)}
+    return _composed(rest, layers, name or "model", names_in(parameters), takes, idle | set(uses or ()))
 
 
 def _composed(
