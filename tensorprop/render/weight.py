@@ -15,6 +15,7 @@ __all__ = ["diag_cost", "name_cost", "nested", "transposed_cost", "transposes", 
 
 # --------------------------------------------------------------------------- the table, in symbols
 # A name, an operation sign and a pair of parentheses cost 1 each; juxtaposition costs nothing.
+SIGN, ONES = 1.0, 1.0  # an operation between two parts; a vector of ones
 CUT_NAME = 0.25  # indices below a name
 FUNCTION, COMPARED = 1.3, 1.0  # a function's name with its parentheses; a bracket
 TURNED_WITHIN = 0.05  # a transpose inside a function, which reads better outside

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from itertools import product
 from typing import NamedTuple, TypeAlias
 
 from tensorprop.core.expr import Dim
@@ -66,6 +67,7 @@ class Laid(NamedTuple):
     last: int = -1
 
 
+_NUMBER: Sign = (None, None)
 Forms: TypeAlias = dict[Sign, list[Laid]]
 
 
@@ -74,6 +76,7 @@ class MatrixPiece(NamedTuple):
 
     letters: frozenset[str]
     forms: Forms
+    cut: bool = False  # whether every name in it is a slice, as far as the search knows
 
 
 Axis: TypeAlias = Callable[[str], tuple[Dim, ...]]
@@ -194,21 +197,23 @@ def outer_ones(axes: tuple[Dim, ...], row_layout: bool, place: int = 0) -> tuple
 
 
 # --------------------------------------------------------------------------- sets of forms
-def keep(forms: Forms, sign: Sign, new: Laid) -> None:
-    """Remember a form if it is the cheapest, or the cheapest of its kind beside a cheaper one."""
+def keep(forms: Forms, sign: Sign, new: Laid) -> bool:
+    """Remember a form if it is the cheapest, or the cheapest of its kind beside a cheaper one; whether it is."""
     held = forms.setdefault(sign, [])
     if len(held) == _HELD and new.cost >= held[-1].cost:
-        return
+        return False
     shape = _shape(new.tree)
     for n, old in enumerate(held):
         if _shape(old.tree) is shape:
-            if new.cost < old.cost:
-                held[n] = new
-                held.sort(key=_cost)
-            return
+            if new.cost >= old.cost:
+                return False
+            held[n] = new
+            held.sort(key=_cost)
+            return True
     held.append(new)
     held.sort(key=_cost)
     del held[_HELD:]
+    return True
 
 
 def _shape(t: MathTree) -> type[MathTree]:
@@ -233,10 +238,14 @@ def closed(forms: Forms) -> Forms:
     return forms
 
 
+def _every(p: MatrixPiece) -> Iterator[Laid]:
+    return (f for held in p.forms.values() for f in held)
+
+
 def _least(a: MatrixPiece, b: MatrixPiece) -> float:
     """What a product of two pieces costs at least; of two that are one vector or matrix a norm, which shows it once."""
     one, other = (min(held[0].cost for held in p.forms.values()) for p in (a, b))
-    return (min(one, other) if a.letters == b.letters else one + other) - _LESS
+    return min(one, other) if a.letters == b.letters else one + other
 
 
 def _dearest(forms: Forms) -> float:
@@ -252,6 +261,18 @@ class _Joining:
         self._rows = row_layout
         self._plane = plane
         self._along: dict[str, tuple[Dim, ...]] = {}
+        self._less = _LESS
+        self._most: dict[Sign, float] = {}  # from which cost on a form of what is being made is not worth making
+
+    def _pays(self, sign: Sign, f: Laid, g: Laid, more: float = 0.0) -> bool:
+        """Whether two forms, and what is at least written beside them, may be less than what is known."""
+        return f.cost + g.cost + more - self._less < self._most.get(sign, math.inf)
+
+    def _pairs(self, sign: Sign, a: list[Laid], b: list[Laid], more: float = 0.0) -> Iterator[tuple[Laid, Laid]]:
+        """Two forms, as long as a product of them that lies so may be less than what is known."""
+        more -= self._less
+        most = self._most
+        return ((f, g) for f in a for g in b if f.cost + g.cost + more < most.get(sign, math.inf))
 
     def _ones(self, letter: str, place: int) -> tuple[Laid, Laid]:
         if letter not in self._along:
@@ -319,30 +340,32 @@ class _Joining:
     ) -> Iterator[tuple[Sign, Laid]]:
         (i,), (j,) = a.letters, b.letters
         if not shared:
-            for f, g in _pairs(a.forms[i, None], b.forms[None, j]):
+            for f, g in self._pairs((i, j), a.forms[i, None], b.forms[None, j]):
                 yield (i, j), times(f, g)
-            for f, g in _pairs(a.forms[None, i], b.forms[j, None]):
+            for f, g in self._pairs((j, i), a.forms[None, i], b.forms[j, None]):
                 yield (j, i), times(g, f)
         elif gone:
             for x, y in ((a, b), (b, a)):
-                for f, g in _pairs(x.forms[None, i], y.forms[i, None]):
+                for f, g in product(x.forms[None, i], y.forms[i, None]):
                     if _normed(f.tree, g.tree, self._plane):
                         norm = ScalarPower(Norm(_upright(g.tree)), _TWO)
-                        yield (None, None), Laid(norm, min(f.cost, g.cost) + 1, f.place)
+                        yield _NUMBER, Laid(norm, min(f.cost, g.cost) + price.SIGN, f.place)
+                    if not self._pays(_NUMBER, f, g):
+                        continue
                     one, other = f.tree, g.tree
                     lopsided = isinstance(other, Hadamard) and not isinstance(one, Product)
                     lopsided |= isinstance(_upright(one), Hadamard) and not isinstance(other, Product)
                     yield (
-                        (None, None),
+                        _NUMBER,
                         _tagged(times(f, g), price.LOPSIDED * lopsided + price.SCALED * _ends_in_diag(one, -1)),
                     )
-            for f, g in _pairs(a.forms[i, None], b.forms[i, None]):
+            for f, g in self._pairs(_NUMBER, a.forms[i, None], b.forms[i, None], price.SIGN + price.ONES):
                 h = hadamard(f, g)
                 if len(h.tree.children) > 2:
-                    yield from (((None, None), t) for t in self._total(h, i))
+                    yield from ((_NUMBER, t) for t in self._total(h, i))
         else:
             for sign in ((i, None), (None, i)):
-                for f, g in _pairs(a.forms[sign], b.forms[sign]):
+                for f, g in self._pairs(sign, a.forms[sign], b.forms[sign], price.SIGN):
                     yield sign, hadamard(f, g)
 
     def _matrix_vector(
@@ -351,14 +374,14 @@ class _Joining:
         (j,) = shared
         (i,) = a.letters - shared
         if gone:
-            for f, g in _pairs(a.forms[i, j], b.forms[j, None]):
+            for f, g in self._pairs((i, None), a.forms[i, j], b.forms[j, None]):
                 yield (i, None), _tagged(times(f, g), price.SCALED * _ends_in_diag(f.tree, -1))
-            for f, g in _pairs(b.forms[None, j], a.forms[j, i]):
+            for f, g in self._pairs((None, i), b.forms[None, j], a.forms[j, i]):
                 yield (None, i), _tagged(times(f, g), price.SCALED * _ends_in_diag(g.tree, 0))
         else:
-            for f, g in _pairs(a.forms[i, j], b.forms[j, None]):
+            for f, g in self._pairs((i, j), a.forms[i, j], b.forms[j, None], price.SIGN):
                 yield (i, j), times(f, _diag(g))
-            for f, g in _pairs(b.forms[j, None], a.forms[j, i]):
+            for f, g in self._pairs((j, i), b.forms[j, None], a.forms[j, i], price.SIGN):
                 yield (j, i), times(_diag(f), g)
                 wide = times(f, self._ones(i, f.place)[1])
                 ends = isinstance(f.tree, Product) and isinstance(_upright(f.tree.factors[-1]), Ones)
@@ -370,55 +393,61 @@ class _Joining:
         if len(shared) == 1:
             (j,) = shared
             (i,), (k,) = a.letters - shared, b.letters - shared
-            for f, g in _pairs(a.forms[i, j], b.forms[j, k]):
+            for f, g in self._pairs((i, k), a.forms[i, j], b.forms[j, k]):
                 yield (i, k), times(f, g)
-            for f, g in _pairs(b.forms[k, j], a.forms[j, i]):
+            for f, g in self._pairs((k, i), b.forms[k, j], a.forms[j, i]):
                 yield (k, i), times(f, g)
             return
         i, j = sorted(shared)
         if not gone:
             for sign in ((i, j), (j, i)):
-                for f, g in _pairs(a.forms[sign], b.forms[sign]):
+                for f, g in self._pairs(sign, a.forms[sign], b.forms[sign], price.SIGN):
                     yield sign, hadamard(f, g)
         elif len(gone) == 1:
             (j,) = gone
             (i,) = shared - gone
+            lies = (None, i) if self._rows else (i, None)
             for x, y in ((a, b), (b, a)):
-                for f, g in _pairs(x.forms[i, j], y.forms[j, i]):
+                for f, g in self._pairs(lies, x.forms[i, j], y.forms[j, i], price.DIAG):
                     p = times(f, g)
-                    lies = "row" if self._rows else "column"
-                    cost = p.cost + price.DIAG + nested(p.tree) + price.DIAGONAL_OF_CUTS * _cut(p.tree)
-                    vector = Laid(Diagonal(p.tree, lies), cost, p.place)
-                    yield ((None, i) if self._rows else (i, None)), vector
-            for f, g in _pairs(a.forms[i, j], b.forms[i, j]):
+                    cost = p.cost + price.DIAG + nested(p.tree) + price.DIAGONAL_OF_CUTS * (a.cut and b.cut)
+                    yield lies, Laid(Diagonal(p.tree, "row" if self._rows else "column"), cost, p.place)
+            summed = price.SIGN + price.ONES
+            for f, g in self._pairs((i, None), a.forms[i, j], b.forms[i, j], summed):
                 h = hadamard(f, g)
                 yield (i, None), _tagged(times(h, self._ones(j, h.place)[0]), price.SUMMED)
-            for f, g in _pairs(a.forms[j, i], b.forms[j, i]):
-                h = hadamard(f, g)
-                yield (None, i), _tagged(times(self._ones(j, h.place)[1], h), price.SUMMED)
-                yield (i, None), _tagged(times(turn(h), self._ones(j, h.place)[0]), price.SUMMED)
+            for f, g in product(a.forms[j, i], b.forms[j, i]):
+                flat, upright = self._pays((None, i), f, g, summed), self._pays((i, None), f, g, summed)
+                h = hadamard(f, g) if flat or upright else f
+                if flat:
+                    yield (None, i), _tagged(times(self._ones(j, h.place)[1], h), price.SUMMED)
+                if upright:
+                    yield (i, None), _tagged(times(turn(h), self._ones(j, h.place)[0]), price.SUMMED)
         else:
             for x, y in ((a, b), (b, a)):
                 for r, c in ((i, j), (j, i)):
-                    for f, g in _pairs(x.forms[r, c], y.forms[c, r]):
+                    for f, g in product(x.forms[r, c], y.forms[c, r]):
                         if _normed(f.tree, g.tree, self._plane):
                             norm = ScalarPower(Norm(_upright(f.tree)), _TWO)
-                            yield (None, None), Laid(norm, min(f.cost, g.cost) + 1, f.place)
+                            yield _NUMBER, Laid(norm, min(f.cost, g.cost) + price.SIGN, f.place)
+                        if not self._pays(_NUMBER, f, g, price.TRACE):
+                            continue
                         p = times(f, g)
                         late = price.TRANSPOSED_LAST * _ends_transposed(p.tree)
                         yield (
-                            (None, None),
+                            _NUMBER,
                             Laid(MatrixTrace(p.tree), p.cost + price.TRACE + nested(p.tree) + late, p.place),
                         )
-            for f, g in _pairs(a.forms[i, j], b.forms[i, j]):
+            for f, g in self._pairs(_NUMBER, a.forms[i, j], b.forms[i, j], price.SIGN + 2 * price.ONES):
                 h = hadamard(f, g)
                 inner = times(h, self._ones(j, h.place)[0])
-                yield (None, None), _tagged(times(self._ones(i, h.place)[1], inner), price.SUMMED)
+                yield _NUMBER, _tagged(times(self._ones(i, h.place)[1], inner), price.SUMMED)
 
     # ----------------------------------------------------------------- all pieces
     def run(self, pieces: list[MatrixPiece], kept: frozenset[str]) -> MatrixPiece | None:
         """The cheapest forms of the product of connected pieces; None where some step would need three indices."""
         pieces = self._grouped(pieces)
+        self._less = _LESS * any(isinstance(f.tree, (Identity, Triangle)) for p in pieces for f in _every(p))
         n = len(pieces)
         whole = (1 << n) - 1
         has: dict[str, int] = {}
@@ -434,7 +463,8 @@ class _Joining:
         for k, p in enumerate(pieces):
             if len(p.letters) > 2:
                 return None
-            best[1 << k] = self.summed(p, outside(1 << k))
+            cut = all(_cut(held[0].tree) for held in p.forms.values())
+            best[1 << k] = self.summed(p, outside(1 << k))._replace(cut=cut)
         if n > _WIDE:
             self._joined(best, n, outside)
             return best.get(whole)
@@ -457,14 +487,21 @@ class _Joining:
         """The cheapest forms of a subset, from its parts."""
         forms: Forms = {}
         signs = 2 if stays else 1
+        known = math.inf
+        self._most = {}
         for a, b in halves:
             one, other = best[a], best[b]
-            if len(forms) == signs and _least(one, other) >= _dearest(forms):
+            if known < math.inf and _least(one, other) - self._less >= known:
                 continue  # whatever they give, two that are easier to read are known
             for sign, f in self.merged(one, other, stays):
-                keep(forms, sign, f)
+                if keep(forms, sign, f):
+                    known = _dearest(forms) if len(forms) == signs else math.inf
+                    for way, held in forms.items():
+                        self._most[way] = min(known, held[-1].cost) if len(held) == _HELD else known
+        self._most = {}
         if forms:
-            best[s] = MatrixPiece(stays, closed(forms))
+            a, b = halves[0]
+            best[s] = MatrixPiece(stays, closed(forms), best[a].cut and best[b].cut)
 
     def _joined(self, best: dict[int, MatrixPiece], n: int, outside: Callable[[int], frozenset[str]]) -> None:
         """Many factors: not every subset, but those that come from joining two that share an index."""
@@ -499,7 +536,7 @@ class _Joining:
                 a, b = group[:2]
                 forms: Forms = {}
                 for sign in a.forms:
-                    for f, g in _pairs(a.forms[sign], b.forms[sign]):
+                    for f, g in product(a.forms[sign], b.forms[sign]):
                         keep(forms, sign, hadamard(f, g))
                 group = [MatrixPiece(letters, forms), *group[2:]]
             out += group
@@ -516,10 +553,10 @@ def _upright(t: MathTree) -> MathTree:
 def _normed(a: MathTree, b: MathTree, plane: frozenset[str]) -> bool:
     """Whether the two are one thing of real numbers, once upright and once transposed; ‖a ⊙ a‖² is no gain."""
     t = _upright(a)
+    if isinstance(a, Transpose) == isinstance(b, Transpose) or t != _upright(b):
+        return False
     real = isinstance(t, Entrywise) and t.function == "abs"
     if plane and not real and any(isinstance(n, Name) and n.tensor in plane for n in a.walk()):
-        return False
-    if a != Transpose(b) and Transpose(a) != b:
         return False
     return not (isinstance(t, Hadamard) and len(set(t.factors)) == 1)
 
@@ -531,10 +568,6 @@ def _cut(t: MathTree) -> bool:
 
 def _tagged(f: Laid, more: float) -> Laid:
     return Laid(f.tree, f.cost + more, f.place)
-
-
-def _pairs(a: list[Laid], b: list[Laid]) -> Iterator[tuple[Laid, Laid]]:
-    return ((f, g) for f in a for g in b)
 
 
 def _ends_in_diag(t: MathTree, end: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, combinations, product
+from itertools import combinations, product
 from typing import Literal, TypeAlias
 
 from tensorprop.core.equation import Equation
@@ -65,17 +65,19 @@ def readings(
     kept, summed = space.kept, [i for i in space.summed if i in out or not (style == "carry" or many)]
     joins = (False, True) if style in ("join", None) else (False,)
     waiting: dict[int, list[Treatment]] = {}
-    seen = 0
+    seen, need = 0, space.mask(out)
     for weight_ in range(1, len(kept) + 2 * len(summed) + len(space.places) + 2):
         for join, added in product(joins, range(min(len(summed), weight_ // 2) + 1)):
             carried = weight_ - join - 2 * added
-            for chosen in product(combinations(kept, carried), combinations(summed, added)) if carried >= 0 else ():
+            for one, other in product(space.sets(kept, carried), space.sets(summed, added)) if carried >= 0 else ():
                 seen += 1
                 if seen > _MOST:
                     break
-                found = space.reading(frozenset(chain(*chosen)), join) if out.issubset(chain(*chosen)) else None
-                if found is not None and join == bool(found.joined):
-                    waiting.setdefault(found.weight, []).append(found)
+                chosen = one | other
+                if chosen & need == need and space.fits(chosen, join):
+                    found = space.reading(chosen, join)
+                    if join == bool(found.joined):
+                        waiting.setdefault(found.weight, []).append(found)
         yield from waiting.pop(weight_, ())
 
 
@@ -118,7 +120,10 @@ class _Space:
         self._marks = {i: frozenset(found) for i, found in marks.items()}
         self._batch = {i for i in everything if all(i in place for place in self.places)}
         self._order = list(everything)
+        self._bits = {i: 1 << n for n, i in enumerate(everything)}
         self._full = [place for place in self.places if len(place) > 2]
+        self._wholes = [self.mask({*place}) for place in self._full]
+        self._known: list[dict[int, tuple[int, int]]] = [{} for _ in self._full]
 
     def _tensor(self, t: Tensor, marks: dict[str, set[object]]) -> None:
         letters = [s.name for s in t.subscripts if isinstance(s, Index)]
@@ -129,38 +134,57 @@ class _Space:
             if letters.count(i) > 1:
                 self._apart.add(i)
 
-    def _fits(self, out: frozenset[str], join: bool) -> bool:
+    def mask(self, letters: Iterable[str]) -> int:
+        """A set of indices as a number, a bit for each."""
+        return sum(self._bits.get(i, 1 << len(self._bits)) for i in letters)
+
+    def sets(self, letters: list[str], n: int) -> Iterator[int]:
+        """The sets of n of these indices."""
+        return map(sum, combinations([self._bits[i] for i in letters], n))
+
+    def _cut(self, place: int, out: int) -> tuple[int, int]:
+        """How many indices a tensor has beside ``out``, and which of those in it do not stand in front."""
+        letters = self._full[place]
+        left = [n for n, i in enumerate(letters) if not self._bits[i] & out]
+        behind = letters[left[0] :] if left else []
+        return len(left), sum(self._bits[i] for i in {*behind} if self._bits[i] & out)
+
+    def _cuts(self, out: int) -> Iterator[tuple[int, int]]:
+        for place, whole in enumerate(self._wholes):
+            known, key = self._known[place], out & whole
+            if key not in known:
+                known[key] = self._cut(place, key)
+            yield known[key]
+
+    def fits(self, out: int, join: bool) -> bool:
         """Whether no tensor has more than two indices beside ``out``, those that are taken as one as one."""
-        for place in self._full:
-            left = [i for i in place if i not in out]
-            if len(left) <= 2:
-                continue
-            alone = sum(i in self._apart for i in left)
-            if not join or alone + len({self._marks[i] for i in left if i not in self._apart}) > 2:
+        for place, (left, _) in enumerate(self._cuts(out)):
+            if left > 2 and not join:
                 return False
+            if left > 2:
+                rest = [i for i in self._full[place] if not self._bits[i] & out]
+                alone = sum(i in self._apart for i in rest)
+                if alone + len({self._marks[i] for i in rest if i not in self._apart}) > 2:
+                    return False
         return True
 
-    def reading(self, out: frozenset[str], join: bool) -> Treatment | None:
-        """The reading that carries ``out``; None if a tensor has more than two indices left."""
-        if not self._fits(out, join):
-            return None
+    def reading(self, out: int, join: bool) -> Treatment:
+        """The reading that carries ``out``."""
         groups: dict[object, list[str]] = {}
-        if join:
-            for i in self._order:
-                if i not in out and i not in self._apart:
-                    groups.setdefault(self._marks[i], []).append(i)
-        scattered, inner = 0, set[str]()
-        one = {i: n for n, group in enumerate(groups.values()) for i in group if len(group) > 1}
-        for letters in self.places:
-            scattered += _gaps(letters, one)
-            lead = next((n for n, i in enumerate(letters) if i not in out), len(letters))
-            inner |= {i for i in letters[lead:] if i in out} if len(letters) > 2 else set()
+        for i in self._order if join else ():
+            if not self._bits[i] & out and i not in self._apart:
+                groups.setdefault(self._marks[i], []).append(i)
+        joined = tuple(tuple(g) for g in groups.values() if len(g) > 1)
+        one = {i: n for n, group in enumerate(joined) for i in group}
+        inner = 0
+        for _, behind in self._cuts(out):
+            inner |= behind
         return Treatment(
-            tuple(i for i in self._eq.letters if i in out),
-            tuple(i for i in self.summed if i in out),
-            tuple(tuple(g) for g in groups.values() if len(g) > 1),
-            scattered,
-            len(inner) + 2 * any(self._batch.issuperset(g) for g in groups.values() if len(g) > 1),
+            tuple(i for i in self._eq.letters if self._bits[i] & out),
+            tuple(i for i in self.summed if self._bits[i] & out),
+            joined,
+            sum(_gaps(letters, one) for letters in self.places) if one else 0,
+            inner.bit_count() + 2 * any(map(self._batch.issuperset, joined)),
         )
 
 
