@@ -358,12 +358,13 @@ def test_wrong_options_are_refused(bad):
 def test_a_wrong_formula_is_never_shown(monkeypatch):
     """The check can fail: with a search that forgets transposes, no formula comes out."""
     from tensorprop.render.matrices import convert as matrix
-    from tensorprop.render.matrices import products
+    from tensorprop.render.matrices import laid, products
 
-    def forgets(f: products.Form) -> products.Form:
+    def forgets(f: laid.Laid) -> laid.Laid:
         return f
 
-    monkeypatch.setattr(products, "turn", forgets)
+    for file in (laid, products):
+        monkeypatch.setattr(file, "turn", forgets)
     with pytest.raises((WrongFormula, ValueError)):
         formula("wrong_ij = A_ki B_kj")
     assert matrix

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tensorprop.render import trees as m
-from tensorprop.render.matrices.products import Laid
+from tensorprop.render.matrices.laid import Laid
 from tensorprop.render.trees import MathTree, level, scaled
 
 __all__ = ["assembled", "repeated", "scalar_factors"]

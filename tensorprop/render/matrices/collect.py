@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from tensorprop.render import trees as m
-from tensorprop.render.matrices.products import Laid, turn
+from tensorprop.render.matrices.laid import Laid, turn
 from tensorprop.render.trees import MathTree, coefficient, scaled
 from tensorprop.render.weight import weight
 

@@ -23,19 +23,10 @@ from tensorprop.render import weight as price
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.assemble import assembled, repeated
 from tensorprop.render.matrices.collect import collected
+from tensorprop.render.matrices.laid import Forms, Laid, MatrixPiece, closed, keep, outer_ones, times
 from tensorprop.render.matrices.leaves import Leaves
 from tensorprop.render.matrices.line import NoMatrix
-from tensorprop.render.matrices.products import (
-    Forms,
-    Laid,
-    MatrixPiece,
-    closed,
-    keep,
-    merge,
-    outer_ones,
-    search,
-    times,
-)
+from tensorprop.render.matrices.products import merge, search
 from tensorprop.render.matrices.stand_ins import Read
 from tensorprop.render.matrices.treatments import Treatment
 from tensorprop.render.trees import MathTree, level

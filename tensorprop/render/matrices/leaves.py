@@ -17,8 +17,8 @@ from tensorprop.core.told import Axis
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.render import trees as m
 from tensorprop.render.layout import Convention
+from tensorprop.render.matrices.laid import Forms, Laid, MatrixPiece, closed, keep, outer_ones, times
 from tensorprop.render.matrices.line import NoMatrix, shown
-from tensorprop.render.matrices.products import Forms, Laid, MatrixPiece, closed, keep, outer_ones, times
 from tensorprop.render.matrices.stand_ins import Read, letters_of, picks
 from tensorprop.render.matrices.treatments import Treatment
 from tensorprop.render.trees import MathTree
