@@ -6,21 +6,17 @@ the other are kept as parts until something needs them whole; a reshape divides 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
-from functools import partial
-from typing import Any
 
 from tensorprop.core.build import ZERO, add, bracket, mul, negate, substitute, sum_over
 from tensorprop.core.expr import Expr, Index, Number, Tensor
-from tensorprop.core.walk import postorder
 from tensorprop.trace.numbers import Extent, times
-from tensorprop.trace.primitives import Operation, elementwise, row
-from tensorprop.trace.readable import bare, ordered
+from tensorprop.trace.primitives import Operation, row
 from tensorprop.trace.recognise import Recognition
 from tensorprop.trace.sheet import Apart, Axis, Traced, is_one
 
-__all__ = ["spread"]
+__all__ = ["opened", "spread", "squeezed"]
 
 _RESHAPE = "index notation can divide an axis or put axes together, not both at once"
 
@@ -238,10 +234,10 @@ def _concatenate(page: Recognition, line: Operation, args: list[Traced]) -> Trac
 @row("stack")
 def _stack(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
     k, one = line.params["axis"] % len(line.outs[0]), page.one(1)
-    return page.joined([(one, _opened(page.whole(v), k)) for v in args], k)
+    return page.joined([(one, opened(page.whole(v), k)) for v in args], k)
 
 
-def _opened(v: Traced, k: int) -> Traced:
+def opened(v: Traced, k: int) -> Traced:
     """With an axis of size 1 more."""
     return Traced(v.expr, (*v.axes[:k], (), *v.axes[k:]))
 
@@ -289,227 +285,6 @@ def spread(page: Recognition, v: Traced, k: int, low: Extent, between: Extent, s
     expr = sum_over(axis, mul(bracket("=", Index(o), place), v.expr))
     axes = tuple((o,) if n == k else a for n, a in enumerate(v.axes))
     return page.define(expr, axes)
-
-
-@row("dynamic_slice")
-def _dynamic_slice(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
-    v, starts = page.fresh(page.whole(args[0])), args[1:]
-    put: dict[str, Expr] = {}
-    found: dict[str, Expr] = {}
-    axes: list[Axis] = []
-    for axis, n, taken, start in zip(v.axes, line.ins[0], line.outs[0], starts, strict=True):
-        if taken == n:
-            axes.append(axis)
-        elif len(axis) == 1:
-            new = page.axis(taken, stated=True)
-            place = add(*map(Index, new), subscript(page, start.expr))
-            (found if _scalars(place) else put)[axis[0]] = place
-            axes.append(new)
-        else:
-            raise page.refuse("a window of an axis that is made of two", "keep the axes apart")
-    if not found:
-        return Traced(substitute(v.expr, put), tuple(axes))
-    return page.define(_found(substitute(v.expr, put), found), tuple(axes))
-
-
-def _scalars(place: Expr) -> bool:
-    """Whether a place is told by a number that is an argument: a subscript takes that for an index."""
-    return any(isinstance(e, Tensor) and not e.subscripts for e in postorder(place))
-
-
-def _found(e: Expr, places: Mapping[str, Expr]) -> Expr:
-    """``Σ_n [n = i + k] x_n``: the entries at these places."""
-    return sum_over(places, mul(*(bracket("=", Index(i), place) for i, place in places.items()), e))
-
-
-@row("dynamic_update_slice")
-def _dynamic_update_slice(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
-    """Part of an array replaced, at a place that is known."""
-    v, new, starts = args[0], args[1], args[2:]
-    return _replaced(page, v, new, [page.values(s.expr) for s in starts], line.ins[0], line.ins[1])
-
-
-def _replaced(
-    page: Recognition,
-    v: Traced,
-    new: Traced,
-    starts: Sequence[Any],
-    shape: Sequence[Extent],
-    size: Sequence[Extent],
-    rule: Callable[[Expr, Expr], Expr] | None = None,
-) -> Traced:
-    """Part of an array replaced, or what ``rule`` makes of the two."""
-    short = [k for k in range(len(shape)) if shape[k] != size[k]]
-    if not short:
-        return new if rule is None else elementwise(page, [v, new], rule)
-    k = short[0]
-    if starts[k] is None:
-        raise page.refuse("a part of an array replaced at a place that is computed", "mask: jnp.where(i == k, new, x)")
-    first = tuple(round(float(a)) for a in starts[k])
-    end = tuple(a + b for a, b in zip(first, size[k], strict=True))
-    rest = tuple(a - b for a, b in zip(shape[k], end, strict=True))
-    inner = page.cut(v, k, first, size[k])
-    within = [size[k] if n == k else a for n, a in enumerate(shape)]
-    middle = _replaced(page, inner, new, starts, within, size, rule)
-    pieces = [(first, page.cut(v, k, page.one(0), first))] if any(first) else []
-    pieces.append((size[k], middle))
-    if any(rest):
-        pieces.append((rest, page.cut(v, k, end, rest)))
-    return page.joined(pieces, k)
-
-
-# --------------------------------------------------------------------------- entries looked up
-def subscript(page: Recognition, e: Expr) -> Expr:
-    """``e`` as a subscript."""
-    if isinstance(e, (Index, Number, Tensor)) or bare(e) or page.values(e) is not None:
-        return e
-    raise page.refuse("an index that is computed from other things than positions", "gather by an integer array")
-
-
-def _columns(page: Recognition, where: Traced, count: int) -> list[Expr]:
-    """The whole numbers that stand side by side along the last axis of an array of places."""
-    last = len(where.axes) - 1
-    one = page.one(1)
-    return [page.whole(page.cut(where, last, page.one(n), one)).expr for n in range(count)]
-
-
-@row("gather")
-def _gather(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
-    """An entry is looked up: letters of the array are replaced by the numbers that say where."""
-    d, sizes, shape = line.params["dimension_numbers"], line.sizes("slice_sizes"), line.ins[0]
-    array, where = page.fresh(page.whole(args[0])), args[1]
-    places = _columns(page, where, len(d.start_index_map))
-    put: dict[str, Expr] = {}
-    offset: list[Axis] = []
-    along: list[str] = []
-    looked: list[tuple[str, Expr]] = []
-    orders: dict[str, Expr] = {}
-    scalars: dict[str, Expr] = {}
-    for k, axis in enumerate(array.axes):
-        if k in d.operand_batching_dims:
-            there = where.axes[d.start_indices_batching_dims[d.operand_batching_dims.index(k)]]
-            put.update(page.put(axis, there))
-            along += there
-            continue
-        kept = axis
-        if k in d.start_index_map:
-            place = subscript(page, places[d.start_index_map.index(k)])
-            if is_one(sizes[k]) and len(axis) < 2:
-                kept = ()
-                for i in axis:
-                    found = ordered(place)
-                    if found is not None:  # x at the place of the k-th is Σ_i [r_i = k] x_i
-                        orders[i] = substitute(found[1], {found[0]: Index(i)})
-                        page.one_range(i, found[0])
-                        continue
-                    if _scalars(place):
-                        scalars[i] = place
-                        continue
-                    put[i] = place
-                    if isinstance(place, Index):
-                        page.one_range(i, place.name)
-                        along.append(place.name)
-                    elif isinstance(place, Tensor):
-                        looked.append((i, place))
-            elif (sizes[k] != shape[k] or place is not ZERO) and len(axis) < 2:
-                kept = page.axis(sizes[k], stated=True)
-                (scalars if _scalars(place) else put).update({i: add(*map(Index, kept), place) for i in axis})
-            elif sizes[k] != shape[k] or place is not ZERO:
-                raise page.refuse("a window of an axis that is made of two", "keep the axes apart")
-        elif sizes[k] != shape[k] and len(axis) < 2:
-            kept = page.axis(sizes[k], stated=True)
-            put.update({i: Index(kept[0]) for i in axis})
-        elif sizes[k] != shape[k]:
-            raise page.refuse("a gather of a part of an axis that is made of two", "keep the axes apart")
-        if k not in d.collapsed_slice_dims:
-            offset.append(kept)
-    rows = iter(where.axes[:-1])
-    rest = iter(offset)
-    axes = tuple(next(rest) if k in d.offset_dims else next(rows) for k in range(len(line.outs[0])))
-    if len(looked) == 1 and along and not any(offset):  # logp[b, y_b] is [y_b = c] logp_bc
-        ((i, piece),) = looked
-        del put[i]
-        entry = substitute(array.expr, put)
-        return page.define(sum_over((i,), mul(bracket("=", piece, Index(i)), entry)), axes)
-    entry = page.settled(_found(substitute(array.expr, put), scalars))
-    return page.define(sum_over(orders, mul(*orders.values(), entry)) if orders else entry, axes)
-
-
-@row("scatter-add", "scatter_add")
-def _scatter_add(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
-    """``x_i + Σ_k [i = place_k] u_k``: the adjoint of looking up."""
-    total, spread = _scattered(page, line, args)
-    exprs, axes = page.aligned([total, spread])
-    return page.define(add(*exprs), axes)
-
-
-@row("scatter", "scatter-mul", "scatter_mul", "scatter-min", "scatter_min", "scatter-max", "scatter_max")
-def _scatter(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
-    """Entries replaced at places that are known, or multiplied there."""
-    rules = {"mul": page.product, "min": partial(page.function, "min"), "max": partial(page.function, "max")}
-    rule = rules.get(line.name[-3:])
-    d = line.params["dimension_numbers"]
-    v, where, new = args
-    rows = len(line.ins[1]) - 1
-    if any(not is_one(n) for n in line.ins[1][:rows]) or d.operand_batching_dims:
-        raise page.refuse("entries replaced at many places", "mask: jnp.where(i == k, new, x), or use .at[…].add")
-    places = _columns(page, where, len(d.scatter_dims_to_operand_dims))
-    starts: list[Any] = [page.values(ZERO)] * len(line.ins[0])
-    for k, e in zip(d.scatter_dims_to_operand_dims, places, strict=True):
-        starts[k] = page.values(e)
-    gone = {k for k in range(len(line.ins[2])) if k not in d.update_window_dims}
-    update, window = squeezed(page, new, gone), [line.ins[2][k] for k in d.update_window_dims]
-    for k in sorted(d.inserted_window_dims):
-        update = _opened(page.whole(update), k)
-        window.insert(k, page.one(1))
-    return _replaced(page, v, update, starts, line.ins[0], window, rule)
-
-
-def _scattered(page: Recognition, line: Operation, args: list[Traced]) -> tuple[Traced, Traced]:
-    """The array before, and what is added: a sum over all updates of brackets that say where each goes."""
-    d = line.params["dimension_numbers"]
-    array, where, update = args[0], page.fresh(args[1]), page.fresh(page.whole(args[2]))
-    places = _columns(page, where, len(d.scatter_dims_to_operand_dims))
-    windows = [k for k in range(len(line.ins[0])) if k not in (*d.inserted_window_dims, *d.operand_batching_dims)]
-    window_of = dict(zip(windows, sorted(d.update_window_dims), strict=True))
-    rows = [k for k in range(len(line.ins[2])) if k not in d.update_window_dims]
-    put: dict[str, Expr] = {}  # the updates run over the letters of their places
-    for k, there in zip(rows, where.axes[:-1], strict=True):
-        put.update(page.put(update.axes[k], there))
-    body = substitute(update.expr, put)
-    axes: list[Axis] = []
-    factors: list[Expr] = []
-    summed = [i for axis in where.axes[:-1] for i in axis]
-    for k, size in enumerate(line.ins[0]):
-        inner = update.axes[window_of[k]] if k in window_of else ()
-        if k in d.operand_batching_dims:
-            there = where.axes[d.scatter_indices_batching_dims[d.operand_batching_dims.index(k)]]
-            axes.append(there)
-            summed = [i for i in summed if i not in there]
-            continue
-        place = ZERO
-        if k in d.scatter_dims_to_operand_dims:
-            place = subscript(page, places[d.scatter_dims_to_operand_dims.index(k)])
-        if place is ZERO and inner and page.size(inner) == size:
-            axes.append(inner)
-            continue
-        new = page.axis(size, stated=True)
-        if len(inner) > 1:
-            raise page.refuse("a window of an axis that is made of two", "keep the axes apart")
-        axes.append(new)
-        if new:
-            if isinstance(place, Index) and not inner:
-                page.one_range(new[0], place.name) if page.sizes[place.name] == size else None
-            order = ordered(place)
-            if order is not None:  # [i = place of the k-th] is [r_i = k]
-                page.one_range(new[0], order[0])
-                factors.append(substitute(order[1], {order[0]: Index(new[0])}))
-            else:
-                factors.append(bracket("=", Index(new[0]), add(place, *map(Index, inner))))
-            summed += inner
-    rest = mul(*factors, body)
-    expr = page.total(summed, rest)
-    return array, page.define(expr, tuple(axes)) if expr is not ZERO else Traced(ZERO, tuple(axes))
 
 
 def _divides(page: Recognition, part: Extent, whole: Extent) -> bool:

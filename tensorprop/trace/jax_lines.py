@@ -21,7 +21,7 @@ from tensorprop.core.build import bracket, call, negate
 from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.functions import FUNCTIONS, watch
 from tensorprop.errors import UnreadableFunction
-from tensorprop.trace import algebra, axes, sums  # noqa: F401  # each adds its rows to the table
+from tensorprop.trace import algebra, axes, lookups, sorting, sums  # noqa: F401  # each adds its rows to the table
 from tensorprop.trace.jax_scan import scanned
 from tensorprop.trace.numbers import Extent, constant_number
 from tensorprop.trace.primitives import INSTEAD, Operation, chosen, elementwise, rule_of

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from tensorprop.core.build import ONE, ZERO, add, bracket, call, mul, negate, number, power, substitute, subtract
+from tensorprop.core.build import ONE, ZERO, add, bracket, call, mul, negate, number, power, subtract
 from tensorprop.core.expr import Bracket, Expr, Index, Number
 from tensorprop.core.functions import FUNCTIONS, watch
 from tensorprop.trace.numbers import Extent
-from tensorprop.trace.readable import FINITE, IS_NAN, STOP, bare, distance, ordered
+from tensorprop.trace.readable import FINITE, IS_NAN, STOP, bare, distance
 from tensorprop.trace.recognise import OTHER, Recognition
 from tensorprop.trace.sheet import INF, NO_POSITIONS, TWO, Traced
 
@@ -224,11 +224,6 @@ def _comparison(relation: str) -> Rule:
                 apart = distance(x)
                 if apart is not None and not bare(y):
                     return _within(apart, way, y)
-                found = ordered(x)
-                if found is not None and relation == "=" and not bare(y):
-                    raise page.refuse("which entry comes k-th is compared with a number", "compare the values")
-                if found is not None and relation == "=":  # [place of the k-th = c] is [r_c = k]
-                    return substitute(found[1], {found[0]: y})
                 if y in (INF, negate(INF)) and (isinstance(x, Number) or (page.guarding and relation == "=")):
                     return ZERO if relation == "=" else ONE if relation == "≠" else bracket(relation, a, b)
             return ONE if page.positive(relation, a, b) else bracket(relation, a, b)

@@ -37,7 +37,6 @@ __all__ = [
     "distance",
     "folded",
     "merged",
-    "ordered",
     "scale",
     "size_of",
     "valid_name",
@@ -153,15 +152,6 @@ def bare(e: Expr) -> bool:
 def distance(e: Expr) -> Expr | None:
     """What stands between the bars of ``abs(t - u)``, how far two places are from one another; None of others."""
     return e.args[0] if isinstance(e, Call) and e.function == "abs" and bare(e.args[0]) else None
-
-
-def ordered(e: Expr) -> tuple[str, Expr] | None:
-    """i and the bracket of ``Σ_i [r_i = k] i``: which entry comes k-th, where r_i counts what comes before."""
-    if isinstance(e, Sum) and len(e.indices) == 1 and isinstance(e.body, Mul) and len(e.body.factors) == 2:
-        where, i = e.body.factors
-        if isinstance(where, Bracket) and isinstance(i, Index) and i.name == e.indices[0]:
-            return i.name, where
-    return None
 
 
 @cache
@@ -447,9 +437,6 @@ def _check(line: Draft, trace: Transcript) -> None:
         if isinstance(n, Call) and n.function == IS_NAN:
             problem = "an array is compared with itself, which asks where it is nan"
             raise UnreadableFunction(problem, known=known, fix="use jnp.isfinite")
-        if ordered(n) is not None:
-            problem = "which entry comes k-th is a position, and is not read"
-            raise UnreadableFunction(problem, known=known, fix="use the values")
         if isinstance(n, Call) and n.function == FACTORS:
             fix = "solve with jnp.linalg.solve, and take log|A| with jnp.linalg.slogdet: they are read as such"
             raise UnreadableFunction("lu has no counterpart in index notation", known=known, fix=fix)

@@ -32,7 +32,6 @@ from tensorprop.trace.readable import (
     Transcript,
     bare,
     distance,
-    ordered,
     size_of,
 )
 
@@ -348,7 +347,7 @@ class Sheet:
     def define(self, expr: Expr, axes: tuple[Axis, ...]) -> Traced:
         """The value under a name, unless it is as simple as a name."""
         if bare(expr):
-            if not isinstance(expr, (Index, Add, Mul)) and ordered(expr) is None and distance(expr) is None:
+            if not isinstance(expr, (Index, Add, Mul)) and distance(expr) is None:
                 raise self.refuse("the value of an index is used as a number", NO_POSITIONS)
             return Traced(expr, axes)
         if _simple(expr):

@@ -1,7 +1,7 @@
 """Primitives that add up, reduce and contract: rows of the table in ``trace.primitives``.
 
 In: lines of a program and values. Out: values. What is summed over keeps its letter; an array in parts is summed part
-by part. Ranks stand for order: the k-th smallest is ``Σ_i [r_i = k] x_i`` where r_i counts what comes before x_i.
+by part.
 """
 
 from __future__ import annotations
@@ -328,85 +328,6 @@ def _outside_zero(page: Recognition, v: Traced) -> Traced:
 
 
 PRIMITIVES.update((f"reduce_window_{op}", _windows(op)) for op in ("sum", "max", "min"))
-
-
-# --------------------------------------------------------------------------- order
-def _rank(page: Recognition, v: Traced, k: int, before: str) -> tuple[Expr, str]:
-    """How many entries along an axis come before this one: those that are less, and equal ones that stand earlier."""
-    (i,) = v.axes[k]
-    letters, body, _ = page.reduced(v, (k,))
-    (j,) = letters
-    less = sum_over((j,), bracket(before, body, v.expr))
-    tied = sum_over((j,), mul(bracket("<", Index(j), Index(i)), bracket("=", body, v.expr)))
-    return page.define(add(less, tied), v.axes).expr, i
-
-
-def _place(page: Recognition, rank: Expr, i: str, new: str, axes: tuple[Axis, ...]) -> Traced:
-    """``Σ_i [r_i = k] i``, which serves to look something up."""
-    letter = page.letter(page.sizes[i], i)
-    body = mul(bracket("=", substitute(rank, {i: Index(letter)}), Index(new)), Index(letter))
-    return Traced(sum_over((letter,), body), axes)
-
-
-def _taken(page: Recognition, v: Traced, rank: Expr, i: str, k: int, new: str) -> Traced:
-    """``Σ_i [r_i = k] x_i``."""
-    axes = tuple((new,) if n == k else a for n, a in enumerate(v.axes))
-    letter = page.letter(page.sizes[i], i)
-    body = mul(bracket("=", rank, Index(new)), v.expr)
-    return page.define(sum_over((letter,), substitute(body, {i: Index(letter)})), axes)
-
-
-def _in_order(page: Recognition, op: str, v: Traced, k: int, new: str) -> Traced:
-    """``sort_i(x_i)[k]``, ``top_i(x_i)[k]``: as many entries as its letter has values."""
-    (i,), body, _ = page.reduced(v, (k,))
-    if page.sizes[i] == page.sizes[new]:
-        i, body = new, substitute(body, {i: Index(new)})
-    axes = tuple((new,) if n == k else a for n, a in enumerate(v.axes))
-    return page.define(reduce(op, (i,), body, (Index(new),)), axes)
-
-
-@row("sort")
-def _sort(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced]:
-    """The k-th smallest, ``sort_i(x_i)[k]``; of others in its order ``Σ_i [r_i = k] y_i``, r_i what is before."""
-    k = line.params["dimension"]
-    if line.params.get("num_keys", 1) != 1:
-        raise page.refuse("a sort by several keys", "sort by one")
-    if not page.whole(args[0]).axes[k]:
-        return list(args)
-    exprs, axes = page.aligned([page.whole(v) for v in args])
-    if len(axes[k]) != 1 or axes[k][0] not in exprs[0].free:
-        raise page.refuse("a sort along an axis that nothing depends on")
-    if bare(exprs[0]) or any(bare(e) and e is not Index(axes[k][0]) for e in exprs):
-        raise page.refuse("positions are sorted", NO_POSITIONS)
-    new = page.letter(page.sizes[axes[k][0]], axes[k][0])
-    sorted_key = _in_order(page, "sort", Traced(exprs[0], axes), k, new)
-    if len(exprs) == 1:
-        return [sorted_key]
-    rank, i = _rank(page, Traced(exprs[0], axes), k, "<")
-    moved = tuple((new,) if n == k else a for n, a in enumerate(axes))
-    return [  # of an argsort, which entry it was
-        sorted_key
-        if e is exprs[0]
-        else _place(page, rank, i, new, moved)
-        if e is Index(i)
-        else _taken(page, Traced(e, axes), rank, i, k, new)
-        for e in exprs
-    ]
-
-
-@row("top_k")
-def _top_k(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced]:
-    """The k greatest, greatest first; which they are is not read."""
-    v = page.whole(args[0])
-    k = line.params.get("axis", len(v.axes) - 1) % len(v.axes)
-    if len(v.axes[k]) != 1 or v.axes[k][0] not in v.expr.free:
-        raise page.refuse("top_k along an axis that nothing depends on")
-    rank, i = _rank(page, v, k, ">")
-    count = line.outs[0][k]
-    new = page.letter(count, stated=True)
-    page.made.append((new, (i,)))
-    values = _in_order(page, "top", v, k, new)
-    return [values, _place(page, rank, i, new, values.axes)]
 
 
 # --------------------------------------------------------------------------- convolution
