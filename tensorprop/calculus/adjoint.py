@@ -24,7 +24,7 @@ from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, owed_
 from tensorprop.core.plane import complex_names, real_part, said_complex, squares, with_adjoints
 from tensorprop.core.ranges import Ranges, infer, spelled, told
 from tensorprop.core.told import Witness, is_size
-from tensorprop.core.walk import dims_of, freshen, lettered, tensors_of, transform
+from tensorprop.core.walk import apart, dims_of, freshen, lettered, tensors_of, transform
 from tensorprop.errors import ComplexConvention, UnknownName, UsageError, among
 from tensorprop.text.vocabulary import COLUMN, ROW
 
@@ -103,11 +103,20 @@ def _swept(s: System, wrt: str | Iterable[str] | None, of: str | None, symmetry:
     last = (projected(sweep.rule(name), name, s, symmetry) for name in names if not s.defines(name))
     rules = [*sweep.rules, *last]
     wanted = {adjoint_name(n) for n in names}
-    result = said_outside(system(rules, s.facts), whole)
+    result = said_outside(system(_called_apart(rules, whole), s.facts), whole)
     if sweep.plane:  # what is read of the forward equations, and what is owed to it, are inputs here
         more = said_complex(sweep.owed.intersection(result.inputs) - s.complex)
         result = system(result, (*result.facts, *more))
     return result if all(r.name in wanted or _used(result, r.name) for r in rules) else result.only(wanted)
+
+
+def _called_apart(rules: list[Equation], s: System) -> list[Equation]:
+    """Rules none of whose new letters is called like a tensor: no ``x_x`` where nobody wrote one."""
+    names = {name for name in s.names if len(name) == 1}
+    if not any(names.intersection((*r.letters, *r.value.binds)) for r in rules):
+        return rules
+    own = {i for eq in s for i in (*eq.letters, *eq.value.binds)} | {f.letter for f in s.facts if isinstance(f, Range)}
+    return [_renamed(r, apart({*r.letters, *r.value.binds}, own, names)) for r in rules]
 
 
 class _Sweep:

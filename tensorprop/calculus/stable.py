@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tensorprop.calculus.laws import exp_of_log
 from tensorprop.calculus.source import as_system
 from tensorprop.core.build import MINUS_ONE, ONE, add, call, mul, negate, number, reduce, substitute
 from tensorprop.core.equation import Equation, Loop, System, equation, system
@@ -77,6 +78,8 @@ def _stable(e: Expr, look: Look) -> Expr:
     if isinstance(e, Call):
         if e.function == "log":
             return _logarithm(look(e.args[0]), look) or e
+        if e.function == "exp":
+            return exp_of_log(e) or e
         if _is_reciprocal(e):
             return _quotient((e,), look) or e
     return e

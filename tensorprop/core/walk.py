@@ -11,7 +11,7 @@ from typing import TypeVar
 from tensorprop.core.build import fresh, reduce, remake, substitute, sum_over
 from tensorprop.core.expr import Dim, Expr, Index, Reduce, Sum, Tensor
 
-__all__ = ["dims_of", "fold", "freshen", "inline", "lettered", "postorder", "tensors_of", "transform"]
+__all__ = ["apart", "dims_of", "fold", "freshen", "inline", "lettered", "postorder", "tensors_of", "transform"]
 
 V = TypeVar("V")
 
@@ -117,6 +117,19 @@ def freshen(e: Expr, avoid: frozenset[str]) -> Expr:
         return n
 
     return transform(e, rule)
+
+
+def apart(letters: set[str], own: set[str], names: set[str]) -> dict[str, str]:
+    """Other letters for those that are called like one of ``names``, but for ``own``.
+
+    >>> apart({"i", "x"}, {"i"}, {"x", "y"})
+    {'x': 'z'}
+    """
+    taken, found = letters | own | names, dict[str, str]()
+    for i in sorted(letters & names - own):
+        found[i] = fresh(i, taken)
+        taken.add(found[i])
+    return found
 
 
 def lettered(e: Expr, names: Mapping[str, str]) -> Expr:

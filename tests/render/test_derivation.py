@@ -157,7 +157,7 @@ def test_the_change_of_parts_is_told_as_it_is() -> None:
     def said(name: str) -> str:
         return next(r.answer.unicode for r in explain(ATTENTION, name).part(name).reasons if r.topic == "transpose")
 
-    assert said("Q").endswith("so K is transposed in one of the two formulas and not in the other.")
+    assert said("Q").endswith("so K is transposed in one formula only.")
     assert said("K").endswith("and Q stands on the other side of the product.")
 
 

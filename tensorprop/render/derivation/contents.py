@@ -82,6 +82,7 @@ class Remark:
     text: Sentence
     equations: tuple[Equation, ...] = ()
     shown: tuple[MatrixForm, ...] = ()
+    more: bool = False  # whether it goes on under the heading of the one before
 
 
 @dataclass(frozen=True)

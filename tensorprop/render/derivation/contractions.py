@@ -137,8 +137,7 @@ class Products:
         i, a, b = inner[0]
         if upright(a.tree) == upright(b.tree) and not s.letters:
             return say("{j} is summed, and stands in {A} twice", j=letter(i), A=self.name(a))
-        return say("{j} is summed, and stands once in each of two factors, {A} and {B}", j=letter(i), A=self.name(a),
-                   B=self.name(b))  # fmt: skip
+        return say("{j} is summed, and stands once in {A} and once in {B}", j=letter(i), A=self.name(a), B=self.name(b))
 
     def _inner(
         self, inner: list[tuple[str, Spot, Spot]], head: Sentence, marks: tuple[Sign, ...], claims: tuple[Claim, ...]
@@ -258,23 +257,19 @@ class Products:
         if alone or (seam.n == 0 and all(is_ones(self._f[p].tree) for p in s.factors[1:])):
             marks += (Sign("order", s.path),)
         if i is not None and i in s.summed:
-            said = say(
-                "{j} is summed, and stands in {A} alone. A matrix product sums over an index of two factors: the "
-                "second is {one}, a vector of ones, {f}.",
-                j=letter(j), A=self.name(other), f=bare, one=ones,
-            )  # fmt: skip
+            said = say("{j} is summed, and stands in {A} alone. A matrix product sums over an index of two factors: "
+                       "the second is {one}, a vector of ones", j=letter(j), A=self.name(other), one=ones)  # fmt: skip
             brief = say("{j} is summed, in {A} alone, hence {one}.", j=letter(j), A=self.name(other), one=ones)
             if isinstance(other.tree, m.Transpose):
-                said += self._sum_turned(other, j)
+                said = join([said, say(", {f}.", f=bare)], "") + self._sum_turned(other, j)
                 if len(other.letters) == 2:
                     brief = say("{j} is summed, the {own} index of {A} alone: {f}.", j=letter(j), A=self.name(other),
                                 own=self._is(other, j), f=bare)  # fmt: skip
                 marks += self._turns(other)
             else:
-                side = say("On the {side}, the side of {j}, it adds up every {line}.", j=letter(j),
-                           side="left" if one is a else "right", line="row" if one is b else "column")  # fmt: skip
-                if len(other.letters) == 2:
-                    said += side
+                side = say(". On the {side} it adds up every {line}.", side="left" if one is a else "right",
+                           line="row" if one is b else "column")  # fmt: skip
+                said = join([said, side if len(other.letters) == 2 else say(", {f}.", f=bare)], "")
             claims = (Claim("summed", (j,), s.path), Claim("kept", s.letters, s.path))
             return Fact("sum", said, brief, marks, claims)
         if j in other.letters:
@@ -284,10 +279,13 @@ class Products:
         if is_ones(other.tree) and s.factors[0] == a.path:
             said = say("{f} is a matrix of ones.", f=self._spaced((a.tree, b.tree), ""))
             return Fact("ones", said, said, marks, (Claim("lacks", (j,), other.path),))
-        elif is_ones(other.tree):
-            said = say("{one}, ones that lie as a row, repeats the sums for every {j}.", j=letter(j),
+        lacks = (Claim("lacks", (j,), other.path),)
+        if is_ones(other.tree):
+            said = say("{one}, a row of ones, repeats the sums for every {j}.", j=letter(j),
                        one=self._show(one.tree))  # fmt: skip
-        return Fact("broadcast", said, said, marks, (Claim("lacks", (j,), other.path),))
+            return Fact("sum", said, say("{one} repeats it.", one=self._show(one.tree)), marks, lacks)
+        brief = say("{A} has no {j}, hence {one}.", A=self.name(other), j=letter(j), one=ones)
+        return Fact("broadcast", said, brief, marks, lacks)
 
     def _sum_turned(self, other: Spot, j: str) -> Sentence:
         if len(other.letters) == 1:

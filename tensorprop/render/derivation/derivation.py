@@ -16,7 +16,7 @@ from tensorprop.calculus.source import as_forward, names_in
 from tensorprop.core.build import rename
 from tensorprop.core.english import numeral
 from tensorprop.core.equation import Equation, System, equation
-from tensorprop.core.expr import Add, Expr, Index, Sum, Tensor
+from tensorprop.core.expr import Add, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.plane import complex_names, refuse_parts
@@ -360,8 +360,10 @@ class _Teller:
             parts.append(
                 say("A factor without the summed index stands before its Σ, and a factor of every term before all.")
             )
-        elif aim is not last.value:
-            if _entries(aim) < _entries(last.value):
+        elif UNICODE.show(aim) != UNICODE.show(last.value):
+            shares = _shares(aim, last.value)
+            parts += (say("Values of exp, divided by their sum, are a softmax: {p}.", p=entry(n)) for n in shares)
+            if _entries(aim) < _entries(last.value) and not shares:
                 parts.append(say("What stands above and below a fraction cancels."))
             said = ["Factors are numbers and may stand in any order."]
             if aim.binds != last.value.binds:
@@ -406,6 +408,13 @@ def _picture(p: Passage) -> Network | None:
 def _terms(e: Expr) -> int:
     """Terms that are added at the top."""
     return len(e.terms) if isinstance(e, Add) else 1
+
+
+def _shares(aim: Expr, last: Expr) -> list[Expr]:
+    """Each softmax of the one line that stands in the other as a quotient."""
+    old = {n.op for n in postorder(last) if isinstance(n, Reduce)}
+    new = dict.fromkeys(n for n in postorder(aim) if isinstance(n, Reduce) and n.op == "softmax")
+    return [] if "softmax" in old else list(new)
 
 
 def _entries(e: Expr) -> int:

@@ -71,8 +71,7 @@ class _Facts(Products):
                 under = s.tree.factors[n]
                 assert isinstance(under, m.ElementPower)
                 said = say(
-                    "{i} {verb} kept by dividend and divisor: every entry is divided by the entry of {D} in its own "
-                    "place.",
+                    "{i} {verb} kept above and below: every entry is divided by that of {D} in its place.",
                     i=letters(s.letters), verb=verb(s.letters), D=self._show(under.base),
                 )  # fmt: skip
                 brief = say("{i} {verb} kept: ⊘.", i=letters(s.letters), verb=verb(s.letters))
@@ -83,15 +82,18 @@ class _Facts(Products):
                 brief = say("{f} is taken before the sum over {j}.", f=self._show(s.tree), j=letters(later))
                 yield Fact("elementwise", said, brief, (sign,), claims)
             elif s.path or any(t.path != s.path and isinstance(t.tree, m.Product) and t.seams for t in self._f):
-                told = listed([self._show(unsigned(t)) for t in s.tree.factors if not reciprocal(t)])
+                factors = [self._show(unsigned(t)) for t in s.tree.factors if not reciprocal(t)]
                 said = say("{i} {verb} kept by {told}, so nothing is summed between them: elementwise, ⊙.",
-                           i=letters(kept), verb=verb(kept), told=told)  # fmt: skip
-                brief = say("{i} {verb} kept by every factor: ⊙.", i=letters(kept), verb=verb(kept))
+                           i=letters(kept), verb=verb(kept), told=listed(factors))  # fmt: skip
+                if not s.path and len(factors) == 2:
+                    said = say("{i} {verb} kept by both factors, so nothing is summed between them: elementwise, ⊙.",
+                               i=letters(kept), verb=verb(kept))  # fmt: skip
+                brief = say("{i} {verb} kept: ⊙.", i=letters(kept), verb=verb(kept))
                 yield Fact("elementwise", said, brief, (sign,), claims)
             else:
                 said = say("{i} {verb} kept by every factor, so nothing is summed: elementwise, ⊙.",
                            i=letters(kept) if kept else _EVERY, verb=verb(kept))  # fmt: skip
-                brief = say("{i} {verb} kept by every factor: ⊙.", i=letters(kept) if kept else _EVERY,
+                brief = say("{i} {verb} kept: ⊙.", i=letters(kept) if kept else _EVERY,
                             verb=verb(kept))  # fmt: skip
                 yield Fact("elementwise", said, brief, (sign,), claims)
 
@@ -141,13 +143,14 @@ class _Facts(Products):
             ):
                 assert own is not None
                 one = self._show(s.tree)
-                said = say("{one} is a vector of ones, the same for every {i}.", i=own, one=one)
+                said = brief = say("{one} is a vector of ones, the same for every {i}.", i=own, one=one)
                 if isinstance(around, m.Product):
                     rest = tuple(t for t in around.factors if t.kind == "scalar")
                     number = self._show(rest[0] if len(rest) == 1 else m.Product(rest))
                     said = say("{s} is one number; {one}, a vector of ones, repeats it for every {i}.", s=number,
                                i=own, one=one)  # fmt: skip
-                yield Fact("ones" if isinstance(around, (m.TermSum, type(None))) else "broadcast", said, said,
+                    brief = say("{s} is one number, hence {one}.", s=number, one=one)
+                yield Fact("ones" if isinstance(around, (m.TermSum, type(None))) else "broadcast", said, brief,
                            (Sign("1", s.path),), (Claim("kept", s.letters, s.path),))  # fmt: skip
             case m.Identity():
                 i, j = s.letters
@@ -272,4 +275,5 @@ class _Facts(Products):
             c=letters(c), verb=verb(c), it="it" if one else "they", stands="stands" if one else "stand",
             T=listed([self._show(t) for t in cut]),
         )  # fmt: skip
-        yield Fact("every", said, said, (Sign("for every", ()),))
+        brief = say("There is one such formula for every {c}.", c=letters(c))
+        yield Fact("every", said, brief, (Sign("for every", ()),))

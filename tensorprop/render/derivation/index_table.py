@@ -187,7 +187,8 @@ def _summed_sign(shown: MatrixForm, f: Indexed, i: str, hits: list[Expr]) -> Sen
         match s.tree:
             case m.Product():
                 own = s.summed if not spots else (i,)
-                parts = [f[p] for n, p in enumerate(s.factors) if {*s.seams[max(n - 1, 0) : n + 1]} & {*own}]
+                near = [{*s.seams[max(n - 1, 0) : n + 1]} & {*own} for n in range(len(s.factors))]
+                parts = [f[p] for p, here in zip(s.factors, near, strict=True) if here or not s.letters]
                 told = beside(shown, [p.tree for p in parts])
                 if any(is_ones(p.tree) for p in parts):
                     return say("the sum {f}", f=told)

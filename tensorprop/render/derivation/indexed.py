@@ -8,13 +8,14 @@ side. Nothing is worded here, and no output format is known.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 from tensorprop.core.build import fresh
 from tensorprop.core.equation import Equation
-from tensorprop.core.expr import Index, Reduce, Tensor
+from tensorprop.core.expr import Index, Reduce, Sum, Tensor
 from tensorprop.core.names import primal_axes
 from tensorprop.core.walk import postorder
 from tensorprop.render import trees as m
@@ -117,6 +118,7 @@ class _Typing:
         self._used: dict[tuple[str, int], set[str]] = {}
         self._entries: tuple[set[str], set[str]] = (set(), set())  # letters of entries of whole matrices, by axis
         self._inside: list[Slot] = []  # axes within an inverse, which no letter of the rule reaches
+        self._sums = [set(n.indices) for n in postorder(eq.value) if isinstance(n, Sum)]
         for n in postorder(eq.value):
             if isinstance(n, Reduce) and len(n.at) == 2:
                 for found, s in zip(self._entries, n.at, strict=True):
@@ -283,6 +285,7 @@ class _Typing:
         taken = set(names.values()) | carried | set(self._eq.letters)
         hidden = {self._find(s) for s in self._inside}
         classes = dict.fromkeys(self._find(s) for s in range(len(self._parent)))
+        beside = Counter(owners.get(c, ()) for c in classes if c not in names)  # what is summed at one place
         for c in sorted(classes, key=lambda c: c in hidden):
             if c in names:
                 continue
@@ -293,5 +296,7 @@ class _Typing:
             may = self._may.get(c, [])
             both = set[str].intersection(*may) - near if may else set[str]()
             some = set[str]().union(*may) - near
-            names[c] = min(both or some, default="") or fresh("k", near | {i for s in self._used.values() for i in s})
+            mine = [i for i in sorted(both or some) if any(i in s and len(s) == beside[path] for s in self._sums)]
+            first = mine[0] if mine else min(both or some, default="")
+            names[c] = first or fresh("k", near | {i for s in self._used.values() for i in s})
         return names

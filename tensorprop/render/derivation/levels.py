@@ -98,7 +98,8 @@ class _Level:
         if not remark.equations:
             yield Paragraph(remark.text, lead=f"{remark.title}.", pages=self.many)
             return
-        yield Heading(1, say(remark.title))
+        if not remark.more:
+            yield Heading(1, say(remark.title))
         yield Paragraph(remark.text)
         shown = remark.shown or (None,) * len(remark.equations)
         if remark.equations:

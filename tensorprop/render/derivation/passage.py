@@ -31,7 +31,7 @@ from tensorprop.core.expr import Add, Bracket, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.names import adjoint_name, derivative_name, stem_and_label
 from tensorprop.core.ranges import OneAxis, infer, one_axis, spelled
 from tensorprop.core.terms import factors_of
-from tensorprop.core.walk import fold, freshen, postorder, tensors_of
+from tensorprop.core.walk import apart, fold, freshen, lettered, postorder, tensors_of
 from tensorprop.text.vocabulary import COLUMN, ROW
 
 __all__ = ["Local", "Move", "Passage", "axes_of", "derivative", "moves", "passage"]
@@ -200,6 +200,8 @@ def derivative(eq: Equation, name: str, letters: tuple[str, ...]) -> Local | Non
         (*eq.target.subscripts, *map(Index, letters)),
     )
     value = freshen(add(*terms), left | frozenset(letters))
+    own = {*left, *letters, *eq.value.binds}
+    value = lettered(value, apart({*value.binds}, own, {eq.name, *eq.inputs}))
     return Local(eq, equation(target, value), tuple(entries))
 
 

@@ -34,12 +34,12 @@ from tensorprop.render.derivation.facts import facts
 from tensorprop.render.derivation.index_table import patterns
 from tensorprop.render.derivation.indexed import Indexed, Spot
 from tensorprop.render.derivation.matrix import MatrixForm
+from tensorprop.render.derivation.merged import answers
 from tensorprop.render.derivation.passage import Local, Passage
 from tensorprop.render.derivation.sentences import (
     Math,
     Sentence,
     entry,
-    join,
     letter,
     letters,
     listed,
@@ -116,35 +116,20 @@ def reasons(p: Passage, shown: MatrixForm, form: Form) -> tuple[Reason, ...]:
     made: list[Reason] = []
     for topic in _QUESTIONS:
         found = by_topic.get(topic)
-        if found:
-            made.append(
-                Reason(
-                    topic,
-                    _QUESTIONS[topic],
-                    join(
-                        list(
-                            dict.fromkeys(_told(topic, any(e.signs for e in found[:n]), f) for n, f in enumerate(found))
-                        )
-                    ),
-                    join(list(dict.fromkeys(f.brief for f in _signed(topic, found)))),
-                    tuple(dict.fromkeys(s for f in found for s in f.signs)),
-                    tuple(dict.fromkeys(c for f in found for c in f.claims)),
-                )
+        if not found:
+            continue
+        answer, brief = answers(topic, found)
+        made.append(
+            Reason(
+                topic,
+                _QUESTIONS[topic],
+                answer,
+                brief,
+                tuple(dict.fromkeys(s for f in found for s in f.signs)),
+                tuple(dict.fromkeys(c for f in found for c in f.claims)),
             )
+        )
     return tuple(made)
-
-
-_AGAIN = frozenset({"product", "transpose", "order", "inner", "scale", "elementwise", "sum"})
-"""Topics whose law is said with the first fact, and not again with the others."""
-
-
-def _signed(topic: str, found: list[Fact]) -> list[Fact]:
-    """Of a sum, what its sign says is enough where it was said before why there is one."""
-    return [f for f in found if f.signs] or found if topic == "sum" else found
-
-
-def _told(topic: str, again: bool, f: Fact) -> Sentence:
-    return f.brief if again and topic in _AGAIN and f.signs else f.said
 
 
 def _all(p: Passage, shown: MatrixForm, form: Form) -> Iterator[Fact]:
@@ -279,20 +264,22 @@ def _sums(p: Passage) -> Iterator[Fact]:
     """What has no index b forward is owed the sum over b; what was summed forward is owed the same everywhere."""
     back = dict(zip(p.letters, p.rule.letters, strict=True))
     gone_in_rule = _summed(p)
+    copied: dict[tuple[Tensor, tuple[str, ...]], list[Tensor]] = {}
     for local in p.locals:
         for t in local.entries:
-            lacking = [j for j in local.forward.letters if j not in t.free and j in gone_in_rule]
-            if lacking:
-                text = (
-                    "{x} has no index {none}: the same {x} enters {v} for every {j}. The contributions from every {j} "
-                    "are added."
-                )
-                if all(_alone_in(p.rule.value, j) for j in lacking):
-                    text += " Forward it is copied along {j} (a broadcast); backward a copy becomes a sum."
-                none = listed([letter(j) for j in lacking], "or")
-                told = {"x": entry(t), "v": entry(local.forward.target), "j": letters(lacking), "none": none}
-                brief = say("{x} has no {none}: contributions are added.", x=told["x"], none=none)
-                yield _fact("sum", say(text, **told), brief)
+            if lacking := tuple(j for j in local.forward.letters if j not in t.free and j in gone_in_rule):
+                copied.setdefault((t, lacking), []).append(local.forward.target)
+    for (t, lacking), enters in copied.items():
+        text = "{x} has no index {none}: the same {x} enters {v} for every {j}. "
+        text += "The contributions from every {j} are added."
+        if all(_alone_in(p.rule.value, j) for j in lacking):
+            text += " Forward it is copied along {j} (a broadcast); backward a copy becomes a sum."
+        none = listed([letter(j) for j in lacking], "or")
+        told = {"x": entry(t), "v": listed(list(map(entry, enters))), "j": letters(lacking), "none": none}
+        brief = say("{x} has no {none}: contributions are added.", x=told["x"], none=none)
+        yield _fact("sum", say(text, **told), brief)
+    for local in p.locals:
+        for t in local.entries:
             gone = [
                 back[k] for s, k in zip(t.subscripts, p.letters, strict=True) if not s.free & set(local.forward.letters)
             ]
@@ -381,12 +368,12 @@ def _normaliser(p: Passage, local: Local) -> Iterator[Fact]:
     if not isinstance(value, Reduce) or value.op not in ("softmax", "logsoftmax"):
         return
     u = value.indices
-    rest = [i for i in p.rule.letters if i not in u]
+    rest = [i for i in local.forward.letters if i not in u]
     each = say(" for every {b}", b=letters(rest)) if rest else say("")
     if value.op == "softmax":
         text = (
-            "The entries of {p} add up to 1: where {x} makes one larger, the others shrink. So from every δ their "
-            "mean, weighted with {y}, is subtracted: one number{each}."
+            "The entries of {p} add up to 1: what one gains, the others lose. So the mean of δ, weighted with {y}, is "
+            "subtracted: one number{each}."
         )
         brief = "The mean of δ, weighted with {y}, is subtracted."
     else:
@@ -416,16 +403,12 @@ def _mean(p: Passage) -> Iterator[Fact]:
                 and n.op in ("mean", "var")
                 and any(t in set(postorder(n.body)) for t in local.entries)
             ):
-                yield _fact(
-                    "mean",
-                    say(
-                        "A mean over {u} is a sum divided by how many there are, {n}: each has the weight {w}, and is "
-                        "owed that share.",
-                        u=letters(n.indices),
-                        n=(count := size_of(n.indices)),
-                        w=Math(f"1/{count.unicode}", f"1/{count.latex}"),
-                    ),
-                )
+                count = size_of(n.indices)
+                below = count if len(n.indices) == 1 else Math(f"({count.unicode})", f"({count.latex})")
+                weight = Math(f"1/{below.unicode}", f"1/{below.latex}")
+                said = say("A mean over {u} is a sum divided by how many there are, {n}: each has the weight {w}, and "
+                           "is owed that share.", u=letters(n.indices), n=count, w=weight)  # fmt: skip
+                yield _fact("mean", said, say("Of a mean over {u}, each is owed {w}.", u=letters(n.indices), w=weight))
                 return
 
 
@@ -454,7 +437,7 @@ def _exchanged(p: Passage, index: Indexed, fact: Fact, form: Form) -> Sentence |
     for n in postorder(local.forward.value):
         if not isinstance(n, Sum):
             continue
-        inside = [t for t in postorder(n.body) if isinstance(t, Tensor)]
+        inside = [t for t in factors_of(n.body) if isinstance(t, Tensor)]
         if not any(t in local.entries for t in inside):
             continue
         for t in inside:
@@ -471,7 +454,7 @@ def _exchanged(p: Passage, index: Indexed, fact: Fact, form: Form) -> Sentence |
             if before == now:
                 text += "and {W} stands on the other side of the product."
             else:
-                text += "so {W} is transposed in one of the two formulas and not in the other."
+                text += "so {W} is transposed in one formula only."
             return say(text, i=letter(gone[0]), j=letter(kept[0]), W=whole(t.name))
     return None
 

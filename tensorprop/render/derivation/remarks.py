@@ -79,10 +79,11 @@ class Remarks:
             left, one = made.if_one
             yield Remark(
                 "Where a sum is 1",
-                say("Where {s}, as for one-hot rows or probabilities:",
+                say("Where {s} (one-hot rows, probabilities):",
                     s=Math(f"{UNICODE.show(left)} = 1", f"{LATEX.show(left)} = 1")),
                 (one,),
                 (matrix(one, self._convention),),
+                True,
             )  # fmt: skip
 
     def _put_together(self, rule: Equation, stem: str) -> tuple[Equation, list[str]] | None:

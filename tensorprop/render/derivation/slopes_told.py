@@ -96,7 +96,12 @@ def _slope(n: Call, local: Local, p: Passage, places: list[int]) -> Iterator[Sen
         )
         return
     if n.function == "power":
-        yield say("Slope: {law}.", law=Math("(x^n)′ = n x^(n − 1)", "(x^n)' = n x^{n-1}"))
+        if 0 in places:
+            yield say("Slope: {law}.", law=Math("(x^n)′ = n x^(n − 1)", "(x^n)' = n x^{n-1}"))
+        if 1 in places:
+            law = Math("∂(x^n)/∂n = x^n log(x)", r"\partial x^n / \partial n = x^n \log(x)")
+            zero = Math("[x = 0]", "[x = 0]")
+            yield say("Slope: {law}; {b} beside x makes the logarithm 0 where x is 0, as x^n is.", law=law, b=zero)
         return
     for k in places:
         shown = entry(read(row.slopes[k]))

@@ -38,7 +38,7 @@ def solved(p: Passage, last: Expr, aim: Expr, rules: System) -> list[Sentence]:
                          i=letters([i]), b=entry(b), told=told))  # fmt: skip
         found += _where(p, last, aim, e, rules)
         found += _flipped(p, aim)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _equal(e: Expr) -> list[Bracket]:

@@ -1,0 +1,64 @@
+"""Of several facts that answer one question: what is said at length, and what of the others, each thing once.
+
+In: the `Fact`s of one question. Out: the answer, and the brief one for a reader who has met its like.
+"""
+
+from __future__ import annotations
+
+from tensorprop.render.derivation.sentences import Sentence, join, listed, say
+from tensorprop.render.derivation.signs import Fact
+
+__all__ = ["answers"]
+
+_AGAIN = frozenset({"product", "transpose", "order", "inner", "scale", "elementwise", "over", "sum", "broadcast"})
+"""Topics whose law is said with the first fact, and not again with the others."""
+
+
+_PLACES = "In {f} the factors stand in the order of their indices."
+_MANY = {
+    "{f} is taken before the sum over {j}.": "{f} are taken before the sum over {j}.",
+    "{j} is summed, in {A} alone, hence {one}.": "{j} are summed, in {A} alone, hence {one}.",
+    "{A} has no {j}, hence {one}.": "{A} have no {j}, hence {one}.",
+    "{s} is one number, hence {one}.": "{s} are numbers, hence {one}.",
+    _PLACES: _PLACES,
+}
+"""Sentences that are said once of several things, which take the first place."""
+_STAYS = say("No factor needs to be turned.")
+_BETWEEN = say("What is summed must stand between its two factors.")
+
+
+def _signed(topic: str, found: list[Fact]) -> list[Fact]:
+    """Of a sum, and of a transpose, what its sign says is enough where it was said before why there is one."""
+    if topic not in ("sum", "transpose", "order"):
+        return found
+    signed = [f for f in found if f.signs] or found
+    if len(signed) > 1 and (topic == "order" or (topic == "transpose" and signed is found)):
+        return [Fact(topic, found[0].said, _BETWEEN if topic == "order" else _STAYS)]
+    return signed
+
+
+def _told(topic: str, again: bool, f: Fact) -> Sentence:
+    return f.brief if again and topic in _AGAIN and (f.signs or topic == "transpose") else f.said
+
+
+def _merged(said: list[Sentence]) -> list[Sentence]:
+    """Sentences, each once; those that differ in their first place alone are one, of all of these."""
+    groups: dict[object, list[Sentence]] = {}
+    for s in said:
+        groups.setdefault((s.text, s.places[1:]) if s.text in _MANY else s, []).append(s)
+    made: list[Sentence] = []
+    for first, *others in groups.values():
+        if all(s == first for s in others):
+            made.append(first)
+            continue
+        every = list(dict.fromkeys(s.places[0][1] for s in (first, *others)))
+        made.append(say(_MANY[first.text], **{**dict(first.places), first.places[0][0]: listed(every)}))
+    return made
+
+
+def answers(topic: str, found: list[Fact]) -> tuple[Sentence, Sentence]:
+    """The answer to a question, and the brief one."""
+    once = list({f.brief: f for f in reversed(found)}.values())[::-1]  # what is alike is said with the first
+    told = once if topic == "transpose" else [f for f in once if f.signs]  # with these the law was said
+    said = [_told(topic, any(e in told for e in once[:n]), f) for n, f in enumerate(once)]
+    return join(_merged(said)), join(_merged([f.brief for f in _signed(topic, once)]))
