@@ -20,6 +20,7 @@ from tensorprop.core.expr import Expr
 from tensorprop.core.ranges import unbounded
 from tensorprop.errors import OutOfRange, TensorpropError
 from tensorprop.render.layout import Convention
+from tensorprop.render.matrices.convolved import read_inside
 from tensorprop.render.matrices.line import Line
 from tensorprop.render.matrices.stand_ins import in_plain_letters
 from tensorprop.render.reading.formulas import read_again
@@ -71,7 +72,9 @@ def _reads(page: tuple[Equation, ...], eq: Equation, text: str, key: _Key) -> bo
     value = rename(found.value, letters)
     if not all(map(same, rename(found.target, letters).children, eq.target.children)):
         return False
-    if same(value, eq.value) or same(value, unbounded(eq).value) or _in_numbers(eq, value):
+    if same(value, eq.value) or any(same(value, way(eq).value) for way in (unbounded, read_inside)):
+        return True
+    if _in_numbers(eq, value):
         return True
     found = equation(eq.target, value)
     return len(page) > 1 and decide(found, eq, laws=laws, numbers=False).proved

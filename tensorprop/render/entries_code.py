@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from tensorprop.core.affine import form
-from tensorprop.core.build import add, fresh, negate, number, power, substitute
-from tensorprop.core.equation import Equation
+from tensorprop.core.build import ZERO, add, fresh, negate, number, power, substitute
+from tensorprop.core.equation import Equation, Outside, Range, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, keeps, orders, read
 from tensorprop.core.names import primal_axes
@@ -23,12 +22,9 @@ from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.render import trees as m
 from tensorprop.render.code import COMPARED, ArrayCode, called, figure, filled, identifier
 from tensorprop.render.snippet import ATOM, NUMPY, POWER, SIGN, SUM, TIMES, ArrayLibrary, Snippet
+from tensorprop.render.window_code import NoCode, length_code, one_call, window_code
 
 __all__ = ["NoCode", "array_code", "einsums", "loops", "spec_of"]
-
-
-class NoCode(Exception):
-    """What cannot be written so."""
 
 
 def spec_of(eq: Equation) -> tuple[str, list[str]] | None:
@@ -51,42 +47,34 @@ def spec_of(eq: Equation) -> tuple[str, list[str]] | None:
     return f"{','.join(places)}->{''.join(eq.letters)}", names
 
 
-def _sizes(eq: Equation, turned: bool = False) -> dict[str, str]:
-    """How long every index runs, read off the arrays; ``turned``: the left side alone has its axes exchanged."""
-    found: dict[str, str] = {}
+def _extents(eq: Equation, turned: bool = False, page: System | None = None) -> dict[str, Expr]:
+    """How long every index runs, read off the arrays; ``turned``: the left side alone has its axes exchanged.
+
+    ``page``: the equation with what is stated of ranges, and of what lies outside.
+    """
+    found = {f.letter: f.size for f in page.facts if isinstance(f, Range)} if page is not None else dict[str, Expr]()
     for t in tensors_of(eq.value):
         for k, s in enumerate(t.subscripts):
             if isinstance(s, Index):
-                found.setdefault(s.name, f"{identifier(t.name)}.shape[{k}]")
+                found.setdefault(s.name, Dim(t.name, k))
     for (name, k), i in zip(primal_axes(eq.target) or (), eq.letters[::-1] if turned else eq.letters, strict=False):
-        found.setdefault(i, f"{identifier(name)}.shape[{k}]")
-    for i in eq.letters:  # a[x+u] k_u: x runs as far as every entry is inside
-        length = None if i in found else size(eq.value, i)
-        text = None if length is None else _length(length)
-        if text is not None:
-            found[i] = text
+        found.setdefault(i, Dim(name, k))
+    binders = [(n.indices, n.body) for n in postorder(eq.value) if isinstance(n, (Sum, Reduce))]
+    for letters, e in ((eq.letters, eq.value), *binders):
+        for i in letters:  # a[x+u] k_u: x runs as far as every entry is inside
+            length = None if i in found else size(e, i, under=page)
+            if length is not None:
+                found[i] = length
     return found
 
 
-def _length(e: Expr) -> str | None:
-    """A size made of the sizes of axes, as code; None of what is no whole multiple of them.
-
-    >>> from tensorprop.text import parse
-    >>> _length(size(parse("y_x = a[x+u] k_u")["y"].value, "x"))
-    'a.shape[0] - k.shape[0] + 1'
-    """
-    out = ""
-    for part, n in sorted(form(e).items(), key=lambda at: (not isinstance(at[0], Dim), at[1] < 0)):
-        if not isinstance(part, (Dim, Number)) or n.denominator != 1:
-            return None
-        text = f"{identifier(part.tensor)}.shape[{part.axis}]" if isinstance(part, Dim) else "1"
-        once = str(abs(n)) if isinstance(part, Number) else text if abs(n) == 1 else f"{abs(n)} * {text}"
-        out += f" {'-' if n < 0 else '+'} {once}"
-    return out.removeprefix(" + ") if not out.startswith(" -") else None
+def _sizes(eq: Equation, turned: bool = False, page: System | None = None) -> dict[str, str]:
+    """The same as code."""
+    return {i: text for i, e in _extents(eq, turned, page).items() if (text := length_code(e)) is not None}
 
 
 # --------------------------------------------------------------------------- einsum
-def einsums(eq: Equation) -> str:
+def einsums(eq: Equation, page: System | None = None) -> str:
     """A spec, or a chain of specs, each with its operands: two at a time, the smallest results first.
 
     >>> from tensorprop.text import parse
@@ -97,7 +85,7 @@ def einsums(eq: Equation) -> str:
     name = identifier(eq.name)
     found = spec_of(eq)
     if found is None:
-        return f"{name} = {array_code(eq, NUMPY)}"
+        return f"{name} = {array_code(eq, NUMPY, page=page)}"
     spec, operands = found
     into, out = spec.split("->")
     parts: list[tuple[str, str]] = list(zip(into.split(","), operands, strict=True))
@@ -123,24 +111,28 @@ def _cost(parts: list[tuple[str, str]], pair: tuple[int, int], out: str) -> tupl
 
 
 # --------------------------------------------------------------------------- arrays, an axis for every index
-def array_code(eq: Equation, to: ArrayLibrary, turned: bool = False) -> str:
-    """The right side as one expression of arrays; ``turned``: a gradient has its axes exchanged. Errors: NoCode.
+def array_code(eq: Equation, to: ArrayLibrary, turned: bool = False, page: System | None = None) -> str:
+    """The right side as one expression of arrays; ``turned``: a gradient has its axes exchanged.
+
+    ``page``: the equation with what is stated of ranges, and of what lies outside. Errors: NoCode.
 
     >>> from tensorprop.text import parse
     >>> array_code(next(iter(parse("z_bj = tanh(a_bi W_ij + c_j)"))), NUMPY)
     'np.tanh(np.einsum("bi,ij->bj", a, W) + c)'
     """
-    return _Entries(eq, to, turned).right()
+    return _Entries(eq, to, turned, page).right()
 
 
 class _Entries(ArrayCode):
     """Array code of an expression: every index is an axis."""
 
-    def __init__(self, eq: Equation, to: ArrayLibrary, turned: bool) -> None:
-        letters = dict.fromkeys((*eq.letters, *sorted(i for t in tensors_of(eq.value) for i in t.letters or ())))
+    def __init__(self, eq: Equation, to: ArrayLibrary, turned: bool, page: System | None = None) -> None:
+        letters = dict.fromkeys((*eq.letters, *sorted(i for t in tensors_of(eq.value) for i in t.free)))
         super().__init__(to, frozenset(), tuple(letters))
         self._eq = eq
-        self._sizes_of = _sizes(eq, turned)
+        self._page = page
+        self._extents = _extents(eq, turned, page)
+        self._sizes_of = _sizes(eq, turned, page)
         self.bench.sizes |= self._sizes_of
 
     def right(self) -> str:
@@ -212,7 +204,24 @@ class _Entries(ArrayCode):
             == len({*letters}) + (len(marks) - len(letters))
         ):
             return Snippet(f"{name}[{', '.join(marks)}]", ATOM, "scalar", letters)
-        raise NoCode(f"{t.name} has a subscript that is computed")
+        if any(isinstance(n, Bracket) and n.relation != "=" and n.free & t.free for n in postorder(self._eq.value)):
+            raise NoCode(f"brackets keep what is read of {t.name} inside")
+        text, axes = window_code(t, self._extents, self._zero_outside(t), self.to)
+        return Snippet(text, ATOM, "scalar", axes)
+
+    def _zero_outside(self, t: Tensor) -> bool:
+        return self._page is not None and self._page.outside(t.name) is ZERO
+
+    def _slid(self, factors: tuple[Expr, ...], gone: tuple[str, ...]) -> Snippet | None:
+        """A convolution of two vectors that is one call."""
+        match factors, gone:
+            case (Tensor() as a, Tensor() as k), (_,) if self._page is None or not self._page.complex:
+                a, k = (a, k) if a.letters is None else (k, a)
+                call = one_call(a, k, self._extents, self._zero_outside(a), self.to)
+                left = [i for i in (*sorted(a.free), *sorted(k.free)) if i not in gone]
+                return None if call is None else Snippet(call, ATOM, "scalar", tuple(left))
+            case _:
+                return None
 
     def _at_places(self, name: str, t: Tensor) -> Snippet:
         """``logp[b, y_b]`` as ``logp[np.arange(n), y]``: every subscript an array, its axes those of all letters."""
@@ -247,6 +256,8 @@ class _Entries(ArrayCode):
 
     def _multiplied(self, factors: tuple[Expr, ...], gone: tuple[str, ...]) -> Snippet:
         """A product; what is summed is summed by einsum, a quotient stands behind."""
+        if (slid := self._slid(factors, gone)) is not None:
+            return slid
         above: list[Snippet] = []
         below: list[Snippet] = []
         for f in factors:
@@ -305,7 +316,9 @@ class _Entries(ArrayCode):
 
 
 # --------------------------------------------------------------------------- loops
-def loops(eq: Equation, taken: Iterable[str] = (), plane: frozenset[str] = frozenset()) -> str:
+def loops(
+    eq: Equation, taken: Iterable[str] = (), plane: frozenset[str] = frozenset(), page: System | None = None
+) -> str:
     """Nested Python loops over every index: what an index is; ``taken`` are names of other things. Errors: NoCode.
 
     >>> from tensorprop.text import parse
@@ -317,14 +330,16 @@ def loops(eq: Equation, taken: Iterable[str] = (), plane: frozenset[str] = froze
             s1 += a[i] * W[i, j]
         z[j] = s1 + c[j]
     """
-    return "\n".join(_Loops(eq, taken, bool(plane) and is_complex(eq.value, plane)).lines())
+    if page is not None and any(isinstance(f, Outside) for f in page.facts):
+        raise NoCode("an entry outside of an array is read")
+    return "\n".join(_Loops(eq, taken, bool(plane) and is_complex(eq.value, plane), page).lines())
 
 
 class _Loops:
-    def __init__(self, eq: Equation, taken: Iterable[str], wide: bool) -> None:
+    def __init__(self, eq: Equation, taken: Iterable[str], wide: bool, page: System | None = None) -> None:
         self._eq = eq
         self._zero = " + 0j" * wide
-        self._sizes = _sizes(eq)
+        self._sizes = _sizes(eq, page=page)
         self._taken = {*taken, *(identifier(t.name) for t in (eq.target, *tensors_of(eq.value)))}
         self._letters: dict[str, str] = {}
         self._made = 0

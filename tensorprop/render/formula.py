@@ -10,18 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from tensorprop.core.equation import Equation, System
-from tensorprop.core.expr import Expr, Tensor
+from tensorprop.core.build import ZERO
+from tensorprop.core.equation import Equation, Fact, Outside, Range, System, system
+from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.names import is_adjoint, is_derivative, primal
-from tensorprop.core.walk import tensors_of, transform
+from tensorprop.core.plane import said_complex
+from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.face import Face
 from tensorprop.render import dialects, snippet
 from tensorprop.render import trees as m
 from tensorprop.render.code import ArrayCode, identifier
 from tensorprop.render.dialects import Dialect
-from tensorprop.render.entries_code import NoCode, array_code, einsums, loops, spec_of
+from tensorprop.render.entries_code import array_code, einsums, loops, spec_of
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.choose import lines
+from tensorprop.render.matrices.convolved import read_inside
 from tensorprop.render.matrices.line import Legend, Line
 from tensorprop.render.matrices.masks import as_mask, with_masks
 from tensorprop.render.matrices.stand_ins import Read, picks
@@ -32,7 +35,7 @@ from tensorprop.render.printer import TreePrinter
 from tensorprop.render.reading.typst import from_typst
 from tensorprop.render.snippet import ArrayLibrary
 from tensorprop.render.time_code import timed
-from tensorprop.render.window_code import window_code
+from tensorprop.render.window_code import NoCode
 
 __all__ = ["Formula", "render", "told"]
 
@@ -71,6 +74,7 @@ class Formula(Face):
     runs: Runs = field(default=_unchecked, compare=False, repr=False)
     reads: Reads = field(default=_unread, compare=False, repr=False)
     timed: System | None = field(default=None, compare=False, repr=False)
+    page: System | None = field(default=None, compare=False, repr=False)
 
     @property
     def kind(self) -> Literal["matrix", "batched", "index"]:
@@ -99,8 +103,8 @@ class Formula(Face):
         notes += [f"|{i}| is the size of {i}" for i in sizes]
         if any(isinstance(t, m.Ones) for t in trees):
             notes.append("1 is a vector of ones")
-        slid = sorted({t.flipped for t in trees if isinstance(t, m.Convolved)})
-        notes += [("(a ⋆ k)_x = Σ_u a[x + u] k_u", "(a * k)_x = Σ_u a[x − u] k_u")[flipped] for flipped in slid]
+        slid = {(t.flipped, *t.steps) for t in trees if isinstance(t, m.Convolved)}
+        notes += [_slides(Pen(dialects.UNICODE, Style()), *found) for found in sorted(slid)]
         notes += dict.fromkeys(said for n in names if n.read is not None and (said := _says(n.read)))
         return "; ".join(notes)
 
@@ -159,7 +163,7 @@ class Formula(Face):
         if self.timed is not None:
             taken = [identifier(name) for name in self.timed.names]
             return self._steps(self.timed, snippet.NUMPY, lambda line: loops(line.equation, taken, self.style.plane))
-        return self._entries(lambda eq: loops(eq, (), self.style.plane))
+        return self._entries(lambda eq, page: loops(eq, (), self.style.plane, page))
 
     def __str__(self) -> str:
         return self.unicode
@@ -234,15 +238,16 @@ class Formula(Face):
         """The letters of time of the loops on the page."""
         return frozenset(line.seen.time for line in self.lines if line.seen is not None and line.seen.time)
 
-    def _entries(self, write: Callable[[Equation], str]) -> str:
+    def _entries(self, write: Callable[[Equation, System | None], str]) -> str:
         """Code without matrices for every equation."""
         out: list[str] = []
         for line in self.lines:
             try:
                 if self.timed is not None:
                     raise NoCode("a page with steps of time is no einsum; see .numpy and .loop")
-                text = write(line.equation)
-                if not self.runs(line.equation, text, frozenset()):
+                page = _told_of(line, self.page)
+                text = write(line.equation if page is None else next(iter(page)), page)
+                if not self.runs(line.equation if page is None else page, text, frozenset()):
                     raise NoCode("an entry outside of an array is read")
             except NoCode as no:
                 text = f"# {no}: {_indexed(line.equation)}"
@@ -265,27 +270,18 @@ class Formula(Face):
         turned = self._turned()
         out: list[str] = []
         for line in self.lines:
-            slid = line.right is not None and any(isinstance(t, m.Convolved) for t in line.right.walk())
-            write = self._windows if slid else _line if line.seen is None else _entry_by_entry
-            text = write(line, to, turned)
+            page = _told_of(line, self.page)
+            if line.seen is None and page is None:
+                text = _line(line, to, turned)
+            else:
+                text = _entry_by_entry(line, to, turned, page)
             statement = f"{identifier(line.equation.name)} = {text}"
             if text.startswith("#"):
                 statement = text
-            elif not self.runs(line.equation, statement, turned):
+            elif not self.runs(line.equation if page is None else page, statement, turned):
                 text = statement = f"# an entry outside of an array is read: {_indexed(line.equation)}"
             out.append(text if self.bare else statement)
         return "\n".join(out)
-
-    def _windows(self, line: Line, to: ArrayLibrary, turned: frozenset[str]) -> str:
-        """A convolution as code."""
-        try:
-            if turned:
-                raise NoCode("arrays are shown transposed")
-            if line.outside or line.seen is not None:
-                raise NoCode("entries outside of an array are read")
-            return window_code(line.equation, to, not self.style.plane)
-        except NoCode as no:
-            return f"# {no}: {_indexed(line.equation)}"
 
     def _turned(self) -> frozenset[str]:
         """Matrices whose first axis the convention takes for the columns'; those that only a rule names among them."""
@@ -296,6 +292,13 @@ class Formula(Face):
                     if len(x.subscripts) == 2 and self.style.placed(x, (0, 1))[0] == (1, 0):
                         found.add(x.name)
         return frozenset(found)
+
+
+def _slides(pen: Pen, flipped: bool, stride: str, dilation: str) -> str:
+    """What a sign of a convolution means; of several directions the first tells the others."""
+    x, u = (n.partition(",")[0].replace("1", "") for n in (stride, dilation))
+    sign = pen.slides(flipped, stride, dilation)
+    return f"(a {sign} k)_x = Σ_u a[{x}x {'−' if flipped else '+'} {u}u] k_u"
 
 
 def _says(read: Read) -> str:
@@ -377,7 +380,7 @@ def render(
     """The formula of every equation, not yet checked on numbers."""
     convention = convention.over(s)
     found = with_masks(lines(s, convention, carry, style), s)
-    return Formula(found, convention, bare, timed=s if s.recurrent else None)
+    return Formula(found, convention, bare, timed=s if s.recurrent else None, page=s)
 
 
 def _evident(line: Line) -> bool:
@@ -415,11 +418,27 @@ def _statement(line: Line, to: ArrayLibrary) -> str:
     return f"{identifier(line.equation.name)} = {text}"
 
 
-def _entry_by_entry(line: Line, to: ArrayLibrary, turned: frozenset[str]) -> str:
+def _told_of(line: Line, page: System | None) -> System | None:
+    """An equation with what is stated of its ranges, and of what lies outside; None where nothing is."""
+    eq = line.equation
+    opened = {w.image.name for _, w in line.seen.windows if w.opened} if line.seen is not None else set[str]()
+    names = {t.name for t in tensors_of(eq.value) if t.letters is None}
+    letters = {n.name for n in postorder(eq.value) if isinstance(n, Index)}
+    facts: list[Fact] = [Outside(name, ZERO) for name in sorted(opened)]
+    if page is not None and names:  # np.correlate takes the conjugate of one
+        facts += said_complex(page.complex & {t.name for t in tensors_of(eq.value)})
+    for f in page.facts if page is not None else ():
+        if (isinstance(f, Outside) and f.tensor in names) or (isinstance(f, Range) and f.letter in letters):
+            facts.append(f)
+    return system([read_inside(eq) if opened else eq], facts) if facts else None
+
+
+def _entry_by_entry(line: Line, to: ArrayLibrary, turned: frozenset[str], page: System | None = None) -> str:
     """The right side as code in which every index is an axis."""
     name = line.equation.name
+    eq = next(iter(page)) if page is not None else line.equation
     try:
-        return array_code(_as_shown(line.equation, turned), to, name in turned and primal(name) not in turned)
+        return array_code(_as_shown(eq, turned), to, name in turned and primal(name) not in turned, page)
     except NoCode as no:
         return f"# {no}: {_indexed(line.equation)}"
 

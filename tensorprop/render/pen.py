@@ -132,6 +132,20 @@ class Pen:
             return base + "".join(d.lowered[c] for c in digits)
         return d.sub.format(base, d.figure.format(digits))
 
+    def slides(self, flipped: bool, stride: str = "", dilation: str = "") -> str:
+        """The sign of a convolution, its stride below, its dilation above."""
+        d = self.to
+        out = d.sign("*" if flipped else "⋆")
+        if d.both and stride and dilation:
+            return d.both.format(out, stride, dilation)
+        if stride:
+            plain = d.lowered and all(c in d.lowered for c in stride)
+            out = self.lowered(out, stride) if plain or stride.isdigit() else d.cut_sub.format(out, stride)
+        if dilation:
+            plain = d.raised and all(c in d.raised for c in dilation)
+            out = self.raised(out, dilation) if plain or dilation.isdigit() else f"{out}^{{{dilation}}}"
+        return out
+
     def row(self, parts: Sequence[str]) -> str:
         """Subscripts beside one another: letters touch, longer ones have commas."""
         short = all(map(_short, parts))

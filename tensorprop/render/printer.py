@@ -67,9 +67,8 @@ class TreePrinter:
                 return self._product(factors)
             case m.Hadamard(factors):
                 return self._hadamard(factors)
-            case m.Convolved(left, right, flipped):
-                sign = d.sign("*" if flipped else "⋆")
-                return f"{self._at(left, PRODUCT)} {sign} {self._at(right, PRODUCT)}"
+            case m.Convolved(left, right):
+                return f"{self._at(left, PRODUCT)} {self.pen.slides(t.flipped, *t.steps)} {self._at(right, PRODUCT)}"
             case m.TermSum(terms):
                 return self._sum(terms)
             case m.Over(letters, body):
@@ -257,8 +256,7 @@ class TreePrinter:
             upside = n > 0 and isinstance(f, m.ElementPower) and f.exponent == m.Figure(m.MINUS)
             if upside and isinstance(f, m.ElementPower):
                 f = f.base
-            least = PRODUCT if upside or isinstance(f, m.Hadamard) else HADAMARD
-            text = self._at(f, least, first=n == 0)
+            text = self._at(f, PRODUCT, first=n == 0)
             out += f" {self.to.sign('⊘' if upside else '⊙')} {text}" if n else text
         return out
 

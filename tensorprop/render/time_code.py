@@ -20,10 +20,10 @@ from tensorprop.core.ranges import infer
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.render import trees as m
 from tensorprop.render.code import identifier
-from tensorprop.render.entries_code import NoCode
 from tensorprop.render.matrices.line import Line
 from tensorprop.render.snippet import ArrayLibrary
 from tensorprop.render.trees import MathTree
+from tensorprop.render.window_code import NoCode
 
 __all__ = ["timed"]
 

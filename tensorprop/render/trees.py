@@ -227,11 +227,25 @@ class Hadamard(MathTree):
 
 @dataclass(frozen=True, slots=True)
 class Convolved(MathTree):
-    """``a ⋆ k``, entry by entry ``Σ_u a[x + u] k_u``; ``flipped``: ``a * k``, of ``Σ_u a[x − u] k_u``."""
+    """``a ⋆ k``, entry by entry ``Σ_u a[x + u] k_u``; ``flipped``: ``a * k``, of ``Σ_u a[x − u] k_u``.
+
+    ``strides`` and ``dilations``: how far each direction moves for a step of x, and of u.
+    """
 
     left: MathTree
     right: MathTree
     flipped: bool
+    strides: tuple[int, ...] = (1,)
+    dilations: tuple[int, ...] = (1,)
+
+    @property
+    def steps(self) -> tuple[str, str]:
+        """What stands below and above the sign: empty where all move by single steps."""
+        below, above = (
+            "" if {*n} == {1} else str(n[0]) if len({*n}) == 1 else ",".join(map(str, n))
+            for n in (self.strides, self.dilations)
+        )
+        return below, above
 
     @property
     def kind(self) -> Kind:

@@ -341,11 +341,51 @@ def test_the_code_of_a_convolution(page, code):
     assert formula(page).numpy == code
 
 
-@pytest.mark.parametrize("window, why", [("2x+u", "stride"), ("x+2u", "dilation"), ("x+u-1", "offset")])
-def test_other_windows_stay_in_index_form_and_say_why(window, why):
-    found = formula(f"y_x = Σ_u a[{window}] k_u; outside(a) = 0")
+@pytest.mark.parametrize(
+    "page, expected",
+    [
+        ("y_x = a[x+u] k_u + b", "y = a ⋆ k + b 1"),
+        ("y_x = relu(2 a[x+u] k_u + b)", "y = relu(2 (a ⋆ k) + b 1)"),
+        ("y_x = c_x a[x+u] k_u", "y = c ⊙ (a ⋆ k)"),
+        ("E = a[x+u] k_u t_x", "E = tᵀ (a ⋆ k)"),
+        ("y[b,x,o] = relu(a[b,x+u,c] K[o,c,u] + b_o)", "y_bo = relu((Σ_c a_bc ⋆ K_oc) + b_o 1)  (for every b, o)"),
+        ("y_x = a[2x+u] k_u", "y = a ⋆₂ k"),
+        ("y_xz = a[2x+u, z+3v] K_uv", "y = a ⋆_{2,1}^{1,3} K"),
+        ("y_x = a[x+2u] k_u", "y = a ⋆² k"),
+        ("y[x,y,z] = a[x+u, y+v, z+w] k[u,v,w]", "y = a ⋆ k"),
+        ("y_w = [w = x+u] a_x k_u; dim(w) = dim(a, 0) + dim(k, 0) - 1", "y = a * k  (a = 0 outside)"),
+    ],
+)
+def test_convolutions_within_an_equation_and_by_larger_steps(page, expected):
+    found = formula(page)
+    assert str(found) == expected
+    for text in (found.ascii, found.latex, found.typst):
+        assert not re.search(r"x *[+=]", text)
+    assert "#" not in found.numpy + found.torch + found.einsum
+
+
+def test_the_gradient_of_a_convolution_with_a_stride_has_a_dilation():
+    s = parse("y_bxo = a[b, 2x+u, c] K_ocu + c_o")
+    found = formula(tp.adjoint(s, wrt="a K c"))
+    assert str(found).split("\n") == [
+        "δa_bc = Σ_o K_oc *² δy_bo  (K = 0 outside, for every b, c)",
+        "δK_oc = Σ_b a_bc ⋆² δy_bo  (for every c, o)",
+        "δc_o = Σ_b 1ᵀ δy_bo  (for every o)",
+    ]
+    assert "(a *² k)_x = Σ_u a[x − 2u] k_u" in found.convention
+    assert "np.pad(K" in found.numpy
+    assert "#" not in found.numpy + found.torch
+
+
+def test_windows_that_leave_the_array_are_padded_in_code():
+    found = formula("y_x = a[x+u-1] k_u; outside(a) = 0; dim(x) = dim(a, 0)")
     assert found.kind == "index"
-    assert why in found.why
+    assert "offset" in found.why
+    assert found.numpy == (
+        'y = np.einsum("xu,u->x", '
+        "np.pad(a, (1, k.shape[0] - 2))[np.arange(a.shape[0])[:, None] + np.arange(k.shape[0])], k)"
+    )
+    assert found.torch.count("torch.nn.functional.pad(a, (1, k.shape[0] - 2))") == 1
 
 
 @pytest.mark.parametrize(
@@ -355,6 +395,11 @@ def test_other_windows_stay_in_index_form_and_say_why(window, why):
         (r"y = a \star k", "y_x = a[x+u] k_u", "y_x = a[x+u] k_u"),
         ("y = a * k", "y_x = a[x+u] k_u", "y_x = a[x-u] k_u"),  # they are not equally long: no ⊙
         ("y = a * k", None, "y_i = a_i k_i"),
+        ("y = a ⋆₂ k + b 1", "y_x = a[2x+u] k_u + b", "y_x = a[2x+u] k_u + b"),
+        (r"y = a \star_{2} k", None, "y_i = a[2i+j] k_j"),
+        ("Y = A ⋆_{2,1}^{3} K", None, "Y_ik = A[2i+3j, k+3l] K_jl"),
+        ("y = a *² k", None, "y_i = a[i-2j] k_j"),
+        ("y = a ⋆ k", "y_abc = a[a+u, b+v, c+w] k_uvw", "y_abc = a[a+u, b+v, c+w] k_uvw"),
     ],
 )
 def test_convolutions_are_read(text, like, expected):

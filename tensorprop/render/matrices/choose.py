@@ -8,6 +8,7 @@ tried, the easiest to bear in mind first, and those of a page chosen so that no 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby, islice
 
 from tensorprop.core.equation import Equation, System
@@ -16,11 +17,11 @@ from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.render import trees as m
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.convert import Conversion
-from tensorprop.render.matrices.convolved import convolved, why_not
+from tensorprop.render.matrices.convolved import as_windows, put_in, whole_window, why_not
 from tensorprop.render.matrices.line import Line, NoMatrix
 from tensorprop.render.matrices.orders import along_the_last, mode_product, special
 from tensorprop.render.matrices.polish import polished
-from tensorprop.render.matrices.stand_ins import Seen, ends, picks, seen
+from tensorprop.render.matrices.stand_ins import Seen, picks, seen
 from tensorprop.render.matrices.treatments import Look, Style, Treatment, looks, price, readings
 from tensorprop.render.trees import MathTree
 
@@ -40,7 +41,13 @@ def lines(s: System, convention: Convention, carry: tuple[str, ...] | None = Non
     met = [seen(eq, s) for eq in s]
     page = tuple(eq if one is None else one.equation for eq, one in zip(s, met, strict=True))
     both = zip(s, met, strict=True)
-    return agreed([Choices(eq, convention, carry, style, page, one, tuple(ends(eq, s))) for eq, one in both])
+    return agreed([Choices(eq, convention, carry, style, page, one, _sliding(eq, s)) for eq, one in both])
+
+
+def _sliding(eq: Equation, s: System) -> Seen | None:
+    """The equation with stand-ins for its convolutions, too; None where there are none."""
+    plain, windows = as_windows(eq)
+    return seen(eq, s, plain, windows) if windows else None
 
 
 class Choices:
@@ -54,10 +61,13 @@ class Choices:
         style: Style,
         page: tuple[Equation, ...] = (),
         met: Seen | None = None,
-        outside: tuple[str, ...] = (),
+        slid: Seen | None = None,
     ) -> None:
         self._written = eq
-        self._ends = outside
+        self._slid: Choices | None = None
+        if slid is not None and style is None:
+            others = tuple(slid.equation if e is eq else e for e in page)
+            self._slid = Choices(eq, convention, carry, style, others, slid)
         self._met = met
         self._entries = dict(met.entries) if met is not None else {}
         self._out = met.out if met is not None else frozenset[str]()
@@ -70,6 +80,11 @@ class Choices:
         self.beside: float | None = None
         """What index notation costs beside a convolution, once the lines have been looked for."""
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The tensors of the equation."""
+        return frozenset((self._written.name, *self._written.inputs))
+
     def best(self) -> Line:
         """The line that is easiest to read."""
         return next(self.all())
@@ -79,7 +94,10 @@ class Choices:
         eq = self._eq
         if _depth(eq.value) > _DEEP:
             self.why = "the right side is nested too deep to be read as one formula"
-        elif self._carry is not None:
+            yield self.plainly()
+            return
+        yield from self._sliding()
+        if self._carry is not None:
             found = self._line(Treatment(tuple(i for i in eq.letters if i in self._carry or i in self._out)))
             if found is not None:
                 yield found
@@ -94,12 +112,7 @@ class Choices:
 
     def _found(self) -> Iterator[Line]:
         eq = self._eq
-        slid = convolved(self._written, self._met, self._convention, self._ends) if self._style is None else None
-        if slid is not None:
-            self.beside = price(slid) + _SLID
-            yield slid
-        self.why = self.why or why_not(self._written)
-        whole = special(eq) if self._met is None else _picked(self._written, self._met)
+        whole = special(eq) if self._met is None else self._whole(self._met)
         if whole is not None:
             yield whole
         plain = self._line(Treatment()) if not self._out and (self._style is None or _orders(eq) <= 2) else None
@@ -116,6 +129,22 @@ class Choices:
         if modes is not None:
             yield modes
 
+    def _sliding(self) -> Iterator[Line]:
+        """The lines in which windows are convolutions."""
+        for line in self._slid.all() if self._slid is not None else ():
+            if line.right is not None:
+                self.beside = self.beside or price(line) + _SLID
+                yield line
+        if self._slid is not None and self.beside is None:
+            self.why = self._slid.why
+        self.why = self.why or why_not(self._written)
+
+    def _whole(self, met: Seen) -> Line | None:
+        """The right side as it is, in three axes or more."""
+        if met.windows:
+            return whole_window(self._written, met, self._convention)
+        return _picked(self._written, met)
+
     def _readings(self) -> Iterator[Treatment]:
         yield from readings(self._eq, self._style, self._page, self._out)
         if len(self._page) > 1:
@@ -129,10 +158,15 @@ class Choices:
                 right: MathTree = m.Figure(self._eq.value.value)
             else:
                 right = polished(work.read(sign))
+            computed = right
+            if self._met is not None and self._met.windows:
+                right = put_in(right, dict(self._met.windows), self._convention)
         except NoMatrix as no:
             self.why = self.why or str(no)
             return None
-        return Line(self._written, left, right, reading.carried, joined=reading.joined, seen=self._met)
+        plain = right is computed
+        line = Line(self._written, left, right, reading.carried, joined=reading.joined, seen=self._met)
+        return line if plain else replace(line, computed=computed)
 
 
 def _picked(eq: Equation, met: Seen) -> Line | None:
@@ -155,14 +189,15 @@ def agreed(choices: list[Choices]) -> list[Line]:
     if _consistent(first):
         return first
     if all(c.beside is None for c in choices):
-        return _searched(choices, True)[1]
+        return _searched(choices, False)[1]
     return min((_searched(choices, slide) for slide in (True, False)), key=lambda found: found[0])[1]
 
 
 def _searched(choices: list[Choices], slide: bool) -> tuple[float, list[Line]]:
     """The lines that agree, and their price; ``slide``: what can be a convolution is one, else in index notation."""
     beam: list[tuple[float, list[Line], dict[str, Look]]] = [(0.0, [], {})]
-    for c in choices:
+    order = _bound_first(choices) if slide else [*range(len(choices))]
+    for c in (choices[n] for n in order):
         grown: list[tuple[float, list[Line], dict[str, Look]]] = []
         whole = slide or c.beside is None
         for line in (*islice(c.all(), _KEPT), c.plainly()) if whole else (c.plainly(),):
@@ -172,8 +207,23 @@ def _searched(choices: list[Choices], slide: bool) -> tuple[float, list[Line]]:
                     cost = price(line) if line.right is not None else _INDEX if whole else (c.beside or 0.0)
                     grown.append((total + cost, [*before, line], known | own))
         grown.sort(key=lambda g: g[0])
-        beam = grown[:_BEAM]
-    return beam[0][:2]
+        met: dict[frozenset[tuple[str, Look]], tuple[float, list[Line], dict[str, Look]]] = {}
+        for g in grown if slide else ():  # of those that read every tensor alike the first is the best
+            met.setdefault(frozenset(g[2].items()), g)
+        beam = [*met.values()][:_BEAM] if slide else grown[:_BEAM]
+    return beam[0][0], [line for _, line in sorted(zip(order, beam[0][1], strict=True), key=lambda found: found[0])]
+
+
+def _bound_first(choices: list[Choices]) -> list[int]:
+    """Convolutions, which leave least choice, then each time the line that has most in common with those before."""
+    order = [n for n, c in enumerate(choices) if c.beside is not None]
+    known = {name for n in order for name in choices[n].names}
+    while order and len(order) < len(choices):
+        rest = [n for n in range(len(choices)) if n not in order]
+        n = max(rest, key=lambda n: (len(known & choices[n].names), -n))
+        order.append(n)
+        known |= choices[n].names
+    return order or [*range(len(choices))]
 
 
 def _consistent(found: list[Line]) -> bool:

@@ -42,13 +42,12 @@ class Line:
     joined: tuple[tuple[str, ...], ...] = ()
     leading: bool = False  # it holds for every value of indices in front that an ellipsis stands for
     seen: Seen | None = None  # the equation as the search met it, where subscripts are computed
+    computed: MathTree | None = None  # the right side with what stands for convolutions
 
     @property
     def plain(self) -> Equation:
         """The equation in plain letters, of which the trees are."""
         return self.equation if self.seen is None else self.seen.equation
-
-    outside: tuple[str, ...] = ()  # what is 0 where a convolution reads outside
 
     @property
     def masks(self) -> tuple[Mask, ...]:
@@ -81,7 +80,7 @@ class Line:
                     rest.remove(part)
                     out.append((words if self.left.kind == "matrix" else "entries", (part,)))
         out += [("", (group,)) for group in rest]
-        out += [(words, ()) for words in (*self.defined, *self.outside)]
+        out += [(words, ()) for words in self.defined]
         if self.leading:
             out.append(("for every leading index", ()))
         time = self.seen.time if self.seen is not None else ""

@@ -84,7 +84,7 @@ class _Joining:
         self._rows = row_layout
         self._plane = plane
         self._along: dict[str, tuple[Dim, ...]] = {}
-        self._less = _LESS
+        self._less, self._sign = _LESS, 0.0  # what ⊙ costs at least: a triangle is written around the other
         self._most: dict[Sign, float] = {}  # from which cost on a form of what is being made is not worth making
 
     def _pays(self, sign: Sign, f: Laid, g: Laid, more: float = 0.0) -> bool:
@@ -182,13 +182,13 @@ class _Joining:
                         _NUMBER,
                         _tagged(times(f, g), price.LOPSIDED * lopsided + price.SCALED * _ends_in_diag(one, -1)),
                     )
-            for f, g in self._pairs(_NUMBER, a.forms[i, None], b.forms[i, None], price.SIGN + price.ONES):
+            for f, g in self._pairs(_NUMBER, a.forms[i, None], b.forms[i, None], self._sign + price.ONES):
                 h = hadamard(f, g)
                 if len(h.tree.children) > 2:
                     yield from ((_NUMBER, t) for t in self._total(h, i))
         else:
             for sign in ((i, None), (None, i)):
-                for f, g in self._pairs(sign, a.forms[sign], b.forms[sign], price.SIGN):
+                for f, g in self._pairs(sign, a.forms[sign], b.forms[sign], self._sign):
                     yield sign, hadamard(f, g)
 
     def _matrix_vector(
@@ -202,9 +202,9 @@ class _Joining:
             for f, g in self._pairs((None, i), b.forms[None, j], a.forms[j, i]):
                 yield (None, i), _tagged(times(f, g), price.SCALED * _ends_in_diag(g.tree, 0))
         else:
-            for f, g in self._pairs((i, j), a.forms[i, j], b.forms[j, None], price.SIGN):
+            for f, g in self._pairs((i, j), a.forms[i, j], b.forms[j, None], self._sign):
                 yield (i, j), times(f, as_diag(g))
-            for f, g in self._pairs((j, i), b.forms[j, None], a.forms[j, i], price.SIGN):
+            for f, g in self._pairs((j, i), b.forms[j, None], a.forms[j, i], self._sign):
                 yield (j, i), times(as_diag(f), g)
                 wide = times(f, self._ones(i, f.place)[1])
                 ends = isinstance(f.tree, Product) and isinstance(_upright(f.tree.factors[-1]), Ones)
@@ -224,7 +224,7 @@ class _Joining:
         i, j = sorted(shared)
         if not gone:
             for sign in ((i, j), (j, i)):
-                for f, g in self._pairs(sign, a.forms[sign], b.forms[sign], price.SIGN):
+                for f, g in self._pairs(sign, a.forms[sign], b.forms[sign], self._sign):
                     yield sign, hadamard(f, g)
         elif len(gone) == 1:
             (j,) = gone
@@ -235,7 +235,7 @@ class _Joining:
                     p = times(f, g)
                     cost = p.cost + price.DIAG + nested(p.tree) + price.DIAGONAL_OF_CUTS * (a.cut and b.cut)
                     yield lies, Laid(Diagonal(p.tree, "row" if self._rows else "column"), cost, p.place)
-            summed = price.SIGN + price.ONES
+            summed = self._sign + price.ONES
             for f, g in self._pairs((i, None), a.forms[i, j], b.forms[i, j], summed):
                 h = hadamard(f, g)
                 yield (i, None), _tagged(times(h, self._ones(j, h.place)[0]), price.SUMMED)
@@ -261,7 +261,7 @@ class _Joining:
                             _NUMBER,
                             Laid(MatrixTrace(p.tree), p.cost + price.TRACE + nested(p.tree) + late, p.place),
                         )
-            for f, g in self._pairs(_NUMBER, a.forms[i, j], b.forms[i, j], price.SIGN + 2 * price.ONES):
+            for f, g in self._pairs(_NUMBER, a.forms[i, j], b.forms[i, j], self._sign + 2 * price.ONES):
                 h = hadamard(f, g)
                 inner = times(h, self._ones(j, h.place)[0])
                 yield _NUMBER, _tagged(times(self._ones(i, h.place)[1], inner), price.SUMMED)
@@ -270,7 +270,9 @@ class _Joining:
     def run(self, pieces: list[MatrixPiece], kept: frozenset[str]) -> MatrixPiece | None:
         """The cheapest forms of the product of connected pieces; None where some step would need three indices."""
         pieces = self._grouped(pieces)
-        self._less = _LESS * any(isinstance(f.tree, (Identity, Triangle)) for p in pieces for f in _every(p))
+        kinds = {type(f.tree) for p in pieces for f in _every(p)}
+        self._less = _LESS * (not kinds.isdisjoint((Identity, Triangle)))
+        self._sign = 0.0 if Triangle in kinds else price.SIGN
         n = len(pieces)
         whole = (1 << n) - 1
         has: dict[str, int] = {}

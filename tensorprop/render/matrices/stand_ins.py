@@ -7,7 +7,7 @@ and in which order a loop runs through its time. How an entry is printed is the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -28,11 +28,39 @@ Read: TypeAlias = Tensor | Bracket
 
 
 @dataclass(frozen=True)
+class Slid:
+    """A sum over a window: ``image[stride x ± dilation u, …] kernel[u, …]``.
+
+    ``axes``: the image's that move; ``stays`` and ``gone``: the letters x and u of each; ``added``: letters that are
+    summed besides; ``carried``: the others. ``sum``: what it is in indices, ``opened``: where a bracket said so.
+    """
+
+    image: Tensor
+    kernel: Tensor
+    axes: tuple[int, ...]
+    stays: tuple[str, ...]
+    gone: tuple[str, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    flipped: bool
+    added: tuple[str, ...]
+    carried: tuple[str, ...]
+    sum: Sum
+    opened: bool = False
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """The axes of what stands for it."""
+        return (*self.carried, *self.stays)
+
+
+@dataclass(frozen=True)
 class Seen:
     """An equation in plain letters: ``entries`` says of which entry a name stands there.
 
     ``out``: letters that have to be carried or added up. ``time``: the letter of the loop's time, if it is in one.
-    ``when``: what is told of the order of time.
+    ``when``: what is told of the order of time, and of what lies outside. ``windows``: of which sum a name stands
+    there.
     """
 
     equation: Equation
@@ -40,6 +68,7 @@ class Seen:
     out: frozenset[str] = frozenset()
     time: str = ""
     when: tuple[str, ...] = ()
+    windows: tuple[tuple[str, Slid], ...] = ()
 
 
 def letters_of(t: Read) -> tuple[str, ...]:
@@ -62,8 +91,12 @@ def picks(t: Read) -> int | None:
     return next((k for k, s in enumerate(t.children) if isinstance(s, Tensor)), None) if isinstance(t, Tensor) else None
 
 
-def seen(eq: Equation, s: System) -> Seen | None:
+def seen(
+    eq: Equation, s: System, start: Equation | None = None, windows: Mapping[str, Slid] | None = None
+) -> Seen | None:
     """The equation as the search is to meet it; None where it has plain letters alone, and no part in a loop.
+
+    ``start``: the equation with a tensor for each of these ``windows``.
 
     >>> from tensorprop.text import parse
     >>> s = parse("h_tj = tanh(x_tj + h_{t-1,k} W_kj); h_{-1,j} = g_j")
@@ -74,13 +107,19 @@ def seen(eq: Equation, s: System) -> Seen | None:
     axes = {name: axis for b in loops for name, axis in b.axes.items()}
     loop = next((b for b in loops if eq in b.body), None)
     found: dict[str, Read] = {}
-    plain = _plain(eq, axes, found)
-    if loop is None and not found:
+    plain = _plain(start or eq, axes, found)
+    if loop is None and not found and not windows:
         return None
+    windows = windows or {}
     out = {i for e in found.values() if isinstance(e, Tensor) for i in _carried(e)}
+    out.update(*(w.carried for w in windows.values()))
     time = loop.time(eq)[0] if loop is not None else ""
     when = _when(loop, eq) if loop is not None else ()
-    return Seen(plain, tuple(found.items()), frozenset(out | ({time} if time else set())), time, (*when, *ends(eq, s)))
+    opened = {w.image.name for w in windows.values() if w.opened}
+    when = (*when, *ends(eq, s, opened))
+    return Seen(
+        plain, tuple(found.items()), frozenset(out | ({time} if time else set())), time, when, tuple(windows.items())
+    )
 
 
 def in_plain_letters(eq: Equation) -> Equation:
@@ -162,8 +201,8 @@ def _when(loop: Loop, eq: Equation) -> tuple[str, ...]:
     return (f"for {letter} = {first}, {first + 1}, …",)
 
 
-def ends(eq: Equation, s: System) -> Iterator[str]:
-    """What is 0 where a shifted entry lies outside."""
+def ends(eq: Equation, s: System, opened: Iterable[str] = ()) -> Iterator[str]:
+    """What is 0 where a shifted entry lies outside; that of ``opened`` is so since a bracket said where it is read."""
     shifted = {t.name for t in tensors_of(eq.value) if any(not isinstance(i, Index) and i.free for i in t.subscripts)}
     begun = {eq.name for b in s.blocks if isinstance(b, Loop) for eq in b.starts}
     owed = {name for name in shifted if is_adjoint(name)}
@@ -172,6 +211,9 @@ def ends(eq: Equation, s: System) -> Iterator[str]:
         value = s.outside(name)
         if isinstance(value, Number):
             said.setdefault(str(value), []).append(name)
+    for name in sorted(opened):
+        if name not in said.get("0", ()):
+            said.setdefault("0", []).append(name)
     for value, names in said.items():
         yield f"{', '.join(names)} = {value} outside"
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 
-from tensorprop.core.build import mul, sum_over
+from tensorprop.core.build import mul, substitute, sum_over
 from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.errors import RankMismatch
+from tensorprop.render.reading.slid import place
 from tensorprop.render.reading.typed import Types
 
 __all__ = ["higher", "without_remark"]
@@ -42,6 +43,8 @@ def higher(text: str, types: Types) -> tuple[Expr, tuple[str, ...]] | None:
         found = re.fullmatch(rf"({_NAME})\s+{re.escape(sign)}\s+({_NAME})", text)
         if found is not None:
             return join(_tensor(found[1], types), _tensor(found[2], types), types)
+    if (found := re.fullmatch(rf"({_NAME})\s+([⋆*])\s+({_NAME})", text)) is not None:
+        return _slid(_tensor(found[1], types), _tensor(found[3], types), found[2] == "*", types)
     for sign in (" ∘ ", " o ", " ⊙ "):
         names = [n.strip() for n in text.split(sign)]
         if len(names) > 1 and all(types.names.rank(n) is not None for n in names):
@@ -53,6 +56,15 @@ def higher(text: str, types: Types) -> tuple[Expr, tuple[str, ...]] | None:
                     _meets(parts[0], part, types)
                 return mul(parts[0][0], *(_renamed(p, parts[0]) for p in parts[1:])), parts[0][1]
     return None
+
+
+def _slid(a: Whole, k: Whole, flipped: bool, types: Types) -> Whole | None:
+    """A convolution in three directions or more, by single steps."""
+    if len(a[1]) != len(k[1]) or len(a[1]) < 3:
+        return None
+    new = tuple(types.any() for _ in a[1])
+    moved = {i: place(x, u, flipped) for i, x, u in zip(a[1], new, k[1], strict=True)}
+    return sum_over(k[1], mul(substitute(a[0], moved), k[0])), new
 
 
 Whole = tuple[Expr, tuple[str, ...]]

@@ -5,12 +5,23 @@ In: two parts of a formula with their types. Out: the part that they make, or a 
 
 from __future__ import annotations
 
-from tensorprop.core.build import add, mul, negate, substitute, sum_over
-from tensorprop.core.expr import Index
+from tensorprop.core.build import add, mul, number, substitute, sum_over
+from tensorprop.core.expr import Expr, Index
 from tensorprop.render.derivation.sentences import Math
+from tensorprop.render.dialects import LATEX, UNICODE
+from tensorprop.render.pen import Pen, Style
 from tensorprop.render.reading.typed import Misfit, Typed, Types
 
-__all__ = ["convolved", "slides"]
+__all__ = ["convolved", "place", "slides"]
+
+
+def place(x: str, u: str, flipped: bool, stride: int = 1, dilation: int = 1) -> Expr:
+    """Where the image is read: ``stride x ± dilation u``.
+
+    >>> print(place("x", "u", True, 1, 2))
+    x - 2 u
+    """
+    return add(mul(number(stride), Index(x)), mul(number(-dilation if flipped else dilation), Index(u)))
 
 
 def slides(types: Types, a: Typed, b: Typed) -> bool:
@@ -20,22 +31,34 @@ def slides(types: Types, a: Typed, b: Typed) -> bool:
     return types.slid or not all(types.fits(i, j) for i, j in zip(a.letters, b.letters, strict=True))
 
 
-def convolved(types: Types, a: Typed, b: Typed, flipped: bool) -> Typed:
+def convolved(
+    types: Types, a: Typed, b: Typed, flipped: bool, strides: tuple[int, ...] = (), dilations: tuple[int, ...] = ()
+) -> Typed:
     """``a ⋆ b`` is ``Σ_u a[x + u] b_u``; ``a * b`` is ``Σ_u a[x − u] b_u``.
 
-    Errors: Misfit of a number, of a vector and a matrix, of indices that are taken as one.
+    One stride, one dilation is that of every direction. Errors: Misfit of a number, of a vector and a matrix, of
+    indices that are taken as one, of other numbers of steps than there are directions.
     """
-    sign = "*" if flipped else "⋆"
+    sign, star = (
+        Pen(to, Style()).slides(flipped, *(",".join(map(str, n)) for n in (strides, dilations)))
+        for to in (UNICODE, LATEX)
+    )
+    many = len(a.letters)
+    each = [n * many if len(n) == 1 else n or (1,) * many for n in (strides, dilations)]
     alike = (a.rows is None) == (b.rows is None) and (a.columns is None) == (b.columns is None)
-    if a.scalar or not alike or any(types.each(i) != (i,) for i in (*a.letters, *b.letters)):
+    if (
+        a.scalar
+        or not alike
+        or {*map(len, each)} != {many}
+        or any(types.each(i) != (i,) for i in (*a.letters, *b.letters))
+    ):
         raise Misfit(a, b, sign, types)
     new = {i: types.any() for i in a.letters}
     moved = {
-        i: add(Index(new[i]), negate(Index(j)) if flipped else Index(j))
-        for i, j in zip(a.letters, b.letters, strict=True)
+        i: place(new[i], j, flipped, stride, dilation)
+        for i, j, stride, dilation in zip(a.letters, b.letters, *each, strict=True)
     }
     entry = sum_over(b.letters, mul(substitute(a.entry, moved), b.entry))
-    star = "*" if flipped else r"\star"
     math = Math(f"{a.math.unicode} {sign} {b.math.unicode}", f"{a.math.latex} {star} {b.math.latex}")
     rows, columns = (None if i is None else new[i] for i in (a.rows, a.columns))
     return Typed(entry, rows, columns, math)

@@ -5,7 +5,7 @@ is known to `typed`; this file knows how things are written.
 
     formula   = sum                           factor = ["√"] atom { "ᵀ" | "⁻¹" | "²" | "^" exponent }
     sum       = ["−"] entrywise { ("+" | "−") entrywise }
-    entrywise = product { ("⊙" | "⊘" | "*" | "∘" | "⋆") product }
+    entrywise = product { ("⊙" | "⊘" | "*" | "∘" | "⋆" | "⋆₂" | "*²") product }
     product   = factor { ["@" | "·"] factor | "/" factor }
     atom      = number | 𝟏 | name | "δ" name | function "(" sum { "," sum } ")" | "(" sum ")" | "[" sum relation sum "]"
               | "‖" sum "‖" | "|" sum "|"
@@ -19,7 +19,7 @@ from fractions import Fraction
 from tensorprop.core.build import number, sum_over
 from tensorprop.errors import ParseError, UnexpectedChar, UnexpectedEnd
 from tensorprop.render.derivation.sentences import Math
-from tensorprop.render.reading.lexemes import Lexeme
+from tensorprop.render.reading.lexemes import LOWERED, Lexeme
 from tensorprop.render.reading.named import NameReader
 from tensorprop.render.reading.slid import convolved, slides
 from tensorprop.render.reading.typed import Typed
@@ -29,6 +29,7 @@ __all__ = ["FormulaReader"]
 _DEPTH = 50  # parentheses inside one another
 _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
 _DAGGERS = ("H", "†", "dagger")
+_LOWERED = frozenset("₀₁₂₃₄₅₆₇₈₉")
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 
 
@@ -63,12 +64,41 @@ class FormulaReader(NameReader):
     def _entrywise(self) -> Typed:
         value = self._product()
         while sign := self._sign("⊙", "⊘", "*", "∘", "⋆"):
+            steps = self._steps() if sign in "⋆*" else ((), ())
             other = self._product()
-            if sign == "⋆" or (sign == "*" and slides(self._types, value, other)):
-                value = convolved(self._types, value, other, sign == "*")
+            if sign == "⋆" or any(steps) or (sign == "*" and slides(self._types, value, other)):
+                value = convolved(self._types, value, other, sign == "*", *steps)
             else:
                 value = self._types.entrywise(value, other, sign == "⊘")
         return value
+
+    def _steps(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What stands below the sign of a convolution, its stride, and above it, its dilation: ``⋆₂``, ``*²``."""
+        found: dict[str, list[str]] = {"_": [], "^": []}
+        while (token := self._peek()) is not None:
+            if token.text in _LOWERED or (token.kind == "raised" and token.text.translate(_RAISED).isdigit()):
+                self._at += 1
+                way = "^" if token.kind == "raised" else "_"
+                found[way] = ["".join([*found[way][:1], token.text.translate(_RAISED).translate(LOWERED)])]
+            elif token.text in found and (digits := self._figures()):
+                found[token.text] = digits
+            else:
+                break
+        below, above = (tuple(map(int, digits)) for digits in found.values())
+        return below, above
+
+    def _figures(self) -> list[str]:
+        """``_2``, ``^{2,1}``: figures behind a sign; none where something else follows it."""
+        ahead, out = 1, list[str]()
+        braced = (after := self._peek(ahead)) is not None and after.text in ("{", "(")
+        ahead += braced
+        while (token := self._peek(ahead)) is not None and (token.text.isdigit() or (braced and token.text == ",")):
+            out += [token.text] if token.text.isdigit() else []
+            ahead += 1
+            if not braced:
+                break
+        self._at += (ahead + braced) * bool(out)
+        return out
 
     def _product(self) -> Typed:
         value: Typed | None = None
