@@ -8,7 +8,7 @@ one at other sizes. Nothing is executed but what depends on no argument and has 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from tensorprop.core.build import bracket, call, negate
 from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.functions import FUNCTIONS, watch
 from tensorprop.errors import UnreadableFunction
+from tensorprop.run.jax_played import inner_of
 from tensorprop.trace import algebra, axes, lookups, sorting, sums  # noqa: F401  # each adds its rows to the table
 from tensorprop.trace.jax_scan import scanned
 from tensorprop.trace.numbers import Extent, constant_number
@@ -38,10 +39,6 @@ _SAME = frozenset(
     "checkpoint_name".split()
 )
 _KINDS = {"f": np.floating, "i": np.signedinteger, "u": np.unsignedinteger, "b": np.bool_, "c": np.complexfloating}
-_CALLS = frozenset(
-    "jit pjit closed_call core_call call remat remat2 checkpoint custom_jvp_call custom_vjp_call custom_vjp_call_jaxpr "
-    "custom_lin xla_call".split()
-)
 _COMPARE = {"=": np.equal, "≥": np.greater_equal, "≤": np.less_equal, ">": np.greater, "<": np.less, "≠": np.not_equal}
 # Parameters that say how a program is made; those that are sizes may differ from trace to trace.
 _STRUCTURE = (
@@ -208,7 +205,7 @@ class JaxprReader(Recognition):
         name = eqn.primitive.name
         if name in _SAME:
             return args
-        inner = [_inner(name, e.params) for e in eqns]
+        inner = [inner_of(name, e.params) for e in eqns]
         if inner[0] is not None:
             return self.called(eqns, inner, args)
         if name == "custom_linear_solve":
@@ -379,13 +376,6 @@ def _entry(held: Callable[[], tuple[Any, ...]], k: int) -> Callable[[], tuple[An
     return lambda: tuple(results[k] for results in held())
 
 
-def _inner(name: str, params: Mapping[str, Any]) -> Any:
-    """The jaxpr that a call holds."""
-    if name not in _CALLS:
-        return None
-    return next((params[k] for k in ("jaxpr", "call_jaxpr", "fun_jaxpr") if k in params), None)
-
-
 def _known(eqn: Any, inner: Any) -> str | None:
     """The function that a call is, if its lines are those of JAX, and its name where it has one."""
     own = eqn.params.get("name")
@@ -410,7 +400,7 @@ def _lines(module: Any, row: str, name: str, shapes: tuple[tuple[tuple[int, ...]
         return ""
     if len(eqns) != 1 or eqns[0].primitive.name != primitive:
         return ""
-    return str(_inner(primitive, eqns[0].params))
+    return str(inner_of(primitive, eqns[0].params))
 
 
 def kind_of(dtype: Any) -> str:

@@ -24,6 +24,7 @@ from tensorprop.core.functions import is_known
 from tensorprop.core.walk import postorder
 from tensorprop.errors import TensorpropError, UnreadableFunction, UsageError, callers_level
 from tensorprop.run.arrays import look
+from tensorprop.run.jax_played import Played
 from tensorprop.run.reference import evaluate
 from tensorprop.trace.arguments import Names, named_arguments, spelled
 from tensorprop.trace.captured import captured, with_arrays
@@ -427,9 +428,11 @@ def _differs(
         return None
     smallest = min((n for s in shapes for n in s if n > 1), default=2)
     told: str | None = None
+    fn = program.function(shapes)
+    function = Played(lambda *some: program.called(fn, some))
     for seed, wide in ((0, True), (2, True), (1, True), (1, False)):
         arrays = _drawn(shapes[: len(called)], program.dtypes, 1 if first else smallest, seed)
-        theirs = _run(program, program.function(shapes), arrays, wide)
+        theirs = _run(program, function, arrays, wide)
         if theirs is None:
             continue
         given: dict[str, Any] = {n: a for n, a in zip(called, arrays, strict=True) if n in system.inputs}
@@ -483,21 +486,15 @@ def _drawn(
 
 
 def _run(
-    program: _Program, fn: Callable[..., Any], arrays: Sequence[np.ndarray[Any, Any]], wide: bool
-) -> list[Any] | None:
+    program: _Program, fn: Played, arrays: Sequence[np.ndarray[Any, Any]], wide: bool
+) -> list[np.ndarray[Any, Any]] | None:
     """What the function gives, in float64 or as its arguments are; None if it does not go."""
-    quick = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+    dtypes = [np.float64 if wide and kind_of(d) == "f" else d for d in program.dtypes]
     try:
         with jax.enable_x64(wide), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dtypes = [np.float64 if wide and kind_of(d) == "f" else d for d in program.dtypes]
-            given = [jnp.asarray(a, d) for a, d in zip(arrays, dtypes, strict=True)]
-            lowered = jax.jit(lambda *some: program.called(fn, some)).lower(*given)
-            try:
-                compiled = lowered.compile(compiler_options=quick)
-            except Exception:  # a device that has no such options
-                compiled = lowered.compile()
-            return [np.asarray(y) for y in jax.tree_util.tree_leaves(compiled(*given))]
+            results = fn(*(a.astype(d) for a, d in zip(arrays, dtypes, strict=True)))
+            return [np.asarray(y) for y in jax.tree_util.tree_leaves(results)]
     except Exception:  # whatever the function says about these arrays
         return None
 

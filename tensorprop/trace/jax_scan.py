@@ -14,6 +14,7 @@ from jax.extend.core import Literal
 
 from tensorprop.core.build import add, mul, number, substitute
 from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.run.jax_played import carried_by
 from tensorprop.trace.numbers import Extent
 from tensorprop.trace.readable import Definition, Start, bare
 from tensorprop.trace.recognise import Recognition
@@ -39,10 +40,7 @@ def scanned(page: Recognition, eqns: Sequence[Any], args: list[Traced], body: Bo
     """The last of what is carried, and what is stacked."""
     eqn, closed = eqns[0], [e.params["jaxpr"] for e in eqns]
     inner = closed[0].jaxpr
-    sliced = sum(len(u.aval.shape) > len(v.aval.shape) for u, v in zip(eqn.invars, inner.invars, strict=True))
-    stacked = sum(len(u.aval.shape) > len(v.aval.shape) for u, v in zip(eqn.outvars, inner.outvars, strict=True))
-    carried = len(inner.outvars) - stacked
-    given = len(inner.invars) - carried - sliced
+    given, carried, _ = carried_by(eqn)
     consts, first, rows = args[:given], args[given : given + carried], args[given + carried :]
     loop = _loop(page, tuple(int(e.params["length"]) for e in eqns), bool(eqn.params["reverse"]))
     names: dict[int, Traced] = {}

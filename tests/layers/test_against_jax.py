@@ -12,12 +12,12 @@ import pytest
 
 from tensorprop import layers
 from tensorprop.calculus.page import axis_letters
-from tensorprop.check.numbers.jax_oracle import PLAIN
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.layers import Layer
 from tensorprop.rule.jax_function import jax_function
 from tests.layers import by_hand_in_time  # noqa: F401
 from tests.layers.by_hand import BY_HAND
+from tests.uncompiled import uncompiled
 
 CLASSES = {n: c for n, c in inspect.getmembers(layers, inspect.isclass) if issubclass(c, Layer) and c is not Layer}
 SIZES = {i: int(n) for i, n in zip("bijkldehctugnmprqfvoxyw", "34526342543453232643643", strict=True)}
@@ -115,7 +115,7 @@ def test_values_and_gradients(kind: str) -> None:
     with jax.enable_x64(True):
         x = {n: jnp.asarray(given[n]) for n in wanted}
         draw = [np.random.default_rng(9).normal(size=v.shape) for v in jax.eval_shape(theirs, x)]
-        (mine, mine_owed), (other, theirs_owed) = jax.jit(both, compiler_options=PLAIN)(x, draw)
+        (mine, mine_owed), (other, theirs_owed) = uncompiled(both)(x, draw)
     assert mine_owed.keys() == theirs_owed.keys() and mine_owed
     for ours_, theirs_ in zip(mine, other, strict=True):
         np.testing.assert_allclose(ours_, theirs_, rtol=1e-11, atol=1e-11)

@@ -10,22 +10,25 @@ import jax.numpy as jnp
 import numpy as np
 
 import tensorprop as tp
+from tests.uncompiled import uncompiled
 
 
 def differences(text: str, arrays: dict[str, Any], wrt: str, naive: Callable[..., Any]) -> list[str]:
     """What differs by more than rounding: the value, in two backends, or a gradient by ``wrt``."""
     s = tp.parse(text)
     names = tuple(wrt.split())
-    want = np.asarray(jax.jit(naive)(**arrays))
-    found = {"value": (tp.compile(s)(**arrays), want), "reference": (tp.compile(s, backend="numpy")(**arrays), want)}
+    want = uncompiled(naive)(**arrays)
+    value = uncompiled(tp.compile(s))(**arrays)
+    found = {"value": (value, want), "reference": (tp.compile(s, backend="numpy")(**arrays), want)}
     if names:
         seed = np.cos(1.0 + np.arange(want.size)).reshape(want.shape) if want.shape else np.ones(())
         (out,) = s.outputs
         both = s + tp.adjoint(s, wrt=names)
         asked = {f"δ{out}": seed} if f"δ{out}" in both.inputs else {}
-        got = tp.compile(both, outputs=[out, *(f"δ{n}" for n in names)])(**arrays, **asked)
+        rules = tp.compile(both, outputs=[out, *(f"δ{n}" for n in names)])
+        got = uncompiled(rules)(**arrays, **asked)
         at = {n: jnp.asarray(arrays[n]) for n in names}
-        slopes = jax.jit(jax.grad(lambda p: jnp.sum(naive(**{**arrays, **p}) * seed)))(at)  # one program
+        slopes = uncompiled(jax.grad(lambda p: jnp.sum(naive(**{**arrays, **p}) * seed)))(at)
         found.update({n: (got[f"δ{n}"], slopes[n]) for n in names})
     return [n for n, (a, b) in found.items() if not close(a, b)]
 

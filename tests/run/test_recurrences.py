@@ -15,6 +15,7 @@ from tensorprop.check.numbers.naive_systems import all_values
 from tensorprop.core.expr import Dim
 from tensorprop.core.walk import postorder
 from tensorprop.errors import CircularDefinition, OutOfRange
+from tests.uncompiled import uncompiled
 
 RNG = np.random.default_rng(5)
 T, B, N, J = 5, 2, 3, 4
@@ -301,12 +302,12 @@ def test_recurrences_and_their_gradients(name: str, x64: None) -> None:
     assert tp.parse(str(s)) is s and s.recurrent
     smooth = {n: jnp.asarray(a) for n, a in arrays.items() if np.asarray(a).dtype.kind == "f"}
     labels = {n: a for n, a in arrays.items() if n not in smooth}
-    want, slopes = jax.value_and_grad(lambda p: naive({**labels, **p}))(smooth)
-    got, rules = tp.value_and_grad(s, wrt=tuple(smooth), of="E")(smooth, **labels)
+    want, slopes = uncompiled(jax.value_and_grad(lambda p: naive({**labels, **p})))(smooth)
+    got, rules = uncompiled(lambda p: tp.value_and_grad(s, wrt=tuple(smooth), of="E")(p, **labels))(smooth)
     np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-13)
     np.testing.assert_allclose(tp.compile(s, "numpy", outputs="E")(**arrays), want, rtol=1e-13, atol=1e-13)
     f = tp.compile(s, outputs="E")
-    through = jax.grad(lambda p: f(**p, **labels))(smooth)
+    through = uncompiled(jax.grad(lambda p: f(**p, **labels)))(smooth)
     for n in smooth:
         np.testing.assert_allclose(rules[n], slopes[n], rtol=1e-11, atol=1e-13, err_msg=f"rule of {n}")
         np.testing.assert_allclose(through[n], slopes[n], rtol=1e-11, atol=1e-13, err_msg=f"jax.grad by {n}")

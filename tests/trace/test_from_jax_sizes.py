@@ -20,6 +20,7 @@ from tensorprop.errors import TensorpropError
 from tensorprop.run.reference import evaluate
 from tensorprop.text import parse, show
 from tensorprop.trace.jax_read import from_jax
+from tests.uncompiled import uncompiled
 
 F = jax.ShapeDtypeStruct
 CASES = {c["id"] for c in json.loads((Path(__file__).parent.parent / "data" / "outside_from_jax.json").read_text())}
@@ -42,7 +43,7 @@ def same(s: System, fn: Callable[..., Any], given: dict[str, Any], **tables: Any
     """The values of the function, at these arrays."""
     got = evaluate(s, {**{n: a for n, a in given.items() if n in s.inputs}, **tables})[s.outputs[0]]
     with jax.enable_x64(True):
-        want = np.asarray(fn(*(jnp.asarray(a) for a in given.values())))
+        want = np.asarray(uncompiled(fn)(*(jnp.asarray(a) for a in given.values())))
     assert np.allclose(got, want, rtol=1e-5, atol=1e-5), show(s)
 
 

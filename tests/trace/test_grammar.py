@@ -21,6 +21,7 @@ from tensorprop.core.equation import System
 from tensorprop.run.reference import evaluate
 from tensorprop.text import parse, show
 from tensorprop.trace.jax_read import from_jax
+from tests.uncompiled import uncompiled
 
 READ, RUN = (7, 6, 3), ((5, 4, 7), (6, 10, 2), (9, 8, 5))
 
@@ -151,7 +152,7 @@ def compared(seed: int) -> None:
         given = {"x": rng.normal(size=(b, i)), "W": rng.normal(size=(i, j)), "y": rng.uniform(0.1, 1, (b, j))}
         mine = {n: a for n, a in given.items() if n in s.inputs}
         with jax.enable_x64(True):
-            want = np.asarray(fn(*map(jnp.asarray, given.values())))
+            want = uncompiled(fn)(*given.values())
         near(evaluate(s, mine)["out"], want, f"sizes {b} {i} {j}: {said}")
     pulled(s, fn, given, mine, want, said)
 
@@ -168,7 +169,7 @@ def pulled(
     with jax.enable_x64(True):
         slots = tuple("xWy".index(n) for n in wrt)
         some = tuple(map(jnp.asarray, given.values()))
-        grads = jax.grad(lambda *a: jnp.sum(fn(*a) * weights), argnums=slots)(*some)
+        grads = uncompiled(jax.grad(lambda *a: jnp.sum(fn(*a) * weights), argnums=slots))(*some)
     for n, g in zip(wrt, grads, strict=True):
         near(found.get(f"δ{n}", np.zeros(g.shape)), g, f"gradient by {n}: {said}\n{show(both)}")
 

@@ -16,6 +16,7 @@ from tensorprop.run.reference import evaluate
 from tensorprop.text import parse, show
 from tensorprop.trace.jax_read import from_jax
 from tests.trace.kinds import KINDS, READ_AT, RUN_AT, Kind
+from tests.uncompiled import uncompiled
 
 STAYS = 4e-5  # float32 numbers of a program that are no short decimals
 
@@ -71,7 +72,7 @@ def values(kind: Kind, s: System) -> None:
     for sizes in (READ_AT, RUN_AT)[: 1 if s.constants else 2]:
         given, mine = fitting(kind, sizes, s)
         with jax.enable_x64(True):
-            near(evaluate(s, mine)[y], kind.fn(*map(jnp.asarray, given)))
+            near(evaluate(s, mine)[y], uncompiled(kind.fn)(*map(jnp.asarray, given)))
 
 
 def gradients(kind: Kind, s: System) -> None:
@@ -82,9 +83,9 @@ def gradients(kind: Kind, s: System) -> None:
     rules = adjoint(s, [f"a{n}" for n in floats], of=y)
     with jax.enable_x64(True):
         some = list(map(jnp.asarray, given))
-        out = kind.fn(*some)
+        out = jax.eval_shape(kind.fn, *some)
         weights = np.random.default_rng(2).normal(size=out.shape) if s.rank(y) else np.ones(out.shape)
-        want = jax.grad(lambda *a: jnp.sum(kind.fn(*a) * weights), argnums=floats)(*some)
+        want = uncompiled(jax.grad(lambda *a: jnp.sum(kind.fn(*a) * weights), argnums=floats))(*some)
     if s.rank(y):
         mine[f"δ{y}"] = mine[f"δ{y}^(out)"] = weights.reshape([n for n in weights.shape if n > 1])
     both = evaluate(s + rules, {n: a for n, a in mine.items() if n in (s + rules).inputs})

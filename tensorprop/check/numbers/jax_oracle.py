@@ -18,16 +18,9 @@ from tensorprop.check.numbers.naive_systems import all_values
 from tensorprop.core.equation import System
 from tensorprop.core.functions import is_known
 from tensorprop.core.plane import complex_names
+from tensorprop.run.jax_played import Played
 
 __all__ = ["Oracle", "evaluate"]
-
-
-PLAIN = {
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-    "xla_cpu_parallel_codegen_split_count": 1,
-}
-"""A program that runs a few times is sooner compiled plainly."""
 
 
 # --------------------------------------------------------------------------- what a check asks
@@ -51,7 +44,7 @@ class Oracle:
         self.system = system
         self.counts = counts
         self.open = any(not is_known(name) for name in system.functions)
-        self._jitted = jax.jit(self._run, static_argnums=0, compiler_options=PLAIN)
+        self._played = Played(self._run, static=1)
 
     def __call__(
         self, given: Arrays, seeds: Arrays, shapes: Mapping[str, tuple[int, ...]], sample: int = 0
@@ -64,11 +57,7 @@ class Oracle:
         kinds = {eq.name: complex if eq.name in plane else float for eq in self.system if eq.place is None}
         nudges = {name: np.zeros(shapes[name], kind) for name, kind in kinds.items()}
         with double_precision():
-            values, adjoints = self._jitted(sample if self.open else 0, counts, smooth, nudges, doubles(seeds))
-            return (
-                {name: np.asarray(a) for name, a in values.items()},
-                {name: np.asarray(a) for name, a in adjoints.items()},
-            )
+            return self._played(sample if self.open else 0, counts, smooth, nudges, doubles(seeds))
 
     def _run(self, sample: int, counts: Arrays, smooth: Arrays, nudges: Arrays, seeds: Arrays) -> tuple[Arrays, Arrays]:
         def outputs(inputs: Arrays, nudges: Arrays) -> tuple[dict[str, Any], dict[str, Any]]:
