@@ -206,7 +206,9 @@ class Binders(Subscripts):
         at = self.p
         if self.kinds[at] not in ("N", "T"):
             self.unexpected(at, wanted, fix)
+        told = len(self.bare)
         leaf = self.named()
+        del self.bare[told:]  # a matrix stands for no number
         if not isinstance(leaf, Leaf) or not isinstance(leaf.node, Tensor):
             self.fail(UnexpectedChar, wanted, (leaf.start, leaf.end), fix)
         if self.kinds[self.p] != ")":

@@ -121,7 +121,9 @@ class MatrixWords(Derivatives):
         fix = f"name it in an equation of its own, M_ij = …, then write {word}(M…)"
         if self.kinds[self.p] not in ("N", "T"):
             self.unexpected(self.p, f"{word} takes the bare name of a matrix", fix)
+        told = len(self.bare)
         leaf = self.named()
+        del self.bare[told:]  # a matrix stands for no number
         if not isinstance(leaf, Leaf) or not isinstance(leaf.node, Tensor):
             self.fail(UnexpectedChar, f"{word} takes the bare name of a matrix", (leaf.start, leaf.end), fix)
         return leaf

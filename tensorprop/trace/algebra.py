@@ -10,30 +10,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tensorprop.core.build import add, bracket, call, mul, reduce, substitute, sum_over
-from tensorprop.core.expr import Call, Expr, Index, Tensor
+from tensorprop.core.build import add, bracket, call, divide, mul, number, reduce, substitute, sum_over
+from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Reduce, Tensor
 from tensorprop.core.functions import is_matrix
 from tensorprop.trace.primitives import Operation, row
 from tensorprop.trace.readable import FACTORS, bare
 from tensorprop.trace.recognise import Recognition
-from tensorprop.trace.sheet import Axis, Traced
+from tensorprop.trace.sheet import Apart, Axis, Traced
 
 __all__ = ["FUNCTIONS", "solved_by"]
 
 Function = Callable[[Recognition, Operation, list[Traced]], list[Traced] | None]
 
 
-def matrix(page: Recognition, v: Traced) -> tuple[Tensor, Axis, str, str] | None:
-    """A square matrix under a name, for every value of the letters in front, and its two letters."""
+def matrix(page: Recognition, v: Traced, square: bool = True) -> tuple[Tensor, Axis, str, str] | None:
+    """A matrix under a name, for every value of the letters in front, and its two letters."""
     v = page.fresh(page.whole(v))
     for k in range(max(0, len(v.axes) - 2), len(v.axes)):
         v = page.one_letter(v, k) if len(v.axes[k]) > 1 else v
     if len(v.axes) < 2 or any(len(a) != 1 for a in v.axes[-2:]) or bare(v.expr):
         return None
     (i,), (j,) = v.axes[-2:]
-    if page.sizes[i] != page.sizes[j]:
+    if square and page.sizes[i] != page.sizes[j]:
         return None
-    page.one_range(i, j)
+    if square:
+        page.one_range(i, j)
     lead = tuple(k for axis in v.axes[:-2] for k in axis)
     e = v.expr
     plain = isinstance(e, Tensor) and e.letters is not None and set(e.letters) == {*lead, i, j}
@@ -55,6 +56,8 @@ def of_matrix(page: Recognition, op: str, v: Traced) -> tuple[Expr, Axis, str, s
         return reduce(op, (i, j), e), lead, i, j
     k, m = page.letter(page.sizes[i], i), page.letter(page.sizes[i], i)
     body = substitute(e, {i: Index(k), j: Index(m)})
+    if op == "eigvalsh":  # of the symmetric part, and so the same of Aᵀ
+        return reduce(op, (k, m), body, (Index(i),)), lead, i, j
     if e.subscripts[-2:] == (Index(j), Index(i)):  # the inverse of Aᵀ is that of A, transposed
         if op == "cholesky":  # of the symmetric part, and so the same of Aᵀ
             return reduce(op, (m, k), body, (Index(i), Index(j))), lead, i, j
@@ -72,6 +75,106 @@ def _inv(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced]
     return [page.define(e, (*((k,) for k in lead), (i,), (j,)))]
 
 
+def _pinv(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced] | None:
+    """``pinv(A)_ji``."""
+    found = matrix(page, args[0], square=False) if len(args) == 1 and len(line.outs) == 1 else None
+    if found is None:
+        return None
+    e, lead, i, j = found
+    return [page.define(_pinv_of(page, e, i, j), (*((k,) for k in lead), (j,), (i,)))]
+
+
+def _pinv_of(page: Recognition, e: Tensor, i: str, j: str) -> Expr:
+    k, m = page.letter(page.sizes[i], i), page.letter(page.sizes[j], j)
+    body = substitute(e, {i: Index(k), j: Index(m)})
+    if e.subscripts[-2:] == (Index(j), Index(i)):
+        return reduce("pinv", (m, k), body, (Index(i), Index(j)))
+    return reduce("pinv", (k, m), body, (Index(j), Index(i)))
+
+
+def _lstsq(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced] | None:
+    """``pinv(A)_ji b_i``; the residuals, the rank and the singular values are not read."""
+    found = matrix(page, args[0], square=False) if len(args) == 2 else None
+    if found is None or found[1] or bare(args[1].expr):
+        return None
+    e, _, i, j = found
+    b = page.fresh(page.whole(args[1]))
+    if len(b.axes[0]) != 1:
+        return None
+    x = mul(_pinv_of(page, e, i, j), substitute(b.expr, page.put(b.axes[0], (i,))))
+    rest = [Traced(call(FACTORS), tuple(map(page.axis, shape))) for shape in line.outs[1:]]
+    return [page.define(sum_over((i,), x), ((j,), *b.axes[1:])), *rest]
+
+
+def _expm(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced] | None:
+    """``expm(A)_ij``."""
+    found = of_matrix(page, "expm", args[0]) if len(args) == 1 and len(line.outs) == 1 else None
+    if found is None:
+        return None
+    e, lead, i, j = found
+    return [page.define(e, (*((k,) for k in lead), (i,), (j,)))]
+
+
+@row("eigh")
+def _eigh(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced]:
+    """``eigvecs(S)_ij`` and ``eigvalsh(S)_i``, of the symmetric part, so of S where ``(S + Sᵀ)/2`` is given."""
+    found = of_matrix(page, "eigvalsh", _symmetric_of(page, args[0])) if not page.plane else None
+    if found is None:
+        raise page.refuse("eigenvalues of a matrix that is not plain", "give the matrix a name of its own")
+    e, lead, i, j = found
+    assert isinstance(e, Reduce)
+    batch = tuple((k,) for k in lead)
+    vectors = reduce("eigvecs", e.indices, e.body, (Index(j), Index(i)))
+    both = [page.define(vectors, (*batch, (j,), (i,))), page.define(e, (*batch, (i,)))]
+    return both if len(line.outs[0]) > len(line.outs[1]) else both[::-1]
+
+
+def _symmetric_of(page: Recognition, v: Traced) -> Traced:
+    """S, where this is ``(S + Sᵀ)/2``."""
+    v = page.whole(v)
+    half = page.look(v.expr)
+    total = page.look(mul(number(2), half))
+    if len(v.axes) > 1 and isinstance(total, Mul) and len(total.factors) == 1:
+        total = page.look(total.factors[0])
+    if isinstance(total, Add) and len(total.terms) == 2 and all(len(a) == 1 for a in v.axes[-2:]):
+        i, j = (axis[0] for axis in v.axes[-2:])
+        for one, other in (total.terms, total.terms[::-1]):
+            turned = substitute(one, {i: Index(j), j: Index(i)}) is other
+            if turned and isinstance(one, Tensor) and one.subscripts[-2:] == (Index(i), Index(j)):
+                return v._replace(expr=one)
+    return v
+
+
+@row("svd")
+def _svd(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced]:
+    """``svdvals(A)_k`` over the shorter axis, ``svdright(A)_jk``, and ``U_ik = A_ij V_jk / s_k``."""
+    found = matrix(page, args[0], square=False) if not page.plane else None
+    if found is None:
+        raise page.refuse("the singular values of a matrix that is not plain", "give the matrix a name of its own")
+    e, lead, i, j = found
+    if len(line.outs) > 1 and line.params.get("full_matrices", True) and page.sizes[i] != page.sizes[j]:
+        fix = "jnp.linalg.svd(A, full_matrices=False)"
+        raise page.refuse("singular vectors of which more are asked for than a matrix has singular values", fix)
+    order = page.ordered(page.sizes[i], page.sizes[j])
+    if order is None:
+        raise Apart("a matrix has more rows than columns at some sizes, and fewer at others", page.where)
+    row_, column = (j, i) if order[0] == page.sizes[i] else (i, j)
+    if e.subscripts[-2:] != (Index(row_), Index(column)):
+        e = page.named(e, (*((k,) for k in lead), (row_,), (column,)))
+    k, m = page.letter(page.sizes[row_], row_), page.letter(page.sizes[column], column)
+    body, batch = substitute(e, {row_: Index(k), column: Index(m)}), tuple((b,) for b in lead)
+    values = page.define(reduce("svdvals", (k, m), body, (Index(column),)), (*batch, (column,)))
+    if len(line.outs) == 1:
+        return [values]
+    n = page.letter(page.sizes[column], column)
+    short = page.define(reduce("svdright", (k, m), body, (Index(column), Index(n))), (*batch, (column,), (n,)))
+    inner = mul(e, short.expr)
+    value = substitute(values.expr, {column: Index(n)})
+    long = page.define(divide(sum_over((column,), inner), value), (*batch, (row_,), (n,)))
+    left, right = (long, short) if row_ == i else (short, long)
+    return [values, left, right._replace(axes=(*batch, *right.axes[-2:][::-1]))]
+
+
 def _det(page: Recognition, line: Operation, args: list[Traced]) -> list[Traced] | None:
     if len(args) != 1 or len(line.outs) != 1:
         return None
@@ -87,6 +190,9 @@ def _slogdet(page: Recognition, line: Operation, args: list[Traced]) -> list[Tra
     if found is None or det is None:
         return None
     axes = tuple((k,) for k in found[1])
+    if page.plane:  # of complex numbers det / |det| and log |det|
+        size = call("abs", page.define(det[0], axes).expr)
+        return [page.define(divide(det[0], size), axes), page.define(call("log", size), axes)]
     return [page.define(call("sign", det[0]), tuple((k,) for k in det[1])), page.define(found[0], axes)]
 
 
@@ -173,6 +279,10 @@ FUNCTIONS: dict[str, Function] = {
     "slogdet": _slogdet,
     "solve": _solve,
     "lu_solve": _lu_solve,
+    "pinv": _pinv,
+    "_pinv": _pinv,
+    "_lstsq": _lstsq,
+    "expm": _expm,
 }
 
 

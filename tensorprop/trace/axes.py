@@ -237,6 +237,18 @@ def _stack(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
     return page.joined([(one, opened(page.whole(v), k)) for v in args], k)
 
 
+@row("tile")
+def _tile(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """Copies one after the other."""
+    v = args[0]
+    for k, (n, reps) in enumerate(zip(line.ins[0], line.sizes("reps"), strict=True)):
+        if len(set(reps)) > 1:
+            raise Apart("an array is repeated so often as a size says", page.where)
+        v = page.joined([(n, v)] * reps[0], k) if reps[0] > 1 and v.axes[k] else v
+        v = v if v.axes[k] else v._replace(axes=(*v.axes[:k], page.axis(reps), *v.axes[k + 1 :]))
+    return v
+
+
 def opened(v: Traced, k: int) -> Traced:
     """With an axis of size 1 more."""
     return Traced(v.expr, (*v.axes[:k], (), *v.axes[k:]))

@@ -7,6 +7,7 @@ one at other sizes. Nothing is executed but what depends on no argument and has 
 
 from __future__ import annotations
 
+import linecache
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -17,9 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
 
-from tensorprop.core.build import bracket, call, negate
+from tensorprop.core.build import add, bracket, call, mul, negate
 from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.functions import FUNCTIONS, watch
+from tensorprop.core.plane import IMAGINARY
 from tensorprop.errors import UnreadableFunction
 from tensorprop.run.jax_played import inner_of
 from tensorprop.trace import algebra, axes, lookups, sorting, sums  # noqa: F401  # each adds its rows to the table
@@ -69,6 +71,9 @@ class JaxprReader(Recognition):
         """A number of the program, at each of the sizes."""
         found = [np.asarray(v) for v in values]
         kind = np.dtype(dtype if dtype is not None else found[0].dtype)
+        if kind.kind == "c":
+            parts = [self.number([p(v) for v in found], p(kind.type(0)).dtype) for p in (np.real, np.imag)]
+            return add(parts[0], mul(parts[1], IMAGINARY))
         some = [float(v) for v in found]
         if len(set(some)) == 1 or np.isnan(some).any():
             x = some[0]
@@ -87,8 +92,6 @@ class JaxprReader(Recognition):
         """An array that the function holds: numbers, masks and the like as such, anything else as an input."""
         found = tuple(np.asarray(c) for c in arrays)
         first = found[0]
-        if first.dtype.kind == "c":
-            raise UnreadableFunction("complex numbers are not read", fix="write real and imaginary parts")
         if len({a.ndim for a in found}) > 1:
             raise Apart("an array that the function holds has another number of axes at other sizes", self.where)
         shape: tuple[Extent, ...] = tuple(zip(*(a.shape for a in found), strict=True))
@@ -124,6 +127,7 @@ class JaxprReader(Recognition):
                 return self.entry_of(name)
         name = f"·const{len(self.tables)}"
         self.tables[name] = found, "" if closed_over else self.where or "an unknown place"
+        self.complex.update((name,) if found[0].dtype.kind == "c" else ())
         return self.input(name, shape)
 
     def entry_of(self, name: str) -> Traced:
@@ -158,7 +162,7 @@ class JaxprReader(Recognition):
         if len({len(some) for some in lines}) > 1:
             raise Apart(f"the function has {len(lines[0])} lines here, and more or fewer at other sizes", self.where)
         for eqns in zip(*lines, strict=True):
-            before = self.where, self.mean, self.close, self.guarding
+            before = self.where, self.mean, self.close, self.guarding, self.plane
             self.locate(eqns[0])
             _alike(eqns, self.where)
             args_ = [read(some) for some in zip(*(e.invars for e in eqns), strict=True)]
@@ -166,7 +170,7 @@ class JaxprReader(Recognition):
             env.update(zip(eqns[0].outvars, values, strict=True))
             for table, e in zip(same, eqns, strict=True):
                 table.update(zip(e.outvars, eqns[0].outvars, strict=True))
-            self.where, self.mean, self.close, self.guarding = before
+            self.where, self.mean, self.close, self.guarding, self.plane = before
         outs = list(zip(*(j.outvars for j in jaxprs), strict=True))
         return [self.shaped(read(some), _extents([v.aval for v in some])) for some in outs]
 
@@ -187,13 +191,14 @@ class JaxprReader(Recognition):
             where = ""
         self.where = where if where and where != "unknown" else self.where
         dtype = getattr(eqn.outvars[0].aval, "dtype", None) if eqn.outvars else None
-        self.close = max(1e-6, 4 * float(jnp.finfo(dtype).eps)) if dtype is not None and kind_of(dtype) == "f" else 1e-6
+        rounds = dtype is not None and kind_of(dtype) in ("f", "c")
+        self.close = max(1e-6, 4 * float(jnp.finfo(dtype).eps)) if rounds else 1e-6
         frames = getattr(getattr(info, "traceback", None), "frames", ())
         self.mean = self.mean or any(
             f.function_name.split(".")[-1] in _MEANS and f.file_name.replace("\\", "/").endswith(_MEAN_FILES)
             for f in frames
         )
-        self.guarding = any(
+        self.guarding = _asked_by_jax(self.where) or any(
             f.function_name in _NAMED and f.file_name.replace("\\", "/").endswith("jax/_src/nn/functions.py")
             for f in frames
         )
@@ -222,6 +227,7 @@ class JaxprReader(Recognition):
         if all(v.held is not None for v in args) and not name.startswith(("random_", "threefry")) and not eqn.effects:
             held = _evaluated(eqns, args)
         line = _line(eqns)
+        self.plane = "c" in (*line.kinds, line.kind)
         values = self.row(line, args, held)
         out: list[Traced] = []
         for k, (v, shape) in enumerate(zip(values, line.outs, strict=True)):
@@ -253,6 +259,7 @@ class JaxprReader(Recognition):
             return [elementwise(self, args, lambda *exprs: call(known, *exprs))]
         closed = [getattr(j, "jaxpr", j) for j in inner]
         rule = algebra.FUNCTIONS.get(str(eqn.params.get("name", "")))
+        self.plane = "c" in map(kind_of, (v.aval.dtype for v in (*eqn.invars, *eqn.outvars)))
         if rule is not None and _of_linalg(closed[0], str(eqn.params.get("name", ""))):
             values = rule(self, _line(eqns), [self.whole(v) for v in args])
             if values is not None:
@@ -308,6 +315,14 @@ class JaxprReader(Recognition):
             chosen(self, which, some) if len(some) > 1 else found[0][n]
             for n, some in enumerate(zip(*found, strict=True))
         ]
+
+
+def _asked_by_jax(where: str) -> bool:
+    """Whether a line of code calls logaddexp, whose slopes ask for infinities, and asks for none itself."""
+    path, _, rest = where.rpartition(" (")[0].partition(".py:")
+    number = rest.partition(":")[0]
+    line = linecache.getline(f"{path}.py", int(number)) if number.isdigit() else ""
+    return "logaddexp" in line and "inf" not in line and "==" not in line
 
 
 def _listed(values: Traced | list[Traced]) -> list[Traced]:

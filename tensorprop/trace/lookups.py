@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from tensorprop.core.build import ONE, ZERO, add, bracket, call, mul, reduce, substitute, sum_over
+from tensorprop.core.build import ONE, ZERO, add, bracket, call, mul, negate, reduce, substitute, sum_over
 from tensorprop.core.expr import Bracket, Expr, Index, Number, Reduce, Tensor
 from tensorprop.core.functions import orders
 from tensorprop.core.walk import postorder
@@ -19,7 +19,7 @@ from tensorprop.trace.numbers import Extent
 from tensorprop.trace.primitives import Operation, elementwise, row
 from tensorprop.trace.readable import bare
 from tensorprop.trace.recognise import Recognition
-from tensorprop.trace.sheet import Axis, Traced, is_one
+from tensorprop.trace.sheet import INF, Axis, Traced, is_one
 
 __all__: list[str] = []
 
@@ -147,6 +147,15 @@ def _set(page: Recognition, found: _Updates, v: Traced, way: str, once: bool) ->
     exprs, axes = page.aligned([page.whole(v), *(Traced(e, found.axes) for e in (here, value, hit))])
     x, here, value, hit = exprs
     if way == "max" or way == "min":
+        if x in (INF, negate(INF)):  # what no update goes to holds an infinity
+            some = {i: page.letter(page.sizes[i], i) for i in letters if i in value.free}
+            inside = substitute(value, {i: Index(j) for i, j in some.items()})
+            x = reduce("min" if way == "max" else "max", list(some.values()), inside) if some else value
+            words = "least" if way == "max" else "greatest"
+            page.idle = True
+            change = page.choose(here, x, value)
+            page.notes.append(f"entries to which nothing goes at {page.where} hold the {words} of all, not an infinity")
+            return page.define(reduce(way, letters, change) if letters else change, axes)
         change = page.choose(here, x, call(way, x, value))
         return page.define(call(way, x, reduce(way, letters, change)) if letters else change, axes)
     if way == "mul":

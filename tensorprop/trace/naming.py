@@ -15,6 +15,7 @@ from tensorprop.core.build import add, bracket, mul, number, reduce, remake, sub
 from tensorprop.core.equation import Equation, Outside, Range, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import keeps, orders, runs
+from tensorprop.core.plane import said_complex
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import UnknownRange
 from tensorprop.trace.numbers import fitted_whole
@@ -303,7 +304,8 @@ class _Lettering:
         read = {n.name for eq in equations for n in postorder(eq.value) if isinstance(n, Tensor)}
         names = dict.fromkeys(self.called.get(n, n) for n in self.trace.outside)
         outside = [Outside(n, number(0)) for n in names if n in read]
-        return system(equations, [*self.facts(equations), *outside])
+        plane = said_complex(n for n in self.trace.complex if n in read)
+        return system(equations, [*self.facts(equations), *outside, *plane])
 
     def equation(self, line: Draft) -> Equation:
         env: dict[str, str] = {}

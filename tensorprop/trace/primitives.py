@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from tensorprop.core.build import ONE, ZERO, add, bracket, call, mul, negate, number, power, subtract
 from tensorprop.core.expr import Bracket, Expr, Index, Number
 from tensorprop.core.functions import FUNCTIONS, watch
+from tensorprop.core.plane import IMAGINARY
 from tensorprop.trace.numbers import Extent
 from tensorprop.trace.readable import FINITE, IS_NAN, STOP, bare, distance
 from tensorprop.trace.recognise import OTHER, Recognition
@@ -150,6 +151,22 @@ def _pow(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
     return elementwise(page, args, rule)
 
 
+@row("polynomial")
+def _polynomial(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """``c_0 + x (c_1 + x (…))``."""
+    total = args[-1]
+    for c in args[-2:0:-1]:
+        product = elementwise(page, [args[0], total], page.product)
+        total = elementwise(page, [c, product], page.sum)
+    return total
+
+
+@row("complex")
+def _complex(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """``x + ⅈ y``."""
+    return elementwise(page, args, lambda x, y: page.sum(x, mul(IMAGINARY, y)))
+
+
 @row("clamp")
 def _clamp(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
     return elementwise(page, args, lambda low, a, high: call("min", call("max", a, low), high))
@@ -171,8 +188,6 @@ def _is_finite(page: Recognition, line: Operation, args: list[Traced]) -> Traced
 @row("convert_element_type")
 def _convert(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
     old, new = line.kinds[0], line.kind
-    if new == "c":
-        raise page.refuse("complex numbers are not read", "write real and imaginary parts")
     if new in "iu" and old not in "iub" and not isinstance(args[0].expr, Number):
         raise page.refuse("floats are cut to whole numbers", "leave the conversion out, or do it beforehand")
     if new == "b" and old != "b":
@@ -265,6 +280,10 @@ PRIMITIVES["xor"] = _boolean(lambda a, b: bracket("≠", a, b))
 
 # --------------------------------------------------------------------------- what has no counterpart
 INSTEAD = {
+    "fft": "multiply by the matrix of the transform, given as an argument: jnp.fft.fft(jnp.eye(n)) @ x",
+    "eig": "eigenvalues of symmetric matrices, jnp.linalg.eigh, are read",
+    "qr": "factor with jnp.linalg.cholesky(A.T @ A), or solve with jnp.linalg.lstsq",
+    "call_hi_primitive": "read the function itself, and take tensorprop.adjoint of the equations",
     "while": "read the body of the loop alone",
     "random_bits": "draw random numbers outside, and pass them as an argument",
 }

@@ -84,7 +84,7 @@ class Transcript(NamedTuple):
     the like, which are parameters rather than data. ``sizes``: the size of every letter, at each of the sizes at which
     the program was read; ``dims``: sizes that change, as the axis of an input tells them; ``stated``: letters of parts
     of axes, whose size is to be stated; ``tables``: inputs that depend on no argument; ``outside``: tensors that are
-    read outside their axes, where they are 0.
+    read outside their axes, where they are 0; ``complex``: inputs of complex numbers.
     """
 
     definitions: Mapping[str, Definition]
@@ -97,6 +97,7 @@ class Transcript(NamedTuple):
     stated: frozenset[str]
     tables: Mapping[str, tuple[tuple[Any, ...], str]]
     outside: frozenset[str]
+    complex: frozenset[str]
 
 
 def folded(trace: Transcript) -> tuple[list[Draft], list[str]]:
@@ -430,7 +431,7 @@ def _check(line: Draft, trace: Transcript) -> None:
             raise UnreadableFunction(
                 f"{n.function.strip('·')} is no number of the notation",
                 known=known,
-                fix="use a large number, such as -1e9, in a mask",
+                fix="ask jnp.isfinite(x); in a mask write a large number, such as -1e9",
             )
         if isinstance(n, Call) and n.function == FINITE:
             raise UnreadableFunction("is_finite has no counterpart in index notation", known=known)

@@ -50,6 +50,14 @@ class Recognition(Parts):
 
     def function(self, name: str, *args: Expr) -> Expr:
         (x, *_) = args
+        if name == "arctan2":
+            match [self.look(a) for a in args]:
+                case [Call("im", above), Call("re", below)] if above == below:
+                    return call("angle", *above)
+                case _:
+                    pass
+        if self.plane:  # what is recognised holds of real numbers
+            return call(name, *args)
         if name == "log":
             return self.logarithm(x)
         if name == "abs" and _is_sum_of_exp(self.look(x), self.look):
@@ -72,7 +80,7 @@ class Recognition(Parts):
 
     def sum(self, a: Expr, b: Expr) -> Expr:
         """``a + b``; ``s - log Σ exp(s)`` is a logsoftmax, and a maximum that was taken out comes back in."""
-        for x, y in ((a, b), (b, a)):
+        for x, y in ((a, b), (b, a)) if not self.plane else ():
             below = self.look(y)
             if isinstance(below, Mul) and below.factors[0] is MINUS_ONE and len(below.factors) == 2:
                 total = self.look(below.factors[1])
@@ -105,6 +113,8 @@ class Recognition(Parts):
                 return call("silu", x)
         if bare(a) or bare(b):
             raise self.refuse("the value of an index is used as a number", NO_POSITIONS)
+        if self.plane:
+            return mul(a, b)
         soft = self.softmaxed([*self.taken_apart(a), *self.taken_apart(b)])
         soft = self.over_terms(a, b) if soft is None else soft
         if soft is not None:
@@ -127,7 +137,7 @@ class Recognition(Parts):
             return divide(a, b)
         if bare(a) or bare(b):
             raise self.refuse("the value of an index is used as a number", NO_POSITIONS)
-        soft = self.softmaxed([*self.taken_apart(a), call("power", b, MINUS_ONE)])
+        soft = None if self.plane else self.softmaxed([*self.taken_apart(a), call("power", b, MINUS_ONE)])
         return soft if soft is not None else divide(a, b)
 
     def scaled(self, e: Expr, c: np.ndarray[Any, Any], exactly: bool = False) -> Expr | None:
@@ -184,6 +194,8 @@ class Recognition(Parts):
     def variance(self, mean: Expr) -> Expr:
         """``mean_i((x_i - mean_j x_j)²)`` is var_i."""
         assert isinstance(mean, Reduce)
+        if self.plane:
+            return mean
         square = self.look(mean.body)
         base = None
         if isinstance(square, Call) and square.function == "power" and square.args[1] is TWO:
@@ -302,7 +314,7 @@ class Recognition(Parts):
 
     def positive(self, relation: str, a: Expr, b: Expr) -> bool:
         """Whether a comparison asks if a sum of exponentials is positive."""
-        return b is ZERO and relation in ("≥", ">", "≠") and _is_sum_of_exp(self.look(a), self.look)
+        return not self.plane and b is ZERO and relation in ("≥", ">", "≠") and _is_sum_of_exp(self.look(a), self.look)
 
     def softmaxed(self, factors: Sequence[Expr]) -> Expr | None:
         """A factor exp(s_t) beside a divisor Σ_u exp(s_u), taken together."""

@@ -17,6 +17,7 @@ import numpy as np
 from tensorprop.core.build import ONE, ZERO, add, call, mul, negate, substitute, sum_over
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Tensor
 from tensorprop.core.pattern import Patterns
+from tensorprop.core.plane import IMAGINARY
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import UnreadableFunction
 from tensorprop.run.numpy_functions import NUMPY
@@ -96,6 +97,7 @@ class Sheet:
         self.orders: set[tuple[Extent, Extent]] = set()  # places on axes that were taken to be in this order
         self.shares: dict[str, int] = {}  # letters of which a share was taken, and by what it was divided
         self.outside: set[str] = set()  # tensors that are 0 outside their axes
+        self.complex: set[str] = set()  # inputs of complex numbers
         self.stated: set[str] = set()  # letters of parts of axes, whose size is to be stated
         self.patterns = Patterns()
         self.known: dict[int, tuple[str, tuple[str, ...]]] = {}
@@ -104,6 +106,8 @@ class Sheet:
         self.around: list[str] = []  # the times of the loops whose bodies are being read
         self.where = ""  # the place in the program that is being read
         self.guarding = False  # whether the program only keeps infinities out of a difference
+        self.plane = False  # whether the line that is being read is of complex numbers
+        self.idle = False  # whether entries hold an infinity in the program, and are read otherwise
         self.mean = False  # whether the program is there to take a mean
         self.close = 1e-6  # how near two numbers are that the program cannot tell apart
 
@@ -120,6 +124,7 @@ class Sheet:
             frozenset(self.stated),
             self.tables,
             frozenset(self.outside),
+            frozenset(self.complex),
         )
 
     # ------------------------------------------------------------- letters
@@ -260,7 +265,7 @@ class Sheet:
             case Dim(name, _):
                 return np.array(self.sizes[name], float) if name in self.sizes else None
             case Add() | Mul() | Call():
-                if e.free or (isinstance(e, Call) and e.function not in NUMPY):
+                if e.free or e is IMAGINARY or (isinstance(e, Call) and e.function not in NUMPY):
                     return None
                 below = [self.values(c) for c in e.children]
                 known = [b for b in below if b is not None]

@@ -78,13 +78,13 @@ class Parts(Sheet):
         terms: list[Expr] = []
         for n, p in enumerate(v.parts):
             part = self.whole(p.value)
+            if len(part.axes[v.along]) > 1:
+                part = self.one_letter(part, v.along)
             place = add(Index(letter), negate(self.amount_of(p.start)))
             own = part.axes[v.along]
             expr = part.expr
             if own and not isinstance(expr, (Tensor, Number)) and not bare(expr):
                 expr = self.named(expr, part.axes)
-            if len(own) > 1:
-                raise self.refuse("axes that were made one, put together with others", "keep the axes apart")
             expr = substitute(expr, {own[0]: place}) if own else expr
             if expr is ZERO:
                 continue

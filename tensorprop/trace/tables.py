@@ -84,4 +84,5 @@ def named_tables(
     tables = [MadeArray(name, trace.tables[old][0]) for old, name in names.items()]
     lines = [line._replace(value=transform(line.value, rule)) for line in lines] if names else list(lines)
     left = {name: trace.tables[old] for old, name in names.items()}
-    return lines, trace._replace(inputs=inputs, tables=left), tables, notes
+    plane = frozenset(names.get(n, n) for n in trace.complex)
+    return lines, trace._replace(inputs=inputs, tables=left, complex=plane), tables, notes

@@ -2,7 +2,7 @@
 
 In: nothing. Out: ``KINDS``, rows of a name, a function and its arguments. An argument is a word of letters, one for
 each axis, whose sizes are those of a table (a digit is a size that stays); ``<c`` behind it makes whole numbers below
-the size of c, ``+`` positive numbers, ``!`` a symmetric positive definite matrix.
+the size of c, ``+`` positive numbers, ``!`` a symmetric positive definite matrix, ``~`` complex numbers.
 """
 
 from __future__ import annotations
@@ -441,6 +441,16 @@ def softened(x):
 softened.defjvp(lambda p, t: (softened(*p), t[0] * jax.nn.sigmoid(p[0])))
 
 
+def of_eigenvalues(S):
+    w, V = jnp.linalg.eigh(S)
+    return (V * jnp.exp(-w)) @ V.T
+
+
+def segment_softmax(s, k):
+    e = jnp.exp(s - jax.ops.segment_max(s, k, 5)[k])
+    return e / jax.ops.segment_sum(e, k, 5)[k]
+
+
 KINDS = [
     Kind("rotary embedding", rotary, "te"),
     Kind("rotary embedding, pairs", rotated_pairs, "te tp tp"),
@@ -509,6 +519,28 @@ KINDS = [
     Kind("window set at an argument", lambda x, k, v: lax.dynamic_update_slice_in_dim(x, v, k, 0), "ti <3 2i"),
     Kind("rows cleared", lambda x, k: x.at[k].set(0.0), "ti b<t"),
     Kind("greatest at places", lambda x, k, v: x.at[k].max(v), "t b<t b"),
+    Kind("complex product", lambda A, z: A @ z, "jc~ c~"),
+    Kind("hermitian", lambda A: A.conj().T @ A, "ji~"),
+    Kind("expectation", lambda H, z: jnp.real(jnp.conj(z) @ H @ z) / jnp.real(jnp.vdot(z, z)), "ii~ i~"),
+    Kind("phase retrieval", lambda A, z, b: jnp.mean((jnp.abs(A @ z) ** 2 - b) ** 2), "ji~ i~ j"),
+    Kind("rotary embedding, complex", lambda x, w: jnp.real((x[:, ::2] + 1j * x[:, 1::2]) * jnp.exp(1j * w)), "te tp"),
+    Kind("angles", lambda z: jnp.angle(z) + jnp.imag(z), "i~"),
+    Kind("size of a sum of phases", lambda t: jnp.abs(jnp.sum(jnp.exp(1j * t))), "t"),
+    Kind("capacity", lambda H: jnp.linalg.slogdet(jnp.eye(len(H)) + H @ H.conj().T)[1], "ji~"),
+    Kind("gradient of complex", jax.grad(lambda z, A: jnp.sum(jnp.abs(A @ z) ** 2)), "i~ ji~"),
+    Kind("state space", lambda a, u: lax.scan(lambda h, x: (a * h + x,) * 2, 0 * a, u)[1], "i~ ti~"),
+    Kind("pseudoinverse", lambda A, b: jnp.linalg.pinv(A) @ b, "ni n"),
+    Kind("least squares", lambda A, b: jnp.linalg.lstsq(A, b)[0], "ni n"),
+    Kind("exponential", lambda A, x: jax.scipy.linalg.expm(-0.1 * A) @ x, "ii i"),
+    Kind("eigenvalues", lambda S: jnp.sum(jnp.log(jnp.linalg.eigvalsh(S))), "i!i"),
+    Kind("largest eigenvalue", lambda A: jnp.linalg.eigvalsh(A @ A.T)[-1], "ii"),
+    Kind("function of a symmetric matrix", of_eigenvalues, "i!i"),
+    Kind("nuclear norm", lambda A: jnp.linalg.norm(A, "nuc"), "in"),
+    Kind("spectral norm", lambda W, x: x @ (W / jnp.linalg.norm(W, 2)), "ij bi"),
+    Kind("gradient of nuclear norm", jax.grad(lambda A: jnp.linalg.norm(A, "nuc")), "ni"),
+    Kind("copies", lambda x, W: jnp.tile(x, (1, 2)) @ W, "bp ej"),
+    Kind("segment softmax", segment_softmax, "t t<5"),
+    Kind("hessian of logaddexp", jax.hessian(lambda w, x: jnp.mean(jnp.logaddexp(0.0, x @ w))), "i bi"),
     Kind("median", lambda x: jnp.median(x, 0), "ti"),
     Kind("kmeans", kmeans, "bi ci"),
     Kind("cumsum", lambda x: jnp.cumsum(x, 1), "bt"),

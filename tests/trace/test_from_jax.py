@@ -17,7 +17,7 @@ from jax import lax
 
 import tensorprop as tp
 from tensorprop.core.equation import System
-from tensorprop.errors import TensorpropError, UnknownRange, UnreadableFunction, UsageError
+from tensorprop.errors import ComplexConvention, TensorpropError, UnknownRange, UnreadableFunction, UsageError
 from tensorprop.run.api import compile, value_and_grad
 from tensorprop.text import parse, show
 from tensorprop.trace.jax_read import from_jax
@@ -548,7 +548,7 @@ def looped(x):
     (lambda x: x.reshape(9, 4),               ((6, 6),),      UnreadableFunction, ("reshape",)),
     (lambda x: jnp.where(x > 0, x, jnp.inf),  ((5,),),        UnreadableFunction, ("infinity",)),
     (lambda x: jnp.where(x > 0, x, jnp.nan),  ((5,),),        UnreadableFunction, ("nan",)),
-    (lambda x: jnp.fft.fft(x),                ((5,),),        UnreadableFunction, ("complex",)),
+    (lambda x: jnp.fft.fft(x),                ((5,),),        UnreadableFunction, ("fft", "matrix of the transform")),
     (lambda x: x.astype(int),                 ((5,),),        UnreadableFunction, ("whole numbers",)),
     (lambda x: jnp.broadcast_to(x, (7, 5)),   ((5,),),        UnknownRange, ("axis 0 of y", "7")),
     (lambda x: jnp.eye(4),                    ((5,),),        UnknownRange, ("axis 0 of y",)),
@@ -568,8 +568,8 @@ def test_bad_use() -> None:
     with pytest.raises(UsageError) as caught:
         from_jax(lambda x, mode: x, f32((5,)), "fast")
     assert "argument 1" in str(caught.value)
-    with pytest.raises(UnreadableFunction):
-        from_jax(lambda x: x, F((5,), "complex64"))
+    with pytest.raises(ComplexConvention):
+        from_jax(lambda z: jnp.sort(z), F((5,), "complex64"))
 
 
 def test_what_is_not_needed_is_not_read() -> None:

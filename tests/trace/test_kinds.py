@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -22,13 +23,14 @@ STAYS = 4e-5  # float32 numbers of a program that are no short decimals
 
 
 def shape(word: str, sizes: dict[str, int]) -> tuple[int, ...]:
-    letters = word.partition("<")[0].replace("!", "").replace("+", "")
+    letters = word.partition("<")[0].replace("!", "").replace("+", "").replace("~", "")
     return tuple(int(i) if i.isdigit() else sizes[i] for i in letters)
 
 
 def structs(kind: Kind) -> list[Any]:
     words = kind.args.split(" ")
-    return [jax.ShapeDtypeStruct(shape(w, READ_AT), "int32" if "<" in w else "float32") for w in words]
+    dtypes = ["int32" if "<" in w else "complex64" if "~" in w else "float32" for w in words]
+    return [jax.ShapeDtypeStruct(shape(w, READ_AT), dtype) for w, dtype in zip(words, dtypes, strict=True)]
 
 
 def arrays(kind: Kind, sizes: dict[str, int], seed: int = 0) -> list[np.ndarray]:
@@ -42,6 +44,8 @@ def arrays(kind: Kind, sizes: dict[str, int], seed: int = 0) -> list[np.ndarray]
         elif "!" in w:
             a = rng.normal(size=size)
             out.append(a @ a.T + 2 * np.eye(len(a)))
+        elif "~" in w:
+            out.append(rng.normal(size=size) + 1j * rng.normal(size=size))
         else:
             out.append(rng.uniform(0.2, 1, size) if "+" in w else rng.normal(size=size))
     return out
@@ -79,18 +83,28 @@ def gradients(kind: Kind, s: System) -> None:
     """The gradient of Σ w y, by every argument that is a float."""
     (y,) = s.outputs
     given, mine = fitting(kind, READ_AT if s.constants else RUN_AT, s, seed=1)
-    floats = [n for n, a in enumerate(given) if a.dtype.kind == "f" and f"a{n}" in s.inputs]
+    floats = [n for n, a in enumerate(given) if a.dtype.kind in "fc" and f"a{n}" in s.inputs]
     rules = adjoint(s, [f"a{n}" for n in floats], of=y)
     with jax.enable_x64(True):
         some = list(map(jnp.asarray, given))
         out = jax.eval_shape(kind.fn, *some)
         weights = np.random.default_rng(2).normal(size=out.shape) if s.rank(y) else np.ones(out.shape)
-        want = uncompiled(jax.grad(lambda *a: jnp.sum(kind.fn(*a) * weights), argnums=floats))(*some)
+        weighted = _weighted(kind.fn, floats, some, jnp.asarray(weights, out.dtype))
+        want = uncompiled(weighted)(*(some[n] for n in floats))
     if s.rank(y):
         mine[f"δ{y}"] = mine[f"δ{y}^(out)"] = weights.reshape([n for n in weights.shape if n > 1])
     both = evaluate(s + rules, {n: a for n, a in mine.items() if n in (s + rules).inputs})
     for n, w in zip(floats, want, strict=True):
         near(both[f"δa{n}"] if f"δa{n}" in both else np.zeros(w.shape), w)
+
+
+def _weighted(fn: Callable[..., Any], at: list[int], given: list[Any], weights: Any) -> Callable[..., Any]:
+    """What is owed to some of the arguments of a function, for these weights of its result."""
+
+    def of(*some: Any) -> Any:
+        return fn(*(some[at.index(n)] if n in at else a for n, a in enumerate(given)))
+
+    return lambda *some: jax.vjp(of, *some)[1](weights)
 
 
 def compared(kind: Kind) -> None:
@@ -106,6 +120,7 @@ def compared(kind: Kind) -> None:
 
 
 SAID = (
+    ".*(is taken to be symmetric|entries to which nothing goes)",
     ".*(has size 1 and is left out|is the input const|a derivative rule of its own)",
     ".*(the last entry of an axis is read as entry 1|axis 0 of a0 over axis 0 of a1 stays 6)",
 )
@@ -113,6 +128,7 @@ DAILY = (
     "rotary embedding, pairs", "merged heads", "vae heads", "total variation", "concatenated with a cache",
     "gru cell", "rnn", "lstm", "discounted returns", "three steps", "cho_solve", "lu_solve", "triangular", "top_k",
     "rows in order", "ranks", "by two keys", "one of a row set", "greatest at places",
+    "phase retrieval", "capacity", "eigenvalues", "spectral norm", "copies",
     "sort", "cumsum", "dynamic slice", "strided convolution", "grouped convolution", "segments",
     "padded pooling", "group norm", "own rule",
 )  # fmt: skip
