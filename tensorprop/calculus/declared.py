@@ -181,18 +181,31 @@ DECLARED_LAW = beside_laws(
 
 
 def orientations(eq: Equation, symmetric: Container[str], most: int = 4) -> Iterator[Equation]:
-    """The equation, and then with the subscripts of symmetric matrices turned, one set of entries after the other."""
-    entries = [n for n in postorder(eq.value) if isinstance(n, Tensor) and n.name in symmetric]
-    entries = [t for t in dict.fromkeys(entries) if t.subscripts[-1] is not t.subscripts[-2]][:most]
+    """The equation, and then with the subscripts of symmetric matrices turned, one set of entries after the other.
+
+    Those of the inverse of one, too: ``inv(S)_ij`` is ``inv(S)_ji``.
+    """
+    nodes = list(dict.fromkeys(postorder(eq.value)))
+    whole = {n.body for n in nodes if isinstance(n, Reduce) and is_matrix(n.op)}
+    entries = [n for n in nodes if n not in whole and _turns(n, symmetric)][:most]
     for chosen in range(2 ** len(entries)):
         turned = {t for k, t in enumerate(entries) if chosen >> k & 1}
 
-        def rule(n: Expr, children: tuple[Expr, ...], turned: set[Tensor] = turned) -> Expr:
+        def rule(n: Expr, children: tuple[Expr, ...], turned: set[Expr] = turned) -> Expr:
+            if isinstance(n, Reduce) and n in turned:
+                return reduce(n.op, n.indices, n.body, children[:0:-1])
             if isinstance(n, Tensor) and n in turned:
                 return Tensor(n.name, (*n.subscripts[:-2], n.subscripts[-1], n.subscripts[-2]))
             return remake(n, children)
 
         yield equation(eq.target, fold(eq.value, rule))
+
+
+def _turns(n: Expr, symmetric: Container[str]) -> bool:
+    """Whether an entry is one of a symmetric matrix, or of a function of it that is symmetric, off the diagonal."""
+    if isinstance(n, Reduce) and n.op in _ALIKE and isinstance(n.body, Tensor) and n.body.name in symmetric:
+        return len(n.at) == 2 and n.at[0] is not n.at[1]
+    return isinstance(n, Tensor) and n.name in symmetric and n.subscripts[-1] is not n.subscripts[-2]
 
 
 # --------------------------------------------------------------------------- for proofs

@@ -33,33 +33,35 @@ class SumsKnown:
         for left, right in given:
             if isinstance(left, Sum) and isinstance(left.body, Tensor) and isinstance(right, Number):
                 self._sums.append((left.body, left.indices, right))
+        means = (n for eq in s for n in postorder(eq.value) if isinstance(n, Reduce) and n.op == "mean")
+        several = dict.fromkeys(n.indices for n in means if len(n.indices) > 1)
         for eq in s:
             e = eq.value
             if isinstance(e, Reduce) and e.op == "mean" and isinstance(e.body, Tensor) and e.body.letters is not None:
                 sizes = [Dim(e.body.name, e.body.letters.index(i)) for i in e.indices]
                 self._sums.append((e.body, e.indices, mul(*sizes, eq.target)))
             elif eq.place is None and len({*eq.letters}) == len(eq.target.subscripts):
-                for i in eq.letters:
-                    if self._deviates(e, i):
-                        self._sums.append((eq.target, (i,), ZERO))
+                for over in (*((i,) for i in eq.letters), *several):
+                    if self._deviates(e, over):
+                        self._sums.append((eq.target, over, ZERO))
 
-    def _deviates(self, e: Expr, i: str) -> bool:
+    def _deviates(self, e: Expr, over: tuple[str, ...]) -> bool:
         """Whether an entry is a deviation from a mean over i, or that times what has no i: ``(x_bi - m_b) / s_b``."""
-        with_i = [f for f in factors_of(e) if i in f.free]
-        if len(with_i) != 1:
+        with_i = [f for f in factors_of(e) if not f.free.isdisjoint(over)]
+        if len(with_i) != 1 or not set(over) <= with_i[0].free:
             return False
         (e,) = with_i
         if isinstance(e, Add) and len(e.terms) == 2:
             e = add(*(transform(t, _summed) for t in e.terms))
         elif not isinstance(e, Tensor):
             return False
-        whole = sum_over((i,), e)
+        whole = sum_over(over, e)
         return isinstance(whole, Sum) and self._put(whole) is ZERO
 
     def shortest(self, e: Expr) -> Expr:
         """The expression, or the same multiplied out and collected again where that is shorter."""
         ways = [e, lettered(_in_order_of(simplify_expr(canonical(e, self._axis)), e), e)]
-        return min((w for w in ways if w.free == e.free), key=_nodes)
+        return min((w for w in ways if w.free == e.free), key=lambda w: (_entries(w), _nodes(w)))
 
     def used(self, e: Expr) -> tuple[Expr, Given]:
         """The expression with known sums put in, and which they are."""
@@ -123,10 +125,11 @@ class SumsKnown:
 
 
 def _summed(n: Expr) -> Expr:
-    """A mean over one letter as its sum over its count."""
-    if isinstance(n, Reduce) and n.op == "mean" and len(n.indices) == 1:
-        size = axis_of(n.body, n.indices[0])
-        return n if size is None else mul(sum_over(n.indices, n.body), power(size, MINUS_ONE))
+    """A mean as its sum over its count."""
+    if isinstance(n, Reduce) and n.op == "mean":
+        sizes = [d for i in n.indices if (d := axis_of(n.body, i)) is not None]
+        if len(sizes) == len(n.indices):
+            return mul(sum_over(n.indices, n.body), *(power(d, MINUS_ONE) for d in sizes))
     return n
 
 
@@ -180,6 +183,15 @@ def _in_order_of(e: Expr, like: Expr) -> Expr:
                 return add(*sorted(terms, key=lambda t: (number_and_rest(t)[0] < 0, *key(t))))
             case new:
                 return new
+
+    return fold(e, rule)
+
+
+def _entries(e: Expr) -> int:
+    """How many entries of tensors are written in an expression."""
+
+    def rule(n: Expr, below: tuple[int, ...]) -> int:
+        return 1 if isinstance(n, Tensor) else sum(below)
 
     return fold(e, rule)
 

@@ -16,6 +16,7 @@ from tensorprop.calculus.rewrite import law
 from tensorprop.core.affine import Form, difference, form, written
 from tensorprop.core.build import (
     MAX_EXPONENT,
+    ZERO,
     add,
     bracket,
     mul,
@@ -198,6 +199,18 @@ def bracket_once(e: Mul) -> Expr | None:
         seen.add(f)
         kept.append(f)
     return mul(*kept) if len(kept) < len(e.factors) else None
+
+
+_CONTRARY = {"=": "≠", "≠": "=", "<": "≥", "≥": "<", ">": "≤", "≤": ">"}
+
+
+@law("[[x > y] = 0] == [x <= y]", free="", because="a bracket is 0 where its contrary holds", on=Bracket)
+def bracket_of_bracket(e: Bracket) -> Expr | None:
+    """What is compared with 0 and is a bracket itself: it, or its contrary."""
+    inner = e.left
+    if not isinstance(inner, Bracket) or e.right is not ZERO or e.relation not in ("=", "≠"):
+        return None
+    return inner if e.relation == "≠" else bracket(_CONTRARY[inner.relation], inner.left, inner.right)
 
 
 @law(

@@ -65,9 +65,20 @@ class Ends:
         self._order = {r.name: n for n, r in enumerate(rules)}
 
     def all(self) -> Iterator[Together]:
-        """The rule that ends without a δ, and the one that ends with a single one, where there are such."""
-        yield from self._to_the_end()
-        yield from self._to_one()
+        """The rule that ends without a δ, and the one that ends with a single one, where there are such.
+
+        Where there is neither, one that is shorter when it is read off what the page computes.
+        """
+        found = [*self._to_the_end(), *self._to_one()]
+        yield from found or self._by_name()
+
+    def _by_name(self) -> Iterator[Together]:
+        """``δx_i = q_i (δq_i - Σ_j q_j δq_j)`` where ``q_i = exp(x_i) / Σ_j exp(x_j)``: nothing has to be put in."""
+        for rule in self._plain():
+            made = self._ended(rule, rule.value, [])
+            if made.read and not made.named and _entries(made.rule.value) < _entries(rule.value):
+                yield made
+                return
 
     def _to_the_end(self) -> Iterator[Together]:
         """The first rule that speaks of a δ whose own rule speaks of none: a loss and what stands before it."""
@@ -91,6 +102,7 @@ class Ends:
         """A rule with several δ that are themselves made of one: that one is enough, as in a normalisation."""
         for rule in sorted(self._plain(), key=lambda r: primal(r.name) not in self._inputs):
             value, used, joined = rule.value, list[str](), False
+            plain = value
             for _ in range(_STEPS):
                 inner = _adjoints(value)
                 later = [n for n in inner if n in self._order and not self._endless(n)]
@@ -99,11 +111,13 @@ class Ends:
                     break
                 used.append(max(later, key=self._order.__getitem__))
                 value = unfolded(value, self._rules, used[-1])
+                plain = inline(plain, {used[-1]: (self._rules[used[-1]].letters, self._rules[used[-1]].value)})
                 if not joined or len(_adjoints(value)) != 1 or _nodes(value) > _LONG:
                     continue
                 made = self._ended(rule, self._known.shortest(value), used)
                 read = bool(made.named or made.read)
-                if (read or len(used) > 1) and _entries(made.rule.value) <= (_READ if read else _WRITTEN):
+                shorter = len(used) > 1 and _entries(made.rule.value) < _entries(plain)
+                if (read or shorter) and _entries(made.rule.value) <= (_READ if read else _WRITTEN):
                     yield made
                     yield from self._last(rule, made)
                     return
@@ -242,6 +256,11 @@ def _called(forward: System, e: Expr) -> Expr:
 
 def _brought_together(e: Expr, axis: OneAxis) -> Expr:
     """Sums over a count as means, with what does not depend on their index before them; common factors outside."""
+    factors = factors_of(e)
+    if len([f for f in factors if isinstance(f, Add)]) == 1 and len(factors) > 1:
+        inner = [_brought_together(f, axis) for f in factors if isinstance(f, Add)]
+        others = [f for f in factors if not isinstance(f, Add)]
+        return mul(*inner, *others) if _below(others) else mul(*others, *inner)
     ordered = sorted(terms_of(e), key=lambda t: number_and_rest(t)[0] < 0)
     terms = [_averaged(_opened_all(t), axis) for t in ordered]
     terms = [_saved_first([transform(f, _in_order) for f in fs]) for fs in terms]
@@ -317,21 +336,38 @@ def _opened(f: Expr) -> list[Expr]:
     return [*out, *(sum_over([i for i in f.indices if i in letters], mul(*gs)) for letters, gs in groups)]
 
 
-def _axes_of(f: Sum) -> Iterator[Dim]:
-    """The axes over which a sum runs."""
-    for t in tensors_of(f.body):
-        yield from (Dim(t.name, k) for k, s in enumerate(t.subscripts) if s is Index(f.indices[0]))
+def _axes_of(body: Expr, i: str) -> Iterator[Dim]:
+    """The axes along which a letter runs."""
+    for t in tensors_of(body):
+        yield from (Dim(t.name, k) for k, s in enumerate(t.subscripts) if s is Index(i))
 
 
 def _averaged(factors: list[Expr], axis: OneAxis) -> list[Expr]:
-    """Factors in which a sum stands beside one over its count."""
-    out = list(factors)
+    """Factors in which a sum stands beside one over its count, of all letters over which it runs."""
+    out = [h for g in factors for h in _single(g)]
     for f in factors:
-        if isinstance(f, Sum) and len(f.indices) == 1:
-            for g in out:
-                d = _divisor(g)
-                if isinstance(d, Dim) and g is power(d, MINUS_ONE) and axis(d) in map(axis, _axes_of(f)):
-                    out[out.index(f)] = reduce("mean", f.indices, f.body)
-                    out.remove(g)
-                    break
+        if not isinstance(f, Sum):
+            continue
+        counts: list[Expr] = []
+        for i in f.indices:
+            own: set[Expr] = {axis(d) for d in _axes_of(f.body, i)}
+            counts += [g for g in out if g not in counts and _counts(g, own, axis)][:1]
+        if len(counts) == len(f.indices):
+            out[out.index(f)] = reduce("mean", f.indices, f.body)
+            for g in counts:
+                out.remove(g)
     return out
+
+
+def _single(g: Expr) -> list[Expr]:
+    """``1 / (|c| |x|)`` as ``1 / |c|`` and ``1 / |x|``."""
+    d = _divisor(g)
+    if isinstance(d, Mul) and g is power(d, MINUS_ONE) and all(isinstance(f, Dim) for f in d.factors):
+        return [power(f, MINUS_ONE) for f in d.factors]
+    return [g]
+
+
+def _counts(g: Expr, own: set[Expr], axis: OneAxis) -> bool:
+    """Whether a factor is one over the length of one of these axes."""
+    d = _divisor(g)
+    return isinstance(d, Dim) and g is power(d, MINUS_ONE) and axis(d) in own

@@ -17,7 +17,9 @@ from typing import NamedTuple
 from tensorprop.calculus.adjoint import adjoint
 from tensorprop.calculus.page import Given, Page, seed_of
 from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.calculus.together import Ends
 from tensorprop.check.prove.decide import Decision, Laws, decide
+from tensorprop.check.prove.inside import defined
 from tensorprop.check.report import Diagnosis, Finding, Report, Verdict
 from tensorprop.core.build import ONE, rename
 from tensorprop.core.equation import Equation, System, equation, system
@@ -35,7 +37,7 @@ from tensorprop.render.derivation.passage import axes_of
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, letter, letters, listed, say, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE
-from tensorprop.render.reading.formulas import FormulaText, ReadFormula, lettered, read_line, split
+from tensorprop.render.reading.formulas import FormulaText, ReadFormula, lettered, read_line, split, with_told
 from tensorprop.render.reading.lengths import Known
 from tensorprop.render.reading.lexemes import Lexeme, tokens
 from tensorprop.render.reading.python import is_code
@@ -107,7 +109,7 @@ def _judged(line: FormulaText, court: _Court, convention: Convention) -> Judged:
         raise UnexpectedEnd("the formula ends where a name is needed", attempt, (len(attempt), len(attempt)))
     asked = _asked(line.left, rules) if line.left is not None else None
     mentioned = _mentioned(line, court.names)
-    chosen = [c for c in _candidates(rules) if asked is None or c.name == asked]
+    chosen = [c for c in (*court.ends, *_candidates(rules)) if asked is None or c.name == asked]
     named = {m for m in mentioned if is_adjoint(m)}
     chosen = [c for c in chosen if named <= _deltas(c.eq.value)] or chosen
     chosen.sort(key=lambda c: -_likeness(c, mentioned))
@@ -218,14 +220,20 @@ class _Court:
     @cached_property
     def definitions(self) -> dict[str, tuple[tuple[str, ...], Expr]]:
         """Intermediates, the δ of intermediates, and δE = 1."""
-        found = {**self.system.definitions(), **{eq.name: (eq.letters, eq.value) for eq in self.rules}}
+        found = {**defined([*self.system, *self.rules])}
         seed = seed_of(self.system)
         return found if seed is None else {**found, seed: ((), ONE)}
 
     @cached_property
+    def ends(self) -> tuple[_Candidate, ...]:
+        """The rules that are put together, as books end them."""
+        found = Ends(self.system, self.rules, self.given).all()
+        return tuple(_Candidate(made.rule.name, made.rule) for made in found if not made.named)
+
+    @cached_property
     def laws(self) -> Laws:
         """Which axes are equally long, what is given."""
-        whole_ = system([*self.system, *(eq for eq in self.rules if eq.name not in self.system)])
+        whole_ = system([*self.system, *(eq for eq in self.rules if eq.name not in self.system)], self.system.facts)
         return Laws(whole_, self.given, whole_numbers(self.system))
 
     def decided(self, one: Equation, rule: Equation) -> Decision:
@@ -272,12 +280,17 @@ class _Judge:
         """The right side; Misfit where neighbours do not fit, though not where the whole is of another shape."""
         line = replace(self._line, body=body)
         try:
-            return read_line(line, self._court.names.copy(), self._convention, self._bare, self._standing)
+            return read_line(line, self._names(), self._convention, self._bare, self._standing)
         except Misfit as misfit:
             if misfit.sign != "=":
                 raise
-            free = replace(line, left=None)
-            return read_line(free, self._court.names.copy(), self._convention, self._bare, self._standing)
+            return read_line(replace(line, left=None), self._names(), self._convention, self._bare, self._standing)
+
+    def _names(self) -> Known:
+        """The names of the page, and those that the formula tells beside it: ``Lᵀ δy  (L_tu = [u ≤ t])``."""
+        names = self._court.names.copy()
+        names.ranks |= {name: 2 for name, *_ in self._line.defined if names.rank(name) is None}
+        return names
 
     def _bare(self) -> str:
         """What a δ without a name stands for."""
@@ -343,7 +356,8 @@ class _Judge:
             both = both[:at] + put + both[end:]
             if self._court.names.rank(token.text) == 2 and self._is_rule(body[:at] + put + body[end:]):
                 what = "{W} is transposed, and should not be." if mark is not None else _MISSING
-                yield say(what, W=whole(token.text))
+                before = words[words.index(token) - 1].kind if token is not words[0] else ""
+                yield say(what, W=whole(adjoint_name(token.text) if before == "adjoint" else token.text))
                 return
         if len(turned) == len(straight) == 1 and self._is_rule(both):
             one, other = turned[0].text, straight[0].text
@@ -370,11 +384,12 @@ class _Judge:
         pattern = next(iter(patterns(rule.value, rule.letters)))
         if pattern.summed:
             j = pattern.summed
-            verb = "is" if len(pattern.kept) == 1 else "are"
+            verb, sums = ("is" if len(i) == 1 else "are" for i in (pattern.kept or "0", j))
             yield say(
                 "Matrices do not commute, because their order says which index is summed: the one that two neighbours "
-                "share. Here {j} is summed ({who}), and {left} {verb} left.",
+                "share. Here {j} {sums} summed ({who}), and {left} {verb} left.",
                 verb=verb,
+                sums=sums,
                 j=letters(j),
                 who=listed([entry(f, self._court.axes) for f in pattern.factors if f.free & set(j)]),
                 left=letters(pattern.kept) if pattern.kept else "nothing",
@@ -490,8 +505,8 @@ class _Judge:
             first = names[0].span[1] <= marks[0].span[0] < names[1].span[0]
             a, b = names if first else names[::-1]
             yield say(
-                "The transpose stands at {a}, and belongs at {b}, the other way round: what stands first tells the "
-                "rows, and the rows of {x} are those of {r}.",
+                "The transpose stands at {a}, and belongs at {b}: what stands first tells the rows, and the rows of "
+                "{x} are those of {r}.",
                 a=self._named(a.text),
                 b=self._named(b.text),
                 x=whole(self._rule.name),
@@ -504,7 +519,7 @@ class _Judge:
         fixed = read.matched(target)
         value = rename(read.typed.entry, fixed)
         assert isinstance(target.entry, Tensor)
-        eq = lettered(target.entry, value, read.types)
+        eq = with_told(lettered(target.entry, value, read.types), self._line.defined)
         return eq.rename(dict(zip(eq.letters, self._rule.letters, strict=True)))
 
     def _slip(self, eq: Equation) -> Diagnosis | None:

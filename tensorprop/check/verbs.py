@@ -301,8 +301,8 @@ def formula(
     return verified(replace(each[0], lines=tuple(rows), runs=agrees, reads=reads))
 
 
-def _length(f: Formula) -> tuple[bool, int]:
-    return f.kind == "index", len(str(f))
+def _length(f: Formula) -> tuple[bool, int, int]:
+    return f.kind == "index", len(str(f)), str(f).count("ᵀ")
 
 
 def _turned(s: System) -> System:

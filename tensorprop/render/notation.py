@@ -272,7 +272,8 @@ class Notation:
                 held = self.to.closed(held)
         above = parts[1][0]
         if self.to.raised and not self._exact and not (value is not None and value.denominator == 1):
-            return f"{held}^{self._wrap(parts[1], _ATOM)}", _POWER
+            part = value is not None and value.denominator != 1
+            return f"{held}^{self.to.closed(above) if part else self._wrap(parts[1], _ATOM)}", _POWER
         return self.pen.raised(held, above), _POWER
 
     # ----------------------------------------------------------------- small questions

@@ -37,6 +37,16 @@ ENDS = {
         "x",
         ["δx_bi = (δn_bi - n_bi mean_j(n_bj δn_bj) - mean_j(δn_bj)) / sqrt(v_b + 0.1)"],
     ),
+    "group norm, a mean over two indices": (
+        "m_b = mean_ij(x_bij); s_b = sqrt(mean_ij((x_bij - m_b)^2) + 0.1); n_bij = (x_bij - m_b) / s_b",
+        "x",
+        ["δx_bij = (δn_bij - n_bij mean_kl(n_bkl δn_bkl) - mean_kl(δn_bkl)) / s_b"],
+    ),
+    "a softmax in one line": (
+        "q_bi = exp(x_bi) / Σ_j exp(x_bj)",
+        "x",
+        ["δx_bi = q_bi (δq_bi - Σ_k q_bk δq_bk)"],
+    ),
     "a unit vector": ("n = sqrt(x_i x_i); u_i = x_i / n", "x", ["δx_i = (δu_i - u_i Σ_j u_j δu_j) / n"]),
     "a softmax by hand": (
         "e_i = exp(x_i); s = Σ_i e_i; p_i = e_i / s",
@@ -70,7 +80,7 @@ def test_a_rule_ends_as_in_books_and_keeps_its_value(text, wrt, lines):
     made = list(Ends(s, rules).all())
     assert [str(m.rule) for m in made] == lines
     rng = np.random.default_rng(0)
-    size, whole = {"b": 4, "i": 3, "j": 3}, s + rules
+    size, whole = {"b": 4, "i": 3, "j": 3, "k": 3}, s + rules
     letters = {t.name: t.letters for eq in [*whole][::-1] for t in tensors_of(eq.value)}
     arrays = {n: 0.3 + 0.4 * rng.random([size[i] for i in letters[n]]) for n in whole.inputs}
     for m in made:

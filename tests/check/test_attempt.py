@@ -48,6 +48,34 @@ def test_other_layouts_are_told(page: str, attempt: str, right: bool, words: str
     assert found is not None and found.right is right and words in str(found), str(found)
 
 
+SPD = "L = -1/2 logdet(S) - 1/2 r_i inv(S)_ij r_j; spd(S)"
+SOFTMAX = "p_j = softmax_j(z_j); E = -t_j log(p_j); Σ_j t_j = 1"
+ORDER = "y_t = Σ_u [u <= t] x_u"
+RNN = "h_tj = tanh(x_ti W_ij + h_{t-1,k} U_kj); h_{-1,j} = g_j"
+ATTEND = "S_tu = Q_td K_ud; P_tu = softmax_u(S_tu)"
+
+
+@pytest.mark.parametrize(
+    "page, name, attempt, right, words",
+    [
+        (SPD, "r", "dr = -np.linalg.solve(S, r)", True, "δr_i = −Σ_j (S⁻¹)_ij r_j"),
+        (SPD, "r", "δr = −S⁻¹ r", True, "δr_i = −Σ_j (S⁻¹)_ij r_j"),
+        (SPD, "S", "δS = ½(S⁻¹ r rᵀ S⁻¹ − S⁻¹)", True, "This is right: read"),
+        (SPD, "S", "δS = ½(S⁻¹ − S⁻¹ r rᵀ S⁻¹)", False, "Right is δS = ½(S⁻¹rrᵀS⁻¹ − S⁻¹)."),
+        (SOFTMAX, "z", "δz = t − p", False, "the rule is δz_j = p_j − t_j. The sign is wrong"),
+        (ATTEND, "K", "δK = δS Q", False, "δS should be transposed, and is not."),
+        (ORDER, "x", "δx = Lᵀ δy  (L_tu = [u ≤ t])", True, "This is right"),
+        (RNN, "W", "δW = xᵀ((1 - h²) ⊙ δh)", True, "This is right"),
+        (RNN, "W", "δW = xᵀ δh", False, "The factor (1 - h_tj^2), the slope of tanh, is missing."),
+        (ATTEND, "Q", "dQ = (dS[:, :, None] * K[None]).sum(1)", True, "This is right"),
+    ],
+)
+def test_a_judgement_is_in_the_words_of_the_page(page: str, name: str, attempt: str, right: bool, words: str) -> None:
+    verdict = tp.explain(page, name, attempt=attempt).verdict
+    assert verdict is not None and verdict.right is right
+    assert words in " ".join(map(str, verdict.sentences))
+
+
 def test_what_is_given_may_be_used() -> None:
     page = tp.Layer("p_c = softmax_c(z_c); E = -t_c log(p_c)", given="Σ_c t_c = 1")
     found = tp.explain(page, attempt="δz = p − t").verdict

@@ -283,7 +283,7 @@ class Products:
         if is_ones(other.tree):
             said = say("{one}, a row of ones, repeats the sums for every {j}.", j=letter(j),
                        one=self._show(one.tree))  # fmt: skip
-            return Fact("sum", said, say("{one} repeats it.", one=self._show(one.tree)), marks, lacks)
+            return Fact("sum", said, say("{one} repeats the sums.", one=self._show(one.tree)), marks, lacks)
         brief = say("{A} has no {j}, hence {one}.", A=self.name(other), j=letter(j), one=ones)
         return Fact("broadcast", said, brief, marks, lacks)
 

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from tensorprop.calculus.adjoint import adjoint
+from tensorprop.calculus.declared import DECLARED_LAW, orientations
 from tensorprop.calculus.known_sums import Given
 from tensorprop.calculus.rewrite import named
 from tensorprop.calculus.source import as_forward, names_in
 from tensorprop.core.build import rename
 from tensorprop.core.english import numeral
-from tensorprop.core.equation import Equation, System, equation
+from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
@@ -132,6 +133,8 @@ def explain(
     rules = adjoint(s, names, of)
     plane = complex_names(s)
     convention = Convention(layout=layout, samples=samples, derivative=derivative, plane=plane).over([*s, *rules])
+    if symmetric := frozenset(name for name, what in s.declared.items() if "symmetric" in what):
+        rules = system((_turned(r, symmetric, convention) for r in rules), rules.facts)
     worker = _Teller(s, rules, convention)
     parts = tuple(worker.part(rule) for rule in rules)
     error = s.outputs[0] if len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0 else _unused(s)
@@ -193,8 +196,11 @@ class _Teller:
                 LAWS_OF_CHANGE["insertion"],
                 say("The local derivative is put in."),
             )
+        before = p.inserted
         for move, eq in p.moves:
-            yield self._move(move.law.apply.__name__, eq, move.put)
+            told = move.law is DECLARED_LAW
+            yield self._declared(p, before, eq) if told else self._move(move.law.apply.__name__, eq, move.put)
+            before = eq
         last = p.moves[-1][1] if p.moves else p.inserted
         yield self._rename(p, last)
         if shown.unicode:
@@ -330,7 +336,6 @@ class _Teller:
             "common_factor": "Take out what is common",
             "common_number": "Take out what is common",
             "merge_powers": "Collect powers",
-            "declared": "Use what is declared",
         }
         return DerivationStep(
             "collect" if name != "meet_bracket" else "brackets",
@@ -340,6 +345,19 @@ class _Teller:
             statement,
             say(law.because[:1].upper() + law.because[1:] + "."),
         )
+
+    def _declared(self, p: Passage, before: Equation, eq: Equation) -> DerivationStep:
+        """What is declared of the matrices of a line, put to use."""
+        used = {t.name for t in tensors_of(before.value)} & p.declared.keys()
+        found = [(name, kind) for name in sorted(used) for kind in _DECLARED if kind in p.declared[name]]
+        said = [say("{S} is declared {kind}.", S=whole(name), kind=kind) for name, kind in found]
+        inverse = [n for n in postorder(before.value) if isinstance(n, Reduce) and n.op == "inv"]
+        if inverse and "symmetric" in (kind for _, kind in found):
+            said.append(say("An inverse is as symmetric as its matrix."))
+        left, right = (entry(parse_expression(side, free=free))
+                       for free, *sides in [_DECLARED[found[0][1]]] for side in sides)  # fmt: skip
+        law = Math(f"{left.unicode} = {right.unicode}", f"{left.latex} = {right.latex}")
+        return DerivationStep("collect", "Use what is declared", (eq,), "declared", law, join(said))
 
     def _rename(self, p: Passage, last: Equation) -> DerivationStep:
         pairs = [(k, i) for k, i in zip(p.letters, p.rule.letters, strict=True) if k != i]
@@ -393,9 +411,25 @@ class _Teller:
         return DerivationStep("matrix", "In vectors and matrices", (), law, LAWS_OF_CHANGE[law], text, (), shown)
 
 
+_DECLARED = {
+    "orthogonal": ("ij", "Σ_k Q_ki Q_kj", "[i = j]"),
+    "diagonal": ("ij", "D_ij", "[i = j] D_ij"),
+    "lower": ("ij", "L_ij", "[i >= j] L_ij"),
+    "symmetric": ("ij", "S_ij", "S_ji"),
+}
+"""What can be declared of a matrix, as a law."""
+
+
+def _turned(rule: Equation, symmetric: frozenset[str], convention: Convention) -> Equation:
+    """A rule with the subscripts of symmetric matrices in the order in which its formula is shortest."""
+    ways = [*orientations(rule, symmetric)]
+    shown = [matrix(way, convention).unicode for way in ways] if len(ways) > 1 else [""]
+    return min(zip(ways, shown, strict=True), key=lambda w: (not w[1], len(w[1]), w[1].count("ᵀ")))[0]
+
+
 def _picture(p: Passage) -> Network | None:
     """The product that a tensor stands in, drawn with its node cut out; None where it stands in no one product."""
-    if len(p.locals) != 1 or len(p.locals[0].entries) != 1:
+    if len(p.locals) != 1 or len(p.locals[0].entries) != 1 or p.locals[0].forward.name == p.name:
         return None
     eq, x = p.locals[0].forward, p.locals[0].entries[0]
     for term in terms_of(eq.value):

@@ -19,7 +19,8 @@ __all__ = ["learnt"]
 def learnt(s: System, batch: str = "b") -> tuple[str, ...]:
     """The parameters of a model.
 
-    With samples, an input that counts them is data, and any other is learnt. Without, an input is learnt that is
+    With samples, an input that counts them is data, and any other is learnt, but for single numbers in the error
+    alone, as a margin or an exponent is. Without, an input is learnt that is
     multiplied with what was computed before, or added beside such a product; of a product of inputs alone, the one
     that has no index of the result is what comes in. Where an input is neither, nothing is told.
 
@@ -35,7 +36,8 @@ def learnt(s: System, batch: str = "b") -> tuple[str, ...]:
         return ()
     counted = {t.name for eq in s for t in tensors_of(eq.value) if t.letters and batch in t.letters}
     if counted & set(s.inputs):
-        return tuple(name for name in s.inputs if name not in counted)
+        before = {name for eq in s if eq.name != s.outputs[0] for name in eq.inputs}
+        return tuple(n for n in s.inputs if n not in counted and (s.rank(n) or n in before))
     return _by_place(s)
 
 

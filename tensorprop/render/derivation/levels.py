@@ -210,7 +210,8 @@ _FEW = 4  # rules, beside which a picture and an example have room in a terminal
 _TITLED = ("common_factor", "common_number", "collect")  # laws of which a step's title says all
 _PLAIN = ("stays as a factor.", "the derivative is 0.")  # what many rules need not be told
 _AGAIN = {"insert": "insert", "brackets": "sum", "rename": "rename", "collect": "collect"}
-_DOES = {"meet_bracket": "take apart", "common_factor": "take out", "common_number": "take out"}
+_DOES = {"meet_bracket": "take apart", "declared": "use what is declared", "common_factor": "take out",
+         "common_number": "take out"}  # fmt: skip
 """Steps that are named on one line where they have been met, and what each does."""
 
 
@@ -286,8 +287,8 @@ class _Full(_Level):
 
     def _notes(self, step: DerivationStep) -> Iterator[Block]:
         for s in step.notes:
-            if s.text not in self.told and not (self.many and s.text.endswith(_PLAIN)):
-                self.told.add(s.text)
+            if _key(s) not in self.told and not (self.many and s.text.endswith(_PLAIN)):
+                self.told.add(_key(s))
                 yield Paragraph(s, bullet=True)
 
     def _picture(self, part: RulePart) -> Iterator[Block]:
@@ -338,8 +339,8 @@ class _Full(_Level):
                 continue  # its title and its line say it
             if n and self.many and s.text.endswith(_PLAIN):
                 continue
-            if s.text not in self.told and (new or n or step.brief is None or step.kind == "start"):
-                self.told.add(s.text)
+            if _key(s) not in self.told and (new or n or step.brief is None or step.kind == "start"):
+                self.told.add(_key(s))
                 yield Paragraph(s, bullet=n > 0)
 
     def closing(self) -> Iterator[Block]:
@@ -348,6 +349,11 @@ class _Full(_Level):
             yield Heading(1, say("All rules"))
             style = "δz" if d.system.recurrent else f"∂{d.error}/∂z"
             yield Lines(tuple((d.line(p.rule, style), written(p.shown)) for p in d.parts))
+
+
+def _key(s: Sentence) -> str:
+    """By what a sentence is met again: a slope by which it is, any other by what it says of whatever."""
+    return s.text + s.places[0][1].unicode if s.text.startswith("Slope") else s.text
 
 
 def _in_table(r: Reason, part: RulePart) -> bool:

@@ -61,6 +61,10 @@ class Remarks:
 
     def _ended(self, made: Together) -> Iterator[Remark]:
         """A rule that was put together, what was used, and what it would be if a sum were 1."""
+        if not made.put:
+            told = join([say("{x} is {n}.", x=entry(e.value), n=entry(e.target)) for e in made.read])
+            yield Remark("By its own result", told, (made.rule,), (matrix(made.rule, self._convention),))
+            return
         put = listed([whole(n) for n in made.put])
         if made.left:
             told = say("With {ds} put in, {d} alone is needed.", ds=put, d=listed([whole(n) for n in made.left]))

@@ -38,6 +38,7 @@ __all__ = [
     "read_again",
     "read_line",
     "split",
+    "with_told",
 ]
 
 Kinds = Mapping[str, str]
@@ -95,7 +96,7 @@ def _read(text: str, names: Known, convention: Convention) -> list[Equation]:
             here = names.copy() if line.defined else names
             here.ranks |= {name: 2 for name, *_ in line.defined}
             read = read_line(line, here, convention).equation(str(line.left), line.cut)
-            found[k] = _put_in(read, line.defined)
+            found[k] = with_told(read, line.defined)
             if here is not names:
                 names.ranks |= {name: rank for name, rank in here.ranks.items() if name == line.left}
         except Misfit as misfit:
@@ -105,7 +106,7 @@ def _read(text: str, names: Known, convention: Convention) -> list[Equation]:
     return [found[k] for k in range(len(lines))]
 
 
-def _put_in(eq: Equation, defined: Iterable[tuple[str, str, str, str, str]]) -> Equation:
+def with_told(eq: Equation, defined: Iterable[tuple[str, str, str, str, str]]) -> Equation:
     """The equation with the brackets that matrices of ones stand for."""
     masks = {name: (letters, relation, left, right) for name, letters, left, relation, right in defined}
 

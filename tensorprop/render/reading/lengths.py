@@ -13,6 +13,7 @@ from tensorprop.core.names import is_adjoint, primal
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import tensors_of
 from tensorprop.errors import UnknownName
+from tensorprop.text.vocabulary import COLUMN, ROW
 
 __all__ = ["Axis", "Known"]
 
@@ -45,7 +46,7 @@ class Known:
         for eq in s or ():
             for t in (eq.target, *tensors_of(eq.value)):
                 for axis, i in enumerate(t.subscripts):
-                    if isinstance(i, Index):
+                    if isinstance(i, Index) and i.name not in (ROW, COLUMN):
                         self.letters.setdefault(self.find((t.name, axis)), i.name)
                         self._also.setdefault(i.name, {}).setdefault(self.find((t.name, axis)))
 

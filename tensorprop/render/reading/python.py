@@ -38,7 +38,22 @@ from tensorprop.render.reading.typed import Misfit, Typed, Types, power_of
 
 __all__ = ["Operand", "is_code", "read_code"]
 
-_MARKS = ("np.", "jnp.", "scipy.", "numpy.", "jax.", "**", "torch.", ".shape", "None", ".mT", "axis=")
+_MARKS = (
+    "np.",
+    "jnp.",
+    "scipy.",
+    "numpy.",
+    "jax.",
+    "**",
+    "torch.",
+    ".shape",
+    "None",
+    ".mT",
+    "axis=",
+    ".sum(",
+    ".mean(",
+    ".dot(",
+)
 _ALIASES = {
     **{"maximum": "max", "minimum": "min", "amax": "max", "amin": "min", "absolute": "abs", "power": "power"},
     **{"sigmoid": "sigmoid", "log_softmax": "logsoftmax", "log_sigmoid": "logsigmoid", "logaddexp.reduce": "logsumexp"},
@@ -273,11 +288,12 @@ class _Code:
         return self._named(n, name, args)
 
     def _named(self, n: ast.Call, name: str, args: list[Operand]) -> Operand:
-        name = _ALIASES.get(name, name)
+        own, name = name, _ALIASES.get(name, name)
         options = {k.arg: k.value for k in n.keywords}
         op = ALONG.get(name)
-        if op is not None and len(args) == 1:
-            return self._along(n, op, args[0], options)
+        if op is not None and (len(args) == 1 or (len(args) == 2 and own in ALONG)):
+            where = {"axis": n.args[-1]} if len(args) == 2 else {}  # x.sum(0), np.sum(x, 0)
+            return self._along(n, op, args[0], where | options)
         if not args:
             self._refuse(n, f"{name} needs an argument")
         if name in WHOLE:
@@ -401,6 +417,12 @@ class _Code:
         t = self._types.inverse(self.value(n.args[0]).typed)
         return Operand(t.entry, t.letters, t.math)
 
+    def solve(self, n: ast.Call) -> Operand:
+        """``np.linalg.solve(A, b)``: the inverse of A times b."""
+        a, b = (self.value(x) for x in n.args)
+        t = self._types.inverse(a.typed)
+        return self._product(Operand(t.entry, t.letters, t.math), b)
+
     def matrix_power(self, n: ast.Call) -> Operand:
         a, k = self.value(n.args[0]), self.value(n.args[1])
         t = self._types.raised(a.typed, k.entry, k.math.unicode)
@@ -485,9 +507,9 @@ class _Code:
 
 _SHAPED: dict[str, Callable[[_Code, Any], Operand]] = {
     "outer": _Code.outer, "dot": _Code.dot, "matmul": _Code.dot, "diag": _Code.diag, "diagonal": _Code.diag,
-    "trace": _Code.trace, "norm": _Code.norm, "inv": _Code.inv, "matrix_power": _Code.matrix_power,
-    "det": _Code.determinant, "ones": _Code.ones, "zeros": _Code.zeros, "eye": _Code.eye, "where": _Code.where,
-    "tril": _Code.triangle, "triu": _Code.triangle, "einsum": _Code.einsum,
+    "trace": _Code.trace, "norm": _Code.norm, "inv": _Code.inv, "solve": _Code.solve,
+    "matrix_power": _Code.matrix_power, "det": _Code.determinant, "ones": _Code.ones, "zeros": _Code.zeros,
+    "eye": _Code.eye, "where": _Code.where, "tril": _Code.triangle, "triu": _Code.triangle, "einsum": _Code.einsum,
     "tensordot": _Code.tensordot, "full": _Code.full, "broadcast_to": _Code.broadcast_to,
 }  # fmt: skip
 
