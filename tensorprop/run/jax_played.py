@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
 
-from tensorprop.run.numpy_lax import OPERATIONS, Array
+from tensorprop.run.numpy_lax import OPERATIONS, SEVERAL, Array
 
 __all__ = ["Played", "carried_by", "inner_of"]
 
@@ -23,7 +23,9 @@ _CALLS = frozenset(
     "jit pjit closed_call core_call call remat remat2 checkpoint custom_jvp_call custom_vjp_call custom_vjp_call_jaxpr "
     "custom_lin xla_call".split()
 )
-_SAME = frozenset("copy copy_p optimization_barrier pvary pcast name checkpoint_name".split())
+_SAME = frozenset(
+    "optimization_barrier pvary pcast name checkpoint_name stop_gradient sharding_constraint reshard".split()
+)
 _LONG = 20_000
 """A loop of more lines than these in all is compiled."""
 
@@ -101,6 +103,8 @@ def _line(eqn: Any, args: list[Array]) -> Sequence[Array]:
     operation = OPERATIONS.get(name)
     if operation is not None:
         return (operation(params, *args),)
+    if name in SEVERAL and (name != "sort" or params["num_keys"] == 1):
+        return SEVERAL[name](params, *args)
     inner = inner_of(name, params)
     if inner is not None:
         return _closed(inner, args)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["OPERATIONS", "Array", "Operation"]
+__all__ = ["OPERATIONS", "SEVERAL", "Array", "Operation"]
 
 Array = Any
 Params = Mapping[str, Any]
@@ -81,6 +81,7 @@ _ENTRYWISE: dict[str, Operation] = {
     "is_finite": _plain(np.isfinite),
     "rsqrt": _plain(lambda x: 1 / np.sqrt(x)),
     "logistic": _plain(_logistic),
+    "one_minus_square": _plain(lambda y: (1 - y) * (1 + y)),
     "integer_pow": lambda params, x: _power(x, params["y"]),
     "round": _rounded,
     "copy": _plain(lambda x: x),
@@ -175,6 +176,7 @@ _SHAPES: dict[str, Operation] = {
     "transpose": lambda params, x: np.transpose(x, params["permutation"]),
     "rev": lambda params, x: np.flip(x, params["dimensions"]),
     "concatenate": lambda params, *some: np.concatenate(some, params["dimension"]),
+    "stack": lambda params, *some: np.stack(some, params["axis"]),
     "iota": _counted,
     "slice": _sliced,
     "pad": _padded,
@@ -346,4 +348,22 @@ _PLACES: dict[str, Operation] = {
     "scatter-min": _scattered(np.minimum),
 }
 
+def _sorted(params: Params, *arrays: Array) -> tuple[Array, ...]:
+    """All arrays in the order of the first, equal ones in theirs; a nan comes last."""
+    axis = params["dimension"]
+    order = np.argsort(arrays[0], axis, kind="stable")
+    return tuple(np.take_along_axis(a, order, axis) for a in arrays)
+
+
+def _split(params: Params, x: Array) -> list[Array]:
+    return np.split(x, np.cumsum(params["sizes"])[:-1], params["axis"])
+
+
 OPERATIONS: dict[str, Operation] = {**_ENTRYWISE, **_SHAPES, **_SUMS, **_PLACES}
+
+SEVERAL: dict[str, Operation] = {
+    "split": _split,
+    "unstack": lambda params, x: list(np.moveaxis(x, params["axis"], 0)),
+    "sort": _sorted,
+}
+"""Operations that give several arrays."""

@@ -39,7 +39,8 @@ ENTRYWISE: dict[str, Callable[[Any], Any]] = {
 SHAPES: dict[str, Callable[[Any], Any]] = {
     "axes": lambda x: (x.T, x.reshape(2, 6), x[::-1], x[:, 1:3], x[::2, ::-1], x[:, None], jnp.squeeze(x[:1])),
     "reshape in an order": lambda x: jax.lax.reshape(x, (2, 6), (1, 0)),
-    "put together": lambda x: (jnp.concatenate([x, 2 * x], 1), jnp.stack([x, -x]), jnp.split(x, 2, 1), jnp.tile(x, 2)),
+    "put together": lambda x: (jnp.concatenate([x, 2 * x], 1), jnp.stack([x, -x], 1)),
+    "taken apart": lambda x: (jnp.unstack(x), jnp.split(x, [1, 1, 3], 1)),
     "pads": lambda x: (jnp.pad(x, ((1, 2), (0, 3)), constant_values=2.0), jnp.pad(x, 1, mode="edge")),
     "pads within": lambda x: [
         jax.lax.pad(x, 0.5, c) for c in (((-1, 2, 1), (2, -3, 2)), ((-3, -1, 2), (-2, -4, 3)), ((0, 0, 1), (-5, 2, 0)))
@@ -57,6 +58,7 @@ SUMS: dict[str, Callable[[Any], Any]] = {
     "log-sums along": lambda x: jax.lax.cumlogsumexp(x, 1),
     "places of the largest": lambda x: (jnp.argmax(x, 1), jnp.argmin(x, 0), jnp.argmax(jnp.zeros(3))),
     "products": lambda x: [jnp.einsum(s, x, x) for s in ("ij,kj->ik", "ij,ik->jk", "ij,ij->j", "ij,kl->ijkl")],
+    "gradient of tanh": jax.grad(lambda x: jnp.tanh(x).sum()),
     "batches": lambda x: jnp.einsum("aij,akj->kai", jnp.stack([x, x + 1]), jnp.stack([x, 2 * x])),
     "softmax": lambda x: (jax.nn.softmax(x), jax.nn.logsumexp(x, 0), jnp.median(x, 1), jnp.mean(x)),
 }
@@ -73,6 +75,9 @@ PLACES: dict[str, Callable[[Any], Any]] = {
     "put outside": lambda x: (x.at[jnp.array([0, 9])].add(1.0), x.at[jnp.array([0, 9])].add(1.0, mode="clip")),
     "put the least": lambda x: x.at[K[:3], 1].min(-0.2),
     "sorted": lambda x: (jnp.sort(x), jnp.argsort(x, 0), jax.lax.top_k(x, 2)),
+    "sorted with others": lambda x: jax.lax.sort((jnp.round(x), x, -x), num_keys=1),
+    "sorted by two": lambda x: jax.lax.sort((jnp.round(x), x, -x), num_keys=2),
+    "sorted with no number": lambda x: jnp.sort(x.at[0, 0].set(jnp.nan)),
     "gradient of sorted": jax.grad(lambda x: (jnp.take_along_axis(x, jnp.argsort(x, 1), 1) ** 3).sum()),
 }  # fmt: skip
 CONTROL: dict[str, Callable[[Any], Any]] = {
