@@ -174,6 +174,10 @@ class Binders(Subscripts):
         """``softmax(s_bc)``: the fix says ``softmax_c(s_bc)``."""
         inside = argument(self, p + 1)
         acts_on = following(self, p + 1)
+        if is_matrix(BINDERS.get(name, "")):
+            entry = "_ij" if len(REDUCTIONS[BINDERS[name]].axes) == 2 else ""
+            what = f"{name} takes the bare name of a matrix, in parentheses at once"
+            self.fail(MissingIndex, what, (self.starts[p], self.ends[p]), f"write {name}({acts_on or 'A'}){entry}")
         start, stop = inside or (p + 1, entry_end(self, p + 1) if acts_on else p + 1)
         letters = indexed(self, name, start, stop)
         short = letters is None or len(letters) == 1 or all(len(i) == 1 for i in self.indices_between(start, stop)[0])

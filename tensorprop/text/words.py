@@ -26,6 +26,7 @@ from tensorprop.errors import (
 from tensorprop.text import doubts
 from tensorprop.text.implied import Apply, Leaf, Power, Tree
 from tensorprop.text.matrix_words import MATRIX_WORDS, MatrixWords
+from tensorprop.text.meant import left
 from tensorprop.text.reserved import PROGRAMMING
 from tensorprop.text.subscripts import LABEL, label_text
 from tensorprop.text.vocabulary import AFTER, BINDERS, CONSTANTS, KNOWN, RESERVED, SPLIT, SYMBOLS, WORDS
@@ -311,7 +312,10 @@ class Words(MatrixWords):
             wanted = None
         if wanted is not None and wanted != len(args):
             one = "argument" if wanted == 1 else "arguments"
-            fix = f"along an index write {spelled}_u(…)" if base in BINDERS else None
+            own = left(self)
+            inner = [i for i in dict.fromkeys(self.indices_between(first, self.p)[0]) if i not in own]
+            along = f"{inner[-1]}({self.text[self.starts[p + 1] : self.ends[self.p - 2]]})" if inner else "u(…)"
+            fix = f"along an index write {spelled}_{along}" if base in BINDERS else None
             self.fail(ParseError, f"{spelled} takes {wanted or 'no'} {one}, not {len(args)}", span, fix)
         if function == "power":
             exponent = args[1]

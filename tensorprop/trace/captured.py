@@ -102,14 +102,16 @@ class _Copy:
 
         One with whole numbers too is left alone: they may be the sizes of its arrays, and would not follow them.
         """
-        if any(map(_whole, vars(value).values())):
+        held = _attributes(value)
+        if any(map(_whole, held.values())):
             return value
-        new = {k: self.of(v, depth) for k, v in vars(value).items()}
-        if all(new[k] is v for k, v in vars(value).items()):
+        new = {k: self.of(v, depth) for k, v in held.items()}
+        if all(new[k] is v for k, v in held.items()):
             return value
         other = copy(value)
         for k, v in new.items():
-            object.__setattr__(other, k, v)
+            if v is not held[k]:
+                object.__setattr__(other, k, v)
         return other
 
     def _function(self, f: FunctionType, depth: int) -> Any:
@@ -142,11 +144,29 @@ def _is_array(value: Any) -> bool:
 def _holds(value: Any) -> bool:
     """Whether a value is an object of somebody's own class, with attributes."""
     kind: Any = type(value)
-    return (
-        not isinstance(value, (type, ModuleType))
-        and isinstance(getattr(value, "__dict__", None), dict)
-        and kind.__module__.partition(".")[0] not in _LIBRARIES
-    )
+    own = isinstance(getattr(value, "__dict__", None), dict) or bool(_slots(kind))
+    return own and not isinstance(value, (type, ModuleType)) and kind.__module__.partition(".")[0] not in _LIBRARIES
+
+
+def _slots(kind: type) -> list[str]:
+    """The names of ``__slots__`` of a class and those that it is made of."""
+    found: list[str] = []
+    for c in kind.__mro__:
+        names = vars(c).get("__slots__", ())
+        found += [names] if isinstance(names, str) else [n for n in names if isinstance(n, str)]
+    return found
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    """The attributes of an object: its own, those in slots, and arrays and numbers of its class that may be its own."""
+    own: Mapping[str, Any] = getattr(value, "__dict__", {})
+    slots = {n: getattr(value, n) for n in _slots(type(value)) if not n.startswith("__") and hasattr(value, n)}
+    shared: dict[str, Any] = {}
+    for c in type(value).__mro__ if hasattr(value, "__dict__") else ():
+        if c.__module__.partition(".")[0] not in _LIBRARIES:
+            found = vars(c).items()
+            shared |= {k: v for k, v in found if k not in shared and k[:2] != "__" and (_is_array(v) or _whole(v))}
+    return {**shared, **slots, **own}
 
 
 def _whole(value: Any) -> bool:

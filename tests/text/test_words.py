@@ -26,6 +26,9 @@ REFUSED = [
     ("«z_i^l» = W_ij a_j", "AmbiguousNotation", ["`z^(l)_i = …`"]),
     ("«z_i^{l+1}» = W_ij a_j", "AmbiguousNotation", ["`z^(l+1)_i = …`"]),
     ("y = «sort_ij»(x_ij)", "ParseError", ["sort runs along one index", "sort_j"]),
+    ("y_b = «max(x_bj)»", "ParseError", ["max_j(x_bj)"]),
+    ("y = «det» A", "MissingIndex", ["write det(A)"]),
+    ("y_ij = «inv» A", "MissingIndex", ["write inv(A)_ij"]),
     # words of programming
     ("s_tu = where([u ≤ t], a_tu, -«inf»)", "ForbiddenName", ["reserved word", "exp(s_tu) [u ≤ t]"]),
     ("s_tu = where([u ≤ t], a_tu, -«∞»)", "ForbiddenName", ["reserved word"]),

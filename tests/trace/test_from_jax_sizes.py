@@ -344,6 +344,19 @@ def scored(x):
     return x @ HELD / np.sqrt(HELD.shape[0])
 
 
+class Slotted:
+    __slots__ = ("W",)
+
+    def __call__(self, x):
+        return jnp.tanh(x @ self.W) / self.W.shape[1]
+
+
+def _slotted(W):
+    f = Slotted()
+    f.W = W
+    return lambda x: f(x)
+
+
 def holding(W):
     """Functions of x that hold W, in the ways in which people hold arrays."""
     params, held = {"dense": [W]}, SimpleNamespace(W=W)
@@ -353,6 +366,8 @@ def holding(W):
         "a default": (lambda x, *, V=W: jnp.var(x @ V, 1, ddof=1), "(dim(k) - 1)"),
         "a global, called": (lambda x: scored(x), "sqrt(dim(i))"),
         "attribute": (lambda x: x @ held.W / held.W.shape[1], "/ dim(j)"),
+        "in a slot": (_slotted(W), "tanh(z_bj) / dim(j)"),
+        "of a class": (type("Shared", (), {"W": W, "f": lambda self, x: x @ self.W / self.W.shape[1]})().f, "/ dim(j)"),
         "compiled": (jax.jit(lambda x: x @ W / W.shape[1]), "/ dim(j)"),
         "a gradient": (jax.grad(lambda x: jnp.mean((x @ W) ** 2)), "(dim(b) dim(j))"),
         "over rows": (jax.vmap(lambda x: x @ W - jnp.log(W.shape[1])), "log(dim(j))"),

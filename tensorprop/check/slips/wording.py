@@ -349,7 +349,17 @@ def multiplied(q: Fraction) -> str:
         return f"{in_figures(q)} times what it should be"
     if q.numerator == 1 and q.denominator > 1:
         return f"{q} of what it should be: a factor {1 / q} is missing"
+    if q.numerator >= 10 and q.denominator > 1 and (lost := _decimal(1 / q)):  # 0.7 lost leaves 10/7
+        return f"{q} times what it should be: the factor {lost} is missing"
+    if q.denominator > 10 and (digits := _decimal(q)):
+        return f"{digits} times what it should be: the factor {digits} is one too many"
     return f"{q} times what it should be: the factor {q} is one too many"
+
+
+def _decimal(q: Fraction) -> str | None:
+    """0.07 for 7/100; None of what has no short decimal."""
+    text = f"{float(q):.4g}"
+    return text if Fraction(text) == q else None
 
 
 def in_figures(q: Fraction) -> str:
