@@ -1,29 +1,30 @@
 """A layer as a JAX function that differentiates by the layer's own rules: ``jax_function``.
 
-In: forward equations and backward rules. Out: a function of arrays that ``jax.grad`` differentiates by these rules, or
-``jax.jvp`` by the derived tangents. What is decided here is which equations are worked out on the way forward, what is
-kept, and which on the way back; how JAX is told of it is in ``rule.jax_rule``.
+In: forward equations and backward rules. Out: a function of arrays that ``jax.grad`` differentiates by these rules, and
+``jax.jvp`` by the derived tangents. Which equations are worked out for a derivative, and what is kept for them, is
+decided in ``rule.ways``; how JAX is told of it is in ``rule.jax_rule`` and ``rule.jax_both``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from inspect import Parameter, Signature
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tensorprop.calculus import adjoint, stabilise
 from tensorprop.calculus.backward import completed
 from tensorprop.calculus.source import Source, as_page, names_in
-from tensorprop.calculus.tangent import tangent_name, tangents
-from tensorprop.core.build import ZERO
-from tensorprop.core.equation import Equation, Fact, System, equation, system
-from tensorprop.core.expr import Dim, Expr, Index, Tensor
+from tensorprop.calculus.tangent import tangents
+from tensorprop.core.equation import System, equation, system
+from tensorprop.core.expr import Dim, Expr
 from tensorprop.core.kinds import smooth
-from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, owed_to, primal
-from tensorprop.core.walk import tensors_of, transform
+from tensorprop.core.names import adjoint_name, primal
+from tensorprop.core.walk import transform
 from tensorprop.errors import TensorpropError, UnknownName, UsageError, among, meant, public
 from tensorprop.face import MadeOf
+from tensorprop.rule.ways import Ahead, Back, Task, completed_by_adjoints, refuse_without_slope, stored
 from tensorprop.run.api import concrete_all
 from tensorprop.run.arrays import accept
 from tensorprop.run.bound import Functions, bound
@@ -52,15 +53,16 @@ def jax_function(
     ``fn(a=…, W=…)`` or ``fn(a, W)``, in the order of ``System.inputs``, gives the array of the output, or a dict of
     them by name. Rules that somebody wrote are used as they were written, the others are derived. Nothing is proved
     here: `check` does that. The function works under ``jit``, ``vmap``, ``scan``, ``checkpoint``; second derivatives
-    (``jax.hessian``, gradients of gradients) are JAX's derivatives of the rules.
+    (``jax.hessian``, gradients of gradients) are JAX's derivatives of the rules. From JAX 0.12 on ``jax.jvp``,
+    ``jax.linearize`` and ``jax.jacfwd`` go by the derived tangents, whatever rules are written.
 
     save:     tensors to keep on the way forward, ``"p"`` or ``("p", "r")``. What else the rules need is worked out
               again from the inputs (and what is kept). By default the intermediates and outputs that the rules name.
     wrt:      the inputs to differentiate by; the others are constants, as under ``jax.lax.stop_gradient``. By default
               all that have a rule. Whole numbers and truth values have no derivative.
-    forward:  True gives the variant for ``jax.jvp``, ``jax.linearize`` and ``jax.jacfwd``: the derived tangent
-              equations take the place of the rules, and ``jax.grad`` transposes them. JAX has no function that
-              takes a reverse rule and can be differentiated forwards as well.
+    forward:  True puts the derived tangent equations in the place of the rules, so that ``jax.grad`` transposes them.
+              Before JAX 0.12, which has no function that takes a reverse rule and can be differentiated forwards as
+              well, this is the variant for ``jax.jvp``, ``jax.linearize`` and ``jax.jacfwd``.
     functions: open functions bound, ``{"f": jnp.tanh}``, as in `compile`: f′ is given under its own name, or is JAX's
               derivative of f.
 
@@ -68,7 +70,8 @@ def jax_function(
     holds one as a static field traces again; they can be pickled.
 
     Errors: UnknownName, RankMismatch, UsageError, NotDifferentiable, OpenFunction here, and those of `compile` at the
-    call; UsageError at the call if the reverse variant is differentiated forwards.
+    call; UsageError where JAX asks for tangents, if before JAX 0.12 they are not ``forward``, or if a rule is written
+    where the equations have no slope, so that nothing says what the tangent is.
 
     >>> import jax, jax.numpy as jnp
     >>> f = jax_function("a_j = tanh(z_j); δz_j = δa_j (1 - a_j^2)")
@@ -115,9 +118,9 @@ class JaxFunction(MadeOf):
         for s in (whole, rules):
             supported(s, self._calls)
         self._ready = stabilise(whole)
-        self._way_back = _Backward(self._ready, rules, save)
-        self.saved = () if forward else self._way_back.of(wrt).saved
-        self._owed = {} if forward else self._way_back.owed(wrt)
+        self._way_back = None if forward else Back(self._ready, rules, save)
+        self.saved = () if self._way_back is None else self._way_back.of(wrt).saved
+        self._owed = {} if self._way_back is None else self._way_back.owed(wrt)
         self._labels = frozenset(whole.inputs) - smooth(whole)
         self._single = len(self.outputs) == 1
         self.__name__ = self.__qualname__ = "_".join(self.outputs)
@@ -127,14 +130,26 @@ class JaxFunction(MadeOf):
         self._run = self._installed()
 
     def _installed(self) -> Callable[[Arrays], Any]:
-        from tensorprop.rule.jax_rule import forward_rule, reverse_rule
+        from tensorprop.rule.jax_rule import Ways, carries_both, forward_rule, reverse_rule
         from tensorprop.run.jax import jit
 
-        if self.forward:
-            rule = forward_rule(self._value, self._push, self.outputs)
-        else:
-            rule = reverse_rule(self._value, self._save, self._pull, self.outputs, self._way_back.again(self.wrt))
+        ways = Ways(
+            self._value, self._save, self._pull, self._push, self._moving, self._saved, self._reach, self.outputs,
+            barrier=self._way_back is not None and self._way_back.again(self.wrt),
+        )  # fmt: skip
+        if not self.forward and carries_both():
+            from tensorprop.rule.jax_both import two_way_rule
+
+            return two_way_rule(ways, self.__name__)
+        rule = forward_rule(ways) if self.forward else reverse_rule(ways)
         return jit(lambda arrays: rule(_arrays(arrays)), self.__name__)
+
+    @cached_property
+    def _way_ahead(self) -> Ahead | TensorpropError:
+        """The derived tangents, made when JAX first asks for them; or why there are none."""
+        if self.forward:
+            return Ahead(self._ready, self.rules, self.wrt)
+        return Ahead.derived(self._ready, self.wrt)
 
     @public
     def __call__(self, /, *positional: Any, **named: Any) -> Array:
@@ -151,7 +166,7 @@ class JaxFunction(MadeOf):
                 raise UsageError(
                     "this function is differentiated by its reverse rules, and JAX was asked to go forwards",
                     fix="take jax_function(…, forward=True) for jax.jvp, jax.linearize and jax.jacfwd; "
-                    "for jax.grad, jax.vjp, jax.jacrev and jax.hessian this one",
+                    "for jax.grad, jax.vjp, jax.jacrev and jax.hessian this one. From JAX 0.12 on one serves both",
                 ) from error
             accept(self.system, arrays)
             out = self._run(concrete_all(arrays))
@@ -193,45 +208,61 @@ class JaxFunction(MadeOf):
         out = self._lowered(self._ready, arrays, names, sizes)
         return out, {**sizes.shapes, **{n: g.shape for n, g in given.items()}}
 
-    def _save(self, arrays: Arrays, wanted: tuple[str, ...]) -> tuple[tuple[Array, ...], dict[str, Array], Any]:
-        plan = self._way_back.of(tuple(n for n in wanted if n in self.wrt))
-        made = tuple(n for n in plan.saved if n not in arrays and n not in self.outputs)
+    def _saved(self, wanted: tuple[str, ...], back: bool, ahead: bool) -> tuple[str, ...]:
+        wanted = tuple(n for n in wanted if n in self.wrt)
+        names = self._way_back.of(wanted).saved if back and self._way_back is not None else ()
+        if ahead and isinstance(self._way_ahead, Ahead):
+            names += self._way_ahead.of(wanted).saved
+        return tuple(dict.fromkeys(names))
+
+    def _save(
+        self, arrays: Arrays, wanted: tuple[str, ...], back: bool, ahead: bool
+    ) -> tuple[tuple[Array, ...], dict[str, Array], Any]:
+        saved = self._saved(wanted, back, ahead)
+        made = tuple(n for n in saved if n not in arrays and n not in self.outputs)
         out, shapes = self._worked(arrays, (*self.outputs, *made), derivative=True)
         found = {**arrays, **dict(zip((*self.outputs, *made), out, strict=True))}
-        kept = {n: found[n] for n in plan.saved}
+        kept = {n: found[n] for n in saved}
         return self._real(arrays, out[: len(self.outputs)]), kept, tuple(sorted(shapes.items()))
 
-    def _pull(self, kept: Any, cotangents: dict[str, Array]) -> dict[str, Array]:
+    def _moving(self, wanted: tuple[str, ...], ahead: bool) -> tuple[str, ...]:
+        """The outputs that have a derivative by these inputs: a rule needs their cotangent, or they have a tangent."""
+        wanted = tuple(n for n in wanted if n in self.wrt)
+        more = self._way_ahead.moving(wanted) if ahead and isinstance(self._way_ahead, Ahead) else ()
+        return tuple(n for n in self.outputs if n in more or not frozenset(wanted).isdisjoint(self._owed.get(n, ())))
+
+    def _reach(self, name: str) -> frozenset[str]:
+        """The inputs that a tensor depends on."""
+        return frozenset((name,)) if name in self.inputs else frozenset(self._ready.only([name]).inputs)
+
+    def _along(self, plan: Task, kept: Any, given: dict[str, Array], of: dict[str, str]) -> dict[str, Array]:
+        """The results of a plan, of what was kept and the derivatives that are given ``of`` tensors."""
         shapes: Shapes = dict(kept.note)
+        arrays = {**kept.arrays, **given, **{stored(n): kept.arrays[n] for n in plan.loops}}
+        of = {**of, **{stored(n): n for n in plan.loops}}
+        sizes = extents(plan.system, {n: shapes[of.get(n, n)] for n in plan.system.inputs})
+        return dict(zip(plan.results, self._lowered(plan.system, arrays, plan.results, sizes), strict=True))
+
+    def _pull(self, kept: Any, cotangents: dict[str, Array]) -> dict[str, Array]:
+        back = cast("Back", self._way_back)
         wanted = tuple(n for n in kept.wanted if n in self.wrt)
-        plan = self._way_back.of(wanted, tuple(n for n in self.outputs if n not in cotangents))
-        seeds = self._way_back.seeds
-        arrays = {**kept.arrays, **{seeds[n]: c for n, c in cotangents.items()}}
-        arrays |= {_stored(n): kept.arrays[n] for n in plan.loops}
-        of = {_stored(n): n for n in plan.loops}
-        sizes = extents(plan.system, {n: shapes[of.get(n, owed_to(n))] for n in plan.system.inputs})
-        out = self._lowered(plan.system, arrays, plan.gradients, sizes)
-        found = {primal(n): g for n, g in zip(plan.gradients, out, strict=True)}
-        if self._way_back.seeded:
+        plan = back.of(wanted, tuple(n for n in self.outputs if n not in cotangents))
+        given = {back.seeds[n]: c for n, c in cotangents.items()}
+        found = self._along(plan, kept, given, {seed: n for n, seed in back.seeds.items()})
+        if back.seeded:
             (seed,) = cotangents.values()
             found = {n: g * seed.astype(g.dtype) for n, g in found.items()}
-        return found
+        return {primal(n): g for n, g in found.items()}
 
-    def _push(self, arrays: Arrays, moved: dict[str, Array]) -> tuple[tuple[Array, ...], dict[str, Array]]:
-        s = self._ready
-        still = [n for n in self.wrt if n not in moved]
-        rules = _without(self.rules, {tangent_name(n, s.rank(n)) for n in still}, ())
-        names = tuple(n for n in self.outputs if tangent_name(n, s.rank(n)) in rules)
-        targets = tuple(tangent_name(n, s.rank(n)) for n in names)
-        whole = (s + rules).only((*self.outputs, *targets))
-        given, _ = accept(self.system, arrays, derivative=True)
-        shapes = {n: g.shape for n, g in given.items()}
-        ready = {**arrays, **{tangent_name(n, s.rank(n)): t for n, t in moved.items()}}
-        shapes |= {tangent_name(n, s.rank(n)): shapes[n] for n in moved}
-        sizes = extents(whole, {n: shapes[n] for n in whole.inputs})
-        out = self._lowered(whole, ready, (*self.outputs, *targets), sizes)
-        count = len(self.outputs)
-        return out[:count], dict(zip(names, out[count:], strict=True))
+    def _push(self, kept: Any, moved: dict[str, Array]) -> dict[str, Array]:
+        ahead = self._way_ahead
+        if isinstance(ahead, TensorpropError):
+            raise ahead
+        moved = {n: t for n, t in moved.items() if n in self.wrt}
+        plan, names = ahead.of(tuple(moved)), {ahead.name(n): n for n in (*self.inputs, *self.outputs)}
+        refuse_without_slope(n for n in self._moving(tuple(moved), True) if ahead.name(n) not in plan.results)
+        found = self._along(plan, kept, {ahead.name(n): t for n, t in moved.items()}, names)
+        return {names[n]: t for n, t in found.items()}
 
     def __copy__(self) -> JaxFunction:
         return self
@@ -243,90 +274,6 @@ class JaxFunction(MadeOf):
         way = "tangents" if self.forward else "rules"
         head = f"<JAX function: {', '.join(self.inputs)} → {', '.join(self.outputs)}>"
         return f"{head}\n{show(self.system)}\n# {way}\n{show(self.rules)}"
-
-
-# --------------------------------------------------------------------------- the way back
-class Pull(NamedTuple):
-    """Equations to work out, the δ that are wanted of them, and what they need of the way forward."""
-
-    system: System
-    gradients: tuple[str, ...]
-    saved: tuple[str, ...]
-    loops: tuple[str, ...]  # of these the tensors that a recurrence makes: what it starts from is added here
-
-
-class _Backward:
-    """Rules joined with the forward equations of what was not kept, for the gradients that are wanted."""
-
-    def __init__(self, forward: System, rules: System, save: frozenset[str] | None) -> None:
-        self.forward = forward
-        self.rules = rules
-        self.kept = frozenset(eq.name for eq in forward) if save is None else save
-        outputs = forward.outputs
-        self.seeds = {n: outer_adjoint(n) if outer_adjoint(n) in rules.inputs else adjoint_name(n) for n in outputs}
-        self.seeded = len(outputs) == 1 and forward.rank(outputs[0]) == 0
-        self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], Pull] = {}
-
-    def of(self, wanted: tuple[str, ...], idle: tuple[str, ...] = ()) -> Pull:
-        """What to do for the gradients of ``wanted``, where no cotangent comes from the outputs ``idle``."""
-        key = wanted, idle
-        if key not in self._plans:
-            self._plans[key] = self._plan(wanted, idle)
-        return self._plans[key]
-
-    def _plan(self, wanted: tuple[str, ...], idle: tuple[str, ...]) -> Pull:
-        names = tuple(adjoint_name(n) for n in wanted)
-        rules = _without(self.rules, {self.seeds[n] for n in idle}, names)
-        again = [eq for eq in self.forward if eq.name not in self.kept or eq.place is not None]
-        loops = tuple(dict.fromkeys(eq.name for eq in again if eq.name in self.kept))
-        again += [_as_stored(eq) for eq in self.forward if eq.name in loops and eq.place is None]
-        gradients = tuple(n for n in names if n in rules)
-        whole = stabilise(system([*again, *rules], _facts(self.forward, rules)).only(gradients))
-        read = {t.name for eq in whole for t in tensors_of(eq.value)}
-        loops = tuple(n for n in loops if _stored(n) in read)
-        of = {_stored(n): n for n in loops}
-        saved = tuple(dict.fromkeys(of.get(n, n) for n in whole.inputs if n in read and not is_adjoint(n)))
-        return Pull(whole, gradients, saved, loops)
-
-    def owed(self, wanted: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        """For every output the inputs whose rule needs its cotangent."""
-        needs = {n: self.rules.only([adjoint_name(n)]).inputs for n in wanted if adjoint_name(n) in self.rules}
-        return {out: tuple(n for n in needs if self.seeded or end in needs[n]) for out, end in self.seeds.items()}
-
-    def again(self, wanted: tuple[str, ...]) -> bool:
-        """Whether part of the forward equations is worked out a second time."""
-        return any(eq.name in self.forward for eq in self.of(wanted).system)
-
-
-def _stored(name: str) -> str:
-    """What the array is called that was kept of a tensor which a recurrence makes; no text can spell it."""
-    return f"·{name}"
-
-
-def _as_stored(eq: Equation) -> Equation:
-    """In place of a recurrence's step, what was kept of it: ``h_tj = ·h_tj``; its starts stay equations."""
-    plain = tuple(Index(i) for s in eq.target.subscripts for i in sorted(s.free))
-    return equation(Tensor(eq.name, plain), Tensor(_stored(eq.name), plain))
-
-
-def _without(rules: System, zero: set[str], wanted: Iterable[str]) -> System:
-    """The rules where these tensors are zero; what is zero then is left out, and so is what nothing needs."""
-    if not zero:
-        return rules
-    gone, left = set(zero), list[Equation]()
-
-    def rule(n: Expr) -> Expr:
-        return ZERO if isinstance(n, Tensor) and n.name in gone else n
-
-    for block in rules.blocks:
-        equations = (block,) if isinstance(block, Equation) else block.equations
-        gone.update(eq.name for eq in equations)  # a loop is zero if it is found zero where it is taken for zero
-        made: dict[Equation, Expr] = {}
-        while not made or not gone.isdisjoint(eq.name for eq, value in made.items() if value is not ZERO):
-            gone -= {eq.name for eq, value in made.items() if value is not ZERO}
-            made = {eq: transform(eq.value, rule) for eq in equations}
-        left += [equation(eq.target, value) for eq, value in made.items() if eq.name not in gone]
-    return system(left, rules.facts)
 
 
 # --------------------------------------------------------------------------- reading
@@ -342,7 +289,7 @@ def _read(layer: Any, wrt: tuple[str, ...] | None, derive: bool) -> tuple[System
             smoothly = adjoint(forward)
             ruled = tuple(n for n in forward.inputs if adjoint_name(n) in smoothly)
     else:
-        rules = _completed(forward, completed(page, wrt or None))
+        rules = completed_by_adjoints(forward, completed(page, wrt or None))
         rules = system((equation(eq.target, transform(eq.value, _sized)) for eq in rules), rules.facts)
         ruled = tuple(n for n in forward.inputs if adjoint_name(n) in rules)
     for name in wrt or ():
@@ -365,20 +312,6 @@ def _inputs_only(s: System, wrt: tuple[str, ...] | None) -> None:
                 known=f"inputs: {', '.join(s.inputs) or 'none'}",
                 fix=None if made else meant(name, s.inputs),
             )
-
-
-def _completed(forward: System, rules: System) -> System:
-    """The rules, and those for the intermediates whose adjoints they use, smooth or not: ``δx_i = δh_i``."""
-    open_ends = [n for n in forward.names if n not in forward.outputs and adjoint_name(n) in rules.inputs]
-    if not open_ends:
-        return rules
-    more = [eq for eq in adjoint(forward, wrt=dict.fromkeys(open_ends)) if eq.name not in rules]
-    return system([*rules, *more], _facts(forward, rules)).only([eq.name for eq in rules])
-
-
-def _facts(*systems: System) -> Iterable[Fact]:
-    """What is stated of letters and tensors, once."""
-    return dict.fromkeys(f for s in systems for f in s.facts)
 
 
 def _sized(n: Expr) -> Expr:

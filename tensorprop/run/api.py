@@ -29,7 +29,7 @@ from tensorprop.errors import (
     public,
 )
 from tensorprop.face import MadeOf
-from tensorprop.run.arrays import accept, look
+from tensorprop.run.arrays import accept, is_one_array, look
 from tensorprop.run.bound import Functions, bound
 from tensorprop.run.extents import extents, supported
 from tensorprop.run.labels import Labels
@@ -347,9 +347,9 @@ class Gradient(MadeOf, Packing, Generic[R]):
 
     @public
     def __call__(self, params: P, /, **data: Any) -> tuple[R, P]:
-        if isinstance(params, Mapping) and not self._paths and all(n in params for n in self.wrt):
+        if type(params) is dict and not self._paths and all(n in params for n in self.wrt):
             known = self._spare.union(self.inputs)
-            if not any(isinstance(params[n], Mapping) for n in self.wrt) and all(n in known for n in params):
+            if all(n in known for n in params) and all(is_one_array(params[n]) for n in self.wrt):
                 return self._called(params, data)
         return self._of_tree(params, data)
 

@@ -27,7 +27,7 @@ from tensorprop.run.extents import Extents, Key, brief, entries, extents
 from tensorprop.run.sizes import length
 from tensorprop.text import locate
 
-__all__ = ["Given", "accept", "look"]
+__all__ = ["Given", "accept", "is_one_array", "look"]
 
 _DEPTH = 32  # NumPy's own limit is 64 axes; deeper lists are a mistake, or contain themselves
 _NARROW = 32  # bits; integers with fewer overflow in everyday sums
@@ -268,3 +268,16 @@ def _bound(
             return _Bound(min(known[0].value ** int(n), 10**400), known[0].dtype)
         case _:
             return None
+
+
+_ONE_ARRAY: dict[type, bool] = {list: True, tuple: True}
+
+
+def is_one_array(value: object) -> bool:
+    """Whether a value is an array, or lists that are made into one, rather than a tree that holds arrays."""
+    kind = type(value)
+    if kind not in _ONE_ARRAY:
+        from tensorprop.run.jax_trees import is_tree
+
+        _ONE_ARRAY[kind] = not is_tree(value)
+    return _ONE_ARRAY[kind]

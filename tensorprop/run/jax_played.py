@@ -17,12 +17,13 @@ from jax.extend.core import Literal
 
 from tensorprop.run.numpy_lax import OPERATIONS, SEVERAL, Array
 
-__all__ = ["Played", "carried_by", "inner_of"]
+__all__ = ["OWN", "Played", "carried_by", "inner_of"]
 
 _CALLS = frozenset(
     "jit pjit closed_call core_call call remat remat2 checkpoint custom_jvp_call custom_vjp_call custom_vjp_call_jaxpr "
     "custom_lin xla_call".split()
 )
+OWN = "call_hi_primitive"
 _SAME = frozenset(
     "optimization_barrier pvary pcast name checkpoint_name stop_gradient sharding_constraint reshard".split()
 )
@@ -32,7 +33,10 @@ _LONG = 20_000
 
 # --------------------------------------------------------------------------- what lines hold
 def inner_of(name: str, params: Mapping[str, Any]) -> Any:
-    """The jaxpr that a call holds; None for what is no call."""
+    """The jaxpr that a call holds, or that a primitive which carries its own rules stands for; None for what is no
+    call."""
+    if name == OWN:
+        return jax.make_jaxpr(params["_prim"].expand)(*params["_prim"].in_avals)
     if name not in _CALLS:
         return None
     return next((params[k] for k in ("jaxpr", "call_jaxpr", "fun_jaxpr") if k in params), None)

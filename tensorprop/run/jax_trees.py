@@ -6,6 +6,7 @@ and the tree again with gradients in place of leaves. What the equations say is 
 A leaf is the tensor whose name is the last step of its path; a layer's label must be among the steps before:
 ``{"block1": {"W": …}}`` holds ``W^(block1)``. Numbered tensors W1, W3 are the leaves W at numbered places, in their
 order, where there are as many of them: ``[{"W": …}, {}, {"W": …}]``, ``{"block": {"0": {"W": …}, "2": {"W": …}}}``.
+What an attribute ``value`` holds, as in a ``Param`` of Flax, is called as what has the attribute.
 Where several leaves would do, none is taken: a path has to be told.
 """
 
@@ -24,7 +25,7 @@ from tensorprop.core.names import stem_and_label
 from tensorprop.errors import MissingInput, NameConflict, TensorpropError, UsageError, near
 from tensorprop.run.jax import traced
 
-__all__ = ["ParameterTree", "leaves"]
+__all__ = ["ParameterTree", "is_tree", "leaves"]
 
 Path = tuple[str, ...]
 _NUMBERED = re.compile(r"(.*?[^\d(])(\d+)(\)?)")  # W2, W^(q2)
@@ -72,7 +73,7 @@ class ParameterTree(NamedTuple):
 
     def _told(self, name: str, path: str) -> list[int]:
         for k, own in enumerate(self.paths):
-            if ".".join(own) == path:
+            if ".".join(own) in (path, path.removesuffix(".value")):
                 return [k]
         raise UsageError(
             f"the parameters have no leaf {path}",
@@ -150,15 +151,25 @@ def _zeros_at_once(like: list[Any]) -> list[Any]:
 
 def leaves(params: Any) -> ParameterTree:
     """The leaves of a tree; a dataclass that JAX does not know is taken field by field."""
-    if isinstance(params, Mapping) and not isinstance(params, dict):
+    if isinstance(params, Mapping) and tree_util.all_leaves([params]):
         params = dict(params)
     pairs, shape = tree_util.tree_flatten_with_path(params, is_leaf=lambda x: x is None)
     if len(pairs) == 1 and pairs[0][1] is params and dataclasses.is_dataclass(params) and not isinstance(params, type):
         kind = type(params)
         inner = leaves({f.name: getattr(params, f.name) for f in dataclasses.fields(params)})
         return inner._replace(shape=(kind, inner.shape), made=lambda out: kind(**inner.made(out)))
-    paths = tuple(tuple(map(_step, path)) for path, _ in pairs)
+    paths = tuple(tuple(map(_step, _unboxed(path))) for path, _ in pairs)
     return ParameterTree([leaf for _, leaf in pairs], paths, shape, lambda out: tree_util.tree_unflatten(shape, out))
+
+
+def is_tree(value: Any) -> bool:
+    """Whether JAX takes a value apart."""
+    return value is not None and not tree_util.all_leaves([value])
+
+
+def _unboxed(path: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Without the last step where it leads into a box that holds a value, such as a ``Param`` of Flax."""
+    return path[:-1] if len(path) > 1 and path[-1] == tree_util.GetAttrKey("value") else path
 
 
 def _step(key: Any) -> str:

@@ -23,7 +23,7 @@ from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.functions import FUNCTIONS, watch
 from tensorprop.core.plane import IMAGINARY
 from tensorprop.errors import UnreadableFunction
-from tensorprop.run.jax_played import inner_of
+from tensorprop.run.jax_played import OWN, inner_of
 from tensorprop.trace import algebra, axes, lookups, sorting, sums  # noqa: F401  # each adds its rows to the table
 from tensorprop.trace.jax_scan import scanned
 from tensorprop.trace.numbers import Extent, constant_number
@@ -264,7 +264,7 @@ class JaxprReader(Recognition):
             values = rule(self, _line(eqns), [self.whole(v) for v in args])
             if values is not None:
                 return values
-        if eqn.primitive.name.startswith("custom_") and not _of_jax(closed[0]):
+        if eqn.primitive.name.startswith(("custom_", OWN)) and not _of_jax(closed[0]):
             self.notes.append(f"the function at {self.where} has a derivative rule of its own, which is not read")
         consts = self.consts(inner)
         return self.jaxprs(closed, consts, args)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -56,6 +57,12 @@ class Net(eqx.Module):
     layers: list[Module]
 
 
+class Box(eqx.Module):
+    """What holds a value and says something of it, as Flax has it."""
+
+    value: Any
+
+
 CASES: dict[str, tuple[Any, str | None, dict[str, str], Callable[[Any], tuple[Any, Any]]]] = {
     "a dict in a dict": ({"net": {"W": W, "c": C}}, "W c", {}, lambda g: (g["net"]["W"], g["net"]["c"])),
     "a named tuple": (Pair(W, C), "W, c", {}, lambda g: (g.W, g.c)),
@@ -63,6 +70,9 @@ CASES: dict[str, tuple[Any, str | None, dict[str, str], Callable[[Any], tuple[An
     "a dataclass that JAX knows": (Known(W, C), None, {}, lambda g: (g.W, g.c)),
     "a module": (Net([Module(W, C, jax.nn.relu)]), "W c", {}, lambda g: (g.layers[0].W, g.layers[0].c)),
     "paths": ([W, {"bias": C}], "W c", {"W": "0", "c": "1.bias"}, lambda g: (g[0], g[1]["bias"])),
+    "boxes": ({"W": Box(W), "c": Box(C)}, "W c", {}, lambda g: (g["W"].value, g["c"].value)),
+    "boxes, by paths": ([Box(W), Box(C)], None, {"W": "0", "c": "1.value"}, lambda g: (g[0].value, g[1].value)),
+    "a dict with an order": (OrderedDict(W=W, c=C), "W c", {}, lambda g: (g["W"], g["c"])),
     "a flat dict, nothing named": ({"W": W, "c": C}, None, {}, lambda g: (g["W"], g["c"])),
 }
 
