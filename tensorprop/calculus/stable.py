@@ -25,7 +25,7 @@ from tensorprop.core.plane import complex_names, is_complex
 from tensorprop.core.ranges import kept, size, tells
 from tensorprop.core.walk import postorder, transform
 
-__all__ = ["match", "stabilise", "stable_expr"]
+__all__ = ["MASKED", "match", "stabilise", "stable_expr"]
 
 MASKED = number(-(10**30))
 """What a masked entry is in front of exp: its exponential is 0 beside any other."""

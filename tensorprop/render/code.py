@@ -74,9 +74,19 @@ def filled(row: str, *args: str) -> str:
     text = re.sub(r"(?<![\w.\])])\(([^\W\d][\w.]*(?:\[[^\[\]()]*\])*|\d+)\)", r"\1", text)
     for start in [n for n in range(len(text)) if text[n : n + 2] == "(("][::-1]:
         end, inner = _closing(text, start), _closing(text, start + 1)
-        if end == inner + 1:
+        if end == inner + 1 and not _listed(text[start + 2 : inner]):
             text = text[:start] + text[start + 1 : inner] + text[end:]
     return text
+
+
+def _listed(text: str) -> bool:
+    """Whether a comma stands outside of all parentheses: a tuple."""
+    depth = 0
+    for c in text:
+        depth += (c in "([") - (c in ")]")
+        if c == "," and not depth:
+            return True
+    return False
 
 
 def _closing(text: str, start: int) -> int:
@@ -420,7 +430,11 @@ class ArrayCode:
 
     @of.register
     def _(self, t: m.Mask) -> Snippet:
-        return self.of(t.spelled)
+        ones = self.of(replace(t, added=False).spelled)
+        if not t.added:
+            return ones
+        condition = f"{ones.text} > 0"
+        return _rewritten(ones, text=f"{self.to.call('where')}({condition}, 0.0, -{self.to.prefix}.inf)", level=ATOM)
 
     @of.register
     def _(self, t: m.Norm) -> Snippet:

@@ -102,7 +102,7 @@ UNICODE = Dialect(
 ASCII = Dialect(
     "ascii",
     signs={
-        "−": "-", "⊙": ".*", "⊘": "./", "⊗": "(x)", "⋆": "(*)", "⊙_KR": "(kr)",
+        "−": "-", "−∞": "-inf", "⊙": ".*", "⊘": "./", "⊗": "(x)", "⋆": "(*)", "⊙_KR": "(kr)",
         "∘": "o", "×": "x", "·": ".", "dot": " * ",
         "δ": "delta ", "∂": "partial ", "Σ": "sum", "≠": "!=", "≤": "<=", "≥": ">=", "′": "'", "ᵀ": "^T",
         "ᴴ": "^H", "σ": "sigmoid", "π": "pi", "ⅈ": "imaginary", "𝟏": "1",
@@ -121,7 +121,7 @@ ASCII = Dialect(
 LATEX = Dialect(
     "latex",
     signs={
-        "−": "-", "⊙": r"\odot", "⊘": r"\oslash", "⊗": r"\otimes", "⋆": r"\star",
+        "−": "-", "−∞": r"-\infty", "⊙": r"\odot", "⊘": r"\oslash", "⊗": r"\otimes", "⋆": r"\star",
         "⊙_KR": r"\ast", "∘": r"\circ", "×": r"\times",
         "·": r"\cdot", "dot": r" \cdot ", "δ": r"\delta ", "∂": r"\partial ", "Σ": r"\sum", "≠": r"\neq", "≤": r"\leq",
         "≥": r"\geq", "′": "'", "ᵀ": r"\top", "ᴴ": r"\mathsf{H}", "σ": r"\sigma", "π": r"\pi",
@@ -157,7 +157,7 @@ LATEX = Dialect(
 TYPST = Dialect(
     "typst",
     signs={
-        "−": "-", "⊙_KR": "ast.op", "∘": "compose", "×": "times", "·": "dot.op", "dot": " dot ", "δ": "δ ",
+        "−": "-", "−∞": "-oo", "⊙_KR": "ast.op", "∘": "compose", "×": "times", "·": "dot.op", "dot": " dot ", "δ": "δ ",
         "∂": "partial ", "Σ": "sum", "≠": "!=", "≤": "<=", "≥": ">=", "′": "'", "ᵀ": "top",
         "ᴴ": "upright(H)", "ⅈ": "upright(i)", "𝟏": "bold(1)",
     },

@@ -26,7 +26,7 @@ from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.choose import lines
 from tensorprop.render.matrices.convolved import read_inside
 from tensorprop.render.matrices.line import Legend, Line
-from tensorprop.render.matrices.masks import as_mask, with_masks
+from tensorprop.render.matrices.masks import ToldMask, as_mask, with_masks
 from tensorprop.render.matrices.stand_ins import Read, picks
 from tensorprop.render.matrices.treatments import Style as Handling
 from tensorprop.render.notation import Notation
@@ -271,7 +271,7 @@ class Formula(Face):
         out: list[str] = []
         for line in self.lines:
             page = _told_of(line, self.page)
-            if line.seen is None and page is None:
+            if page is None and (line.seen is None or not (line.seen.entries or line.seen.windows or line.seen.time)):
                 text = _line(line, to, turned)
             else:
                 text = _entry_by_entry(line, to, turned, page)
@@ -321,7 +321,7 @@ def told(legend: Legend, pen: Pen) -> str:
     for words, groups in legend:
         letters = [",".join(map(pen.letter if tex else str, g)) for g in groups]
         if not groups and (mask := as_mask(words)) is not None:
-            parts.append(_mask(*mask, pen))
+            parts.append(_mask(mask, pen))
             continue
         if not groups and "=" in words:  # for t = 0, 1, …
             parts.append(_mathematics(words, pen))
@@ -339,12 +339,20 @@ def told(legend: Legend, pen: Pen) -> str:
     return pen.to.quad + (text if tex else pen.to.prose.format(text))
 
 
-def _mask(name: str, letters: str, left: str, relation: str, right: str, pen: Pen) -> str:
-    """``L_tu = [u ≤ t]``."""
-    sign, one, other = pen.to.sign, pen.letter(left), pen.letter(right)
-    whole = pen.subscript(pen.letter(name), [pen.letter(i) for i in letters])
-    text = f"{whole} {sign('=')} {sign('[')}{one} {sign(relation)} {other}{sign(']')}"
+def _mask(mask: ToldMask, pen: Pen) -> str:
+    """``L_tu = [u ≤ t]``, ``M_tu = 0 where u ≤ t, −∞ elsewhere``."""
+    sign, one, other = pen.to.sign, pen.letter(mask.left), pen.letter(mask.right)
+    whole = pen.subscript(pen.letter(mask.name), [pen.letter(i) for i in mask.letters])
+    order = f"{one} {sign(mask.relation)} {other}"
+    where, elsewhere = (_word(w, pen.to) for w in ("where", "elsewhere"))
+    text = f"0{where} {order}, {sign('−∞')}{elsewhere}" if mask.added else f"{sign('[')}{order}{sign(']')}"
+    text = f"{whole} {sign('=')} {text}".removesuffix("\\")
     return f'" {text} "' if pen.to.name == "typst" else text
+
+
+def _word(word: str, to: Dialect) -> str:
+    """A word behind a sign."""
+    return f"\\ \\mathrm{{{word}}}\\" * (to.name == "latex") or f' "{word}"' * (to.name == "typst") or f" {word}"
 
 
 def _mathematics(words: str, pen: Pen) -> str:

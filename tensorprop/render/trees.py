@@ -161,13 +161,17 @@ class Identity(MathTree):
 
 @dataclass(frozen=True, slots=True)
 class Mask(MathTree):
-    """``L``: 1 where a bracket between row and column is true, else 0; ``ones`` are its rows and its columns."""
+    """``L``: 1 where a bracket between row and column is true, else 0; ``ones`` are its rows and its columns.
+
+    ``added``: 0 where it is true and −∞ elsewhere, which is added in front of a softmax.
+    """
 
     name: str
     bracket: Bracket
     letters: tuple[str, str]
     part: str
     ones: tuple[Ones, Ones]
+    added: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -182,7 +186,8 @@ class Mask(MathTree):
         """The same without a name: ``tril(11ᵀ)``."""
         column, row = self.ones
         both = (column, Transpose(row)) if column.of == "column" else (Transpose(column), row)
-        return Triangle(Product(both), self.part)
+        ones = Triangle(Product(both), self.part)
+        return Entrywise("log", (ones,)) if self.added else ones
 
 
 # --------------------------------------------------------------------------- operations

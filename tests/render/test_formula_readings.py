@@ -280,7 +280,7 @@ def test_what_could_be_read_in_two_ways_is_refused(text, words):
         ("o_td = Σ_u [u ≤ t] A_tu x_ud", "o = tril(A) x"),  # a mask around a matrix
         (
             "P_tu = [u ≤ t] exp(S_tu) / Σ_v [v ≤ t] exp(S_tv)",
-            "P = tril(diag(tril(exp(S)) 1)⁻¹ exp(S))",
+            "P = softmax(S + M)  (M_tu = 0 where u ≤ t, −∞ elsewhere)",
         ),
     ],
 )
@@ -301,6 +301,29 @@ def test_sums_of_what_came_before(page, expected):
 )
 def test_a_matrix_of_ones_is_read_as_its_definition(text, expected):
     assert str(tp.parse_formula(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "page, expected",
+    [
+        ("P_tu = softmax_u(S_tu + log([u ≤ t]))", "P = softmax(S + M)  (M_tu = 0 where u ≤ t, −∞ elsewhere)"),
+        (
+            "P_htu = exp(S_htu) [t ≥ u] / Σ_v exp(S_htv) [t ≥ v]",
+            "P = softmax(S + M)  (M_tu = 0 where t ≥ u, −∞ elsewhere, for every h)",
+        ),
+        (
+            "P_tu = softmax_u(S_tu + M_tu + log([u < t]))",
+            "P = softmax(S + M + N)  (N_tu = 0 where u < t, −∞ elsewhere)",
+        ),
+        ("P_tu = softmax_u(S_tu + M_tu)", "P = softmax(S + M)"),
+    ],
+)
+def test_what_a_softmax_leaves_out_is_a_matrix_with_a_name(page, expected):
+    found = formula(page)
+    assert str(found) == expected
+    assert "softmax" in found.latex and "softmax" in found.typst and "softmax(S + M" in found.ascii
+    assert "#" not in found.numpy + found.torch
+    assert tp.equivalent(tp.parse_formula(expected, like=page), page) is not False
 
 
 def test_a_matrix_of_ones_with_the_name_of_a_tensor_is_refused():

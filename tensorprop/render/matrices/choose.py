@@ -19,6 +19,7 @@ from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.convert import Conversion
 from tensorprop.render.matrices.convolved import as_windows, put_in, whole_window, why_not
 from tensorprop.render.matrices.line import Line, NoMatrix
+from tensorprop.render.matrices.masks import as_softmax
 from tensorprop.render.matrices.orders import along_the_last, mode_product, special
 from tensorprop.render.matrices.polish import polished
 from tensorprop.render.matrices.stand_ins import Seen, picks, seen
@@ -38,7 +39,7 @@ def lines(s: System, convention: Convention, carry: tuple[str, ...] | None = Non
     ``carry``: indices to be carried, where the choice is not left to the search. ``style``: how indices beyond a
     matrix's two are to be treated: carried, taken as one, or added up.
     """
-    met = [seen(eq, s) for eq in s]
+    met = [seen(eq, s, soft if (soft := as_softmax(eq)) is not eq else None) for eq in s]
     page = tuple(eq if one is None else one.equation for eq, one in zip(s, met, strict=True))
     both = zip(s, met, strict=True)
     return agreed([Choices(eq, convention, carry, style, page, one, _sliding(eq, s)) for eq, one in both])

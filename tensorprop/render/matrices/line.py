@@ -57,7 +57,11 @@ class Line:
     @property
     def defined(self) -> tuple[str, ...]:
         """What they are: ``L_tu = [u ≤ t]``."""
-        return tuple(f"{t.name}_{''.join(t.letters)} = {t.bracket}" for t in self.masks)
+        told = ((t, str(t.bracket)) for t in self.masks)
+        return tuple(
+            f"{t.name}_{''.join(t.letters)} = " + (f"0 where {order[1:-1]}, −∞ elsewhere" if t.added else order)
+            for t, order in told
+        )
 
     @property
     def legend(self) -> Legend:

@@ -108,7 +108,7 @@ def seen(
     loop = next((b for b in loops if eq in b.body), None)
     found: dict[str, Read] = {}
     plain = _plain(start or eq, axes, found)
-    if loop is None and not found and not windows:
+    if loop is None and not found and not windows and start is None:
         return None
     windows = windows or {}
     out = {i for e in found.values() if isinstance(e, Tensor) for i in _carried(e)}

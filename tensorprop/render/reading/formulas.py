@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from tensorprop.calculus.source import Source, as_system
-from tensorprop.core.build import ZERO, bracket, fresh, rename, sum_over
+from tensorprop.core.build import ZERO, bracket, call, fresh, rename, sum_over
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.names import adjoint_name, is_derivative, primal
@@ -21,7 +21,7 @@ from tensorprop.errors import AmbiguousNotation, EmptySpec, RankMismatch, Tensor
 from tensorprop.render.code import identifier
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.layout import Convention
-from tensorprop.render.matrices.masks import definitions
+from tensorprop.render.matrices.masks import ToldMask, definitions
 from tensorprop.render.reading.higher import higher, without_remark
 from tensorprop.render.reading.lengths import Known
 from tensorprop.render.reading.lexemes import adjoint_of, plain, tokens
@@ -106,16 +106,17 @@ def _read(text: str, names: Known, convention: Convention) -> list[Equation]:
     return [found[k] for k in range(len(lines))]
 
 
-def with_told(eq: Equation, defined: Iterable[tuple[str, str, str, str, str]]) -> Equation:
-    """The equation with the brackets that matrices of ones stand for."""
-    masks = {name: (letters, relation, left, right) for name, letters, left, relation, right in defined}
+def with_told(eq: Equation, defined: Iterable[ToldMask]) -> Equation:
+    """The equation with the brackets that matrices of ones stand for; log 0 is −∞."""
+    masks = {one.name: one for one in defined}
 
     def rule(e: Expr) -> Expr:
         if not (isinstance(e, Tensor) and e.name in masks):
             return e
-        letters, relation, left, right = masks[e.name]
-        at = dict(zip(letters, e.subscripts, strict=True))
-        return bracket(relation, at[left], at[right])
+        one = masks[e.name]
+        at = dict(zip(one.letters, e.subscripts, strict=True))
+        true = bracket(one.relation, at[one.left], at[one.right])
+        return call("log", true) if one.added else true
 
     return equation(eq.target, transform(eq.value, rule)) if masks else eq
 
@@ -184,13 +185,13 @@ class FormulaText:
     shown: str = ""  # the left side as it stands
     cut: tuple[str, ...] = ()  # a subscript of the left side that is computed: t - 1
     slid: bool = False  # the remark tells what lies outside of a tensor: * is a convolution
-    defined: tuple[tuple[str, str, str, str, str], ...] = ()  # matrices of ones that the remark defines: L_tu = [u ≤ t]
+    defined: tuple[ToldMask, ...] = ()  # matrices of ones that the remark defines: L_tu = [u ≤ t]
 
 
 _EVERY = re.compile(r"[,(\s]*for\s*every\s+(?:leading\s+index\s*)?([^()]*?)\)?\s*$")
 _LEGEND = re.compile(
     r"\s*\(\s*((?:rows|columns|entries|\([\w, ]+\)\s+as\s+one|for\s+every|for\s+\w+\s*=|[^()=]+=\s*\S+\s+outside"
-    r"|[^\W\d_]_\{?\w ?\w\}?\s*=\s*\[)"
+    r"|[^\W\d_]_\{?\w ?\w\}?\s*=\s*(?:\[|0\s*where))"
     r"(?:[^()]|\([\w, ]*\)|\^\(\w+\))*)\)\s*$"
 )
 _OUTSIDE = re.compile(r"=\s*\S+\s+outside")
@@ -232,7 +233,7 @@ def split(text: str) -> Iterator[FormulaText]:
 
 def _told(
     text: str,
-) -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...], tuple[tuple[str, str, str, str, str], ...]]:
+) -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...], tuple[ToldMask, ...]]:
     """A text without its remark; the indices that are carried, those that are taken as one, and what is defined."""
     legend = _LEGEND.search(text)
     every = _EVERY.search(text)

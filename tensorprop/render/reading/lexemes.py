@@ -45,6 +45,7 @@ _COMMANDS = {
     },
     **{"partial": "∂", "sum": "Σ", "neq": "≠", "ne": "≠", "leq": "≤", "le": "≤", "geq": "≥", "ge": "≥", "prime": "′"},
     **{"mid": "|", "vert": "|", "lvert": "|", "rvert": "|", "Vert": "‖", "lVert": "‖", "rVert": "‖"},
+    "infty": "∞",
     **{"dots": "…", "ldots": "…"},
     **dict.fromkeys(("left", "right", "quad", "qquad", "limits", "displaystyle", "big", "Big", "bigl", "bigr"), " "),
 }
