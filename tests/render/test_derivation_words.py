@@ -42,6 +42,7 @@ REPEATING = [
     "m_bg = mean_cx(a_bgcx); n_bgcx = a_bgcx - m_bg",
     "d_ij = (x_ik - x_jk)^2; E = Σ_ij exp(-d_ij)",
     "y_xyo = a[x+u, y+v, c] w_uvco + b_o",
+    "u = w_i A_ij w_j; v = w_i B_ij w_j; y = u / v",
 ]
 
 
@@ -61,10 +62,15 @@ def test_no_sentence_stands_twice_under_one_rule(text: str) -> None:
         ("y_j = mean_cx(a_jcx)", "a", "each has the weight 1/(|c| |x|)"),
         ("g_be = softmax_e(x_bi G_ie); y_bj = g_be W_ej", "x", "is subtracted: one number for every b."),
         ("E = Σ_b logsumexp_k(l_bk)", "l", "Values of exp, divided by their sum, are a softmax"),
+        ("u = w_i A_ij w_j; v = w_i B_ij w_j; y = u / v", "w", "w stands in u and v as w_i and w_j: each"),
+        ("E = Σ_b where([abs(r_b) < c], r_b^2 / 2, c abs(r_b))", "r", "δr = r ⊙ [|r| < c] + c (sign(r) ⊙ [|r| ≥ c])"),
+        ("z_j = σ(x_i W_ij); n_j = tanh(x_i C_ij); y_j = z_j n_j", "x", "Slope: σ′(x) = y (1 − y)"),
+        ("p_b = σ(z_b); d_b = p_b^2; E = Σ_b relu(m - d_b)", None, "δz"),
+        ("y_i = x_i / sqrt(x_j x_j)", "x", "(Σ_j x_j²)^(3/2)"),
         ("r = x_i A_ij x_j / (x_k x_k)", "x", "m is summed, and stands in x and A; n is summed, and stands in A and x"),
     ],
 )
-def test_what_is_said_is_true_of_the_rule(text: str, name: str, sentence: str) -> None:
+def test_what_is_said_is_true_of_the_rule(text: str, name: str | None, sentence: str) -> None:
     assert sentence in " ".join(str(explain(text, name)).split())
 
 

@@ -16,7 +16,7 @@ from tensorprop.render.derivation.sentences import Math, letter, letters, listed
 from tensorprop.render.derivation.signs import MARKS, Claim, Fact, Sign, divides, reciprocal, signs, unsigned, upright
 from tensorprop.render.trees import MathTree
 
-__all__ = ["facts"]
+__all__ = ["TWIN", "facts"]
 
 
 def facts(f: Indexed, shown: Callable[[MathTree], Math], left: Math) -> Iterator[Fact]:
@@ -24,6 +24,8 @@ def facts(f: Indexed, shown: Callable[[MathTree], Math], left: Math) -> Iterator
     yield from _Facts(f, shown, left).all()
 
 
+_TWICE = "{A} stands with {i} first, and again with {j} first."
+TWIN = f"{_TWICE} Matrices are added place by place, so one of the two is turned."
 _EVERY = Math("every index", r"\text{every index}")
 
 
@@ -112,8 +114,7 @@ class _Facts(Products):
         facts_: dict[str, Math | str] = {"A": plain, "i": letter(rows), "j": letter(columns), "T": self._show(s.tree)}
         twin = self._twin(s, above)
         if twin is not None:
-            said = say("{A} stands with {i} first, and again with {j} first. Matrices are added place by place, so one "
-                       "of the two is turned.", **facts_)  # fmt: skip
+            said = say(TWIN, **{k: facts_[k] for k in "Aij"})
         elif above is not None and isinstance(above.tree, (m.TermSum, m.Hadamard)):
             does = "added" if isinstance(above.tree, m.TermSum) else "multiplied"
             said = say("{A} has {j} for its rows and {i} for its columns. Matrices are {does} place by place, and "

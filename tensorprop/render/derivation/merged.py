@@ -5,6 +5,7 @@ In: the `Fact`s of one question. Out: the answer, and the brief one for a reader
 
 from __future__ import annotations
 
+from tensorprop.render.derivation.facts import TWIN
 from tensorprop.render.derivation.sentences import Sentence, join, listed, say
 from tensorprop.render.derivation.signs import Fact
 
@@ -21,6 +22,7 @@ _MANY = {
     "{A} has no {j}, hence {one}.": "{A} have no {j}, hence {one}.",
     "{s} is one number, hence {one}.": "{s} are numbers, hence {one}.",
     _PLACES: _PLACES,
+    TWIN: TWIN.replace("stands", "stand").replace("the two", "each two"),
 }
 """Sentences that are said once of several things, which take the first place."""
 _STAYS = say("No factor needs to be turned.")

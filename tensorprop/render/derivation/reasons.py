@@ -343,6 +343,7 @@ def _later(p: Passage) -> Iterator[Fact]:
 
 
 def _twice(p: Passage) -> Iterator[Fact]:
+    stands: dict[tuple[str, tuple[Tensor, ...]], list[Math]] = {}
     for local in p.locals:
         if len(local.entries) > 1:
             whole_matrix = any(
@@ -350,17 +351,17 @@ def _twice(p: Passage) -> Iterator[Fact]:
                 for n in postorder(local.forward.value)
             )
             where = "in {n} places" if whole_matrix else "as {all}"  # of inv(S)_ij no entry is read alone
-            yield _fact(
-                "twice",
-                say(
-                    f"{{x}} stands in {{v}} {where}: each is differentiated in turn while the others stay, and the "
-                    "results are added.",
-                    x=whole(p.name),
-                    v=entry(local.forward.target),
-                    n=numeral(len(local.entries)),
-                    all=listed([entry(t) for t in local.entries]),
-                ),
-            )
+            stands.setdefault((where, local.entries), []).append(entry(local.forward.target))
+    for (where, entries), within in stands.items():
+        said = say(
+            f"{{x}} stands in {{v}} {where}: each is differentiated in turn while the others stay, and the results are "
+            "added.",
+            x=whole(p.name),
+            v=listed(within),
+            n=numeral(len(entries)),
+            all=listed([entry(t) for t in entries]),
+        )
+        yield _fact("twice", said)
 
 
 def _normaliser(p: Passage, local: Local) -> Iterator[Fact]:
