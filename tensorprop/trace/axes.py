@@ -100,6 +100,8 @@ def squeezed(page: Recognition, v: Traced, gone: set[int]) -> Traced:
 
 @row("expand_dims", "reshape")
 def _reshape(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    if any(n == page.one(0) for n in line.outs[0]):  # without entries
+        return Traced(ZERO, tuple(map(page.axis, line.outs[0])))
     if line.params.get("dimensions") is not None:
         raise page.refuse("a reshape that also transposes")
     (v,) = args

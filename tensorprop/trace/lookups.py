@@ -11,13 +11,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from tensorprop.core.build import ONE, ZERO, add, bracket, call, mul, negate, reduce, substitute, sum_over
-from tensorprop.core.expr import Bracket, Expr, Index, Number, Reduce, Tensor
+from tensorprop.core.expr import Bracket, Call, Expr, Index, Number, Reduce, Tensor
 from tensorprop.core.functions import orders
-from tensorprop.core.walk import postorder
+from tensorprop.core.walk import postorder, transform
 from tensorprop.trace.axes import opened, squeezed
 from tensorprop.trace.numbers import Extent
 from tensorprop.trace.primitives import Operation, elementwise, row
-from tensorprop.trace.readable import bare
+from tensorprop.trace.readable import bare, clipped
 from tensorprop.trace.recognise import Recognition
 from tensorprop.trace.sheet import INF, Axis, Traced, is_one
 
@@ -90,8 +90,36 @@ def _gather(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
         del put[i]
         entry = substitute(array.expr, put)
         return page.define(sum_over((i,), mul(bracket("=", piece, Index(i)), entry)), axes)
+    if any(map(clipped, put.values())):
+        return page.define(_by_cases(page, array, put, scalars), axes)
     entry = page.settled(_found(substitute(array.expr, put), scalars))
     return page.define(entry, axes)
+
+
+def _by_cases(page: Recognition, v: Traced, put: Mapping[str, Expr], scalars: Mapping[str, Expr]) -> Expr:
+    """``x[max(t - 1, 0)]`` as ``[t ≥ 1] x[t - 1] + [t < 1] x_0``."""
+    e = v.expr if isinstance(v.expr, Tensor) else page.named(v.expr, v.axes)
+    done: list[Expr] = []
+    left: list[tuple[Expr, dict[str, Expr]]] = [(ONE, dict(put))]
+    while left:
+        where, places = left.pop()
+        inner = (n for p in places.values() for n in postorder(p))
+        found = next((n for n in inner if isinstance(n, Call) and n.function in ("max", "min")), None)
+        if found is None:
+            done.append(page.settled(mul(where, _found(substitute(e, places), scalars))))
+            continue
+        a, b = found.args
+        kept = ("≥", "<") if found.function == "max" else ("≤", ">")
+        for way, taken in zip(kept, (a, b), strict=True):
+            holds = mul(where, page.settled(bracket(way, a, b)))
+            if holds is not ZERO:
+                instead = {i: _instead(p, found, taken) for i, p in places.items()}
+                left.append((holds, instead))
+    return add(*done)
+
+
+def _instead(e: Expr, old: Expr, new: Expr) -> Expr:
+    return transform(e, lambda n: new if n is old else n)
 
 
 @row("scatter-add", "scatter_add")

@@ -17,7 +17,7 @@ from tensorprop.core.expr import Bracket, Expr, Index, Number
 from tensorprop.core.functions import FUNCTIONS, watch
 from tensorprop.core.plane import IMAGINARY
 from tensorprop.trace.numbers import Extent
-from tensorprop.trace.readable import FINITE, IS_NAN, STOP, bare, distance
+from tensorprop.trace.readable import FINITE, IS_NAN, STOP, bare, clipped, distance
 from tensorprop.trace.recognise import OTHER, Recognition
 from tensorprop.trace.sheet import INF, NO_POSITIONS, TWO, Traced
 
@@ -99,6 +99,8 @@ def _function(function: str) -> Rule:
         def made(*exprs: Expr) -> Expr:
             if function == "abs" and bare(exprs[0]):
                 return call("abs", exprs[0])
+            if function in ("max", "min") and any(map(bare, exprs)) and all(page.bounds(e) for e in exprs):
+                return call(function, *exprs)
             if any(bare(e) for e in exprs):
                 raise page.refuse(f"the value of an index is used as a number, by {line.name}", NO_POSITIONS)
             return page.function(function, *exprs)
@@ -169,7 +171,12 @@ def _complex(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
 
 @row("clamp")
 def _clamp(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
-    return elementwise(page, args, lambda low, a, high: call("min", call("max", a, low), high))
+    def rule(low: Expr, a: Expr, high: Expr) -> Expr:
+        if bare(a) and not all(page.bounds(e) for e in (low, a, high)):
+            raise page.refuse("the value of an index is used as a number, by clamp", NO_POSITIONS)
+        return call("min", call("max", a, low), high)
+
+    return elementwise(page, args, rule)
 
 
 @row("stop_gradient")
@@ -243,7 +250,13 @@ def _comparison(relation: str) -> Rule:
                     return ZERO if relation == "=" else ONE if relation == "≠" else bracket(relation, a, b)
             return ONE if page.positive(relation, a, b) else bracket(relation, a, b)
 
-        return unnamed(page, args, lambda a, b: page.settled(made(a, b)))
+        def settled(a: Expr, b: Expr) -> Expr:
+            e = page.settled(made(a, b))
+            if (clipped(a) or clipped(b)) and e.free:
+                raise page.refuse("a position that is clipped is compared", "compare the position")
+            return e
+
+        return unnamed(page, args, settled)
 
     return rule
 

@@ -33,6 +33,7 @@ __all__ = [
     "Transcript",
     "arithmetic",
     "bare",
+    "clipped",
     "contracts",
     "distance",
     "folded",
@@ -153,6 +154,14 @@ def bare(e: Expr) -> bool:
 def distance(e: Expr) -> Expr | None:
     """What stands between the bars of ``abs(t - u)``, how far two places are from one another; None of others."""
     return e.args[0] if isinstance(e, Call) and e.function == "abs" and bare(e.args[0]) else None
+
+
+def clipped(e: Expr) -> Call | None:
+    """The first ``max(t - 1, 0)`` or ``min(t + 1, n)`` of positions in an expression of them."""
+    for n in postorder(e):
+        if isinstance(n, Call) and n.function in ("max", "min") and bare(n):
+            return n
+    return None
 
 
 @cache

@@ -32,6 +32,7 @@ from tensorprop.trace.readable import (
     Output,
     Transcript,
     bare,
+    clipped,
     distance,
     size_of,
 )
@@ -303,6 +304,9 @@ class Sheet:
                     return None
                 ends = np.array([scale * part[0], scale * part[1]])
                 return ends.min(0), ends.max(0)
+            case Call("max" | "min" as op, (a, b)):
+                left, right, rule = self.bounds(a), self.bounds(b), np.maximum if op == "max" else np.minimum
+                return (rule(left[0], right[0]), rule(left[1], right[1])) if left and right else None
             case _:
                 value = self.values(e)
                 return (value, value) if value is not None else None
@@ -352,7 +356,7 @@ class Sheet:
     def define(self, expr: Expr, axes: tuple[Axis, ...]) -> Traced:
         """The value under a name, unless it is as simple as a name."""
         if bare(expr):
-            if not isinstance(expr, (Index, Add, Mul)) and distance(expr) is None:
+            if not isinstance(expr, (Index, Add, Mul)) and distance(expr) is None and not clipped(expr):
                 raise self.refuse("the value of an index is used as a number", NO_POSITIONS)
             return Traced(expr, axes)
         if _simple(expr):

@@ -441,6 +441,11 @@ def softened(x):
 softened.defjvp(lambda p, t: (softened(*p), t[0] * jax.nn.sigmoid(p[0])))
 
 
+def clipped_distances(s, r):
+    t = jnp.arange(len(s))
+    return jax.nn.softmax(s + r[jnp.clip(t[None] - t[:, None], -2, 2) + 2])
+
+
 def of_eigenvalues(S):
     w, V = jnp.linalg.eigh(S)
     return (V * jnp.exp(-w)) @ V.T
@@ -519,6 +524,10 @@ KINDS = [
     Kind("window set at an argument", lambda x, k, v: lax.dynamic_update_slice_in_dim(x, v, k, 0), "ti <3 2i"),
     Kind("rows cleared", lambda x, k: x.at[k].set(0.0), "ti b<t"),
     Kind("greatest at places", lambda x, k, v: x.at[k].max(v), "t b<t b"),
+    Kind("the one before", lambda x: x[jnp.clip(jnp.arange(len(x)) - 1, 0)] - x, "ti"),
+    Kind("second difference, clipped", lambda x: x[jnp.minimum(jnp.arange(len(x)) + 1, len(x) - 1)] - 2 * x, "t"),
+    Kind("clipped distances", clipped_distances, "tt 5"),
+    Kind("padded by its edges", lambda x: jnp.pad(x, ((1, 1), (0, 0)), mode="edge"), "ti"),
     Kind("complex product", lambda A, z: A @ z, "jc~ c~"),
     Kind("hermitian", lambda A: A.conj().T @ A, "ji~"),
     Kind("expectation", lambda H, z: jnp.real(jnp.conj(z) @ H @ z) / jnp.real(jnp.vdot(z, z)), "ii~ i~"),

@@ -127,7 +127,7 @@ SAID = (
 DAILY = (
     "rotary embedding, pairs", "merged heads", "vae heads", "total variation", "concatenated with a cache",
     "gru cell", "rnn", "lstm", "discounted returns", "three steps", "cho_solve", "lu_solve", "triangular", "top_k",
-    "rows in order", "ranks", "by two keys", "one of a row set", "greatest at places",
+    "rows in order", "ranks", "by two keys", "one of a row set", "greatest at places", "the one before",
     "phase retrieval", "capacity", "eigenvalues", "spectral norm", "copies",
     "sort", "cumsum", "dynamic slice", "strided convolution", "grouped convolution", "segments",
     "padded pooling", "group norm", "own rule",
