@@ -14,8 +14,10 @@ from tensorprop.render.trees import MathTree, level
 __all__ = ["diag_cost", "name_cost", "nested", "transposed_cost", "transposes", "weight"]
 
 # --------------------------------------------------------------------------- the table, in symbols
-# A name, an operation sign and a pair of parentheses cost 1 each; juxtaposition costs nothing.
-SIGN, ONES = 1.0, 1.0  # an operation between two parts; a vector of ones
+# Juxtaposition costs nothing. `tests/render/test_prices.py` holds that no other file has a price of its own.
+NAME, ONES = 1.0, 1.0  # a name, a number, a size, a unit matrix; a vector of ones
+SIGN, PARENTHESES = 1.0, 1.0  # an operation between two parts, an exponent, a root; a pair of parentheses
+OVER = 2.0  # Σ_b in front of a part
 CUT_NAME = 0.25  # indices below a name
 FUNCTION, COMPARED = 1.3, 1.0  # a function's name with its parentheses; a bracket
 TURNED_WITHIN = 0.05  # a transpose inside a function, which reads better outside
@@ -39,7 +41,7 @@ SCALAR, VECTOR = 2.0, 1.0  # so much is carried that a number, or a vector, is l
 
 def name_cost(slots: tuple[object, ...]) -> float:
     """A name, and what stands below it."""
-    return 1 + CUT_NAME * any(s is not None for s in slots)
+    return NAME + CUT_NAME * any(s is not None for s in slots)
 
 
 def transposed_cost(of: MathTree) -> float:

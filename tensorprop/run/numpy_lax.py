@@ -348,6 +348,7 @@ _PLACES: dict[str, Operation] = {
     "scatter-min": _scattered(np.minimum),
 }
 
+
 def _sorted(params: Params, *arrays: Array) -> tuple[Array, ...]:
     """All arrays in the order of the first, equal ones in theirs; a nan comes last."""
     axis = params["dimension"]

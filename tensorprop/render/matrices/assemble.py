@@ -8,6 +8,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tensorprop.render import trees as m
+from tensorprop.render import weight as price
 from tensorprop.render.matrices.laid import Laid
 from tensorprop.render.trees import MathTree, level, scaled
 
@@ -19,14 +20,14 @@ def repeated(f: Laid, ones: Laid) -> Laid:
     if f.tree == m.Figure(Fraction(1)):
         return ones
     if isinstance(f.tree, m.Figure):
-        return Laid(scaled(ones.tree, f.tree.value), ones.cost + 1, f.place)
+        return Laid(scaled(ones.tree, f.tree.value), ones.cost + price.NAME, f.place)
     tail = ones.tree.factors if isinstance(ones.tree, m.Product) else (ones.tree,)
     if isinstance(f.tree, m.Quotient):
         head = f.tree.numerator
         top = tail if head == m.Figure(Fraction(1)) else (*scalar_factors(head), *tail)
         up = top[0] if len(top) == 1 else m.Product(top)
         return Laid(m.Quotient(up, f.tree.denominator), f.cost + ones.cost, f.place)
-    cost = f.cost + ones.cost + (level(f.tree) <= m.PRODUCT)
+    cost = f.cost + ones.cost + price.PARENTHESES * (level(f.tree) <= m.PRODUCT)
     return Laid(m.Product((*scalar_factors(f.tree), *tail)), cost, f.place)
 
 
@@ -42,24 +43,25 @@ def assembled(ratio: Fraction, above: list[Laid], body: Laid | None, below: list
     front: list[MathTree] = []
     for f in above:
         front += scalar_factors(f.tree)
-    cost = sum(f.cost for f in above) + (body.cost if body else 0) + sum(f.cost for f in below) + bool(below)
+    parts = (*above, *((body,) if body else ()), *below)
+    cost = sum(f.cost for f in parts) + price.SIGN * bool(below)
     if body is not None and not front and isinstance(body.tree, m.Hadamard):
         tree = scaled(body.tree, ratio)
-        cost += ratio != 1
+        cost += price.NAME * (ratio != 1)
     else:
         tail: tuple[MathTree, ...] = ()
         if body is not None:
             tail = body.tree.factors if isinstance(body.tree, m.Product) else (body.tree,)
-            cost += level(body.tree) < m.PRODUCT and bool(front or ratio != 1)
+            cost += price.PARENTHESES * (level(body.tree) < m.PRODUCT and bool(front or ratio != 1))
         everything = [*front, *tail]
         numbers = [t for t in everything if isinstance(t, m.Figure)]
         for t in numbers:
             ratio *= t.value
         everything = [t for t in everything if not isinstance(t, m.Figure)]
-        cost += sum(isinstance(t, m.Product) for t in everything) if len(everything) > 1 else 0
+        cost += price.PARENTHESES * sum(isinstance(t, m.Product) for t in everything) * (len(everything) > 1)
         if ratio != 1 or not everything:
             everything.insert(0, m.Figure(ratio))
-            cost += 1
+            cost += price.NAME
         tree = everything[0] if len(everything) == 1 else m.Product(tuple(everything))
     if below:
         under = [t for f in below for t in scalar_factors(f.tree)]

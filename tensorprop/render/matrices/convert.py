@@ -93,9 +93,9 @@ class Conversion(Leaves):
     def _rule(self, e: Expr) -> MatrixPiece:
         match e:
             case Number(value):
-                return self._scalar(m.Figure(value), 1, e)
+                return self._scalar(m.Figure(value), price.NAME, e)
             case Dim(tensor, axis):
-                return self._scalar(m.IndexSize(self._letter(tensor, axis), Dim(tensor, axis)), 1, e)
+                return self._scalar(m.IndexSize(self._letter(tensor, axis), Dim(tensor, axis)), price.NAME, e)
             case Tensor():
                 return self._tensor(e)
             case Bracket():
@@ -120,7 +120,7 @@ class Conversion(Leaves):
         if not letters:
             return p
         over = {
-            sign: [f._replace(tree=m.Over(letters, f.tree), cost=f.cost + 2) for f in held]
+            sign: [f._replace(tree=m.Over(letters, f.tree), cost=f.cost + price.OVER) for f in held]
             for sign, held in p.forms.items()
         }
         return MatrixPiece(p.letters, over)
@@ -139,7 +139,7 @@ class Conversion(Leaves):
                 raise NoMatrix(f"the bracket [{i} = {j}] compares indices that are taken as one with others")
             if {i, j} & self._carried:
                 raise NoMatrix(f"the bracket [{i} = {j}] is another unit vector for every value of a carried index")
-            one = Laid(m.Identity(self._axis_of(i, e)), 1, place)
+            one = Laid(m.Identity(self._axis_of(i, e)), price.NAME, place)
             return MatrixPiece(frozenset((i, j)), {(i, j): [one], (j, i): [one]})
         if isinstance(e.left, Index) and isinstance(e.right, Index) and e.left is not e.right:
             return self._triangle(e, e.left.name, e.right.name)
@@ -210,7 +210,7 @@ class Conversion(Leaves):
             else:
                 above.append(p.forms[None, None][0])
         for one in summed - frozenset[str]().union(*(p.letters for p in pieces)):
-            above += [Laid(m.IndexSize(i, self._axis_of(i, e)), 1, 1 << 20) for i in one.split(",")]
+            above += [Laid(m.IndexSize(i, self._axis_of(i, e)), price.NAME, 1 << 20) for i in one.split(",")]
         if len(kept) > 2 and not any(len(p.letters) > 2 for p in pieces):
             raise NoMatrix(f"{joined(sorted(kept))} all stay, and a matrix has two indices")
         found = search(pieces, kept, lambda i: self._axis(i, e), self._rows, self._convention.plane)
@@ -265,19 +265,19 @@ class Conversion(Leaves):
             case Call("sqrt", (base,)) if not self._letters(base):
                 f = self._get(base).forms[None, None][0]
                 if isinstance(f.tree, m.ScalarPower) and f.tree.exponent == _TWO and isinstance(f.tree.base, m.Norm):
-                    return self._scalar(f.tree.base, f.cost - 1, e)
-                return self._scalar(m.Entrywise("sqrt", (f.tree,)), f.cost + 1, e)
+                    return self._scalar(f.tree.base, f.cost - price.SIGN, e)
+                return self._scalar(m.Entrywise("sqrt", (f.tree,)), f.cost + price.SIGN, e)
             case Call(function, ()):
-                return self._scalar(m.Entrywise(function, ()), 1, e)
+                return self._scalar(m.Entrywise(function, ()), price.NAME, e)
             case Call(function, args):
                 return self._elementwise(e, args, lambda trees: m.Entrywise(function, trees), extra=price.FUNCTION)
 
     def _power(self, e: Expr, base: Expr, n: Fraction) -> MatrixPiece:
         if self._letters(base) or n > 0 or n.denominator > 1:
-            return self._raised(e, base, m.Figure(n), 1)
+            return self._raised(e, base, m.Figure(n), price.NAME)
         f = self._get(power(base, number(-n)) if n != -1 else base)
         f = f.forms[None, None][0]
-        return self._scalar(m.Quotient(m.Figure(Fraction(1)), f.tree), f.cost + 2, e)
+        return self._scalar(m.Quotient(m.Figure(Fraction(1)), f.tree), f.cost + price.NAME + price.SIGN, e)
 
     def _raised(self, e: Expr, base: Expr, exponent: MathTree, cost: float) -> MatrixPiece:
         p = self._get(base)
@@ -288,13 +288,15 @@ class Conversion(Leaves):
                     return self._scalar(m.ScalarPower(inner, m.Figure(one * other)), f.cost, e)
                 case _:
                     pass
-            return self._scalar(m.ScalarPower(f.tree, exponent), f.cost + cost + (level(f.tree) < m.ATOM), e)
+            return self._scalar(
+                m.ScalarPower(f.tree, exponent), f.cost + cost + price.PARENTHESES * (level(f.tree) < m.ATOM), e
+            )
         forms: Forms = {}
         for sign in _signs(p.letters):
             f = p.forms[sign][0]
             tree = m.ElementPower(f.tree, exponent)
-            cost_here = f.cost + cost + (level(f.tree) < m.ATOM) + price.TURNED_WITHIN * transposes(tree)
-            keep(forms, sign, Laid(tree, cost_here, self._where.get(e, f.place)))
+            within = price.PARENTHESES * (level(f.tree) < m.ATOM) + price.TURNED_WITHIN * transposes(tree)
+            keep(forms, sign, Laid(tree, f.cost + cost + within, self._where.get(e, f.place)))
         return MatrixPiece(p.letters, closed(forms))
 
     def _elementwise(
@@ -367,7 +369,7 @@ class Conversion(Leaves):
             return self._scalar(m.WholeMatrix(e.op, f.tree), f.cost + price.FUNCTION, e)
         match e.at:
             case (Index(i), Index(j)) if i != j and not {i, j} & self._carried:
-                cost = f.cost + 1 + (level(f.tree) < m.ATOM)
+                cost = f.cost + price.SIGN + price.PARENTHESES * (level(f.tree) < m.ATOM)
                 return MatrixPiece(frozenset((i, j)), closed({(i, j): [Laid(m.Inverse(f.tree), cost, place)]}))
             case _:
                 raise NoMatrix("one entry of an inverse")

@@ -92,10 +92,10 @@ def times(*parts: Laid) -> Laid:
         else:
             rest.append(tree)
             if level(tree) < PRODUCT:
-                cost += 1
+                cost += price.PARENTHESES
     if len(rest) > 1 and Identity in map(type, rest):
         slim = [t for t in rest if not isinstance(t, Identity)] or rest[:1]
-        cost -= len(rest) - len(slim)
+        cost -= price.NAME * (len(rest) - len(slim))
         rest = slim
     cost += price.BACKWARD * (parts[0].place > parts[-1].place)
     factors = (*scalars, *rest)
@@ -151,7 +151,8 @@ def hadamard(f: Laid, g: Laid) -> Laid:
     factors: list[MathTree] = []
     for t in (f.tree, g.tree):
         factors += t.factors if isinstance(t, Hadamard) else (t,)
-    cost = f.cost + g.cost + 1 + (level(f.tree) < HADAMARD) + (level(g.tree) < HADAMARD)
+    cost = f.cost + g.cost + price.SIGN
+    cost += price.PARENTHESES * ((level(f.tree) < HADAMARD) + (level(g.tree) < HADAMARD))
     cost += price.BACKWARD * (max(f.place, f.last) > g.place)
     factors.sort(key=_reciprocal)
     return Laid(Hadamard(tuple(factors)), cost, *_span((f, g)))
@@ -164,7 +165,7 @@ def _reciprocal(t: MathTree) -> bool:
 def as_diag(f: Laid) -> Laid:
     """The diagonal matrix of a vector, whichever way it lies."""
     tree = f.tree.of if isinstance(f.tree, Transpose) else f.tree
-    cost = f.cost + price.DIAG - isinstance(f.tree, Transpose)
+    cost = f.cost + price.DIAG - price.TRANSPOSED * isinstance(f.tree, Transpose)
     if isinstance(tree, ElementPower) and _reciprocal(tree):
         return Laid(Inverse(Diag(tree.base)), cost, f.place)
     return Laid(Diag(tree), cost - price.DIAG + diag_cost(tree), f.place, f.last)
@@ -174,10 +175,10 @@ def outer_ones(axes: tuple[Dim, ...], row_layout: bool, place: int = 0) -> tuple
     """The vector of ones as a column and as a row."""
     axis, *more = axes
     if row_layout:
-        one = Laid(Ones(axis, "row", tuple(more)), 1, place)
-        return Laid(Transpose(one.tree), 2, place), one
-    one = Laid(Ones(axis, "column", tuple(more)), 1, place)
-    return one, Laid(Transpose(one.tree), 2, place)
+        one = Laid(Ones(axis, "row", tuple(more)), price.ONES, place)
+        return Laid(Transpose(one.tree), price.ONES + price.TRANSPOSED, place), one
+    one = Laid(Ones(axis, "column", tuple(more)), price.ONES, place)
+    return one, Laid(Transpose(one.tree), price.ONES + price.TRANSPOSED, place)
 
 
 # --------------------------------------------------------------------------- sets of forms

@@ -22,7 +22,7 @@ from tensorprop.render.matrices.line import NoMatrix, shown
 from tensorprop.render.matrices.stand_ins import Read, letters_of, picks
 from tensorprop.render.matrices.treatments import Treatment
 from tensorprop.render.trees import MathTree
-from tensorprop.render.weight import DIAG, FUNCTION, name_cost
+from tensorprop.render.weight import DIAG, FUNCTION, NAME, ONES, name_cost
 
 __all__ = ["Leaves"]
 
@@ -179,7 +179,7 @@ class Leaves:
         cost = name_cost(name.slots)
         match name.kind, letters:
             case "scalar", _:
-                return self._scalar(name, 1, t)
+                return self._scalar(name, NAME, t)
             case "column", [i]:
                 return MatrixPiece(frozenset(letters), closed({(i, None): [Laid(name, cost, place)]}))
             case "row", [i]:
@@ -225,5 +225,5 @@ class Leaves:
             except NoMatrix as no:
                 raise NoMatrix(f"the bracket {e} compares indices, and {no}") from None
             ones = times(column, row)
-            keep(forms, (r, c), Laid(m.Triangle(ones.tree, part), 1 + FUNCTION, self._where.get(e, 0)))
+            keep(forms, (r, c), Laid(m.Triangle(ones.tree, part), ONES + FUNCTION, self._where.get(e, 0)))
         return MatrixPiece(frozenset((i, j)), forms)
