@@ -27,18 +27,22 @@ if TYPE_CHECKING:
     from tensorprop.render.diagram import diagram
     from tensorprop.render.formula import Formula
     from tensorprop.render.reading.formulas import parse_formula
-    from tensorprop.rule.jax_function import jax_function
+    from tensorprop.rule.jax_function import JaxFunction, jax_function
     from tensorprop.run import compile, plan, value_and_grad
+    from tensorprop.run.api import Compiled, Gradient
     from tensorprop.run.jax_init import init
     from tensorprop.run.plan import Plan
     from tensorprop.text import parse, parse_einsum, show
     from tensorprop.trace.jax_read import from_jax
 
 __all__ = [
+    "Compiled",
     "Dense",
     "Derivation",
     "Equation",
     "Formula",
+    "Gradient",
+    "JaxFunction",
     "Layer",
     "Plan",
     "Report",
@@ -85,8 +89,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "tensorprop.render.reading.formulas": ("parse_formula",),
     "tensorprop.calculus": ("adjoint", "batch", "derive", "simplify"),
     "tensorprop.layers": ("Dense", "Layer", "chain", "compose"),
+    "tensorprop.run.api": ("Compiled", "Gradient"),
     "tensorprop.run": ("compile", "plan", "value_and_grad"),
-    "tensorprop.rule.jax_function": ("jax_function",),
+    "tensorprop.rule.jax_function": ("JaxFunction", "jax_function"),
     "tensorprop.trace.jax_read": ("from_jax",),
     "tensorprop.check.verbs": ("assert_rule", "check", "equivalent", "explain", "formula"),
 }

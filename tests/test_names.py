@@ -56,7 +56,9 @@ def test_a_derivative_takes_the_inputs_of_the_equations_from_which_it_came() -> 
         f(A=A, q=b)
 
 
-@pytest.mark.parametrize("noun", ["System", "Equation", "Layer", "Formula", "Derivation", "Report", "Plan"])
+@pytest.mark.parametrize(
+    "noun", "System Equation Layer Formula Derivation Report Plan Compiled Gradient JaxFunction".split()
+)
 def test_a_noun_can_be_imported_for_annotations(noun: str) -> None:
     made = {
         "System": lambda: S,
@@ -66,6 +68,9 @@ def test_a_noun_can_be_imported_for_annotations(noun: str) -> None:
         "Derivation": lambda: tp.explain(S, wrt="W"),
         "Report": lambda: tp.check("z_j = a_i W_ij"),
         "Plan": lambda: tp.plan("y_i = 2 x_i", {"i": 3}),
+        "Compiled": lambda: tp.compile("y_i = 2 x_i"),
+        "Gradient": lambda: tp.value_and_grad("E = x_i x_i", "x"),
+        "JaxFunction": lambda: tp.jax_function("y_i = 2 x_i"),
     }[noun]()
     assert noun in tp.__all__ and isinstance(made, getattr(tp, noun))
 

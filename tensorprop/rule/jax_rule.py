@@ -23,6 +23,8 @@ from jax.ad_checkpoint import checkpoint_name
 from jax.custom_derivatives import SymbolicZero, zero_from_primal
 from jax.experimental import hijax
 
+from tensorprop.run.jax import owed, spread, varying
+
 __all__ = ["Kept", "Ways", "as_real", "carries_both", "forward_rule", "is_forward_refusal", "reverse_rule", "types_of"]
 
 Array = Any
@@ -84,12 +86,12 @@ class Ways:
         if self.barrier:
             kept = Kept(lax.optimization_barrier(kept.arrays), kept.wanted, kept.types, kept.note)
         found = self.pull(kept, given)
-        return {n: _owed(jnp.asarray(found[n], dtype), over) for n, dtype, over in kept.types if n in found}
+        return {n: owed(jnp.asarray(found[n], dtype), over) for n, dtype, over in kept.types if n in found}
 
     def pushed(self, kept: Kept, moved: dict[str, Array], types: Types) -> dict[str, Array]:
         """The tangents of outputs, each of the type of its output."""
         found = self.push(kept, moved)
-        return {n: _spread(jnp.asarray(found[n], dtype), over) for n, dtype, over in types if n in found}
+        return {n: spread(jnp.asarray(found[n], dtype), over) for n, dtype, over in types if n in found}
 
 
 def carries_both() -> bool:
@@ -138,26 +140,7 @@ def forward_rule(ways: Ways) -> Callable[[Arrays], Outputs]:
 
 def types_of(arrays: Arrays) -> Types:
     """What the types of arrays are."""
-    return tuple((n, a.dtype, _varying(a)) for n, a in arrays.items())
-
-
-def _owed(g: Array, over: frozenset[str]) -> Array:
-    """The cotangent of what varies ``over`` these mesh axes: added up over the others, where all have one array."""
-    axes = tuple(_varying(g) - over)
-    return _spread(lax.psum(g, axes) if axes else g, over)
-
-
-def _spread(a: Array, over: frozenset[str]) -> Array:
-    """An array that is marked as varying over these mesh axes."""
-    axes = tuple(over - _varying(a))
-    return lax.pcast(a, axes, to="varying") if axes else a
-
-
-def _varying(a: Array) -> frozenset[str]:
-    """The mesh axes of a ``shard_map`` over which an array differs, where JAX tells; none outside of one."""
-    told = jax.typeof(a) if hasattr(jax, "typeof") else None
-    told = getattr(told, "manual_axis_type", told)  # its name since 0.10; before, what varies is told directly
-    return frozenset(getattr(told, "varying", None) or getattr(told, "vma", None) or ())
+    return tuple((n, a.dtype, varying(a)) for n, a in arrays.items())
 
 
 def _is_array(c: Any) -> bool:

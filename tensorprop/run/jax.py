@@ -28,7 +28,20 @@ from tensorprop.run.lowerings.running import NEUTRAL
 from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.run.values import Step
 
-__all__ = ["JaxOperations", "array", "as_dtype", "common_dtype", "concrete", "jit", "raw", "traced", "widened"]
+__all__ = [
+    "JaxOperations",
+    "array",
+    "as_dtype",
+    "common_dtype",
+    "concrete",
+    "jit",
+    "owed",
+    "raw",
+    "spread",
+    "traced",
+    "varying",
+    "widened",
+]
 
 Array = Any
 _Axes = tuple[int, ...]
@@ -444,15 +457,34 @@ def concrete(value: object) -> Array:
     return jnp.asarray(value)
 
 
+def owed(g: Array, over: frozenset[str]) -> Array:
+    """The cotangent of what varies ``over`` these mesh axes: added up over the others, where all have one array."""
+    axes = tuple(varying(g) - over)
+    return spread(lax.psum(g, axes) if axes else g, over)
+
+
+def spread(a: Array, over: frozenset[str]) -> Array:
+    """An array that is marked as varying over these mesh axes."""
+    axes = tuple(over - varying(a))
+    return lax.pcast(a, axes, to="varying") if axes else a
+
+
+def varying(a: Array) -> frozenset[str]:
+    """The mesh axes of a ``shard_map`` over which an array differs, where JAX tells; none outside of one."""
+    told = jax.typeof(a) if hasattr(jax, "typeof") else None
+    told = getattr(told, "manual_axis_type", told)  # its name since 0.10; before, what varies is told directly
+    return frozenset(getattr(told, "varying", None) or getattr(told, "vma", None) or ())
+
+
 def as_dtype(a: Array, like: Array) -> Array:
-    """``a`` with the dtype of ``like``, split over explicit axes of a mesh as ``like`` is."""
+    """The gradient ``a`` with the dtype of ``like``, split over the axes of a mesh as ``like`` is."""
     dtype = jnp.result_type(like)
     if jnp.iscomplexobj(a) and not jnp.issubdtype(dtype, jnp.complexfloating):
         a = jnp.real(a)  # what is owed to real numbers
     made = jnp.asarray(a, dtype)
     if isinstance(like, jax.Array) and _spread(like) is not None:
         return jax.sharding.reshard(made, jax.typeof(like).sharding)
-    return made
+    return owed(made, varying(like)) if traced(made) else made
 
 
 def slope_of(f: Callable[..., Array]) -> Callable[..., Array]:

@@ -64,6 +64,12 @@ mapped = jax.shard_map(part, mesh=mesh, in_specs=(P("d"), P("d"), P(), P(), P())
 E, grads = mapped(*(arrays[n] for n in ("x", "t", "W", "c", "V")))
 assert np.allclose(E, E0, rtol=1e-5)
 close({**grads, "x": want["x"]})
+def checked(x, t, W, c, V):  # as jax.value_and_grad does, what all devices share is owed the sum over them
+    E, grads = g({"W": W, "c": c, "V": V, "x": x}, t=t)
+    return jax.lax.psum(E, "d"), grads
+specs = dict.fromkeys(PARAMS, P()) | {"x": P("d")}
+mapped = jax.shard_map(checked, mesh=mesh, in_specs=(P("d"), P("d"), P(), P(), P()), out_specs=(P(), specs))
+close(mapped(*(arrays[n] for n in ("x", "t", "W", "c", "V")))[1])
 print("as on one device")
 """
 
