@@ -12,6 +12,7 @@ import pytest
 import tensorprop as tp
 from tests.run.loops_drawn import recurrence
 from tests.run.test_recurrences import CASES
+from tests.uncompiled import uncompiled
 
 SHAPES = {"x": (4, 3), "U": (3, 2), "W": (2, 2), "b": (2,), "g": (2,), "r": (5,), "γ": (), "p": (), "q": ()}
 SHAPES |= {"a": (2, 2), "V": (3, 2, 2)}
@@ -39,8 +40,8 @@ def test_gradients_of_a_recurrence(text: str) -> None:
         return jnp.sum(jnp.sin(f(**p)))
 
     with jax.enable_x64(True):
-        found = jax.grad(lambda p: loss(rule, p))(given)
-        expected = jax.grad(lambda p: loss(program, p))(given)
+        found = uncompiled(jax.grad(lambda p: loss(rule, p)))(given)
+        expected = uncompiled(jax.grad(lambda p: loss(program, p)))(given)
     for name in given:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-10, atol=1e-12, err_msg=name)
 
@@ -56,11 +57,11 @@ def held_forwards(text: str, arrays: dict[str, Any], naive: Any) -> None:
     moved = {n: jnp.cos(3.0 + jnp.arange(given[n].size).reshape(given[n].shape)) for n in f.wrt}
     still = {n: a for n, a in given.items() if n not in moved}
     at = {n: given[n] for n in moved}
-    found = jax.jvp(lambda p: f(**still, **p), (at,), (moved,))
-    expected = jax.jvp(lambda p: naive({**arrays, **p}), (at,), (moved,))
+    found = uncompiled(lambda at, moved: jax.jvp(lambda p: f(**still, **p), (at,), (moved,)))(at, moved)
+    expected = uncompiled(lambda at, moved: jax.jvp(lambda p: naive({**arrays, **p}), (at,), (moved,)))(at, moved)
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12, err_msg=text)
-    slopes = jax.grad(lambda p: naive({**arrays, **p}))(at)
-    for name, slope in tp.value_and_grad(s, wrt=tuple(at))(at, **still)[1].items():
+    slopes = uncompiled(jax.grad(lambda p: naive({**arrays, **p})))(at)
+    for name, slope in uncompiled(tp.value_and_grad(s, wrt=tuple(at)))(at, **still)[1].items():
         np.testing.assert_allclose(slope, slopes[name], rtol=1e-10, atol=1e-12, err_msg=f"{name} of {text}")
 
 
