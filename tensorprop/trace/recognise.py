@@ -127,7 +127,8 @@ class Recognition(Parts):
         if c is not None:
             if not c.all():
                 raise self.refuse("division by the number 0")
-            self.numbers.append((float(1 / c[0]), self.where))
+            if np.ptp(c) == 0:
+                self.numbers.append((float(1 / c[0]), self.where))
             if not bare(a):
                 mean = self.scaled(a, 1 / c, exactly=True)
                 if mean is not None:
