@@ -55,7 +55,7 @@ RIGHT: dict[str, tuple[list[str], list[str]]] = {
     "D-rounded-constant": (["0.797885 is sqrt(2 / π) to 6 digits"], []),
     "D-hinge": (["proved apart from ties"], ["WRONG"]),
     "D-d-names": ([], ["UnknownName"]),
-    "A-locally-connected": (["W[w-i, x-j, i, j, c, o]", "δW_stijco"], []),
+    "A-locally-connected": (["W[w-i, z-j, i, j, c, o]", "δW_stijco"], []),
     "A-inv-logdet": ([], ["NotDifferentiable"]),
 }
 # right, but for words that are not ours to say here: the value of a rule at a point where it has none, and a diagnosis
