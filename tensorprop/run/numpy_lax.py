@@ -186,16 +186,23 @@ _SHAPES: dict[str, Operation] = {
 
 
 # --------------------------------------------------------------------------- sums and products
+_FLOATS = "fV"  # NumPy takes bfloat16 for a kind of its own
+
+
 def _lowest(dtype: np.dtype[Any]) -> Any:
-    return False if dtype.kind == "b" else -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+    return False if dtype.kind == "b" else -np.inf if dtype.kind in _FLOATS else np.iinfo(dtype).min
 
 
 def _highest(dtype: np.dtype[Any]) -> Any:
-    return True if dtype.kind == "b" else np.inf if dtype.kind == "f" else np.iinfo(dtype).max
+    return True if dtype.kind == "b" else np.inf if dtype.kind in _FLOATS else np.iinfo(dtype).max
 
 
 def _reduced(fn: Any, start: Callable[[np.dtype[Any]], Any]) -> Operation:
-    return lambda params, x: fn.reduce(x, tuple(params["axes"]), dtype=x.dtype, initial=start(x.dtype))
+    def go(params: Params, x: Array) -> Array:
+        wide = np.dtype(np.float32) if x.dtype.kind in _FLOATS and x.dtype.itemsize < 4 else x.dtype
+        return fn.reduce(x, tuple(params["axes"]), dtype=wide, initial=start(wide))
+
+    return go
 
 
 def _zero(dtype: np.dtype[Any]) -> Any:
@@ -286,7 +293,7 @@ def _missing(params: Params, dtype: np.dtype[Any]) -> Any:
     fill = params.get("fill_value")
     if fill is not None:
         return fill
-    return np.nan if dtype.kind in "fc" else _lowest(dtype) if dtype.kind == "i" else _highest(dtype)
+    return np.nan if dtype.kind in ("c", *_FLOATS) else _lowest(dtype) if dtype.kind == "i" else _highest(dtype)
 
 
 def _gathered(params: Params, x: Array, places: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Somebody's JAX function called and differentiated once, as it stands.
+"""Somebody's JAX function called and differentiated once: line by line where it can be traced, else as it stands.
 
 In: a function of arrays that gives a tuple of arrays, and NumPy arrays. Out: NumPy arrays in float64. Which values are
 right is not known here; with which precision JAX computes is what its configuration says.
@@ -12,6 +12,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from tensorprop.run.jax_played import Played
 
 __all__ = ["Probe", "dtype_of", "eps", "is_real", "placeholder"]
 
@@ -46,7 +48,7 @@ class Probe:
         self.fn = fn
         with jax.default_matmul_precision("highest"):
             given = [jnp.array(a) for a in self.arrays]  # the function may consume what it is given
-            self.out = tuple(jnp.asarray(y) for y in fn(*given))
+            self.out = tuple(jnp.asarray(y) for y in _called(fn, *given))
         self.values = [np.asarray(y, np.float64) for y in self.out]
         self.dtypes = [y.dtype for y in self.out]
 
@@ -59,9 +61,20 @@ class Probe:
                 arrays[k] = a
             return tuple(jnp.asarray(y) for y in self.fn(*arrays))
 
+        def pulled(some: Sequence[Array], seeds: Sequence[Array]) -> Any:
+            return jax.vjp(moved, *some)[1](tuple(seeds))
+
         with jax.default_matmul_precision("highest"):
-            _, pull = jax.vjp(moved, *(jnp.array(self.arrays[k]) for k in places))
-            return [np.asarray(g, np.float64) for g in pull(tuple(map(_seed, seeds, self.out)))]
+            some = [jnp.array(self.arrays[k]) for k in places]
+            return [np.asarray(g, np.float64) for g in _called(pulled, some, list(map(_seed, seeds, self.out)))]
+
+
+def _called(fn: Callable[..., Any], *args: Any) -> Any:
+    """The function of these arguments; one that asks for the numbers themselves cannot be traced, and is called."""
+    try:
+        return Played(fn)(*args)
+    except Exception:  # whatever it says is said again
+        return fn(*args)
 
 
 def _seed(seed: np.ndarray, out: Array) -> Array:

@@ -130,6 +130,14 @@ def test_arguments_by_name() -> None:
     assert Played(lambda x, *, y: x - y)(np.float32(3), y=np.float32(1)) == 2
 
 
+def test_narrow_numbers_are_added_up_in_wide_ones() -> None:
+    x = jnp.full((1000,), 0.1, jnp.bfloat16)
+    for f in (jnp.sum, jnp.max, jnp.argmax, lambda x: x @ x, jax.grad(lambda x: jnp.tanh(x * x).sum())):
+        ours, theirs = Played(f)(x), f(x)
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_allclose(np.float32(ours), np.float32(theirs), rtol=2**-7)
+
+
 def test_a_long_loop_is_handed_on() -> None:
     total = Played(lambda x: jax.lax.fori_loop(0, 30_000, lambda i, c: c + x, 0 * x))(np.float32(1))
     assert total == 30_000
