@@ -279,6 +279,10 @@ class Cursor(ABC):
         raise NotImplementedError
 
     @abstractmethod
+    def no_value(self, p: int) -> None:
+        """Refuse a function's value as a subscript."""
+
+    @abstractmethod
     def dim(self) -> Tree:
         """``dim(i)``."""
 

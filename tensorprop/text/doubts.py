@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
+from tensorprop.core.build import fresh
 from tensorprop.core.expr import Tensor
-from tensorprop.core.functions import is_matrix
+from tensorprop.core.functions import is_matrix, keeps
 from tensorprop.errors import (
     AmbiguousNotation,
     ForbiddenName,
@@ -19,7 +20,7 @@ from tensorprop.errors import (
     UnknownFunction,
     near,
 )
-from tensorprop.text.characters import LETTERS, raised
+from tensorprop.text.characters import HIGH, LETTERS, raised
 from tensorprop.text.cursor import Cursor
 from tensorprop.text.implied import Leaf, Power, Tree
 from tensorprop.text.meant import argument, chosen, entry_end, following, indexed, joined, piece, written_along
@@ -35,8 +36,14 @@ __all__ = [
     "open_function",
     "programming_word",
     "raised_name",
+    "value_as_subscript",
 ]
 
+# a name, in a font perhaps, and what it is raised to
+_RAISED = re.compile(
+    rf"(\\\w+\s*\{{[^{{}}]*\}}|\\?[{LETTERS}][{LETTERS}0-9]*)\s*"
+    rf"(?:\^\s*(\{{[^{{}}]*\}}|-?[{LETTERS}0-9]+)|([{''.join(HIGH)}]+))$"
+)
 _ELSEWHERE = "nothing in index notation says it: work it out elsewhere and give it as an input"
 
 
@@ -217,16 +224,9 @@ def after_subscripts(c: Cursor, p: int) -> NoReturn:
     """Subscripts at ``p`` where none can stand: after an underscore in a name, a power, a list, a parenthesis."""
     span = (c.starts[p], c.ends[p])
     token = c.text[span[0] : c.ends[entry_end(c, p - 1) - 1]] if c.starts[p] == c.ends[p - 1] else c.texts[p]
-    power = re.search(rf"([{LETTERS}][{LETTERS}0-9]*)\s*\^\s*(\{{[^{{}}]*\}}|[{LETTERS}0-9]+)$", c.text[: span[0]])
-    if power is not None:
-        name, up = power[1], power[2].strip("{}")
-        label = rf"^{{({up})}}" if "{" in power[2] else f"^({up})"
-        c.fail(
-            AmbiguousNotation,
-            f"{name}^{power[2]}{token}: the tensor {name} of layer {up}, or a power?",
-            (power.start(), c.ends[entry_end(c, p - 1) - 1]),
-            f"write `{name}{label}{token}` for the tensor of layer {up}, or `{name}{token}^{power[2]}` for the power",
-        )
+    raised_by = _RAISED.search(c.text[: span[0]])
+    if raised_by is not None:
+        _layer_or_power(c, p, raised_by, token)
     if c.kinds[p - 1] == "T" and c.kinds[p] == "s":
         name, _, middle = c.texts[p - 1].partition("_")
         middle = middle.strip("{}")
@@ -240,4 +240,52 @@ def after_subscripts(c: Cursor, p: int) -> NoReturn:
         p,
         "only a name bears subscripts, and one list of them",
         "name the expression in an equation of its own, then write its entry",
+    )
+
+
+def value_as_subscript(c: Cursor, p: int) -> None:
+    """``x[argmax_u(s_u)]``: where a function's value is meant, it is named in an equation of its own."""
+    name = c.texts[p].partition("_")[0]
+    stop = entry_end(c, p)
+    called = next((q for q in range(p, stop) if c.kinds[q] == "("), None)
+    if called is None or not (name in BINDERS or name in KNOWN):
+        return
+    along = c.indices_between(p, called)[0] if name in BINDERS and not is_matrix(BINDERS[name]) else []
+    replaced = along if not keeps(BINDERS.get(name, name)) or (called < stop - 1 and c.kinds[stop - 1] == "]") else []
+    letters = [i for i in dict.fromkeys(c.indices_between(called, stop)[0]) if i not in replaced]
+    end = c.end_of_equation()
+    taken = {*c.texts, *c.indices_between(c.first, end)[0], *c.tensor_names()}
+    new = next((n for n in "knmpqrst" if n not in taken), None) or fresh("k", taken)
+    short = all(len(i) == 1 for i in letters)
+    entry = new + ("[]" if not letters else f"_{''.join(letters)}" if short else f"[{', '.join(letters)}]")
+    value = piece(c, p, stop)
+    line = f"{entry.removesuffix('[]')} = {value}"
+    if "=" in c.kinds[c.first : p]:
+        rest = c.text[c.starts[c.first] : c.starts[p]] + entry + c.text[c.ends[stop - 1] : c.ends[end - 1]]
+        fix = f"write two equations: `{line}; {rest}`"
+    else:
+        fix = f"define `{line}`, and write {entry} here"
+    c.fail(UnexpectedChar, f"a subscript is an entry, and no value of {name}", (c.starts[p], c.ends[stop - 1]), fix)
+
+
+def _layer_or_power(c: Cursor, p: int, raised_by: re.Match[str], token: str) -> NoReturn:
+    """``A^{k}_ij`` and ``A^{-1}_ij``: a name, what it is raised to, and then the subscripts."""
+    name, braced, high = raised_by.groups()
+    shown = braced or high
+    up = braced.strip("{} ") if braced else raised(high)
+    span = (raised_by.start(), c.ends[entry_end(c, p - 1) - 1])
+    sign = "^" if braced else ""
+    if up.replace(" ", "") == "-1":
+        c.fail(
+            AmbiguousNotation,
+            f"{name}{sign}{shown}{token}: an entry of the inverse of {name}, or one over an entry of {name}?",
+            span,
+            f"write `inv({name}){token}` for the entry of the inverse, or `{name}{token}{sign}{shown}` for the power",
+        )
+    label = rf"^{{({up})}}" if shown[0] == "{" else f"^({up})"
+    c.fail(
+        AmbiguousNotation,
+        f"{name}{sign}{shown}{token}: the tensor {name} of layer {up}, or a power?",
+        span,
+        f"write `{name}{label}{token}` for the tensor of layer {up}, or `{name}{token}{sign}{shown}` for the power",
     )

@@ -191,10 +191,8 @@ def length(c: Cursor, p: int, width: int) -> str:
     close = next((q for q in range(start, stop) if c.kinds[q] == bar and c.kinds[q + width - 1] == bar), None)
     if close is None or close == start:
         return "the length of x is sqrt(Σ_i x_i^2)"
-    body = _factor(c, start, close)
-    if close == start + 1 and c.kinds[start] == "N":
-        body = spelled(c, c.texts[start]) or body
-    letters = list(dict.fromkeys(c.indices_between(start, close)[0])) or list(_subscript(body))
+    body = _with_letters(c, start, close) or _factor(c, start, close)
+    letters = list(dict.fromkeys(c.indices_between(start, close)[0])) or list(_subscript(body.strip("()")))
     own = left(c)
     summed = [i for i in letters if i not in own] or letters
     after = c.text[c.ends[close + width - 1] :].replace("{", "").replace("}", "").replace(" ", "")
@@ -208,6 +206,23 @@ def length(c: Cursor, p: int, width: int) -> str:
         return f"write `{sign}abs({body.strip('()') if body[0] == '(' else body})`"
     squared = re.match(r"(_[2F])?(\^2|²)", after) is not None
     return f"write `{sign}{body}^2`" if squared else f"write `sqrt({sign}{body}^2)`"
+
+
+def _with_letters(c: Cursor, start: int, stop: int) -> str | None:
+    """A sum of bare names as entries, ``(y_i - t_i)`` of ``y - t``: of matrices where all names are capitals."""
+    names = [q for q in range(start, stop) if c.kinds[q] == "N"]
+    known = {q: spelled(c, c.texts[q]) for q in names}
+    if any((k == "N") == (q % 2 != start % 2) for q, k in enumerate(c.kinds[start:stop], start)):
+        return None
+    if {c.kinds[q] for q in range(start, stop)} - {"N", "+", "-"}:
+        return None
+    under = "ij" if all(c.texts[q][0].isupper() for q in names) else "i"
+    said, at = "", c.starts[start]
+    for q in names:
+        said += c.text[at : c.starts[q]]
+        said += (known[q] if len(names) == 1 else None) or f"{piece(c, q, q + 1)}_{under}"
+        at = c.ends[q]
+    return f"({said})" if len(names) > 1 else said
 
 
 def run_through(c: Cursor, name: str, p: int) -> str:
@@ -231,15 +246,25 @@ def run_through(c: Cursor, name: str, p: int) -> str:
 
 
 def gradient(c: Cursor, p: int) -> str:
-    """What ``∇_W E`` with its sign at ``p`` is by entries: ``δW_ij``, which is ∂E/∂W_ij."""
+    """What ``∇_W L`` with its sign at ``p`` is by entries: ``δW_ij``, which is ∂L/∂W_ij."""
     m = re.match(
-        rf"\s*_?\s*\{{?\s*(\\?[{LETTERS}][{LETTERS}0-9]*)(_\{{[^{{}}]*\}}|_[{LETTERS}]+)?", c.text[c.ends[p] :]
+        rf"\s*_?\s*\{{?\s*(\\?[{LETTERS}][{LETTERS}0-9]*)(_\{{[^{{}}]*\}}|_[{LETTERS}]+)?\s*\}}?", c.text[c.ends[p] :]
     )
     if m is None:
         return "write ∂E/∂x_i, or δx_i"
+    if "_" not in m[0][: m.start(1)]:  # ∇L: by which tensor?
+        return f"write ∂{m[1].strip(chr(92))}/∂x_i for each tensor x that is meant"
     name = GREEK.get(m[1][1:], m[1]) if m[1][0] == "\\" else m[1]
-    shown = name + m[2] if m[2] else spelled(c, name) or f"{name}_i"
-    return f"write it entry by entry: δ{shown}, or ∂E/∂{shown}"
+    shown = name + m[2] if m[2] else spelled(c, name)
+    if shown is None:
+        own = "".join(left(c))
+        shown = f"{name}_{own or ('ij' if name[0].isupper() else 'i')}"
+    after = next((q for q in range(p, len(c.kinds)) if c.starts[q] >= c.ends[p] + m.end() or c.kinds[q] == "end"), p)
+    of = c.texts[after] if c.kinds[after] == "N" and after > p else "E"
+    stop = c.end_of_equation()
+    whole = c.kinds[p - 1] == "=" and p - c.first == 2 and c.kinds[c.first] == "N" and after >= stop - 1
+    line = f"{c.texts[c.first]}_{_subscript(shown)} = " if whole and _subscript(shown) else ""
+    return f"write it entry by entry: {line}δ{shown}, or {line}∂{of}/∂{shown}"
 
 
 def _subscript(text: str) -> str:

@@ -34,6 +34,7 @@ from tensorprop.errors import (
     UnexpectedChar,
     UsageError,
 )
+from tensorprop.text.bold import BOLD, whole_tensors
 from tensorprop.text.doubts import bare_indices
 from tensorprop.text.elaborate import Builder
 from tensorprop.text.implied import Tree, axis_written, written
@@ -88,6 +89,8 @@ def parse_expression(text: str, free: Iterable[str] | None = (), convention: str
     reader.delta_is_tensor, reader.given = False, frozenset(free or ())
     if tokens.kinds[0] == "end":
         raise EmptySpec("there is no expression", text, (0, 0), fix="write one, such as a_i W_ij")
+    if BOLD.search(text):
+        whole_tensors(reader, 0, _reads)
     tree = reader.expression()
     if reader.kinds[reader.p] == ";" and reader.kinds[reader.p + 1] == "end":
         reader.p += 1
@@ -113,6 +116,7 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
     if "[" in kinds:
         reader.scalars = _scalar_targets(reader)
     einsum = convention == "einsum"
+    bold = BOLD.search(text) is not None
     while True:
         while kinds[reader.p] == ";":
             reader.p += 1
@@ -128,6 +132,8 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
         if spans is not None:
             where = reader.spans = {}
             spans.append(where)
+        if bold:
+            whole_tensors(reader, reader.p, _reads)
         target, span = reader.target()
         left = target.free
         reader.bare = []
@@ -161,6 +167,15 @@ def equations(text: str, convention: str, spans: list[Spans] | None) -> tuple[Re
     if not found:
         raise EmptySpec("there is no equation", text, (0, 0), fix="write one, such as z_j = a_i W_ij + b_j")
     return reader, found
+
+
+def _reads(text: str) -> bool:
+    """Whether a text is read."""
+    try:
+        parse(text)
+    except TensorpropError:
+        return False
+    return True
 
 
 def _transposed(a: Tensor, b: Tensor) -> bool:

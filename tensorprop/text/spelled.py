@@ -116,7 +116,7 @@ class Spelled(ABC):
         return f"{name}[{', '.join(self._name(i) for i in letters)}]"
 
     def _subscript(self, s: Expr, t: Shown) -> str:
-        return self._affine(s) if isinstance(s, (Add, Mul, Dim, Call)) else t.text()
+        return self._affine(s) if isinstance(s, (Add, Mul, Dim, Call)) else t.text() + _scalar(s)
 
     def _affine(self, s: Expr) -> str:
         """``2x+u-1``, with sizes in their long form."""
@@ -139,7 +139,7 @@ class Spelled(ABC):
                     text += f"/{self._affine(f.children[0])}"
                     continue
                 elif isinstance(f, Tensor):
-                    piece = self._tensor(f, [self.shown(c, []) for c in f.subscripts]).text()
+                    piece = self._tensor(f, [self.shown(c, []) for c in f.subscripts]).text() + _scalar(f)
                 else:
                     piece = self._name(f.name) if isinstance(f, Index) else str(f)
                 if below and not isinstance(f, Number) and not f.free:
@@ -148,6 +148,11 @@ class Spelled(ABC):
                 text += piece if not text or tight else " " + piece
             out += ("-" if minus else "+" if k else "") + text
         return out
+
+
+def _scalar(s: Expr) -> str:
+    """What tells a scalar among subscripts from an index of its name: ``x[k[]]``."""
+    return "[]" if isinstance(s, Tensor) and not s.subscripts else ""
 
 
 def occurrences(subscripts: Sequence[Expr]) -> tuple[str, ...]:

@@ -308,6 +308,7 @@ class Subscripts(Cursor):
                 self.spans.setdefault(i, (self.starts[p], self.ends[p]))
             return i
         elif k in ("T", "N"):
+            self.no_value(p)
             tree = self.named()
             if not isinstance(tree, Leaf) or not isinstance(tree.node, Tensor):
                 self.unexpected(p, WANTED)

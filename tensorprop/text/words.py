@@ -141,6 +141,10 @@ class Words(MatrixWords):
                 "use another name, such as mu_i for a mean",
             )
 
+    def no_value(self, p: int) -> None:
+        """Refuse a function's value as a subscript."""
+        doubts.value_as_subscript(self, p)
+
     def _is_tensor_name(self, p: int) -> bool:
         name = self.texts[p].partition("_")[0]
         if self.texts[p] in SPLIT or name in RESERVED or name in BINDERS:

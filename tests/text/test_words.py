@@ -231,3 +231,72 @@ def test_a_scalar_called_as_an_index_is_written_with_brackets(text: str) -> None
 )
 def test_a_term_that_is_0_keeps_its_letters_and_known_scalars_have_powers(text: str, shown: str) -> None:
     assert show(parse(text)) == shown and parse(shown) is parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        # bold letters are vectors and matrices
+        (r"z = \mathbf{W}\mathbf{x}", r"z_i = \mathbf{W}_{ij}\mathbf{x}_j"),
+        (
+            r"\mathbf{z} = \boldsymbol{W} \boldsymbol{x} + \bm{b}",
+            r"\mathbf{z}_i = \boldsymbol{W}_{ij} \boldsymbol{x}_j + \bm{b}_i",
+        ),
+        (r"y = \vec{a} \cdot \vec{b}", r"y = \vec{a}_i \cdot \vec{b}_i"),
+        (r"\mathbf{C} = \mathbf{A}\mathbf{B}", r"\mathbf{C}_{ik} = \mathbf{A}_{ij}\mathbf{B}_{jk}"),
+        (r"E = \mathbf{x}^T \mathbf{A} \mathbf{x}", r"E = \mathbf{x}_i \mathbf{A}_{ij} \mathbf{x}_j"),
+        (
+            r"\mathbf{h} = \tanh(\mathbf{W}^T \mathbf{x} \odot \mathbf{m})",
+            r"\mathbf{h}_i = \tanh(\mathbf{W}_{ji} \mathbf{x}_j \odot \mathbf{m}_i)",
+        ),
+        (
+            r"\mathbf{h}^{(1)} = \sigma(\mathbf{W}^{(1)}\mathbf{x})",
+            r"\mathbf{h}^{(1)}_i = \sigma(\mathbf{W}^{(1)}_{ij}\mathbf{x}_j)",
+        ),
+        (r"g = \lambda \hat{\mathbf{x}}", r"g_i = \lambda \hat{\mathbf{x}}_i"),
+        # an entry of the inverse
+        ("y_i = A^{-1}_ij b_j", "y_i = «inv(A)_ij» b_j"),
+        ("y_i = A^{-1}_{ij} b_j", "y_i = «inv(A)_{ij}» b_j"),
+        ("y_i = A⁻¹_ij b_j", "y_i = «inv(A)_ij» b_j"),
+        (r"y_ij = \mathbf{A}^{-1}_{ij}", r"y_ij = «inv(\mathbf{A})_{ij}»"),
+        # a function's value as a subscript
+        ("y = x[argmax_u(s_u)]", "k = argmax_u(s_u); y = x[k[]]"),
+        ("y_k = x[argmax_u(s_u), k]", "n = argmax_u(s_u); y_k = x[n[], k]"),
+        ("l_b = logp[b, argmax_c(s_bc)]", "k_b = argmax_c(s_bc); l_b = logp[b, k_b]"),
+        ("y_k = v[argtop_u(x_u)[k]]", "n_k = argtop_u(x_u)[k]; y_k = v[n_k]"),
+        ("y_u = v[argsort_u(x_u)]", "k_u = argsort_u(x_u); y_u = v[k_u]"),
+        # lengths, gradients, powers and sums
+        (r"n = \|x\|", "n = «sqrt(Σ_i x_i^2)»"),
+        (r"n = \|\theta - t\|^2", r"n = «Σ_i (\theta_i - t_i)^2»"),
+        (r"n = \|A\|_F^2", "n = «Σ_ij A_ij^2»"),
+        (r"g = \nabla_W L", "g_ij = ∂L/∂W_ij"),
+        (r"g_k = \nabla_\theta J", "g_k = «∂J/∂θ_k»"),
+        (r"y_i = \tanh^2(z_i)", "y_i = «tanh(z_i)^2»"),
+        (r"L = \sum_{i=1}^{m} y_i^2", "L = «Σ_i [i < m]» y_i^2"),
+    ],
+)  # fmt: skip
+def test_what_is_told_to_be_written_is_read(text: str, written: str) -> None:
+    """The fix, all that is written or the part between « and », stands in the message, and is read when typed in."""
+    told = re.search("«(.*)»", written)
+    with pytest.raises(TensorpropError, match=re.escape(told[1] if told else written)):
+        parse(text)
+    s = parse(re.sub("[«»]", "", written))
+    assert parse(str(s)) is s
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (r"z_i = inv(\mathbf{A})_{ij} \mathbf{b}_j", "z_i = inv(A)_ij b_j"),
+        (r"y_i = \mathbf{f}(x_i)", "y_i = f(x_i)"),
+        (r"y_i = \mathbf{c}[] \mathbf{x}_i", "y_i = c x_i"),
+    ],
+)
+def test_bold_names_with_subscripts_are_names(text: str, read: str) -> None:
+    assert str(parse(text)) == read
+
+
+def test_bold_letters_without_subscripts_are_never_numbers() -> None:
+    for text in (r"z = \mathbf{W} x", r"z = \mathbf{w}\mathbf{x}", r"y_i = \mathbf{c} x_i", r"E = f(\mathbf{x})"):
+        with pytest.raises(TensorpropError, match="bold"):
+            parse(text)
