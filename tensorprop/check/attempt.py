@@ -11,33 +11,37 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import NamedTuple
 
 from tensorprop.calculus.adjoint import adjoint
-from tensorprop.calculus.page import Given, Page, seed_of
+from tensorprop.calculus.page import Given, Page, read
 from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.calculus.together import Ends
-from tensorprop.check.prove.decide import Decision, Laws, decide
-from tensorprop.check.prove.inside import defined
+from tensorprop.check.court import Candidate, Court
+from tensorprop.check.prove.decide import Decision
 from tensorprop.check.report import Diagnosis, Finding, Report, Verdict
-from tensorprop.core.build import ONE, rename
-from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.build import rename
+from tensorprop.core.equation import Equation, System, equation
 from tensorprop.core.expr import Call, Expr, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
-from tensorprop.core.ranges import one_axis, sized
+from tensorprop.core.ranges import sized
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import AmbiguousNotation, RankMismatch, TensorpropError, UnexpectedEnd, UnknownName, near
 from tensorprop.render.code import identifier
 from tensorprop.render.derivation.contents import Judgement
 from tensorprop.render.derivation.index_table import patterns
 from tensorprop.render.derivation.matrix import MatrixForm, matrix
-from tensorprop.render.derivation.passage import axes_of
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, letter, letters, listed, say, whole
 from tensorprop.render.layout import Convention
 from tensorprop.render.notation import LATEX, UNICODE
-from tensorprop.render.reading.formulas import FormulaText, ReadFormula, lettered, read_line, split, with_told
+from tensorprop.render.reading.formulas import (
+    FormulaText,
+    ReadFormula,
+    is_indexed,
+    lettered,
+    read_line,
+    split,
+    with_told,
+)
 from tensorprop.render.reading.lengths import Known
 from tensorprop.render.reading.lexemes import Lexeme, tokens
 from tensorprop.render.reading.python import is_code
@@ -60,13 +64,6 @@ class Judged:
     diagnosis: Diagnosis | None = None
 
 
-class _Candidate(NamedTuple):
-    """A rule, some of its δ put in."""
-
-    name: str
-    eq: Equation
-
-
 def judge(attempt: str, s: System, rules: System, convention: Convention, given: Given = ()) -> Judged:
     """Whether a formula in matrices is one of the rules, and if not, why.
 
@@ -78,14 +75,14 @@ def judge(attempt: str, s: System, rules: System, convention: Convention, given:
     line = next(split(attempt), None)
     if line is None:
         raise UnexpectedEnd("the formula ends where a name is needed", attempt, (len(attempt), len(attempt)))
-    return _judged(line, _Court(s, rules, given), convention)
+    return _judged(line, Court(s, rules, given), convention)
 
 
 def check_formulas(text: str, page: Page, convention: Convention | None = None) -> Report:
     """Backward rules that are written as formulas, one a line, each judged; see `check`."""
     s, labels = page.system, whole_numbers(page.system)
     wanted = [name for name in s.names if name not in s.outputs and name not in labels]
-    court = _Court(s, adjoint(s, wrt=wanted), page.given)
+    court = Court(s, adjoint(s, wrt=wanted), page.given)
     verdicts: list[Verdict] = []
     for line in split(text):
         found = _judged(line, court, convention or Convention())
@@ -102,11 +99,15 @@ def check_formulas(text: str, page: Page, convention: Convention | None = None) 
     return Report("Formulas", s, tuple(verdicts), given)
 
 
-def _judged(line: FormulaText, court: _Court, convention: Convention) -> Judged:
+def _judged(line: FormulaText, court: Court, convention: Convention) -> Judged:
     """One formula, held against every rule that it may be."""
     s, rules, attempt = court.system, court.rules, line.text
     if not line.body.strip():
         raise UnexpectedEnd("the formula ends where a name is needed", attempt, (len(attempt), len(attempt)))
+    if (entries := _entries(line, court)) is not None:
+        rule = next((c for c in _candidates(rules) if c.name == entries.name), None)
+        if rule is not None:
+            return _Judge(court, rule, line, attempt, convention.over((*s, *rules)), "", False).of_entries(entries)
     asked = _asked(line.left, rules) if line.left is not None else None
     mentioned = _mentioned(line, court.names)
     chosen = [c for c in (*court.ends, *_candidates(rules)) if asked is None or c.name == asked]
@@ -125,6 +126,17 @@ def _judged(line: FormulaText, court: _Court, convention: Convention) -> Judged:
     return _Judge(court, chosen[0], line, attempt, convention.over((*s, *rules)), "", False).judged(search=True)
 
 
+def _entries(line: FormulaText, court: Court) -> Equation | None:
+    """A line that is a rule in index notation, as `formula` prints what has no form in matrices."""
+    if is_code(line.body) or not is_indexed(line.text):
+        return None
+    try:
+        (rule,) = read(court.system, line.text).rules
+    except (TensorpropError, ValueError):
+        return None  # a formula with indices that are carried along, or none
+    return rule
+
+
 def _ways(convention: Convention) -> Iterator[tuple[Convention, tuple[str, bool]]]:
     """The convention that is asked for, and others in which people write; what each is called."""
     yield convention, ("", False)
@@ -138,16 +150,16 @@ def _ways(convention: Convention) -> Iterator[tuple[Convention, tuple[str, bool]
 
 
 # --------------------------------------------------------------------------- which rule is meant
-def _candidates(rules: System) -> Iterator[_Candidate]:
+def _candidates(rules: System) -> Iterator[Candidate]:
     for rule in rules:
         value = rule.value
-        yield _Candidate(rule.name, rule)
+        yield Candidate(rule.name, rule)
         for _ in range(_INSIDE):
             inner = next((t.name for t in tensors_of(value) if t.name in rules), None)
             if inner is None:
                 break
             value = simplify_expr(inline(value, {inner: (rules[inner].letters, rules[inner].value)}))
-            yield _Candidate(rule.name, equation(rule.target, value))
+            yield Candidate(rule.name, equation(rule.target, value))
 
 
 def _deltas(e: Expr) -> set[str]:
@@ -178,7 +190,7 @@ def _mentioned(line: FormulaText, names: Known) -> set[str]:
     return found
 
 
-def _likeness(c: _Candidate, mentioned: set[str]) -> float:
+def _likeness(c: Candidate, mentioned: set[str]) -> float:
     own = set(_content(c.eq.value))
     if "δ" in mentioned and len(_deltas(c.eq.value)) == 1:
         own = (own - _deltas(c.eq.value)) | {"δ"}
@@ -205,49 +217,14 @@ def _asked(name: str, rules: System) -> str:
     )
 
 
-# --------------------------------------------------------------------------- what may be used in a proof
-class _Court:
-    """The equations, what a proof may put in, and the laws."""
-
-    def __init__(self, s: System, rules: System, given: Given) -> None:
-        self.system = s
-        self.rules = rules
-        self.given = given
-        self.names = Known(s)
-        self.axes = axes_of(s)
-        self.axis = one_axis(s)
-
-    @cached_property
-    def definitions(self) -> dict[str, tuple[tuple[str, ...], Expr]]:
-        """Intermediates, the δ of intermediates, and δE = 1."""
-        found = {**defined([*self.system, *self.rules])}
-        seed = seed_of(self.system)
-        return found if seed is None else {**found, seed: ((), ONE)}
-
-    @cached_property
-    def ends(self) -> tuple[_Candidate, ...]:
-        """The rules that are put together, as books end them."""
-        found = Ends(self.system, self.rules, self.given).all()
-        return tuple(_Candidate(made.rule.name, made.rule) for made in found if not made.named)
-
-    @cached_property
-    def laws(self) -> Laws:
-        """Which axes are equally long, what is given."""
-        whole_ = system([*self.system, *(eq for eq in self.rules if eq.name not in self.system)], self.system.facts)
-        return Laws(whole_, self.given, whole_numbers(self.system))
-
-    def decided(self, one: Equation, rule: Equation) -> Decision:
-        """Whether two rules are one."""
-        return decide(one, rule, self.definitions, self.laws, numbers=False)
-
-
+# --------------------------------------------------------------------------- one formula against one rule
 class _Judge:
     """One formula against one rule."""
 
     def __init__(
         self,
-        court: _Court,
-        c: _Candidate,
+        court: Court,
+        c: Candidate,
         line: FormulaText,
         text: str,
         convention: Convention,
@@ -276,6 +253,12 @@ class _Judge:
         formula = Math(f"{head.unicode} = {math.unicode}", f"{head.latex} = {math.latex}")
         return self._compared(read, formula, search)
 
+    def of_entries(self, rule: Equation) -> Judged:
+        """What is to be said of a rule in index notation."""
+        eq = rule.rename(dict(zip(rule.letters, self._rule.letters, strict=True)))
+        lies = Judgement(self._index(rule), False, (), rule.name)
+        return self._sentenced(eq, self._decided(eq), lies, search=True)
+
     def _read(self, body: str) -> ReadFormula:
         """The right side; Misfit where neighbours do not fit, though not where the whole is of another shape."""
         line = replace(self._line, body=body)
@@ -285,6 +268,9 @@ class _Judge:
             if misfit.sign != "=":
                 raise
             return read_line(replace(line, left=None), self._names(), self._convention, self._bare, self._standing)
+
+    def _decided(self, eq: Equation) -> Decision:
+        return self._court.decided(eq, self._rule, any(sign in self._line.body for sign in ("*", "convolve")))
 
     def _names(self) -> Known:
         """The names of the page, and those that the formula tells beside it: ``Lᵀ δy  (L_tu = [u ≤ t])``."""
@@ -369,7 +355,7 @@ class _Judge:
 
     def _is_rule(self, body: str) -> bool:
         try:
-            return self._court.decided(self._equation(self._read(body)), self._rule).proved
+            return self._decided(self._equation(self._read(body))).proved
         except (Misfit, TensorpropError):
             return False
 
@@ -421,7 +407,7 @@ class _Judge:
         except Misfit:
             return self._askew(read, target, lies, search)
         eq = self._equation(read)
-        decision = self._court.decided(eq, rule)
+        decision = self._decided(eq)
         if not decision.proved and search and (crossed := self._crossed(read, target, lies)) is not None:
             return crossed
         return self._sentenced(eq, decision, lies, search)
@@ -436,7 +422,7 @@ class _Judge:
             sentences = (say("{w}.", w=_opened(str(error.problem))), *self._instead()) if search else ()
             return Judged(replace(lies, sentences=sentences), rule)
         eq = eq.rename(dict(zip(eq.letters, rule.letters, strict=True)))
-        return self._sentenced(eq, self._court.decided(eq, rule), lies, search)
+        return self._sentenced(eq, self._decided(eq), lies, search)
 
     def _sentenced(self, eq: Equation, decision: Decision, lies: Judgement, search: bool) -> Judged:
         """A formula that fits: right, or wrong by which slip."""
@@ -476,7 +462,7 @@ class _Judge:
             other.matched(target)
         except Misfit:
             return None
-        if not self._court.decided(self._equation(other), self._rule).proved:
+        if not self._decided(self._equation(other)).proved:
             return None
         rule = self._rule
         if len(target.letters) == 1:

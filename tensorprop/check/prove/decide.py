@@ -56,6 +56,7 @@ class Laws:
         self, s: System, given: Iterable[tuple[Expr, Expr]] = (), labels: frozenset[str] = frozenset()
     ) -> None:
         self._system = s
+        self._spreads = False
         self._ranges: Ranges = infer(s)
         self.inside = Inside(s, self.axis)
         self.facts = [f for f in s.facts if isinstance(f, Declared)]
@@ -85,6 +86,16 @@ class Laws:
             laws._ranges = infer(system([*self._system, *own], self._system.facts))
         except TensorpropError:
             return self
+        return laws
+
+    def said_outside(self, e: Expr) -> Expr:
+        """``e`` with what a System says of reads outside."""
+        return self.inside.spread(e) if self._spreads else self.inside.said(e)
+
+    def spreading(self) -> Laws:
+        """The same laws; a read of what is 0 outside is a sum over its axis."""
+        laws = copy(self)
+        laws._spreads = True
         return laws
 
     def axis(self, d: Dim) -> Dim:
@@ -236,6 +247,8 @@ def decide(
     for a, b in aside[:_ASIDE]:
         if _is_short(a) and _is_short(b) and laws.normal(a) is laws.normal(b):
             return Decision("proved", "one canonical form")
+    if laws.inside.outside and _moved_apart(one, other, definitions, laws):
+        return Decision("proved", "one canonical form")
     # a name that only one side has is put in before anything is evaluated
     stages = [s for k, s in enumerate(stages) if k == len(stages) - 1 or not _names(s[0]) ^ _names(s[1])]
     tested = Tested(None)
@@ -262,6 +275,17 @@ def decide(
         if tested.equal:
             return Decision("proved", _told(tested), tested.error)
     return found
+
+
+def _moved_apart(one: Equation, other: Equation, definitions: Definitions, laws: Laws) -> bool:
+    """Whether two sums read one product from two ends: ``Σ_x w[z-x] δy_x = Σ_u w_u δy[z-u]``, both 0 outside."""
+    laws = laws.spreading()
+    stages = [*_stages(one.value, freshen(other.value, one.value.free), definitions, laws)]
+    for a, b in dict.fromkeys(stages[:_ASIDE]):
+        a, b = (straight(e, laws.axis, laws.labels) for e in (a, b))
+        if _is_short(a) and _is_short(b) and laws.normal(a) is laws.normal(b):
+            return True
+    return False
 
 
 def _of_complex_numbers(
@@ -296,7 +320,7 @@ def proves(one: Equation, other: Equation, definitions: Definitions, laws: Laws)
 
 def _stages(a: Expr, b: Expr, definitions: Definitions, laws: Laws) -> Iterator[tuple[Expr, Expr]]:
     """Both sides with more and more definitions put in: names that only one of them has, values, then everything."""
-    a, b = laws.inside.said(a), laws.inside.said(b)
+    a, b = laws.said_outside(a), laws.said_outside(b)
     yield a, b
     start = a, b
     for rounds in (_towards, _odd, *((_theirs, _ours) if laws.inside.loops else ())):
@@ -365,7 +389,7 @@ def put_in(e: Expr, definitions: Definitions, laws: Laws) -> Expr:
     def rule(n: Expr, children: tuple[Expr, ...]) -> Expr:
         if isinstance(n, Tensor) and n.name in definitions:
             letters, body = definitions[n.name]
-            return substitute(laws.inside.said(body), dict(zip(letters, children, strict=True)))
+            return substitute(laws.said_outside(body), dict(zip(letters, children, strict=True)))
         if isinstance(n, (Sum, Reduce)) and children[0] is not n.body:
             lost = {i: size(n.body, i) for i in n.indices if i in n.body.free and tells(n.body, i, False)}
             named = {i: laws.axis(d) if isinstance(d, Dim) else d for i, d in lost.items()}

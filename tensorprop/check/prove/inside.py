@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from tensorprop.calculus.laws import relation_of, straightened
 from tensorprop.core.affine import Form, difference, form, shift, written
-from tensorprop.core.build import ONE, ZERO, add, bracket, mul, number, remake, substitute, subtract
+from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, remake, substitute, subtract, sum_over
 from tensorprop.core.equation import Equation, Loop, Range, System, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Tensor
 from tensorprop.core.names import NOBODY
@@ -42,12 +42,36 @@ class Inside:
     def said(self, e: Expr) -> Expr:
         """The expression with bounds beside the reads of which the System says what lies outside, and with the ranges
         of bound letters that a line states said where they are bound."""
+        return self._spelled(e, self._said)
+
+    def spread(self, e: Expr) -> Expr:
+        """``said``, but a read of what is 0 outside is a sum over its axis: ``δy[w - u]`` is ``Σ_v [v = w - u] δy_v``.
+        So it does not matter which of two factors is read where the other is not."""
+        return self._spelled(e, self._spread)
+
+    def _spelled(self, e: Expr, rule: Callable[[Expr, tuple[Expr, ...]], Expr]) -> Expr:
         if any(isinstance(f, Range) and f.letter in e.binds for f in self.s.facts):
             line = Equation(Tensor(NOBODY, tuple(map(Index, sorted(e.free)))), e)
             e = spelled(system([line], self.s.facts)).equations[0].value
         if not self.told or not any(isinstance(n, Tensor) and n.name in self.told for n in postorder(e)):
             return e
-        return fold(e, self._said)
+        return fold(e, rule)
+
+    def _spread(self, n: Expr, children: tuple[Expr, ...]) -> Expr:
+        e = remake(n, children)
+        if not isinstance(e, Tensor) or self.outside.get(e.name) is not ZERO or e.name in self.loops:
+            return self._said(n, children)
+        new: list[Expr] = []
+        at: list[Expr] = []
+        taken = set(e.free)
+        for k, s in enumerate(e.subscripts):
+            if self._bounds(e.name, k, s):
+                taken.add(v := fresh("v", taken))
+                new.append(Index(v))
+                at.append(bracket("=", Index(v), s))
+            else:
+                new.append(s)
+        return sum_over(sorted(taken - e.free), mul(*at, Tensor(e.name, tuple(new)))) if at else e
 
     def _said(self, n: Expr, children: tuple[Expr, ...]) -> Expr:
         e = remake(n, children)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from tensorprop.core.build import call
 from tensorprop.core.functions import ALONG, SPELLED
-from tensorprop.core.names import adjoint_name
+from tensorprop.core.names import adjoint_name, primal
 from tensorprop.errors import AmbiguousNotation, ParseError, UnexpectedChar, UnexpectedEnd
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.reading.lexemes import LOWERED, WHOLE, Lexeme, tokens
@@ -133,7 +133,7 @@ class NameReader(ABC):
         if self._sign("_"):
             cut = self._lowered()
             figure = "".join(cut)
-            if names.rank(whole + figure) is not None and figure.isdigit():
+            if names.rank(whole + figure) is not None and figure.isdigit() and primal(whole) not in names.time:
                 return whole + figure
             known = {"·", *self._types.every}
             fixed = len(cut) <= (names.rank(whole) or 0)
