@@ -17,12 +17,12 @@ from tensorprop.calculus.stable import stable_expr
 from tensorprop.calculus.tangent import Moved, forwards
 from tensorprop.core.affine import difference
 from tensorprop.core.build import ONE, ZERO, add, fresh
-from tensorprop.core.equation import Equation, Range, System, equation, system
+from tensorprop.core.equation import Equation, Fact, Outside, Range, System, equation, system
 from tensorprop.core.expr import Call, Expr, Index, Tensor
 from tensorprop.core.functions import FUNCTIONS
 from tensorprop.core.names import derivative_name, primal_axes
 from tensorprop.core.plane import complex_names, is_complex, real_part, squares
-from tensorprop.core.ranges import infer, kept, size, spelled, unlimited
+from tensorprop.core.ranges import infer, kept, size, spelled, told, unlimited
 from tensorprop.core.terms import factors_of
 from tensorprop.core.told import limit
 from tensorprop.core.walk import dims_of, freshen, inline, postorder, tensors_of
@@ -41,7 +41,9 @@ def derive(s: Source, wrt: str | Iterable[str], of: str | None = None, *, symmet
     makes of softmaxes and logarithms is written in its stable form.
 
     A recurrence has no such formula: its derivative is a recurrence too, and the result a System with those of the
-    equations that it needs, ``∂h_tj/∂x_k = … ∂h_{t-1,l}/∂x_k …; ∂h_{-1,j}/∂x_k = …``.
+    equations that it needs, ``∂h_tj/∂x_k = … ∂h_{t-1,l}/∂x_k …; ∂h_{-1,j}/∂x_k = …``. So is a derivative that needs a
+    line beside it: what lies outside of a tensor that it reads shifted, or how far a letter runs that nothing in it
+    tells.
 
     ``symmetry`` says what the derivative by a matrix is of which something is declared, as in `adjoint`: ``"free"``,
     its entries as if they were independent, ``"projected"`` or ``"triangle"``; of each variable in turn.
@@ -70,6 +72,7 @@ def derive(s: Source, wrt: str | Iterable[str], of: str | None = None, *, symmet
             )
         return _sensitivities(s, name, variables)
     plane = complex_names(s)
+    s = spelled(s.only([name]))
     letters, value = s[name].letters, expanded(s, name) if plane else stable_expr(expanded(s, name))
     if not variables:
         raise UsageError("wrt names no variable", fix=f"name one of {', '.join(s.inputs)}")
@@ -89,7 +92,8 @@ def derive(s: Source, wrt: str | Iterable[str], of: str | None = None, *, symmet
             _holomorphic(value, x, name, plane)
         value = squares(value, plane) if plane else value
         shares = pullback(value, ONE, fixed=frozenset(fixed), plane=plane)
-        terms = [entry(t, g, axes, frozenset(fixed)) for t, g in shares.items() if t.name == x]
+        owed = [r for t, g in shares.items() if t.name == x for r in within(t, g, s.outside(x), fixed)]
+        terms = [entry(t, g, axes, frozenset(fixed)) for t, g in owed]
         value = freshen(add(*terms), frozenset(taken))
         value = known(real_part(value, plane) if plane and real and x not in plane else value, whole.declared, plane)
         fixed += axes
@@ -99,7 +103,34 @@ def derive(s: Source, wrt: str | Iterable[str], of: str | None = None, *, symmet
     target = Tensor(called, tuple(Index(i) for i in fixed))
     made = equation(target, _unlimited(value, target, whole) if whole.declared else value)
     _beside[made] = _beside.get(made, frozenset()) | frozenset(whole.inputs)
-    return made
+    return _told(made, s, name)
+
+
+def _told(made: Equation, s: System, name: str) -> Equation | System:
+    """The derivative of a tensor, with what lies outside of those that it reads shifted, and ranges that nothing tells.
+
+    >>> print(derive("y_i = a_i x[i-1]; outside(x) = 0", wrt="a"))
+    ∂y_i/∂a_k = δ_ik x[i-1]
+    outside(x) = 0
+    >>> print(derive("y_t = Σ_u [u ≤ t] x_u", wrt="x_k"))
+    ∂y_t/∂x_k = [k ≤ t]
+    dim(t) = dim(x, 0)
+    """
+    shifted = {t.name for t in tensors_of(made.value) if t.letters is None}
+    facts: list[Fact] = [f for f in s.facts if isinstance(f, Outside) and f.tensor in shifted]
+    if name not in system([made], facts).inputs:
+        return system([made], facts) if facts else made
+    ranges, eq = infer(s), s[name]
+    others = set(made.letters).difference(eq.letters)
+    lost: dict[str, Expr] = {}
+    for i in eq.letters:
+        far = ranges.reach_left(eq, i)
+        tied = any(i in group and not others.isdisjoint(group) for group in told(made.value).ties)
+        if far is not None and not tied and size(made.value, i) is None:
+            lost |= {i: far} if not any(s.defines(d.tensor) for d in dims_of(far)) else {}
+    if facts or not made.value.free.isdisjoint(lost):  # else it is the same all along y, however long that is
+        facts += [Range(i, far) for i, far in lost.items()]
+    return system([made], facts) if facts else made
 
 
 def _holomorphic(value: Expr, x: str, name: str, plane: frozenset[str]) -> None:
@@ -150,6 +181,7 @@ def _sensitivities(s: System, name: str, variables: Sequence[str]) -> System:
         x = _variable(s, text, taken, ONE)
         axes = x.letters or ()
         taken = [*taken, *axes]
+        work = system([equation(eq.target, freshen(eq.value, frozenset(axes))) for eq in work], work.facts)
         moved: dict[str, Moved] = {}
         for eq in work:
             base, done = origin[eq.name]
@@ -160,7 +192,7 @@ def _sensitivities(s: System, name: str, variables: Sequence[str]) -> System:
         def own(t: Tensor, g: Expr, fixed: frozenset[str], x: Tensor = x, axes: tuple[str, ...] = axes) -> Expr:
             if t.name != x.name:
                 return ZERO
-            return add(*(entry(r, h, axes, fixed) for r, h in within(t, g, s.outside(t.name))))
+            return add(*(entry(r, h, axes, fixed) for r, h in within(t, g, s.outside(t.name), fixed)))
 
         made, said = forwards(work, (x.name,), moved, own)
         rules = [eq for eq in made if not work.defines(eq.name)]

@@ -6,6 +6,7 @@ line of the System that means the same. Sizes are not known here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from tensorprop.core.affine import difference, form, written
@@ -19,8 +20,8 @@ from tensorprop.core.walk import fold, tensors_of, transform
 __all__ = ["said_outside", "within"]
 
 
-def within(t: Tensor, g: Expr, how: Number | str | None) -> list[tuple[Tensor, Expr]]:
-    """The entries inside that a read means, each with the cotangent ``g`` where it is meant.
+def within(t: Tensor, g: Expr, how: Number | str | None, fixed: Iterable[str] = ()) -> list[tuple[Tensor, Expr]]:
+    """The entries inside that a read means, each with the cotangent ``g`` where it is meant; ``fixed`` letters stay.
 
     ``edge``: entry 0 where s < 0, the last one where s ≥ n. ``wrap``: s + n and s - n; ``mirror``: -s and 2(n - 1) - s,
     no further than one length outside. A number outside has no entry.
@@ -45,7 +46,7 @@ def within(t: Tensor, g: Expr, how: Number | str | None) -> list[tuple[Tensor, E
             for r, h in reads
             for place, where in moved
         ]
-    return [(r, sum_over(sorted((t.free - r.free) & h.free), h)) for r, h in reads]
+    return [(r, sum_over(sorted((t.free - r.free - {*fixed}) & h.free), h)) for r, h in reads]
 
 
 def said_outside(rules: System, forward: System) -> System:

@@ -52,7 +52,7 @@ def pullback(
 
     The free indices of an entry's cotangent are among the entry's own and the fixed ones.
     """
-    value = _distinct(value) if _untold(value) else value
+    value = _distinct(value, fixed) if _untold(value) else value
     value = _apart(value, fixed) if fixed else value
     nodes = list(postorder(value))
     reach = _reach(nodes, result)
@@ -161,9 +161,9 @@ def _untold(value: Expr) -> bool:
     return not all(isinstance(n, (Index, Bracket)) or n.free <= axes_of(n) for n in postorder(value))
 
 
-def _distinct(value: Expr) -> Expr:
-    """The same value with no letter bound by two binders, so that each letter has one range."""
-    taken: set[str] = set(value.free)
+def _distinct(value: Expr, fixed: frozenset[str]) -> Expr:
+    """The same value with no letter bound by two binders, nor ``fixed``, so that each letter has one range."""
+    taken: set[str] = set(value.free | fixed)
 
     def rule(n: Expr, children: tuple[Expr, ...]) -> Expr:
         e = remake(n, children)

@@ -120,7 +120,7 @@ def _rule(eq: Equation, moving: set[str], moved: Mapping[str, Moved], own: Own, 
     terms: list[Expr] = []
     again = looped and isinstance(eq.value, Reduce) and eq.value.op in ("max", "min")
     result = None if again else eq.target  # what is worked out after the loop has other last digits
-    for t, g in pullback(freshen(eq.value, fixed), ONE, result=result, fixed=frozenset(eq.letters)).items():
+    for t, g in pullback(freshen(eq.value, fixed), ONE, result=result, fixed=fixed).items():
         if t.name in moving:
             if t.name in moved:
                 terms.append(sum_over(sorted(t.free - fixed), mul(g, moved[t.name].at(t.subscripts))))

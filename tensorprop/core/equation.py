@@ -387,12 +387,16 @@ class System(Face, Interned):
         sides: dict[str, list[Expr]] = {}
         for eq in self.equations:
             sides.setdefault(eq.name, []).append(eq.value)
-        while stack:
-            name = stack.pop()
-            if name not in need and name in sides:
-                need.add(name)
-                stack.extend(n for value in sides[name] for n in names_in(value))
-        return self.of(eq for eq in self.equations if eq.name in need)
+        while True:
+            while stack:
+                name = stack.pop()
+                if name not in need and name in sides:
+                    need.add(name)
+                    stack.extend(n for value in sides[name] for n in names_in(value))
+            kept = self.of(eq for eq in self.equations if eq.name in need)
+            stack = [name for name in kept.inputs if name in sides]  # of these only sizes are read
+            if not stack:
+                return kept
 
     def of(self, equations: Iterable[Equation]) -> System:
         """A System of these equations, with those of the facts that concern them."""

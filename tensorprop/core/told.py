@@ -147,8 +147,25 @@ class Letters:
     ) -> dict[str, Witness | Expr | None]:
         """The letters of the left side; a derivative has the axes of the ``primals`` that are known.
 
-        In a loop, a shifted read of the loop's own tensors tells nothing of the letter that is the time.
+        In a loop, a shifted read of the loop's own tensors tells nothing of the letter that is the time. An equation
+        that reads nothing else has as many steps as the others of its loop: ``b_t = b_{t-1} a_{t-1} + 1``.
         """
+        found = self._left(eq, primals, loop)
+        time = loop.time(eq)[0] if loop is not None and eq.place is None else None
+        if loop is None or time is None or found.get(time) is not None:
+            return found
+        told = [self._left(other, primals, loop)[loop.time(other)[0]] for other in loop.body if other is not eq]
+        steps = [p for p in told if p is not None and not (isinstance(p, Witness) and p.name in loop.axes)]
+        for other in steps[1:]:
+            if isinstance(steps[0], Witness) and isinstance(other, Witness):
+                self._meet(time, steps[0], other)
+        found[time] = steps[0] if steps else None
+        return found
+
+    def _left(
+        self, eq: Equation, primals: Callable[[str], bool], loop: Loop | None
+    ) -> dict[str, Witness | Expr | None]:
+        """The letters of the left side, as the equation alone tells them."""
         patient = _has_soft(eq.value)
         if loop is not None or self._time or patient != self._patient:
             self.told = {}  # what a node tells depends on the loop that it stands in

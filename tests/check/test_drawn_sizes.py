@@ -14,6 +14,7 @@ PAGES = [
     "y_k = top_u(x_u)[k]; E = y_k g_k; dim(k) = 4",
     "m_nd = [n = r_e] h_ed; dim(n) = 4; E = Σ_nd tanh(m_nd) q_nd",
     "y_t = x_{t+u} k_u; E = y_t g_t",
+    "s_ij = q_id k_jd + b[i-j+dim(q, 0)-1]; E = s_ij^2",
 ]
 
 

@@ -84,6 +84,11 @@ def test_the_rules_of_a_recurrence_are_printed(text: str, options: dict[str, Any
     assert found.kind != "index"
 
 
+def test_rules_that_read_a_start_by_its_number_have_a_formula_without_their_page() -> None:
+    rules = tp.adjoint("m_t = max(m_{t-1}, x_t); m_{-1} = g")
+    assert str(tp.formula(rules)).splitlines()[-1] == "δg = ½ δm_0 (2 [m₋₁ > x_0] + [m₋₁ = x_0])"
+
+
 def test_lstm_and_its_rules_have_a_formula_in_every_line() -> None:
     s = tp.parse(LSTM)
     lines = str(tp.formula(s + tp.adjoint(s))).splitlines()

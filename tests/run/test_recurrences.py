@@ -78,6 +78,13 @@ def second_order(p: Any) -> Any:
     return total
 
 
+def two_states(p: Any) -> Any:
+    a, b = p["g"], p["k"]
+    for t in range(T):
+        a, b = a + b * p["x"][t], b * a + 1
+    return a * b
+
+
 def lstm(p: Any) -> Any:
     h, c, total = jnp.zeros((B, J)), p["c0"], 0.0
     for t in range(T):
@@ -218,6 +225,17 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[Any], Any]]] = {
         "s_t = sin(a_t s_{t-1}) + c_t s_{t-2}; s_{-1} = g; s_{-2} = k; E = s_t w_t",
         {"a": normal(T), "c": normal(T), "g": normal(), "k": normal(), "w": normal(T)},
         second_order,
+    ),
+    "a state that reads the past alone": (
+        "a_t = a_{t-1} + b_{t-1} x_t; b_t = b_{t-1} a_{t-1} + 1; a_{-1} = g; b_{-1} = k\n"
+        "E = a[dim(x,0)-1] b[dim(x,0)-1]",
+        {"x": normal(T), "g": normal(), "k": normal()},
+        two_states,
+    ),
+    "the same, the shift on the left": (
+        "a_{t+1} = a_t + b_t x_t; b_{t+1} = b_t a_t + 1; a_0 = g; b_0 = k; E = a[dim(x,0)] b[dim(x,0)]",
+        {"x": normal(T), "g": normal(), "k": normal()},
+        two_states,
     ),
     "lstm": (
         "z_tbqj = x_tbi W_iqj + h[t-1, b, k] U_kqj + b_qj\n"

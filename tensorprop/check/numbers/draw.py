@@ -7,7 +7,7 @@ How anything is evaluated is not known here.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -73,6 +73,10 @@ def fitted(s: System, ranges: Ranges, sizes: Mapping[Axis, int]) -> dict[str, tu
     {'w': (2,), 'x': (6,), 'm': (3,)}
     """
     grown = dict(sizes)
+
+    def number(e: Expr) -> int | None:
+        return _number(e, ranges, grown)
+
     for _ in range(3):  # what is shifted may tell the range of another shift
         before = dict(grown)
         for eq in s:
@@ -88,10 +92,14 @@ def fitted(s: System, ranges: Ranges, sizes: Mapping[Axis, int]) -> dict[str, tu
             for t in entries:
                 for k, place in enumerate(t.subscripts):
                     alone = {i: _stated(s, i) for i in place.free}  # told by no axis
-                    last = None if isinstance(place, Index) else _last(place, {**alone, **runs})
+                    ends = None if isinstance(place, Index) else _ends(place, {**alone, **runs}, number)
                     axis = ranges.find(t.name, k)
-                    if last is not None and axis in grown:
-                        grown[axis] = max(grown[axis], last + 1)
+                    if ends is not None and axis in grown:
+                        grown[axis] = max(grown[axis], ends[1] + 1)
+                    low = ends[0] if ends is not None and s.outside(t.name) is None else 0
+                    for d in postorder(place) if low < 0 else ():  # b[i-j+dim(q, 0)-1]: q is at least as long as j
+                        if isinstance(d, Dim) and (far := ranges.find(d.tensor, d.axis)) in grown:
+                            grown[far] -= low
             for letter, n in _orders(eq.value):  # there are as many as are taken
                 for axis in _run_by({*n.indices}, n.body, ranges):
                     if axis in grown:
@@ -161,20 +169,20 @@ def _stated(s: System, letter: str) -> int:
     return int(size.value) if isinstance(size, Number) else 2
 
 
-def _last(place: Expr, runs: Mapping[str, int]) -> int | None:
-    """The largest value of an affine subscript, its letters running so far; None where it has none."""
+def _ends(place: Expr, runs: Mapping[str, int], known: Callable[[Expr], int | None]) -> tuple[int, int] | None:
+    """Between what an affine subscript lies, its letters running so far, sizes ``known``; None if not affine."""
     match place:
-        case Number(value):
-            return int(value)
         case Index(name):
-            return runs[name] - 1 if name in runs else None
+            return (0, runs[name] - 1) if name in runs else None
         case Mul((Number(value), Index(name))):
-            return None if name not in runs else max(0, int(value * (runs[name] - 1)))
+            far = int(value * (runs[name] - 1)) if name in runs else 0
+            return (min(0, far), max(0, far)) if name in runs else None
         case Add(terms):
-            ends = [_last(t, runs) for t in terms]
-            return None if None in ends else sum(n for n in ends if n is not None)
+            ends = [_ends(t, runs, known) for t in terms]
+            return None if None in ends else (sum(e[0] for e in ends if e), sum(e[1] for e in ends if e))
         case _:
-            return None
+            n = None if place.free else known(place)
+            return None if n is None else (n, n)
 
 
 def arrays(

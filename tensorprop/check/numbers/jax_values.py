@@ -151,15 +151,21 @@ def _one_by_one(f: Function, x: Any, axes: tuple[int, ...]) -> Any:
     return x
 
 
+def _places(xp: Any, x: Any, axis: int) -> Any:
+    """Where the entries stood before they were sorted; of equal ones the first first, which JAX does unasked."""
+    order = xp.argsort(x, axis, kind="stable") if xp is np else xp.argsort(x, axis)
+    return xp.asarray(order, dtype=float)
+
+
 NORMALISERS: dict[str, Function] = {
     "softmax": lambda xp, x, axes: xp.exp(x) / xp.sum(xp.exp(x), axes, keepdims=True),
     "logsoftmax": lambda xp, x, axes: x - xp.log(xp.sum(xp.exp(x), axes, keepdims=True)),
     "cumsum": lambda xp, x, axes: _one_by_one(xp.cumsum, x, axes),
     "cumprod": lambda xp, x, axes: _one_by_one(xp.cumprod, x, axes),
     "sort": lambda xp, x, axes: xp.sort(x, axes[0]),
-    "argsort": lambda xp, x, axes: xp.asarray(xp.argsort(x, axes[0], kind="stable"), dtype=float),
+    "argsort": lambda xp, x, axes: _places(xp, x, axes[0]),
     "top": lambda xp, x, axes: -xp.sort(-x, axes[0]),
-    "argtop": lambda xp, x, axes: xp.asarray(xp.argsort(-x, axes[0], kind="stable"), dtype=float),
+    "argtop": lambda xp, x, axes: _places(xp, -x, axes[0]),
 }
 VALUES = frozenset((*REDUCTIONS, *NORMALISERS, *MATRICES))
 complete(FUNCTIONS, VALUES)

@@ -173,12 +173,14 @@ def _one_hot(b: Bracket) -> Bracket | None:
 
 
 def _moves(place: Expr, on_time: bool) -> bool:
-    """Whether a subscript is ``t + n``, a tensor of whole numbers, or a place on the axis of time."""
+    """Whether a subscript is ``t + n``, a tensor of whole numbers, or a place on the axis of time, as -1 always is."""
     if isinstance(place, Index):
         return False
     if isinstance(place, Tensor):
         return place.letters is not None and len(set(place.letters)) == len(place.letters)
-    return shift(place) is not None or (not place.free and (on_time or not isinstance(place, Number)))
+    if isinstance(place, Number) and place.value >= 0:
+        return on_time
+    return shift(place) is not None or not place.free
 
 
 def _called(e: Read, letters: tuple[str, ...]) -> str:
