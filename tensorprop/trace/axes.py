@@ -14,7 +14,7 @@ from tensorprop.core.expr import Expr, Index, Number, Tensor
 from tensorprop.trace.numbers import Extent, times
 from tensorprop.trace.primitives import Operation, row
 from tensorprop.trace.recognise import Recognition
-from tensorprop.trace.sheet import Apart, Axis, Traced, is_one
+from tensorprop.trace.sheet import Apart, Axis, AxisStretch, Traced, is_one
 
 __all__ = ["opened", "spread", "squeezed"]
 
@@ -104,20 +104,7 @@ def _reshape(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
         return Traced(ZERO, tuple(map(page.axis, line.outs[0])))
     if line.params.get("dimensions") is not None:
         raise page.refuse("a reshape that also transposes")
-    (v,) = args
-    old, new = line.ins[0], line.outs[0]
-    if v.parts:
-        at = _same_axis(page, old, new, v.along)
-        if at is None:
-            v = page.whole(v)
-        else:
-            parts = []
-            for p in v.parts:
-                was = tuple(p.size if k == v.along else n for k, n in enumerate(old))
-                will = tuple(p.size if k == at else n for k, n in enumerate(new))
-                parts.append((p.size, reshaped(page, p.value, was, will)))
-            return page.joined(parts, at)
-    return reshaped(page, v, old, new)
+    return reshaped(page, args[0], line.ins[0], line.outs[0])
 
 
 def _same_axis(page: Recognition, old: Sequence[Extent], new: Sequence[Extent], k: int) -> int | None:
@@ -130,7 +117,12 @@ def _same_axis(page: Recognition, old: Sequence[Extent], new: Sequence[Extent], 
 
 
 def reshaped(page: Recognition, v: Traced, old: Sequence[Extent], new: Sequence[Extent]) -> Traced:
-    """Axes are divided and put together; what does neither keeps its letter."""
+    """Axes are divided and put together; what does neither keeps its letter. Parts, and their parts, stay apart."""
+    if v.parts:
+        at = _same_axis(page, old, new, v.along)
+        if at is not None:
+            return page.joined([(p.size, _part_reshaped(page, p, v.along, at, old, new)) for p in v.parts], at)
+        v = page.whole(v)
     put: dict[str, Expr] = {}
     queue: list[str] = []
     for axis, n in zip(v.axes, old, strict=True):
@@ -176,6 +168,14 @@ def reshaped(page: Recognition, v: Traced, old: Sequence[Extent], new: Sequence[
     if isinstance(whole.expr, Tensor) and whole.expr.name in page.definitions and whole.expr.letters is None:
         return Traced(page.named(whole.expr, whole.axes), whole.axes)
     return whole
+
+
+def _part_reshaped(
+    page: Recognition, p: AxisStretch, along: int, at: int, old: Sequence[Extent], new: Sequence[Extent]
+) -> Traced:
+    was = tuple(p.size if k == along else n for k, n in enumerate(old))
+    will = tuple(p.size if k == at else n for k, n in enumerate(new))
+    return reshaped(page, p.value, was, will)
 
 
 def _first(shape: Sequence[Extent]) -> tuple[int, ...]:

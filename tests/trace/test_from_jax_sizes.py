@@ -224,6 +224,7 @@ def test_parts_of_axes(fn: Callable[..., Any], shapes: tuple[tuple[int, ...], ..
 @pytest.mark.parametrize("fn, shapes", [
     (lambda x: jnp.sort(x), ((5,),)),
     (lambda x, z: jnp.concatenate([x, z]), ((5,), (6,))),
+    (lambda x: jnp.block([[x, x**2], [3 * x, x + 1]]).reshape(2 * x.shape[0], 2, -1), ((3, 5),)),
     (centred, ((5, 3),)),
     (lambda K: (jnp.eye(5) - 1 / 5) @ K @ (jnp.eye(5) - 1 / 5), ((5, 5),)),
     (lambda x, W: jnp.mean(jnp.stack(jnp.split(x @ W, 2, -1)) ** 2), ((3, 6), (6, 8))),
