@@ -102,7 +102,7 @@ class Interpreter:
             case m.Norm(of):
                 return float(np.linalg.norm(self.value(of)))
             case m.Inverse(of):
-                return np.linalg.inv(self.value(of))
+                return _inverse(self.value(of))
             case m.WholeMatrix(function, of):
                 return _whole(function, self.value(of))
             case m.Kronecker(left, right):
@@ -184,6 +184,14 @@ def _long_axis(v: Array) -> tuple[int, ...]:
 def _inexact(v: Any) -> Array:
     v = np.asarray(v)
     return v if v.dtype.kind in "fc" else v.astype(float)
+
+
+def _inverse(v: Array) -> Array:
+    """The inverse; of a diagonal matrix entry by entry, so that a 0 there spoils its own row alone."""
+    entries = np.diagonal(v)
+    if v.ndim == 2 and 0 in entries and not np.any(v - np.diag(entries)):
+        return np.diag(1 / entries)
+    return np.linalg.inv(v)
 
 
 def _square(v: Array) -> Array:

@@ -45,3 +45,9 @@ def test_a_range_that_a_line_or_a_bracket_tells_is_kept_by_derive(text: str, exp
 
 def test_what_is_sorted_has_a_formula() -> None:
     assert str(tp.formula("y_u = sort_u(x_u); E = y_u g_u")) == "y = sort(x), E = yᵀg"
+
+
+def test_a_divisor_that_is_often_zero_spoils_no_formula() -> None:
+    """Drawn at random, y is seldom the maximum: what is divided by is 0 for some t, and the matrix of them singular."""
+    rules = tp.adjoint("y_t = max_u(where([u ≤ t], x_u, -1e30))")
+    assert str(tp.formula(rules)).startswith("δx = triu(")
