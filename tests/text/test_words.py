@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tensorprop import errors
+from tensorprop import errors, parse_formula
 from tensorprop.errors import TensorpropError
 from tensorprop.text import parse, parse_einsum, show
 from tensorprop.text.reserved import ELSEWHERE, PROGRAMMING, SPELLED_OUT, TAKEN_ALONG
@@ -294,6 +294,15 @@ def test_what_is_told_to_be_written_is_read(text: str, written: str) -> None:
 )
 def test_bold_names_with_subscripts_are_names(text: str, read: str) -> None:
     assert str(parse(text)) == read
+
+
+def test_bold_formulas_are_read_where_the_message_says() -> None:
+    for text, read in (
+        (r"\mathbf{z} = \mathbf{W}\mathbf{x} + \bm{b}", "z_i = W_ij x_j + b_i"),
+        (r"y = \vec{a}^T \vec{b}", "y = a_i b_i"),
+        (r"\mathbf{x} = \mathbf{A}^{-1}\mathbf{b}", "x_i = inv(A)_ij b_j"),
+    ):
+        assert str(parse_formula(text)) == read
 
 
 def test_bold_letters_without_subscripts_are_never_numbers() -> None:

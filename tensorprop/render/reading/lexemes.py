@@ -49,7 +49,7 @@ _COMMANDS = {
     **{"dots": "…", "ldots": "…"},
     **dict.fromkeys(("left", "right", "quad", "qquad", "limits", "displaystyle", "big", "Big", "bigl", "bigr"), " "),
 }
-_NAMED = frozenset(("operatorname", "mathrm", "mathbf", "boldsymbol", "mathit", "text", "bm", "mathsf"))
+_NAMED = frozenset(("operatorname", "mathrm", "mathbf", "boldsymbol", "mathit", "text", "bm", "mathsf", "vec"))
 
 
 _LIFTED = str.maketrans("₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₊₋", "0123456789aehijklmnoprstuvx+-")
