@@ -26,7 +26,7 @@ from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.ranges import sized
 from tensorprop.core.walk import inline, postorder, tensors_of
 from tensorprop.errors import AmbiguousNotation, RankMismatch, TensorpropError, UnexpectedEnd, UnknownName, near
-from tensorprop.render.code import identifier
+from tensorprop.render.code import identifier, in_words
 from tensorprop.render.derivation.contents import Judgement
 from tensorprop.render.derivation.index_table import patterns
 from tensorprop.render.derivation.matrix import MatrixForm, matrix
@@ -205,6 +205,7 @@ def _asked(name: str, rules: System) -> str:
         if known in rules:
             return known
     coded = {identifier(r.name): r.name for r in rules}
+    coded |= {f"d{in_words(identifier(primal(r.name)))}": r.name for r in rules}
     if name in coded:
         return coded[name]
     if not name:
@@ -270,7 +271,9 @@ class _Judge:
             return read_line(replace(line, left=None), self._names(), self._convention, self._bare, self._standing)
 
     def _decided(self, eq: Equation) -> Decision:
-        return self._court.decided(eq, self._rule, any(sign in self._line.body for sign in ("*", "convolve")))
+        return self._court.decided(
+            eq, self._rule, any(sign in self._line.body for sign in ("*", "convolve", "correlate"))
+        )
 
     def _names(self) -> Known:
         """The names of the page, and those that the formula tells beside it: ``Lᵀ δy  (L_tu = [u ≤ t])``."""

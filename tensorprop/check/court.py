@@ -39,6 +39,7 @@ class Court:
         self.system = s
         self.rules = rules
         self.given = given
+        self._told: dict[tuple[Equation, Equation, frozenset[str]], Decision] = {}
         self.names = Known(s)
         for name in s.outputs:  # what a recurrence is owed from outside has the axes of what it is owed to
             if outer_adjoint(name) in rules.names:
@@ -78,8 +79,11 @@ class Court:
         whose image is 0 outside."""
         images = _images(one.value) - self.laws.inside.outside.keys()
         images = frozenset(n for n in images if is_adjoint(n) or (slides and n not in self.laws.inside.told))
-        laws = self._laws(images) if images else self.laws
-        return decide(one, rule, self.definitions, laws, numbers=False)
+        asked = one, rule, images
+        if asked not in self._told:  # several layouts give one equation
+            laws = self._laws(images) if images else self.laws
+            self._told[asked] = decide(one, rule, self.definitions, laws, numbers=False)
+        return self._told[asked]
 
 
 def _images(e: Expr) -> frozenset[str]:

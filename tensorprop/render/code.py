@@ -19,12 +19,22 @@ from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, read
 from tensorprop.core.names import Adjoint, Derivative, Plain, adjoint_name, is_adjoint, parts_of_name, primal
 from tensorprop.core.walk import inline
 from tensorprop.render import trees as m
+from tensorprop.render.dialects import GREEK
 from tensorprop.render.snippet import ATOM, POWER, SIGN, SUM, TIMES, ArrayLibrary, Bench, Snippet
 from tensorprop.render.trees import MathTree, coefficient, scaled
 
-__all__ = ["COMPARED", "ArrayCode", "called", "figure", "filled", "identifier"]
+__all__ = ["COMPARED", "ArrayCode", "called", "figure", "filled", "identifier", "in_words"]
 
 COMPARED = {"=": "==", "≠": "!=", "<": "<", "≤": "<=", ">": ">", "≥": ">="}
+
+
+def in_words(name: str) -> str:
+    """A name without Greek letters, as it is typed in code.
+
+    >>> in_words("α"), in_words("δW")
+    ('alpha', 'deltaW')
+    """
+    return "".join(GREEK.get(c, c) for c in name)
 
 
 def identifier(name: str) -> str:

@@ -13,6 +13,7 @@ from tensorprop.core.build import call
 from tensorprop.core.functions import ALONG, SPELLED
 from tensorprop.core.names import adjoint_name, primal
 from tensorprop.errors import AmbiguousNotation, ParseError, UnexpectedChar, UnexpectedEnd
+from tensorprop.render.code import in_words
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.reading.lexemes import LOWERED, WHOLE, Lexeme, tokens
 from tensorprop.render.reading.picked import one_hot, picked
@@ -145,8 +146,10 @@ class NameReader(ABC):
             return f"{prefix}{word}^({label})"
         if names.rank(prefix + word) is not None:
             return prefix + word
-        if not prefix and word[:1] == "d" and names.rank(word[1:]) is not None:
-            return adjoint_name(word[1:])  # dW, as it stands in code
+        if not prefix and word[:1] == "d":
+            typed = {in_words(n): n for n in names.ranks} | {n: n for n in names.ranks}
+            if word[1:] in typed:
+                return adjoint_name(typed[word[1:]])  # dW, dalpha, as it stands in code
         return None
 
     def _lowered(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, NoReturn
 
+from tensorprop.calculus.laws import straightened
 from tensorprop.core.build import (
     MINUS_ONE,
     ONE,
@@ -31,7 +32,7 @@ from tensorprop.core.expr import Dim, Expr, Index, Number, Tensor
 from tensorprop.core.functions import ALONG, SPELLED, keeps
 from tensorprop.core.names import adjoint_name
 from tensorprop.errors import ParseError, SpecTooLong, UnexpectedChar
-from tensorprop.render.code import called, identifier
+from tensorprop.render.code import called, identifier, in_words
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.reading.lexemes import LIMIT, WHOLE
 from tensorprop.render.reading.typed import Misfit, Typed, Types, power_of
@@ -108,13 +109,15 @@ def read_code(text: str, types: Types) -> Operand:
 class _Code:
     def __init__(self, text: str, types: Types) -> None:
         self._text = text
-        self._types = types
+        self.types = types
         self._names = {identifier(n): n for n in types.names.ranks}
         self._names |= {identifier(adjoint_name(n)): adjoint_name(n) for n in types.names.ranks}
         for n in types.names.ranks:  # dW, as people type it
-            self._names.setdefault(f"d{identifier(n)}", adjoint_name(n))
+            for typed in (identifier(n), in_words(identifier(n))):  # W, and alpha for α
+                self._names.setdefault(typed, n)
+                self._names.setdefault(f"d{typed}", adjoint_name(n))
 
-    def _refuse(self, n: ast.AST, problem: str, fix: str | None = None) -> NoReturn:
+    def refuse(self, n: ast.AST, problem: str, fix: str | None = None) -> NoReturn:
         start, end = getattr(n, "col_offset", 0), getattr(n, "end_col_offset", 1) or 1
         encoded = self._text.encode()
         span = len(encoded[:start].decode(errors="ignore")), len(encoded[:end].decode(errors="ignore"))
@@ -150,7 +153,7 @@ class _Code:
             case ast.Subscript(ast.Attribute(of, "shape"), ast.Constant(int() as k)):
                 return self._size(n, self.value(of), k)
             case ast.Subscript(ast.Call(ast.Attribute(_, "slogdet"), [inner]), ast.Constant(1)):
-                return Operand(self._types.apply("logdet", 0, [self.value(inner).typed]).entry, (), self._math(n))
+                return Operand(self.types.apply("logdet", 0, [self.value(inner).typed]).entry, (), self._math(n))
             case ast.Subscript(of, index):
                 return self._indexed(n, self.value(of), index)
             case ast.Call():
@@ -158,24 +161,24 @@ class _Code:
             case ast.Attribute(ast.Name("np" | "jnp" | "numpy" | "math"), "pi"):
                 return Operand(call("pi"), (), self._math(n))
             case _:
-                self._refuse(n, f"{type(n).__name__} is no operation on arrays")
+                self.refuse(n, f"{type(n).__name__} is no operation on arrays")
 
     def _name(self, n: ast.AST, name: str) -> Operand:
         if name not in self._names:
-            raise self._types.known(name, self._text, None)
-        whole, rank = self._names[name], self._types.names.rank(self._names[name]) or 0
-        if rank > 2 and not self._types.carried:
-            letters = tuple(self._types.new((whole, k)) for k in range(rank))
+            raise self.types.known(name, self._text, None)
+        whole, rank = self._names[name], self.types.names.rank(self._names[name]) or 0
+        if rank > 2 and not self.types.carried:
+            letters = tuple(self.types.new((whole, k)) for k in range(rank))
             return Operand(Tensor(whole, tuple(map(Index, letters))), letters, self._math(n))
-        t = self._types.tensor(whole)
+        t = self.types.tensor(whole)
         return Operand(t.entry, t.letters, self._math(n))
 
     def _size(self, n: ast.AST, a: Operand, k: int) -> Operand:
         if not -len(a.axes) <= k < len(a.axes):
-            self._refuse(n, f"there is no axis {k}")
+            self.refuse(n, f"there is no axis {k}")
         letter = a.axes[k]
-        size = None if letter is None else self._types.names.size(self._types.range[letter])
-        return Operand(ONE if letter is None else size or self._refuse(n, "nothing tells this size"), (), self._math(n))
+        size = None if letter is None else self.types.names.size(self.types.range[letter])
+        return Operand(ONE if letter is None else size or self.refuse(n, "nothing tells this size"), (), self._math(n))
 
     def _indexed(self, n: ast.AST, a: Operand, index: ast.AST) -> Operand:
         """``x[:, None]``, ``x[0]``."""
@@ -195,12 +198,22 @@ class _Code:
                     left = left[len(left) - rest :]
                 case ast.Slice(None, None, None) if left:
                     axes.append(left.pop(0))
+                case ast.Slice(None, None, step) if left and _whole_number(step) == -1:
+                    axes.append(i := left.pop(0))
+                    entry = entry if i is None else self.turned(n, entry, i)
                 case ast.Constant(int() as k) if left:
                     i = left.pop(0)
                     entry = entry if i is None else substitute(entry, {i: number(k)})
                 case _:
-                    self._refuse(n, "only whole axes, entries and new axes can be read", "write x[:, None] or x[0]")
+                    self.refuse(n, "only whole axes, entries and new axes can be read", "write x[:, None] or x[0]")
         return Operand(entry, (*axes, *left), self._math(n))
+
+    def turned(self, n: ast.AST, entry: Expr, i: str) -> Expr:
+        """An entry read from the end: ``x[dim - 1 - i]``."""
+        size = self.types.names.size(self.types.range[i])
+        if size is None:
+            self.refuse(n, "nothing tells this size")
+        return straightened(substitute(entry, {i: add(size, MINUS_ONE, negate(Index(i)))}))
 
     # ----------------------------------------------------------------- two operands
     def _binary(self, n: ast.AST, op: ast.operator, a: Operand, b: Operand) -> Operand:
@@ -220,7 +233,7 @@ class _Code:
                 one, other, axes = self._alike(a, b, "^")
                 return Operand(power_of(one, other), axes, self._math(n))
             case _:
-                self._refuse(n, f"{type(op).__name__} is no operation on arrays")
+                self.refuse(n, f"{type(op).__name__} is no operation on arrays")
 
     def _alike(self, a: Operand, b: Operand, sign: str) -> tuple[Expr, Expr, tuple[str | None, ...]]:
         """Both entries over common axes, matched from the last."""
@@ -231,8 +244,8 @@ class _Code:
         axes: list[str | None] = []
         for i, j in zip(mine, theirs, strict=True):
             if i is not None and j is not None:
-                if not self._types.fits(i, j):
-                    raise Misfit(a.typed, b.typed, sign, self._types)
+                if not self.types.fits(i, j):
+                    raise Misfit(a.typed, b.typed, sign, self.types)
                 new[j] = Index(i)
             axes.append(i if i is not None else j)
         return a.entry, substitute(b.entry, new), tuple(axes)
@@ -240,15 +253,15 @@ class _Code:
     def _product(self, a: Operand, b: Operand) -> Operand:
         """``a @ b``."""
         if not a.axes or not b.axes:
-            raise Misfit(a.typed, b.typed, "product", self._types)
+            raise Misfit(a.typed, b.typed, "product", self.types)
         k = len(b.axes) - 2 if len(b.axes) > 1 else 0
         i, j = a.axes[-1], b.axes[k]
-        if i is None or j is None or not self._types.fits(i, j):
-            raise Misfit(a.typed, b.typed, "product", self._types)
+        if i is None or j is None or not self.types.fits(i, j):
+            raise Misfit(a.typed, b.typed, "product", self.types)
         m = max(len(a.axes) - 2, 0)  # axes in front of the two that are multiplied run along together
         one, other, front = self._alike(replace(a, axes=a.axes[:m]), replace(b, axes=b.axes[: max(k, 0)]), "product")
         rest = (*front, *a.axes[m:-1], *b.axes[k + 1 :])
-        return Operand(self._types.contract(one, i, other, j), rest, a.math)
+        return Operand(self.types.contract(one, i, other, j), rest, a.math)
 
     # ----------------------------------------------------------------- calls
     def _call(self, n: ast.Call) -> Operand:
@@ -279,11 +292,11 @@ class _Code:
         args = [self.value(a) for a in n.args]
         stem, primes = name, ""
         for order, mark in enumerate("′″‴", 1):
-            for f in self._types.names.system.functions if self._types.names.system is not None else ():
+            for f in self.types.names.system.functions if self.types.names.system is not None else ():
                 if name == called(f.rstrip("′″‴") + mark) and f.rstrip("′″‴"):
                     stem, primes = f.rstrip("′″‴"), "′" * order
         if primes:
-            t = self._types.apply(stem, len(primes), [args[0].typed])
+            t = self.types.apply(stem, len(primes), [args[0].typed])
             return Operand(t.entry, args[0].axes, self._math(n))
         return self._named(n, name, args)
 
@@ -295,9 +308,9 @@ class _Code:
             where = {"axis": n.args[-1]} if len(args) == 2 else {}  # x.sum(0), np.sum(x, 0)
             return self._along(n, op, args[0], where | options)
         if not args:
-            self._refuse(n, f"{name} needs an argument")
+            self.refuse(n, f"{name} needs an argument")
         if name in WHOLE:
-            self._refuse(n, f"{name} is not a function of entries", "write np." + name)
+            self.refuse(n, f"{name} is not a function of entries", "write np." + name)
         if name in ("step", "heaviside"):
             args = args[:1]  # np.heaviside is also told what it is at 0
         first, *rest = args
@@ -316,7 +329,7 @@ class _Code:
         where = _whole_number(axis)
         several = [_whole_number(k) for k in axis.elts] if isinstance(axis, ast.Tuple) else [where]
         if axis is not None and None in several and not (isinstance(axis, ast.Constant) and axis.value is None):
-            self._refuse(axis, "an axis is a whole number")
+            self.refuse(axis, "an axis is a whole number")
         if where is None and keeps(op) and axis is None:
             several = [-1]
         places = [k % max(len(a.axes), 1) for k in several if k is not None] or range(len(a.axes))
@@ -325,13 +338,13 @@ class _Code:
             return a
         if keeps(op):
             (i,) = letters
-            k = self._types.new(self._types.range[i])
+            k = self.types.new(self.types.range[i])
             body = substitute(a.entry, {i: Index(k)})
             return Operand(reduce(op, (k,), body, (Index(i),)), a.axes, self._math(n))
         entry = a.entry
         if op == "sum":
             for i in letters:
-                entry = self._types.summed(entry, i)
+                entry = self.types.summed(entry, i)
         else:
             entry = reduce(op, tuple(letters), entry)
         axes = [None if k in places else i for k, i in enumerate(a.axes) if kept or k not in places]
@@ -341,7 +354,7 @@ class _Code:
     def outer(self, n: ast.Call) -> Operand:
         a, b = (self.value(x) for x in n.args)
         if len(a.axes) != 1 or len(b.axes) != 1:
-            raise Misfit(a.typed, b.typed, "outer", self._types)
+            raise Misfit(a.typed, b.typed, "outer", self.types)
         return Operand(mul(a.entry, b.entry), (*a.axes, *b.axes), a.math)
 
     def dot(self, n: ast.Call) -> Operand:
@@ -353,83 +366,56 @@ class _Code:
         options = {k.arg: _whole_number(k.value) for k in n.keywords}
         if options == {"axis1": -2, "axis2": -1} and len(a.axes) > 2:
             *front, i, j = a.axes
-            if i is None or j is None or not self._types.fits(i, j):
-                raise Misfit(a.typed, a.typed, "diag", self._types)
+            if i is None or j is None or not self.types.fits(i, j):
+                raise Misfit(a.typed, a.typed, "diag", self.types)
             return Operand(substitute(a.entry, {j: Index(i)}), (*front, i), a.math)
         if len(a.axes) > 2 or None in a.axes or not a.axes:
-            self._refuse(n, "diag takes a vector or a matrix")
-        t = self._types.apply("diag", 0, [a.typed])
+            self.refuse(n, "diag takes a vector or a matrix")
+        t = self.types.apply("diag", 0, [a.typed])
         return Operand(t.entry, t.letters, a.math)
 
     def triangle(self, n: ast.Call) -> Operand:
         name = n.func.attr if isinstance(n.func, ast.Attribute) else ""
         a, *shift = (self.value(x) for x in n.args)
         if len(a.axes) < 2 or None in a.axes[-2:]:
-            self._refuse(n, f"{name} takes a matrix")
+            self.refuse(n, f"{name} takes a matrix")
         last = replace(a, axes=a.axes[-2:]).typed
-        return replace(a, entry=self._types.apply(name, 0, [last, *(s.typed for s in shift)]).entry)
+        return replace(a, entry=self.types.apply(name, 0, [last, *(s.typed for s in shift)]).entry)
 
     def transposed(self, n: ast.Call, a: Operand) -> Operand:
         """``x.transpose(2, 0, 1)``."""
         order = [_whole_number(k) for k in n.args] or list(range(len(a.axes)))[::-1]
         if sorted(k for k in order if k is not None) != list(range(len(a.axes))):
-            self._refuse(n, "a transposition names every axis once")
+            self.refuse(n, "a transposition names every axis once")
         return replace(a, axes=tuple(a.axes[k] for k in order if k is not None), math=self._math(n))
-
-    def tensordot(self, n: ast.Call) -> Operand:
-        """``np.tensordot(a, b, axes=(1, 2))``: one axis of each is summed; ``axes=2``: the last of one, the first of
-        the other."""
-        a, b = self.value(n.args[0]), self.value(n.args[1])
-        axes = next((k.value for k in n.keywords if k.arg == "axes"), None)
-        many = _whole_number(axes)
-        sides = [_places(k) for k in axes.elts] if isinstance(axes, ast.Tuple) else []
-        pairs = [(len(a.axes) - many + k, k) for k in range(many)] if many is not None else []
-        if len(sides) == 2 and len(sides[0]) == len(sides[1]):
-            pairs = list(zip(*sides, strict=True))
-        if not pairs or not all(0 <= k < len(a.axes) and 0 <= m < len(b.axes) for k, m in pairs):
-            self._refuse(n, "tensordot names one axis of each, axes=(1, 0), or how many, axes=2")
-        entry = b.entry
-        for k, m in pairs:
-            i, j = a.axes[k], b.axes[m]
-            if i is None or j is None or not self._types.fits(i, j):
-                raise Misfit(a.typed, b.typed, "product", self._types)
-            entry = substitute(entry, {j: Index(i)})
-        entry = mul(a.entry, entry)
-        for k, _ in pairs:
-            entry = self._types.summed(entry, str(a.axes[k]))
-        gone = [k for k, _ in pairs], [m for _, m in pairs]
-        rest = [i for k, i in enumerate(a.axes) if k not in gone[0]] + [
-            j for m, j in enumerate(b.axes) if m not in gone[1]
-        ]
-        return Operand(entry, tuple(rest), a.math)
 
     def trace(self, n: ast.Call) -> Operand:
         if n.keywords:
             a = self.diag(n)
             assert a.axes[-1] is not None
-            return Operand(self._types.summed(a.entry, a.axes[-1]), a.axes[:-1], self._math(n))
-        return Operand(self._types.apply("tr", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
+            return Operand(self.types.summed(a.entry, a.axes[-1]), a.axes[:-1], self._math(n))
+        return Operand(self.types.apply("tr", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
 
     def norm(self, n: ast.Call) -> Operand:
-        return Operand(self._types.apply("norm", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
+        return Operand(self.types.apply("norm", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
 
     def inv(self, n: ast.Call) -> Operand:
-        t = self._types.inverse(self.value(n.args[0]).typed)
+        t = self.types.inverse(self.value(n.args[0]).typed)
         return Operand(t.entry, t.letters, t.math)
 
     def solve(self, n: ast.Call) -> Operand:
         """``np.linalg.solve(A, b)``: the inverse of A times b."""
         a, b = (self.value(x) for x in n.args)
-        t = self._types.inverse(a.typed)
+        t = self.types.inverse(a.typed)
         return self._product(Operand(t.entry, t.letters, t.math), b)
 
     def matrix_power(self, n: ast.Call) -> Operand:
         a, k = self.value(n.args[0]), self.value(n.args[1])
-        t = self._types.raised(a.typed, k.entry, k.math.unicode)
+        t = self.types.raised(a.typed, k.entry, k.math.unicode)
         return Operand(t.entry, t.letters, t.math)
 
     def determinant(self, n: ast.Call) -> Operand:
-        return Operand(self._types.apply("det", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
+        return Operand(self.types.apply("det", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
 
     def ones(self, n: ast.Call) -> Operand:
         """``np.ones(n)``: a vector whose length the size tells."""
@@ -460,15 +446,15 @@ class _Code:
 
     def eye(self, n: ast.Call) -> Operand:
         i = self._over(self.value(n.args[0]), n.args[0])
-        j = self._types.new(self._types.range[i])
+        j = self.types.new(self.types.range[i])
         return Operand(bracket("=", Index(i), Index(j)), (i, j), self._math(n))
 
     def _over(self, size: Operand, n: ast.AST) -> str:
         if isinstance(size.entry, Dim):
-            return self._types.new((size.entry.tensor, size.entry.axis))
+            return self.types.new((size.entry.tensor, size.entry.axis))
         if isinstance(size.entry, Number):
-            return self._types.any()
-        self._refuse(n, "a size is x.shape[0]")
+            return self.types.any()
+        self.refuse(n, "a size is x.shape[0]")
 
     def where(self, n: ast.Call) -> Operand:
         condition, yes, no = (self.value(a) for a in n.args)
@@ -483,26 +469,72 @@ class _Code:
     def einsum(self, n: ast.Call) -> Operand:
         spec, *operands = n.args
         if not isinstance(spec, ast.Constant) or not isinstance(spec.value, str) or "->" not in spec.value:
-            self._refuse(n, "einsum needs its spec in quotes, with an arrow")
+            self.refuse(n, "einsum needs its spec in quotes, with an arrow")
         into, out = spec.value.replace(" ", "").split("->")
         letters: dict[str, str] = {}
         entries: list[Expr] = []
         for places, x in zip(into.split(","), operands, strict=False):
             a = self.value(x)
             if len(places) != len(a.axes) or None in a.axes:
-                self._refuse(x, f"{places} does not name the axes of an array with {len(a.axes)}")
+                self.refuse(x, f"{places} does not name the axes of an array with {len(a.axes)}")
             new: dict[str, Expr] = {}
             for c, i in zip(places, a.axes, strict=True):
                 assert i is not None
-                if not self._types.fits(letters.setdefault(c, i), i):
-                    self._refuse(x, f"{c} runs over axes of different lengths")
+                if not self.types.fits(letters.setdefault(c, i), i):
+                    self.refuse(x, f"{c} runs over axes of different lengths")
                 new[i] = Index(letters[c])
             entries.append(substitute(a.entry, new))
         entry = mul(*entries)
         for c, i in letters.items():
             if c not in out:
-                entry = self._types.summed(entry, i)
+                entry = self.types.summed(entry, i)
         return Operand(entry, tuple(letters[c] for c in out if c in letters), self._math(n))
+
+
+def _slid(code: _Code, n: ast.Call) -> Operand:
+    """``np.convolve(a, v)``, ``np.correlate(a, v, "valid")`` of two vectors: v slides along a."""
+    name = n.func.attr if isinstance(n.func, ast.Attribute) else ""
+    mode = next((k.value for k in n.keywords if k.arg == "mode"), n.args[2] if len(n.args) > 2 else None)
+    how = mode.value if isinstance(mode, ast.Constant) else "full" if name == "convolve" else "valid"
+    if how not in ("full", "valid") or len(n.args) < 2:
+        code.refuse(n, f'{name} is read of two vectors, "full" or "valid"')
+    a, v = (code.value(x) for x in n.args[:2])
+    (i, *more), (u, *others) = (a.axes or (None,)), (v.axes or (None,))
+    if i is None or u is None or more or others:
+        code.refuse(n, f"{name} takes two vectors")
+    if name == "convolve" and how == "valid" and _from_the_end(n.args[0]) and not _from_the_end(n.args[1]):
+        a, v, i, u = v, a, u, i  # the shorter one slides, whichever stands first
+    turned = (name == "convolve") is (how == "valid")  # either way v is added up from its end
+    x, entry = code.types.any(), code.turned(n, v.entry, u) if turned else v.entry
+    at = add(Index(x), negate(Index(u)) if how == "full" else Index(u))
+    entry = code.types.summed(mul(straightened(substitute(a.entry, {i: at})), entry), u)
+    return Operand(entry, (x,), code._math(n))
+
+
+def _tensordot(code: _Code, n: ast.Call) -> Operand:
+    """``np.tensordot(a, b, axes=(1, 2))``: one axis of each is summed; ``axes=2``: the last of one, the first of
+    the other."""
+    a, b = code.value(n.args[0]), code.value(n.args[1])
+    axes = next((k.value for k in n.keywords if k.arg == "axes"), None)
+    many = _whole_number(axes)
+    sides = [_places(k) for k in axes.elts] if isinstance(axes, ast.Tuple) else []
+    pairs = [(len(a.axes) - many + k, k) for k in range(many)] if many is not None else []
+    if len(sides) == 2 and len(sides[0]) == len(sides[1]):
+        pairs = list(zip(*sides, strict=True))
+    if not pairs or not all(0 <= k < len(a.axes) and 0 <= m < len(b.axes) for k, m in pairs):
+        code.refuse(n, "tensordot names one axis of each, axes=(1, 0), or how many, axes=2")
+    entry = b.entry
+    for k, m in pairs:
+        i, j = a.axes[k], b.axes[m]
+        if i is None or j is None or not code.types.fits(i, j):
+            raise Misfit(a.typed, b.typed, "product", code.types)
+        entry = substitute(entry, {j: Index(i)})
+    entry = mul(a.entry, entry)
+    for k, _ in pairs:
+        entry = code.types.summed(entry, str(a.axes[k]))
+    gone = [k for k, _ in pairs], [m for _, m in pairs]
+    rest = [i for k, i in enumerate(a.axes) if k not in gone[0]] + [j for m, j in enumerate(b.axes) if m not in gone[1]]
+    return Operand(entry, tuple(rest), a.math)
 
 
 _SHAPED: dict[str, Callable[[_Code, Any], Operand]] = {
@@ -510,8 +542,14 @@ _SHAPED: dict[str, Callable[[_Code, Any], Operand]] = {
     "trace": _Code.trace, "norm": _Code.norm, "inv": _Code.inv, "solve": _Code.solve,
     "matrix_power": _Code.matrix_power, "det": _Code.determinant, "ones": _Code.ones, "zeros": _Code.zeros,
     "eye": _Code.eye, "where": _Code.where, "tril": _Code.triangle, "triu": _Code.triangle, "einsum": _Code.einsum,
-    "tensordot": _Code.tensordot, "full": _Code.full, "broadcast_to": _Code.broadcast_to,
+    "tensordot": _tensordot, "full": _Code.full, "broadcast_to": _Code.broadcast_to,
+    "convolve": _slid, "correlate": _slid,
 }  # fmt: skip
+
+
+def _from_the_end(n: ast.AST) -> bool:
+    """Whether an array is read from its end, ``x[::-1]``."""
+    return isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Slice) and _whole_number(n.slice.step) == -1
 
 
 def _places(n: ast.expr) -> list[int]:
