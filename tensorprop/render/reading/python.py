@@ -123,7 +123,7 @@ class _Code:
         span = len(encoded[:start].decode(errors="ignore")), len(encoded[:end].decode(errors="ignore"))
         raise UnexpectedChar(problem, self._text, span, fix=fix)
 
-    def _math(self, n: ast.AST) -> Math:
+    def math(self, n: ast.AST) -> Math:
         text = ast.get_source_segment(self._text, n) or ""  # type: ignore[arg-type]
         return Math(text, rf"\mathtt{{{text}}}".replace("_", r"\_"))
 
@@ -131,35 +131,35 @@ class _Code:
         """An expression."""
         match n:
             case ast.Constant(complex(real=0.0, imag=times)):
-                return Operand(mul(number(repr(times)), call("imaginary")), (), self._math(n))
+                return Operand(mul(number(repr(times)), call("imaginary")), (), self.math(n))
             case ast.Constant(value) if isinstance(value, (int, float)) and not isinstance(value, bool):
-                return Operand(Number(Fraction(repr(value))), (), self._math(n))
+                return Operand(Number(Fraction(repr(value))), (), self.math(n))
             case ast.Name(name):
                 return self._name(n, name)
             case ast.UnaryOp(ast.USub(), of):
                 a = self.value(of)
-                return replace(a, entry=negate(a.entry), math=self._math(n))
+                return replace(a, entry=negate(a.entry), math=self.math(n))
             case ast.UnaryOp(ast.UAdd(), of):
                 return self.value(of)
             case ast.BinOp(left, op, right):
                 return self._binary(n, op, self.value(left), self.value(right))
             case ast.Compare(left, [op], [right]) if type(op) in _COMPARED:
                 a, b, axes = self._alike(self.value(left), self.value(right), _COMPARED[type(op)])
-                return Operand(bracket(_COMPARED[type(op)], a, b), axes, self._math(n))
+                return Operand(bracket(_COMPARED[type(op)], a, b), axes, self.math(n))
             case ast.Attribute(of, "T" | "mT" as turn):
                 a = self.value(of)
                 k = max(len(a.axes) - 2, 0) if turn == "mT" else 0
-                return replace(a, axes=(*a.axes[:k], *a.axes[k:][::-1]), math=self._math(n))
+                return replace(a, axes=(*a.axes[:k], *a.axes[k:][::-1]), math=self.math(n))
             case ast.Subscript(ast.Attribute(of, "shape"), ast.Constant(int() as k)):
                 return self._size(n, self.value(of), k)
             case ast.Subscript(ast.Call(ast.Attribute(_, "slogdet"), [inner]), ast.Constant(1)):
-                return Operand(self.types.apply("logdet", 0, [self.value(inner).typed]).entry, (), self._math(n))
+                return Operand(self.types.apply("logdet", 0, [self.value(inner).typed]).entry, (), self.math(n))
             case ast.Subscript(of, index):
                 return self._indexed(n, self.value(of), index)
             case ast.Call():
                 return self._call(n)
             case ast.Attribute(ast.Name("np" | "jnp" | "numpy" | "math"), "pi"):
-                return Operand(call("pi"), (), self._math(n))
+                return Operand(call("pi"), (), self.math(n))
             case _:
                 self.refuse(n, f"{type(n).__name__} is no operation on arrays")
 
@@ -169,16 +169,16 @@ class _Code:
         whole, rank = self._names[name], self.types.names.rank(self._names[name]) or 0
         if rank > 2 and not self.types.carried:
             letters = tuple(self.types.new((whole, k)) for k in range(rank))
-            return Operand(Tensor(whole, tuple(map(Index, letters))), letters, self._math(n))
+            return Operand(Tensor(whole, tuple(map(Index, letters))), letters, self.math(n))
         t = self.types.tensor(whole)
-        return Operand(t.entry, t.letters, self._math(n))
+        return Operand(t.entry, t.letters, self.math(n))
 
     def _size(self, n: ast.AST, a: Operand, k: int) -> Operand:
         if not -len(a.axes) <= k < len(a.axes):
             self.refuse(n, f"there is no axis {k}")
         letter = a.axes[k]
         size = None if letter is None else self.types.names.size(self.types.range[letter])
-        return Operand(ONE if letter is None else size or self.refuse(n, "nothing tells this size"), (), self._math(n))
+        return Operand(ONE if letter is None else size or self.refuse(n, "nothing tells this size"), (), self.math(n))
 
     def _indexed(self, n: ast.AST, a: Operand, index: ast.AST) -> Operand:
         """``x[:, None]``, ``x[0]``."""
@@ -206,7 +206,7 @@ class _Code:
                     entry = entry if i is None else substitute(entry, {i: number(k)})
                 case _:
                     self.refuse(n, "only whole axes, entries and new axes can be read", "write x[:, None] or x[0]")
-        return Operand(entry, (*axes, *left), self._math(n))
+        return Operand(entry, (*axes, *left), self.math(n))
 
     def turned(self, n: ast.AST, entry: Expr, i: str) -> Expr:
         """An entry read from the end: ``x[dim - 1 - i]``."""
@@ -219,19 +219,19 @@ class _Code:
     def _binary(self, n: ast.AST, op: ast.operator, a: Operand, b: Operand) -> Operand:
         match op:
             case ast.MatMult():
-                return replace(self._product(a, b), math=self._math(n))
+                return replace(self._product(a, b), math=self.math(n))
             case ast.Add() | ast.Sub():
                 one, other, axes = self._alike(a, b, "+" if isinstance(op, ast.Add) else "−")
-                return Operand(add(one, other if isinstance(op, ast.Add) else negate(other)), axes, self._math(n))
+                return Operand(add(one, other if isinstance(op, ast.Add) else negate(other)), axes, self.math(n))
             case ast.Mult():
                 one, other, axes = self._alike(a, b, "⊙")
-                return Operand(mul(one, other), axes, self._math(n))
+                return Operand(mul(one, other), axes, self.math(n))
             case ast.Div():
                 one, other, axes = self._alike(a, b, "⊘")
-                return Operand(mul(one, power(other, MINUS_ONE)), axes, self._math(n))
+                return Operand(mul(one, power(other, MINUS_ONE)), axes, self.math(n))
             case ast.Pow():
                 one, other, axes = self._alike(a, b, "^")
-                return Operand(power_of(one, other), axes, self._math(n))
+                return Operand(power_of(one, other), axes, self.math(n))
             case _:
                 self.refuse(n, f"{type(op).__name__} is no operation on arrays")
 
@@ -284,7 +284,7 @@ class _Code:
         parts = [p for p in parts if p not in ("nn", "linalg", "special", "scipy", "numpy")]
         name = ".".join(parts)
         if name in _SHAPED:
-            return replace(_SHAPED[name](self, n), math=self._math(n))
+            return replace(_SHAPED[name](self, n), math=self.math(n))
         return self._named(n, name, [self.value(a) for a in n.args])
 
     def _open(self, n: ast.Call, name: str) -> Operand:
@@ -297,7 +297,7 @@ class _Code:
                     stem, primes = f.rstrip("′″‴"), "′" * order
         if primes:
             t = self.types.apply(stem, len(primes), [args[0].typed])
-            return Operand(t.entry, args[0].axes, self._math(n))
+            return Operand(t.entry, args[0].axes, self.math(n))
         return self._named(n, name, args)
 
     def _named(self, n: ast.Call, name: str, args: list[Operand]) -> Operand:
@@ -320,8 +320,8 @@ class _Code:
             entries, axes = [one, *entries[1:], other], wider
         function = SPELLED.get(name, name)
         if function == "logaddexp":
-            return Operand(call("log", add(*(call("exp", e) for e in entries))), axes, self._math(n))
-        return Operand(power_of(*entries) if function == "power" else call(function, *entries), axes, self._math(n))
+            return Operand(call("log", add(*(call("exp", e) for e in entries))), axes, self.math(n))
+        return Operand(power_of(*entries) if function == "power" else call(function, *entries), axes, self.math(n))
 
     def _along(self, n: ast.AST, op: str, a: Operand, options: Mapping[str | None, ast.expr]) -> Operand:
         axis = options.get("axis")
@@ -340,7 +340,7 @@ class _Code:
             (i,) = letters
             k = self.types.new(self.types.range[i])
             body = substitute(a.entry, {i: Index(k)})
-            return Operand(reduce(op, (k,), body, (Index(i),)), a.axes, self._math(n))
+            return Operand(reduce(op, (k,), body, (Index(i),)), a.axes, self.math(n))
         entry = a.entry
         if op == "sum":
             for i in letters:
@@ -348,7 +348,7 @@ class _Code:
         else:
             entry = reduce(op, tuple(letters), entry)
         axes = [None if k in places else i for k, i in enumerate(a.axes) if kept or k not in places]
-        return Operand(entry, tuple(axes), self._math(n))
+        return Operand(entry, tuple(axes), self.math(n))
 
     # ----------------------------------------------------------------- calls that look at shapes
     def outer(self, n: ast.Call) -> Operand:
@@ -387,17 +387,17 @@ class _Code:
         order = [_whole_number(k) for k in n.args] or list(range(len(a.axes)))[::-1]
         if sorted(k for k in order if k is not None) != list(range(len(a.axes))):
             self.refuse(n, "a transposition names every axis once")
-        return replace(a, axes=tuple(a.axes[k] for k in order if k is not None), math=self._math(n))
+        return replace(a, axes=tuple(a.axes[k] for k in order if k is not None), math=self.math(n))
 
     def trace(self, n: ast.Call) -> Operand:
         if n.keywords:
             a = self.diag(n)
             assert a.axes[-1] is not None
-            return Operand(self.types.summed(a.entry, a.axes[-1]), a.axes[:-1], self._math(n))
-        return Operand(self.types.apply("tr", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
+            return Operand(self.types.summed(a.entry, a.axes[-1]), a.axes[:-1], self.math(n))
+        return Operand(self.types.apply("tr", 0, [self.value(n.args[0]).typed]).entry, (), self.math(n))
 
     def norm(self, n: ast.Call) -> Operand:
-        return Operand(self.types.apply("norm", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
+        return Operand(self.types.apply("norm", 0, [self.value(n.args[0]).typed]).entry, (), self.math(n))
 
     def inv(self, n: ast.Call) -> Operand:
         t = self.types.inverse(self.value(n.args[0]).typed)
@@ -415,14 +415,14 @@ class _Code:
         return Operand(t.entry, t.letters, t.math)
 
     def determinant(self, n: ast.Call) -> Operand:
-        return Operand(self.types.apply("det", 0, [self.value(n.args[0]).typed]).entry, (), self._math(n))
+        return Operand(self.types.apply("det", 0, [self.value(n.args[0]).typed]).entry, (), self.math(n))
 
     def ones(self, n: ast.Call) -> Operand:
         """``np.ones(n)``: a vector whose length the size tells."""
         shape = n.args[0]
         sizes = shape.elts if isinstance(shape, ast.Tuple) else [shape]
         letters = tuple(self._over(self.value(s), s) for s in sizes)
-        return Operand(ONE, letters, self._math(n))
+        return Operand(ONE, letters, self.math(n))
 
     def full(self, n: ast.Call) -> Operand:
         return replace(self.ones(n), entry=self.value(n.args[1]).entry)
@@ -447,7 +447,7 @@ class _Code:
     def eye(self, n: ast.Call) -> Operand:
         i = self._over(self.value(n.args[0]), n.args[0])
         j = self.types.new(self.types.range[i])
-        return Operand(bracket("=", Index(i), Index(j)), (i, j), self._math(n))
+        return Operand(bracket("=", Index(i), Index(j)), (i, j), self.math(n))
 
     def _over(self, size: Operand, n: ast.AST) -> str:
         if isinstance(size.entry, Dim):
@@ -464,7 +464,7 @@ class _Code:
         c, rest, axes = self._alike(condition, Operand(add(one, negate(other)), axes, yes.math), "where")
         base = Operand(mul(c, rest), axes, yes.math)
         left, right, axes = self._alike(base, no, "where")
-        return Operand(add(left, right), axes, self._math(n))
+        return Operand(add(left, right), axes, self.math(n))
 
     def einsum(self, n: ast.Call) -> Operand:
         spec, *operands = n.args
@@ -488,7 +488,7 @@ class _Code:
         for c, i in letters.items():
             if c not in out:
                 entry = self.types.summed(entry, i)
-        return Operand(entry, tuple(letters[c] for c in out if c in letters), self._math(n))
+        return Operand(entry, tuple(letters[c] for c in out if c in letters), self.math(n))
 
 
 def _slid(code: _Code, n: ast.Call) -> Operand:
@@ -508,7 +508,7 @@ def _slid(code: _Code, n: ast.Call) -> Operand:
     x, entry = code.types.any(), code.turned(n, v.entry, u) if turned else v.entry
     at = add(Index(x), negate(Index(u)) if how == "full" else Index(u))
     entry = code.types.summed(mul(straightened(substitute(a.entry, {i: at})), entry), u)
-    return Operand(entry, (x,), code._math(n))
+    return Operand(entry, (x,), code.math(n))
 
 
 def _tensordot(code: _Code, n: ast.Call) -> Operand:
