@@ -28,7 +28,6 @@ import vae
 from jax import lax
 
 import tensorprop as tp
-from tensorprop.check.numbers.jax_oracle import PLAIN
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 Params = dict[str, Any]
@@ -172,7 +171,7 @@ def losses_of(gradient: Callable[..., Any], params: Params, data: Params) -> np.
         updates, moments = optimiser.update(grads, state[1])
         return (optax.apply_updates(state[0], updates), moments), loss
 
-    run = jax.jit(lambda p: lax.scan(step, (p, optimiser.init(p)), length=20)[1], compiler_options=PLAIN)
+    run = jax.jit(lambda p: lax.scan(step, (p, optimiser.init(p)), length=20)[1])
     return np.asarray(run(params))
 
 
