@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorprop.check.numbers.naive_matrices import MATRICES
 from tensorprop.check.verified import sample, whole
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.functions import SPELLED
@@ -229,6 +230,8 @@ def _library(library: str, parts: list[str], args: list[Any], words: dict[str, A
         v = np.asarray(args[0])
         axes = tuple(range(v.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
         return NUMPY_REDUCE[name](v, tuple(a % v.ndim for a in axes))
+    if last in ("expm", "matrix_exp"):
+        return MATRICES["expm"](np, args[0])
     if last == "pad" and library == "torch":
         around = [*args[1], *([0] * (2 * np.ndim(args[0]) - len(args[1])))]
         return np.pad(args[0], [*zip(around[::2], around[1::2], strict=True)][::-1])

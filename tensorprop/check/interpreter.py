@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorprop.check.numbers.naive_matrices import MATRICES
 from tensorprop.core.expr import Dim
 from tensorprop.core.functions import orders
 from tensorprop.render import trees as m
@@ -104,7 +105,8 @@ class Interpreter:
             case m.Inverse(of):
                 return _inverse(self.value(of))
             case m.WholeMatrix(function, of):
-                return _whole(function, self.value(of))
+                found = MATRICES[function](np, self.value(of))
+                return found[:, None] if t.kind == "column" else found[None, :] if t.kind == "row" else found
             case m.Kronecker(left, right):
                 return np.einsum("ij,kl->ikjl", self.value(left), self.value(right))
             case m.KhatriRao(left, right):
@@ -205,7 +207,3 @@ def _compare(relation: str, a: Any, b: Any) -> Any:
         "=": np.equal, "≠": np.not_equal, "<": np.less, "≤": np.less_equal, ">": np.greater, "≥": np.greater_equal,
     }[relation]  # fmt: skip
     return compare(a, b).astype(float)
-
-
-def _whole(op: str, matrix: Array) -> float:
-    return np.linalg.det(matrix).item() if op == "det" else float(np.linalg.slogdet(matrix)[1])

@@ -324,7 +324,7 @@ def _stacked(line: Line, arrays: Mapping[str, Array], opened: Mapping[str, str],
     assert line.right is not None and isinstance(line.left, m.Name)
     target = line.left
     sizes = dict(zip(primal_axes(line.plain.target) or (), shape, strict=False))
-    if target.kind == "tensor":
+    if target.kind == "tensor" and not line.carried:
         return np.asarray(Interpreter(arrays, {}, opened, sizes).value(line.right))
     extents = dict(zip(line.plain.letters, shape, strict=True))
     out: Array | None = None
@@ -341,8 +341,10 @@ def _stacked(line: Line, arrays: Mapping[str, Array], opened: Mapping[str, str],
 
 
 def _unfolded(v: Array, target: m.Name, shape: tuple[int, ...]) -> Array:
-    """A column, a row or a matrix on the axes that it stands for; empty where it does not fit."""
+    """A column, a row, a matrix or a tensor on the axes that it stands for; empty where it does not fit."""
     sizes = [shape[axis] for axis in target.order]
+    if target.kind == "tensor":
+        return v if v.shape == tuple(sizes) and target.order == tuple(sorted(target.order)) else np.empty(0)
     rows = target.rows if target.kind == "matrix" else len(sizes) * (target.kind == "column")
     need = () if target.kind == "scalar" else (math.prod(sizes[:rows]), math.prod(sizes[rows:]))
     if np.shape(v) != need:

@@ -42,6 +42,7 @@ __all__ = [
     "remove",
     "runs",
     "set_reader",
+    "takes_symmetric_part",
     "watch",
 ]
 
@@ -149,6 +150,11 @@ def is_matrix(op: str) -> bool:
 def is_square(op: str) -> bool:
     """Whether ``op`` is a function of a matrix that has as many rows as columns."""
     return is_matrix(op) and REDUCTIONS[op].square
+
+
+def takes_symmetric_part(op: str) -> bool:
+    """Whether a function of a whole matrix reads (X + Xᵀ)/2: ``cholesky``."""
+    return is_matrix(op) and REDUCTIONS[op].kink == "of the symmetric part"
 
 
 def orders(op: str) -> bool:

@@ -15,12 +15,12 @@ from itertools import count
 from typing import Any
 
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Mul, Number, Tensor
-from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, read
+from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, read, takes_symmetric_part
 from tensorprop.core.names import Adjoint, Derivative, Plain, adjoint_name, is_adjoint, parts_of_name, primal
 from tensorprop.core.walk import inline
 from tensorprop.render import trees as m
 from tensorprop.render.dialects import GREEK
-from tensorprop.render.snippet import ATOM, POWER, SIGN, SUM, TIMES, ArrayLibrary, Bench, Snippet
+from tensorprop.render.snippet import ATOM, POWER, SIGN, SUM, TIMES, ArrayLibrary, Bench, NoCode, Snippet
 from tensorprop.render.trees import MathTree, coefficient, scaled
 
 __all__ = ["COMPARED", "ArrayCode", "called", "figure", "filled", "identifier", "in_words"]
@@ -459,12 +459,28 @@ class ArrayCode:
     @of.register
     def _(self, t: m.WholeMatrix) -> Snippet:
         s = self._lying(t.of)
-        return Snippet(self.to.told(REDUCTIONS[t.function]).format("", s.text, ""), ATOM, "scalar", self.bench.batch(s))
+        row, batch = REDUCTIONS[t.function], self.bench.batch(s)
+        code = self.to.told(row)
+        if not code:
+            raise NoCode(f"{self.to.prefix} has no {t.function}")
+        if not row.square and "u" not in row.axes:
+            raise NoCode(f"of more columns than rows {self.to.prefix} leaves some of {t.function} out")
+        if takes_symmetric_part(t.function):
+            s = _rewritten(s, text=f"({s.at(TIMES)} + {self.bench.ordered(s, _last_two(s)).at(TIMES)}) / 2")
+        first, *rest = (*(s.rows if axis == "u" else s.cols for axis in row.axes), ())
+        second = tuple(f"{i}'" for i in first) if rest[:1] == [first] else next(iter(rest), ())
+        found = Snippet(code.format("", s.text, ""), ATOM, t.kind, (*batch, *first, *second), first, second)
+        return found.turned if t.kind == "row" else found
 
     @of.register
     def _(self, t: m.Inner) -> Snippet:
         s = self.bench.times(self.of(t.left), self.of(t.right))
         return _rewritten(self.bench.summed(s, s.axes), kind="scalar")
+
+
+def _last_two(s: Snippet) -> tuple[str, ...]:
+    """The axes of a matrix, the last two exchanged."""
+    return (*s.axes[:-2], *s.axes[:-3:-1])
 
 
 def _rewritten(s: Snippet, **changes: Any) -> Snippet:

@@ -300,6 +300,8 @@ class _Entries(ArrayCode):
         s = self.entry(e.body)
         row = REDUCTIONS.get(e.op)
         if row is None or len(e.indices) != 1 or e.indices[0] not in s.axes or row.kind == "matrix":
+            if row is not None and row.kind == "matrix":
+                raise NoCode(f"entries of {e.op} are read apart")
             raise NoCode(f"{e.op} runs along an index that its body lacks")
         (i,) = e.indices
         told = self.to.told(row) or f"{self.to.call(e.op)}({{1}}{{2}})"

@@ -105,6 +105,8 @@ class Formula(Face):
             notes.append("1 is a vector of ones")
         slid = {(t.flipped, *t.steps) for t in trees if isinstance(t, m.Convolved)}
         notes += [_slides(Pen(dialects.UNICODE, Style()), *found) for found in sorted(slid)]
+        padded = {words.split()[0] for line in self.lines for words in line.offsets}
+        notes += [_OFFSET[word] for word in sorted(padded)]
         notes += dict.fromkeys(said for n in names if n.read is not None and (said := _says(n.read)))
         return "; ".join(notes)
 
@@ -294,6 +296,12 @@ class Formula(Face):
         return frozenset(found)
 
 
+_OFFSET = {
+    "offset": "offset p: a is read p places further on, at x + u + p",
+    "padding": "padding p: p zeros stand before a, which is read at x + u − p",
+}
+
+
 def _slides(pen: Pen, flipped: bool, stride: str, dilation: str) -> str:
     """What a sign of a convolution means; of several directions the first tells the others."""
     x, u = (n.partition(",")[0].replace("1", "") for n in (stride, dilation))
@@ -460,7 +468,10 @@ def _line(line: Line, to: ArrayLibrary, turned: frozenset[str]) -> str:
         carried = (*line.carried, *(i for t in line.right.walk() if isinstance(t, m.Over) for i in t.letters))
         order = [i for i in line.equation.letters if i in carried]
         code = ArrayCode(to, turned, tuple(dict.fromkeys((*order, *carried))))
-        text = code.line(line.right, line.left)
+        try:
+            text = code.line(line.right, line.left)
+        except NoCode as no:
+            return f"# {no}: {_indexed(line.equation)}"
         if product is None or not any(move in text for move in _MOVES):
             return text
     return product if product is not None else _entry_by_entry(line, to, turned)

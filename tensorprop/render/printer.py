@@ -119,6 +119,8 @@ class TreePrinter:
                 return self._triangle(of, part)
             case m.WholeMatrix("logdet", of) if "log" in d.known:
                 return f"{self.pen.function('log')} {self._called('det', of)}"
+            case m.WholeMatrix("pinv", of):
+                return self.pen.raised(self._base(of), self.to.sign("+"))
             case m.WholeMatrix(function, of):
                 return self._called(function, of)
             case _:
@@ -205,11 +207,13 @@ class TreePrinter:
             (of,), mark = of.args, self.to.sign("ᴴ")
         if isinstance(of, m.Name):
             return self._name(of, mark)
-        if isinstance(of, m.Inverse):
-            if not self.to.both:
-                minus = "⁻" if self.to.raised else "^-"
-                return self._base(of.of) + minus + mark.lstrip("^")
-            return self.to.sup.format(self._base(of.of), self.to.sign("−") + mark)
+        if isinstance(of, m.Inverse) or (isinstance(of, m.WholeMatrix) and of.function == "pinv"):
+            sign, raised = ("−", "⁻") if isinstance(of, m.Inverse) else ("+", "⁺")
+            if self.to.raised:
+                return self._base(of.of) + raised + mark
+            if not self.to.both and sign == "−":
+                return f"{self._base(of.of)}^-{mark.lstrip('^')}"
+            return self.to.sup.format(self._base(of.of), self.to.sign(sign) + mark.lstrip("^"))
         if not self.to.both:
             return self._at(of, POSTFIX) + mark
         return self.to.sup.format(self._at(of, ATOM), mark)
@@ -315,7 +319,7 @@ def _figure(t: MathTree) -> bool:
 
 def _long(t: MathTree) -> bool:
     """Whether a factor needs a thin space beside it: ``\\delta z``, ``diag(x)``."""
-    while isinstance(t, (m.Transpose, m.Inverse)):
+    while isinstance(t, (m.Transpose, m.Inverse)) or (isinstance(t, m.WholeMatrix) and t.function == "pinv"):
         t = t.of
     if isinstance(t, m.Name):
         return len(t.tensor) > 1
@@ -326,8 +330,10 @@ def _wide(t: MathTree, text: str) -> bool:
     """Whether a factor is written with more than one letter, not counting what stands above it."""
     if isinstance(t, m.Transpose):
         t = t.of
-    if isinstance(t, (m.ScalarPower, m.MatrixPower, m.ElementPower, m.Inverse)):
-        return _wide(t.base if not isinstance(t, m.Inverse) else t.of, text)
+    if isinstance(t, (m.ScalarPower, m.MatrixPower, m.ElementPower)):
+        return _wide(t.base, text)
+    if isinstance(t, m.Inverse) or (isinstance(t, m.WholeMatrix) and t.function == "pinv"):
+        return _wide(t.of, text)
     if isinstance(t, m.Name):
-        return len(text.rstrip("ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹").replace("\u0304", "")) > 1
+        return len(text.rstrip("ᵀ⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹").replace("\u0304", "")) > 1
     return not isinstance(t, (m.Figure, m.Ones, m.Identity, m.TermSum, m.Hadamard, m.Product, m.Quotient, m.Norm))

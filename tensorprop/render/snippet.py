@@ -13,10 +13,27 @@ from dataclasses import dataclass, field, replace
 from tensorprop.core.functions import Function, Reduction
 from tensorprop.render.trees import Kind
 
-__all__ = ["ATOM", "JAX", "NUMPY", "POWER", "SIGN", "SUM", "TIMES", "TORCH", "ArrayLibrary", "Bench", "Snippet"]
+__all__ = [
+    "ATOM",
+    "JAX",
+    "NUMPY",
+    "POWER",
+    "SIGN",
+    "SUM",
+    "TIMES",
+    "TORCH",
+    "ArrayLibrary",
+    "Bench",
+    "NoCode",
+    "Snippet",
+]
 
 SUM, TIMES, SIGN, POWER, ATOM = range(5)
 _POOL = "ijklmnpqrstuvwxyzabcdefgh"
+
+
+class NoCode(Exception):
+    """What cannot be written so."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +72,8 @@ _TORCH: dict[str, str] = {
     **{"prod": "torch.prod({1}{2})", "logsumexp": "torch.logsumexp({1}{2})"},
     **{"softmax": "torch.softmax({1}{2})", "logsoftmax": "torch.log_softmax({1}{2})"},
     **{"inv": "torch.linalg.inv({1})", "det": "torch.linalg.det({1})", "logdet": "torch.logdet({1})"},
+    **{"pinv": "torch.linalg.pinv({1})", "expm": "torch.linalg.matrix_exp({1})"},
+    **{"eigvalsh": "torch.linalg.eigvalsh({1})", "eigvecs": "torch.linalg.eigh({1})[1]"},
     **{"pi": "torch.pi", "cholesky": "torch.linalg.cholesky({1})", "var": "torch.var({1}{2}, correction=0)"},
 }
 

@@ -439,10 +439,15 @@ class Inverse(MathTree):
 
 @dataclass(frozen=True, slots=True)
 class WholeMatrix(MathTree):
-    """``det(A)``, ``logdet(A)``."""
+    """``det(A)``, a number; ``expm(A)``, ``A⁺``, matrices; ``eigvalsh(A)``, a vector, as vectors lie."""
 
     function: str
     of: MathTree
+    lies: Kind = "scalar"
+
+    @property
+    def kind(self) -> Kind:
+        return self.lies
 
 
 # --------------------------------------------------------------------------- tensors of higher order
@@ -521,6 +526,8 @@ def level(t: MathTree) -> int:
     """How tightly a part holds together: sums least, then ⊙, juxtaposition, superscripts, atoms."""
     if isinstance(t, Figure) and (t.value < 0 or t.value.denominator != 1):
         return PRODUCT
+    if isinstance(t, WholeMatrix) and t.function == "pinv":
+        return POSTFIX
     return _LEVEL.get(type(t), ATOM)
 
 

@@ -97,6 +97,8 @@ def weight(t: MathTree) -> float:
                 )
             case m.MatrixTrace():
                 total += TRACE
+            case m.WholeMatrix("pinv", base):
+                total += 1 + (level(base) < m.ATOM)
             case m.Entrywise() | m.Along() | m.WholeMatrix() | m.Triangle():
                 total += FUNCTION + TURNED_WITHIN * transposes(n)
             case m.ScalarPower(base=base) | m.ElementPower(base=base) | m.MatrixPower(base=base):

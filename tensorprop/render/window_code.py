@@ -12,13 +12,9 @@ from tensorprop.core.affine import form
 from tensorprop.core.build import add, mul, negate, number
 from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Tensor
 from tensorprop.render.code import identifier
-from tensorprop.render.snippet import ArrayLibrary
+from tensorprop.render.snippet import ArrayLibrary, NoCode
 
 __all__ = ["NoCode", "length_code", "one_call", "window_code"]
-
-
-class NoCode(Exception):
-    """What cannot be written so."""
 
 
 def length_code(e: Expr) -> str | None:

@@ -184,9 +184,7 @@ def test_entry_of_a_normaliser(
     np.testing.assert_allclose(again, np.transpose(y, [order.index(i) for i in outer]), rtol=1e-12)
     g = _rng.normal(size=again.shape)
     found = cotangent(of, {"x": values}, letters, g, again if named else None)
-    np.testing.assert_allclose(
-        found, vjp(np.transpose(g, [outer.index(i) for i in order])), rtol=1e-12, atol=1e-14
-    )
+    np.testing.assert_allclose(found, vjp(np.transpose(g, [outer.index(i) for i in order])), rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("op", FORWARD)

@@ -134,6 +134,18 @@ def test_the_sum_of_a_whole_matrix_meets_the_letters_of_its_rule() -> None:
     assert rows == [("i", "the entries"), ("j", "the product (S⁻¹ + S⁻ᵀ)r")]
 
 
+@pytest.mark.parametrize("whole, shown", [("pinv(A)_ij", "A⁺ᵀ δy"), ("expm(A)_ij", "expm(A)ᵀ δy")])
+def test_the_indices_of_a_function_of_a_matrix_are_those_of_its_entries(whole: str, shown: str) -> None:
+    """Whichever index of A itself they run along: the rows of A⁺ are the columns of A."""
+    d = explain(f"y_i = {whole} b_j", "b")
+    rows = [(r.sign.unicode, r.places.unicode, r.becomes.unicode) for r in d.part("b").table]
+    assert rows == [
+        ("j", f"{whole} (2nd)", "the entries"),
+        ("i", f"{whole} (1st), δy", f"the product {shown}"),
+    ]
+    assert "one number" not in str(d)
+
+
 def test_steps_are_numbered_without_gaps() -> None:
     said = str(explain("S_tu = Q_td K_ud; P_tu = softmax_u(S_tu); O_te = P_tu V_ue"))
     numbers = [line.split()[0] for line in said.splitlines() if line[:3].strip() and line[2:3].isdigit()]

@@ -323,7 +323,7 @@ def test_an_order_bracket_is_a_triangle_of_ones():
 @pytest.mark.parametrize(
     "equation, word",
     [
-        ("y_x = a_{2x+u-1} k_u", "offset"),
+        ("y_x = a_{2x+u-1} k_u", "begins outside of a"),
         ("T_kij = S_ijk", "k, i and j all stay"),
         ("q_t = p[t, 2 t]", "computed"),
     ],

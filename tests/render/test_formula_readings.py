@@ -402,8 +402,7 @@ def test_the_gradient_of_a_convolution_with_a_stride_has_a_dilation():
 
 def test_windows_that_leave_the_array_are_padded_in_code():
     found = formula("y_x = a[x+u-1] k_u; outside(a) = 0; dim(x) = dim(a, 0)")
-    assert found.kind == "index"
-    assert "offset" in found.why
+    assert str(found) == "y = a ⋆ k  (padding 1, a = 0 outside)"
     assert found.numpy == (
         'y = np.einsum("xu,u->x", '
         "np.pad(a, (1, k.shape[0] - 2))[np.arange(a.shape[0])[:, None] + np.arange(k.shape[0])], k)"
@@ -412,8 +411,57 @@ def test_windows_that_leave_the_array_are_padded_in_code():
 
 
 @pytest.mark.parametrize(
+    "page, expected",
+    [
+        (
+            "y_x = a[x+u-1] k_u; outside(a) = 0",
+            ["y = a ⋆ k  (padding 1, a = 0 outside)", "δa = δy * k  (offset 1, δy = 0 outside)",
+             "δk = a ⋆ δy  (padding 1, a = 0 outside)"],
+        ),
+        (
+            "y_xz = a[x+u-1, z+v-2] K_uv; outside(a) = 0",
+            ["y = a ⋆ K  (padding (1, 2), a = 0 outside)", "δa = δy * K  (offset (1, 2), δy = 0 outside)",
+             "δK = a ⋆ δy  (padding (1, 2), a = 0 outside)"],
+        ),
+        (
+            "y_x = a[2x+u-1] k_u; outside(a) = 0",
+            ["y = a ⋆₂ k  (padding 1, a = 0 outside)", "δa = k *² δy  (offset 1, k = 0 outside)",
+             "δk = a ⋆² δy  (padding 1, a = 0 outside)"],
+        ),
+        (
+            "Y_nox = A[n, c, x+u-1] K_ocu; outside(A) = 0",
+            ["Y_no = Σ_c A_nc ⋆ K_oc  (padding 1, A = 0 outside, for every n, o)",
+             "δA_nc = Σ_o δY_no * K_oc  (offset 1, δY = 0 outside, for every c, n)",
+             "δK_oc = Σ_n A_nc ⋆ δY_no  (padding 1, A = 0 outside, for every c, o)"],
+        ),
+        (
+            "Y[x,y,z] = A[x+u-1, y+v-1, z+w-1] K_uvw; outside(A) = 0",
+            ["Y = A ⋆ K  (padding 1, A = 0 outside)", "δA = δY * K  (offset 1, δY = 0 outside)",
+             "δK = A ⋆ δY  (padding 1, A = 0 outside)"],
+        ),
+    ],
+)  # fmt: skip
+def test_padding_is_told_beside_a_convolution_and_its_gradients(page, expected):
+    s = parse(page)
+    found = formula(s), formula(tp.adjoint(s))
+    assert [line for f in found for line in str(f).split("\n")] == expected
+    assert "padding p: p zeros stand before a" in found[0].convention
+    for text in (found[0].ascii, found[0].latex, found[0].typst):  # read again, or it were index notation
+        assert not re.search(r"[xz] *[+=]", text)
+
+
+def test_the_windows_of_a_line_have_one_padding():
+    found = formula("y_x = a[x+u-1] k_u + c[x+u] h_u; outside(a) = 0; outside(c) = 0")
+    assert (found.kind, found.why) == ("index", "a[x + u - 1] and c[x + u] have different offsets")
+    assert formula("y_x = a[x+u-1] k_u").kind == "index"  # nobody knows what stands before a
+
+
+@pytest.mark.parametrize(
     "text, like, expected",
     [
+        ("y = a ⋆ k  (padding 1, a = 0 outside)", None, "y_i = a[i+j-1] k_j"),
+        ("y = a * k  (offset 1, a = 0 outside)", None, "y_i = a[i-j+1] k_j"),
+        (r"Y = A \star K \quad (\mathrm{padding\ (1, 2)})", None, "Y_ik = A[i+j-1, k+l-2] K_jl"),
         ("y = a ⋆ k", None, "y_i = a[i+j] k_j"),
         (r"y = a \star k", "y_x = a[x+u] k_u", "y_x = a[x+u] k_u"),
         ("y = a * k", "y_x = a[x+u] k_u", "y_x = a[x-u] k_u"),  # they are not equally long: no ⊙

@@ -22,7 +22,8 @@ from tensorprop.render.pen import Pen
 
 DATA = Path(__file__).parents[1] / "data"
 WRITTEN = [c["written"] for c in json.loads((DATA / "printed_formulas.json").read_text(encoding="utf-8"))["cases"]]
-WRITTEN += [c["spec"] for c in json.loads((DATA / "einsum_to_matrix.json").read_text(encoding="utf-8"))["cases"]]
+SPECS = json.loads((DATA / "einsum_to_matrix.json").read_text(encoding="utf-8"))["cases"]
+WRITTEN += [c["spec"] for c in SPECS if "->" in c["spec"]]  # without an arrow a spec is refused
 LAYERS = [k for k in vars(library).values() if isinstance(k, type) and k is not tp.Layer and issubclass(k, tp.Layer)]
 OPTIONS: list[dict[str, Any]] = [
     dict(zip(("layout", "samples", "derivative", "adjoint", "bold"), chosen, strict=True))

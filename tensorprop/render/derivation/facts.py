@@ -189,7 +189,7 @@ class _Facts(Products):
             case m.Triangle():
                 yield self._triangle(s)
             case m.WholeMatrix():
-                yield self._simple(s, "whole", "whole", "{f} is one number, a function of the whole matrix {A}.")
+                yield self._simple(s, "whole", "whole", _WHOLE[s.tree.kind == "scalar"])
             case m.Kronecker() | m.KhatriRao() | m.Outer() | m.ModeProduct():
                 yield from self._tensor(s, around)
             case _:
@@ -278,3 +278,6 @@ class _Facts(Products):
         )  # fmt: skip
         brief = say("There is one such formula for every {c}.", c=letters(c))
         yield Fact("every", said, brief, (Sign("for every", ()),))
+
+
+_WHOLE = ("{f} is a function of the whole matrix {A}.", "{f} is one number, a function of the whole matrix {A}.")

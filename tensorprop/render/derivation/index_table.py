@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from tensorprop.core.equation import Equation
-from tensorprop.core.expr import Expr, Sum, Tensor
+from tensorprop.core.expr import Expr, Reduce, Sum, Tensor
+from tensorprop.core.functions import is_matrix
 from tensorprop.core.terms import factors_of, terms_of
 from tensorprop.core.walk import postorder
 from tensorprop.render import trees as m
@@ -138,13 +139,18 @@ def _place(f: Expr, i: str, axes: Axes) -> Sentence:
         at = [n for n, s in enumerate(f.subscripts) if i in s.free]
         if len(f.subscripts) == 1:
             return say("{W}", W=whole(f.name))
-        return say("{W} ({nth})", W=whole(f.name), nth=" and ".join(_ORDINAL[n] if n < 8 else str(n + 1) for n in at))
+        return say("{W} ({nth})", W=whole(f.name), nth=_nth(at))
+    if isinstance(f, Reduce) and is_matrix(f.op) and len(f.at) > 1:
+        return say("{f} ({nth})", f=entry(f, axes), nth=_nth([n for n, s in enumerate(f.at) if i in s.free]))
     inside = {n for n in postorder(f) if isinstance(n, Tensor) and i in n.free}
     places = {n for t in inside for n, s in enumerate(t.subscripts) if i in s.free}
     if len({t.name for t in inside}) == len(places) == 1 and all(len(t.subscripts) > 1 for t in inside):
-        at = min(places)
-        return say("{f} ({nth})", f=entry(f, axes), nth=_ORDINAL[at] if at < 8 else str(at + 1))
+        return say("{f} ({nth})", f=entry(f, axes), nth=_nth(places))
     return say("{f}", f=entry(f, axes))
+
+
+def _nth(places: Iterable[int]) -> str:
+    return " and ".join(_ORDINAL[n] if n < 8 else str(n + 1) for n in places)
 
 
 # --------------------------------------------------------------------------- the sign that an index becomes

@@ -16,6 +16,7 @@ from itertools import pairwise
 from tensorprop.core.build import fresh
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Index, Reduce, Sum, Tensor
+from tensorprop.core.functions import is_matrix
 from tensorprop.core.names import primal_axes
 from tensorprop.core.walk import postorder
 from tensorprop.render import trees as m
@@ -120,8 +121,8 @@ class _Typing:
         self._inside: list[Slot] = []  # axes within an inverse, which no letter of the rule reaches
         self._sums = [set(n.indices) for n in postorder(eq.value) if isinstance(n, Sum)]
         for n in postorder(eq.value):
-            if isinstance(n, Reduce) and len(n.at) == 2:
-                for found, s in zip(self._entries, n.at, strict=True):
+            if isinstance(n, Reduce) and is_matrix(n.op):
+                for found, s in zip(self._entries, n.at, strict=False):
                     found.update([s.name] if isinstance(s, Index) else [])
             if isinstance(n, Tensor):
                 for axis, s in enumerate(n.subscripts):
@@ -186,9 +187,9 @@ class _Typing:
                 rows, columns = below[0]
                 self._same(rows, columns)
                 return (rows,) if isinstance(t, m.Diagonal) else ()
-            case m.Inverse():
+            case m.Inverse() | m.WholeMatrix() if t.kind != "scalar":
                 self._inside += below[0]
-                return self._entry(0), self._entry(1)
+                return tuple(self._entry(axis) for axis in range(1 + (t.kind == "matrix")))
             case m.Along(_, _, over, keeps):
                 if keeps or t.kind == "scalar":
                     return below[0] if keeps else ()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby, islice
 
+from tensorprop.core.build import ZERO
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Expr, Number, Tensor
 from tensorprop.core.walk import postorder, tensors_of
@@ -48,6 +49,10 @@ def lines(s: System, convention: Convention, carry: tuple[str, ...] | None = Non
 def _sliding(eq: Equation, s: System) -> Seen | None:
     """The equation with stand-ins for its convolutions, too; None where there are none."""
     plain, windows = as_windows(eq)
+    if any(
+        min(w.offsets, default=0) < 0 and not w.opened and s.outside(w.image.name) is not ZERO for w in windows.values()
+    ):
+        return None  # padded with what nobody knows
     return seen(eq, s, plain, windows) if windows else None
 
 

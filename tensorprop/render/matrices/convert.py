@@ -13,7 +13,7 @@ from itertools import product
 from typing import Literal
 
 from tensorprop.core.build import number, power
-from tensorprop.core.english import joined
+from tensorprop.core.english import counted, joined
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import has_entries, is_matrix, keeps, orders
@@ -363,16 +363,26 @@ class Conversion(Leaves):
             raise NoMatrix(f"{e.op} of a matrix for every value of another index")
         place = self._where.get(e, 0)
         f = p.forms[r, c][0]
-        if has_entries(e.op) and e.op != "inv":
-            raise NoMatrix(f"entries of {e.op} stand in a product")
-        if e.op != "inv":
+        if not has_entries(e.op):
             return self._scalar(m.WholeMatrix(e.op, f.tree), f.cost + price.FUNCTION, e)
+        raised = e.op in ("inv", "pinv")
+        cost = f.cost + (price.SIGN + price.PARENTHESES * (level(f.tree) < m.ATOM) if raised else price.FUNCTION)
         match e.at:
-            case (Index(i), Index(j)) if i != j and not {i, j} & self._carried:
-                cost = f.cost + price.SIGN + price.PARENTHESES * (level(f.tree) < m.ATOM)
-                return MatrixPiece(frozenset((i, j)), closed({(i, j): [Laid(m.Inverse(f.tree), cost, place)]}))
+            case (Index(i),) if i not in self._carried:
+                return self._vector(i, Laid(m.WholeMatrix(e.op, f.tree, self._upright), cost, place))
+            case (Index(i), Index(j)) if not {i, j} & self._carried:
+                return self._matrix(i, j, Laid(_whole(e.op, f.tree), cost, place))
+            case (_, _, _, *_):
+                raise NoMatrix(f"{e.op} has {counted(len(e.at), 'index', 'indices', words=True)} and a matrix two")
             case _:
-                raise NoMatrix("one entry of an inverse")
+                raise NoMatrix(f"one entry of {e.op} is read")
+
+
+def _whole(op: str, of: MathTree) -> MathTree:
+    """A function of a matrix that has entries of two indices."""
+    if op == "inv_cholesky":
+        return m.Inverse(m.WholeMatrix("cholesky", of, "matrix"))
+    return m.Inverse(of) if op == "inv" else m.WholeMatrix(op, of, "matrix")
 
 
 _TWO = m.Figure(Fraction(2))

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from itertools import combinations
 
 from tensorprop.core.affine import form
-from tensorprop.core.build import add, mul, negate, number, substitute, sum_over
+from tensorprop.core.build import ONE, add, mul, negate, number, substitute, sum_over
 from tensorprop.core.canon import canonical
+from tensorprop.core.english import joined
 from tensorprop.core.equation import Equation, equation
 from tensorprop.core.expr import Bracket, Expr, Index, Sum, Tensor
 from tensorprop.core.terms import factors_of
@@ -52,7 +54,9 @@ def as_windows(eq: Equation) -> tuple[Equation, dict[str, Slid]]:
         return e
 
     plain = equation(eq.target, transform(eq.value, rule))
-    return (plain, found) if found else (eq, found)
+    if not found or len({w.offsets for w in found.values()}) > 1:  # the legend tells one
+        return eq, {}
+    return plain, found
 
 
 def _shares(factors: tuple[Expr, ...]) -> Iterator[tuple[tuple[Expr, ...], tuple[Expr, ...]]]:
@@ -90,9 +94,9 @@ def _unbracketed(e: Sum) -> Sum | None:
     letters = {p.name: c for p, c in parts.items() if isinstance(p, Index)}
     for i in (i for i in letters if i in e.indices):
         own = [t for t in tensors if i in t.free]
-        if abs(letters.get(i, 0)) != 1 or len(parts) != 3 or len(own) != 1:
+        if abs(letters.get(i, 0)) != 1 or len(letters) != 3 or len({*parts} - {ONE}) != 3 or len(own) != 1:
             continue
-        place = add(*(mul(number(-c / letters[i]), Index(j)) for j, c in letters.items() if j != i))
+        place = add(*(mul(number(-c / letters[i]), p) for p, c in parts.items() if p != Index(i)))
         rest = tuple(j for j in e.indices if j != i)
         if rest and not (place.free & own[0].free):
             moved = substitute(own[0], {i: place})
@@ -130,27 +134,36 @@ def _slid(e: Sum, a: Tensor, k: Tensor, order: tuple[str, ...]) -> Slid | None:
         return None
     strides, dilations = tuple(v[3] for v in moves), tuple(abs(v[4]) for v in moves)
     axes, flipped = tuple(v[0] for v in moves), moves[0][4] < 0
-    return Slid(a, k, axes, stays, gone, strides, dilations, flipped, added, carried, e)
+    offsets = tuple(v[5] for v in moves) if any(v[5] for v in moves) else ()
+    if offsets and min(offsets) < 0 < max(offsets):
+        return None
+    return Slid(a, k, axes, stays, gone, strides, dilations, flipped, added, carried, e, offsets=offsets)
 
 
-def _moves(a: Tensor, summed: tuple[str, ...], order: tuple[str, ...]) -> list[tuple[int, str, str, int, int]]:
-    """The shifted subscripts of a tensor, in the order of what stays: axis, x and u, and how far each moves.
+def _moves(a: Tensor, summed: tuple[str, ...], order: tuple[str, ...]) -> list[tuple[int, str, str, int, int, int]]:
+    """The shifted subscripts of a tensor, in the order of what stays: axis, x and u, how far each moves, what is added.
 
     Empty if one is another.
     """
-    found: list[tuple[int, str, str, int, int]] = []
+    found: list[tuple[int, str, str, int, int, int]] = []
     for axis, s in enumerate(a.subscripts):
         if isinstance(s, Index):
             continue
         parts = form(s)
+        offset = parts.pop(ONE, Fraction(0))
         names = {p.name: c for p, c in parts.items() if isinstance(p, Index)}
         stays, gone = [i for i in names if i not in summed], [i for i in names if i in summed]
-        if len(parts) != 2 or len(stays) != 1 or len(gone) != 1 or any(c.denominator > 1 for c in names.values()):
+        if (
+            len(parts) != 2
+            or len(stays) != 1
+            or len(gone) != 1
+            or any(c.denominator > 1 for c in (*names.values(), offset))
+        ):
             return []
         x, u = stays[0], gone[0]
         if names[x] < 1:
             return []
-        found.append((axis, x, u, int(names[x]), int(names[u])))
+        found.append((axis, x, u, int(names[x]), int(names[u]), int(offset)))
     if len({v[4] < 0 for v in found}) > 1:
         return []
     return sorted(found, key=lambda v: _at(v[1], order))
@@ -163,13 +176,18 @@ def _at(i: str, order: tuple[str, ...]) -> tuple[int, str]:
 
 def why_not(eq: Equation) -> str:
     """Why a window has no sign of its own."""
+    found: list[tuple[Fraction, str, str]] = []
     for t in tensors_of(eq.value):
         for s in t.subscripts:
             parts = {} if isinstance(s, (Index, Tensor)) else form(s)
-            letters = [c for p, c in parts.items() if isinstance(p, Index)]
-            if len(letters) == 2 and len(parts) > 2:
-                return f"the window {t.name}[{s}] is offset, and ⋆ and * are not"
-    return ""
+            if sum(isinstance(p, Index) for p in parts) == 2:
+                found.append((parts.pop(ONE, Fraction(0)), t.name, f"{t.name}[{s}]"))
+                if any(not isinstance(p, Index) for p in parts):
+                    return f"the window {found[-1][2]} is offset by a size"
+    if len({offset for offset, _, _ in found}) > 1:
+        return f"{joined([window for _, _, window in found])} have different offsets"
+    lost = next(((name, window) for offset, name, window in found if offset < 0), None)
+    return f"the window {lost[1]} begins outside of {lost[0]}, and no line says that it is 0 there" if lost else ""
 
 
 # --------------------------------------------------------------------------- as trees

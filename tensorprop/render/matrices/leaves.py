@@ -184,16 +184,24 @@ class Leaves:
                 return MatrixPiece(frozenset(letters), closed({(i, None): [Laid(name, cost, place)]}))
             case "row", [i]:
                 return MatrixPiece(frozenset(letters), closed({(None, i): [Laid(name, cost, place)]}))
-            case "matrix", [i, j] if i == j:
-                lies: m.Kind = "row" if self._rows else "column"
-                sign = (None, i) if self._rows else (i, None)
-                return MatrixPiece(
-                    frozenset(letters), closed({sign: [Laid(m.Diagonal(name, lies), cost + DIAG, place)]})
-                )
             case "matrix", [i, j]:
-                return MatrixPiece(frozenset(letters), closed({(i, j): [Laid(name, cost, place)]}))
+                return self._matrix(i, j, Laid(name, cost, place))
             case _:
                 raise NoMatrix(self._why_not(t, letters))
+
+    @property
+    def _upright(self) -> m.Kind:
+        """How vectors lie."""
+        return "row" if self._rows else "column"
+
+    def _vector(self, i: str, f: Laid) -> MatrixPiece:
+        return MatrixPiece(frozenset((i,)), closed({(None, i) if self._rows else (i, None): [f]}))
+
+    def _matrix(self, i: str, j: str, f: Laid) -> MatrixPiece:
+        """A matrix at i and j; its diagonal, where they are one."""
+        if i == j:
+            return self._vector(i, f._replace(tree=m.Diagonal(f.tree, self._upright), cost=f.cost + DIAG))
+        return MatrixPiece(frozenset((i, j)), closed({(i, j): [f]}))
 
     def _why_not(self, t: Tensor, letters: list[str]) -> str:
         """Why a tensor of order three or more cannot be seen as a matrix."""

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Tensor
-from tensorprop.render.matrices.stand_ins import Seen
+from tensorprop.render.matrices.stand_ins import Seen, padding
 from tensorprop.render.trees import Mask, MathTree, Name
 
 __all__ = ["Legend", "Line", "NoMatrix", "shown"]
@@ -62,6 +62,11 @@ class Line:
             f"{t.name}_{''.join(t.letters)} = " + (f"0 where {order[1:-1]}, −∞ elsewhere" if t.added else order)
             for t, order in told
         )
+
+    @property
+    def offsets(self) -> tuple[str, ...]:
+        """From where images of convolutions are read, where not from 0: ``padding 1``."""
+        return tuple(padding(w for _, w in self.seen.windows)) if self.seen is not None and self.right else ()
 
     @property
     def legend(self) -> Legend:

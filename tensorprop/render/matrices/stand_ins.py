@@ -18,7 +18,7 @@ from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Sum, Te
 from tensorprop.core.names import is_adjoint
 from tensorprop.core.walk import postorder, tensors_of, transform
 
-__all__ = ["Read", "Seen", "ends", "in_plain_letters", "kept_inside", "letters_of", "picks", "seen"]
+__all__ = ["Read", "Seen", "ends", "in_plain_letters", "kept_inside", "letters_of", "padding", "picks", "seen"]
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -31,8 +31,9 @@ Read: TypeAlias = Tensor | Bracket
 class Slid:
     """A sum over a window: ``image[stride x ± dilation u, …] kernel[u, …]``.
 
-    ``axes``: the image's that move; ``stays`` and ``gone``: the letters x and u of each; ``added``: letters that are
-    summed besides; ``carried``: the others. ``sum``: what it is in indices, ``opened``: where a bracket said so.
+    ``axes``: the image's that move; ``stays`` and ``gone``: the letters x and u of each; ``offsets``: what is added to
+    the place, none where it is 0 in every direction; ``added``: letters that are summed besides; ``carried``: the
+    others. ``sum``: what it is in indices, ``opened``: where a bracket said so.
     """
 
     image: Tensor
@@ -47,6 +48,7 @@ class Slid:
     carried: tuple[str, ...]
     sum: Sum
     opened: bool = False
+    offsets: tuple[int, ...] = ()
 
     @property
     def letters(self) -> tuple[str, ...]:
@@ -116,10 +118,18 @@ def seen(
     time = loop.time(eq)[0] if loop is not None else ""
     when = _when(loop, eq) if loop is not None else ()
     opened = {w.image.name for w in windows.values() if w.opened}
-    when = (*when, *ends(eq, s, opened))
+    when = (*when, *padding(windows.values()), *ends(eq, s, opened))
     return Seen(
         plain, tuple(found.items()), frozenset(out | ({time} if time else set())), time, when, tuple(windows.items())
     )
+
+
+def padding(windows: Iterable[Slid]) -> Iterator[str]:
+    """``padding 1``, where images are read from −1 on; ``offset 1``, from 1 on; ``padding (1, 2)`` by direction."""
+    for offsets in dict.fromkeys(w.offsets for w in windows if w.offsets):
+        sizes = [*map(str, map(abs, offsets))]
+        word = "padding" if min(offsets) < 0 else "offset"
+        yield f"{word} {sizes[0] if len({*sizes}) == 1 else '(' + ', '.join(sizes) + ')'}"
 
 
 def in_plain_letters(eq: Equation) -> Equation:

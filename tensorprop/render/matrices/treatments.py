@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Bracket, Index, Reduce, Tensor
+from tensorprop.core.functions import is_matrix
 from tensorprop.core.names import is_derivative
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.render import trees as m
@@ -103,7 +104,7 @@ class _Space:
                     barred.update(indices, *(a.free for a in at))
                     for i in indices:
                         marks.setdefault(i, set()).add(e)
-                    if e.op in ("inv", "det", "logdet"):
+                    if is_matrix(e.op):
                         whole.update(indices, *(a.free for a in at))
                 case _:
                     pass

@@ -26,6 +26,7 @@ from tensorprop.render.reading.higher import higher, without_remark
 from tensorprop.render.reading.lengths import Known
 from tensorprop.render.reading.lexemes import adjoint_of, plain, tokens
 from tensorprop.render.reading.python import is_code, read_code
+from tensorprop.render.reading.slid import offset_in
 from tensorprop.render.reading.typed import Misfit, Typed, Types
 from tensorprop.render.reading.written import FormulaReader
 
@@ -184,17 +185,16 @@ class FormulaText:
     joined: tuple[tuple[str, ...], ...] = ()
     shown: str = ""  # the left side as it stands
     cut: tuple[str, ...] = ()  # a subscript of the left side that is computed: t - 1
-    slid: bool = False  # the remark tells what lies outside of a tensor: * is a convolution
+    slid: tuple[int, ...] | None = None  # from where images are read, if the remark says that * is a convolution
     defined: tuple[ToldMask, ...] = ()  # matrices of ones that the remark defines: L_tu = [u ≤ t]
 
 
 _EVERY = re.compile(r"[,(\s]*for\s*every\s+(?:leading\s+index\s*)?([^()]*?)\)?\s*$")
 _LEGEND = re.compile(
     r"\s*\(\s*((?:rows|columns|entries|\([\w, ]+\)\s+as\s+one|for\s+every|for\s+\w+\s*=|[^()=]+=\s*\S+\s+outside"
-    r"|[^\W\d_]_\{?\w ?\w\}?\s*=\s*(?:\[|0\s*where))"
+    r"|(?:padding|offset)\s+(?=[(\d])|[^\W\d_]_\{?\w ?\w\}?\s*=\s*(?:\[|0\s*where))"
     r"(?:[^()]|\([\w, ]*\)|\^\(\w+\))*)\)\s*$"
 )
-_OUTSIDE = re.compile(r"=\s*\S+\s+outside")
 _TIME = re.compile(r"\bfor\s+(\w+)\s*=\s*(?=[\d…])")
 _ONE = re.compile(r"\(([^\W\d]\w*(?:\s*,\s*[^\W\d]\w*)+)\)")
 
@@ -226,7 +226,7 @@ def split(text: str) -> Iterator[FormulaText]:
             groups or joined,
             left.strip(),
             cut,
-            _OUTSIDE.search(part + whole[len(text) :]) is not None,
+            offset_in(part + whole[len(text) :]),
             (*masks, *own_masks),
         )
 

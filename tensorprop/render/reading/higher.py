@@ -63,7 +63,10 @@ def _slid(a: Whole, k: Whole, flipped: bool, types: Types) -> Whole | None:
     if len(a[1]) != len(k[1]) or len(a[1]) < 3:
         return None
     new = tuple(types.any() for _ in a[1])
-    moved = {i: place(x, u, flipped) for i, x, u in zip(a[1], new, k[1], strict=True)}
+    offsets = types.slid * len(new) if types.slid and len(types.slid) == 1 else types.slid or (0,) * len(new)
+    if len(offsets) != len(new):
+        return None
+    moved = {i: place(x, u, flipped, offset=n) for i, x, u, n in zip(a[1], new, k[1], offsets, strict=True)}
     return sum_over(k[1], mul(substitute(a[0], moved), k[0])), new
 
 

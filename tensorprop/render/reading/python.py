@@ -29,13 +29,13 @@ from tensorprop.core.build import (
     substitute,
 )
 from tensorprop.core.expr import Dim, Expr, Index, Number, Tensor
-from tensorprop.core.functions import ALONG, SPELLED, keeps
+from tensorprop.core.functions import ALONG, SPELLED, is_matrix, keeps
 from tensorprop.core.names import adjoint_name
 from tensorprop.errors import ParseError, SpecTooLong, UnexpectedChar
 from tensorprop.render.code import called, identifier, in_words
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.reading.lexemes import LIMIT, WHOLE
-from tensorprop.render.reading.typed import Misfit, Typed, Types, power_of
+from tensorprop.render.reading.typed import Misfit, Typed, Types, of_matrix, power_of
 
 __all__ = ["Operand", "is_code", "read_code"]
 
@@ -58,8 +58,9 @@ _MARKS = (
 _ALIASES = {
     **{"maximum": "max", "minimum": "min", "amax": "max", "amin": "min", "absolute": "abs", "power": "power"},
     **{"sigmoid": "sigmoid", "log_softmax": "logsoftmax", "log_sigmoid": "logsigmoid", "logaddexp.reduce": "logsumexp"},
-    **{"logsumexp": "logsumexp", "soft_sign": "softsign", "expit": "sigmoid"},
+    **{"logsumexp": "logsumexp", "soft_sign": "softsign", "expit": "sigmoid", "matrix_exp": "expm"},
 }
+_PAIRS = {"slogdet[1]": "logdet", "eigh[0]": "eigvalsh", "eigh[1]": "eigvecs"}
 _COMPARED: dict[type[ast.cmpop], str] = {
     ast.Eq: "=", ast.NotEq: "≠", ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥",
 }  # fmt: skip
@@ -152,8 +153,9 @@ class _Code:
                 return replace(a, axes=(*a.axes[:k], *a.axes[k:][::-1]), math=self.math(n))
             case ast.Subscript(ast.Attribute(of, "shape"), ast.Constant(int() as k)):
                 return self._size(n, self.value(of), k)
-            case ast.Subscript(ast.Call(ast.Attribute(_, "slogdet"), [inner]), ast.Constant(1)):
-                return Operand(self.types.apply("logdet", 0, [self.value(inner).typed]).entry, (), self.math(n))
+            case ast.Subscript(ast.Call(ast.Attribute(_, f), [inner]), ast.Constant(k)) if f"{f}[{k}]" in _PAIRS:
+                t = of_matrix(self.types, _PAIRS[f"{f}[{k}]"], self.value(inner).typed)
+                return Operand(t.entry, t.letters, self.math(n))
             case ast.Subscript(of, index):
                 return self._indexed(n, self.value(of), index)
             case ast.Call():
@@ -304,6 +306,9 @@ class _Code:
         own, name = name, _ALIASES.get(name, name)
         options = {k.arg: k.value for k in n.keywords}
         op = ALONG.get(name)
+        if op is not None and is_matrix(op) and len(args) == 1:
+            t = of_matrix(self.types, op, args[0].typed)
+            return Operand(t.entry, t.letters, self.math(n))
         if op is not None and (len(args) == 1 or (len(args) == 2 and own in ALONG)):
             where = {"axis": n.args[-1]} if len(args) == 2 else {}  # x.sum(0), np.sum(x, 0)
             return self._along(n, op, args[0], where | options)
@@ -413,9 +418,6 @@ class _Code:
         a, k = self.value(n.args[0]), self.value(n.args[1])
         t = self.types.raised(a.typed, k.entry, k.math.unicode)
         return Operand(t.entry, t.letters, t.math)
-
-    def determinant(self, n: ast.Call) -> Operand:
-        return Operand(self.types.apply("det", 0, [self.value(n.args[0]).typed]).entry, (), self.math(n))
 
     def ones(self, n: ast.Call) -> Operand:
         """``np.ones(n)``: a vector whose length the size tells."""
@@ -540,7 +542,7 @@ def _tensordot(code: _Code, n: ast.Call) -> Operand:
 _SHAPED: dict[str, Callable[[_Code, Any], Operand]] = {
     "outer": _Code.outer, "dot": _Code.dot, "matmul": _Code.dot, "diag": _Code.diag, "diagonal": _Code.diag,
     "trace": _Code.trace, "norm": _Code.norm, "inv": _Code.inv, "solve": _Code.solve,
-    "matrix_power": _Code.matrix_power, "det": _Code.determinant, "ones": _Code.ones, "zeros": _Code.zeros,
+    "matrix_power": _Code.matrix_power, "ones": _Code.ones, "zeros": _Code.zeros,
     "eye": _Code.eye, "where": _Code.where, "tril": _Code.triangle, "triu": _Code.triangle, "einsum": _Code.einsum,
     "tensordot": _tensordot, "full": _Code.full, "broadcast_to": _Code.broadcast_to,
     "convolve": _slid, "correlate": _slid,

@@ -5,6 +5,8 @@ In: two parts of a formula with their types. Out: the part that they make, or a 
 
 from __future__ import annotations
 
+import re
+
 from tensorprop.core.build import add, mul, number, substitute, sum_over
 from tensorprop.core.expr import Expr, Index
 from tensorprop.render.derivation.sentences import Math
@@ -12,23 +14,40 @@ from tensorprop.render.dialects import LATEX, UNICODE
 from tensorprop.render.pen import Pen, Style
 from tensorprop.render.reading.typed import Misfit, Typed, Types
 
-__all__ = ["convolved", "place", "slides"]
+__all__ = ["convolved", "offset_in", "place", "slides"]
 
 
-def place(x: str, u: str, flipped: bool, stride: int = 1, dilation: int = 1) -> Expr:
-    """Where the image is read: ``stride x ± dilation u``.
+def place(x: str, u: str, flipped: bool, stride: int = 1, dilation: int = 1, offset: int = 0) -> Expr:
+    """Where the image is read: ``stride x ± dilation u + offset``.
 
-    >>> print(place("x", "u", True, 1, 2))
-    x - 2 u
+    >>> print(place("x", "u", True, 1, 2, -1))
+    x - 2 u - 1
     """
-    return add(mul(number(stride), Index(x)), mul(number(-dilation if flipped else dilation), Index(u)))
+    steps = mul(number(-dilation if flipped else dilation), Index(u))
+    return add(mul(number(stride), Index(x)), steps, number(offset))
+
+
+def offset_in(remark: str) -> tuple[int, ...] | None:
+    """Where images are read from, by the remark behind a formula; None where it does not speak of what lies outside.
+
+    >>> offset_in("(padding 1, a = 0 outside)"), offset_in("(offset (1, 2))"), offset_in("(a = 0 outside)")
+    ((-1,), (1, 2), ())
+    """
+    found = _OFFSET.search(remark)
+    if found is None:
+        return () if _OUTSIDE.search(remark) is not None else None
+    return tuple(int(n) * (-1 if found[1] == "padding" else 1) for n in re.findall(r"\d+", found[2]))
+
+
+_OUTSIDE = re.compile(r"=\s*\S+\s+outside")
+_OFFSET = re.compile(r"\b(padding|offset)\s+(\d+|\([\d,\s]+\))")
 
 
 def slides(types: Types, a: Typed, b: Typed) -> bool:
     """Whether ``*`` is no ⊙: so it was told, or one of two vectors, or matrices, is not as long as the other."""
     if a.scalar or b.scalar or len(a.letters) != len(b.letters):
         return False
-    return types.slid or not all(types.fits(i, j) for i, j in zip(a.letters, b.letters, strict=True))
+    return types.slid is not None or not all(types.fits(i, j) for i, j in zip(a.letters, b.letters, strict=True))
 
 
 def convolved(
@@ -44,7 +63,8 @@ def convolved(
         for to in (UNICODE, LATEX)
     )
     many = len(a.letters)
-    each = [n * many if len(n) == 1 else n or (1,) * many for n in (strides, dilations)]
+    steps = ((strides, 1), (dilations, 1), (types.slid or (), 0))
+    each = [n * many if len(n) == 1 else n or (single,) * many for n, single in steps]
     alike = (a.rows is None) == (b.rows is None) and (a.columns is None) == (b.columns is None)
     if (
         a.scalar
@@ -54,10 +74,7 @@ def convolved(
     ):
         raise Misfit(a, b, sign, types)
     new = {i: types.any() for i in a.letters}
-    moved = {
-        i: place(new[i], j, flipped, stride, dilation)
-        for i, j, stride, dilation in zip(a.letters, b.letters, *each, strict=True)
-    }
+    moved = {i: place(new[i], j, flipped, *moves) for i, j, *moves in zip(a.letters, b.letters, *each, strict=True)}
     entry = sum_over(b.letters, mul(substitute(a.entry, moved), b.entry))
     math = Math(f"{a.math.unicode} {sign} {b.math.unicode}", f"{a.math.latex} {star} {b.math.latex}")
     rows, columns = (None if i is None else new[i] for i in (a.rows, a.columns))

@@ -30,8 +30,8 @@ from tensorprop.core.build import (
     substitute,
     sum_over,
 )
-from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Tensor
-from tensorprop.core.functions import ALONG, SPELLED, is_known, keeps
+from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Tensor
+from tensorprop.core.functions import ALONG, SPELLED, is_known, is_matrix, is_square, keeps, runs, takes_symmetric_part
 from tensorprop.core.names import primal
 from tensorprop.errors import AmbiguousNotation, RankMismatch, UnknownName, UsageError, near
 from tensorprop.render.derivation.sentences import Math, whole
@@ -40,7 +40,7 @@ from tensorprop.render.notation import LATEX
 from tensorprop.render.reading.below import Below, subscript
 from tensorprop.render.reading.lengths import Axis, Known
 
-__all__ = ["Misfit", "Typed", "Types", "power_of"]
+__all__ = ["Misfit", "Typed", "Types", "of_matrix", "power_of"]
 
 _FRESH = count(1)  # ranges that nothing tells yet; those of different lines are different
 
@@ -85,10 +85,10 @@ class Types:
         carried: Iterable[str] = (),
         standing: bool = False,
         joined: Iterable[tuple[str, ...]] = (),
-        slid: bool = False,
+        slid: tuple[int, ...] | None = None,
     ):
         """``carried``: letters for every value of which the formula is meant; ``standing``: 𝟏 is a column;
-        ``joined``: letters that are taken as one; ``slid``: ``*`` is a convolution."""
+        ``joined``: letters that are taken as one; ``slid``: ``*`` is a convolution, of images read from there on."""
         self.slid = slid
         self.names = names
         self.convention = convention
@@ -424,13 +424,8 @@ class Types:
                 return Typed(call("sqrt", entry), None, None, a.math)
             case "inv":
                 return self.inverse(a)
-            case "det" | "logdet":
-                new = self.afresh(a)
-                if new.rows is None or new.columns is None or not self.fits(new.rows, new.columns):
-                    raise Misfit(a, self.turned(a), name, self)
-                return Typed(Reduce(name, (new.rows, new.columns), new.entry, ()), None, None, a.math)
             case _:
-                return self._along(name, a)
+                return of_matrix(self, name, a) if is_matrix(name) else self._along(name, a)
 
     def _along(self, name: str, a: Typed) -> Typed | None:
         """``softmax(S)``, ``rowmax(S)``, ``mean(S)``: along each row, each column, or all of it."""
@@ -478,6 +473,18 @@ class Types:
         )
 
 
+def of_matrix(types: Types, name: str, a: Typed) -> Typed:
+    """``det(A)``, ``expm(A)``, ``A⁺``, ``eigvalsh(A)``: a function of a whole matrix."""
+    new = types.afresh(a)
+    u, v = new.rows, new.columns
+    if u is None or v is None or (is_square(name) and not types.fits(u, v)):
+        raise Misfit(a, types.turned(a), name, types)
+    at = tuple(types.new(types.range[i]) for i in runs(name, (u, v)))
+    rows, columns = (*at, None, None)[:2] if not (types.row and len(at) == 1) else (None, *at)
+    body = _half_of(new.entry, u, v) if takes_symmetric_part(name) else new.entry
+    return Typed(Reduce(name, (u, v), body, tuple(map(Index, at))), rows, columns, a.math)
+
+
 def power_of(base: Expr, exponent: Expr) -> Expr:
     """A power; of a norm, whose root goes."""
     match base, exponent:
@@ -496,6 +503,15 @@ def _of_diagonal(e: Expr, i: str, j: str) -> Expr | None:
     factors.remove(delta)
     rest = mul(*factors)
     return rest if rest is not ZERO and j not in rest.free else None
+
+
+def _half_of(e: Expr, i: str, j: str) -> Expr:
+    """``A_ij`` of ``(A_ij + A_ji)/2``, for a function that takes the symmetric part all the same."""
+    match e:
+        case Mul((Number(value), Add((a, b)))) if value * 2 == 1 and rename(a, {i: j, j: i}) is b:
+            return a
+        case _:
+            return e
 
 
 def _after(a: Typed, unicode: str, latex: str) -> Math:

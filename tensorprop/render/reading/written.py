@@ -22,7 +22,7 @@ from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.reading.lexemes import LOWERED, Lexeme
 from tensorprop.render.reading.named import NameReader
 from tensorprop.render.reading.slid import convolved, slides
-from tensorprop.render.reading.typed import Typed
+from tensorprop.render.reading.typed import Typed, of_matrix
 
 __all__ = ["FormulaReader"]
 
@@ -207,13 +207,27 @@ class FormulaReader(NameReader):
         if text.startswith("ᵀ"):  # Sᵀ⁻¹
             return self._above(self._types.turned(value), text[1:], token)
         figures = text.rstrip("ᵀ")
-        if figures in ("", "-"):
+        if figures == "+":
+            value = self._pseudo(value)
+        elif figures in ("", "-"):
             value = self._types.turned(self._types.inverse(value) if figures else value)
         else:
             value = self._types.raised(value, number(figures), figures)
         for _ in range(len(text) - len(figures) - (figures in ("", "-"))):
             value = self._types.turned(value)
         return value
+
+    def _pseudo(self, value: Typed) -> Typed:
+        """``A⁺``."""
+        math = Math(f"{value.math.unicode}⁺", f"{value.math.latex}^{{+}}")
+        return replace(of_matrix(self._types, "pinv", value), math=math)
+
+    def _plus(self, closed: bool) -> bool:
+        """Whether what is raised is a + alone, or one and a ᵀ: ``A^+``, ``A^{+⊤}``."""
+        token, after = self._peek(), self._peek(1)
+        if token is None or token.text != "+":
+            return False
+        return not closed or (after is not None and after.text in ("}", ")", "T", "⊤"))
 
     def _dagger(self, braced: bool) -> bool:
         """Whether what is raised is an H that is no tensor's name, or a dagger; alone in its braces."""
@@ -230,9 +244,12 @@ class FormulaReader(NameReader):
         if close:
             self._at += 1
         entrywise = self._sign("∘") is not None
+        plus = not entrywise and self._plus(bool(close)) and self._sign("+") is not None
         minus = self._sign("-", "−") is not None
         token = self._peek()
-        if token is not None and token.text in ("T", "⊤") and not entrywise:
+        if plus:
+            value = self._pseudo(value)
+        elif token is not None and token.text in ("T", "⊤") and not entrywise:
             self._at += 1
             value = self._types.turned(self._types.inverse(value) if minus else value)
         elif token is not None and token.text in _DAGGERS and not (entrywise or minus) and self._dagger(bool(close)):
