@@ -165,3 +165,27 @@ def test_whatever_is_printed_is_read_again(equation, kind):
 def test_mode_products_that_do_not_fit_are_refused(text):
     with pytest.raises(tp.TensorpropError):
         tp.parse_formula(text, tp.parse("Y_ibc = T_abc U_ia"))
+
+
+@pytest.mark.parametrize(
+    "text, read",
+    [
+        ("z = W^(2) x", "z_i = W^(2)_ij x_j"),
+        (r"z = W^{(2)} \tanh(W^{(1)} x + b^{(1)})", "z_i = W^(2)_ij tanh(W^(1)_jk x_k + b^(1)_j)"),
+        (r"\delta^{(1)} = W^{(2)\top} \delta^{(2)}", "δ^(1)_j = W^(2)_ij δ^(2)_i"),
+        ("z = W^(l) x", "z_i = W^(l)_ij x_j"),
+        ("z = W^2 x", "z_i = (W_ij W_jk) x_k"),
+        ("z = A^(-1) x", "z_i = inv(A)_ij x_j"),
+        ("z = A^(T) x", "z_j = A_ij x_i"),
+        ("z = A^T (x + y)", "z_j = A_ij (x_i + y_i)"),
+        ("z = A^T(x + y)", "z_j = A_ij (x_i + y_i)"),
+    ],
+)
+def test_a_number_in_parentheses_above_is_a_label(text: str, read: str) -> None:
+    assert tp.parse_formula(text) == tp.parse(read)
+
+
+def test_a_capital_before_parentheses_has_two_readings() -> None:
+    with pytest.raises(AmbiguousNotation, match=r"function Q of what.*matrix Q times it(.|\n)*write Q \(…\)"):
+        tp.parse_formula("y = Q(x - b)")
+    assert tp.parse_formula("y = Q (x - b)") == tp.parse("y_i = Q_ij (x_j - b_j)")

@@ -507,7 +507,24 @@ def _by_case(text: str) -> Known:
                         fix=f'say it: like={{"{letter}": "scalar", …}}',
                     )
                 ranks.setdefault(letter, 2 if letter[0].isupper() else 1)
+        if not is_code(line.body) and (called := _CALLED.search(line.body)):
+            W = called[1]
+            raise AmbiguousNotation(
+                f"{W}(…) is the function {W} of what stands in parentheses, or the matrix {W} times it",
+                line.body,
+                called.span(1),
+                fix=f"write {W} (…) for the product, or say with like= what {W} is",
+            )
+        for letter, label in _LABELLED.findall(line.body):
+            ranks.setdefault(f"{letter}^({label})", 2 if letter[0].isupper() else 1)
     return Known(None, ranks)
+
+
+_LABELLED = re.compile(r"([^\W\d_])\s*\^\s*\{?\s*\((?![T⊤H†]\))(\w[\w+−-]*)\)")
+"""A letter with the label of a layer, ``W^(2)`` or ``W^{(2)}``: a power has no parentheses."""
+
+
+_CALLED = re.compile(r"(?<![^\W_]|[\\^{])([A-Z])\(")
 
 
 def _words(body: str) -> list[str]:
