@@ -115,10 +115,12 @@ def unmasked(forward: System, rules: System) -> System:
         if not isinstance(n, Mul):
             return n
         zero = {
-            bracket("≠", substitute(mask, dict(zip(letters, f.subscripts, strict=True))), ZERO)
+            zero
             for f in n.factors
             if isinstance(f, Tensor) and f.name in masks
             for letters, mask in (masks[f.name],)
+            for here in (substitute(mask, dict(zip(letters, f.subscripts, strict=True))),)
+            for zero in (here, bracket("≠", here, ZERO))
         }
         return mul(*(f for f in n.factors if f not in zero)) if not zero.isdisjoint(n.factors) else n
 

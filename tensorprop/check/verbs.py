@@ -85,7 +85,7 @@ def check(
     >>> report = check("z_bj = a_bi W_ij + b_j; δW_ij = a_bi δz_bj; δb_j = mean_b(δz_bj)")
     >>> report.ok, [v.proved for v in report.verdicts if v.written]
     (False, [True, False])
-    >>> print(check("z = Wᵀa + b", rule="δW = δz aᵀ").findings[0].note.splitlines()[1].partition(", the")[0])
+    >>> print(check("z = Wᵀa + b", rule="δW = δz aᵀ").findings[0].note.splitlines()[1].partition(":")[0])
     The transpose stands at a, and belongs at δz
     >>> import jax.numpy as jnp
     >>> check(lambda a, W: jnp.tanh(a @ W), against="h_bj = tanh(a_bi W_ij)").ok
