@@ -9,6 +9,7 @@ forwards first and transposes what it found, as ``jax.checkpoint`` does, the gra
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -47,7 +48,7 @@ def two_way_rule(ways: Ways, name: str) -> Callable[[Arrays], Outputs]:
     return run
 
 
-class _Maps:
+class _Maps(ABC):
     """What the primitives ask of a function, each map read once for all calls of the same types."""
 
     outputs: tuple[str, ...]
@@ -68,11 +69,13 @@ class _Maps:
         """The tangents of the outputs of these types."""
         return self._pushed(kept, moved, types)
 
+    @abstractmethod
     def _take(self, arrays: Arrays, wanted: tuple[str, ...], ahead: bool) -> tuple[Outputs, Kept]:
-        raise NotImplementedError
+        """`take`, line by line."""
 
+    @abstractmethod
     def _push(self, kept: Kept, moved: Arrays, types: Types) -> Arrays:
-        raise NotImplementedError
+        """`push`, line by line."""
 
     def along(self, axis: Any, dims: Mapping[str, int | None]) -> _Maps:
         """The same maps along an axis that the inputs have at the places ``dims``."""

@@ -1,8 +1,8 @@
 """A program of JAX played line by line: what it computes, without waiting for a compiler.
 
 In: a function, and arrays. Out: arrays of NumPy. The function is traced once for arrays of each shape and dtype; its
-lines are then done by NumPy (`numpy_lax`), and those that have no row there by JAX, one at a time. A program that runs
-a few times over a few numbers is done many times sooner so than it is compiled.
+lines are then done by NumPy (`numpy_lax`), and those that have no row there by JAX, one at a time. It is for programs
+that run a few times over a few numbers, where compiling is nearly all of the work.
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ from jax.extend.core import Literal
 
 from tensorprop.run.numpy_lax import OPERATIONS, SEVERAL, Array
 
-__all__ = ["OWN", "Played", "carried_by", "inner_of"]
+__all__ = ["HANDED_ON", "OWN", "Played", "carried_by", "inner_of", "results_of"]
 
 _CALLS = frozenset(
     "jit pjit closed_call core_call call remat remat2 checkpoint custom_jvp_call custom_vjp_call custom_vjp_call_jaxpr "
     "custom_lin xla_call".split()
 )
 OWN = "call_hi_primitive"
-_SAME = frozenset(
-    "optimization_barrier pvary pcast name checkpoint_name stop_gradient sharding_constraint reshard".split()
+"""What JAX calls a primitive that carries its own rules."""
+HANDED_ON = frozenset(
+    "copy copy_p device_put name checkpoint_name optimization_barrier pvary pcast reshard sharding_constraint".split()
 )
+"""Lines that give what they are given."""
 _LONG = 20_000
 """A loop of more lines than these in all is compiled."""
 
@@ -96,13 +98,16 @@ def played(jaxpr: Any, consts: Sequence[Array], args: Sequence[Array]) -> list[A
     for v, a in zip((*jaxpr.constvars, *jaxpr.invars), (*consts, *args), strict=True):
         env[v] = _as(a, v.aval)
     for eqn in jaxpr.eqns:
-        values = _line(eqn, [read(v) for v in eqn.invars])
-        for v, a in zip(eqn.outvars, values, strict=True):
-            env[v] = _as(a, v.aval)
+        env.update(zip(eqn.outvars, results_of(eqn, [read(v) for v in eqn.invars]), strict=True))
     return [read(v) for v in jaxpr.outvars]
 
 
-def _line(eqn: Any, args: list[Array]) -> Sequence[Array]:
+def results_of(eqn: Any, args: list[Array]) -> list[Array]:
+    """The results of one line."""
+    return [_as(a, v.aval) for v, a in zip(eqn.outvars, _results(eqn, args), strict=True)]
+
+
+def _results(eqn: Any, args: list[Array]) -> Sequence[Array]:
     name, params = eqn.primitive.name, eqn.params
     operation = OPERATIONS.get(name)
     if operation is not None:
@@ -112,7 +117,7 @@ def _line(eqn: Any, args: list[Array]) -> Sequence[Array]:
     inner = inner_of(name, params)
     if inner is not None:
         return _closed(inner, args)
-    if name in _SAME:
+    if name in HANDED_ON or name == "stop_gradient":
         return args
     if name == "cond":
         which = min(max(int(args[0]), 0), len(params["branches"]) - 1)

@@ -84,8 +84,6 @@ _ENTRYWISE: dict[str, Operation] = {
     "one_minus_square": _plain(lambda y: (1 - y) * (1 + y)),
     "integer_pow": lambda params, x: _power(x, params["y"]),
     "round": _rounded,
-    "copy": _plain(lambda x: x),
-    "copy_p": _plain(lambda x: x),
     "convert_element_type": _converted,
     "add": _plain(np.add),
     "add_any": _plain(np.add),

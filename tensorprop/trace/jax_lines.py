@@ -23,7 +23,7 @@ from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.functions import FUNCTIONS, watch
 from tensorprop.core.plane import IMAGINARY
 from tensorprop.errors import UnreadableFunction
-from tensorprop.run.jax_played import OWN, inner_of
+from tensorprop.run.jax_played import HANDED_ON, OWN, inner_of, results_of
 from tensorprop.trace import algebra, axes, lookups, sorting, sums  # noqa: F401  # each adds its rows to the table
 from tensorprop.trace.jax_scan import scanned
 from tensorprop.trace.numbers import Extent, constant_number
@@ -36,10 +36,6 @@ __all__ = ["JaxprReader", "kind_of"]
 
 _MEANS = frozenset(("mean", "_mean", "var", "_var", "nanmean", "average"))
 _MEAN_FILES = ("jax/_src/numpy/reductions.py", "jax/_src/nn/functions.py")
-_SAME = frozenset(
-    "copy copy_p name device_put sharding_constraint optimization_barrier reduce_precision pvary pcast reshard "
-    "checkpoint_name".split()
-)
 _KINDS = {"f": np.floating, "i": np.signedinteger, "u": np.unsignedinteger, "b": np.bool_, "c": np.complexfloating}
 _COMPARE = {"=": np.equal, "≥": np.greater_equal, "≤": np.less_equal, ">": np.greater, "<": np.less, "≠": np.not_equal}
 # Parameters that say how a program is made; those that are sizes may differ from trace to trace.
@@ -208,7 +204,7 @@ class JaxprReader(Recognition):
         """The values of one line of the jaxprs."""
         eqn = eqns[0]
         name = eqn.primitive.name
-        if name in _SAME:
+        if name in HANDED_ON or name == "reduce_precision":
             return args
         inner = [inner_of(name, e.params) for e in eqns]
         if inner[0] is not None:
@@ -377,11 +373,10 @@ def _evaluated(eqns: Sequence[Any], args: Sequence[Traced]) -> Callable[[], tupl
         if not done:
             given = [v.held() for v in args if v.held is not None]
             for n, e in enumerate(eqns):
-                arrays = [jnp.asarray(g[n], v.aval.dtype) for g, v in zip(given, e.invars, strict=True)]
-                arrays = [jnp.broadcast_to(a, v.aval.shape) for a, v in zip(arrays, e.invars, strict=True)]
-                found = e.primitive.bind(*arrays, **e.params)
-                many = found if e.primitive.multiple_results else [found]
-                done.append(tuple(np.asarray(a) for a in many))
+                avals = [v.aval for v in e.invars]
+                arrays = [np.asarray(g[n], v.dtype) for g, v in zip(given, avals, strict=True)]
+                arrays = [np.broadcast_to(a, v.shape) for a, v in zip(arrays, avals, strict=True)]
+                done.append(tuple(results_of(e, arrays)))
         return tuple(done)
 
     return work

@@ -3,6 +3,8 @@ right when it is given back; a wrong one is not."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 import tensorprop as tp
@@ -49,15 +51,15 @@ LOOPS = [
 def test_what_formula_prints_is_judged_right(k: int, page: str) -> None:
     s = tp.parse(page)
     rules = tp.adjoint(s)
-    layout = ("column", "row")[k % 2]
+    layout: Literal["column", "row"] = "row" if k % 2 else "column"
     judged = 0
     for source in (rules, s + rules):
-        text = str(tp.formula(source, layout=layout))  # type: ignore[arg-type]
+        text = str(tp.formula(source, layout=layout))
         every = text.splitlines()[-1] if text.splitlines()[-1].startswith("(") else ""
         for line in text.splitlines():
             one = next(split(line), None)
             if one is not None and str(one.left).startswith("δ"):
-                found = judge(f"{line}  {every}" if every else line, s, rules, Convention(layout=layout)).judgement  # type: ignore[arg-type]
+                found = judge(f"{line}  {every}" if every else line, s, rules, Convention(layout=layout)).judgement
                 assert found.right, (line, str(found))
                 judged += 1
     assert judged >= 1

@@ -58,7 +58,10 @@ def higher(f: Function) -> Function:
 def higher_still(f: Function) -> Function:
     def all_of_them(z: Any) -> dict[str, Any]:
         t, e = jnp.cos(z), total(f)
-        step = lambda c, _: (jnp.tanh(f(c)), e(c))  # noqa: E731
+
+        def step(c: Any, _: None) -> tuple[Any, Any]:
+            return jnp.tanh(f(c)), e(c)
+
         return {
             "jacrev of jacfwd": jax.jacrev(jax.jacfwd(e))(z),
             "jacfwd of grad": jax.jacfwd(jax.grad(e))(z),
