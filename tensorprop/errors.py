@@ -369,6 +369,10 @@ class OutOfRange(TensorpropError):
     """A subscript outside its axis."""
 
 
+class NotSorted(TensorpropError):
+    """Entries that are said to be sorted, and fall."""
+
+
 class NotFinite(TensorpropError):
     """A NaN, or an infinity that nobody put in."""
 

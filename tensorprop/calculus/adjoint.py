@@ -107,7 +107,7 @@ def _swept(s: System, wrt: str | Iterable[str] | None, of: str | None, symmetry:
     if sweep.plane:  # what is read of the forward equations, and what is owed to it, are inputs here
         more = said_complex(sweep.owed.intersection(result.inputs) - s.complex)
         result = system(result, (*result.facts, *more))
-    return result if all(r.name in wanted or _used(result, r.name) for r in rules) else result.only(wanted)
+    return result.of(result) if all(r.name in wanted or _used(result, r.name) for r in rules) else result.only(wanted)
 
 
 def _called_apart(rules: list[Equation], s: System) -> list[Equation]:

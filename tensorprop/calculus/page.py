@@ -28,7 +28,7 @@ from tensorprop.errors import (
     meant,
 )
 from tensorprop.text import parse_expression
-from tensorprop.text.parse import Spans, equations, facts
+from tensorprop.text.parse import Spans, concern, equations, facts
 
 __all__ = ["Given", "Page", "axis_letters", "given_in", "read", "seed_of", "sides", "without_given"]
 
@@ -113,6 +113,9 @@ def read(forward: str | System, backward: str | None = None, given: str = "", *,
         )
     back = source if backward is None else _Source(backward, convention)
     rest = theirs if backward is None else back.equations
+    for part in (source, back):
+        if part.reader is not None:
+            concern(part.reader, (*source.equations, *back.equations))
     if not mine:
         raise source.place(UsageError("there is no forward equation", fix="write one, such as z_j = a_i W_ij + b_j"))
     try:
@@ -141,9 +144,9 @@ class _Source:
         self.convention = convention
         if isinstance(x, str):
             reader, found = equations(x, convention, None)
-            self.equations, self.facts = tuple(found), tuple(facts(reader, found))
+            self.equations, self.facts, self.reader = tuple(found), tuple(facts(reader, found)), reader
         else:
-            self.equations, self.facts = x.equations, x.facts
+            self.equations, self.facts, self.reader = x.equations, x.facts, None
         self.said: dict[Expr, Expr] = {}
 
     def place(self, error: TensorpropError) -> TensorpropError:

@@ -28,8 +28,8 @@ from tensorprop.check.prove.inside import defined
 from tensorprop.check.report import Finding, Report, Verdict
 from tensorprop.check.slips.diagnose import diagnose
 from tensorprop.check.slips.samples import carried_outputs
-from tensorprop.core.build import ONE, ZERO, bracket
-from tensorprop.core.equation import COMPLEX, Declared, Equation, Loop, Outside, System, equation, system
+from tensorprop.core.build import ONE, ZERO, bracket, number
+from tensorprop.core.equation import DECLARED, Declared, Equation, Loop, Outside, Range, System, equation, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, primal
@@ -45,7 +45,7 @@ from tensorprop.errors import (
     TensorpropError,
     UsageError,
 )
-from tensorprop.layers.layer import Layer, as_layer
+from tensorprop.layers.layer import Layer, as_layer, layer_of
 from tensorprop.text import show
 
 __all__ = ["check_rules"]
@@ -84,7 +84,8 @@ def check_rules(x: Any, tolerance: float = 0.0) -> Report:
         for name, eq in written.items()
         if name in derived
     }
-    samples = _Samples(layer, labels, all(name in decided and decided[name].proved for name in written))
+    ranged, taken = _ranged(layer)
+    samples = _Samples(ranged, labels, all(name in decided and decided[name].proved for name in written))
     verdicts: list[Verdict] = []
     for name, rule in rules.items():
         finding, compared = samples.judge(rule, derived.get(name))
@@ -98,7 +99,7 @@ def check_rules(x: Any, tolerance: float = 0.0) -> Report:
             slip = diagnose(
                 rule,
                 derived[name],
-                s,
+                ranged.system,
                 parts=samples.parts(rule),
                 given=layer.page.given,
                 others=derived,
@@ -120,7 +121,22 @@ def check_rules(x: Any, tolerance: float = 0.0) -> Report:
         verdicts.append(Verdict(rule, derived.get(name), name in written, *known, formula=lines, told=told))
     given = [f"{left} = {right}" for left, right in layer.page.given]
     given += [f"{name} holds whole numbers within range" for name in s.inputs if name in labels]
+    given += [f"dim({i}) = {n} where entries are compared, since no tensor tells it" for i, n in taken.items()]
     return Report(layer.name, s, tuple(verdicts), tuple(given), samples.how)
+
+
+def _ranged(layer: Layer) -> tuple[Layer, dict[str, int]]:
+    """The layer with a range for every letter of which nothing tells one, so that it has values; and these ranges.
+
+    ``m_g = Σ_n [g = s_n] x_n`` is so for any number of groups. What is proved is so without them.
+    """
+    s = layer.system
+    taken = dict.fromkeys((i for _, _, i in infer(s).unknown if s.stated(i) is None), FIRST)
+    if not taken:
+        return layer, {}
+    facts = (*s.facts, *(Range(i, number(n)) for i, n in taken.items()))
+    p = layer.page
+    return layer_of(Page(system(s, facts), p.rules, p.parts, p.given, p.origin, p.places), layer.name), taken
 
 
 def _both(layer: Layer) -> System:
@@ -374,7 +390,7 @@ class _Samples:
         s = self.layer.system
         if not s.declared:
             return {}
-        free = system(s, (f for f in s.facts if not isinstance(f, Declared) or f.kind == COMPLEX))
+        free = system(s, (f for f in s.facts if not isinstance(f, Declared) or f.kind not in DECLARED))
         return {eq.name: eq for eq in rules_of(Page(free, self.layer.page.rules))}
 
     @property

@@ -14,7 +14,7 @@ from tensorprop.core.affine import shift, whole
 from tensorprop.core.build import rename, sum_over
 from tensorprop.core.english import counted
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Interned, Number, Tensor, node
-from tensorprop.core.names import moved, primal_axes
+from tensorprop.core.names import moved, primal, primal_axes
 from tensorprop.core.order import Ring, arrange, measured_outside, names_in
 from tensorprop.core.walk import freshen, postorder
 from tensorprop.errors import (
@@ -32,6 +32,8 @@ from tensorprop.package import verb
 __all__ = [
     "COMPLEX",
     "DECLARED",
+    "SAID",
+    "SORTED",
     "Declared",
     "Equation",
     "Fact",
@@ -67,9 +69,10 @@ class Outside(Interned):
 
 @node
 class Declared(Interned):
-    """What the matrix S is, or that for every value of its other letters: one of `DECLARED`; or that z is `COMPLEX`.
+    """What the matrix S is, or that for every value of its other letters: one of `DECLARED`; or one of `SAID`.
 
-    ``S_ij = S_ji`` (symmetric), ``spd(S)`` (and positive definite), ``orthogonal(Q)``, ``diagonal(D)``, ``lower(L)``.
+    ``S_ij = S_ji`` (symmetric), ``spd(S)`` (and positive definite), ``orthogonal(Q)``, ``diagonal(D)``, ``lower(L)``;
+    ``complex(z)``, ``sorted(s)``.
     """
 
     kind: str
@@ -81,6 +84,12 @@ DECLARED = ("spd", "orthogonal", "diagonal", "lower", "symmetric")
 
 COMPLEX = "complex"
 """What is declared of a tensor of complex numbers, ``complex(z)``: of any rank, and beside the others."""
+
+SORTED = "sorted"
+"""What is declared of a tensor whose entries do not fall along its last axis, ``sorted(s)``: ``s_n ≤ s_{n+1}``."""
+
+SAID = (COMPLEX, SORTED)
+"""What can be declared of a tensor that need be no matrix."""
 
 _IMPLIED = {"symmetric": ("spd", "diagonal"), "lower": ("diagonal",)}
 
@@ -305,7 +314,7 @@ class System(Face, Interned):
     @property
     def declared(self) -> dict[str, frozenset[str]]:
         """All that is declared of each matrix, what is implied included."""
-        names = dict.fromkeys(f.tensor for f in self.facts if isinstance(f, Declared) and f.kind != COMPLEX)
+        names = dict.fromkeys(f.tensor for f in self.facts if isinstance(f, Declared) and f.kind in DECLARED)
         return {name: frozenset(kind for kind in DECLARED if self.declares(kind, name)) for name in names}
 
     @property
@@ -409,7 +418,7 @@ class System(Face, Interned):
             for e in (*postorder(eq.target), *postorder(eq.value)):
                 letters |= e.free | e.binds
                 if isinstance(e, Tensor):
-                    tensors |= {e.name, moved(e.name)}
+                    tensors |= {e.name, moved(e.name), primal(e.name)}
         return system(
             kept, (f for f in self.facts if (f.letter in letters if isinstance(f, Range) else f.tensor in tensors))
         )
@@ -453,15 +462,13 @@ def system(equations: Iterable[Equation], facts: Iterable[Fact] = ()) -> System:
             )
     made = _ordered(tuple(equations), lines)
     for n, f in enumerate(lines):
-        if (
-            isinstance(f, Declared)
-            and f.kind != COMPLEX
-            and f.tensor in made.names
-            and (rank := made.ranks.get(f.tensor, 2)) < 2
-        ):
+        least = 0 if not isinstance(f, Declared) or f.kind == COMPLEX else 1 if f.kind == SORTED else 2
+        if isinstance(f, Declared) and f.tensor in made.names and (rank := made.ranks.get(f.tensor, least)) < least:
+            what, which = ("a matrix", "last two subscripts are rows and columns") if least == 2 else (
+                "what stands in a row", "last subscript counts through what is sorted")  # fmt: skip
             raise RankMismatch(
-                f"{f.kind} is said of a matrix, and {f.tensor} has {counted(rank, 'axis', 'axes')}",
-                fix="declare it of a tensor whose last two subscripts are rows and columns, or drop the line",
+                f"{f.kind} is said of {what}, and {f.tensor} has {counted(rank, 'axis', 'axes')}",
+                fix=f"declare it of a tensor whose {which}, or drop the line",
                 about=(-1 - n, f),
             )
     return made

@@ -279,8 +279,7 @@ class Compiled(MadeOf, Generic[R]):
                 raise
             accept(self.system, {n: a for n, a in arrays.items() if n not in self._spare})
             out = self._run(concrete_all(arrays))
-        if self._mend:
-            _inside(self._labels, arrays)
+        _inside(self._labels, arrays)
         return cast("R", out[0] if self._single else dict(zip(self.outputs, out, strict=True)))
 
     def __str__(self) -> str:

@@ -272,7 +272,7 @@ class Count:
         flops = 2 * math.prod(shape) * math.prod(b.shape[:-1])
         return Shaped("conv", (a, b), shape, self.itemsize, flops)
 
-    def scatter(self, a: Shaped, index: Sequence[Shaped], sizes: _Axes, batch: int) -> Shaped:
+    def scatter(self, a: Shaped, index: Sequence[Shaped], sizes: _Axes, batch: int, rising: bool) -> Shaped:
         shape = (*a.shape[:batch], *sizes, *a.shape[len(index[0].shape) :])
         return Shaped("scatter", (a, *index), shape, a.itemsize, a.size, note=batch)
 

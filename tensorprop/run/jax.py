@@ -300,7 +300,7 @@ class JaxOperations:
             feature_group_count=groups,
         )
 
-    def scatter(self, a: Array, index: Sequence[Array], sizes: _Axes, batch: int) -> Array:
+    def scatter(self, a: Array, index: Sequence[Array], sizes: _Axes, batch: int, rising: bool) -> Array:
         rank = index[0].ndim
         start = jnp.stack([jnp.asarray(i, jnp.int32) for i in index], -1)
         rest = a.shape[rank:]
@@ -312,7 +312,8 @@ class JaxOperations:
             scatter_indices_batching_dims=tuple(range(batch)),
         )
         zeros = jnp.zeros((*a.shape[:batch], *sizes, *rest), a.dtype)
-        return lax.scatter_add(zeros, start, a, numbers, mode=lax.GatherScatterMode.FILL_OR_DROP)
+        drop = lax.GatherScatterMode.FILL_OR_DROP
+        return lax.scatter_add(zeros, start, a, numbers, indices_are_sorted=rising, mode=drop)
 
     def factor(self, a: Array, spd: bool) -> Any:
         return factored(a, spd)

@@ -3,21 +3,22 @@
 In: a System and its arrays. Out: nothing, or an error that says which entry of which array is outside of which axis.
 Looked at are subscripts made of letters, sizes and whole-number inputs, where nothing says what lies outside and no
 bracket or ``where`` beside them may make the entry count nothing. What is traced has no numbers yet: there an entry
-outside is not a number (``nan``), and so is whatever needs it.
+outside is not a number (``nan``), and so is whatever needs it. What ``sorted(s)`` says of an input is asked here, too.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tensorprop.core.affine import Form, form
-from tensorprop.core.equation import Loop, System
+from tensorprop.core.equation import SORTED, Loop, System
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Mul, Number, Tensor
 from tensorprop.core.walk import tensors_of
-from tensorprop.errors import OutOfRange
+from tensorprop.errors import NotSorted, OutOfRange
 from tensorprop.run.extents import brief, extents
 from tensorprop.text import locate
 
@@ -43,10 +44,11 @@ class Labels:
         self._told = [t for n, eq in enumerate(s.equations) if eq not in looped for t in _told(s, n, eq.value)]
         self._made = any(s.defines(t.entry.name) for t in self._told)
         self._shapes: dict[Any, Mapping[str, tuple[int, ...]]] = {}
-        self.names = frozenset(a.name for t in self._told for a in t.form if isinstance(a, Tensor))
+        self._sorted = tuple(name for name in s.inputs if s.declares(SORTED, name))
+        self.names = frozenset(a.name for t in self._told for a in t.form if isinstance(a, Tensor)).union(self._sorted)
 
     def inside(self, arrays: Mapping[str, Any]) -> None:
-        """Refuse places outside. Errors: OutOfRange."""
+        """Refuse places outside, and entries that are said to be sorted and fall. Errors: OutOfRange, NotSorted."""
         shapes: Mapping[str, tuple[int, ...]] = {n: np.shape(arrays[n]) for n in self._system.inputs}
         if self._made:
             key = tuple(shapes.values())
@@ -54,8 +56,30 @@ class Labels:
                 self._shapes[key] = extents(self._system, shapes).shapes
             shapes = self._shapes[key]
         numbers = {n: np.asarray(arrays[n]) for n in self.names}
+        for name in self._sorted:
+            _rises(self._system, name, numbers[name])
         for t in self._told:
             _look(self._system, t, numbers, shapes)
+
+
+def _rises(s: System, name: str, entries: Any) -> None:
+    """Refuse entries that fall along the last axis, of a tensor of which ``sorted(s)`` is said."""
+    falls = np.argwhere(entries[..., 1:] < entries[..., :-1])
+    if len(falls):
+        *before, n = (int(k) for k in falls[0])
+        one, other = (f"{name}[{', '.join(map(str, (*before, k)))}] = {entries[(*before, k)]}" for k in (n, n + 1))
+        raise NotSorted(
+            f"{name} is said to be sorted, and falls: {one}, {other}",
+            s.origin,
+            _line(s.origin, name),
+            fix=f"sort {name}, and what is read beside it, or drop the line sorted({name})",
+        )
+
+
+def _line(text: str | None, name: str) -> tuple[int, int] | None:
+    """Where a text says that a tensor is sorted."""
+    found = re.search(rf"\bsorted\(\s*{re.escape(name)}\s*\)", text) if text is not None else None
+    return found.span() if found is not None else None
 
 
 def _told(s: System, n: int, value: Expr) -> Iterator[ToldPlace]:

@@ -122,8 +122,8 @@ class Operations(Protocol):
         """
         ...
 
-    def scatter(self, a: Array, index: Sequence[Array], sizes: _Axes, batch: int) -> Array:
-        """Zeros, to which ``a`` is added at ``index``; what is outside is lost.
+    def scatter(self, a: Array, index: Sequence[Array], sizes: _Axes, batch: int, rising: bool) -> Array:
+        """Zeros, to which ``a`` is added at ``index``; what is outside is lost. ``rising``: the index never falls.
 
         The axes of ``a`` are ``batch`` many, then the others of the index, which are summed, then the rest; those of
         the result the batch, the ``sizes``, the rest. Index arrays have the first two groups.

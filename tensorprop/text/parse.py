@@ -11,8 +11,9 @@ from typing import cast
 
 from tensorprop.core.affine import measured
 from tensorprop.core.equation import (
-    COMPLEX,
     DECLARED,
+    SAID,
+    SORTED,
     Declared,
     Equation,
     Fact,
@@ -23,8 +24,9 @@ from tensorprop.core.equation import (
     system,
 )
 from tensorprop.core.expr import Dim, Expr, Index, Number, Tensor
-from tensorprop.core.names import primal_axes
+from tensorprop.core.names import moved, primal, primal_axes
 from tensorprop.core.ranges import axis_of, kept
+from tensorprop.core.walk import postorder
 from tensorprop.errors import (
     DuplicateDefinition,
     EmptySpec,
@@ -32,7 +34,9 @@ from tensorprop.errors import (
     NameConflict,
     TensorpropError,
     UnexpectedChar,
+    UnknownName,
     UsageError,
+    among,
 )
 from tensorprop.text.bold import BOLD, whole_tensors
 from tensorprop.text.doubts import bare_indices
@@ -41,7 +45,7 @@ from tensorprop.text.implied import Tree, axis_written, written
 from tensorprop.text.scan import scan
 from tensorprop.text.syntax import Reader
 
-__all__ = ["Spans", "equations", "parse", "parse_expression"]
+__all__ = ["Spans", "concern", "equations", "parse", "parse_expression"]
 
 CONVENTIONS = ("strict", "einsum")
 Spans = dict[object, tuple[int, int]]  # node → where it stands first in its equation
@@ -66,6 +70,7 @@ def parse(text: str, convention: str = "strict") -> System:
     _check(text, convention)
     reader, found = equations(text, convention, None)
     try:
+        concern(reader, found)
         s = system(found, facts(reader, found))
     except TensorpropError as e:
         raise _placed(e, text, convention) from None
@@ -190,7 +195,7 @@ def facts(reader: Reader, found: list[Equation]) -> list[Fact]:
     made: list[Fact] = []
     for line, name, said, _ in reader.lines:
         if isinstance(said, str):
-            made.append(Declared(line, name) if line == COMPLEX or line in DECLARED else Outside(name, said))
+            made.append(Declared(line, name) if line in (*DECLARED, *SAID) else Outside(name, said))
             continue
         builder = Builder(reader.text, False, None)
         value = builder.right_side(said, frozenset(), f"{line}({name})")
@@ -222,6 +227,38 @@ def facts(reader: Reader, found: list[Equation]) -> list[Fact]:
                 fix="keep one of the two lines",
             )
     return list(dict.fromkeys(made))
+
+
+def concern(reader: Reader, found: Iterable[Equation]) -> None:
+    """Refuse ``dim(z) = 3`` and ``outside(b) = 0`` of what stands in no equation. Errors: UnknownName.
+
+    What is declared, ``spd(S)``, may be: one list of declarations can stand before several pages.
+    """
+    lines = [line for line in reader.lines if line[0] in ("dim", "outside", SORTED)]
+    if not lines:
+        return
+    letters: dict[str, None] = {}
+    tensors: dict[str, None] = {}
+    for eq in found:
+        letters |= dict.fromkeys((*eq.letters, *sorted(eq.value.free | eq.value.binds)))
+        for e in (eq.target, *postorder(eq.value)):
+            if isinstance(e, (Tensor, Dim)):
+                name = e.name if isinstance(e, Tensor) else e.tensor
+                tensors[name] = None
+    derived = {other for name in tensors for other in (primal(name), moved(name))}  # of δa the facts of a are told
+    for line, name, _, (start, end) in lines:
+        what, known = ("index", letters) if line == "dim" else ("tensor", tensors)
+        if name not in known and (line == "dim" or name not in derived):
+            called = "indices" if line == "dim" else "tensors"
+            near = among(name, known, called)
+            at = reader.text.find(name, start + len(line), end)
+            raise UnknownName(
+                f"no {what} {name} stands in an equation",
+                reader.text,
+                (at, at + len(name)) if at >= 0 else (start, end),
+                known=near["known"],
+                fix=near["fix"] or "correct the name, or drop the line: it speaks of nothing",
+            )
 
 
 def _axis(letter: str, found: list[Equation]) -> Dim | None:

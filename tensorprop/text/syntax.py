@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from tensorprop.core.affine import shift, whole
-from tensorprop.core.equation import COMPLEX, DECLARED
+from tensorprop.core.equation import DECLARED, SAID
 from tensorprop.core.expr import Index, Tensor
 from tensorprop.errors import (
     AmbiguousNotation,
@@ -27,7 +27,7 @@ from tensorprop.text.vocabulary import AFTER, STARTS
 
 __all__ = ["Reader"]
 
-_STATED = (*DECLARED, COMPLEX)
+_STATED = (*DECLARED, *SAID)
 
 
 class Reader(Powers):
@@ -128,7 +128,7 @@ class Reader(Powers):
             what = "a range is stated of one letter" if word == "dim" else "what lies outside is stated of one tensor"
             how = "write dim(x) = dim(a, 1), or dim(x) = 28" if word == "dim" else "write its bare name: outside(a) = 0"
             if word in _STATED:
-                one, name = ("tensor", "z") if word == COMPLEX else ("matrix", "S")
+                one, name = ("tensor", "z") if word in SAID else ("matrix", "S")
                 what, how = f"{word} is declared of one {one}", f"write its bare name: {word}({name})"
             self.unexpected(self.p, what, how)
         self.p += 1

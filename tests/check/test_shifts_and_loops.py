@@ -118,3 +118,23 @@ def test_a_rule_in_places_is_shown_as_it_was_written() -> None:
 def test_derived_rules_are_right(text: str) -> None:
     report = tp.check(text)
     assert report.ok and all(v.samples == 6 for v in report.verdicts), str(report)
+
+
+MEANS = "c_g = Σ_n [g = s_n]; m_gd = Σ_n [g = s_n] x_nd / c_g"
+
+
+@pytest.mark.parametrize(
+    "rule, facts, says",
+    [
+        ("δm[s_n, d] / c[s_n]", "", "proved"),
+        ("δm[s_n, d] / c[s_n]", "; dim(g) = 4; sorted(s)", "proved"),
+        ("δm[s_n, d]", "", "the factor 1 / c_g is missing"),
+        ("δm[s_n, d] c[s_n]", "; dim(g) = 4", "c_g stands where 1 / c_g belongs"),
+        ("δm[s_n, d] / c[s_n] + x_nd", "; dim(g) = 4; sorted(s)", "the term + x_nd is one too many"),
+    ],
+)
+def test_means_of_segments(rule: str, facts: str, says: str) -> None:
+    """No group is empty and some have several; a range that nothing tells is taken, and said."""
+    report = tp.check(tp.Layer(forward=MEANS + facts, backward=f"δx_nd = {rule}"))
+    assert says in str(report) and report.proved == (says == "proved") and report.ok == (says == "proved")
+    assert ("dim(g) = 2 where entries are compared" in str(report)) == (not facts)

@@ -89,3 +89,33 @@ def test_places_outside_that_count_nothing_are_not_refused() -> None:
         np.testing.assert_array_equal(tp.compile(text)(p=p, y=y), [1, 1, 0])
     with pytest.raises(tp.TensorpropError, match="-1, outside axis 2 of p"):
         tp.value_and_grad("E = Σ_b p[b, y_b]", wrt="p")({"p": p}, y=y)
+
+
+SEGMENTS = "y_gd = Σ_n [g = s_n] x_nd; sorted(s); dim(g) = 90"
+
+
+def test_segments_that_are_said_to_be_sorted(x64: None) -> None:
+    """The scatter is told so, forwards and as a gradient; the line is kept, and its values are as without it."""
+    s = tp.parse(SEGMENTS)
+    assert tp.parse(str(s)) is s is tp.parse(tp.show(s, ascii=True)) and "sorted(s)" in str(s)
+    assert "sorted(s)" in str(tp.adjoint(s)) and "sorted(s)" in str(tp.batch(s, "b", over=("x", "s")))
+    arrays = {"x": normal(40, 3), "s": np.sort(whole(90, 40))}
+    told = {"w": normal(90, 3), **arrays}
+    assert not faults("o_gd = w_gd Σ_n [g = s_n] x_nd; sorted(s)", told, "x w")
+    assert "indices_are_sorted=True" in str(jax.make_jaxpr(lambda x: tp.compile(s)(x=x, s=arrays["s"]))(arrays["x"]))
+    g = tp.value_and_grad("E = W[s_n, d] y_nd; sorted(s)", "W")
+    jaxpr = str(jax.make_jaxpr(lambda W: g({"W": W}, s=arrays["s"], y=arrays["x"]))(normal(90, 3)))
+    assert "scatter" in jaxpr and "indices_are_sorted=True" in jaxpr
+    assert "indices_are_sorted=True" not in program(SEGMENTS.replace("sorted(s); ", ""), arrays)
+
+
+def test_what_is_said_to_be_sorted_and_falls_is_refused() -> None:
+    x, s = np.ones((4, 2), np.float32), np.array([0, 2, 1, 3])
+    for backend in ("jax", "numpy"):
+        with pytest.raises(tp.TensorpropError) as refused:
+            tp.compile(SEGMENTS, backend=backend)(x=x, s=s)
+        assert "s[1] = 2, s[2] = 1" in str(refused.value) and "^^^^^^^^^" in str(refused.value)
+    with pytest.raises(tp.TensorpropError, match="falls"):
+        tp.value_and_grad("E = W[s_n, d] y_nd; sorted(s)", "W")({"W": np.ones((9, 2))}, s=s, y=x)
+    with pytest.raises(tp.TensorpropError, match="sorted is said of what stands in a row"):
+        tp.parse("y_i = c x_i; sorted(c)")

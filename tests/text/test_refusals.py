@@ -56,6 +56,10 @@ REFUSED = [
     ("y_i = x_i «>» 0", "UnexpectedChar", ["[a > b]"]),
     ("z_j = «__import__»('os')", "ForbiddenName", ["__", "Python"]),
     ("z = a«__b»", "ForbiddenName", ["one underscore"]),
+    # facts of what no equation has
+    ("y_i = x[i-1]; outside(«b») = 0", "UnknownName", ["tensors: y, x", "drop the line"]),
+    ("y_i = x_i; dim(«z») = 3", "UnknownName", ["no index z", "indices: i"]),
+    ("y_g = Σ_n [g = seg_n] x_n; dim(g) = 3; sorted(«segs»)", "UnknownName", ["did you mean seg?"]),
     # names and functions
     ("z_j = «a_» W_ij", "MissingIndex", ['"a_"', '"a_i"']),
     ("y = x«_{}»", "MissingIndex", ["no index"]),

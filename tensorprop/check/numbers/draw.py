@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from tensorprop.core.build import COLUMN, ROW
-from tensorprop.core.equation import Equation, Range, System
+from tensorprop.core.equation import SORTED, Equation, Range, System
 from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix, orders
 from tensorprop.core.functions import runs as reached
@@ -109,6 +109,7 @@ def fitted(s: System, ranges: Ranges, sizes: Mapping[Axis, int]) -> dict[str, tu
     for fact in s.facts:
         if isinstance(fact, Range):
             _divided(fact.size, ranges, grown)
+    _grouped(s, ranges, grown)
     _followed(s, ranges, grown)
     return {name: tuple(grown[ranges.find(name, k)] for k in range(s.rank(name))) for name in s.inputs}
 
@@ -132,6 +133,19 @@ def _followed(s: System, ranges: Ranges, grown: dict[Axis, int]) -> None:
             for axis in _run_by({i}, eq.value, ranges) if n is not None else ():
                 if axis in grown:
                     grown[axis] = max(grown[axis], n or 0)
+
+
+def _grouped(s: System, ranges: Ranges, grown: dict[Axis, int]) -> None:
+    """What is added up by groups, ``c_g = Σ_n [g = s_n]``, is so long that no group need be empty."""
+    for eq in s:
+        for b in postorder(eq.value):
+            for i, label in (b.children, b.children[::-1]) if isinstance(b, Bracket) and b.relation == "=" else ():
+                if not (isinstance(i, Index) and isinstance(label, Tensor) and i.name in eq.letters and label.letters):
+                    continue
+                size = ranges.size(eq.name, eq.letters.index(i.name))
+                n, along = _number(size, ranges, grown), ranges.find(label.name, len(label.letters) - 1)
+                if along in grown and n is not None and label.letters[-1] not in eq.letters:
+                    grown[along] = max(grown[along], n + 2)  # some groups have several
 
 
 def _number(size: Expr, ranges: Ranges, grown: Mapping[Axis, int]) -> int | None:
@@ -200,7 +214,7 @@ def arrays(
         shape = shapes[name]
         can_be_drawn(name, shape)
         if name in whole:
-            found[name] = draw.integers(0, below(s, name, shapes), shape).astype(float)
+            found[name] = _labels(draw, below(s, name, shapes), shape)
         elif kind == "general":
             found[name] = draw.normal(size=shape)
         else:
@@ -208,6 +222,8 @@ def arrays(
             found[name] = draw.uniform(low, high, shape)
     for name in sorted(complex_names(s) & found.keys()):
         found[name] = found[name] + 1j * draw.normal(size=shapes[name])
+    for name in s.inputs:
+        found[name] = np.sort(found[name], -1) if s.declares(SORTED, name) else found[name]
     for name, plain in _factored(s).items():
         x = found[name]
         found[name] = x @ np.swapaxes(x, -1, -2) / x.shape[-1] + np.eye(x.shape[-1]) if plain else x
@@ -227,6 +243,15 @@ def arrays(
             case _:
                 pass
     return found
+
+
+def _labels(draw: np.random.Generator, below: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Whole numbers below a bound; each of them is there, if there is room: no group is empty."""
+    found = draw.integers(0, below, shape)
+    if 0 < below <= found.size:
+        every = np.concatenate([np.arange(below), found.ravel()[below:]])
+        found = draw.permutation(every).reshape(shape)
+    return found.astype(float)
 
 
 def declared(x: np.ndarray, what: frozenset[str], whole: bool = False) -> np.ndarray:
@@ -251,8 +276,9 @@ def below(s: System, name: str, shapes: Mapping[str, tuple[int, ...]]) -> int:
     """How many values a tensor of whole numbers may take: the size of the axis that it picks from."""
     ranges = infer(s)
     sizes = {ranges.find(n, k): size for n, shape in shapes.items() for k, size in enumerate(shape)}
-    axes = (axis for eq in s for e in postorder(eq.value) for axis in _picked(eq, e, name, ranges))
-    return min((sizes[axis] for axis in axes if axis in sizes), default=2)
+    axes = {axis for eq in s for e in postorder(eq.value) for axis in _picked(eq, e, name, ranges)}
+    told = (sizes[axis] if axis in sizes else _number(ranges.size(*axis), ranges, sizes) for axis in axes)
+    return min((n for n in told if n is not None), default=2)
 
 
 def _picked(eq: Equation, e: Expr, name: str, ranges: Ranges) -> Iterable[Axis]:
@@ -266,8 +292,10 @@ def _picked(eq: Equation, e: Expr, name: str, ranges: Ranges) -> Iterable[Axis]:
         letters = {i for i, place in entry if any(t.name == name for t in tensors_of(place))}
         yield from _run_by(letters, e.body, ranges)
     elif isinstance(e, Bracket) and any(t.name == name for side in e.children for t in tensors_of(side)):
-        letters = {n.name for side in e.children for n in (side, *side.children) if isinstance(n, Index)}
+        sides = [side for side in e.children if not isinstance(side, Tensor)]
+        letters = {n.name for side in sides for n in (side, *side.children) if isinstance(n, Index)}
         yield from _run_by(letters, eq.value, ranges)
+        yield from ((eq.name, eq.letters.index(i)) for i in letters & {*eq.letters} if primal(eq.name) == eq.name)
 
 
 def _of_matrices(s: System, ranges: Ranges) -> Iterable[Axis]:

@@ -102,6 +102,11 @@ class Laws:
         """One axis that stands for all of the same length; δz is as long as z."""
         return Dim(*self._ranges.find(primal(d.tensor), d.axis))
 
+    def stated(self, at: tuple[str, int]) -> int | None:
+        """How long an axis is, where a line says so in a number: ``dim(g) = 4``."""
+        size = self._ranges.size(primal(at[0]), at[1])
+        return int(size.value) if isinstance(size, Number) else None
+
     def said(self, e: Expr) -> Expr:
         """``e`` with what is declared written into every entry."""
         return symmetrised(masked(shorter(e, self.orthogonal), self.declared), self.symmetric)
@@ -304,8 +309,9 @@ def _of_complex_numbers(
 
 def _tested(a: Expr, b: Expr, one: Equation, laws: Laws, flips: bool = True) -> Tested:
     return identical(
-        a, b, one.target, laws.axis, laws.labels, laws.sums, flips=flips, told=laws.inside.told, declared=laws.declared
-    )
+        a, b, one.target, laws.axis, laws.labels, laws.sums, flips=flips, told=laws.inside.told, declared=laws.declared,
+        stated=laws.stated,
+    )  # fmt: skip
 
 
 def _told(tested: Tested) -> str:

@@ -71,13 +71,14 @@ def identical(
     flips: bool = True,
     told: frozenset[str] = frozenset(),
     declared: Mapping[str, frozenset[str]] | None = None,
+    stated: Callable[[tuple[str, int]], int | None] = lambda at: None,
 ) -> Tested:
     """Whether ``a`` and ``b`` agree, for each entry of ``target``, whose letters are their free ones.
 
     ``axis`` names one axis for all of the same length, ``labels`` are tensors of whole numbers within range, and
     ``sums`` says of a tensor to what it adds up along some axes. Without ``flips``, comparisons are any residues only.
     Of ``told`` tensors brackets say where a read is inside, so that sizes need not be large enough for all reads.
-    Matrices are drawn so that what is ``declared`` of them holds.
+    Matrices are drawn so that what is ``declared`` of them holds; labels of an axis lie below its ``stated`` length.
 
     >>> from tensorprop.text import parse_expression
     >>> left, right = parse_expression("sin(x)^2 + cos(x)^2"), parse_expression("1")
@@ -85,7 +86,7 @@ def identical(
     (True, False)
     """
     try:
-        setting = Setting(a, b, target, axis, frozenset(labels), sums or {}, told, declared or {})
+        setting = Setting(a, b, target, axis, frozenset(labels), sums or {}, told, declared or {}, stated)
     except Unevaluated as error:
         return Tested(None, why=str(error))
     found = Tested(None)

@@ -125,7 +125,9 @@ class Point:
 
     def _entry(self, t: Tensor, at: tuple[int, ...], level: int, p: int) -> int:
         if t.name in self.setting.labels:
-            picks = [self.sizes[k] for k in self.setting.picks.get(t.name, ()) if k in self.sizes]
+            least = self.setting.least
+            places = (k for k in self.setting.picks.get(t.name, ()) if k in self.sizes)
+            picks = [min(self.sizes[k], least.get(k, self.sizes[k])) for k in places]
             reach = min(picks) if picks else self.setting.reach(t.name)
             # at every other point one value after the other, so that none is left out
             value = (self.draw("label", t.name) + sum(at) if self.in_turn else self.draw("label", t.name, at)) % reach
@@ -192,6 +194,8 @@ class Point:
             }
             rule = holds[b.relation]
             return self._map(lambda x, y: int(rule(x, y)), parts, b)
+        if level == WHOLE:
+            raise Unevaluated("what a subscript is made of is compared")
         zero = self.fields[0].p
         return self._map(lambda x, y: self._compared(b.relation, (x - y) % zero, level, p), parts, b)
 

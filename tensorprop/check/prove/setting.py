@@ -65,6 +65,7 @@ class Setting:
         sums: Mapping[str, tuple[frozenset[int], Number]],
         told: frozenset[str] = frozenset(),
         declared: Mapping[str, frozenset[str]] = _NOTHING,
+        stated: Callable[[Axis], int | None] = lambda at: None,
     ) -> None:
         self.a, self.b = a, b
         self.target = target
@@ -75,7 +76,7 @@ class Setting:
         self.orthogonal = sorted(name for name, what in self.declared.items() if "orthogonal" in what)
         if len(self.orthogonal) > _TURNED:
             raise Unevaluated("too many orthogonal matrices")
-        self._axis = axis
+        self._axis, self._stated = axis, stated
         self._parent: dict[Axis, Axis] = {}
         self.both = add(a, b)
         self._ranges()
@@ -89,6 +90,7 @@ class Setting:
         self.classes = self._classes()
         self.rivals = self._compared_sizes()
         self.picks = self._picks()
+        self.least = self._least()
         self.points = max(POINTS, math.factorial(len(self.rivals)), 4 ** len(self.orthogonal))
         self.need = self._need()
         self.measured = self._measured()
@@ -388,6 +390,17 @@ class Setting:
                 for label, i in (n.children, n.children[::-1]):
                     if isinstance(label, Tensor) and label.name in self.labels and isinstance(i, Index):
                         found.setdefault(label.name, []).extend(self.classes.get(i.name, ()))
+        return found
+
+    def _least(self) -> dict[Axis, int]:
+        """The lengths that are stated of the classes of which labels pick, as numbers."""
+        found: dict[Axis, int] = {}
+        picked = {k for places in self.picks.values() for k in places}
+        tensors = tensors_of(self.both) if picked else ()
+        for at in {(t.name, axis) for t in tensors for axis in range(len(t.subscripts))}:
+            n = self._stated(at) if (k := self.find(at)) in picked else None
+            if n is not None:
+                found[k] = min(n, found.get(k, n))
         return found
 
     def reach(self, label: str) -> int:

@@ -26,7 +26,7 @@ from tensorprop.calculus.pullback import pullback
 from tensorprop.calculus.rewrite import Law
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, remake, rename, substitute, sum_over
 from tensorprop.core.canon import canonical, same
-from tensorprop.core.equation import COMPLEX, Declared, Equation, Loop, System, equation, system
+from tensorprop.core.equation import DECLARED, Declared, Equation, Loop, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.names import adjoint_name, derivative_name, stem_and_label
 from tensorprop.core.ranges import OneAxis, infer, one_axis, spelled
@@ -109,7 +109,7 @@ def _undeclared(s: System, name: str, letters: Sequence[str]) -> Expr | None:
     """The right side of δname without what is declared of matrices, where something is."""
     if not s.declared:
         return None
-    facts = [f for f in s.facts if not isinstance(f, Declared) or f.kind == COMPLEX]
+    facts = [f for f in s.facts if not isinstance(f, Declared) or f.kind not in DECLARED]
     rule = adjoint(system(s.equations, facts), wrt=name)[adjoint_name(name)]
     return rule.rename(dict(zip(rule.letters, letters, strict=True))).value
 

@@ -6,7 +6,8 @@ outside, as the bracket is. Where it is kept, and e has letters that are summed,
 worked out without it, and added in its places. No array over both is ever made.
 
 The bracket may stay one instead, where its letter has few values: comparing is then less work than reading at places
-that the machine cannot foresee.
+that the machine cannot foresee. Where a line says ``sorted(e)``, rows that are added in one place lie beside one
+another (a sum of segments), and the machine is told so.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, Protocol
 
 from tensorprop.core.affine import Form, form, written
 from tensorprop.core.build import ZERO, rename, substitute
+from tensorprop.core.equation import SORTED, System
 from tensorprop.core.expr import Bracket, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.walk import postorder
 from tensorprop.run.lowerings.entries import Asks, entries
@@ -36,6 +38,8 @@ _SLICES = 32  # slices that are added one by one
 
 class Selects(Asks, Protocol):
     """What a selection is asked by: it can work out a product, too."""
+
+    system: System
 
     def contract(self, p: Contraction) -> Rule: ...
     def finish(self, p: Contraction, v: Value, after: Contraction) -> Rule: ...
@@ -200,10 +204,25 @@ def scatter(on: Selects, p: Contraction, found: Mapping[str, tuple[Factor, Expr]
         for _, e in found.values():
             at = yield Wish(e, p.sizes)
             index.append(on.ops.whole(on.spread(at, (*batch, *summed), p.sizes)))
-        array = on.ops.scatter(array, index, tuple(p.sizes[n] for n in names), len(batch))
+        rising = len(found) == 1 and not batch and all(_rising(on, e, summed) for _, e in found.values())
+        array = on.ops.scatter(array, index, tuple(p.sizes[n] for n in names), len(batch), rising)
     out = (*batch, *names, *rest)
     result = Value(on.ops.named(array, out), out)
     return (yield from on.finish(p, result, after))
+
+
+def _rising(on: Selects, e: Expr, summed: Sequence[str]) -> bool:
+    """Whether places never fall along the one letter that is summed: of entries that are said to be sorted."""
+    return len(summed) == 1 and all(
+        c > 0 and (part is Index(summed[0]) or (isinstance(part, Tensor) and _sorted(on, part)))
+        for part, c in form(e).items()
+        if part.free
+    )
+
+
+def _sorted(on: Selects, t: Tensor) -> bool:
+    """Whether an entry is one of a tensor of one axis, of which ``sorted(s)`` is said."""
+    return on.system.declares(SORTED, t.name) and len(t.subscripts) == 1 and isinstance(t.subscripts[0], Index)
 
 
 def _reading(e: Expr) -> list[str]:
