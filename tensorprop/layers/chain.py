@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence, Set
 from tensorprop.calculus.batch import lifted
 from tensorprop.calculus.page import Page, axis_letters, seed_of
 from tensorprop.calculus.source import names_in
+from tensorprop.calculus.ways import kept_of
 from tensorprop.core.build import fresh, sum_over
 from tensorprop.core.equation import Range, System, system
 from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
@@ -18,7 +19,7 @@ from tensorprop.core.names import labelled, primal, stem_and_label
 from tensorprop.core.walk import fold
 from tensorprop.errors import RankMismatch, UsageError
 from tensorprop.layers.blocks import Blocks, Use
-from tensorprop.layers.layer import Layer, as_layer, entry_of, exit_of, layer_of
+from tensorprop.layers.layer import Layer, as_layer, entry_of, exit_of, layer_of, saves
 from tensorprop.layers.repeat import repeated
 
 __all__ = ["Tensors", "chain", "lettered", "letters_of", "met"]
@@ -31,6 +32,7 @@ def chain(
     shares: str | Sequence[str] = (),
     repeat: int | bool | None = None,
     unroll: bool = False,
+    save: str | Sequence[str] | None = None,
 ) -> Layer:
     """The layers one after the other, as one Layer, with a hand-written rule kept wherever a layer has one.
 
@@ -54,6 +56,10 @@ def chain(
     ``z_lbj = a[l-1, b, i] W_lij``. It compiles once, whatever the depth. ``repeat=True`` reads off the parameters how
     often. ``unroll=True`` writes the layers out, each with parameters of its own number, in place of the recurrence.
 
+    ``save`` names the tensors that are kept for the way back, by the names that they have here: ``save="a1"``; what
+    else the rules need is made again from these and the inputs, by `jax_function` and `value_and_grad` alike (which
+    may be told otherwise). A chain in a chain keeps what it said, the others what their rules name, as by default.
+
     Errors: UsageError where a layer has several inputs or outputs that could be meant, or an input that has the name of
     an earlier tensor and is not shared; RankMismatch where axes lack.
 
@@ -67,6 +73,10 @@ def chain(
         raise UsageError("a chain needs a layer", fix="chain(Dense(), Tanh(), Dense())")
     if names is not None and len(names) != len(layers):
         raise UsageError(f"{len(names)} names for {len(layers)} layers", fix="give one name to every layer")
+    if save is not None:
+        made = chain(*layers, names=names, name=name, shares=shares, repeat=repeat, unroll=unroll)
+        made.save = kept_of(made.system, save)
+        return made
     if repeat is not None:
         row = chain(*layers, names=names, name=name, shares=shares)
         if not unroll:
@@ -74,7 +84,11 @@ def chain(
         if repeat is True or repeat < 1:
             raise UsageError(f"repeat={repeat} does not say how many layers are written out", fix="write repeat=12")
         return chain(*[row] * repeat, name=name)
-    links = [as_layer(x) for x in layers]
+    return _row([as_layer(x) for x in layers], names, name, shares)
+
+
+def _row(links: list[Layer], names: Sequence[str] | None, name: str, shares: str | Sequence[str]) -> Layer:
+    """The layers one after the other, names and letters made distinct."""
     variant: Layer | None = None
     if any(x.for_inference is not x for x in links):
         variant = chain(*(x.for_inference for x in links), names=names, name=name, shares=shares)
@@ -84,6 +98,7 @@ def chain(
     parameters: list[str] = []
     kept: list[str] = []
     uses: list[Use] = []
+    saving: list[tuple[Layer, Page, Mapping[str, str]]] = []
     last: Tensor | None = None
     for n, link in enumerate(links):
         entry = entry_of(link, n)
@@ -93,6 +108,7 @@ def chain(
         page = page.rename(called)
         page = lettered(page, {} if last is None else met(page, last), letters, others)
         pages.append(page)
+        saving.append((link, page, called))
         kept += [called.get(k, k) for k in link.kept]
         new = tuple(called.get(p, p) for p in names_in(link.parameters))
         parameters += [p for p in new if p not in parameters]
@@ -111,7 +127,7 @@ def chain(
         tuple(pair for page in pages for pair in page.given),
     )
     made = layer_of(whole, name, parameters, takes, numbered, variant)
-    made.kept = tuple(kept)
+    made.kept, made.save = tuple(kept), saves(saving)
     made.blocks = Blocks(tuple(uses))
     return made
 

@@ -21,7 +21,7 @@ from tensorprop.core.walk import tensors_of
 from tensorprop.errors import DuplicateDefinition, RankMismatch, TensorpropError, UnknownName, UsageError, among
 from tensorprop.layers.blocks import Blocks, Use
 from tensorprop.layers.chain import Tensors, lettered, letters_of, met
-from tensorprop.layers.layer import Layer, as_layer, layer_of
+from tensorprop.layers.layer import Layer, as_layer, layer_of, saves
 from tensorprop.layers.repeat import repeated
 from tensorprop.text.headings import PageHeading, headings
 
@@ -238,6 +238,7 @@ class _Model:
         self.parameters = list(parameters)
         self.own_parameters = parameters
         self.learns: dict[int, tuple[str, ...]] = {}
+        self.saving: list[tuple[Layer, Page, Mapping[str, str]]] = []
         self.layers = layers
         for p in parameters:
             if p not in self.own.inputs:
@@ -317,6 +318,8 @@ class _Model:
         )
         made = layer_of(whole, name, self.parameters, takes, tensors.numbered, variant)
         made.blocks = self._told(whole, made)
+        found = saves(self.saving)
+        made.save = found if found is None else found | {eq.name for eq in self.own}
         return made
 
     def _told(self, whole: Page, made: Layer) -> Blocks:
@@ -349,6 +352,7 @@ class _Model:
         page = self._fitted(line, link, fed)
         called = tensors.of(link, n, page, {**fed, **self.given[n]})
         page = page.rename(called)
+        self.saving.append((link, page, called))
         self.learns[n] = tuple(map(called.__getitem__, names_in(link.parameters)))
         fixed: dict[str, str] = {}
         joined = [*map(self.known.get, fed.values()), *map(self.wanted.get, self.given[n].values())]

@@ -22,7 +22,7 @@ from tensorprop.layers.residual import around
 from tensorprop.package import verb
 from tensorprop.text import show
 
-__all__ = ["Layer", "as_layer", "entry_of", "exit_of", "layer_of"]
+__all__ = ["Layer", "as_layer", "entry_of", "exit_of", "layer_of", "saves"]
 
 
 class PutTogether(Protocol):
@@ -77,6 +77,8 @@ class Layer(Face):
     given: ClassVar[str] = ""
     inference: ClassVar[str] = ""
     numbered: Mapping[str, tuple[str, int]] = MappingProxyType({})
+    save: frozenset[str] | None = None
+    """What is kept for the way back, where a chain said so; the rest that the rules need is made again."""
     _page: Page | None = None
     _variant: Layer | None = None
     blocks: PutTogether | None = None
@@ -277,6 +279,7 @@ class Layer(Face):
             names.get(self.takes, self.takes) if self.takes else None,
             {name: of for name, of in self.numbered.items() if name not in names},
         )
+        made.save = self.save if self.save is None else frozenset(names.get(n, n) for n in self.save)
         if self._variant is not None:
             made._variant = self._variant.rename(**{n: m for n, m in names.items() if n in self._variant.system.names})
         return made
@@ -301,6 +304,7 @@ class Layer(Face):
         entry = entry_of(self, 0)
         page = around(self.page, entry, exit_of(self, 0), self.name)
         made = layer_of(page, self.name, self.parameters, entry, self.numbered)
+        made.save = self.save if self.save is None else self.save | {*made.outputs}
         made._variant = self._variant and self._variant.residual()
         made.blocks = self.blocks and self.blocks.around(page.system.equations[-1])
         return made
@@ -313,7 +317,17 @@ class Layer(Face):
 
     def _told(self) -> tuple[object, ...]:
         p = self.page
-        return p.system, p.rules, p.parts, p.given, self.name, tuple(self.parameters), self.takes, self._variant
+        return (
+            p.system,
+            p.rules,
+            p.parts,
+            p.given,
+            self.name,
+            tuple(self.parameters),
+            self.takes,
+            self.save,
+            self._variant,
+        )
 
     def __str__(self) -> str:
         return self.show()
@@ -351,6 +365,20 @@ def layer_of(
     made.numbered = dict(numbered or {})
     made._variant = variant
     return made
+
+
+def saves(links: Iterable[tuple[Layer, Page, Mapping[str, str]]]) -> frozenset[str] | None:
+    """What layers keep that stand together, each with its page and its names there: all of one that says nothing."""
+    parts = list(links)
+    if all(link.save is None for link, _, _ in parts):
+        return None
+    return frozenset(
+        name
+        for link, page, called in parts
+        for name in (
+            (eq.name for eq in page.system) if link.save is None else (called.get(n, n) for n in sorted(link.save))
+        )
+    )
 
 
 def as_layer(x: Source, convention: str = "strict") -> Layer:

@@ -57,6 +57,7 @@ def repeated(block: Layer, times: int | bool) -> Layer:
     variant = None if block.for_inference is block else repeated(block.for_inference, times)
     layer = layer_of(made.page(facts), block.name, learnt, entry, block.numbered, variant)
     layer.kept = block.kept
+    layer.save = block.save if block.save is None else block.save | {made.end}
     layer.blocks = Blocks((Use((made.end,), block, {entry: entry}, learnt, times),))
     return layer
 

@@ -2,7 +2,7 @@
 
 In: forward equations and backward rules. Out: a function of arrays that ``jax.grad`` differentiates by these rules, and
 ``jax.jvp`` by the derived tangents. Which equations are worked out for a derivative, and what is kept for them, is
-decided in ``rule.ways``; how JAX is told of it is in ``rule.jax_rule`` and ``rule.jax_both``.
+decided in ``calculus.ways``; how JAX is told of it is in ``rule.jax_rule`` and ``rule.jax_both``.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from tensorprop.calculus import adjoint, stabilise
 from tensorprop.calculus.backward import completed
 from tensorprop.calculus.source import Source, as_page, names_in
 from tensorprop.calculus.tangent import tangents
+from tensorprop.calculus.ways import Ahead, Back, Task, completed_by_adjoints, kept_of, stored
 from tensorprop.core.equation import System, equation, system
 from tensorprop.core.expr import Dim, Expr
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, primal
 from tensorprop.core.walk import transform
-from tensorprop.errors import TensorpropError, UnknownName, UsageError, among, meant, public
+from tensorprop.errors import TensorpropError, UnknownName, UsageError, meant, public
 from tensorprop.face import MadeOf
-from tensorprop.rule.ways import Ahead, Back, Task, completed_by_adjoints, refuse_without_slope, stored
-from tensorprop.run.api import concrete_all
 from tensorprop.run.arrays import accept
 from tensorprop.run.bound import Functions, bound
 from tensorprop.run.extents import Extents, extents, supported
+from tensorprop.run.joined import concrete_all
 from tensorprop.run.lower import lower
 from tensorprop.text import locate, show
 
@@ -57,7 +57,8 @@ def jax_function(
     ``jax.linearize`` and ``jax.jacfwd`` go by the derived tangents, whatever rules are written.
 
     save:     tensors to keep on the way forward, ``"p"`` or ``("p", "r")``. What else the rules need is worked out
-              again from the inputs (and what is kept). By default the intermediates and outputs that the rules name.
+              again from the inputs (and what is kept). By default what the layer says (``chain(…, save="p")``), else
+              the intermediates and outputs that the rules name.
     wrt:      the inputs to differentiate by; the others are constants, as under ``jax.lax.stop_gradient``. By default
               all that have a rule. Whole numbers and truth values have no derivative.
     forward:  True puts the derived tangent equations in the place of the rules, so that ``jax.grad`` transposes them.
@@ -88,7 +89,8 @@ def jax_function(
                 "save belongs to the reverse rule", fix="forward=True differentiates forwards: leave save out"
             )
         return JaxFunction(whole, tangents(stabilise(whole), variables), variables, None, True, calls)
-    return JaxFunction(whole, rules, variables, None if save is None else _kept(whole, save), False, calls)
+    save = getattr(layer, "save", None) if save is None else save
+    return JaxFunction(whole, rules, variables, None if save is None else kept_of(whole, save), False, calls)
 
 
 class JaxFunction(MadeOf):
@@ -260,7 +262,7 @@ class JaxFunction(MadeOf):
             raise ahead
         moved = {n: t for n, t in moved.items() if n in self.wrt}
         plan, names = ahead.of(tuple(moved)), {ahead.name(n): n for n in (*self.inputs, *self.outputs)}
-        refuse_without_slope(n for n in self._moving(tuple(moved), True) if ahead.name(n) not in plan.results)
+        _refuse_without_slope(n for n in self._moving(tuple(moved), True) if ahead.name(n) not in plan.results)
         found = self._along(plan, kept, {ahead.name(n): t for n, t in moved.items()}, names)
         return {names[n]: t for n, t in found.items()}
 
@@ -324,16 +326,14 @@ def _names(x: str | Iterable[str], option: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names_in(x, option)))
 
 
-def _kept(s: System, save: str | Iterable[str]) -> frozenset[str]:
-    """The tensors that are to be kept, checked; inputs need no keeping."""
-    names = _names(save, "save")
-    for name in names:
-        if name not in s.names:
-            raise UnknownName(
-                f"no tensor {name} to save",
-                **among(name, s.names, "the forward equations have"),
-            )
-    return frozenset(names)
+def _refuse_without_slope(names: Iterable[str]) -> None:
+    """Outputs whose cotangents a written rule hands on, where the equations have no slope: what their tangent is, is
+    not said."""
+    if rest := ", ".join(names):
+        raise UsageError(
+            f"{rest} has a rule backwards that somebody wrote, and by the equations it does not move",
+            fix="go backwards (jax.grad, jax.vjp, jax.jacrev): rules of tangents cannot be written",
+        )
 
 
 # --------------------------------------------------------------------------- arrays

@@ -14,13 +14,13 @@ from tensorprop.calculus import adjoint, reused, stabilise, unmasked
 from tensorprop.calculus.derive import beside
 from tensorprop.calculus.projected import convention
 from tensorprop.calculus.source import Source, as_forward, as_system
+from tensorprop.calculus.ways import kept_of
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name
 from tensorprop.core.plane import complex_names
 from tensorprop.core.walk import tensors_of
 from tensorprop.errors import (
-    MissingInput,
     NonNumericDtype,
     NumberTooLarge,
     OutOfRange,
@@ -29,9 +29,11 @@ from tensorprop.errors import (
     public,
 )
 from tensorprop.face import MadeOf
+from tensorprop.run.again import TwoParts
 from tensorprop.run.arrays import accept, is_one_array, look
 from tensorprop.run.bound import Functions, bound
 from tensorprop.run.extents import extents, supported
+from tensorprop.run.joined import concrete_all, joined
 from tensorprop.run.labels import Labels
 from tensorprop.run.lower import lower
 from tensorprop.run.packing import Packing
@@ -129,6 +131,7 @@ class Options(TypedDict, total=False):
     rest: Literal["zero", "none"]
     debug: Literal["nan"] | None
     symmetry: Literal["free", "projected", "triangle"]
+    save: str | Iterable[str] | None
     argnums: object
     has_aux: object
 
@@ -165,6 +168,7 @@ def value_and_grad(
     rest: Literal["zero", "none"] = "zero",
     debug: Literal["nan"] | None = None,
     symmetry: Literal["free", "projected", "triangle"] = "free",
+    save: str | Iterable[str] | None = None,
     argnums: object = None,
     has_aux: object = None,
 ) -> Gradient[Any] | ByParameters[Any]:
@@ -185,6 +189,10 @@ def value_and_grad(
     A leaf that no equation names has the gradient zero, or None with ``rest="none"`` (and wherever it is no array of
     real numbers).
 
+    ``save="p"``, ``("p", "r")`` or ``()`` names the tensors that are kept for the way back, as in ``jax_function``;
+    what else the rules need is made again from these and the inputs. By default what the layer says
+    (``chain(…, save="p")``), else all that the rules read. ``g.saved`` and ``g.again`` tell.
+
     Errors: NameConflict where several leaves could be meant, UsageError if there is no one scalar, UnknownName,
     NotDifferentiable, those of ``compile`` at the call, and NonNumericDtype for a parameter of integers.
 
@@ -200,10 +208,12 @@ def value_and_grad(
     variables = several(wrt if wrt is not None else getattr(s, "parameters", ()))
     whole = as_forward(s, *variables, of)
     kinds = precise(precision, whole)
+    save = getattr(s, "save", None) if save is None else save
+    kept = None if save is None else kept_of(whole, save)
     if wrt is None and not variables:
         extra, free = several(aux), functions or {}
         return ByParameters(
-            whole, scalar_of(whole, of), extra, free, kinds, _pairs(paths), rest, _debug(debug), symmetry
+            whole, scalar_of(whole, of), extra, free, kinds, _pairs(paths), rest, _debug(debug), symmetry, kept
         )
     if not variables:
         raise UsageError("wrt names no variable", fix=f"name some of {', '.join(whole.inputs)}")
@@ -218,7 +228,7 @@ def value_and_grad(
         forward = whole  # what cancels in a softmax is a variable all the same, and its gradient is worked out
     rules = adjoint(forward, variables, error, symmetry=symmetry)
     calls = bound(tuple(dict.fromkeys((*forward.functions, *rules.functions))), functions)
-    ways = _pairs(paths), rest, kinds, _debug(debug)
+    ways = _pairs(paths), rest, kinds, _debug(debug), kept
     return Gradient(whole, needed, forward, rules, error, variables, extra, calls, *ways)
 
 
@@ -306,8 +316,9 @@ class Gradient(MadeOf, Packing, Generic[R]):
         rest: str,
         precision: Precision | None = None,
         debug: str | None = None,
+        save: frozenset[str] | None = None,
     ) -> None:
-        self._parts = whole, needed, forward, rules, error, wrt, aux, calls, paths, rest, precision, debug
+        self._parts = whole, needed, forward, rules, error, wrt, aux, calls, paths, rest, precision, debug, save
         self.rules = rules
         self._paths = dict(paths)
         self._rest = rest
@@ -325,8 +336,19 @@ class Gradient(MadeOf, Packing, Generic[R]):
         self._spare = spare_names(whole, needed) - frozenset(wrt)
         self._seen: Met | None = None
         names = (error, *self._deltas, *aux)
-        self._program = _program(needed, self.system, names, calls, precision, debug, derivative=True)
+        self._two = None if save is None else TwoParts(forward, rules, error, wrt, aux, save)
+        self._program = _program(needed, self.system, names, calls, precision, debug, True, self._two)
         self._run = self._both if debug else _jit(self._both, "value_and_grad")
+
+    @property
+    def saved(self) -> tuple[str, ...]:
+        """The tensors of the way there, and the inputs, that the way back is given."""
+        return self._two.saved if self._two is not None else self.program.saved
+
+    @property
+    def again(self) -> tuple[str, ...]:
+        """The tensors that are made a second time, since ``save=`` does not name them."""
+        return self._two.again if self._two is not None else ()
 
     @property
     def program(self) -> Listing:
@@ -335,7 +357,7 @@ class Gradient(MadeOf, Packing, Generic[R]):
 
     def _both(self, params: Arrays, data: Arrays) -> Any:
         self.traces += 1
-        arrays = _joined(params, data, self.wrt, self.inputs)
+        arrays = joined(params, data, self.wrt, self.inputs)
         for name in self.wrt:
             _smooth(name, arrays[name])
         self._seen = met(arrays)
@@ -374,10 +396,10 @@ class Gradient(MadeOf, Packing, Generic[R]):
         try:
             found = self._run(params, data)
             if self._labels.names:
-                _inside(self._labels, _joined(params, data, self.wrt, self.inputs))
+                _inside(self._labels, joined(params, data, self.wrt, self.inputs))
             return found
         except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-            arrays = _joined(params, data, self.wrt, self.inputs)
+            arrays = joined(params, data, self.wrt, self.inputs)
             idle = self._spare.union(self.wrt).difference(self._needed.inputs)
             accept(self._needed, {n: a for n, a in arrays.items() if n not in idle})
             if isinstance(error, RuntimeError):
@@ -415,15 +437,16 @@ class ByParameters(MadeOf, Packing, Generic[R]):
         rest: Literal["zero", "none"],
         debug: Literal["nan"] | None = None,
         symmetry: str = "free",
+        save: frozenset[str] | None = None,
     ) -> None:
-        self._parts = whole, error, aux, functions, precision, paths, rest, debug, symmetry
+        self._parts = whole, error, aux, functions, precision, paths, rest, debug, symmetry, save
         self.inputs = whole.inputs
         self.system = whole
         self._whole = whole
         self._error = error
         self._options: dict[str, Any] = {
             "aux": aux, "functions": functions, "paths": dict(paths), "rest": rest, "debug": debug,
-            "symmetry": convention(symmetry), "precision": precision and precision.table,
+            "symmetry": convention(symmetry), "precision": precision and precision.table, "save": save,
         }  # fmt: skip
         self._made: dict[tuple[str, ...], Gradient[R]] = {}
         self._met: dict[Any, tuple[str, ...]] = {}
@@ -478,6 +501,7 @@ def _program(
     precision: Precision | None = None,
     debug: str | None = None,
     derivative: bool = False,
+    two: TwoParts | None = None,
 ) -> Callable[[Arrays], tuple[Any, ...]]:
     """The arrays by name in, the outputs' arrays out; ``needed`` is what the user wrote, and errors quote it."""
 
@@ -494,6 +518,8 @@ def _program(
         dtype = common_dtype((a for n, a in ready.items() if n in real), bool(plane))
         try:
             ops = JaxOperations(dtype, calls) if debug is None else _watched(dtype, calls, system, ready)
+            if two is not None:
+                return two.run(ready, names, sizes.shapes, ops, precision)
             out = lower(system, ready, names, ops, sizes, precision, in_blocks=debug is None)
         except TensorpropError as error:
             raise locate(error, system) from None
@@ -541,33 +567,6 @@ def _jit(program: Callable[..., Any], name: str) -> Callable[..., Any]:
     return jit(program, name)
 
 
-def _joined(params: object, data: Arrays, wrt: tuple[str, ...], inputs: tuple[str, ...]) -> dict[str, Any]:
-    """Parameters and data under their names, each once."""
-    if not isinstance(params, Mapping):
-        raise UsageError(
-            f"parameters are a dict of arrays by name, not a {type(params).__name__}",
-            fix="g({" + ", ".join(f'"{n}": …' for n in wrt) + "}, …)",
-        )
-    twice = [n for n in params if n in data]
-    if twice:
-        raise UsageError(f"{', '.join(twice)}: given as parameter and again as data", fix="pass it once")
-    for name, value in params.items():
-        if isinstance(value, Mapping):
-            raise UsageError(
-                f"{name} is a dict within the parameters",
-                known=f"inputs: {', '.join(inputs)}",
-                fix="parameters are one flat dict from name to array",
-            )
-    missing = [n for n in wrt if n not in params]
-    if missing:
-        raise MissingInput(
-            f"no parameter {', '.join(missing)}",
-            known=f"parameters given: {', '.join(map(str, params)) or 'none'}",
-            fix="what is differentiated belongs to the dict of parameters, the first argument",
-        )
-    return {**params, **data}
-
-
 def _smooth(name: str, value: object) -> None:
     """A gradient by integers is refused."""
     given = look(value, name)
@@ -581,18 +580,3 @@ def _as_dtype(g: Array, like: Array) -> Array:
     from tensorprop.run.jax import as_dtype
 
     return as_dtype(g, like)
-
-
-def concrete_all(arrays: Arrays) -> dict[str, Any]:
-    """After JAX refused what may be arrays all the same: arrays of lists, data frames and the like."""
-    from tensorprop.run.jax import concrete
-
-    made: dict[str, Any] = {}
-    for name, value in arrays.items():
-        try:
-            made[name] = concrete(value)
-        except OverflowError:
-            raise NumberTooLarge(f"{name} holds a whole number that no dtype of JAX holds", fix="pass floats") from None
-        except (TypeError, ValueError) as cause:
-            raise NonNumericDtype(f"{name} is no array for JAX: {cause}", fix="pass an array of numbers") from None
-    return made

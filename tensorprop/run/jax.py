@@ -404,6 +404,11 @@ class Listed(TypeError):
     """A list came in where JAX wants an array; raised while tracing, so that it is turned into one outside."""
 
 
+def apart(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The same arrays, through which the compiler may not look: what is made again of them, it may not keep."""
+    return lax.optimization_barrier(dict(arrays))
+
+
 def jit(program: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The program compiled for each set of shapes, and part of the whole where an outer ``jit`` traces it."""
 

@@ -11,6 +11,7 @@ import pytest
 import tensorprop as tp
 from tensorprop.errors import RankMismatch, UsageError
 from tensorprop.layers import Dense, Gelu, LayerNorm, MeanSquaredError, Tanh
+from tests.uncompiled import uncompiled
 
 N, B, D = 4, 3, 5
 _rng = np.random.default_rng(0)
@@ -139,3 +140,38 @@ def test_refused(make: Any, error: type[Exception], said: str) -> None:
     with pytest.raises(error) as e:
         make()
     assert said in str(e.value)
+
+
+LOSS = tp.Layer("E = mean_bi((x_bi - y_bi)^2)", takes="x")
+
+
+def test_what_a_chain_saves_holds_for_both_verbs_and_in_a_chain(x64: None) -> None:
+    """``save=`` on chain, kept by chain, rename and residual, and on value_and_grad: one set of words and numbers."""
+    deep = tp.chain(Dense(), Tanh(), repeat=N, save="a1")
+    model = tp.chain(deep, LOSS)
+    p = {n: _rng.normal(size=s) for n, s in model.shapes(l=N, i=D, j=D).items()}
+    data = {"a": _rng.normal(size=(B, D)), "y": _rng.normal(size=(B, D))}
+    all_, few, none = (tp.value_and_grad(tp.chain(tp.chain(Dense(), Tanh(), repeat=N), LOSS)),
+                       tp.value_and_grad(model), tp.value_and_grad(model, save=()))  # fmt: skip
+    assert all_.again == () and "z2" in few.again and "a1" not in few.again and {"a1", "z2"} <= set(none.again)
+    assert "a1" in few.saved and not {"a1", "z2"} & set(none.saved)
+    assert set(tp.jax_function(model).saved) == set(few.saved) and tp.jax_function(model, save="z2").saved != few.saved
+    found = [jax.tree.leaves(uncompiled(lambda p, g=g: g(p, **data))(p)) for g in (all_, few, none)]
+    for one, other in ((found[0], found[1]), (found[0], found[2])):
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+    assert deep.rename(a1="q").save == {"q"} and tp.chain(Dense(), Tanh(), save="a1").residual().save == {"a1", "r"}
+    assert tp.compose("u = Row(x)\ny_bi = u_bi v_bi", {"Row": deep}).save == {"a1", "y"}
+    for refused in (lambda: tp.chain(Dense(), save="q"), lambda: tp.value_and_grad(model, save="q")):
+        with pytest.raises(tp.TensorpropError, match="no tensor q to save"):
+            refused()
+
+
+def test_what_is_not_saved_is_made_behind_a_barrier() -> None:
+    page = "z_bj = a_bi W_ij; p_bj = softmax_j(z_bj); E = (p_bj - y_bj)^2"
+    arrays = {"a": np.ones((B, D)), "y": np.ones((B, D))}
+    for save, again in ((None, ()), ("p", ()), ("z", ("p",)), ((), ("z", "p"))):
+        g = tp.value_and_grad(page, "W", save=save)
+        program = str(jax.make_jaxpr(lambda W, g=g: g({"W": W}, **arrays))(np.ones((D, D))))
+        assert g.again == again and program.count(" exp ") == 1 + ("p" in again)
+        assert ("optimization_barrier" in program) == (save is not None)

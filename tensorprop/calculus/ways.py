@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tensorprop.calculus import adjoint, stabilise
+from tensorprop.calculus.adjoint import adjoint
+from tensorprop.calculus.source import names_in
+from tensorprop.calculus.stable import stabilise
 from tensorprop.calculus.tangent import tangent_name, tangents
 from tensorprop.core.build import ZERO, fresh
 from tensorprop.core.equation import Equation, Fact, Range, System, equation, system
 from tensorprop.core.expr import Expr, Index, Tensor
 from tensorprop.core.names import adjoint_name, outer_adjoint
 from tensorprop.core.walk import tensors_of, transform
-from tensorprop.errors import TensorpropError, UsageError
+from tensorprop.errors import TensorpropError, UnknownName, among
 
-__all__ = ["Ahead", "Back", "Task", "completed_by_adjoints", "stored"]
+__all__ = ["Ahead", "Back", "Task", "completed_by_adjoints", "kept_of", "stored"]
 
 
 class Task(NamedTuple):
@@ -116,14 +118,18 @@ class Ahead(Way):
         return tuple(n for n in self.forward.outputs if self.name(n) in results)
 
 
-def refuse_without_slope(names: Iterable[str]) -> None:
-    """Outputs whose cotangents a written rule hands on, where the equations have no slope: what their tangent is, is
-    not said."""
-    if rest := ", ".join(names):
-        raise UsageError(
-            f"{rest} has a rule backwards that somebody wrote, and by the equations it does not move",
-            fix="go backwards (jax.grad, jax.vjp, jax.jacrev): rules of tangents cannot be written",
-        )
+def kept_of(s: System, save: str | Iterable[str]) -> frozenset[str]:
+    """The tensors that are to be kept, ``"p r"`` or one by one; inputs need no keeping. Errors: UnknownName.
+
+    >>> from tensorprop.text import parse
+    >>> sorted(kept_of(parse("z_j = a_i W_ij; h_j = tanh(z_j)"), "h"))
+    ['h']
+    """
+    names = names_in(save, "save")
+    for name in names:
+        if name not in s.names:
+            raise UnknownName(f"no tensor {name} to save", **among(name, s.names, "the forward equations have"))
+    return frozenset(names)
 
 
 def stored(name: str) -> str:
