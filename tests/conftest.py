@@ -6,6 +6,7 @@ same.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -28,6 +29,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
 settings.load_profile("tensorprop")
+
+
+def pytest_collection_finish() -> None:
+    """What the imports and the tables made stays to the end of the run: the collector of garbage need not walk it."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def complaint(number: int, case: Case, faults: list[str]) -> str:
     return "\n".join([head, *faults[:3], "", str(adjoint(case.system, wrt=case.wrt))])
 
 
-@blocks(0, 2000)
+@pytest.mark.parametrize("start", some(0, 2000, BLOCK, 600))
 def test_gradients_of_2000_random_systems(start: int) -> None:
     for number in range(start, start + BLOCK):
         case = case_number(number)
@@ -90,7 +90,7 @@ def test_gradients_of_systems_that_shrink(case: Case) -> None:
     assert not wrong_gradients(case)
 
 
-@pytest.mark.parametrize("start", some(50_000, 50_200, 20, 50_100))
+@pytest.mark.parametrize("start", some(50_000, 50_200, 20, 50_060))
 def test_gradients_against_jax_grad(start: int, x64: None) -> None:
     """The rules against jax.grad of a naive evaluation; twenty cases are one program."""
     import jax
@@ -143,8 +143,8 @@ def test_the_oracle_agrees_with_differences(start: int) -> None:
 
 
 def test_the_generator_covers_the_language() -> None:
-    """Among the 2,000 cases: diagonals, repeated tensors, deltas, every reduction, and up to four equations."""
-    text = "\n".join(show(case_number(n).system) for n in range(2000))
+    """Among the 600 cases of every run: diagonals, repeated tensors, deltas, every reduction, one to four equations."""
+    text = "\n".join(show(case_number(n).system) for n in range(600))
     for part in "softmax_ logsoftmax_ logsumexp_ max_ min_ prod_ mean_ var_ relu( ≤ / > = exp(".split():
         assert part in text, part
     sizes = {len(case_number(n).system) for n in range(200)}

@@ -114,8 +114,8 @@ NAMES = [*string.ascii_letters, *"αβγδεζηθκλμνξπρστφψωΓΔΘ
 
 def test_any_name_is_explained() -> None:
     """Whatever may be differentiated is explained, whatever its tensors are called; the error is none of them."""
-    for name in NAMES:
-        for n, text in enumerate(TEXTS):
+    for k, name in enumerate(NAMES):
+        for n, text in ((0, TEXTS[0]), (turn := 1 + k % 3, TEXTS[turn])):
             try:
                 adjoint(text.format(name))
             except TensorpropError:

@@ -50,7 +50,7 @@ def products(draw: st.DrawFn, order: int = 2, hard: bool = False) -> System:
 
 
 @given(products())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_product_of_matrices_always_has_a_formula(s):
     found = formula(s)  # raises WrongFormula where it is not the einsum
     assert found.kind == "matrix", (str(s), found.why)
@@ -58,7 +58,7 @@ def test_a_product_of_matrices_always_has_a_formula(s):
 
 
 @given(products(order=3, hard=True))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_higher_orders_fall_back_cleanly(s):
     found = formula(s)
     assert str(found)

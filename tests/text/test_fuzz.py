@@ -42,7 +42,7 @@ def strings(n: int, seed: int) -> list[str]:
 
 def test_only_errors_of_our_own_escape() -> None:
     seen: Counter[str] = Counter()
-    for n, text in enumerate(strings(20_000, seed=2024)):
+    for n, text in enumerate(strings(8_000, seed=2024)):
         try:
             s = parse(text, convention="einsum" if n % 3 == 0 else "strict")
         except TensorpropError as e:
@@ -54,5 +54,5 @@ def test_only_errors_of_our_own_escape() -> None:
             seen["read"] += 1
             assert parse(show(s)) is s, text
             assert parse(show(s, ascii=True)) is s, text
-    assert seen["read"] > 500
+    assert seen["read"] > 200
     assert len(seen) > 18  # the strings reach most of what can go wrong
