@@ -39,6 +39,7 @@ __all__ = [
     "folded",
     "merged",
     "scale",
+    "shorter",
     "size_of",
     "valid_name",
 ]
@@ -99,6 +100,12 @@ class Transcript(NamedTuple):
     tables: Mapping[str, tuple[tuple[Any, ...], str]]
     outside: frozenset[str]
     complex: frozenset[str]
+
+
+def shorter(sizes: Mapping[str, tuple[int, ...]], letters: Sequence[str], places: Sequence[Expr]) -> bool:
+    """Whether a letter that is put for another has another range: ``softmax_u(s_u)`` at i, a part of u."""
+    pairs = zip(letters, places, strict=True)
+    return any(isinstance(p, Index) and sizes[p.name] != sizes[i] for i, p in pairs)
 
 
 def folded(trace: Transcript) -> tuple[list[Draft], list[str]]:
@@ -296,7 +303,10 @@ class _Folding:
             return inside
         if e.name in self.trace.outside or (self.uses[e.name] > 1 and not _trivial(value)):
             return e
-        if not plain and (place != "top" or any(isinstance(n, Reduce) and n.at for n in postorder(value))):
+        kept = any(isinstance(n, Reduce) and n.at for n in postorder(value))
+        if kept and shorter(self.trace.sizes, letters, e.subscripts):
+            return e
+        if not plain and (place != "top" or kept):
             return e if self.weight(value) > 2 else inside
         return inside if self.fits(value, place) else e
 

@@ -26,6 +26,7 @@ from tensorprop.core.build import (
     mul,
     negate,
     power,
+    reading_order,
     reduce,
     substitute,
     sum_over,
@@ -35,7 +36,7 @@ from tensorprop.core.functions import is_known
 from tensorprop.core.terms import terms_of
 from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.trace.numbers import simplest
-from tensorprop.trace.readable import FINITE, IS_NAN, NOT_A_NUMBER, STOP, bare
+from tensorprop.trace.readable import FINITE, IS_NAN, NOT_A_NUMBER, STOP, bare, shorter
 from tensorprop.trace.sheet import INF, NO_POSITIONS, TWO
 from tensorprop.trace.stretches import Parts
 
@@ -88,7 +89,7 @@ class Recognition(Parts):
                     found = match(total.body, x, total.indices)
                     if found is not None:
                         body = self.unshifted(total.body, total.indices)
-                        return reduce("logsoftmax", total.indices, body, [found[i] for i in total.indices])
+                        return self.normalised("logsoftmax", total.indices, body, found)
             shift = self.look(x)
             if isinstance(shift, Call) and shift.function == STOP:
                 total = self.look(y)
@@ -349,7 +350,14 @@ class Recognition(Parts):
         if _is_masked(inner):  # exp(-∞) is 0
             part = self.masked(inner)
             return divide(substitute(part, found), sum_over(total.indices, part))
-        return reduce("softmax", total.indices, body, [found[i] for i in total.indices])
+        return self.normalised("softmax", total.indices, body, found)
+
+    def normalised(self, op: str, indices: Sequence[str], body: Expr, found: Mapping[str, Expr]) -> Expr:
+        """``softmax_u(s_u)[t]``; where t runs over a part of u, an entry of what is normalised under a name."""
+        if not shorter(self.sizes, indices, [found[i] for i in indices]):
+            return reduce(op, indices, body, [found[i] for i in indices])
+        whole = reduce(op, indices, body, [Index(i) for i in indices])
+        return substitute(self.named(whole, tuple((i,) for i in reading_order(whole))), found)
 
     def masked(self, e: Expr) -> Expr:
         assert isinstance(e, Call)

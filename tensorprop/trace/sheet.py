@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorprop.core.build import ONE, ZERO, add, call, mul, negate, substitute, sum_over
-from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Tensor
+from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Tensor
 from tensorprop.core.pattern import Patterns
 from tensorprop.core.plane import IMAGINARY
 from tensorprop.core.walk import postorder, transform
@@ -34,6 +34,7 @@ from tensorprop.trace.readable import (
     bare,
     clipped,
     distance,
+    shorter,
     size_of,
 )
 
@@ -385,6 +386,8 @@ class Sheet:
         while isinstance(e, Tensor) and e.name in self.definitions:
             letters, value, _, start = self.definitions[e.name]
             if start is not None or len(letters) != len(e.subscripts):  # a recurrence stands for itself
+                break
+            if isinstance(value, Reduce) and value.at and shorter(self.sizes, letters, e.subscripts):
                 break
             e = substitute(value, dict(zip(letters, e.subscripts, strict=True)))
             if isinstance(e, Tensor):
