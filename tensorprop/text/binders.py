@@ -46,17 +46,9 @@ class Binders(Subscripts):
         self.p = p + 1
         if is_matrix(op) and self.kinds[self.p] == "q":
             name = op = self._primed(p, op)
-        if self.kinds[p] == "T" and name not in SPLIT:
-            token = self.texts[p]
-            run = token.partition("_")[2]
-            at = self.starts[p] + len(token.partition("_")[0]) + 1 + (run[0] == "{")
-            for k, c in enumerate(run.strip("{}")):
-                letters.append(c)
-                spans.append((at + k, at + k + 1))
-        elif is_matrix(op) and self.kinds[self.p] == "(":
+        if is_matrix(op) and self.kinds[self.p] == "(" and (self.kinds[p] != "T" or name in SPLIT):
             return self.matrix(p, op)
-        else:
-            self.indices_of(p, letters, spans)
+        self._along(p, name, letters, spans)
         span = (self.starts[p], self.ends[self.p - 1])
         if len(set(letters)) != len(letters):
             twice = next(k for k, c in enumerate(letters) if c in letters[:k])
@@ -74,6 +66,7 @@ class Binders(Subscripts):
                 "write Σ_i, and a bracket such as [i < n] for a part of the axis",
             )
         self.enter(p)
+        self.around += letters
         entry: tuple[Expr, ...] = ()
         outside: list[str] = []
         kept = has_entries(op)
@@ -85,9 +78,12 @@ class Binders(Subscripts):
             if kept:
                 entry = self._outside(p, op, len(runs(op, tuple(letters))), outside)
         else:
-            if self.kinds[self.p] not in STARTS and self.kinds[self.p] not in ("+", "-"):
+            if self.kinds[self.p] not in STARTS and self.kinds[self.p] not in ("+", "-", "‖", "∇"):
                 self.unexpected(self.p, f"{name} needs something to act on", f"write {name}_{''.join(letters)}(…)")
             body = self.product(False, self.p, True)
+        if p in self.limits:
+            body = self.within(body, self.limits[p])
+        del self.around[len(self.around) - len(letters) :]
         if kept and not entry:
             wanted = len(runs(op, tuple(letters)))
             if runs(op, tuple(letters)) != tuple(letters) and (not is_matrix(op) or REDUCTIONS[op].axes != "uu"):
@@ -96,6 +92,22 @@ class Binders(Subscripts):
             entry, outside = tuple(Index(c) for c in letters), list(letters)
         self.depth -= 1
         return Bind(self.starts[p], self.ends[self.p - 1], op, tuple(letters), spans, body, entry, tuple(outside))
+
+    def _along(self, p: int, name: str, letters: list[str], spans: list[tuple[int, int]]) -> None:
+        """The letters under a sum or a reduction."""
+        if self.kinds[p] == "T" and name not in SPLIT:
+            token = self.texts[p]
+            run = token.partition("_")[2]
+            at = self.starts[p] + len(token.partition("_")[0]) + 1 + (run[0] == "{")
+            for k, c in enumerate(run.strip("{}")):
+                letters.append(c)
+                spans.append((at + k, at + k + 1))
+        elif p in self.limits:
+            letters.append(self.limits[p].letter)
+            spans.append((self.starts[p], self.ends[p]))
+            self.p = self.limits[p].end
+        else:
+            self.indices_of(p, letters, spans)
 
     def _power_of_sum(self, p: int) -> NoReturn:
         """``Σ_j(e)^2``, which books write for the sum of squares."""
@@ -183,7 +195,9 @@ class Binders(Subscripts):
         short = letters is None or len(letters) == 1 or all(len(i) == 1 for i in self.indices_between(start, stop)[0])
         under = f"_{letters or 'i'}" if short else f"[{letters}]"
         sign = (
-            f"{name}{under} {acts_on}" if name in ("Σ", "∑", "∏") and not inside else f"{name}{under}({acts_on or '…'})"
+            f"{name}{under} {acts_on or '…'}"
+            if name in ("Σ", "∑", "∏") and not inside
+            else f"{name}{under}({acts_on or '…'})"
         )
         self.fail(
             MissingIndex,
@@ -289,7 +303,7 @@ class Binders(Subscripts):
         if self.kinds[p + 1] == "|" and self.starts[p + 1] == self.ends[p]:
             self.fail(
                 UnexpectedChar,
-                "double bars are not in the notation",
+                "bars mean the size of an index, |i|, and double bars a length in LaTeX alone, \\|x_i\\|",
                 (self.starts[p], self.ends[p + 1]),
                 length(self, p, 2),
             )

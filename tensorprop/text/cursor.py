@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Set as AbstractSet
 from fractions import Fraction
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from tensorprop.core.expr import Index, Tensor
 from tensorprop.errors import (
@@ -23,7 +23,7 @@ from tensorprop.errors import (
 from tensorprop.text.implied import Tree
 from tensorprop.text.scan import Tokens
 
-__all__ = ["MAX_DEPTH", "MAX_DIGITS", "MAX_OPERANDS", "MAX_POWER_OF_TEN", "RELATIONS", "Cursor"]
+__all__ = ["MAX_DEPTH", "MAX_DIGITS", "MAX_OPERANDS", "MAX_POWER_OF_TEN", "RELATIONS", "Cursor", "Limit"]
 
 MAX_DEPTH = 100
 MAX_OPERANDS = 10_000
@@ -31,6 +31,18 @@ MAX_DIGITS = 100
 MAX_POWER_OF_TEN = 5000
 
 RELATIONS = frozenset(("=", "≠", "<", "≤", ">", "≥"))
+
+
+class Limit(NamedTuple):
+    """Limits of a sum: its letter, the last value, how they compare, the token after them.
+
+    ``relation`` None: the letter runs over its axis, and ``last`` is the size of that.
+    """
+
+    letter: str
+    last: str
+    relation: str | None
+    end: int
 
 
 class Cursor(ABC):
@@ -60,6 +72,11 @@ class Cursor(ABC):
         self.delta_is_tensor: bool = self._delta_defined()
         self.given: frozenset[str] = frozenset[str]()  # letters that are indices wherever they stand
         self.scalars: frozenset[str] = frozenset[str]()
+        self.around: list[str] = []  # letters that are bound around what is being read
+        self.barred: bool = False  # between two ‖
+        self.limits: dict[int, Limit] = {}  # of the sums of this equation that have limits
+        self.counted: dict[str, str] = {}  # names that are sizes in this equation, and of which letter
+        self.layers: frozenset[str] = frozenset[str]()  # names that are labels of layers in braces
         self.bare: list[tuple[str, tuple[int, int]]] = []  # names without subscripts outside brackets, in this equation
         self._tensors: frozenset[str] | None = None
 
@@ -231,6 +248,16 @@ class Cursor(ABC):
                     openers.clear()
         return p in self._relating
 
+    def compared(self, opener: int) -> bool:
+        """Whether the first argument in these parentheses is a comparison: ``where(u <= t, …)``."""
+        q = opener + 1
+        while self._relates(opener) and self.kinds[q] not in (",", ")", ";", "end"):
+            if self.kinds[q] in RELATIONS:
+                return True
+            inner = self.closing(q) if self.kinds[q] in ("(", "[", "{") or self.texts[q] == "_{" else None
+            q = q + 1 if inner is None else inner + 1
+        return False
+
     def end_of_equation(self) -> int:
         p = self.first
         while self.kinds[p] not in (";", "end"):
@@ -281,6 +308,18 @@ class Cursor(ABC):
     @abstractmethod
     def no_value(self, p: int) -> None:
         """Refuse a function's value as a subscript."""
+
+    @abstractmethod
+    def typeset(self, p: int) -> Tree | None:
+        """What LaTeX writes with a function's name and without parentheses at once, where it has one meaning."""
+
+    @abstractmethod
+    def within(self, body: Tree, limit: Limit) -> Tree:
+        """What is summed, with the bracket that the limits of the sum say."""
+
+    @abstractmethod
+    def condition(self, opener: int) -> Tree:
+        """The first argument of where."""
 
     @abstractmethod
     def dim(self) -> Tree:

@@ -44,6 +44,7 @@ _RAISED = re.compile(
     rf"(\\\w+\s*\{{[^{{}}]*\}}|\\?[{LETTERS}][{LETTERS}0-9]*)\s*"
     rf"(?:\^\s*(\{{[^{{}}]*\}}|-?[{LETTERS}0-9]+)|([{''.join(HIGH)}]+))$"
 )
+_BY_CUSTOM = frozenset("fghφψ")  # what functions are called
 _ELSEWHERE = "nothing in index notation says it: work it out elsewhere and give it as an input"
 
 
@@ -109,7 +110,8 @@ def raised_name(c: Cursor, power: Tree, first: int) -> None:
     if power.base.node.subscripts or c.kinds[first] != "N":
         return
     stands = any(t == name and k not in ("^", "p", "(", "q") for t, k in zip(c.texts, c.kinds[1:], strict=False))
-    word = len(name.rstrip("0123456789")) > 1 and not stands and name not in c.tensor_names()  # sech^2(x)
+    called = len(name.rstrip("0123456789")) > 1 or name in _BY_CUSTOM
+    word = called and not stands and name not in c.tensor_names()  # sech^2(x)
     if not (inverse or word or name in SYMBOLS or name in c.called):
         return
     inside = argument(c, c.p)
@@ -157,6 +159,9 @@ def open_function(c: Cursor, name: str, span: tuple[int, int]) -> None:
             span,
             f"write `{written}`" if written else _ELSEWHERE,
         )
+    last = next((f for f in ("σ", *KNOWN) if name.endswith(f) and (len(f) > 2 or f == "σ")), name)
+    if last != name:
+        _two_names(c, name.removesuffix(last), last, span)
     if len(name.rstrip("0123456789")) > 1 and name not in c.called:
         like = near(name, [*KNOWN, *BINDERS, "dim"])
         if like:
@@ -168,6 +173,21 @@ def open_function(c: Cursor, name: str, span: tuple[int, int]) -> None:
             )
 
 
+def _two_names(c: Cursor, name: str, function: str, span: tuple[int, int]) -> None:
+    """``Wσ(x)``, ``Wtanh(x)``: a tensor and a known function without a space, or one function?"""
+    if not (function == "σ" or len(name) == 1 or name in c.tensor_names()) or name == "d":
+        return
+    inside = argument(c, c.p)
+    acts_on = piece(c, *inside) if inside else "x_i"
+    c.fail(
+        AmbiguousNotation,
+        f"{name}{function}: {name} times {function}(…), or a function that is called so?",
+        span,
+        f"write `{name} {function}({acts_on})` with a space for the product; an open function needs a name that ends in"
+        f" no known one, such as `{name}1({acts_on})`",
+    )
+
+
 def applied(c: Cursor, p: int, name: str, letters: list[str]) -> None:
     """``std_b(x_bj)``: a name with subscripts and at once a parenthesis, unless elsewhere it is a tensor's."""
     if name[0] == "δ" or name in c.tensor_names():
@@ -177,6 +197,14 @@ def applied(c: Cursor, p: int, name: str, letters: list[str]) -> None:
     factor = f"({piece(c, *inside)})" if inside else "(…)"
     product = f"`{c.text[span[0] : span[1]]} {factor}` with a space for a product"
     along = written_along(c, name, letters, *inside) if inside else None
+    if letters and letters[-1] in SYMBOLS and c.text[span[1] - 1] == letters[-1]:  # W_ijσ(x_j)
+        kept, function = c.text[span[0] : span[1] - 1], letters[-1]
+        c.fail(
+            AmbiguousNotation,
+            f"{function} as an index of {name}, or as a function?",
+            span,
+            f"write `{kept} {function}{factor}` for the function; a name with subscripts takes no parenthesis at once",
+        )
     known = "along an index there are " + ", ".join(dict.fromkeys(w for w in BINDERS.values() if not is_matrix(w)))
     if along is not None:
         problem, fix = f"{name} is not built in along an index", f"write `{along}`, or {product}"

@@ -172,7 +172,12 @@ _CHOICE = ("if", "then", "else", "otherwise")
 
 
 def joined(c: Cursor, p: int) -> str | None:
-    """Two brackets with ``and`` or ``or`` at ``p`` between them, as a product or a maximum."""
+    """Two brackets with ``and`` or ``or`` at ``p`` between them, as a product or a maximum; also bare comparisons."""
+    before = next((q for q in range(p - 1, c.first, -1) if c.kinds[q] in (*RELATIONS, ",", "]")), 0)
+    after = next((q for q in range(p, c.end_of_equation()) if c.kinds[q] in (*RELATIONS, ",", "[")), 0)
+    if c.kinds[before] in RELATIONS and c.kinds[after] in RELATIONS and c.kinds[before] != "=":
+        one, other = bracketed(c, before), bracketed(c, after)
+        return f"{one} {other}" if c.texts[p].lower() == "and" else f"max({one}, {other})"
     if p == 0 or c.kinds[p - 1] != "]" or c.kinds[p + 1] != "[":
         return None
     end = c.closing(p + 1)
@@ -195,6 +200,9 @@ def length(c: Cursor, p: int, width: int) -> str:
     letters = list(dict.fromkeys(c.indices_between(start, close)[0])) or list(_subscript(body.strip("()")))
     own = left(c)
     summed = [i for i in letters if i not in own] or letters
+    if len(summed) == 1 and summed[0] in own:
+        other = fresh("j", {*own, *c.indices_between(c.first, stop)[0]})
+        body, summed = _renamed(body, summed[0], other), [other]
     after = c.text[c.ends[close + width - 1] :].replace("{", "").replace("}", "").replace(" ", "")
     named = re.match(r"_([^\W\d_]+)", after)
     if named and {*named[1]} <= {*letters}:  # ‖x_bi‖_i
@@ -238,7 +246,12 @@ def run_through(c: Cursor, name: str, p: int) -> str:
         below = str(int(last) + 1)
     else:
         below = shorter[1] if shorter else f"{last} + 1"
-    sign = name if name in ("Σ", "∏") else f"{name}"
+    if name in ("∏", "prod"):
+        return (
+            f"write prod_{letter}(…) for the whole axis, which needs no limits; for a part of it"
+            f" prod_{letter}(where([{letter} < {below}], …, 1)) (indices count from 0)"
+        )
+    sign = name
     return (
         f"write {sign}_{letter} for the whole axis, which needs no limits; for a part of it a bracket,"
         f" {sign}_{letter} [{letter} < {below}] (indices count from 0)"
@@ -257,7 +270,7 @@ def gradient(c: Cursor, p: int) -> str:
     name = GREEK.get(m[1][1:], m[1]) if m[1][0] == "\\" else m[1]
     shown = name + m[2] if m[2] else spelled(c, name)
     if shown is None:
-        own = "".join(left(c))
+        own = "".join(left(c)) if "=" in c.kinds[c.first : p] else _once(c, p)
         shown = f"{name}_{own or ('ij' if name[0].isupper() else 'i')}"
     after = next((q for q in range(p, len(c.kinds)) if c.starts[q] >= c.ends[p] + m.end() or c.kinds[q] == "end"), p)
     of = c.texts[after] if c.kinds[after] == "N" and after > p else "E"
@@ -265,6 +278,14 @@ def gradient(c: Cursor, p: int) -> str:
     whole = c.kinds[p - 1] == "=" and p - c.first == 2 and c.kinds[c.first] == "N" and after >= stop - 1
     line = f"{c.texts[c.first]}_{_subscript(shown)} = " if whole and _subscript(shown) else ""
     return f"write it entry by entry: {line}δ{shown}, or {line}∂{of}/∂{shown}"
+
+
+def _once(c: Cursor, p: int) -> str:
+    """The letters that stand once after the ``=`` that follows ``p``."""
+    stop = c.end_of_equation()
+    start = next((q for q in range(p, stop) if c.kinds[q] == "="), stop)
+    letters = c.indices_between(start, stop)[0]
+    return "".join(i for i in dict.fromkeys(letters) if letters.count(i) == 1 and len(i) == 1)
 
 
 def _subscript(text: str) -> str:

@@ -16,7 +16,8 @@ from tensorprop.errors import AmbiguousNotation, MissingIndex, UnbalancedBracket
 from tensorprop.text.characters import GREEK, LETTERS, lower
 from tensorprop.text.cursor import Cursor
 from tensorprop.text.implied import Leaf
-from tensorprop.text.meant import bracketed, gradient, length
+from tensorprop.text.limits import layer
+from tensorprop.text.meant import bracketed
 
 __all__ = ["COMPACT", "LABEL", "Subscripts", "label_text"]
 
@@ -32,7 +33,7 @@ MAX_SUBSCRIPT = 10**18
 
 def label_text(m: re.Match[str]) -> str:
     """A layer label as it is kept: ``k+1`` of ``^{(k + 1)}``, ``ℓ`` of ``^{[\\ell]}``."""
-    label = m[1] or m[2] or m[3]
+    label = next(g for g in m.groups() if g)
     return re.sub(r"\\([A-Za-z]+)", lambda g: GREEK.get(g[1], g[0]), label).replace(" ", "")
 
 
@@ -362,6 +363,7 @@ class Subscripts(Cursor):
             k = kinds[q]
             if k == "^":
                 m = LABEL.match(self.text, self.starts[q])
+                m = m or layer(self, q)
                 if m is not None:  # a layer label, or a power that looks like one
                     while q + 1 < stop and self.starts[q + 1] < m.end():
                         q += 1
@@ -378,7 +380,10 @@ class Subscripts(Cursor):
                 nested.append("list")
                 subscript.append("")
             elif k in ("(", "[", "{"):
-                nested.append("[" if k == "[" else "(")
+                asks = k == "(" and at_once and texts[q - 1] == "where" and self.compared(q)
+                nested.append("where" if asks else "[" if k == "[" else "(")
+            elif k == "," and nested and nested[-1] == "where":
+                nested[-1] = "("
             elif k in (")", "]", "}") and nested:
                 if nested.pop() == "list":
                     subscript.pop()
@@ -390,6 +395,7 @@ class Subscripts(Cursor):
                 elif (
                     bare
                     and "[" not in nested
+                    and "where" not in nested
                     and texts[q - 1] not in ("|", "∂", "δ", "delta", "partial")
                     and not (kinds[q - 1] == "(" and texts[q - 2] == "dim")
                 ):
@@ -426,11 +432,3 @@ class Subscripts(Cursor):
             (self.starts[p], self.ends[p]),
             f"write {bracketed(self, p)}",
         )
-
-    def whole(self, p: int) -> NoReturn:
-        """Refuse a sign that speaks of a whole tensor: ``‖``, ``∇``."""
-        span = (self.starts[p], self.ends[p])
-        if self.kinds[p] == "‖":
-            self.fail(UnexpectedChar, "double bars are not in the notation", span, length(self, p, 1))
-        what = "∇ stands for a whole gradient, and every equation here for one entry"
-        self.fail(UnexpectedChar, what, span, gradient(self, p))

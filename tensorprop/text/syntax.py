@@ -22,7 +22,7 @@ from tensorprop.errors import (
 from tensorprop.text import doubts
 from tensorprop.text.cursor import MAX_OPERANDS, RELATIONS
 from tensorprop.text.implied import Apply, Leaf, Plus, Power, Relate, Term, Tree
-from tensorprop.text.powers import Powers
+from tensorprop.text.pasted import Pasted
 from tensorprop.text.vocabulary import AFTER, STARTS
 
 __all__ = ["Reader"]
@@ -30,13 +30,15 @@ __all__ = ["Reader"]
 _STATED = (*DECLARED, *SAID)
 
 
-class Reader(Powers):
+class Reader(Pasted):
     """Reads one token list, equation by equation."""
 
     def target(self) -> tuple[Tensor, tuple[int, int]]:
         """The left side of an equation, up to and with its ``=``."""
         p = self.first = self.p
         kinds = self.kinds
+        if self.limited:
+            self.take_limits(p)
         if kinds[p] == "T" and kinds[p + 1] == "=":
             texts = self.texts
             got = self.entries[texts[p]] if texts[p] in self.entries else self.compact(p)
@@ -46,11 +48,14 @@ class Reader(Powers):
                     self._repeated(node, letters, (self.starts[p], self.ends[p]))
                 self.p = p + 2
                 return node, (self.starts[p], self.ends[p])
-        if kinds[p] not in ("T", "N", "∂", "frac"):
+        if kinds[p] not in ("T", "N", "∂", "frac", "∇"):
             at = p + (kinds[p] == "(" and kinds[p + 1] == "∇")  # (∇_W E)_ij
             self.unexpected(at, "an equation starts with the tensor that it defines")
         self.no_word(p)
-        tree = self.derivative() if kinds[p] in ("∂", "frac") or self.texts[p] == "partial" else self.named()
+        if kinds[p] == "∇":
+            tree: Tree = self.nabla()
+        else:
+            tree = self.derivative() if kinds[p] in ("∂", "frac") or self.texts[p] == "partial" else self.named()
         end = self.ends[self.p - 1]
         span = (self.starts[p], end)
         if kinds[self.p] == "/" and kinds[self.p + 1] in ("T", "N"):
@@ -214,7 +219,7 @@ class Reader(Powers):
             if k == "T" and kinds[p + 1] not in AFTER:
                 token = texts[p]
                 got = entries[token] if token in entries else self.compact(p)
-            elif k not in STARTS:
+            elif k not in STARTS and k not in ("‖", "∇"):
                 self._no_factor(p)
             if got is not None:
                 f: Tree = Leaf(starts[p], ends[p], got[1], got[0])
@@ -236,7 +241,7 @@ class Reader(Powers):
                 divides = k == "/"
                 p += 1
                 k = kinds[p]
-            elif k in STARTS:
+            elif k in STARTS or k == "∇" or (k == "‖" and not self.barred):
                 divides = False
             else:
                 break
@@ -280,6 +285,10 @@ class Reader(Powers):
             tree = self.root()
         elif k == "|":
             tree = self.bars()
+        elif k == "‖":
+            tree = self.length()
+        elif k == "∇":
+            tree = self.nabla()
         else:
             self._no_factor(p)
         k = self.kinds[self.p]

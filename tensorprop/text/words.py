@@ -24,7 +24,8 @@ from tensorprop.errors import (
     UnknownRange,
 )
 from tensorprop.text import doubts
-from tensorprop.text.implied import Apply, Leaf, Power, Tree
+from tensorprop.text.implied import Apply, Leaf, Power, Size, Tree
+from tensorprop.text.limits import layer
 from tensorprop.text.matrix_words import MATRIX_WORDS, MatrixWords
 from tensorprop.text.meant import left
 from tensorprop.text.reserved import PROGRAMMING
@@ -106,6 +107,9 @@ class Words(MatrixWords):
             if following in ("(", "q") or self._labelled_function(p):
                 return self.function()
             if name in KNOWN and (name not in SYMBOLS or (self.kinds[p + 1] == "(" and name not in CONSTANTS)):
+                typeset = self.typeset(p)
+                if typeset is not None:
+                    return typeset
                 doubts.bare_function(self, p)
             if name in CONSTANTS and following not in ("s", "u", "[") and not self.labelled(p):
                 self.p = p + 1
@@ -161,7 +165,7 @@ class Words(MatrixWords):
         m = LABEL.match(self.text, self.starts[p + 1])
         return m is not None and self.text.startswith(("(", "'", "′", "″"), m.end()) and self.kinds[p] == "N"
 
-    def entry(self) -> Leaf:
+    def entry(self) -> Tree:
         """A tensor's entry: name, label, subscripts, in that order or with the label last."""
         p = self.p
         token = self.texts[p]
@@ -186,7 +190,7 @@ class Words(MatrixWords):
         else:
             listed = self.subscripts(subscripts, letters, p)
         if not label and listed and kinds[self.p] == "^" and kinds[self.p + 1] == "{":
-            m = LABEL.match(self.text, self.starts[self.p])
+            m = LABEL.match(self.text, self.starts[self.p]) or layer(self, self.p)
             if m is not None:
                 label = self.take_label(m)
         if kinds[self.p] in ("s", "u") and self.starts[self.p] == self.ends[self.p - 1]:
@@ -195,6 +199,8 @@ class Words(MatrixWords):
         span = (self.starts[p], self.ends[self.p - 1])
         if kinds[self.p] == "(" and self.starts[self.p] == span[1] and listed and not label:
             doubts.applied(self, p, name, letters)
+        if not listed and not label and name in self.counted:
+            return Size(*span, self.counted[name])
         if not listed and not label and not self.in_bracket:
             self.bare.append((name, span))
         if (
@@ -236,7 +242,8 @@ class Words(MatrixWords):
         """``^(k)`` after a bare name, where subscripts follow or where braces tell that it is no power."""
         m = LABEL.match(self.text, self.starts[self.p])
         if m is None:
-            return ""
+            m = layer(self, self.p)
+            return self.take_label(m) if m is not None and self.followed_by_subscript(m.end()) else ""
         if m[1] is not None and not self.followed_by_subscript(m.end()):
             if self.kinds[self.p + 1] == "(":
                 self.label_or_power(Leaf(self.starts[p], self.ends[p], "", Tensor(name, ())), m, p)
@@ -304,7 +311,7 @@ class Words(MatrixWords):
         if self.kinds[self.p] == ")":
             self.unexpected(self.p, f"{spelled} needs something to act on")
         while True:
-            args.append(self.expression())
+            args.append(self.condition(p) if base == "where" and not args else self.expression())
             if self.kinds[self.p] != ",":
                 break
             self.p += 1

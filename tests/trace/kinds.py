@@ -464,6 +464,7 @@ KINDS = [
     Kind("fused qkv", fused_qkv, "bti if"),
     Kind("glu", glu, "bi ie"),
     Kind("merged heads", merged_heads, "bhtj mk"),
+    Kind("softmax, but its last", lambda x, w: jax.nn.softmax(x)[:, :-1] @ w[:-1] + w[-1], "bi i"),
     Kind("image patches", patches, "beft"),
     Kind("grouped query attention", grouped_query, "fti gui guj"),
     Kind("repeated heads", repeated_heads, "4ti 2ui 2uj"),

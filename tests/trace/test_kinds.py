@@ -125,7 +125,8 @@ SAID = (
     ".*(the last entry of an axis is read as entry 1|axis 0 of a0 over axis 0 of a1 stays 6)",
 )
 DAILY = (
-    "rotary embedding, pairs", "merged heads", "vae heads", "total variation", "concatenated with a cache",
+    "rotary embedding, pairs", "merged heads", "softmax, but its last", "vae heads", "total variation",
+    "concatenated with a cache",
     "gru cell", "rnn", "lstm", "discounted returns", "three steps", "cho_solve", "lu_solve", "triangular", "top_k",
     "rows in order", "ranks", "by two keys", "one of a row set", "greatest at places", "the one before",
     "phase retrieval", "capacity", "eigenvalues", "spectral norm", "copies",
