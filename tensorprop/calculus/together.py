@@ -87,6 +87,8 @@ class Ends:
             if len(inner) != 1 or not inner <= {r.name for r in self._rules}:
                 continue
             (name,) = inner
+            if _moved(rule.value, name):
+                continue
             if _adjoints(self._rules[name].value):
                 continue
             value = self._known.shortest(unfolded(rule.value, self._rules, name))
@@ -107,7 +109,7 @@ class Ends:
                 inner = _adjoints(value)
                 later = [n for n in inner if n in self._order and not self._endless(n)]
                 joined = joined or len(inner) > 1
-                if not later or _nodes(value) > _LONG:
+                if not later or _nodes(value) > _LONG or any(_moved(value, n) for n in later):
                     break
                 used.append(max(later, key=self._order.__getitem__))
                 value = unfolded(value, self._rules, used[-1])
@@ -207,6 +209,11 @@ def _often(e: Expr) -> dict[str, int]:
 
 def _adjoints(e: Expr) -> set[str]:
     return {t.name for t in tensors_of(e) if is_adjoint(t.name)}
+
+
+def _moved(e: Expr, name: str) -> bool:
+    """Whether a δ is read at places that are computed, outside of it too, where it is 0 and its rule may not be."""
+    return any(t.name == name and t.letters is None for t in tensors_of(e))
 
 
 def _entries(e: Expr) -> int:

@@ -75,7 +75,7 @@ def judge(attempt: str, s: System, rules: System, convention: Convention, given:
     line = next(split(attempt), None)
     if line is None:
         raise UnexpectedEnd("the formula ends where a name is needed", attempt, (len(attempt), len(attempt)))
-    return _judged(line, Court(s, rules, given), convention)
+    return _judged(line, Court(s, rules, given), convention, attempt)
 
 
 def check_formulas(text: str, page: Page, convention: Convention | None = None) -> Report:
@@ -99,12 +99,12 @@ def check_formulas(text: str, page: Page, convention: Convention | None = None) 
     return Report("Formulas", s, tuple(verdicts), given)
 
 
-def _judged(line: FormulaText, court: Court, convention: Convention) -> Judged:
-    """One formula, held against every rule that it may be."""
+def _judged(line: FormulaText, court: Court, convention: Convention, raw: str = "") -> Judged:
+    """One formula, held against every rule that it may be; ``raw`` is its text before it was read as a formula."""
     s, rules, attempt = court.system, court.rules, line.text
     if not line.body.strip():
         raise UnexpectedEnd("the formula ends where a name is needed", attempt, (len(attempt), len(attempt)))
-    if (entries := _entries(line, court)) is not None:
+    if (entries := _entries(line, raw, court)) is not None:
         rule = next((c for c in _candidates(rules) if c.name == entries.name), None)
         if rule is not None:
             return _Judge(court, rule, line, attempt, convention.over((*s, *rules)), "", False).of_entries(entries)
@@ -126,15 +126,17 @@ def _judged(line: FormulaText, court: Court, convention: Convention) -> Judged:
     return _Judge(court, chosen[0], line, attempt, convention.over((*s, *rules)), "", False).judged(search=True)
 
 
-def _entries(line: FormulaText, court: Court) -> Equation | None:
+def _entries(line: FormulaText, raw: str, court: Court) -> Equation | None:
     """A line that is a rule in index notation, as `formula` prints what has no form in matrices."""
     if is_code(line.body) or not is_indexed(line.text):
         return None
-    try:
-        (rule,) = read(court.system, line.text).rules
-    except (TensorpropError, ValueError):
-        return None  # a formula with indices that are carried along, or none
-    return rule
+    for text in (raw, line.text):
+        try:
+            (rule,) = read(court.system, text).rules
+            return rule
+        except (TensorpropError, ValueError):
+            continue  # a formula with indices that are carried along, or none
+    return None
 
 
 def _ways(convention: Convention) -> Iterator[tuple[Convention, tuple[str, bool]]]:
@@ -391,8 +393,8 @@ class _Judge:
                 who=listed([entry(f, self._court.axes) for f in pattern.having(kept[0])]),
             )
         shown = self._shown()
-        if shown.unicode:
-            yield say("Right is {f}.", f=Math(shown.unicode, shown.latex))
+        if shown.whole is not None:
+            yield say("Right is {f}.", f=shown.whole)
 
     # ----------------------------------------------------------------- what fits, and may be wrong
     def _compared(self, read: ReadFormula, formula: Math, search: bool) -> Judged:
@@ -520,12 +522,13 @@ class _Judge:
 
     def _right(self) -> Sentence:
         shown = self._shown()
-        return say("Right is {f}.", f=Math(shown.unicode, shown.latex) if shown.unicode else self._index(self._rule))
+        return say("Right is {f}.", f=shown.whole or self._index(self._rule))
 
     def _shown(self) -> MatrixForm:
         """The rule in matrices, sizes told by the tensors that it has."""
         rule = self._rule
-        return matrix(equation(rule.target, sized(rule.value, rule.target, self._court.axis)), self._convention)
+        eq = equation(rule.target, sized(rule.value, rule.target, self._court.axis))
+        return matrix(eq, self._convention, self._court.system)
 
     def _other_shape(self, read: ReadFormula, target: Typed) -> Sentence:
         return say(

@@ -36,7 +36,7 @@ from tensorprop.render.matrices.line import Line
 from tensorprop.render.matrices.stand_ins import kept_inside
 from tensorprop.run.reference import evaluate
 
-__all__ = ["WrongFormula", "closed", "sample", "verified", "verify", "whole", "without_ends"]
+__all__ = ["WrongFormula", "asks_for_ties", "closed", "sample", "verified", "verify", "whole", "without_ends"]
 
 
 class WrongFormula(TensorpropError):
@@ -117,7 +117,7 @@ def verify(line: Line) -> None:
 @lru_cache(maxsize=4096)
 def _agree(line: Line) -> None:
     eq, opened = closed(line.plain)
-    ties = _asks_for_ties(eq)
+    ties = asks_for_ties(eq)
     assert line.right is not None
     loops = (*line.carried, *(i for t in line.right.walk() if isinstance(t, m.Over) for i in t.letters))
     small = len(loops) > _LOOPS
@@ -172,7 +172,7 @@ def sample(e: Equation, seed: int = 0) -> tuple[dict[str, Array], Array, dict[st
     """Random arrays for all that an equation names, what it gives, and the functions that stand for open ones."""
     eq, opened = closed(e)
     s = system([eq])
-    arrays, want = _drawn(eq, seed, _asks_for_ties(eq))
+    arrays, want = _drawn(eq, seed, asks_for_ties(eq))
     sizes = dict(zip(primal_axes(eq.target) or (), want.shape, strict=False))
     known = infer(s)
     sizes |= {(n, k): v.shape[k] for n, v in arrays.items() for k in range(v.ndim)}
@@ -187,7 +187,7 @@ _LONG, _OPERANDS = 12, 12  # characters of a spec from which on its path is chos
 _PATIENCE = 20  # draws until every bracket that asks whether two entries are equal is met
 
 
-def _asks_for_ties(eq: Equation) -> bool:
+def asks_for_ties(eq: Equation) -> bool:
     """Whether entries are compared with ``=``, as in the rule for a maximum: random numbers would never be equal."""
     return any(
         isinstance(e, Bracket)

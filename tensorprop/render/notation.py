@@ -223,13 +223,10 @@ class Notation:
         if is_matrix(n.op) and isinstance(n.body, Tensor):
             apart = [s for s in n.body.subscripts if not (isinstance(s, Index) and s.name in n.indices)]
             head = self.pen.subscript(self.name(n.body.name), [self.show(s) for s in apart])  # a matrix for every b
-            if self._exact or (n.op != "inv" and not self.to.both):
+            if self._exact or n.op != "inv":
                 return self.pen.subscript(f"{self.function(n.op)}{self.to.closed(head)}", at)
-            if n.op == "inv":
-                inverse = self.to.closed(self.pen.raised(head, self.pen.figure("-1")))
-                return self.pen.subscript(f"{{{inverse}}}" if self.to.name == "latex" else inverse, at)
-            log = self.function("log") if n.op == "logdet" else ""
-            return f"{log}{self.function('det')} {head}"
+            inverse = self.to.closed(self.pen.raised(head, self.pen.figure("-1")))
+            return self.pen.subscript(f"{{{inverse}}}" if self.to.name == "latex" else inverse, at)
         entry = ""
         if at and at != [self.letter(i) for i in n.indices]:
             entry = self.to.sign("[") + self.to.signs.get(",", ", ").join(at) + self.to.sign("]")
@@ -245,8 +242,6 @@ class Notation:
             return self._root(parts[0], isinstance(n.args[0], Tensor)), _ATOM
         if n.function == "square" and not self._exact:
             return self.pen.raised(self._wrap(parts[0], _ATOM), self.to.figure.format("2")), _POWER
-        if n.function == "abs" and not self._exact:
-            return self.to.absolute.format(texts[0]), _ATOM
         return self.function(n.function) + self.to.closed(self.to.signs.get(",", ", ").join(texts)), _ATOM
 
     def _root(self, inside: Text, name: bool) -> str:

@@ -146,9 +146,9 @@ class Pen:
             out = self.raised(out, dilation) if plain or dilation.isdigit() else f"{out}^{{{dilation}}}"
         return out
 
-    def row(self, parts: Sequence[str]) -> str:
-        """Subscripts beside one another: letters touch, longer ones have commas."""
-        short = all(map(_short, parts))
+    def row(self, parts: Sequence[str], cut: bool = False) -> str:
+        """Subscripts beside one another: letters touch, longer ones, and figures among them, have commas."""
+        short = all(map(_short, parts)) if cut else _touch(parts)
         comma = self.to.commas[not short]
         gaps = [" " * (not comma and p.startswith("\\")) for p in parts[:-1]]
         return "".join(p + gap + comma for p, gap in zip(parts, gaps, strict=False)) + "".join(parts[-1:])
@@ -166,10 +166,10 @@ class Pen:
                 return d.cut_sub.format(base, part)
         dotted = d.sign("·") in parts or (len(parts) > 1 and any(_bare(p).isdigit() for p in parts))
         if cut and (dotted or len(parts) > 1) and not (all(map(_short, parts)) and not dotted):
-            return d.cut_sub.format(base, self.row(parts).replace(", ", ","))
-        short = cut or all(map(_short, parts))
+            return d.cut_sub.format(base, self.row(parts, cut).replace(", ", ","))
+        short = cut or _touch(parts)
         form = d.sub if short else "{0}[{1}]" if self._exact and len(parts) == 1 else d.long_sub
-        return form.format(base, self.row(parts))
+        return form.format(base, self.row(parts, cut))
 
     def _scripts(self, base: str, label: str, parts: Sequence[str] = (), above: str = "", cut: bool = False) -> str:
         """A name with its layer, its subscripts and what stands above it."""
@@ -178,7 +178,7 @@ class Pen:
         if not d.both:
             return self.subscript(base + (f"^{up}" if up else ""), parts, cut) + above
         if above and parts:
-            return d.both.format(base, self.row(parts), up + above)
+            return d.both.format(base, self.row(parts, cut), up + above)
         if up or above:
             base = d.sup.format(base, up + (" " if up and above and d.name == "typst" else "") + above)
         return self.subscript(base, parts, cut)
@@ -244,6 +244,11 @@ class Pen:
 
 def _bare(text: str) -> str:
     return re.sub(r"<[^>]*>", "", text)
+
+
+def _touch(parts: Sequence[str]) -> bool:
+    """Whether subscripts stand beside one another without commas: ``0l`` has two readings."""
+    return all(map(_short, parts)) and not (len(parts) > 1 and any(_bare(p).isdigit() for p in parts))
 
 
 def _short(text: str) -> bool:

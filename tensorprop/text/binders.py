@@ -5,6 +5,7 @@ In: the tokens after a word that takes indices or a bare name. Out: a tree.
 
 from __future__ import annotations
 
+import re
 from typing import NoReturn
 
 from tensorprop.core.build import reduce
@@ -27,6 +28,7 @@ from tensorprop.text.vocabulary import BINDERS, COLUMN, ROW, SPLIT, STARTS
 
 __all__ = ["Binders"]
 
+_INVERSE = re.compile(r"\{?\(\s*[^\W\d_][^()\s⁻^]*\s*(?:⁻¹|\^\s*(?:-1|−1|\{\s*[-−]\s*1\s*\}))\s*\)\s*\}?[_\[]")
 _PRIMES = {"'": 1, "′": 1, "″": 2, "‴": 3}
 
 
@@ -233,6 +235,32 @@ class Binders(Subscripts):
             self.unexpected(self.p, wanted, fix)
         self.close(opener, ")")
         self.depth -= 1
+        return self._entry_of(p, op, leaf, leaf.node)
+
+    def inverse(self) -> Tree | None:
+        """``(M⁻¹)_ij``, ``{(M^{-1})}_{ij}``: an entry of an inverse as books write it; None for anything else."""
+        p = self.p
+        if _INVERSE.match(self.text, self.starts[p]) is None:
+            return None
+        held = self.kinds[p] == "{"
+        self.enter(p)
+        self.p = p + held + 1
+        told = len(self.bare)
+        leaf = self.named()
+        del self.bare[told:]
+        while self.kinds[self.p] not in (")", "end"):  # the exponent, which was seen
+            self.p += 1
+        self.p += 1 + held
+        self.depth -= 1
+        if not isinstance(leaf, Leaf) or not isinstance(leaf.node, Tensor):
+            self.p = p
+            return None
+        return self._entry_of(p, "inv", leaf, leaf.node)
+
+    def _entry_of(self, p: int, op: str, leaf: Leaf, matrix: Tensor) -> Tree:
+        """A function of a matrix, with the entry that is named outside."""
+        wanted = f"{op} takes the bare name of a matrix"
+        entry = "".join("ijklmnpq"[: len(REDUCTIONS[op].axes)])
         subscripts: list[Expr] = []
         letters: list[str] = []
         listed = (
@@ -241,22 +269,22 @@ class Binders(Subscripts):
             and self.subscripts(subscripts, letters, p)
         )
         span = (self.starts[p], self.ends[self.p - 1])
-        each = leaf.node.subscripts  # a matrix for every one of these
+        each = matrix.subscripts  # a matrix for every one of these
         if len(each) == 2 and (not subscripts or {*leaf.open} & {*letters}):
-            bare = f"write {op}({leaf.node.name}), and the entry outside"
+            bare = f"write {op}({matrix.name}), and the entry outside"
             self.fail(UnexpectedChar, wanted, (leaf.start, leaf.end), bare)
         if has_entries(op) and len(subscripts) != len(entry):
-            of = "the inverse" if op == "inv" else f"{op}({leaf.node.name})"
+            of = "the inverse" if op == "inv" else f"{op}({matrix.name})"
             here = self.text[self.starts[p] : self.ends[self.p - 1]]
             self.fail(
                 MissingIndex,
                 f"an entry of {of} has {_subscripts(len(entry))}" + ("" if subscripts else f": {here}_{entry}"),
                 span,
-                f"write them outside: {op}({leaf.node.name})_{entry}",
+                f"write them outside: {op}({matrix.name})_{entry}",
             )
         if not has_entries(op) and listed:
             doubts.after_subscripts(self, self.p - 1)
-        body = Tensor(leaf.node.name, (*each, Index(ROW), Index(COLUMN)))
+        body = Tensor(matrix.name, (*each, Index(ROW), Index(COLUMN)))
         return Leaf(*span, (*leaf.open, *letters), reduce(op, (ROW, COLUMN), body, subscripts))
 
     def dim(self) -> Tree:

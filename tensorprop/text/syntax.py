@@ -274,7 +274,7 @@ class Reader(Pasted):
         elif k == "n":
             tree = self.number()
         elif k == "(" or k == "{":
-            tree = self.group()
+            tree = self.inverse() or self.group()
         elif k == "[":
             tree = self.iverson()
         elif k == "∂":

@@ -16,7 +16,6 @@ from tensorprop.core.equation import System, equation
 from tensorprop.core.ranges import one_axis, sized
 from tensorprop.render.derivation.derivation import Derivation
 from tensorprop.render.derivation.derivation import explain as derivation
-from tensorprop.render.derivation.levels import written
 from tests.corpora.read import cases
 
 LAYOUTS: list[dict[str, Any]] = [{"layout": "row"}, {"samples": "columns"}, {"derivative": "numerator"}, {}]
@@ -31,13 +30,30 @@ TEXTS = [
     "y = x_i A_ij x_j",
     "e = r_i inv(S)_ij r_j",
 ]
+KINDS = [  # places that are computed, masks, sizes called like a tensor, starts of loops, functions of matrices
+    "m_j = mean_b(x_bj); c_bj = x_bj - m_j; y_bj = c_bj + b_j",
+    "y_t = Σ_u [abs(t - u) <= 2] A_tu x_u",
+    "c_t = Σ_u [u <= t] x_u",
+    "y[x, c] = a[x+u-1, c] k_u; outside(a) = 0; dim(u) = 3; dim(x) = dim(a, 0)",
+    "e_td = E[tok_t, d]",
+    "y_b = z[b, k_b]",
+    "h_tj = tanh(x_tj + h_{t-1,k} W_kj); h_{-1,j} = g_j",
+    "M_ij = A_ij + u_i v_j; y_i = inv(M)_ij b_j",
+    "L_ij = cholesky(S)_ij; y_i = L_ij x_j",
+    "s_u = v_j tanh(W_ij q_i + U_kj h_uk); p_u = softmax_u(s_u)",
+    "E = Σ_ij [i != j] C_ij^2",
+    "d_t = x[t+1] - x_t; E = Σ_t d_t^2",
+]
 
 
 def spellings(d: Derivation, options: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every rule of a derivation as it is printed, and as NumPy code."""
+    """Every rule of a derivation as it is printed, entry by entry and in matrices, and as NumPy code."""
     axis = one_axis(d.system)
     for part in d.parts:
-        shown = written(part.shown)
+        shown = part.shown.whole
+        line = d.line(part.rule)
+        yield "entries", line.unicode
+        yield "entries in LaTeX", line.latex
         if shown is None:
             continue
         rule = equation(part.rule.target, sized(part.rule.value, part.rule.target, axis))
@@ -49,7 +65,8 @@ def spellings(d: Derivation, options: dict[str, Any]) -> Iterator[tuple[str, str
             code = tp.formula(rule, **options).numpy
         except (WrongCode, ValueError, np.linalg.LinAlgError):
             continue  # no code is shown for it
-        if not (options.get("samples") == "columns" and ".shape" in code):
+        told = not (options.get("samples") == "columns" and ".shape" in code)
+        if told and not code.startswith("#") and "\n" not in code:
             yield "numpy", code
 
 
@@ -69,8 +86,14 @@ def test_printed_rules_are_judged_right(k: int, text: str) -> None:
     assert given_back(tp.parse(text), LAYOUTS[k % 4]) >= 3
 
 
+@pytest.mark.parametrize("k", range(4))
+def test_printed_rules_of_all_kinds_are_judged_right(k: int) -> None:
+    for text in KINDS[k::4]:
+        assert given_back(tp.parse(text), LAYOUTS[(k + 3) % 4]) >= 2, text
+
+
 @pytest.mark.campaign
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("text", [*TEXTS, *KINDS])
 def test_printed_rules_are_judged_right_in_every_layout(text: str) -> None:
     assert all(given_back(tp.parse(text), layout) >= 3 for layout in LAYOUTS)
 
@@ -106,7 +129,7 @@ def test_a_rule_in_another_layout_is_right_and_told_so(text: str) -> None:
         for part in d.parts:
             if not part.shown.unicode or part.shown.unicode == usual[part.name]:
                 continue
-            found = judge(str(written(part.shown).unicode), d.system, d.rules, plain.convention).judgement  # type: ignore[union-attr]
+            found = judge(str(part.shown.whole.unicode), d.system, d.rules, plain.convention).judgement  # type: ignore[union-attr]
             assert found.right, (part.shown.unicode, str(found))
             told.append(str(found))
         assert not told or any(words in t for t in told), told

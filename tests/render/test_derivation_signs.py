@@ -96,6 +96,8 @@ def _written(f: Indexed, path: Path = ()) -> Expr:
             return reduce(op, s.summed, below[0]())
         case m.Kronecker() | m.KhatriRao() | m.Outer() | m.ModeProduct():
             return sum_over(s.summed, mul(*everything()))
+        case m.Mask(part=part, added=False):
+            return bracket(part, *map(Index, s.letters))
         case m.Triangle(_, part):
             return mul(below[0](), bracket(part, *map(Index, s.letters)))
         case _:
@@ -280,6 +282,9 @@ RULES = """
     p_ij = softmax_j(s_ij)
     J_ij = [i = j] p_i - p_i p_j
     y_b = g_i x_bi
+    y_t = Σ_u [u ≤ t] x_u
+    δx_u = Σ_t [u < t] δy_t
+    P_tu = softmax_u(where([u <= t], S_tu, -1e30))
 """
 
 

@@ -64,7 +64,7 @@ def _vectors(d: Contents, part: RulePart, eq: Equation, kind: str, many: list[Eq
     if kind == "local" and set(eq.letters) == set(part.passage.letters):  # with the letters of the rule: |b|, not |c|
         put = {i: Index(j) for i, j in zip(part.passage.letters, part.rule.letters, strict=True)}
         eq = equation(Tensor(eq.name, tuple(Index(j) for j in part.rule.letters)), substitute(eq.value, put))
-    form = None if eq in many else _form(matrix(eq, d.convention))
+    form = None if eq in many else _form(matrix(eq, d.convention, d.system))
     return say("no matrix") if form is None else say("{f}", f=form)
 
 

@@ -138,7 +138,7 @@ def explain(
     worker = _Teller(s, rules, convention)
     parts = tuple(worker.part(rule) for rule in rules)
     error = s.outputs[0] if len(s.outputs) == 1 and s.rank(s.outputs[0]) == 0 else _unused(s)
-    forward = tuple((eq, matrix(eq, convention)) for eq in s)
+    forward = tuple((eq, matrix(eq, convention, s)) for eq in s)
     remarks = tuple(Remarks(s, rules, convention, given).all(parts))
     return Derivation(s, rules, convention, detail, forward, parts, remarks, error, given)
 
@@ -160,13 +160,16 @@ class _Teller:
 
     def part(self, rule: Equation) -> RulePart:
         p = passage(spelled(self._system), self._rules, primal(rule.name), self._axis)
-        shown = matrix(equation(rule.target, sized(rule.value, rule.target, self._axis)), self._convention)
-        why = reasons(p, shown, lambda eq: matrix(eq, self._convention))
+        shown = self._form(equation(rule.target, sized(rule.value, rule.target, self._axis)))
+        why = reasons(p, shown, self._form)
         check = dimensions(p, shown)
         steps = tuple(self._steps(p, shown, why))
         table = index_table(rule, shown, p.axes)
         like = self._like(p, shown, [r.topic for r in why])
         return RulePart(p, rule, shown, steps, why, check, table, like, _picture(p), worked(shown))
+
+    def _form(self, eq: Equation) -> MatrixForm:
+        return matrix(eq, self._convention, self._system)
 
     def _like(self, p: Passage, shown: MatrixForm, topics: list[str]) -> Like | None:
         """The earlier rule that comes about in the same way, if there is one."""

@@ -186,8 +186,8 @@ class _Facts(Products):
                 yield Fact("scale", said, said, (Sign("diag", s.path),), (Claim("kept", s.letters, s.path),))
             case m.Inverse() if not self._in_scaling(s):
                 yield self._inverse(s)
-            case m.Triangle():
-                yield self._triangle(s)
+            case m.Triangle() | m.Mask():
+                yield self._triangle(s) if isinstance(s.tree, m.Triangle) else self._mask(s)
             case m.WholeMatrix():
                 yield self._simple(s, "whole", "whole", _WHOLE[s.tree.kind == "scalar"])
             case m.Kronecker() | m.KhatriRao() | m.Outer() | m.ModeProduct():
@@ -205,13 +205,26 @@ class _Facts(Products):
     def _triangle(self, s: Spot) -> Fact:
         """``tril``, ``triu``: a bracket between the index of the rows and that of the columns."""
         assert isinstance(s.tree, m.Triangle)
-        i, j = (letter(x) for x in s.letters)
-        relation = s.tree.part
-        sign = {"≥": r"\geq", "≤": r"\leq"}.get(relation, relation)
-        b = Math(f"[{i.unicode} {relation} {j.unicode}]", f"[{i.latex} {sign} {j.latex}]")
-        said = say("{b} lets the entries of {A} on one side of the diagonal stand, and makes all others 0: {f}.", b=b,
-                   A=self._show(s.tree.of), f=self._show(s.tree))  # fmt: skip
+        said = say("{b} lets the entries of {A} on one side of the diagonal stand, and makes all others 0: {f}.",
+                   b=self._bracket(s, s.tree.part), A=self._show(s.tree.of), f=self._show(s.tree))  # fmt: skip
         return Fact("triangle", said, said, (Sign("triangle", s.path),), (Claim("kept", s.letters, s.path),))
+
+    def _mask(self, s: Spot) -> Fact:
+        """A triangle of ones, or what is added in front of a softmax, by its name."""
+        assert isinstance(s.tree, m.Mask)
+        places: dict[str, Math | str] = {"L": self._show(s.tree), "b": self._bracket(s, s.tree.part)}
+        if s.tree.added:
+            said = say("{L} is added: 0 where {b} is 1, and −∞ elsewhere, where the softmax then is 0.", **places)
+        else:
+            said = say("{L} is the bracket {b} as a matrix, ones on one side of the diagonal and zeros elsewhere: a "
+                       "product with it is a sum over what the bracket lets stand.", **places)  # fmt: skip
+        return Fact("triangle", said, said, (Sign("mask", s.path),), (Claim("kept", s.letters, s.path),))
+
+    def _bracket(self, s: Spot, relation: str) -> Math:
+        """``[i ≥ j]`` of the rows and columns of a part."""
+        i, j = (letter(x) for x in s.letters)
+        sign = {"≥": r"\geq", "≤": r"\leq"}.get(relation, relation)
+        return Math(f"[{i.unicode} {relation} {j.unicode}]", f"[{i.latex} {sign} {j.latex}]")
 
     def _simple(self, s: Spot, topic: str, mark: str, text: str) -> Fact:
         """A sentence with {A} for the part within, {i} for what is left, {j} for what is summed, {f} for all."""

@@ -173,6 +173,8 @@ class _Typing:
                 return tuple(self._slot(tensor, axis) for axis in order)
             case m.Ones(axis):
                 return (self._slot(axis.tensor, axis.axis),)
+            case m.Mask(ones=(rows, columns)):
+                return tuple(self._slot(one.axis.tensor, one.axis.axis) for one in (rows, columns))
             case m.Identity(axis):
                 return self._slot(axis.tensor, axis.axis), self._slot(axis.tensor, axis.axis)
             case m.Transpose():

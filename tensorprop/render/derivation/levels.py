@@ -16,9 +16,8 @@ from tensorprop.core.names import adjoint_name
 from tensorprop.render.derivation.beside import beside
 from tensorprop.render.derivation.contents import Contents, DerivationStep, Remark, RulePart
 from tensorprop.render.derivation.index_table import HEAD, Row
-from tensorprop.render.derivation.matrix import MatrixForm
 from tensorprop.render.derivation.reasons import Reason
-from tensorprop.render.derivation.sentences import Math, Sentence, join, letter, letters, listed, say, whole
+from tensorprop.render.derivation.sentences import Math, Sentence, join, listed, say, whole
 from tensorprop.render.diagram import drawn
 from tensorprop.render.document import NOTHING, Block, Heading, Lines, Paragraph, Picture, TextTable
 from tensorprop.render.svg import svg
@@ -81,7 +80,7 @@ class _Level:
 
     def opening(self) -> Iterator[Block]:
         """The forward equations, and what is agreed."""
-        rows = [(self.d.line(eq), written(shown)) for eq, shown in self.d.forward]
+        rows = [(self.d.line(eq), shown.whole) for eq, shown in self.d.forward]
         yield Lines((*rows, *((stated, None) for stated in self.d.stated)))
         yield Paragraph(self.conventions())
 
@@ -104,14 +103,14 @@ class _Level:
         shown = remark.shown or (None,) * len(remark.equations)
         if remark.equations:
             rows = zip(remark.equations, shown, strict=True)
-            yield Lines(tuple((self.d.line(eq), written(s) if s else self._rule_matrix(eq)) for eq, s in rows))
+            yield Lines(tuple((self.d.line(eq), s.whole if s else self._rule_matrix(eq)) for eq, s in rows))
 
     def _rule_matrix(self, eq: Equation) -> Math | None:
-        return next((written(p.shown) for p in self.d.parts if p.rule is eq), None)
+        return next((p.shown.whole for p in self.d.parts if p.rule is eq), None)
 
     def rule(self, part: RulePart) -> Lines:
         """A rule, and beside it its form in matrices."""
-        return Lines(((self.d.line(part.rule), written(part.shown)),))
+        return Lines(((self.d.line(part.rule), part.shown.whole),))
 
     def like(self, part: RulePart) -> Sentence:
         """That a rule comes about as an earlier one."""
@@ -190,7 +189,7 @@ class _Short(_Level):
         if remark.shown:
             rows = zip(remark.equations, remark.shown, strict=True)
             yield Paragraph(say(remark.title + ":"))
-            yield Lines(tuple((self.d.line(eq), written(s)) for eq, s in rows))
+            yield Lines(tuple((self.d.line(eq), s.whole) for eq, s in rows))
 
 
 class _Beside(_Level):
@@ -316,7 +315,7 @@ class _Full(_Level):
     def _lines(self, step: DerivationStep, part: RulePart) -> Lines:
         """A step's lines; the rule has its form in matrices beside it."""
         return Lines(
-            tuple((self.d.line(eq), written(part.shown) if eq is part.rule else None) for eq in step.equations), True
+            tuple((self.d.line(eq), part.shown.whole if eq is part.rule else None) for eq in step.equations), True
         )
 
     def _routine(self, step: DerivationStep) -> bool:
@@ -348,7 +347,7 @@ class _Full(_Level):
         if len(d.parts) > 1 and not any(p.like for p in d.parts):
             yield Heading(1, say("All rules"))
             style = "δz" if d.system.recurrent else f"∂{d.error}/∂z"
-            yield Lines(tuple((d.line(p.rule, style), written(p.shown)) for p in d.parts))
+            yield Lines(tuple((d.line(p.rule, style), p.shown.whole) for p in d.parts))
 
 
 def _key(s: Sentence) -> str:
@@ -387,14 +386,3 @@ def opened(words: str) -> str:
     """A sentence's first letter; a symbol that opens one keeps its own."""
     first = words.split(" ", 1)[0]
     return words[:1].upper() + words[1:] if first.isascii() and first.isalpha() and len(first) > 1 else words
-
-
-def written(shown: MatrixForm) -> Math | None:
-    """A formula in matrices with what it holds for; None where there is none."""
-    if not shown.unicode:
-        return None
-    if shown.carried:
-        own = letters(shown.carried)
-        each = r" \quad (\mathrm{for\ every}\ " + ", ".join(letter(i).latex for i in shown.carried) + ")"
-        return Math(f"{shown.unicode}  (for every {own.unicode})", shown.latex + each)
-    return Math(shown.unicode, shown.latex)

@@ -1,14 +1,14 @@
 """One equation as a formula in vectors and matrices, for a derivation.
 
-In: an Equation and a Convention. Out: a `MatrixForm`: the formula in Unicode and in LaTeX and its tree, or why there is
-none. The search is that of `matrix`; sizes are not known here.
+In: an Equation, a Convention, the page that it stands on. Out: a `MatrixForm`: the formula in Unicode and in LaTeX and
+its tree, or why there is none. Search and text are those of `formula`; sizes are not known here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tensorprop.core.equation import Equation, system
+from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.expr import Dim, Expr, Index, Number
 from tensorprop.core.names import is_adjoint
 from tensorprop.core.walk import tensors_of
@@ -16,10 +16,12 @@ from tensorprop.render import dialects
 from tensorprop.render import trees as m
 from tensorprop.render.derivation.indexed import Indexed, indexed
 from tensorprop.render.derivation.sentences import Math
+from tensorprop.render.formula import told
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.choose import lines
 from tensorprop.render.matrices.line import Line
-from tensorprop.render.pen import Style
+from tensorprop.render.matrices.masks import with_masks
+from tensorprop.render.pen import Pen, Style
 from tensorprop.render.printer import TreePrinter
 from tensorprop.render.trees import MathTree
 
@@ -50,6 +52,14 @@ class MatrixForm:
         """A part of the formula, on its own."""
         return written(t, self.style)
 
+    @property
+    def whole(self) -> Math | None:
+        """The formula with what it holds for, and what it names; None where there is none."""
+        if not self.unicode:
+            return None
+        after = (told(self.line.legend, Pen(to, self.style)) for to in (dialects.UNICODE, dialects.LATEX))
+        return Math(self.unicode, self.latex).then(*after)
+
 
 def written(t: MathTree, style: Style) -> Math:
     """A part of a formula, in Unicode and in LaTeX."""
@@ -69,8 +79,8 @@ def _before(place: Expr) -> bool:
     return isinstance(place, Dim) or (isinstance(place, Number) and place.value < 0)
 
 
-def matrix(eq: Equation, convention: Convention) -> MatrixForm:
-    """The formula of one equation.
+def matrix(eq: Equation, convention: Convention, page: System | None = None) -> MatrixForm:
+    """The formula of one equation; what it names itself has a name that is free on its ``page``.
 
     >>> from tensorprop.text import parse
     >>> matrix(parse("z_j = a_i W_ij")["z"], Convention()).unicode
@@ -82,7 +92,7 @@ def matrix(eq: Equation, convention: Convention) -> MatrixForm:
     elif any(_before(s) for t in tensors_of(eq.value) for s in t.subscripts):
         line = Line(eq, None, None, why="it reads where a recurrence starts, which is no entry of the array")
     elif eq.place is None:
-        (line,) = lines(system([eq]), convention, style="carry")
+        (line,) = with_masks(lines(system([eq]), convention, style="carry"), page or system([eq]))
     style = Style(adjoint=convention.adjoint, bold=convention.bold, names=convention.names)
     if line.left is None or line.right is None:
         return MatrixForm("", "", None, (), line.why, Math("", ""), Math("", ""), line, None, style)

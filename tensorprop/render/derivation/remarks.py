@@ -6,6 +6,7 @@ In: the rules of a System, each with how it came about. Out: `Remark`s. The step
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from tensorprop.calculus.known_sums import Given
 from tensorprop.calculus.together import Ends, Together, unfolded
@@ -29,7 +30,7 @@ class Remarks:
     def __init__(self, s: System, rules: System, convention: Convention, given: Given = ()) -> None:
         self._ends = Ends(s, rules, given)
         self._rules = rules
-        self._convention = convention
+        self._form = partial(matrix, convention=convention, page=s)
 
     def all(self, parts: tuple[RulePart, ...]) -> Iterator[Remark]:
         """Every remark, in the order in which they stand."""
@@ -56,14 +57,14 @@ class Remarks:
                     rules=listed([whole(name) for name in used]),
                 ),
                 (eq,),
-                (matrix(eq, self._convention),),
+                (self._form(eq),),
             )
 
     def _ended(self, made: Together) -> Iterator[Remark]:
         """A rule that was put together, what was used, and what it would be if a sum were 1."""
         if not made.put:
             told = join([say("{x} is {n}.", x=entry(e.value), n=entry(e.target)) for e in made.read])
-            yield Remark("By its own result", told, (made.rule,), (matrix(made.rule, self._convention),))
+            yield Remark("By its own result", told, (made.rule,), (self._form(made.rule),))
             return
         put = listed([whole(n) for n in made.put])
         if made.left:
@@ -78,7 +79,7 @@ class Remarks:
         elif made.read:
             told += join([say("{x} is {n}.", x=entry(e.value), n=entry(e.target)) for e in made.read])
         lines = (*made.named, made.rule)
-        yield Remark("Put together", told, lines, tuple(matrix(e, self._convention) for e in lines))
+        yield Remark("Put together", told, lines, tuple(map(self._form, lines)))
         if made.if_one is not None:
             left, one = made.if_one
             yield Remark(
@@ -86,7 +87,7 @@ class Remarks:
                 say("Where {s} (one-hot rows, probabilities):",
                     s=Math(f"{UNICODE.show(left)} = 1", f"{LATEX.show(left)} = 1")),
                 (one,),
-                (matrix(one, self._convention),),
+                (self._form(one),),
                 True,
             )  # fmt: skip
 

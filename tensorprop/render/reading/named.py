@@ -33,6 +33,7 @@ class NameReader(ABC):
         self._at = 0
         self._depth = 0
         self._bars = 0
+        self._under = False  # whether it stands under a fraction, where |b| is a size if it can be one
         self._types = types
         self._bare = bare
         self._ones = ones

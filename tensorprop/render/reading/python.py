@@ -27,7 +27,7 @@ from tensorprop.core.build import (
     power,
     reduce,
     substitute,
-)
+)  # fmt: skip
 from tensorprop.core.expr import Dim, Expr, Index, Number, Tensor
 from tensorprop.core.functions import ALONG, SPELLED, is_matrix, keeps
 from tensorprop.core.names import adjoint_name
@@ -35,25 +35,14 @@ from tensorprop.errors import ParseError, SpecTooLong, UnexpectedChar
 from tensorprop.render.code import called, identifier, in_words
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.reading.lexemes import LIMIT, WHOLE
+from tensorprop.render.reading.places import padded, picked, widths_of
 from tensorprop.render.reading.typed import Misfit, Typed, Types, of_matrix, power_of
 
 __all__ = ["Operand", "is_code", "read_code"]
 
 _MARKS = (
-    "np.",
-    "jnp.",
-    "scipy.",
-    "numpy.",
-    "jax.",
-    "**",
-    "torch.",
-    ".shape",
-    "None",
-    ".mT",
-    "axis=",
-    ".sum(",
-    ".mean(",
-    ".dot(",
+    *("np.", "jnp.", "scipy.", "numpy.", "jax.", "torch.", "**"),
+    *(".shape", "None", ".mT", "axis=", ".sum(", ".mean(", ".dot("),
 )
 _ALIASES = {
     **{"maximum": "max", "minimum": "min", "amax": "max", "amin": "min", "absolute": "abs", "power": "power"},
@@ -187,7 +176,8 @@ class _Code:
         parts = list(index.elts) if isinstance(index, ast.Tuple) else [index]
         left = list(a.axes)
         axes: list[str | None] = []
-        entry = a.entry
+        places: list[tuple[str | None, Operand]] = []
+        entry, at = a.entry, 0
         for p in parts:
             match p:
                 case ast.Constant(None):
@@ -206,9 +196,25 @@ class _Code:
                 case ast.Constant(int() as k) if left:
                     i = left.pop(0)
                     entry = entry if i is None else substitute(entry, {i: number(k)})
-                case _:
+                case ast.Slice():
                     self.refuse(n, "only whole axes, entries and new axes can be read", "write x[:, None] or x[0]")
+                case _ if left:
+                    places.append((left.pop(0), self.value(p)))
+                    at = len(axes) if len(places) == 1 else at
+                case _:
+                    self.refuse(n, f"the array has {len(a.axes)} axes, and more are named")
+        if places:
+            entry, common = self._at_places(entry, places)
+            axes[at:at] = common
         return Operand(entry, (*axes, *left), self.math(n))
+
+    def _at_places(self, entry: Expr, places: list[tuple[str | None, Operand]]) -> tuple[Expr, tuple[str | None, ...]]:
+        """What stands where arrays of places say, which are broadcast against one another."""
+        found, common = [places[0][1].entry], places[0][1].axes
+        for _, other in places[1:]:
+            _, more, common = self._alike(Operand(ZERO, common, other.math), other, "[ ]")
+            found.append(more)
+        return picked(entry, [i for i, _ in places], found), common
 
     def turned(self, n: ast.AST, entry: Expr, i: str) -> Expr:
         """An entry read from the end: ``x[dim - 1 - i]``."""
@@ -367,7 +373,10 @@ class _Code:
         return self._product(a, b)
 
     def diag(self, n: ast.Call) -> Operand:
-        a = self.value(n.args[0])
+        inside = n.args[0]
+        around, self.types.squares = self.types.squares, isinstance(inside, ast.Call) and _called(inside) == "diag"
+        a = self.value(inside)
+        self.types.squares = around
         options = {k.arg: _whole_number(k.value) for k in n.keywords}
         if options == {"axis1": -2, "axis2": -1} and len(a.axes) > 2:
             *front, i, j = a.axes
@@ -378,14 +387,6 @@ class _Code:
             self.refuse(n, "diag takes a vector or a matrix")
         t = self.types.apply("diag", 0, [a.typed])
         return Operand(t.entry, t.letters, a.math)
-
-    def triangle(self, n: ast.Call) -> Operand:
-        name = n.func.attr if isinstance(n.func, ast.Attribute) else ""
-        a, *shift = (self.value(x) for x in n.args)
-        if len(a.axes) < 2 or None in a.axes[-2:]:
-            self.refuse(n, f"{name} takes a matrix")
-        last = replace(a, axes=a.axes[-2:]).typed
-        return replace(a, entry=self.types.apply(name, 0, [last, *(s.typed for s in shift)]).entry)
 
     def transposed(self, n: ast.Call, a: Operand) -> Operand:
         """``x.transpose(2, 0, 1)``."""
@@ -401,40 +402,25 @@ class _Code:
             return Operand(self.types.summed(a.entry, a.axes[-1]), a.axes[:-1], self.math(n))
         return Operand(self.types.apply("tr", 0, [self.value(n.args[0]).typed]).entry, (), self.math(n))
 
-    def norm(self, n: ast.Call) -> Operand:
-        return Operand(self.types.apply("norm", 0, [self.value(n.args[0]).typed]).entry, (), self.math(n))
-
-    def inv(self, n: ast.Call) -> Operand:
-        t = self.types.inverse(self.value(n.args[0]).typed)
-        return Operand(t.entry, t.letters, t.math)
-
     def solve(self, n: ast.Call) -> Operand:
         """``np.linalg.solve(A, b)``: the inverse of A times b."""
         a, b = (self.value(x) for x in n.args)
         t = self.types.inverse(a.typed)
         return self._product(Operand(t.entry, t.letters, t.math), b)
 
-    def matrix_power(self, n: ast.Call) -> Operand:
-        a, k = self.value(n.args[0]), self.value(n.args[1])
-        t = self.types.raised(a.typed, k.entry, k.math.unicode)
-        return Operand(t.entry, t.letters, t.math)
-
     def ones(self, n: ast.Call) -> Operand:
         """``np.ones(n)``: a vector whose length the size tells."""
         shape = n.args[0]
         sizes = shape.elts if isinstance(shape, ast.Tuple) else [shape]
-        letters = tuple(self._over(self.value(s), s) for s in sizes)
+        letters = tuple(self.over(self.value(s), s) for s in sizes)
         return Operand(ONE, letters, self.math(n))
-
-    def full(self, n: ast.Call) -> Operand:
-        return replace(self.ones(n), entry=self.value(n.args[1]).entry)
 
     def broadcast_to(self, n: ast.Call) -> Operand:
         """The array repeated: its axes of size 1 and those that it lacks run over the sizes that are told."""
         a, shape = self.value(n.args[0]), n.args[1]
         sizes = shape.elts if isinstance(shape, ast.Tuple) else [shape]
         own = [None] * (len(sizes) - len(a.axes)) + list(a.axes)
-        axes = tuple(i if i is not None else self._over(self.value(s), s) for i, s in zip(own, sizes, strict=True))
+        axes = tuple(i if i is not None else self.over(self.value(s), s) for i, s in zip(own, sizes, strict=True))
         return replace(a, axes=axes)
 
     def swapaxes(self, n: ast.Call, a: Operand) -> Operand:
@@ -443,15 +429,12 @@ class _Code:
         axes[one], axes[other] = axes[other], axes[one]
         return replace(a, axes=tuple(axes))
 
-    def zeros(self, n: ast.Call) -> Operand:
-        return replace(self.ones(n), entry=ZERO)
-
     def eye(self, n: ast.Call) -> Operand:
-        i = self._over(self.value(n.args[0]), n.args[0])
+        i = self.over(self.value(n.args[0]), n.args[0])
         j = self.types.new(self.types.range[i])
         return Operand(bracket("=", Index(i), Index(j)), (i, j), self.math(n))
 
-    def _over(self, size: Operand, n: ast.AST) -> str:
+    def over(self, size: Operand, n: ast.AST) -> str:
         if isinstance(size.entry, Dim):
             return self.types.new((size.entry.tensor, size.entry.axis))
         if isinstance(size.entry, Number):
@@ -495,7 +478,7 @@ class _Code:
 
 def _slid(code: _Code, n: ast.Call) -> Operand:
     """``np.convolve(a, v)``, ``np.correlate(a, v, "valid")`` of two vectors: v slides along a."""
-    name = n.func.attr if isinstance(n.func, ast.Attribute) else ""
+    name = _called(n)
     mode = next((k.value for k in n.keywords if k.arg == "mode"), n.args[2] if len(n.args) > 2 else None)
     how = mode.value if isinstance(mode, ast.Constant) else "full" if name == "convolve" else "valid"
     if how not in ("full", "valid") or len(n.args) < 2:
@@ -511,6 +494,52 @@ def _slid(code: _Code, n: ast.Call) -> Operand:
     at = add(Index(x), negate(Index(u)) if how == "full" else Index(u))
     entry = code.types.summed(mul(straightened(substitute(a.entry, {i: at})), entry), u)
     return Operand(entry, (x,), code.math(n))
+
+
+def _arange(code: _Code, n: ast.Call) -> Operand:
+    """``np.arange(x.shape[0])``: the value of an index."""
+    i = code.over(code.value(n.args[0]), n.args[0])
+    return Operand(Index(i), (i,), code.math(n))
+
+
+def _pad(code: _Code, n: ast.Call) -> Operand:
+    a, widths = code.value(n.args[0]), widths_of(n.args[1]) if len(n.args) == 2 else []
+    found = None if n.keywords else padded(a.entry, a.axes, widths, code.types)
+    if found is None:
+        code.refuse(n, "zeros around an array are a pair for every axis", "write np.pad(a, ((1, 1), (0, 0)))")
+    return Operand(*found, code.math(n))
+
+
+def _full(code: _Code, n: ast.Call) -> Operand:
+    return replace(code.ones(n), entry=code.value(n.args[1]).entry)
+
+
+def _zeros(code: _Code, n: ast.Call) -> Operand:
+    return replace(code.ones(n), entry=ZERO)
+
+
+def _norm(code: _Code, n: ast.Call) -> Operand:
+    return Operand(code.types.apply("norm", 0, [code.value(n.args[0]).typed]).entry, (), code.math(n))
+
+
+def _matrix_power(code: _Code, n: ast.Call) -> Operand:
+    a, k = code.value(n.args[0]), code.value(n.args[1])
+    t = code.types.raised(a.typed, k.entry, k.math.unicode)
+    return Operand(t.entry, t.letters, t.math)
+
+
+def _inv(code: _Code, n: ast.Call) -> Operand:
+    t = code.types.inverse(code.value(n.args[0]).typed)
+    return Operand(t.entry, t.letters, t.math)
+
+
+def _triangle(code: _Code, n: ast.Call) -> Operand:
+    name = _called(n)
+    a, *shift = (code.value(x) for x in n.args)
+    if len(a.axes) < 2 or None in a.axes[-2:]:
+        code.refuse(n, f"{name} takes a matrix")
+    last = replace(a, axes=a.axes[-2:]).typed
+    return replace(a, entry=code.types.apply(name, 0, [last, *(s.typed for s in shift)]).entry)
 
 
 def _tensordot(code: _Code, n: ast.Call) -> Operand:
@@ -541,12 +570,17 @@ def _tensordot(code: _Code, n: ast.Call) -> Operand:
 
 _SHAPED: dict[str, Callable[[_Code, Any], Operand]] = {
     "outer": _Code.outer, "dot": _Code.dot, "matmul": _Code.dot, "diag": _Code.diag, "diagonal": _Code.diag,
-    "trace": _Code.trace, "norm": _Code.norm, "inv": _Code.inv, "solve": _Code.solve,
-    "matrix_power": _Code.matrix_power, "ones": _Code.ones, "zeros": _Code.zeros,
-    "eye": _Code.eye, "where": _Code.where, "tril": _Code.triangle, "triu": _Code.triangle, "einsum": _Code.einsum,
-    "tensordot": _tensordot, "full": _Code.full, "broadcast_to": _Code.broadcast_to,
-    "convolve": _slid, "correlate": _slid,
+    "trace": _Code.trace, "norm": _norm, "inv": _inv, "solve": _Code.solve,
+    "matrix_power": _matrix_power, "ones": _Code.ones, "zeros": _zeros,
+    "eye": _Code.eye, "where": _Code.where, "tril": _triangle, "triu": _triangle, "einsum": _Code.einsum,
+    "tensordot": _tensordot, "full": _full, "broadcast_to": _Code.broadcast_to,
+    "convolve": _slid, "correlate": _slid, "arange": _arange, "pad": _pad,
 }  # fmt: skip
+
+
+def _called(n: ast.Call) -> str:
+    """The last name of what is called: ``diag`` of ``np.diag(x)``."""
+    return n.func.attr if isinstance(n.func, ast.Attribute) else ""
 
 
 def _from_the_end(n: ast.AST) -> bool:

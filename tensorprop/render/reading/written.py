@@ -163,7 +163,10 @@ class FormulaReader(NameReader):
             if size is not None:
                 self._at += 3
                 return self._posts(size)
-        return self._factor()
+        around, self._under = self._under, a is not None and a.text in ("(", "{")
+        value = self._factor()
+        self._under = around
+        return value
 
     # ----------------------------------------------------------------- factors
     def _factor(self) -> Typed:
@@ -331,7 +334,9 @@ class FormulaReader(NameReader):
         """``‖x‖``; ``|x|``, the size of an index where x is no tensor."""
         name, after = self._peek(), self._peek(1)
         if opened.text == "|" and name is not None and after is not None and after.text == "|":
-            size = self._types.size(name.text, self._text) if self._types.names.rank(name.text) is None else None
+            rank = self._types.names.rank(name.text)
+            told = rank is None or (self._under and rank != 0)
+            size = self._types.size(name.text, self._text) if told else None
             if size is not None:
                 self._at += 2
                 return size
