@@ -572,9 +572,7 @@ def test_in_a_flax_nnx_module() -> None:
 
 
 # --------------------------------------------------------------------------- random Systems
-@pytest.mark.parametrize(
-    "start", some(81_000, 81_096, 8, 81_008)
-)
+@pytest.mark.parametrize("start", some(81_000, 81_096, 8, 81_008))
 def test_tangents_and_adjoints_are_transposed(start: int, x64: None) -> None:
     """``Σ seeds · (J t) = Σ (Jᵀ seeds) · t`` for every random System, J t by tangents and Jᵀ seeds by adjoints."""
     for number in range(start, start + 8):

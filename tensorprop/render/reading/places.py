@@ -14,7 +14,7 @@ from tensorprop.core.build import ZERO, add, bracket, mul, number, substitute
 from tensorprop.core.expr import Expr, Index
 from tensorprop.render.reading.typed import Types
 
-__all__ = ["padded", "picked", "widths_of"]
+__all__ = ["axes_named", "from_the_end", "padded", "picked", "whole_number", "widths_of"]
 
 Axes = tuple[str | None, ...]
 
@@ -54,3 +54,25 @@ def widths_of(n: ast.expr) -> list[tuple[int, int]]:
             return [pair for p in parts for pair in widths_of(p)]
         case _:
             return []
+
+
+def from_the_end(n: ast.AST) -> bool:
+    """Whether an array is read from its end, ``x[::-1]``."""
+    return isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Slice) and whole_number(n.slice.step) == -1
+
+
+def axes_named(n: ast.expr) -> list[int]:
+    """``1`` or ``[0, 1]``: axes by number."""
+    several = n.elts if isinstance(n, (ast.List, ast.Tuple)) else [n]
+    return [k for x in several if (k := whole_number(x)) is not None]
+
+
+def whole_number(n: ast.AST | None) -> int | None:
+    """``2``, ``-1``; None for anything else."""
+    match n:
+        case ast.Constant(int() as k):
+            return k
+        case ast.UnaryOp(ast.USub(), ast.Constant(int() as k)):
+            return -k
+        case _:
+            return None

@@ -35,7 +35,7 @@ from tensorprop.errors import ParseError, SpecTooLong, UnexpectedChar
 from tensorprop.render.code import called, identifier, in_words
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.reading.lexemes import LIMIT, WHOLE
-from tensorprop.render.reading.places import padded, picked, widths_of
+from tensorprop.render.reading.places import axes_named, from_the_end, padded, picked, whole_number, widths_of
 from tensorprop.render.reading.typed import Misfit, Typed, Types, of_matrix, power_of
 
 __all__ = ["Operand", "is_code", "read_code"]
@@ -190,7 +190,7 @@ class _Code:
                     left = left[len(left) - rest :]
                 case ast.Slice(None, None, None) if left:
                     axes.append(left.pop(0))
-                case ast.Slice(None, None, step) if left and _whole_number(step) == -1:
+                case ast.Slice(None, None, step) if left and whole_number(step) == -1:
                     axes.append(i := left.pop(0))
                     entry = entry if i is None else self.turned(n, entry, i)
                 case ast.Constant(int() as k) if left:
@@ -337,8 +337,8 @@ class _Code:
     def _along(self, n: ast.AST, op: str, a: Operand, options: Mapping[str | None, ast.expr]) -> Operand:
         axis = options.get("axis")
         kept = "keepdims" in options
-        where = _whole_number(axis)
-        several = [_whole_number(k) for k in axis.elts] if isinstance(axis, ast.Tuple) else [where]
+        where = whole_number(axis)
+        several = [whole_number(k) for k in axis.elts] if isinstance(axis, ast.Tuple) else [where]
         if axis is not None and None in several and not (isinstance(axis, ast.Constant) and axis.value is None):
             self.refuse(axis, "an axis is a whole number")
         if where is None and keeps(op) and axis is None:
@@ -377,7 +377,7 @@ class _Code:
         around, self.types.squares = self.types.squares, isinstance(inside, ast.Call) and _called(inside) == "diag"
         a = self.value(inside)
         self.types.squares = around
-        options = {k.arg: _whole_number(k.value) for k in n.keywords}
+        options = {k.arg: whole_number(k.value) for k in n.keywords}
         if options == {"axis1": -2, "axis2": -1} and len(a.axes) > 2:
             *front, i, j = a.axes
             if i is None or j is None or not self.types.fits(i, j):
@@ -390,7 +390,7 @@ class _Code:
 
     def transposed(self, n: ast.Call, a: Operand) -> Operand:
         """``x.transpose(2, 0, 1)``."""
-        order = [_whole_number(k) for k in n.args] or list(range(len(a.axes)))[::-1]
+        order = [whole_number(k) for k in n.args] or list(range(len(a.axes)))[::-1]
         if sorted(k for k in order if k is not None) != list(range(len(a.axes))):
             self.refuse(n, "a transposition names every axis once")
         return replace(a, axes=tuple(a.axes[k] for k in order if k is not None), math=self.math(n))
@@ -424,7 +424,7 @@ class _Code:
         return replace(a, axes=axes)
 
     def swapaxes(self, n: ast.Call, a: Operand) -> Operand:
-        one, other = (_whole_number(k) or 0 for k in n.args)
+        one, other = (whole_number(k) or 0 for k in n.args)
         axes = list(a.axes)
         axes[one], axes[other] = axes[other], axes[one]
         return replace(a, axes=tuple(axes))
@@ -487,7 +487,7 @@ def _slid(code: _Code, n: ast.Call) -> Operand:
     (i, *more), (u, *others) = (a.axes or (None,)), (v.axes or (None,))
     if i is None or u is None or more or others:
         code.refuse(n, f"{name} takes two vectors")
-    if name == "convolve" and how == "valid" and _from_the_end(n.args[0]) and not _from_the_end(n.args[1]):
+    if name == "convolve" and how == "valid" and from_the_end(n.args[0]) and not from_the_end(n.args[1]):
         a, v, i, u = v, a, u, i  # the shorter one slides, whichever stands first
     turned = (name == "convolve") is (how == "valid")  # either way v is added up from its end
     x, entry = code.types.any(), code.turned(n, v.entry, u) if turned else v.entry
@@ -547,8 +547,8 @@ def _tensordot(code: _Code, n: ast.Call) -> Operand:
     the other."""
     a, b = code.value(n.args[0]), code.value(n.args[1])
     axes = next((k.value for k in n.keywords if k.arg == "axes"), None)
-    many = _whole_number(axes)
-    sides = [_places(k) for k in axes.elts] if isinstance(axes, ast.Tuple) else []
+    many = whole_number(axes)
+    sides = [axes_named(k) for k in axes.elts] if isinstance(axes, ast.Tuple) else []
     pairs = [(len(a.axes) - many + k, k) for k in range(many)] if many is not None else []
     if len(sides) == 2 and len(sides[0]) == len(sides[1]):
         pairs = list(zip(*sides, strict=True))
@@ -581,24 +581,3 @@ _SHAPED: dict[str, Callable[[_Code, Any], Operand]] = {
 def _called(n: ast.Call) -> str:
     """The last name of what is called: ``diag`` of ``np.diag(x)``."""
     return n.func.attr if isinstance(n.func, ast.Attribute) else ""
-
-
-def _from_the_end(n: ast.AST) -> bool:
-    """Whether an array is read from its end, ``x[::-1]``."""
-    return isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Slice) and _whole_number(n.slice.step) == -1
-
-
-def _places(n: ast.expr) -> list[int]:
-    """``1`` or ``[0, 1]``: axes by number."""
-    several = n.elts if isinstance(n, (ast.List, ast.Tuple)) else [n]
-    return [k for x in several if (k := _whole_number(x)) is not None]
-
-
-def _whole_number(n: ast.AST | None) -> int | None:
-    match n:
-        case ast.Constant(int() as k):
-            return k
-        case ast.UnaryOp(ast.USub(), ast.Constant(int() as k)):
-            return -k
-        case _:
-            return None
