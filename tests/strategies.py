@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -312,6 +313,15 @@ def _seed(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 def some(first: int, end: int, step: int, default: int) -> list[Any]:
     """The starts of blocks of case numbers: those below ``default`` in every run, the others in a campaign."""
     return [n if n < default else pytest.param(n, marks=pytest.mark.campaign) for n in range(first, end, step)]
+
+
+OPTIONS = [*product(("column", "row"), ("rows", "columns"), ("denominator", "numerator"))]
+
+
+def layouts() -> list[Any]:
+    """All eight ways to print; four in which every two options meet are in every run, the others in a campaign."""
+    marks = [[pytest.mark.campaign] if n.bit_count() % 2 else [] for n in range(len(OPTIONS))]
+    return [pytest.param(*options, marks=m) for options, m in zip(OPTIONS, marks, strict=True)]
 
 
 def case_number(seed: int, **limits: tuple[int, int]) -> Case:

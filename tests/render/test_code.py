@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import tensorprop as tp
 from tensorprop.check.executed import WrongCode, agrees, executed
 from tensorprop.render.formula import Formula
 from tensorprop.text import parse
+from tests.strategies import OPTIONS, layouts
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -113,10 +113,7 @@ def _texts():
             yield from (v for v in case.values() if isinstance(v, str) and "=" in v and "_" in v)
 
 
-OPTIONS = [*itertools.product(("column", "row"), ("rows", "columns"), ("denominator", "numerator"))]
-
-
-@pytest.mark.parametrize("layout, samples, derivative", OPTIONS)
+@pytest.mark.parametrize("layout, samples, derivative", layouts())
 def test_code_of_the_tables_computes_what_is_said_in_every_layout(layout, samples, derivative):
     """A line of code that computes something else raises WrongCode."""
     seen = 0

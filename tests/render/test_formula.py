@@ -19,6 +19,7 @@ from tensorprop.errors import BadArrow, UsageError
 from tensorprop.render.formula import Formula, render
 from tensorprop.render.layout import Convention
 from tensorprop.text import parse
+from tests.strategies import layouts
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "einsum_to_matrix.json").read_text())["cases"]
 BY_ID = {case["id"]: case for case in CASES}
@@ -86,9 +87,7 @@ def test_nine_in_ten_are_as_expected():
     assert sum("better" not in why for _, why in ARGUED.values()) <= len(CASES) // 10
 
 
-@pytest.mark.parametrize("layout", ["column", "row"])
-@pytest.mark.parametrize("samples", ["rows", "columns"])
-@pytest.mark.parametrize("derivative", ["denominator", "numerator"])
+@pytest.mark.parametrize("layout, samples, derivative", layouts())
 def test_the_corpus_is_right_on_numbers_in_every_layout(layout, samples, derivative):
     for case in CASES:
         s = of_spec(case["spec"], case["operands"])
