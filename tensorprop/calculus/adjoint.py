@@ -25,7 +25,7 @@ from tensorprop.core.plane import complex_names, real_part, said_complex, square
 from tensorprop.core.ranges import Ranges, infer, spelled, told
 from tensorprop.core.told import Witness, is_size
 from tensorprop.core.walk import apart, dims_of, freshen, lettered, tensors_of, transform
-from tensorprop.errors import ComplexConvention, UnknownName, UsageError, among
+from tensorprop.errors import CircularDefinition, ComplexConvention, NameConflict, UnknownName, UsageError, among
 from tensorprop.text.vocabulary import COLUMN, ROW
 
 __all__ = ["adjoint", "holds"]
@@ -103,11 +103,30 @@ def _swept(s: System, wrt: str | Iterable[str] | None, of: str | None, symmetry:
     last = (projected(sweep.rule(name), name, s, symmetry) for name in names if not s.defines(name))
     rules = [*sweep.rules, *last]
     wanted = {adjoint_name(n) for n in names}
-    result = said_outside(system(_called_apart(rules, whole), s.facts), whole)
+    try:
+        result = said_outside(system(_called_apart(rules, whole), s.facts), whole)
+    except CircularDefinition:
+        _no_second(s, sweep.active)
+        raise
     if sweep.plane:  # what is read of the forward equations, and what is owed to it, are inputs here
         more = said_complex(sweep.owed.intersection(result.inputs) - s.complex)
         result = system(result, (*result.facts, *more))
     return result.of(result) if all(r.name in wanted or _used(result, r.name) for r in rules) else result.only(wanted)
+
+
+def _no_second(s: System, active: Iterable[str]) -> None:
+    """Refuse equations that have a δh already which would be the adjoint of h, too: of another error. NameConflict."""
+    outputs = s.outputs  # what they are owed is given
+    twice = [n for n in active if n not in outputs and adjoint_name(n) in s.names]
+    if twice:
+        name = min(twice, key=s.names.index)
+        given = adjoint_name(name)
+        raise NameConflict(
+            f"{given} is in these equations already, and would be the adjoint of {name} besides",
+            fix=f"call what is there otherwise, g in place of {given}; or differentiate the forward equations alone: "
+            "derive(…, wrt=(…, …)), or jax.grad of a jax_function, gives second derivatives",
+            about=s[given].target if given in s else None,
+        )
 
 
 def _called_apart(rules: list[Equation], s: System) -> list[Equation]:

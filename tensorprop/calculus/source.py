@@ -82,8 +82,8 @@ def as_system(x: Any, convention: str = "strict") -> System:
 def as_forward(x: Any, *named: str | None, convention: str = "strict") -> System:
     """The equations that are differentiated: those of the forward pass, where backward rules stand beside them.
 
-    Where one of the names that are asked for is that of a δ, the rules themselves are differentiated, and all lines are
-    taken; so they are where there is no forward equation.
+    Where one of the names that are asked for is that of a δ, or of what is made of one, the rules themselves are
+    differentiated, and all lines are taken; so they are where there is no forward equation.
 
     >>> print(as_forward("z_j = a_i W_ij; δa_i = W_ij δz_j"))
     z_j = a_i W_ij
@@ -98,6 +98,8 @@ def as_forward(x: Any, *named: str | None, convention: str = "strict") -> System
     if any(name[:1] in "δ∂" for name in named if name):
         return s
     forward, back = sides(s.equations)
+    if forward and any(eq.name in named for eq in back):
+        return s
     return read(s).system if forward and back else s
 
 

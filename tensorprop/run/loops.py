@@ -19,8 +19,9 @@ import numpy as np
 
 from tensorprop.core.affine import shift
 from tensorprop.core.equation import Equation
-from tensorprop.core.expr import Expr, Tensor
-from tensorprop.core.walk import tensors_of
+from tensorprop.core.expr import Expr, Sum, Tensor
+from tensorprop.core.terms import factors_of
+from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.run.before import scoped, split
 from tensorprop.run.count import Shaped
 from tensorprop.run.sizes import Extents, Steps, counted
@@ -162,8 +163,13 @@ class _Scan:
         passing: dict[tuple[str, int], dict[tuple[Expr, tuple[int, ...]], Value]] = {time: {} for time in names}
         for eq, side in ready.items():
             letter, _ = time = self.times[eq]
+            turned = self._turned(side.value)
             for node, sizes in scoped(side.value, extents.letters(eq), extents):
                 key = node, tuple(sizes.values())
+                if node in turned and key not in steady[time]:
+                    found = self.on.over(node, sizes, letter)
+                    order = [found.axes.index(i) for i in turned[node]]
+                    steady[time][key] = Value(self.ops.transpose(found.array, order), turned[node], found.truth)
                 if node not in side.held or key in steady[time] or key in passing[time]:
                     continue
                 found = self.on.over(side.held[node], sizes, letter)
@@ -204,6 +210,33 @@ class _Scan:
             loop.step < 0,
         )
         return dict(zip(self.wanted, made, strict=True))
+
+    def _turned(self, value: Expr) -> dict[Expr, tuple[str, ...]]:
+        """Matrices that every step multiplies by, and their letters in the order that it wants: those summed in front.
+
+        ``W_jl δz_{t+1,l}`` reads the rows of Wᵀ, which is laid out once, before the loop.
+        """
+        found: dict[Expr, tuple[str, ...]] = {}
+        for n in postorder(value):
+            factors = factors_of(n.body) if isinstance(n, Sum) else ()
+            if not any(t.name in self.loop.axes for f in factors for t in tensors_of(f)):
+                continue
+            for f in factors:
+                letters = f.letters if isinstance(f, Tensor) and f.name not in self.loop.axes else None
+                order = sorted(letters or (), key=lambda i: i not in n.indices)
+                if letters and tuple(order) != letters and order[0] in n.indices and self._plain(f):
+                    found.setdefault(f, tuple(order))
+        return found
+
+    def _plain(self, f: Expr) -> bool:
+        """Whether this is a tensor of the page, of different letters, none of them the time."""
+        times = {letter for letter, _ in self.times.values()}
+        return (
+            isinstance(f, Tensor)
+            and f.name in self.on.extents.shapes
+            and len(f.free) == len(f.subscripts)
+            and f.free.isdisjoint(times)
+        )
 
     def _held(self, eq: Equation, entry: Array, place: Array) -> Array:
         """The entry where the equation holds, the start where one stands, zero elsewhere."""

@@ -241,3 +241,16 @@ def test_a_derivative_asks_for_no_more_than_it_needs(forward: str, wrt: object, 
 )
 def test_nothing_is_owed_to_whole_numbers(text: str, owed: set[str]) -> None:
     assert {eq.name for eq in adjoint(text)} == owed
+
+
+def test_rules_that_are_there_already_are_not_the_adjoints_of_another_error() -> None:
+    """A page with its rules gives these; of what is made of a δ, the names would be taken twice, and that is said."""
+    s = tp.parse("z_j = a_i W_ij; h_j = tanh(z_j); E = h_j y_j")
+    rules = tp.adjoint(s)
+    assert tp.adjoint(f"{s}\n{rules}") is rules is tp.adjoint(s + rules)
+    for refused in (
+        lambda: tp.adjoint(f"{s}\n{rules}\nF = δW_ij δW_ij", wrt="W", of="F"),
+        lambda: tp.value_and_grad(s + rules + tp.parse("F = δW_ij δW_ij"), "W", of="F"),
+    ):
+        with pytest.raises(tp.TensorpropError, match="δW is in these equations already.*adjoint of W besides"):
+            refused()

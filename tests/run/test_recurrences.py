@@ -455,3 +455,20 @@ def test_rules_of_recurrences_as_jax_functions(name: str, save: tuple[str, ...] 
     for got in found:
         for n, g in got.items():
             np.testing.assert_allclose(g, slopes[n], rtol=1e-11, atol=1e-13, err_msg=n)
+
+
+def test_what_every_step_multiplies_by_is_turned_once_before_the_loop() -> None:
+    """``W_jl δz[t+1, l]``: the way back reads Wᵀ, laid out before its scan, whose products sum over leading axes."""
+    text = "z_tbj = x_tbi U_ij + h[t-1, b, k] W_kj; h_tbj = tanh(z_tbj); h[-1, b, j] = 0; E = h_tbj y_tbj"
+    g = tp.value_and_grad(text, "W U")
+    p, x = {"W": np.ones((4, 4)), "U": np.ones((3, 4))}, np.ones((6, 2, 3))
+    program = jax.make_jaxpr(lambda p: g(p, x=x, y=np.ones((6, 2, 4))))(p)
+
+    def steps(jaxpr: Any) -> list[Any]:
+        inner = [(e, v.jaxpr) for e in jaxpr.eqns for v in e.params.values() if hasattr(v, "jaxpr")]
+        return [s for e, j in inner for s in ([j] if e.primitive.name == "scan" else steps(j))]
+
+    found = [e for step in steps(program.jaxpr) for e in step.eqns]
+    products = [e.params["dimension_numbers"][0] for e in found if e.primitive.name == "dot_general"]
+    assert len(products) == 2 and all(tuple(right) == (0,) for _, right in products)
+    assert "transpose" in str(program) and not any(e.primitive.name == "transpose" for e in found)
