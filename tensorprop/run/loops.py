@@ -218,14 +218,17 @@ class _Scan:
         """
         found: dict[Expr, tuple[str, ...]] = {}
         for n in postorder(value):
-            factors = factors_of(n.body) if isinstance(n, Sum) else ()
+            if not isinstance(n, Sum):
+                continue
+            factors = factors_of(n.body)
             if not any(t.name in self.loop.axes for f in factors for t in tensors_of(f)):
                 continue
             for f in factors:
                 letters = f.letters if isinstance(f, Tensor) and f.name not in self.loop.axes else None
-                order = sorted(letters or (), key=lambda i: i not in n.indices)
-                if letters and tuple(order) != letters and order[0] in n.indices and self._plain(f):
-                    found.setdefault(f, tuple(order))
+                front = tuple(i for i in letters or () if i in n.indices)
+                order = (*front, *(i for i in letters or () if i not in front))
+                if front and order != letters and self._plain(f):
+                    found.setdefault(f, order)
         return found
 
     def _plain(self, f: Expr) -> bool:

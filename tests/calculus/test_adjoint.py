@@ -8,6 +8,7 @@ from tensorprop.calculus import adjoint, batch, derive, simplify, stabilise
 from tensorprop.core.canon import same
 from tensorprop.core.equation import system
 from tensorprop.errors import IndexMismatch, NameConflict, NotDifferentiable, RankMismatch, UnknownName, UsageError
+from tensorprop.run import value_and_grad
 from tensorprop.text import parse, parse_expression, show
 
 
@@ -245,12 +246,12 @@ def test_nothing_is_owed_to_whole_numbers(text: str, owed: set[str]) -> None:
 
 def test_rules_that_are_there_already_are_not_the_adjoints_of_another_error() -> None:
     """A page with its rules gives these; of what is made of a δ, the names would be taken twice, and that is said."""
-    s = tp.parse("z_j = a_i W_ij; h_j = tanh(z_j); E = h_j y_j")
-    rules = tp.adjoint(s)
-    assert tp.adjoint(f"{s}\n{rules}") is rules is tp.adjoint(s + rules)
+    s = parse("z_j = a_i W_ij; h_j = tanh(z_j); E = h_j y_j")
+    rules = adjoint(s)
+    assert adjoint(f"{s}\n{rules}") is rules is adjoint(s + rules)
     for refused in (
-        lambda: tp.adjoint(f"{s}\n{rules}\nF = δW_ij δW_ij", wrt="W", of="F"),
-        lambda: tp.value_and_grad(s + rules + tp.parse("F = δW_ij δW_ij"), "W", of="F"),
+        lambda: adjoint(f"{s}\n{rules}\nF = δW_ij δW_ij", wrt="W", of="F"),
+        lambda: value_and_grad(s + rules + parse("F = δW_ij δW_ij"), "W", of="F"),
     ):
-        with pytest.raises(tp.TensorpropError, match="δW is in these equations already.*adjoint of W besides"):
+        with pytest.raises(NameConflict, match="δW is in these equations already.*adjoint of W besides"):
             refused()
