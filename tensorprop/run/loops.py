@@ -168,7 +168,7 @@ class _Scan:
                 key = node, tuple(sizes.values())
                 if node in turned and key not in steady[time]:
                     found = self.on.over(node, sizes, letter)
-                    order = [found.axes.index(i) for i in turned[node]]
+                    order = tuple(found.axes.index(i) for i in turned[node])
                     steady[time][key] = Value(self.ops.transpose(found.array, order), turned[node], found.truth)
                 if node not in side.held or key in steady[time] or key in passing[time]:
                     continue

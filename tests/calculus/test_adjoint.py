@@ -253,5 +253,5 @@ def test_rules_that_are_there_already_are_not_the_adjoints_of_another_error() ->
         lambda: adjoint(f"{s}\n{rules}\nF = δW_ij δW_ij", wrt="W", of="F"),
         lambda: value_and_grad(s + rules + parse("F = δW_ij δW_ij"), "W", of="F"),
     ):
-        with pytest.raises(NameConflict, match="δW is in these equations already.*adjoint of W besides"):
+        with pytest.raises(NameConflict, match=r"δW is in these equations already.*adjoint of W besides"):
             refused()
