@@ -111,7 +111,7 @@ class Conversion(Leaves):
             case Call():
                 return self._call(e)
             case Reduce():
-                return self._reduce(e)
+                return self._reduced(e)
             case _:  # an index as a number stands only in brackets and subscripts
                 raise NoMatrix("an index is used as a number")
 
@@ -314,6 +314,37 @@ class Conversion(Leaves):
         return MatrixPiece(letters, closed(forms))
 
     # ----------------------------------------------------------------- reductions
+    def _reduced(self, e: Reduce) -> MatrixPiece:
+        """What is reduced; the mean of a product is read as a sum over a size, too: ``mean_n(a_n b_n) = aᵀb/|n|``."""
+        summed = self._mean_of_products(e)
+        if summed is None:
+            return self._reduce(e)
+        try:
+            found = self._reduce(e)
+        except NoMatrix:
+            return summed
+        forms: Forms = {}
+        for p in (found, summed):
+            for sign, held in p.forms.items():
+                for f in held:
+                    keep(forms, sign, f)
+        return MatrixPiece(found.letters, closed(forms))
+
+    def _mean_of_products(self, e: Reduce) -> MatrixPiece | None:
+        """A mean over letters each of which stands in several factors, as the product that it is."""
+        inner, body = (e.body.indices, e.body.body) if isinstance(e.body, Sum) else ((), e.body)
+        if e.op != "mean" or not isinstance(body, Mul):
+            return None
+        bound = (*inner, *e.indices)
+        if any(sum(i in f.free for f in body.factors) < 2 for i in bound):
+            return None
+        try:
+            sizes = [power(self._axis_of(i, e), number(-1)) for i in e.indices]
+            found = self._product(body, (*body.factors, *sizes), self._whole(bound))
+        except NoMatrix:
+            return None
+        return self._over(tuple(i for i in bound if i in self._added), found)
+
     def _reduce(self, e: Reduce) -> MatrixPiece:
         if is_matrix(e.op):
             return self._whole_matrix(e)
