@@ -1,110 +1,106 @@
 """A contraction tree made cheaper, part by part.
 
-In: the letters of operands, sizes, and a tree of pairs that some search has found. Out: pairs of a tree that takes no
-more. Around every node the tree is opened down to a few of its parts, for which the best of all trees is found and put
-in its place, until nothing gets cheaper. No time is measured here: the same product has the same tree everywhere.
+In: a tree that some search has found. Out: one that takes no more. Around every node the tree is opened down to a few
+of its parts, for which the best of all trees is found and put in its place, until nothing gets cheaper. What is written
+counts as well as arithmetic here, but arithmetic is not to grow by more than a little. No time is measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-__all__ = ["cost_of", "mended"]
+from tensorprop.run.trees import WRITE, Tree
 
-Path = Sequence[tuple[int, int]]
+__all__ = ["mend"]
+
 _PARTS = 7  # parts of a node for which all trees are tried
-_TRIES = 150_000  # pairs that are weighed at most
 _SHARE = 1e-3  # what takes less of the whole is left as it is
+_MORE = 0.02  # the share by which arithmetic may grow where less is written
 
-_WRITE = 8.0  # what an entry costs that is written and read again, in multiplications
+
+def mend(tree: Tree, tries: int) -> None:
+    """Weigh so many pairs at most; the tree costs no more then.
+
+    >>> from tensorprop.run.trees import Network
+    >>> chain = Network([frozenset("ab"), frozenset("bc"), frozenset("cd"), frozenset("d")], frozenset("a"),
+    ...                 dict.fromkeys("abcd", 10))
+    >>> tree = Tree(chain, [(0, 1), (0, 1), (0, 1)])
+    >>> mend(tree, 1000)
+    >>> tree.path()
+    [(2, 3), (1, 2), (0, 1)]
+    """
+    _Mending(tree, tries).run()
 
 
-class _Nested:
-    """Nodes by number, operands first; letters are bits. ``own[n]`` are the letters of what node n makes."""
+class _Mending:
+    def __init__(self, tree: Tree, tries: int) -> None:
+        self.tree, self.tries = tree, tries
+        self.most = tree.total * (1 + _MORE)
 
-    def __init__(self, operands: Sequence[frozenset[str]], output: frozenset[str], sizes: Mapping[str, int]) -> None:
-        used = sorted(frozenset[str]().union(*operands))
-        bit = {i: 1 << k for k, i in enumerate(used)}
-        self.length = [float(sizes[i]) for i in used]
-        self.own = [sum(bit[i] for i in o) for o in operands]
-        self.output = sum(bit[i] for i in output if i in bit)
-        self.halves: dict[int, tuple[int, int]] = {}
-        self.sizes: dict[int, float] = {0: 1.0}
-        self.weighed = 0
-
-    def size(self, letters: int) -> float:
-        """The entries of an array over these letters."""
-        found = self.sizes.get(letters)
-        if found is None:
-            low = letters & -letters
-            found = self.sizes[letters] = self.size(letters ^ low) * self.length[low.bit_length() - 1]
-        return found
-
-    def grow(self, path: Path) -> int:
-        """Put in the tree of a path; its root."""
-        now, left = list(range(len(self.own))), list(self.own)
-        for first, second in path:
-            one, other = now[first], now[second]
-            rest = [k for k in now if k not in (one, other)]
-            keep = self.output
-            for k in rest:
-                keep |= left[k]
-            n = len(self.own)
-            self.own.append((left[one] | left[other]) & keep)
-            left.append(self.own[n])
-            self.halves[n] = one, other
-            now = [*rest, n]
-        return now[0]
+    def run(self) -> None:
+        changed = True
+        while changed and self.tries > 0:
+            changed = False
+            inner = range(self.tree.operands, len(self.tree.own))
+            costs = {n: self.at(n) for n in inner}
+            least = _SHARE * sum(costs.values())
+            for n in sorted((n for n in inner if costs[n] > least), key=lambda n: (-costs[n], n)):
+                changed |= self.tries > 0 and self.improve(n)
 
     def cost(self, one: int, other: int, made: int) -> float:
         """What it costs to multiply arrays over these letters."""
-        return self.size(one | other) + _WRITE * self.size(made)
+        size = self.tree.network.size
+        return size(one | other) + WRITE * size(made)
 
     def at(self, n: int) -> float:
         """The cost of the product that node n is."""
-        one, other = self.halves[n]
-        return self.cost(self.own[one], self.own[other], self.own[n])
-
-    def total(self, root: int) -> float:
-        """The cost of all products below a node."""
-        found, stack = 0.0, [root]
-        while stack:
-            n = stack.pop()
-            if n in self.halves:
-                found += self.at(n)
-                stack += self.halves[n]
-        return found
+        tree = self.tree
+        return self.cost(tree.own[tree.left[n]], tree.own[tree.right[n]], tree.own[n])
 
     def improve(self, root: int) -> bool:
         """Open the tree below a node, and put the best tree of its parts in place; whether that is cheaper."""
-        parts, inner = list(self.halves[root]), [root]
+        tree = self.tree
+        parts, inner = [tree.left[root], tree.right[root]], [root]
         while len(parts) < _PARTS:
-            opened = [k for k in parts if k in self.halves]
+            opened = [k for k in parts if k >= tree.operands]
             if not opened:
                 break
-            n = max(opened, key=lambda k: self.size(self.own[k]))
+            n = max(opened, key=lambda k: tree.network.size(tree.own[k]))
             at = parts.index(n)
-            parts[at : at + 1] = self.halves[n]
+            parts[at : at + 1] = tree.left[n], tree.right[n]
             inner.append(n)
         if len(parts) < 3:
             return False
         before = sum(self.at(n) for n in inner)
-        after, best, made = self._best([self.own[k] for k in parts], self.own[root])
+        after, best, made = self._best([tree.own[k] for k in parts], tree.own[root])
         if after >= before * (1 - 1e-9):
             return False
+        kept = tree.own[:], tree.left[:], tree.right[:], tree.work[:]
+        self._place(root, parts, inner, best, made)
+        if tree.total <= self.most:
+            return True
+        tree.own, tree.left, tree.right, tree.work = kept
+        return False
+
+    def _place(
+        self, root: int, parts: Sequence[int], inner: Sequence[int], best: Sequence[int], made: Sequence[int]
+    ) -> None:
+        """The tree of these parts whose halves ``best`` names, in place of what is below a node."""
+        tree, every = self.tree, (1 << len(parts)) - 1
         spare = [n for n in inner if n != root]
         names: dict[int, int] = {1 << k: part for k, part in enumerate(parts)}
-        names[(1 << len(parts)) - 1] = root
-        stack = [(1 << len(parts)) - 1]
+        names[every] = root
+        stack = [every]
         while stack:
             s = stack.pop()
             for half in (best[s], s ^ best[s]):
                 if half not in names:
                     names[half] = spare.pop()
-                    self.own[names[half]] = made[half]
+                    tree.own[names[half]] = made[half]
                     stack.append(half)
-            self.halves[names[s]] = names[best[s]], names[s ^ best[s]]
-        return True
+            tree.left[names[s]], tree.right[names[s]] = names[best[s]], names[s ^ best[s]]
+        for n in inner:
+            tree.work[n] = tree.of(n)
 
     def _best(self, parts: Sequence[int], keep: int) -> tuple[float, list[int], list[int]]:
         """The best tree of a few arrays: its cost, one half of every set of them, and the letters that it keeps."""
@@ -128,49 +124,5 @@ class _Nested:
                         least, half[s] = below, part
                 part = (part - 1) & s
             cost[s] = least
-        self.weighed += 3**n // 2
+        self.tries -= 3**n // 2
         return cost[every], half, made
-
-    def path(self, root: int, operands: int) -> list[tuple[int, int]]:
-        """The tree below a node as pairs of places in the list, as it then is."""
-        order, stack = list[int](), [root]
-        while stack:
-            n = stack.pop()
-            if n in self.halves:
-                order.append(n)
-                stack += self.halves[n]
-        now, found = list(range(operands)), list[tuple[int, int]]()
-        for n in reversed(order):
-            one, other = self.halves[n]
-            first, second = sorted((now.index(one), now.index(other)))
-            found.append((first, second))
-            now = [k for k in now if k not in (one, other)] + [n]
-        return found
-
-
-def cost_of(operands: Sequence[frozenset[str]], output: frozenset[str], sizes: Mapping[str, int], path: Path) -> float:
-    """Multiplications of a tree, and a little for what it writes."""
-    tree = _Nested(operands, output, sizes)
-    return tree.total(tree.grow(path))
-
-
-def mended(
-    operands: Sequence[frozenset[str]], output: frozenset[str], sizes: Mapping[str, int], path: Path
-) -> list[tuple[int, int]]:
-    """The pairs of a tree that costs no more than that of ``path``.
-
-    >>> chain = [frozenset("ab"), frozenset("bc"), frozenset("cd"), frozenset("d")]
-    >>> size = dict.fromkeys("abcd", 10)
-    >>> mended(chain, frozenset("a"), size, [(0, 1), (0, 1), (0, 1)])
-    [(2, 3), (1, 2), (0, 1)]
-    """
-    tree = _Nested(operands, output, sizes)
-    root = tree.grow(path)
-    changed = True
-    while changed and tree.weighed < _TRIES:
-        least = _SHARE * tree.total(root)
-        costs = {n: tree.at(n) for n in tree.halves}
-        changed = False
-        for n in sorted((n for n in costs if costs[n] > least), key=lambda n: (-costs[n], n)):
-            changed |= tree.weighed < _TRIES and tree.improve(n)
-    return tree.path(root, len(operands))

@@ -13,6 +13,7 @@ of the two when they are compared. So another tree must take less than half to b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Protocol
 
 from tensorprop.run.path import contraction_path
@@ -48,10 +49,13 @@ def order(on: Values, p: Scope, operands: Sequence[Value]) -> Path:
     if len(operands) < 3:
         return [(0, 1)] * (len(operands) - 1)
     size = _sizes(p)
-    if len(operands) > _ALL:
-        own = contraction_path([v.axes for v in operands], p.free, p.sizes)
-    else:
-        own = _of_all(on, p, operands, size)
+    if len(operands) > _ALL:  # what goes back down a tree that was searched is not searched again
+        best = next(_turned(on, operands), None)
+        if best is None:
+            best = contraction_path([v.axes for v in operands], p.free, p.sizes)
+            on.grown(operands, best)
+        return best
+    own = _of_all(on, p, operands, size)
     best = min(_turned(on, operands), key=lambda path: _of_path(on, p, operands, path, size), default=own)
     if best is not own:
         least = _DOUBT * _of_path(on, p, operands, best, size)
@@ -120,7 +124,7 @@ def _turned(on: Values, operands: Sequence[Value]) -> Iterator[Path]:
     for there, path in on.alike(here):
         places = _matched(there, here)
         gone = [k for k in range(len(there)) if k not in places]
-        if len(gone) != 1 or len(here) <= len(places):
+        if len(gone) != 1:
             continue
         halves: dict[int, tuple[int, int]] = {}
         above: dict[int, int] = {}
@@ -134,13 +138,12 @@ def _turned(on: Values, operands: Sequence[Value]) -> Iterator[Path]:
         while line[-1] in above:
             line.append(above[line[-1]])
         walk = _Walk(len(here))
-        rest = [k for k in range(len(here)) if k not in places.values()]
-        total = rest[0]
-        for k in rest[1:]:
-            total = walk.join(total, k)
+        used = frozenset(places.values())
+        owed = [k for k in range(len(here)) if k not in used]
+        total = reduce(walk.join, owed) if owed else None  # nothing is owed to a scalar that is the result
         for below, parent in zip(line[-2::-1], line[:0:-1], strict=True):
-            sibling = next(k for k in halves[parent] if k != below)
-            total = walk.join(total, walk.subtree(sibling, halves, places))
+            sibling = walk.subtree(next(k for k in halves[parent] if k != below), halves, places)
+            total = sibling if total is None else walk.join(total, sibling)
         yield walk.pairs
 
 
@@ -172,10 +175,18 @@ class _Walk:
         return self.next - 1
 
     def subtree(self, k: int, halves: Mapping[int, tuple[int, int]], places: Mapping[int, int]) -> int:
-        if k in places:
-            return places[k]
-        one, other = halves[k]
-        return self.join(self.subtree(one, halves, places), self.subtree(other, halves, places))
+        """What node k of the other tree is here, joined from the operands up."""
+        order, stack = list[int](), [k]
+        while stack:
+            n = stack.pop()
+            if n not in places:
+                order.append(n)
+                stack += halves[n]
+        made = dict(places)
+        for n in reversed(order):
+            one, other = halves[n]
+            made[n] = self.join(made[one], made[other])
+        return made[k]
 
 
 def _of_path(on: Values, p: Scope, operands: Sequence[Value], path: Iterable[tuple[int, int]], size: Size) -> float:

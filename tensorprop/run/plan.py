@@ -30,8 +30,9 @@ from tensorprop.run.bound import Functions, bound
 from tensorprop.run.count import Count
 from tensorprop.run.described import Description
 from tensorprop.run.extents import Extents, extents, supported
+from tensorprop.run.how import effort_of
 from tensorprop.run.lower import lower
-from tensorprop.run.path import contraction_path
+from tensorprop.run.path import contraction_path, searching
 from tensorprop.run.steps import steps
 from tensorprop.text import locate, show
 
@@ -176,6 +177,7 @@ def plan(
     memory_limit: int | str = "1TiB",
     ascii: bool = False,
     functions: Functions | None = None,
+    effort: float = 1.0,
 ) -> Plan:
     """The steps in which the equations are computed, and their cost in flops, bytes moved and memory.
 
@@ -183,6 +185,8 @@ def plan(
     tensors, for what letters do not tell (it goes first). ``outputs`` are the tensors that are wanted, all of
     `System.outputs` if none are named. ``itemsize`` is the bytes of a number. ``ascii`` keeps the table to ASCII.
     ``functions`` binds open functions, as in ``compile``: each counts as one flop for every entry.
+    ``effort`` is how long an order of many operands is searched for: 1 is a second or two for hundreds, 10 ten times
+    that. It is counted in steps: the same product has the same order everywhere.
 
     >>> from tensorprop.text import parse
     >>> p = plan(parse("y_i = A_ij B_jk x_k"), {"i": 100, "j": 100, "k": 100})
@@ -201,7 +205,8 @@ def plan(
         found = extents(system, input_shapes(system, sizes or {}, shapes or {}))
         needed = system.only(wanted)
         supported(needed, bound(needed.functions, functions))
-        return _plan(found, wanted, itemsize, limit, ascii)
+        with searching(effort_of(effort)):
+            return _plan(found, wanted, itemsize, limit, ascii)
     except TensorpropError as error:
         raise locate(error, system) from None
 

@@ -195,10 +195,15 @@ def _paired(on: Values, p: Contraction, operands: list[Value]) -> Value:
         for v in operands[1:]:
             total = on.pair(total, v, frozenset((*total.axes, *v.axes)))
         return total
+    left_over = Counter(i for v in operands for i in v.axes)
     for first, second in order(on, p, operands):
         left, right = operands[first], operands[second]
         operands = [v for k, v in enumerate(operands) if k not in (first, second)]
-        operands.append(on.pair(left, right, p.free.union(*(v.axes for v in operands))))
+        here = [*left.axes, *right.axes]
+        left_over.subtract(here)
+        made = on.pair(left, right, frozenset(i for i in here if left_over[i] or i in p.free))
+        left_over.update(made.axes)
+        operands.append(made)
     return operands[0]
 
 

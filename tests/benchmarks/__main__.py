@@ -1,5 +1,6 @@
 """``python -m tests.benchmarks [seconds [words]]``: one table; each pair runs for ``seconds`` (default 5);
-with words, only the rows whose names have all of them; ``before`` is what comes before the first step."""
+with words, only the rows whose names have all of them; ``before`` is what comes before the first step,
+``orders`` the orders that are planned for products of many tensors."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from tests.benchmarks.depth import depth
 from tests.benchmarks.indexed import indexed
 from tests.benchmarks.masked import masked
 from tests.benchmarks.models import LABELS, Model, models
+from tests.benchmarks.networks import networks, planning
 from tests.benchmarks.tensors import tensors
 from tests.benchmarks.written import dispatch, front, written
 
@@ -62,7 +64,7 @@ def steps(budget: float) -> None:
         "difference",
     )
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for m in (*models(), *indexed(), *tensors(), *masked(), *deep(), *depth(), *written()):
+    for m in (*models(), *indexed(), *tensors(), *masked(), *deep(), *depth(), *written(), *networks()):
         if not all(word in m.name for word in sys.argv[2:]):
             continue
         difference = agreement(m)
@@ -130,8 +132,10 @@ def main() -> None:
         f"Python {platform.python_version()}, JAX {jax.__version__}, NumPy {np.__version__}, "
         f"tensorprop {tp.__version__}; float32\n"
     )
-    if sys.argv[2:] != ["before"]:
+    if sys.argv[2:] not in (["before"], ["orders"]):
         steps(budget)
+    if sys.argv[2:] in ([], ["orders"]):
+        planning()
     if sys.argv[2:] in ([], ["before"]):
         compilation(budget)
 
