@@ -19,6 +19,8 @@ from tensorprop.run.values import Sizes, Value, Values
 
 __all__ = ["Contraction", "Factor", "contracted"]
 
+_FEW = 8
+
 Factor = tuple[Expr, Mapping[str, str], Sizes]
 
 
@@ -175,7 +177,8 @@ def _finished(
     if k is None:
         result = on.scaled(scalar[0], c, []) if scalar else Value(c, ())
     else:
-        early = p.size(operands[k].axes) < p.size(p.free.intersection(seen))
+        few = len(operands) <= _FEW  # of many, what they make has been made for other gradients, too
+        early = few and p.size(operands[k].axes) < p.size(p.free.intersection(seen))
         if early:
             operands[k] = on.scaled(operands[k], c, scalar)
         result = _paired(on, p, operands)
