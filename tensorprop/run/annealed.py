@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from tensorprop.run.trees import Tree
+from tensorprop.run.trees import Pairing
 
 __all__ = ["anneal"]
 
@@ -19,13 +19,13 @@ _COLD = 0.02  # the last temperature, in powers of e
 _ROUND = 4  # turns for each product between two looks at the whole
 
 
-def anneal(tree: Tree, turns: int, hot: float, seed: int = 0) -> None:
+def anneal(tree: Pairing, turns: int, hot: float, seed: int = 0) -> None:
     """Try so many turns, from the temperature ``hot`` down; the tree is the best that was met.
 
-    >>> from tensorprop.run.trees import Network
-    >>> chain = Network([frozenset("ab"), frozenset("bc"), frozenset("cd"), frozenset("d")], frozenset("a"),
+    >>> from tensorprop.run.trees import Operands
+    >>> chain = Operands([frozenset("ab"), frozenset("bc"), frozenset("cd"), frozenset("d")], frozenset("a"),
     ...                 dict.fromkeys("abcd", 10))
-    >>> tree = Tree(chain, [(0, 1), (0, 2), (0, 1)])
+    >>> tree = Pairing(chain, [(0, 1), (0, 2), (0, 1)])
     >>> anneal(tree, 100, 0.5)
     >>> tree.total
     300.0
@@ -46,11 +46,11 @@ def anneal(tree: Tree, turns: int, hot: float, seed: int = 0) -> None:
     tree.own, tree.left, tree.right, tree.work = kept
 
 
-def _parts(tree: Tree) -> tuple[list[int], list[int], list[int], list[float]]:
+def _parts(tree: Pairing) -> tuple[list[int], list[int], list[int], list[float]]:
     return tree.own[:], tree.left[:], tree.right[:], tree.work[:]
 
 
-def _round(tree: Tree, turns: int, cold: float, draw: Callable[[], float]) -> None:
+def _round(tree: Pairing, turns: int, cold: float, draw: Callable[[], float]) -> None:
     """So many turns at one temperature: this loop is what the search spends its time in."""
     own, left, right, work, size = tree.own, tree.left, tree.right, tree.work, tree.network.size
     n = tree.operands

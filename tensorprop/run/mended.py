@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tensorprop.run.trees import WRITE, Tree
+from tensorprop.run.trees import WRITE, Pairing
 
 __all__ = ["mend"]
 
@@ -18,13 +18,13 @@ _SHARE = 1e-3  # what takes less of the whole is left as it is
 _MORE = 0.02  # the share by which arithmetic may grow where less is written
 
 
-def mend(tree: Tree, tries: int) -> None:
+def mend(tree: Pairing, tries: int) -> None:
     """Weigh so many pairs at most; the tree costs no more then.
 
-    >>> from tensorprop.run.trees import Network
-    >>> chain = Network([frozenset("ab"), frozenset("bc"), frozenset("cd"), frozenset("d")], frozenset("a"),
+    >>> from tensorprop.run.trees import Operands
+    >>> chain = Operands([frozenset("ab"), frozenset("bc"), frozenset("cd"), frozenset("d")], frozenset("a"),
     ...                 dict.fromkeys("abcd", 10))
-    >>> tree = Tree(chain, [(0, 1), (0, 1), (0, 1)])
+    >>> tree = Pairing(chain, [(0, 1), (0, 1), (0, 1)])
     >>> mend(tree, 1000)
     >>> tree.path()
     [(2, 3), (1, 2), (0, 1)]
@@ -33,7 +33,7 @@ def mend(tree: Tree, tries: int) -> None:
 
 
 class _Mending:
-    def __init__(self, tree: Tree, tries: int) -> None:
+    def __init__(self, tree: Pairing, tries: int) -> None:
         self.tree, self.tries = tree, tries
         self.most = tree.total * (1 + _MORE)
 

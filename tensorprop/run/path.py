@@ -21,7 +21,7 @@ from typing import Any
 from tensorprop.run.annealed import anneal
 from tensorprop.run.mended import mend
 from tensorprop.run.sizes import weight
-from tensorprop.run.trees import Network, Tree
+from tensorprop.run.trees import Operands, Pairing
 
 __all__ = ["contraction_path", "searching"]
 
@@ -81,19 +81,19 @@ def _path(
     if len(operands) <= _SEARCHED:
         find: Any = paths.optimal if len(operands) <= _EXHAUSTIVE else paths.auto
         return tuple(_pairs(find(arrays, kept, size)))
-    network = Network(arrays, kept, size)
+    network = Operands(arrays, kept, size)
     greedy: Any = paths.greedy
     sharing = Counter(i for o in arrays for i in o)
     count = max(_FEW, _WEIGHED // sum(n * n for n in sharing.values()))
     grown = [
-        Tree(network, _pairs(greedy(arrays, kept, size, cost_fn=_eager(alpha, seed))))
+        Pairing(network, _pairs(greedy(arrays, kept, size, cost_fn=_eager(alpha, seed))))
         for seed, alpha in [*product(range(_SEEDS), _EAGER)][:count]
     ]
     grown.sort(key=lambda tree: tree.total)
     return tuple(_searched(grown, effort).path())
 
 
-def _searched(grown: Sequence[Tree], effort: float) -> Tree:
+def _searched(grown: Sequence[Pairing], effort: float) -> Pairing:
     """The best of these trees, made better: turned about from several temperatures, then part by part."""
     turns = int(effort * min(_TURNS * grown[0].operands ** 2, _MOST))
     found = [*grown[:_BEST]]

@@ -1,6 +1,6 @@
 """Contraction trees: which operands a product multiplies first, with letters as bits.
 
-In: the letters of operands, those that are kept, and sizes. Out: a `Tree`, grown from pairs and given back as pairs;
+In: the letters of operands, those that are kept, and sizes. Out: a `Pairing`, grown from pairs and given back as pairs;
 what each of its products takes. Nothing is searched here.
 """
 
@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, repeat
 from operator import mul
 
-__all__ = ["WRITE", "Network", "Path", "Tree"]
+__all__ = ["WRITE", "Operands", "Pairing", "Path"]
 
 Path = Sequence[tuple[int, int]]
 WRITE = 8.0  # what an entry costs that is written and read again, in multiplications
 _POWERS = 3  # lengths of axes up to which sizes are powers of them, counted in bits
 
 
-class Network:
+class Operands:
     """Operands whose letters are bits, the letters that are kept, and how large arrays over letters are."""
 
     def __init__(self, operands: Sequence[frozenset[str]], output: frozenset[str], sizes: Mapping[str, int]) -> None:
@@ -58,14 +58,14 @@ def _sizes(lengths: Sequence[int]) -> Callable[[int], float]:
     return powers if len(groups) <= _POWERS else product
 
 
-class Tree:
+class Pairing:
     """Nodes by number: operands first, then products, the root last.
 
     ``own[n]`` are the letters of what node n makes, ``left[n]`` and ``right[n]`` its halves (-1 of an operand),
     ``work[n]`` the multiplications of its product.
     """
 
-    def __init__(self, network: Network, path: Path) -> None:
+    def __init__(self, network: Operands, path: Path) -> None:
         self.network = network
         self.operands = n = len(network.operands)
         count = 2 * n - 1
@@ -87,8 +87,8 @@ class Tree:
             self.own[k] = has[k] & outside[k]
         self.work = [0.0] * n + [self.of(k) for k in range(n, count)]
 
-    def __copy__(self) -> Tree:
-        made = object.__new__(Tree)
+    def __copy__(self) -> Pairing:
+        made = object.__new__(Pairing)
         made.network, made.operands = self.network, self.operands
         made.own, made.left, made.right, made.work = self.own[:], self.left[:], self.right[:], self.work[:]
         return made

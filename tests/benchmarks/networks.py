@@ -16,7 +16,7 @@ from tensorprop.run.path import contraction_path
 from tests.benchmarks.models import Model, model
 
 
-class Network(NamedTuple):
+class Contracted(NamedTuple):
     """Letters of operands and result, and sizes; ``most``: the length of axes with which it is run, if it is."""
 
     name: str
@@ -26,23 +26,23 @@ class Network(NamedTuple):
     most: int = 0
 
 
-def _chain(n: int) -> Network:
+def _chain(n: int) -> Contracted:
     r = random.Random(1)
     sizes = {f"a{k}": r.choice((21, 30, 64, 100, 128, 200, 256, 400, 511)) for k in range(n + 1)}
     ends = tuple((f"a{k}", f"a{k + 1}") for k in range(n))
-    return Network(f"chain of {n} matrices", ends, ("a0", f"a{n}"), sizes, 64)
+    return Contracted(f"chain of {n} matrices", ends, ("a0", f"a{n}"), sizes, 64)
 
 
-def _states(n: int) -> Network:
+def _states(n: int) -> Contracted:
     """Two matrix product states, one on the other."""
     r, operands = random.Random(2), list[tuple[str, ...]]()
     for s in "bc":
         operands += [(f"p{k}", *([f"{s}{k - 1}"] if k else []), *([f"{s}{k}"] if k < n - 1 else [])) for k in range(n)]
     sizes = {i: 11 if i[0] == "p" else r.randint(11, 127) for o in operands for i in o}
-    return Network(f"inner product of states on {n} sites", tuple(operands), (), sizes, 12)
+    return Contracted(f"inner product of states on {n} sites", tuple(operands), (), sizes, 12)
 
 
-def _regular(n: int, degree: int, lengths: Sequence[int], seed: int, most: int = 0) -> Network:
+def _regular(n: int, degree: int, lengths: Sequence[int], seed: int, most: int = 0) -> Contracted:
     """Every tensor is tied to as many others, chosen at random."""
     r = random.Random(seed)
     while True:
@@ -57,10 +57,10 @@ def _regular(n: int, degree: int, lengths: Sequence[int], seed: int, most: int =
             operands[v] = (*operands[v], f"x{k}")
     sizes = {f"x{k}": r.choice(lengths) for k in range(len(ties))}
     name = f"random network, {n} tensors of {degree} axes of {min(lengths)} to {max(lengths)}"
-    return Network(name, tuple(operands), (), sizes, most)
+    return Contracted(name, tuple(operands), (), sizes, most)
 
 
-def _lattice(rows: int, columns: int, lengths: Sequence[int], seed: int, most: int = 0) -> Network:
+def _lattice(rows: int, columns: int, lengths: Sequence[int], seed: int, most: int = 0) -> Contracted:
     r, near = random.Random(seed), dict[tuple[int, int], list[str]]()
     squares = [(i, j) for i in range(rows) for j in range(columns)]
     for i, j in squares:
@@ -70,10 +70,12 @@ def _lattice(rows: int, columns: int, lengths: Sequence[int], seed: int, most: i
                     near.setdefault(at, []).append(f"x{i}.{j}.{other[0]}".replace(".", "o"))
     operands = tuple(tuple(near[at]) for at in squares)
     sizes = {i: r.choice(lengths) for o in operands for i in o}
-    return Network(f"lattice {rows} × {columns}, axes of {min(lengths)} to {max(lengths)}", operands, (), sizes, most)
+    return Contracted(
+        f"lattice {rows} × {columns}, axes of {min(lengths)} to {max(lengths)}", operands, (), sizes, most
+    )
 
 
-def _queens(n: int, colours: int, most: int = 0) -> Network:
+def _queens(n: int, colours: int, most: int = 0) -> Contracted:
     """A table for each two squares of a board from which queens see one another; letters stand in many tables."""
     squares = [(i, j) for i in range(n) for j in range(n)]
 
@@ -82,12 +84,12 @@ def _queens(n: int, colours: int, most: int = 0) -> Network:
 
     pairs = [(a, b) for k, a in enumerate(squares) for b in squares[k + 1 :] if seen(a, b)]
     operands = tuple(tuple(f"x{i}{j}" for i, j in pair) for pair in pairs)
-    return Network(
+    return Contracted(
         f"queens {n} × {n}, {colours} colours", operands, (), {i: colours for o in operands for i in o}, most
     )
 
 
-def _sentences(words: int, seed: int, batch: int) -> Network:
+def _sentences(words: int, seed: int, batch: int) -> Contracted:
     """A likelihood: a tree of bilinear maps over words, which have a batch of sentences in common."""
     r, operands, sizes = random.Random(seed), list[tuple[str, ...]](), {"b": batch}
     ends: list[str] = []
@@ -100,7 +102,7 @@ def _sentences(words: int, seed: int, batch: int) -> Network:
         operands.append((f"t{k}", one, other))
         sizes[f"t{k}"] = 16
         ends.append(f"t{k}")
-    return Network(f"likelihood of {words} words, batch {batch}", (*operands, (ends[0],)), ("b",), sizes, 0)
+    return Contracted(f"likelihood of {words} words, batch {batch}", (*operands, (ends[0],)), ("b",), sizes, 0)
 
 
 NETWORKS = (
@@ -122,7 +124,7 @@ NETWORKS = (
 )
 
 
-def multiplications(network: Network, path: Iterable[tuple[int, int]], sizes: dict[str, int] | None = None) -> float:
+def multiplications(network: Contracted, path: Iterable[tuple[int, int]], sizes: dict[str, int] | None = None) -> float:
     """Those of all pairs of a path."""
     length = sizes or network.sizes
     now, total = [set(o) for o in network.operands], 0.0
@@ -134,7 +136,7 @@ def multiplications(network: Network, path: Iterable[tuple[int, int]], sizes: di
     return total
 
 
-def _default(network: Network) -> float:
+def _default(network: Contracted) -> float:
     import opt_einsum
 
     letters = {i: opt_einsum.get_symbol(k) for k, i in enumerate(network.sizes)}
@@ -149,7 +151,7 @@ def _default(network: Network) -> float:
     return multiplications(network, pairs)
 
 
-def _cotengra(network: Network, budget: float) -> float | None:
+def _cotengra(network: Contracted, budget: float) -> float | None:
     if importlib.util.find_spec("cotengra") is None:
         return None
     cotengra: Any = __import__("cotengra")
@@ -180,7 +182,7 @@ def networks() -> list[Model]:
     return [_model(n, rng) for n in NETWORKS if n.most]
 
 
-def _model(n: Network, rng: np.random.Generator) -> Model:
+def _model(n: Contracted, rng: np.random.Generator) -> Model:
     sizes = {i: min(k, n.most) for i, k in n.sizes.items()}
     names = [f"A{k}" for k in range(len(n.operands))]
     letters = {i: k for k, i in enumerate(sizes)}

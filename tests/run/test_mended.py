@@ -12,8 +12,7 @@ from tensorprop.errors import UsageError
 from tensorprop.run.annealed import anneal
 from tensorprop.run.mended import mend
 from tensorprop.run.path import contraction_path, searching
-from tensorprop.run.trees import Network as Operands
-from tensorprop.run.trees import Tree
+from tensorprop.run.trees import Operands, Pairing
 
 Network = tuple[list[tuple[str, ...]], tuple[str, ...], dict[str, int]]
 
@@ -87,7 +86,7 @@ def test_a_tree_is_made_no_dearer_and_stays_a_tree(seed: int) -> None:
     operands = Operands([frozenset(o) for o in network[0]], frozenset(network[1]), network[2])
     found: list[list[list[tuple[int, int]]]] = []
     for _ in range(2):
-        tree = Tree(operands, plain)
+        tree = Pairing(operands, plain)
         assert tree.total == pytest.approx(flops(network, tree.path())) == flops(network, plain)
         mend(tree, 20_000)
         paths = [tree.path()]
