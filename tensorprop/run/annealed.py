@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from tensorprop.run.trees import Pairing
+from tensorprop.run.pairings import Pairing
 
 __all__ = ["anneal"]
 
@@ -22,7 +22,7 @@ _ROUND = 4  # turns for each product between two looks at the whole
 def anneal(tree: Pairing, turns: int, hot: float, seed: int = 0) -> None:
     """Try so many turns, from the temperature ``hot`` down; the tree is the best that was met.
 
-    >>> from tensorprop.run.trees import Operands
+    >>> from tensorprop.run.pairings import Operands
     >>> chain = Operands([frozenset("ab"), frozenset("bc"), frozenset("cd"), frozenset("d")], frozenset("a"),
     ...                 dict.fromkeys("abcd", 10))
     >>> tree = Pairing(chain, [(0, 1), (0, 2), (0, 1)])

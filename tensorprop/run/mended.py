@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tensorprop.run.trees import WRITE, Pairing
+from tensorprop.run.pairings import WRITE, Pairing
 
 __all__ = ["mend"]
 
@@ -21,7 +21,7 @@ _MORE = 0.02  # the share by which arithmetic may grow where less is written
 def mend(tree: Pairing, tries: int) -> None:
     """Weigh so many pairs at most; the tree costs no more then.
 
-    >>> from tensorprop.run.trees import Operands
+    >>> from tensorprop.run.pairings import Operands
     >>> chain = Operands([frozenset("ab"), frozenset("bc"), frozenset("cd"), frozenset("d")], frozenset("a"),
     ...                 dict.fromkeys("abcd", 10))
     >>> tree = Pairing(chain, [(0, 1), (0, 1), (0, 1)])

@@ -20,8 +20,8 @@ from typing import Any
 
 from tensorprop.run.annealed import anneal
 from tensorprop.run.mended import mend
+from tensorprop.run.pairings import Operands, Pairing
 from tensorprop.run.sizes import weight
-from tensorprop.run.trees import Operands, Pairing
 
 __all__ = ["contraction_path", "searching"]
 

@@ -11,8 +11,8 @@ import tensorprop as tp
 from tensorprop.errors import UsageError
 from tensorprop.run.annealed import anneal
 from tensorprop.run.mended import mend
+from tensorprop.run.pairings import Operands, Pairing
 from tensorprop.run.path import contraction_path, searching
-from tensorprop.run.trees import Operands, Pairing
 
 Network = tuple[list[tuple[str, ...]], tuple[str, ...], dict[str, int]]
 
