@@ -540,3 +540,23 @@ def exp_of_log(e: Call) -> Expr | None:
             return reduce("softmax", indices, body, at)
         case _:
             return None
+
+
+@law(
+    "Σ_k expm′(A)_kkij == expm(A)_ji",
+    free="i j",
+    because="the trace of exp along E changes by tr(exp(A) E)",
+    on=Sum,
+)
+def trace_of_expm(e: Sum) -> Expr | None:
+    parts = factors_of(e.body)
+    for n, f in enumerate(parts):
+        match f:
+            case Reduce("expm′", indices, body, (Index(k), Index(also), row, column)) if k == also and k in e.indices:
+                rest = mul(*parts[:n], *parts[n + 1 :])
+                if k not in rest.free | row.free | column.free | (body.free - {*indices}):
+                    one = reduce("expm", indices, body, (column, row))
+                    return sum_over([i for i in e.indices if i != k], mul(*parts[:n], one, *parts[n + 1 :]))
+            case _:
+                pass
+    return None

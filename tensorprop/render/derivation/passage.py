@@ -21,6 +21,7 @@ from tensorprop.calculus.laws import (
     meet_bracket,
     merge_powers,
     one_point,
+    trace_of_expm,
 )
 from tensorprop.calculus.pullback import pullback
 from tensorprop.calculus.rewrite import Law
@@ -231,6 +232,7 @@ def _called(g: Expr, eq: Equation) -> Expr:
 
 # --------------------------------------------------------------------------- laws, one at a time
 _LIMIT = 400  # laws applied in one passage; every one leaves less to do
+_TOGETHER = (trace_of_expm, collect, common_factor, common_number, merge_powers)  # what makes a line shorter
 
 
 def moves(e: Expr, aim: Expr, axis: OneAxis | None = None) -> Iterator[Move]:
@@ -239,7 +241,7 @@ def moves(e: Expr, aim: Expr, axis: OneAxis | None = None) -> Iterator[Move]:
     Laws that only move a Σ are left to the last line, in which the reader sees no step.
     """
     spent = 0
-    for laws in ((one_point, bracket_once, meet_bracket), (collect, common_factor, common_number, merge_powers)):
+    for laws in ((one_point, bracket_once, meet_bracket), _TOGETHER):
         open_: Move | None = None
         while spent < _LIMIT:
             if _looks(e, aim, axis):
