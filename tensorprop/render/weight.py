@@ -11,7 +11,7 @@ from itertools import pairwise
 from tensorprop.render import trees as m
 from tensorprop.render.trees import MathTree, level
 
-__all__ = ["diag_cost", "name_cost", "nested", "transposed_cost", "transposes", "weight"]
+__all__ = ["diag_cost", "name_cost", "nested", "of_two", "transposed_cost", "transposes", "weight"]
 
 # --------------------------------------------------------------------------- the table, in symbols
 # Juxtaposition costs nothing. `tests/render/test_prices.py` holds that no other file has a price of its own.
@@ -25,6 +25,8 @@ TRANSPOSED, TRANSPOSED_PARENTHESES = 1.0, 2.5
 CONJUGATED = 0.5
 DIAG, TRACE, SUMMED, NESTED, LOPSIDED = 2.0, 1.5, 0.2, 0.8, 2.5
 DIAGONAL_OF_CUTS = 0.3  # the diagonal of a product of slices, rather than (A_b ⊙ B_b)1
+DIAGONAL_OF_TWO = 2.6  # diag(ABᵀ), diag(AᵀB): most of the product is thrown away, rather than (A ⊙ B)1, (A ⊙ B)ᵀ1
+TORN = 2.5  # an outer product beside what was written between its vectors: ddᵀ ⊙ A rather than diag(d) A diag(d)
 ALIKE = 0.5  # two vectors of ones beside one another are one sign, 11ᵀ
 COLUMNS = 0.4  # along columns rather than rows
 BACKWARD, TRANSPOSED_LAST = 0.01, 0.02  # ties: the order as it was written, and tr(AᵀB) rather than tr(BAᵀ)
@@ -46,7 +48,7 @@ def name_cost(slots: tuple[object, ...]) -> float:
 
 def transposed_cost(of: MathTree) -> float:
     """What the transpose of a part costs, beside the part."""
-    return TRANSPOSED if level(of) >= m.POSTFIX else TRANSPOSED_PARENTHESES
+    return TRANSPOSED if level(of) >= m.POSTFIX else TRANSPOSED_PARENTHESES + nested(of)
 
 
 def diag_cost(vector: MathTree) -> float:
@@ -59,6 +61,15 @@ def nested(t: MathTree) -> float:
     if isinstance(t, m.Product):
         return NESTED * any(level(f) < m.PRODUCT or _wraps(f) for f in t.factors)
     return 0.0
+
+
+def of_two(t: MathTree) -> bool:
+    """Whether it is a product of two, one of them turned, which meet entry by entry on the diagonal."""
+    return isinstance(t, m.Product) and len(t.factors) == 2 and _turned(t.factors[0]) is not _turned(t.factors[1])
+
+
+def _turned(t: MathTree) -> bool:
+    return any(isinstance(n, m.Transpose) and n.of.kind == "matrix" for n in t.walk())
 
 
 def _wraps(t: MathTree) -> bool:
@@ -92,7 +103,7 @@ def weight(t: MathTree) -> float:
             case m.Diag(of):
                 total += diag_cost(of)
             case m.Diagonal(of):
-                total += DIAG + DIAGONAL_OF_CUTS * all(
+                total += DIAG + DIAGONAL_OF_TWO * of_two(of) + DIAGONAL_OF_CUTS * all(
                     any(s is not None for s in x.slots) for x in of.walk() if isinstance(x, m.Name)
                 )
             case m.MatrixTrace():

@@ -26,6 +26,9 @@ BY_ID = {case["id"]: case for case in CASES}
 
 # Where our text is neither the one that the corpus expects nor one of its alternatives: ours, and why.
 ARGUED = {
+    "bdot": ("(A ⊙ B)1", "better, as for slices and in the rule of a softmax; diag(ABᵀ) throws most of ABᵀ away"),
+    "collapse-ac": ("(A ⊙ B)11ᵀ(C ⊙ D)ᵀ", "the corpus's alternative, with 1ᵀ(C ⊙ D)ᵀ for ((C ⊙ D)1)ᵀ"),
+    "ijk-jk-ik": ("(C_i ⊙ A)ᵀ1  (for every i)", "better, as bdot, of columns"),
     "bouter": ("A_b B_bᵀ  (for every b)", "the same; a slice keeps the letter's case as it was given"),
     "mamba-outer": ("T_bd A_dᵀ  (for every b, d)", "the same; a slice keeps the letter's case"),
     "three-shared": ("a_x C_{·x} B_{·x}ᵀ  (for every x)", "the same; the dots say that x is the second index"),
@@ -266,7 +269,7 @@ def test_the_convention_is_one_line():
         ("y_i = A_ii", "y = diag(A)", "y = diag(A)"),
         ("Y_ij = A_ii B_jj", "Y = diag(A) diag(B)ᵀ", "Y = diag(A)ᵀ diag(B)"),
         ("y = A_ii x_i", "y = diag(A)ᵀ x", "y = diag(A) xᵀ"),
-        ("s_b = x_bi y_bi", "s = diag(xyᵀ)", "s = diag(xyᵀ)"),
+        ("s_b = x_bi y_bi", "s = (x ⊙ y)1", "s = 1(x ⊙ y)ᵀ"),
         ("y_i = A_ij B_ij c_j", "y = (A ⊙ B)c", "y = c(A ⊙ B)ᵀ"),
         ("y_ij = P_ij (d_ij - Σ_k P_ik d_ik)", "y = P ⊙ (d − (P ⊙ d)11ᵀ)", "y = P ⊙ (d − (P ⊙ d)1ᵀ1)"),
     ],
@@ -311,7 +314,7 @@ def test_scalars_in_a_spec(spec, names, text):
 
 
 def test_an_index_can_be_carried_at_will():
-    assert str(formula("s_b = x_bi y_bi")) == "s = diag(xyᵀ)"
+    assert str(formula("s_b = x_bi y_bi")) == "s = (x ⊙ y)1"
     assert str(formula("s_b = x_bi y_bi", carry="b")) == "s = xᵀy  (for every b)"
 
 

@@ -161,7 +161,8 @@ class Conversion(Leaves):
             for parts in product(*choices):
                 trees = collected([f.tree for f in parts])
                 tree = trees[0] if len(trees) == 1 else m.TermSum(tuple(trees))
-                keep(forms, sign, Laid(tree, weight(tree), min(f.place for f in parts)))
+                torn = sum(f.cost - weight(f.tree) for f in parts if isinstance(f.tree, m.Hadamard))
+                keep(forms, sign, Laid(tree, weight(tree) + torn, min(f.place for f in parts)))
         return MatrixPiece(letters, closed(forms))
 
     def _widened(self, p: MatrixPiece, letters: frozenset[str], e: Expr) -> MatrixPiece:

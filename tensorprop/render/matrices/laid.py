@@ -153,9 +153,18 @@ def hadamard(f: Laid, g: Laid) -> Laid:
         factors += t.factors if isinstance(t, Hadamard) else (t,)
     cost = f.cost + g.cost + price.SIGN
     cost += price.PARENTHESES * ((level(f.tree) < HADAMARD) + (level(g.tree) < HADAMARD))
-    cost += price.BACKWARD * (max(f.place, f.last) > g.place)
+    cost += price.BACKWARD * (max(f.place, f.last) > g.place) + price.TORN * (f.last > g.place and _outer(f.tree))
     factors.sort(key=_reciprocal)
     return Laid(Hadamard(tuple(factors)), cost, *_span((f, g)))
+
+
+def _outer(t: MathTree) -> bool:
+    """Whether it is the product of two vectors, neither of them ones."""
+    match t:
+        case Product((a, b)):
+            return a.kind == "column" and b.kind == "row" and not any(isinstance(x, Ones) for x in (a, *b.children))
+        case _:
+            return False
 
 
 def _reciprocal(t: MathTree) -> bool:

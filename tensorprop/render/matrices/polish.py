@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensorprop.core.expr import Dim
 from tensorprop.render import trees as m
 from tensorprop.render.trees import MathTree, coefficient, scaled
 from tensorprop.render.weight import weight
@@ -154,18 +153,6 @@ def _gram(t: MathTree) -> MathTree:
     return m.Product(tuple(out))
 
 
-def _diagonal_of_columns(t: MathTree) -> MathTree:
-    """``diag(AᵀB)`` is ``(A ⊙ B)ᵀ1``: what each pair of columns has in common."""
-    match t:
-        case m.Diagonal(m.Product((m.Transpose(m.Name() as a), m.Name() as b)), "column") if (
-            not any(s is not None for s in (*a.slots, *b.slots)) and len(a.order) == 2
-        ):
-            ones = m.Ones(Dim(a.tensor, a.order[0]))
-            return m.Product((m.Transpose(m.Hadamard((a, b))), ones))
-        case _:
-            return t
-
-
 def _triangles(t: MathTree) -> MathTree:
     """``tril(11ᵀ) ⊙ A`` is ``tril(A)``; without its diagonal A is ``A − diag(diag(A))``."""
     if not isinstance(t, m.Hadamard):
@@ -210,5 +197,5 @@ def _powers(t: MathTree) -> MathTree:
 
 _RULES: tuple[Callable[[MathTree], MathTree], ...] = (
     _softmax, _triangles, _no_quotient_within, _outer_to_diagonals, _one_diagonal, _unit_opened, _gram,
-    _diagonal_of_columns, _powers,
+    _powers,
 )  # fmt: skip

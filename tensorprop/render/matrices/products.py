@@ -46,7 +46,7 @@ from tensorprop.render.trees import (
     Transpose,
     Triangle,
 )
-from tensorprop.render.weight import nested
+from tensorprop.render.weight import nested, of_two
 
 __all__ = ["merge", "search"]
 
@@ -234,11 +234,13 @@ class _Joining:
                 for f, g in self._pairs(lies, x.forms[i, j], y.forms[j, i], price.DIAG):
                     p = times(f, g)
                     cost = p.cost + price.DIAG + nested(p.tree) + price.DIAGONAL_OF_CUTS * (a.cut and b.cut)
+                    cost += price.DIAGONAL_OF_TWO * of_two(p.tree)
                     yield lies, Laid(Diagonal(p.tree, "row" if self._rows else "column"), cost, p.place)
             summed = self._sign + price.ONES
             for f, g in self._pairs((i, None), a.forms[i, j], b.forms[i, j], summed):
                 h = hadamard(f, g)
                 yield (i, None), _tagged(times(h, self._ones(j, h.place)[0]), price.SUMMED)
+                yield (None, i), _tagged(times(self._ones(j, h.place)[1], turn(h)), price.SUMMED)
             for f, g in product(a.forms[j, i], b.forms[j, i]):
                 flat, upright = self._pays((None, i), f, g, summed), self._pays((i, None), f, g, summed)
                 h = hadamard(f, g) if flat or upright else f
