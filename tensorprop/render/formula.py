@@ -472,8 +472,12 @@ def _line(line: Line, to: ArrayLibrary, turned: frozenset[str]) -> str:
             text = code.line(line.right, line.left)
         except NoCode as no:
             return f"# {no}: {_indexed(line.equation)}"
-        if product is None or not any(move in text for move in _MOVES):
+        if found is None or len(found[1]) == 1 or not any(move in text for move in _MOVES):
             return text
+    value = eq.value
+    if isinstance(value, Tensor) and value.letters and sorted(value.letters) == sorted(eq.letters):
+        moved = snippet.Snippet(identifier(value.name), snippet.ATOM, "tensor", value.letters)
+        return snippet.Bench(to).ordered(moved, eq.letters).text
     return product if product is not None else _entry_by_entry(line, to, turned)
 
 

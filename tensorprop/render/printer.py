@@ -226,6 +226,8 @@ class TreePrinter:
             rest = factors[1:]
             value = -factors[0].value
             factors = rest if value == 1 and rest else (m.Figure(value), *rest)
+        if len(factors) == 1 and isinstance(factors[0], m.Over):
+            return sign + self.show(factors[0])
         inline = not self.to.fraction
         nested = (m.Product, m.Quotient) if inline else (m.Product,)
         grouped = sum(isinstance(f, nested) for f in factors) > 1
@@ -265,11 +267,13 @@ class TreePrinter:
         return out
 
     def _sum(self, terms: tuple[MathTree, ...]) -> str:
-        out = self._at(terms[0], HADAMARD) if isinstance(terms[0], m.Over) else self.show(terms[0])
+        first = scaled(terms[0], m.MINUS) if coefficient(terms[0]) == -1 else terms[0]
+        out = self._parens(self.show(terms[0])) if isinstance(first, m.Over) else self.show(terms[0])
         for n, term in enumerate(terms[1:], 2):
             negative = coefficient(term) < 0
+            term = scaled(term, m.MINUS) if negative else term
             ends = isinstance(term, m.Over) and n == len(terms)  # a Σ takes what follows it
-            text = self.show(term) if ends else self._at(scaled(term, m.MINUS) if negative else term, HADAMARD, False)
+            text = self.show(term) if ends else self._at(term, HADAMARD, False)
             out += f" {self.to.sign('−' if negative else '+')} {text}"
         return out
 

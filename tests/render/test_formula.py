@@ -29,6 +29,7 @@ ARGUED = {
     "bdot": ("(A ⊙ B)1", "better, as for slices and in the rule of a softmax; diag(ABᵀ) throws most of ABᵀ away"),
     "collapse-ac": ("(A ⊙ B)11ᵀ(C ⊙ D)ᵀ", "the corpus's alternative, with 1ᵀ(C ⊙ D)ᵀ for ((C ⊙ D)1)ᵀ"),
     "ijk-jk-ik": ("(C_i ⊙ A)ᵀ1  (for every i)", "better, as bdot, of columns"),
+    "transpose3": ("Tᵀ  (columns (i,j))", "better: the corpus has none, but i and j are moved as one"),
     "bouter": ("A_b B_bᵀ  (for every b)", "the same; a slice keeps the letter's case as it was given"),
     "mamba-outer": ("T_bd A_dᵀ  (for every b, d)", "the same; a slice keeps the letter's case"),
     "three-shared": ("a_x C_{·x} B_{·x}ᵀ  (for every x)", "the same; the dots say that x is the second index"),
@@ -326,7 +327,7 @@ def test_an_order_bracket_is_a_triangle_of_ones():
     "equation, word",
     [
         ("y_x = a_{2x+u-1} k_u", "begins outside of a"),
-        ("T_kij = S_ijk", "k, i and j all stay"),
+        ("T_kji = S_ijk", "k, j and i all stay"),
         ("q_t = p[t, 2 t]", "computed"),
     ],
 )
@@ -341,8 +342,23 @@ def test_what_has_no_matrix_form_says_why(equation, word):
 
 
 def test_index_form_writes_its_sums():
-    assert str(formula("ijk->kij", names="A")) == "Y_kij = A_ijk"
-    assert formula("ijk->kij").numpy == 'np.einsum("ijk->kij", A)'
+    assert str(formula("ijk->kji", names="A")) == "Y_kji = A_ijk"
+    assert formula("ijk->kji").numpy == "A.swapaxes(0, 2)"
+
+
+@pytest.mark.parametrize(
+    "spec, text, code",
+    [
+        ("bhwc->bchw", "A_bᵀ  (columns (h,w), for every b)", "A.transpose(0, 3, 1, 2)"),
+        ("bshd->bhsd", "A_bdᵀ  (for every b, d)", "A.swapaxes(1, 2)"),
+        ("abcde->deabc", "Aᵀ  (rows (d,e), columns (a,b,c))", "A.transpose(3, 4, 0, 1, 2)"),
+        ("ijk->jik", "A_{··k}ᵀ  (for every k)", "A.swapaxes(0, 1)"),
+    ],
+)
+def test_two_blocks_of_axes_that_change_places_are_a_transpose(spec, text, code):
+    """What stays in front and at the end is carried, what is moved together taken as one."""
+    f = formula(spec)
+    assert (str(f), f.numpy) == (text, code)
 
 
 def test_a_layer_shows_forward_and_backward():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby, islice
+from itertools import groupby, islice, takewhile
 
 from tensorprop.core.build import ZERO
 from tensorprop.core.equation import Equation, System
@@ -128,10 +128,12 @@ class Choices:
         if modes is not None and not along_the_last(eq):
             yield modes
             modes = None
-        if not (isinstance(eq.value, Tensor) and plain is None and _permutes(eq)):
-            for _, tier in groupby(islice(self._readings(), _TRIED), key=lambda r: r.weight):
-                found = [line for line in map(self._line, tier) if line is not None]
-                yield from sorted(found, key=price)
+        ends = _ends(eq) if plain is None and self._met is None else None
+        for _, tier in groupby(islice(self._readings(), _TRIED), key=lambda r: r.weight):
+            found = [line for line in map(self._line, tier) if line is not None]
+            if ends is not None:  # what is carried says how the others are turned
+                found = [x for x in found if isinstance(x.right, m.Transpose) and ends.issuperset(x.carried)]
+            yield from sorted(found, key=price)
         if modes is not None:
             yield modes
 
@@ -254,12 +256,11 @@ def _orders(eq: Equation) -> int:
     return max(len(t.subscripts) for t in (eq.target, *tensors_of(eq.value)))
 
 
-def _permutes(eq: Equation) -> bool:
-    """Whether the axes are only put in another order, so that carrying one would say nothing."""
+def _ends(eq: Equation) -> frozenset[str] | None:
+    """The indices that stay in front and at the end where the axes of one tensor are put in another order, else None."""
     letters = eq.value.letters if isinstance(eq.value, Tensor) else None
-    if letters is None or sorted(letters) != sorted(eq.letters):
-        return False
-    lead = 0
-    while lead < len(letters) and letters[lead] == eq.letters[lead]:
-        lead += 1
-    return len(letters) - lead > 2
+    if letters is None or letters == eq.letters or sorted(letters) != sorted(eq.letters):
+        return None
+    both = [*zip(letters, eq.letters, strict=True)]
+    ends = (takewhile(lambda p: p[0] == p[1], way) for way in (both, both[::-1]))
+    return frozenset(i for way in ends for i, _ in way)

@@ -152,8 +152,8 @@ def _joined_terms(s: _ScaledTerm, t: _ScaledTerm) -> Iterator[MathTree]:
             continue
         x = s.rest[head : len(s.rest) - tail]
         y = t.rest[head : len(t.rest) - tail]
-        if bool(x) != bool(y):
-            continue
+        if bool(x) != bool(y) or (x and (_only_ones(x) or _only_ones(y)) and _only_ones(_shared(s.rest, t.rest))):
+            continue  # u1ᵀ + c 11ᵀ, and not (u + c 1)1ᵀ
         body = _sum(_ScaledTerm(left.ratio, left.scalars, x, None), _ScaledTerm(right.ratio, right.scalars, y, None))
         if body.kind == "scalar":
             yield _ScaledTerm(ratio, (*scalars, body), (*s.rest[:head], *s.rest[len(s.rest) - tail :]), below).tree()
@@ -170,6 +170,10 @@ def _joined_terms(s: _ScaledTerm, t: _ScaledTerm) -> Iterator[MathTree]:
                 _ScaledTerm(right.ratio, right.scalars, (_entrywise(y),), None),
             )
             yield _ScaledTerm(ratio, scalars, (m.Hadamard((*common, body)),), below).tree()
+
+
+def _only_ones(factors: tuple[MathTree, ...]) -> bool:
+    return all(isinstance(f.of if isinstance(f, m.Transpose) else f, m.Ones) for f in factors)
 
 
 def _entrywise(factors: tuple[MathTree, ...]) -> MathTree:

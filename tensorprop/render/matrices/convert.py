@@ -74,11 +74,11 @@ class Conversion(Leaves):
         """The right side, laid out as the left side is."""
         value = self._eq.value
         letters = frozenset(i for i in sign if i is not None)
-        under = {e.body for e in self._where if isinstance(e, Sum) and isinstance(e.body, Mul)}
-        for e in self._where:
+        under = {e.body for e in self._nodes if isinstance(e, Sum) and isinstance(e.body, Mul)}
+        for e in self._nodes:
             if isinstance(e, (Add, Mul, Call, Reduce, Bracket)) and e is not value:
                 under.difference_update(e.children)
-        for e in self._where:
+        for e in self._nodes:
             if e in under and e is not value:
                 continue  # a product under its sum is read there, as a whole
             try:
@@ -162,7 +162,7 @@ class Conversion(Leaves):
                 trees = collected([f.tree for f in parts])
                 tree = trees[0] if len(trees) == 1 else m.TermSum(tuple(trees))
                 torn = sum(f.cost - weight(f.tree) for f in parts if isinstance(f.tree, m.Hadamard))
-                keep(forms, sign, Laid(tree, weight(tree) + torn, min(f.place for f in parts)))
+                keep(forms, sign, Laid(tree, weight(tree) + torn, self._where.get(e, 0)))
         return MatrixPiece(letters, closed(forms))
 
     def _widened(self, p: MatrixPiece, letters: frozenset[str], e: Expr) -> MatrixPiece:

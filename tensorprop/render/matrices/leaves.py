@@ -55,7 +55,8 @@ class Leaves:
             self._ranges.find(*axes[0]): next((Dim(*a) for a in axes if a[0] != eq.name), Dim(*axes[0]))
             for axes in self._ranges.classes()
         }
-        self._where = {e: n for n, e in enumerate(postorder(self._eq.value))}
+        self._nodes = tuple(postorder(self._eq.value))
+        self._where = _entered(self._eq.value)
 
     def _letters(self, e: Expr) -> frozenset[str]:
         return frozenset(self._one.get(i, i) for i in e.free - self._carried)
@@ -97,7 +98,7 @@ class Leaves:
         left = self._ranges.letters(self._bounded)
         if letter in left:
             yield left[letter]
-        for n in self._where:
+        for n in self._nodes:
             at = self._ranges.bound(n).get(letter)
             at = left.get(at) if isinstance(at, str) else at
             if at is not None:
@@ -235,3 +236,15 @@ class Leaves:
             ones = times(column, row)
             keep(forms, (r, c), Laid(m.Triangle(ones.tree, part), ONES + FUNCTION, self._where.get(e, 0)))
         return MatrixPiece(frozenset((i, j)), forms)
+
+
+def _entered(root: Expr) -> dict[Expr, int]:
+    """Where each node begins, in reading order: a bracketed sum before what stands in it."""
+    out: dict[Expr, int] = {}
+    stack = [root]
+    while stack:
+        n = stack.pop()
+        if n not in out:
+            out[n] = len(out)
+            stack += n.children[::-1]
+    return out

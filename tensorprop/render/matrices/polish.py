@@ -51,14 +51,14 @@ def _no_quotient_within(t: MathTree) -> MathTree:
 
 
 def _one_diagonal(t: MathTree) -> MathTree:
-    """``diag(s) diag(t)`` is ``diag(s ⊙ t)``."""
+    """``diag(s) diag(t)`` is ``diag(s ⊙ t)``, what is shorter first."""
     if not isinstance(t, m.Product):
         return t
     out: list[MathTree] = []
     for f in t.factors:
         before = out[-1] if out else None
         if isinstance(f, m.Diag) and isinstance(before, m.Diag) and f.of.kind == before.of.kind:
-            out[-1] = m.Diag(m.Hadamard((*_entries(before.of), *_entries(f.of))))
+            out[-1] = m.Diag(m.Hadamard((*sorted((*_entries(before.of), *_entries(f.of)), key=weight),)))
         else:
             out.append(f)
     return t if len(out) == len(t.factors) else _product(out)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from typing import Literal, TypeAlias
 
 from tensorprop.core.equation import Equation
@@ -118,6 +118,9 @@ class _Space:
                 for s in t.subscripts:
                     if isinstance(s, Index) and s.name in marks:
                         marks[s.name].add(t)
+        for block in _runs(eq) if isinstance(eq.value, Tensor) else ():  # what is moved together is taken as one
+            for i in block:
+                marks[i].add(block)
         self._marks = {i: frozenset(found) for i, found in marks.items()}
         self._batch = {i for i in everything if all(i in place for place in self.places)}
         self._order = list(everything)
@@ -187,6 +190,24 @@ class _Space:
             sum(_gaps(letters, one) for letters in self.places) if one else 0,
             inner.bit_count() + 2 * any(map(self._batch.issuperset, joined)),
         )
+
+
+def _runs(eq: Equation) -> list[tuple[str, ...]]:
+    """The indices of the left side in blocks that stand so in the one tensor of the right side, too.
+
+    >>> from tensorprop.text import parse
+    >>> _runs(parse("Y_bchw = A_bhwc")["Y"])
+    [('b',), ('c',), ('h', 'w')]
+    """
+    letters = eq.value.letters if isinstance(eq.value, Tensor) else None
+    after = dict(pairwise(letters or ()))
+    out: list[tuple[str, ...]] = []
+    for i in eq.letters:
+        if out and after.get(out[-1][-1]) == i:
+            out[-1] = (*out[-1], i)
+        else:
+            out.append((i,))
+    return out
 
 
 def _gaps(letters: list[str], one: Mapping[str, int]) -> bool:
