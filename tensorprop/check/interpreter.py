@@ -133,9 +133,9 @@ class Interpreter:
         if t.kind == "tensor":
             return v
         kept = [k for k, s in enumerate(t.slots) if s is None]
-        v = np.transpose(v, [kept.index(axis) for axis in t.order])
+        v = v.transpose([kept.index(axis) for axis in t.order])
         rows = t.rows if t.kind == "matrix" else v.ndim * (t.kind == "column")
-        return np.reshape(v, (math.prod(v.shape[:rows]), math.prod(v.shape[rows:])))
+        return v.reshape((math.prod(v.shape[:rows]), math.prod(v.shape[rows:])))
 
     def _over(self, letters: tuple[str, ...], body: MathTree) -> Any:
         """The sum over every value of carried indices."""

@@ -244,10 +244,10 @@ def _arrays(
     }
     pool = (2, 3, 4) if len(classes) <= _MANY else (1, 2)  # all different while all entries together stay few
     pool = (2, 3) if small else pool
-    extent = (
-        range(2, len(classes) + 2) if len(classes) <= _FEW and not small else rng.choice(pool, len(classes)).tolist()
-    )
-    sizes = {axis: n for n, axes in zip(extent, classes, strict=True) for axis in axes}
+    many = sum(ranges.find(*axes[0]) in looped for axes in classes)
+    apart = range(2 + bool(many), len(classes) + 2)  # of those that are carried each value is one more formula
+    extent = [2] * many + [*apart] if len(classes) <= _FEW and not small else rng.choice(pool, len(classes)).tolist()
+    sizes = {axis: n for n, axes in zip(extent, classes, strict=False) for axis in axes}
     for axes, need in ((axes, max(fixed.get(axis, 0) for axis in axes)) for axes in classes):
         sizes |= {axis: max(sizes[axis], need) for axis in axes}
     for one, other in _without_diagonal(s):

@@ -55,8 +55,52 @@ watch(_forget)
 
 
 def same(a: Expr, b: Expr) -> bool:
-    """Whether two expressions have one canonical form, which proves them equal."""
-    return a is b or canonical(a) is canonical(b)
+    """Whether two expressions have one canonical form, which proves them equal.
+
+    >>> from tensorprop.core.build import sum_over, tensor
+    >>> chain = [mul(tensor("A", "i", k), tensor("B", k, "j")) for k in "kl"]
+    >>> same(sum_over("k", chain[0]), sum_over("l", chain[1]))
+    True
+    """
+    return a is b or _alike(a, b) or canonical(a) is canonical(b)
+
+
+def _alike(a: Expr, b: Expr) -> bool:
+    """Whether two sums over products of tensors have the same factors, their bound letters exchanged."""
+    one, other = _flat(a), _flat(b)
+    if one is None or other is None or len(one) != len(other):
+        return False
+    there, back = dict[str | int, str | int](), dict[str | int, str | int]()
+    for (name, mine), (known, theirs) in zip(one, other, strict=True):
+        if name != known or len(mine) != len(theirs):
+            return False
+        for i, j in zip(mine, theirs, strict=True):
+            if there.setdefault(i, j) != j or back.setdefault(j, i) != i or (isinstance(i, str) and i != j):
+                return False
+    return True
+
+
+def _flat(e: Expr) -> list[tuple[str, tuple[str | int, ...]]] | None:
+    """The factors by name, a number for each bound letter; None where something else stands there."""
+    out: list[tuple[str, tuple[str | int, ...]]] = []
+    stack: list[tuple[Expr, dict[str, int]]] = [(e, {})]
+    bound = 0
+    while stack:
+        n, known = stack.pop()
+        match n:
+            case Sum(indices, body):
+                stack.append((body, known | dict(zip(indices, range(bound, bound + len(indices)), strict=True))))
+                bound += len(indices)
+            case Mul(factors):
+                stack += [(f, known) for f in reversed(factors)]
+            case Tensor(name) if (letters := n.letters) is not None:
+                out.append((name, tuple([known.get(i, i) for i in letters])))
+            case _:
+                return None
+    if len({i for _, letters in out for i in letters if isinstance(i, int)}) < bound:
+        return None  # a sum over nothing is a size
+    out.sort(key=lambda f: f[0])
+    return out
 
 
 def canonical(e: Expr, axis: Callable[[Dim], Dim] | None = None) -> Expr:

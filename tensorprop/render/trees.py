@@ -73,7 +73,10 @@ class MathTree:
         found: list[MathTree] = []
         for name in self.__slots__:
             value: object = getattr(self, name)
-            found += [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, MathTree)]  # pyright: ignore[reportUnknownVariableType]
+            if isinstance(value, MathTree):
+                found.append(value)
+            elif isinstance(value, tuple):
+                found += [v for v in value if isinstance(v, MathTree)]  # pyright: ignore[reportUnknownVariableType]
         return tuple(found)
 
     def map(self, f: Callable[[MathTree], MathTree]) -> MathTree:
@@ -94,7 +97,8 @@ class MathTree:
         while stack:
             t = stack.pop()
             yield t
-            stack.extend(reversed(t.children))
+            if type(t) not in _LEAVES:
+                stack.extend(reversed(t.children))
 
 
 # --------------------------------------------------------------------------- leaves
@@ -498,6 +502,9 @@ class ModeProduct(MathTree):
     @property
     def kind(self) -> Kind:
         return "tensor"
+
+
+_LEAVES = frozenset((Name, Figure, IndexSize, Ones, Identity))
 
 
 # --------------------------------------------------------------------------- precedence
