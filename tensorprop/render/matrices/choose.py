@@ -7,15 +7,16 @@ tried, the easiest to bear in mind first, and those of a page chosen so that no 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import groupby, islice, takewhile
+from itertools import chain, groupby, islice, takewhile
 
 from tensorprop.core.build import ZERO
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Expr, Number, Tensor
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.render import trees as m
+from tensorprop.render.entries_code import spec_of
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.convert import Conversion
 from tensorprop.render.matrices.convolved import as_windows, put_in, whole_window, why_not
@@ -24,13 +25,15 @@ from tensorprop.render.matrices.masks import as_softmax
 from tensorprop.render.matrices.orders import along_the_last, mode_product, special
 from tensorprop.render.matrices.polish import polished
 from tensorprop.render.matrices.stand_ins import Seen, picks, seen
-from tensorprop.render.matrices.treatments import Look, Style, Treatment, looks, price, readings
+from tensorprop.render.matrices.treatments import Look, Style, Treatment, looks, price, readings, within
 from tensorprop.render.trees import MathTree
 
 __all__ = ["Choices", "agreed", "lines"]
 
 _TRIED, _KEPT, _BEAM, _INDEX = 400, 40, 12, 60.0  # readings of a line, those kept, pages at a time, no matrix form
 _SLID = 4.0  # a window in index notation, beside a convolution: it reads as well, where the sign costs other lines more
+_HARD, _MORE = 2.2, 8  # signs for each name from which a line is hard to read; readings that are tried besides
+_FEW, _VECTORS = 3, ("column", "row")
 _DEEP = 200  # nodes on a path; what is nested deeper stays in index notation
 
 
@@ -128,14 +131,32 @@ class Choices:
         if modes is not None and not along_the_last(eq):
             yield modes
             modes = None
-        ends = _ends(eq) if plain is None and self._met is None else None
-        for _, tier in groupby(islice(self._readings(), _TRIED), key=lambda r: r.weight):
-            found = [line for line in map(self._line, tier) if line is not None]
-            if ends is not None:  # what is carried says how the others are turned
-                found = [x for x in found if isinstance(x.right, m.Transpose) and ends.issuperset(x.carried)]
-            yield from sorted(found, key=price)
+        yield from self._tiers(plain is None)
         if modes is not None:
             yield modes
+
+    def _tiers(self, alone: bool) -> Iterator[Line]:
+        """The lines that ask more and more of the reader; ``alone``: without carrying or joining there is none.
+
+        Where the best of the first is hard to read, a few that ask more may be easier all the same.
+        """
+        ends = _ends(self._eq) if alone and self._met is None else None
+        tiers = ([*tier] for _, tier in groupby(islice(self._readings(), _TRIED), key=lambda r: r.weight))
+        for tier in tiers:
+            found = self._lines(tier, ends)
+            if found and alone and self._met is None and _hard(min(found, key=price)):
+                more = [*islice(chain.from_iterable(tiers), _MORE)]
+                yield from sorted((*found, *self._lines(more, ends)), key=lambda line: price(line, True))
+            else:
+                yield from sorted(found, key=price)
+            alone = alone and not found
+
+    def _lines(self, tier: Iterable[Treatment], ends: frozenset[str] | None) -> list[Line]:
+        found = [line for line in map(self._line, tier) if line is not None]
+        if ends is None:
+            return found
+        # what is carried says how the others are turned
+        return [x for x in found if isinstance(x.right, m.Transpose) and ends.issuperset(x.carried)]
 
     def _sliding(self) -> Iterator[Line]:
         """The lines in which windows are convolutions."""
@@ -175,6 +196,31 @@ class Choices:
         plain = right is computed
         line = Line(self._written, left, right, reading.carried, joined=reading.joined, seen=self._met)
         return line if plain else replace(line, computed=computed)
+
+
+def _hard(line: Line) -> bool:
+    """Whether a line has many signs for what it names since a slice is repeated, or a diagonal is taken of slices.
+
+    Of a bare product the diagonal has to be of slices that are written with dots.
+    """
+    assert line.right is not None
+    parts = [*line.right.walk()]
+    names = [n for n in parts if isinstance(n, m.Name)]
+    odd = any(isinstance(t, m.Diagonal) and any(map(_cut, t.walk())) for t in parts)
+    if spec_of(line.plain) is not None:
+        return odd and len(names) <= _FEW and any(map(within, names))
+    odd |= any(isinstance(t, m.Product) and _repeated(t) for t in parts)
+    return odd and price(line) > _HARD * len(names)
+
+
+def _repeated(t: m.Product) -> bool:
+    """Whether it is a slice beside ones: ``1 x_iᵀ``."""
+    factors = [f.of if isinstance(f, m.Transpose) else f for f in t.factors]
+    return any(isinstance(f, m.Ones) for f in factors) and any(_cut(f) and f.kind in _VECTORS for f in factors)
+
+
+def _cut(t: MathTree) -> bool:
+    return isinstance(t, m.Name) and t.slots.count(None) < len(t.slots)
 
 
 def _picked(eq: Equation, met: Seen) -> Line | None:

@@ -23,7 +23,7 @@ from tensorprop.render.matrices.line import Line
 from tensorprop.render.matrices.stand_ins import letters_of, picks
 from tensorprop.render.weight import weight
 
-__all__ = ["Look", "Style", "Treatment", "looks", "price", "readings"]
+__all__ = ["Look", "Style", "Treatment", "looks", "price", "readings", "within"]
 
 Style: TypeAlias = Literal["carry", "join", "sum"] | None
 Look: TypeAlias = tuple[tuple[object, ...], tuple[int, ...], str, int]
@@ -224,18 +224,21 @@ def _gaps(letters: list[str], one: Mapping[str, int]) -> bool:
     )
 
 
-def price(line: Line) -> float:
-    """What a line costs to read, its legend with it."""
+def price(line: Line, dots: bool = False) -> float:
+    """What a line costs to read, its legend with it; ``dots``: and what slices that are written with dots cost."""
     assert line.right is not None
     total = weight(line.right)
     names = [n for side in (line.left, line.right) if side for n in side.walk() if isinstance(n, m.Name)]
+    total += told.WITHIN * sum(map(within, names)) * dots
     for i in line.carried:
-        leads = all(i in n.slots[: len(line.carried)] for n in names if i in n.slots and len(n.slots) > 2)
+        leads = all(None not in n.slots[: n.slots.index(i)] for n in names if i in n.slots and len(n.slots) > 2)
+        leads |= line.seen is not None and i in line.seen.out
         total += told.LEADING if leads else told.CARRIED
         total += told.BESIDE * (line.seen is not None and bool(line.seen.out) and i not in line.seen.out)
     if line.carried and line.left is not None and line.left.kind != "matrix":
         total += told.SCALAR if line.left.kind == "scalar" else told.VECTOR
-    total += sum(told.ADDED for n in line.right.walk() if isinstance(n, m.Over))
+        total += told.ENTRIES * all(n.kind == "scalar" for n in names)
+    total += sum(told.ADDED * len(n.letters) for n in line.right.walk() if isinstance(n, m.Over))
     if line.joined:
         total += told.JOINED + told.NEXT * (len(line.joined) - 1)
         total += told.SCATTERED * sum(_scattered(n) for n in names)
@@ -243,6 +246,12 @@ def price(line: Line) -> float:
         total += told.BATCH * any(all(set(g) <= set(t.letters or ()) for t in tensors) for g in line.joined)
         total += told.FLAT * sum(n.kind in ("column", "row") and len(n.order) > 1 for n in names)
     return total
+
+
+def within(n: m.Name) -> bool:
+    """Whether a slice is written with dots, since an index behind those that stay is fixed: ``W_{·d·}``."""
+    fixed = [k for k, s in enumerate(n.slots) if s is not None]
+    return len(n.slots) > 2 and fixed != [*range(len(fixed))]
 
 
 def _scattered(n: m.Name) -> bool:
