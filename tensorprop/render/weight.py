@@ -33,8 +33,8 @@ BACKWARD, TRANSPOSED_LAST = 0.01, 0.02  # ties: the order as it was written, and
 SCALED = 0.05  # a tie, too: A(u ⊙ v) rather than A diag(u) v
 
 # What is told beside a formula.
-LEADING, CARRIED, ADDED = 0.4, 0.9, 2.5  # an index that is carried and stands in front; any other; one below a Σ
-WITHIN = 0.8  # a slice that is written with dots
+LEADING, CARRIED, ADDED = 0.4, 0.9, 2.5  # an index that is carried and stands in front; any other; a Σ
+WITHIN = 1.2  # a slice that is written with dots
 JOINED, NEXT, SCATTERED = 0.8, 0.3, 0.6  # a group; a further one; a tensor whose axes are moved for it
 BATCH = 1.0  # indices that every tensor has, taken as one rather than carried
 BESIDE = 2.0  # an index that is carried beside time

@@ -303,7 +303,7 @@ def _orders(eq: Equation) -> int:
 
 
 def _ends(eq: Equation) -> frozenset[str] | None:
-    """The indices that stay in front and at the end where the axes of one tensor are put in another order, else None."""
+    """The indices that stay in front and at the end where one tensor's axes are put in another order, else None."""
     letters = eq.value.letters if isinstance(eq.value, Tensor) else None
     if letters is None or letters == eq.letters or sorted(letters) != sorted(eq.letters):
         return None

@@ -225,20 +225,19 @@ def _gaps(letters: list[str], one: Mapping[str, int]) -> bool:
 
 
 def price(line: Line, dots: bool = False) -> float:
-    """What a line costs to read, its legend with it; ``dots``: and what slices that are written with dots cost."""
+    """What a line costs to read, its legend with it; ``dots``: and slices with dots, and every letter below a Σ."""
     assert line.right is not None
     total = weight(line.right)
     names = [n for side in (line.left, line.right) if side for n in side.walk() if isinstance(n, m.Name)]
     total += told.WITHIN * sum(map(within, names)) * dots
     for i in line.carried:
-        leads = all(None not in n.slots[: n.slots.index(i)] for n in names if i in n.slots and len(n.slots) > 2)
-        leads |= line.seen is not None and i in line.seen.out
+        leads = all(i in n.slots[: len(line.carried)] for n in names if i in n.slots and len(n.slots) > 2)
         total += told.LEADING if leads else told.CARRIED
         total += told.BESIDE * (line.seen is not None and bool(line.seen.out) and i not in line.seen.out)
     if line.carried and line.left is not None and line.left.kind != "matrix":
         total += told.SCALAR if line.left.kind == "scalar" else told.VECTOR
         total += told.ENTRIES * all(n.kind == "scalar" for n in names)
-    total += sum(told.ADDED * len(n.letters) for n in line.right.walk() if isinstance(n, m.Over))
+    total += sum(told.ADDED * (len(n.letters) if dots else 1) for n in line.right.walk() if isinstance(n, m.Over))
     if line.joined:
         total += told.JOINED + told.NEXT * (len(line.joined) - 1)
         total += told.SCATTERED * sum(_scattered(n) for n in names)
@@ -251,7 +250,7 @@ def price(line: Line, dots: bool = False) -> float:
 def within(n: m.Name) -> bool:
     """Whether a slice is written with dots, since an index behind those that stay is fixed: ``W_{·d·}``."""
     fixed = [k for k, s in enumerate(n.slots) if s is not None]
-    return len(n.slots) > 2 and fixed != [*range(len(fixed))]
+    return fixed != [*range(len(fixed))]
 
 
 def _scattered(n: m.Name) -> bool:
