@@ -13,7 +13,7 @@ about takes none.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
 from itertools import count
@@ -203,6 +203,9 @@ class Count:
                 a.flops *= length
                 stack.extend(a.sources)
         return after, [Shaped("stack", (a,), (length, *a.shape), a.itemsize, note=0) for a in made]
+
+    def either(self, plain: Callable[[], Shaped], other: Callable[[], Shaped]) -> Shaped:
+        return plain()
 
     def concatenate(self, arrays: Sequence[Shaped], axis: int = 0) -> Shaped:
         shape = (*arrays[0].shape[:axis], sum(a.shape[axis] for a in arrays), *arrays[0].shape[axis + 1 :])

@@ -185,6 +185,11 @@ class JaxOperations:
             carried = [a.astype(jnp.result_type(a, b.dtype)) for a, b in zip(carried, after, strict=True)]
         return lax.scan(body, carried, (lax.iota(jnp.int32, length), list(read)), length, reverse=back)
 
+    def either(self, plain: Callable[[], Array], other: Callable[[], Array]) -> Array:
+        """Both are in the program; which one is compiled is chosen by the platform."""
+        dtype = jax.eval_shape(plain).dtype
+        return lax.platform_dependent(cpu=plain, default=lambda: jnp.asarray(other(), dtype))
+
     def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
         return jnp.concatenate([jnp.asarray(a) for a in arrays], axis)
 

@@ -52,6 +52,9 @@ class Watched(JaxOperations):
             if (bad := _first(np.isnan(values))) is not None:
                 raise NotFinite(f"the input {name} is NaN at {_place(bad)}", known="nothing has been computed yet")
 
+    def either(self, plain: Callable[[], Array], other: Callable[[], Array]) -> Array:
+        return plain()
+
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
         before, self.equation = self.equation, name

@@ -12,18 +12,19 @@ gates of an LSTM are saved once, and ``δW_kj = Σ_t h_{t-1,k} δz_tj`` is one p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from tensorprop.core.affine import shift
 from tensorprop.core.equation import Equation
-from tensorprop.core.expr import Expr, Sum, Tensor
+from tensorprop.core.expr import Expr, Index, Sum, Tensor
 from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import postorder, tensors_of
-from tensorprop.run.before import scoped, split
+from tensorprop.run.before import Ready, scoped, split
 from tensorprop.run.count import Shaped
+from tensorprop.run.lowerings.cumulative import combined, step_of
 from tensorprop.run.sizes import Extents, Steps, counted
 from tensorprop.run.values import Array, Operations, Sizes, Value
 
@@ -76,6 +77,11 @@ class Within(Protocol):
     past: Past | None
 
     def side(self, eq: Equation, value: Expr | None = None) -> Array: ...
+
+
+def _state(value: Expr, name: str) -> Tensor:
+    """What a step reads of its own past."""
+    return next(t for t in tensors_of(value) if t.name == name)
 
 
 def looped(on: Lowering, steps: Steps, wanted: frozenset[str]) -> dict[str, Array]:
@@ -202,14 +208,37 @@ class _Scan:
             new = [past[name][k] for name, n in shape.items() for k in range(n)]
             return new, [past[name][0] for name in self.wanted]
 
-        _, made = self.ops.scan(
-            step,
-            [a for entries in carried.values() for a in entries],
-            [passing[time][key].array for time, key in order],
-            self.end - self.begin,
-            loop.step < 0,
-        )
+        def scanned() -> Sequence[Array]:
+            first = [a for entries in carried.values() for a in entries]
+            read = [passing[time][key].array for time, key in order]
+            return self.ops.scan(step, first, read, self.end - self.begin, loop.step < 0)[1]
+
+        whole = self._cumulative(ready, passing, carried)
+        made = scanned() if whole is None else [self.ops.either(lambda: scanned()[0], whole)]
         return dict(zip(self.wanted, made, strict=True))
+
+    def _cumulative(
+        self,
+        ready: Mapping[Equation, Ready],
+        passing: Mapping[tuple[str, int], Held],
+        carried: Mapping[str, Sequence[Array]],
+    ) -> Callable[[], Array] | None:
+        """A loop of one equation that only adds (or multiplies) what was made before, as one running sum."""
+        eq, *rest = self.loop.body
+        if rest or self.wanted != [eq.name] or self.depth[eq.name] != 1 or not self.holds[eq]:
+            return None
+        nodes = {node: v for (node, _), v in passing[self.times[eq]].items() if not v.truth}
+        found = step_of(ready[eq].value, eq.name, nodes)
+        if found is None:
+            return None
+        op, node = found
+        axis = self.loop.axes[eq.name]
+        letters = tuple(i for k, i in enumerate(eq.letters) if k != axis)
+        (start,) = carried[eq.name]
+        state = _state(ready[eq].value, eq.name).subscripts
+        if any(s is not Index(i) for s, i in zip((*state[:axis], *state[axis + 1 :]), letters, strict=True)):
+            return None
+        return lambda: combined(self.ops, op, nodes[node], letters, start, self.loop.step < 0)
 
     def _turned(self, value: Expr) -> dict[Expr, tuple[str, ...]]:
         """Matrices that every step multiplies by, and their letters in the order that it wants: those summed in front.

@@ -15,6 +15,7 @@ from tensorprop.check.numbers.naive_systems import all_values
 from tensorprop.core.expr import Dim
 from tensorprop.core.walk import postorder
 from tensorprop.errors import CircularDefinition, OutOfRange
+from tensorprop.run.jax import JaxOperations
 from tests.uncompiled import uncompiled
 
 RNG = np.random.default_rng(5)
@@ -472,3 +473,47 @@ def test_what_every_step_multiplies_by_is_turned_once_before_the_loop() -> None:
     products = [e.params["dimension_numbers"][0] for e in found if e.primitive.name == "dot_general"]
     assert len(products) == 2 and all(tuple(right) == (0,) for _, right in products)
     assert "transpose" in str(program) and not any(e.primitive.name == "transpose" for e in found)
+
+
+CUMULATIVE = [
+    ("s_t = s_{t-1} + x_t; s_{-1} = g", "sum"),
+    ("s_tj = s_{t-1,j} x_tj; s_{-1,j} = q_j", "prod"),
+    ("s_jt = x_t + s[j, t-1]; s[j, -1] = q_j", "sum"),
+    ("s_t = x_t + s[t+1]; s[dim(x,0)] = 0", "sum"),
+    ("s_t = max(s_{t-1}, x_t^2); s_{0} = g", "max"),
+    ("s_tj = logaddexp(s_{t-1,j}, x_tj w_j); s_{-1,j} = q_j", "logsumexp"),
+]
+ONLY_LOOPS = ["s_t = a_t s_{t-1} + x_t; s_{-1} = g", "s_tij = s_{t-1,j,i} + x_tij; s_{-1,i,j} = 0"]
+
+
+@pytest.mark.parametrize("text, op", CUMULATIVE)
+def test_a_recurrence_that_only_adds_up_is_a_running_sum(text: str, op: str, x64: None) -> None:
+    """Both ways are in the program, the loop for a CPU; they have the same values and the same gradients."""
+    s = tp.parse(text)
+    shapes = {"x": (6, *(3,) * (s.rank("x") - 1)), "g": (), "q": (3,), "w": (3,)}
+    arrays = {n: normal(*shapes[n]) for n in s.inputs}
+    want = tp.compile(s, "numpy")(**arrays)
+    letters = text[: text.index(" ")]
+    loss = tp.parse(f"{text}; E = {letters} {letters}")
+    data = {n: a for n, a in arrays.items() if n != "x"}
+
+    def both() -> tuple[Any, Any]:
+        f, g = tp.compile(s), tp.value_and_grad(loss, "x")
+        program = str(jax.make_jaxpr(lambda a: f(**a))(arrays))
+        np.testing.assert_allclose(uncompiled(lambda a: f(**a))(arrays), want, rtol=1e-12)
+        return program, uncompiled(lambda x: g({"x": x}, **data)[1]["x"])(arrays["x"])
+
+    program, by_loop = both()
+    assert "cum" + op in program and "scan[" in program
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JaxOperations, "either", lambda self, plain, other: other())
+        program, by_sum = both()
+    assert "cum" + op in program and "scan[" not in program
+    np.testing.assert_allclose(by_sum, by_loop, rtol=1e-11)
+
+
+@pytest.mark.parametrize("text", ONLY_LOOPS)
+def test_what_does_more_than_add_up_stays_a_loop(text: str) -> None:
+    s = tp.parse(text)
+    arrays = {n: np.ones((4, 2, 2)[: s.rank(n)] if s.rank(n) else ()) for n in s.inputs}
+    assert "cum" not in str(jax.make_jaxpr(lambda a: tp.compile(s)(**a))(arrays))

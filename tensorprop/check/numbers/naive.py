@@ -342,7 +342,10 @@ class Naive:
     def _counted(self, size: Expr, sizes: Mapping[str, int] = MappingProxyType({})) -> int:
         """A size in numbers."""
         shapes = {(d.tensor, d.axis): self.length(d.tensor, d.axis) for d in postorder(size) if isinstance(d, Dim)}
-        return counted(size, shapes, sizes)
+        n = counted(size, shapes, sizes)
+        if n != int(n):
+            raise SizeMismatch(f"a range is {n}, and no whole number", about=size)
+        return int(n)
 
     def _along(self, letter: str, body: Expr) -> int | None:
         """As far as the first tensor axis that the letter indexes."""

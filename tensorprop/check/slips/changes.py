@@ -75,7 +75,9 @@ class Names:
                     functions[n.function] = None
         self.entries = tuple(entries)
         both = (*forward, *rules)
-        self.shifted = any(isinstance(s, (Add, Mul)) for eq in both for t in tensors_of(eq.value) for s in t.subscripts)
+        self.shifted = any(
+            isinstance(s, (Add, Mul, Number)) for eq in both for t in tensors_of(eq.value) for s in t.subscripts
+        )
         """Whether something is read at another place than a letter."""
         self.functions = tuple(dict.fromkeys((*functions, *_FAMILY)))
 
