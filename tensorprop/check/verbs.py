@@ -2,7 +2,7 @@
 
 In: text, an Equation, a System, a layer, an einsum spec, a function. Out: a Report, a truth value, a Formula, a
 Derivation. What is given is read here, and options are looked at; the work is done in the files beside this one. What
-needs JAX is imported when it is asked for: formulas and derivations do without.
+needs JAX is imported when it is asked for, formulas and derivations do without; so is what derivations need.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from tensorprop.calculus.declared import orientations
 from tensorprop.calculus.page import Page, given_in, read, without_given
@@ -27,15 +27,15 @@ from tensorprop.core.names import NOBODY, stem_and_label
 from tensorprop.core.walk import freshen
 from tensorprop.errors import UsageError
 from tensorprop.layers.layer import layer_of
-from tensorprop.render.derivation.derivation import Derivation
-from tensorprop.render.derivation.derivation import explain as derivation
-from tensorprop.render.derivation.learnt import learnt
 from tensorprop.render.dialects import GREEK
 from tensorprop.render.formula import Formula, render
 from tensorprop.render.layout import Convention
 from tensorprop.render.reading.formulas import is_formula, is_indexed, parse_formula
 from tensorprop.text import parse_expression
 from tensorprop.text.specs import pasted
+
+if TYPE_CHECKING:
+    from tensorprop.render.derivation.derivation import Derivation
 
 __all__ = ["assert_rule", "check", "equivalent", "explain", "formula"]
 
@@ -388,6 +388,9 @@ def explain(
     >>> d.verdict.right
     False
     """
+    from tensorprop.render.derivation.derivation import explain as derivation
+    from tensorprop.render.derivation.learnt import learnt
+
     page = None if of is not None else _page(x)
     told = ""
     if isinstance(x, str):
