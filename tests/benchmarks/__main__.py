@@ -34,13 +34,16 @@ def agreement(model: Model) -> float:
     return max(float(jnp.max(jnp.abs(a - b)) / jnp.max(jnp.abs(b))) for a, b in pairs)
 
 
-def first_calls(model: Model) -> tuple[float, float, float]:
-    """Seconds from nothing to the first result: ours (deriving, tracing, compiling) and JAX's; ours / JAX's memory."""
+def first_calls(model: Model) -> tuple[float, float, float, tuple[int, ...]]:
+    """Seconds from nothing to the first result: ours (deriving, tracing, compiling) and JAX's; ours / JAX's memory;
+    lines of the compiled programs."""
     temporary: list[int] = []
+    lines: list[int] = []
 
     def first(f: Any) -> Any:
         program = jax.jit(f).lower(model.params, model.data).compile()
         temporary.append(program.memory_analysis().temp_size_in_bytes)
+        lines.append(program.as_text().count("\n"))
         return program(model.params, model.data)
 
     def ours() -> Any:
@@ -48,7 +51,7 @@ def first_calls(model: Model) -> tuple[float, float, float]:
         return first(lambda p, d: step(p, **d))
 
     mine, other = seconds(ours), seconds(lambda: first(model.fresh()[1]))
-    return mine, other, temporary[0] / max(temporary[1], 1)
+    return mine, other, temporary[0] / max(temporary[1], 1), tuple(lines)
 
 
 def steps(budget: float) -> None:
@@ -61,6 +64,7 @@ def steps(budget: float) -> None:
         "first call s",
         "JAX's s",
         "memory",
+        "HLO lines",
         "difference",
     )
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
@@ -68,7 +72,7 @@ def steps(budget: float) -> None:
         if not all(word in m.name for word in sys.argv[2:]):
             continue
         difference = agreement(m)
-        mine, other, memory = first_calls(m)
+        mine, other, memory, lines = first_calls(m)
         r = interleaved(m.ours, m.theirs, budget)
         cells = (
             m.name,
@@ -77,8 +81,9 @@ def steps(budget: float) -> None:
             f"**{r.middle:.3f}**",
             f"{r.low:.2f}–{r.high:.2f}",
             f"{mine:.2f}",
-            f"{other:.2f}",
+            f"{other:.2f} (**{other / mine:.2f}**)",
             f"{memory:.2f}",
+            " / ".join(map(str, lines)),
             f"{difference:.0e}",
         )
         print("| " + " | ".join(cells) + " |", flush=True)

@@ -15,9 +15,13 @@ from tests.benchmarks.models import Model
 DEPTH, BATCH, T, WIDTH, HEADS = 24, 2, 64, 128, 4
 
 
-def _page() -> tp.Layer:
+def _block() -> tp.Layer:
     attention = tp.chain(LayerNorm(), MultiHeadAttention()).residual()
-    block = tp.chain(attention, tp.chain(LayerNorm(), Dense(), Gelu(), Dense()).residual())
+    return tp.chain(attention, tp.chain(LayerNorm(), Dense(), Gelu(), Dense()).residual())
+
+
+def _page() -> tp.Layer:
+    block = _block()
     loss = tp.Layer("E = mean_bti((x_bti - y_bti)^2)", takes="x")
     return tp.chain(tp.chain(block, repeat=True), loss)
 
@@ -101,4 +105,25 @@ def depth() -> list[Model]:
                 data,
             )
         )
-    return made
+    few = {n: a[:12] for n, a in p.items()}
+    return [*made, _checkpointed(page.parameters, few, data)]
+
+
+def _checkpointed(names: tuple[str, ...], p: dict[str, Any], data: dict[str, Any]) -> Model:
+    """A scan over layers whose rule keeps what comes in and nothing else, against ``jax.checkpoint`` of the block."""
+
+    def loss(layer: Any) -> Any:
+        def of(p: Any, d: Any) -> Any:
+            x, _ = jax.lax.scan(lambda x, own: (layer(x, own), None), d["x"], tuple(p[n] for n in names))
+            return _loss(x, d)
+
+        return jax.jit(jax.value_and_grad(of))
+
+    def fresh() -> tuple[Any, Any]:
+        f = tp.jax_function(_block(), save=())
+        ours = loss(lambda x, layer: f(x, *layer))
+        return lambda p, **d: ours(p, d), loss(jax.checkpoint(block))
+
+    ours, theirs = fresh()
+    title = f"scan over 12 layers whose rule keeps x alone, width {WIDTH}, T {T}, against jax.checkpoint"
+    return Model(title, lambda: ours(p, **data), lambda: theirs(p, data), fresh, p, data)
