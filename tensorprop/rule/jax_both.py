@@ -62,8 +62,12 @@ class _Maps(ABC):
         self._along: dict[Any, _Maps] = {}
 
     def take(self, arrays: Arrays, wanted: tuple[str, ...], ahead: bool) -> tuple[Outputs, Kept]:
-        """The outputs, and what is kept for the gradients by ``wanted``, and their tangents."""
-        return self._taken(arrays, wanted, ahead)
+        """The outputs, and what is kept for the gradients by ``wanted``, and their tangents.
+
+        Inputs are kept as they are: a scan sees that it has read them, and does not write them once more.
+        """
+        out, kept = self._taken(arrays, wanted, ahead)
+        return out, replace(kept, arrays={n: arrays.get(n, a) for n, a in kept.arrays.items()})
 
     def push(self, kept: Kept, moved: Arrays, types: Types) -> Arrays:
         """The tangents of the outputs of these types."""

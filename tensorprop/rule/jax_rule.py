@@ -77,9 +77,12 @@ class Ways:
         object.__setattr__(self, "pulled", jax.jit(self._pulled, inline=True))
 
     def taken(self, arrays: Arrays, wanted: tuple[str, ...], back: bool, ahead: bool) -> tuple[Outputs, Kept]:
-        """The outputs, and what is kept, under its names for ``jax.checkpoint_policies``."""
+        """The outputs, and what is kept, under its names for ``jax.checkpoint_policies``.
+
+        Inputs have none: under a new name a scan would keep what it reads a second time.
+        """
         out, kept, note = self.save(arrays, wanted, back, ahead)
-        named = {n: checkpoint_name(a, n) for n, a in kept.items()}
+        named = {n: a if n in arrays else checkpoint_name(a, n) for n, a in kept.items()}
         return out, Kept(named, wanted, types_of(arrays), note)
 
     def _pulled(self, kept: Kept, given: dict[str, Array]) -> dict[str, Array]:

@@ -112,3 +112,26 @@ def test_tangents_keep_what_is_stated(x64: None) -> None:
     f, g = tp.jax_function(text, forward=True), tp.jax_function(text)
     a, k = jnp.arange(5.0), jnp.array([1.0, -2.0, 0.5])
     np.testing.assert_allclose(jax.jacfwd(lambda a: f(a=a, K=k))(a), jax.grad(lambda a: g(a=a, K=k))(a), rtol=1e-12)
+
+
+def test_a_scan_stacks_what_its_rule_keeps_and_no_parameters() -> None:
+    """The weights of all layers are there already: a rule that keeps x alone adds x of every step and nothing else."""
+    f = tp.jax_function("y_bj = tanh(x_bi W_ij + b_j)", save=())
+
+    def loss(p: Any, x: Any) -> Any:
+        x, _ = jax.lax.scan(lambda x, own: (f(x=x, W=own[0], b=own[1]), None), x, p)
+        return jnp.sum(x * x)
+
+    rng = np.random.default_rng(0)
+    p, x = (rng.normal(size=(3, 4, 4)), rng.normal(size=(3, 4))), rng.normal(size=(2, 4))
+    jaxpr = jax.make_jaxpr(jax.grad(loss))(p, x)
+    ahead = next(e for e in jaxpr.eqns if e.primitive.name == "scan")
+    assert [v.aval.shape for v in ahead.outvars] == [(2, 4), (3, 2, 4)]
+
+    def plain(p: Any, x: Any) -> Any:
+        for W, b in zip(*p, strict=True):
+            x = jnp.tanh(x @ W + b)
+        return jnp.sum(x * x)
+
+    for mine, theirs in zip(jax.tree.leaves(jax.grad(loss)(p, x)), jax.tree.leaves(jax.grad(plain)(p, x)), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
