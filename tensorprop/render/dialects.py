@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tensorprop.text.characters import ACCENTS
+
 __all__ = ["ASCII", "DIALECTS", "GREEK", "LATEX", "MATHML", "TYPST", "UNICODE", "Dialect"]
 
 GREEK: dict[str, str] = dict(
@@ -38,6 +40,9 @@ class Dialect:
     symbol: str = "{}"  # a name of one letter
     word: str = "{}"  # a longer name
     bold: tuple[str, str] = ("{}", "{}")  # a Latin letter; a Greek letter
+    accents: Mapping[str, str] = field(default_factory=_none)
+    """What stands above a letter, by the word behind it in a name: xhat. What is left out is spelled (a bar may be
+    an adjoint's)."""
     bold_word: str = ""  # empty: words are not bold
     operator: str = "{}"  # the name of a function
     known: frozenset[str] = frozenset()  # functions that have a word of their own
@@ -130,6 +135,7 @@ LATEX = Dialect(
     },
     letters={c: "\\" + name for c, name in GREEK.items()},
     word=r"\mathrm{{{}}}",
+    accents={word: f"\\{word}{{{{{{}}}}}}" for word in ACCENTS.values() if word != "bar"},
     bold=(r"\mathbf{{{}}}", r"\boldsymbol{{{}}}"),
     operator=r"\operatorname{{{}}}",
     known=_TEX_FUNCTIONS,
@@ -186,6 +192,8 @@ TYPST = Dialect(
     page=(", quad ", "{0}"),
 )  # fmt: skip
 
+_ABOVE = {"hat": "^", "tilde": "~", "dot": "˙", "ddot": "¨", "check": "ˇ", "breve": "˘", "acute": "´",
+          "grave": "`", "mathring": "˚"}  # fmt: skip
 _OPEN = '<mo stretchy="false">'
 MATHML = Dialect(
     "mathml",
@@ -204,6 +212,7 @@ MATHML = Dialect(
     | {"ᵀ": "<mo>⊤</mo>", "σ": "<mi>σ</mi>", "π": "<mi>π</mi>", "𝟏": '<mn mathvariant="bold">1</mn>'},
     symbol="<mi>{}</mi>",
     word='<mi mathvariant="normal">{}</mi>',
+    accents={word: f"<mover><mrow>{{}}</mrow><mo>{mark}</mo></mover>" for word, mark in _ABOVE.items()},
     bold=('<mi mathvariant="bold">{}</mi>', '<mi mathvariant="bold">{}</mi>'),
     bold_word='<mi mathvariant="bold">{}</mi>',
     operator="<mi>{}</mi><mo>&#x2061;</mo>",

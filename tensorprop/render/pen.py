@@ -72,6 +72,8 @@ class Pen:
         if len(name) == 1:
             shown = d.letters.get(name, name)
             return (d.bold[name in GREEK] if bold else d.symbol).format(shown)
+        if name[1:] in d.accents:
+            return d.accents[name[1:]].format(self.letter(name[0], bold))
         inner = "".join(d.letters.get(c, c) + " " * (c in d.letters) for c in name).rstrip()
         inner = inner.replace("_", r"\_") if d.name == "latex" else inner
         return (d.bold_word if bold and d.bold_word else d.word).format(inner)

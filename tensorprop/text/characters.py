@@ -12,11 +12,14 @@ from typing import NoReturn
 from tensorprop.errors import ConfusableChar, ControlChar, TensorpropError, UnexpectedChar
 
 __all__ = [
+    "ACCENTED",
+    "ACCENTS",
     "GREEK",
     "HIGH",
     "LETTERS",
     "LOW",
     "NAME",
+    "accented",
     "lookalike",
     "lower",
     "raised",
@@ -42,6 +45,30 @@ GREEK = {
     "varrho": "ρ",
     "ell": "ℓ",
 }
+
+ACCENTS = dict(
+    zip(
+        "\u0302\u0303\u0304\u0307\u0308\u030c\u0306\u0301\u0300\u030a\u0305",
+        "hat tilde bar dot ddot check breve acute grave mathring bar".split(),
+        strict=True,
+    )
+)
+"""What stands above a letter becomes a part of its name: ŷ_i and \\hat{y}_i are yhat_i."""
+
+
+def _composed() -> str:
+    """The characters that are a letter of the notation and an accent in one."""
+    parts = {chr(c): unicodedata.normalize("NFD", chr(c)) for c in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))}
+    return "".join(c for c, p in parts.items() if len(p) == 2 and p[1] in ACCENTS and re.match(f"[{LETTERS}]", p[0]))
+
+
+ACCENTED = f"δ?(?:[{LETTERS}][{''.join(ACCENTS)}]|[{_composed()}])"
+
+
+def accented(name: str) -> str:
+    """A letter with an accent as a name: ``accented("ŷ")`` is ``yhat``."""
+    return "".join(ACCENTS.get(c, c) for c in unicodedata.normalize("NFD", name))
+
 
 LOW = dict(zip("ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ₀₁₂₃₄₅₆₇₈₉₊₋", "aehijklmnoprstuvxβγρφχ0123456789+-", strict=True))
 HIGH = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵏᵐ", "0123456789+-nkm", strict=True))
@@ -120,6 +147,12 @@ def refuse_character(text: str, at: int, kind: type[TensorpropError] = Unexpecte
             (m.start(), at + 1),
             fix=f"leave it out: a function is written by its name, such as {_called(text, at + 1)}(x_i)",
         )
+    plain = unicodedata.normalize("NFD", c)
+    if plain[-1] in ACCENTS and re.fullmatch(f"[{LETTERS}]?", plain[:-1]):
+        letter = plain[:-1] or (text[at - 1] if at and re.match(f"[{LETTERS}]", text[at - 1]) else "x")
+        forms = f"write {letter}{plain[-1]}_i, or {letter}{ACCENTS[plain[-1]]}_i"
+        fix = f"it stands above a letter that is a name of its own: {forms}"
+        raise UnexpectedChar(f'the accent of "{letter}{plain[-1]}" is in the middle of a name', text, span, fix=fix)
     like = lookalike(c)
     if like is not None and c.isalpha():
         script = unicodedata.name(c, "another script").split()[0].capitalize()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from tensorprop.errors import AmbiguousNotation, UnbalancedBracket, UnexpectedChar
-from tensorprop.text.characters import GREEK, LETTERS, NAME, refuse_character, refuse_transpose
+from tensorprop.text.characters import ACCENTS, GREEK, LETTERS, NAME, refuse_character, refuse_transpose
 from tensorprop.text.vocabulary import BINDERS, KNOWN
 
 __all__ = ["LIMITS", "SIZES", "latex"]
@@ -40,9 +40,8 @@ _FONTS = frozenset(
 )
 _NAMES = frozenset("exp log ln sin cos tan sinh cosh tanh arcsin arccos arctan max min det dim".split())
 
-# What stands above a letter becomes a part of its name: \\hat{x}_i is xhat_i.
 _ACCENTS = {
-    **{a: a for a in "hat tilde bar dot ddot check breve acute grave mathring".split()},
+    **{a: a for a in ACCENTS.values()},
     "widehat": "hat",
     "widetilde": "tilde",
     "overline": "bar",

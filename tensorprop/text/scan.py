@@ -17,7 +17,7 @@ from tensorprop.errors import (
     SpecTooLong,
     UnexpectedChar,
 )
-from tensorprop.text.characters import HIGH, LETTERS, LOW, NAME, refuse_character
+from tensorprop.text.characters import ACCENTED, ACCENTS, HIGH, LETTERS, LOW, NAME, accented, refuse_character
 from tensorprop.text.latex import LIMITS, SIZES, latex
 
 __all__ = ["MAX_CHARACTERS", "Tokens", "scan"]
@@ -63,7 +63,8 @@ _WORDS = {"∧": "and", "∨": "or", "¬": "not", "∈": "in"}  # signs that are
 
 _TOKEN = re.compile(
     rf"""[ \t\r\u00a0\u2002-\u200a\u202f]*+(?:
-      (?P<T>(?:{NAME}|[Σ∑∏])_(?:[{LETTERS}]++(?![0-9])|\{{[{LETTERS}]+\}}))
+      (?P<a>(?<![{LETTERS}0-9]){ACCENTED}(?![{LETTERS}0-9{"".join(ACCENTS)}]))
+    | (?P<T>(?:{NAME}|[Σ∑∏])_(?:[{LETTERS}]++(?![0-9])|\{{[{LETTERS}]+\}}))
     | (?P<o>==|\*\*|->|<-|>=|<=|!=|[-+*/^()\[\]{{}},=|<>≤≥≠∂√·⊙×⋅∗−∇‖])
     | (?P<N>{NAME}|[Σ∑∏∞ⅈ])
     | (?P<w>[∧∨¬∈])
@@ -143,6 +144,8 @@ def scan(text: str) -> Tokens:
                 depth += 1
         elif kind == "w":
             kind, token = "N", _WORDS[token]
+        elif kind == "a":
+            kind, token = "N", accented(token)
         elif kind == "c" or kind == "e":
             continue
         elif kind == "x":

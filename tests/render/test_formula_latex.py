@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from matplotlib.mathtext import MathTextParser
 
-from tensorprop.check.verbs import formula
+from tensorprop.check.verbs import formula, parse_formula
 from tensorprop.render.notation import as_latex
 from tensorprop.text import parse
 
@@ -38,6 +38,7 @@ PAGE = [
     "p_b = T_bij A_ij",
     "l = logsumexp_i(x_i) + max_i(x_i) - 0.1 c",
     "y[in] = W[in, out] x[out]",
+    "ŷ_b = x_bi ŵ_i + β̃; L = mean_b((ŷ_b - y_b)^2)",
 ]
 
 
@@ -82,6 +83,10 @@ def test_sums_are_shown_or_understood(text, explicit, einstein):
 def test_latex_of_a_formula():
     assert formula("δW^(k)_ij = a_i δz_j").latex == r"\delta W^{(k)} = a \, \delta z^{\top}"
     assert formula("y_i = W^(k)_ji x_j").latex == r"y = W^{(k)\top} \, x"
+    s = parse("δw_i = x_bi δŷ_b")
+    f = formula(s)
+    assert (f.latex, f.unicode) == (r"\delta w = x^{\top} \, \delta \hat{y}", "δw = xᵀ δyhat")
+    assert parse_formula(f.latex, like=s) is parse_formula("δw = xᵀδŷ", like=s) is s
 
 
 def test_typst_of_a_formula():

@@ -14,7 +14,7 @@ from tensorprop.core.names import adjoint_name
 from tensorprop.errors import SpecTooLong, UnexpectedChar, UnexpectedEnd
 from tensorprop.render.dialects import GREEK
 from tensorprop.render.reading.typst import from_typst, is_typst
-from tensorprop.text.scan import LETTERS
+from tensorprop.text.characters import ACCENTED, ACCENTS, LETTERS, accented
 
 __all__ = ["LIMIT", "LOWERED", "WHOLE", "Lexeme", "adjoint_of", "plain", "tokens"]
 
@@ -49,6 +49,7 @@ _COMMANDS = {
     **{"dots": "…", "ldots": "…"},
     **dict.fromkeys(("left", "right", "quad", "qquad", "limits", "displaystyle", "big", "Big", "bigl", "bigr"), " "),
 }
+_ABOVE = {name: mark for mark, name in ACCENTS.items() if name != "bar"} | {"widehat": "\u0302", "widetilde": "\u0303"}
 _NAMED = frozenset(("operatorname", "mathrm", "mathbf", "boldsymbol", "mathit", "text", "bm", "mathsf", "vec"))
 
 
@@ -78,6 +79,7 @@ def plain(text: str) -> str:
     out = re.sub(r"\b(?:delta |delta(?=[A-Z]\b))", "δ", out)
     out = re.sub(r"\bbar\(([^\W\d_])\)", "\\1\u0304", out)
     out = re.sub("[āēīōūȳĀĒĪŌŪȲ]", lambda found: normalize("NFD", found[0]), out)
+    out = re.sub(ACCENTED, _above, out)
     out = re.sub("\u0304([0-9₀-₉]+)", "\\1\u0304", out)  # the bar of x0 stands over its letter
     out = re.sub(r"\bpartial ", "∂", out)
     out = re.sub(r"\bsum_", "Σ_", out)
@@ -95,6 +97,15 @@ def plain(text: str) -> str:
     ):
         out = out.replace(ascii, sign)
     return out
+
+
+def _above(found: re.Match[str]) -> str:
+    """``ŷ`` as the name yhat, on its own among letters; a bar is left, which makes an adjoint of a name."""
+    if "\u0304" in normalize("NFD", found[0]):
+        return found[0]
+    text, at = found.string, found.span()
+    gaps = (at[0] > 0 and text[at[0] - 1].isalnum(), at[1] < len(text) and text[at[1]].isalnum())
+    return " " * gaps[0] + accented(found[0]) + " " * gaps[1]
 
 
 def _piece(text: str, p: int) -> tuple[str, int]:
@@ -118,6 +129,9 @@ def _piece(text: str, p: int) -> tuple[str, int]:
     if name == "bar":
         inner, p = _argument(text, p)
         return f"{inner}\u0304", p
+    if name in _ABOVE:
+        inner, p = _argument(text, p)
+        return f"{inner}{_ABOVE[name]}", p
     if name in _NAMED:
         inner, p = _argument(text, p)
         return ("𝟏" if inner == "1" else inner.replace(" ", "") if name != "text" else inner), p
