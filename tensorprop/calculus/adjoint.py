@@ -15,6 +15,7 @@ from tensorprop.calculus.pullback import entry, pullback
 from tensorprop.calculus.simplify import known, simplify_expr
 from tensorprop.calculus.source import Source, as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
+from tensorprop.calculus.together import ended
 from tensorprop.core.affine import Form, difference, form, whole, written
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, substitute, subtract
 from tensorprop.core.equation import Equation, Fact, Loop, Range, System, equation, system
@@ -32,7 +33,12 @@ __all__ = ["adjoint", "holds"]
 
 
 def adjoint(
-    s: Source, wrt: str | Iterable[str] | None = None, of: str | None = None, *, symmetry: str = "free"
+    s: Source,
+    wrt: str | Iterable[str] | None = None,
+    of: str | None = None,
+    *,
+    symmetry: str = "free",
+    together: bool = False,
 ) -> System:
     """The backward rules of a System: for every tensor x on a path from ``wrt`` to the output,
 
@@ -46,6 +52,9 @@ def adjoint(
     ``"free"``, its entries as if they were independent, which is JAX's gradient; ``"projected"`` along the matrices
     of which that holds, ``(δS + δSᵀ)/2``; ``"triangle"``, by each free entry, ``δS + δSᵀ - δS ⊙ I``.
 
+    ``together``: rules are put together to a textbook's last line, the three terms of a normalisation, ``p - t``,
+    where the δ between are needed no more.
+
     Errors: UnknownName for a name that is not in the System, NotDifferentiable for functions without a slope.
 
     >>> print(adjoint("z_bj = a_bi W_ij + b_j; h_bj = tanh(z_bj); E = 1/2 (h_bj - y_bj)^2", wrt=("W", "b")))
@@ -57,6 +66,12 @@ def adjoint(
     convention(symmetry)
     asked = () if wrt is None else names_in(wrt, "wrt")
     given = as_forward(s, *asked, of)
+    rules = _rules(given, wrt, of, symmetry)
+    return ended(given if of is None else given.only([of]), rules, asked) if together else rules
+
+
+def _rules(given: System, wrt: str | Iterable[str] | None, of: str | None, symmetry: str) -> System:
+    """The rules, whatever letters are stated."""
     stated = {f.letter for f in given.facts if isinstance(f, Range)}
     if not stated:
         return _swept(given, wrt, of, symmetry)

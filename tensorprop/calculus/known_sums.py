@@ -13,7 +13,8 @@ from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.core.build import MINUS_ONE, ONE, ZERO, add, fresh, mul, power, remake, rename, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import System
-from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.ranges import axis_of, one_axis
 from tensorprop.core.terms import factors_of, number_and_rest
 from tensorprop.core.walk import fold, postorder, tensors_of, transform
@@ -29,6 +30,7 @@ class SumsKnown:
     def __init__(self, s: System, given: Given = ()) -> None:
         self._axis = one_axis(s)
         self._inputs = s.inputs
+        self._labels = whole_numbers(s)
         self._sums: list[tuple[Tensor, tuple[str, ...], Expr]] = []
         for left, right in given:
             if isinstance(left, Sum) and isinstance(left.body, Tensor) and isinstance(right, Number):
@@ -84,11 +86,20 @@ class SumsKnown:
         hit = self._total(n)
         if hit is not None:
             return hit
+        if len(n.indices) == 1 and isinstance(n.body, Bracket) and self._met_once(n.body, n.indices[0]):
+            return ONE
         if isinstance(n.body, Add):
             apart = add(*(self._factored(n, t) for t in n.body.terms))
             if canonical(apart, self._axis) is ZERO:
                 return ZERO
         return n
+
+    def _met_once(self, b: Bracket, i: str) -> bool:
+        """``[y_b = c]`` over c, of a label within range: one entry of a one-hot row is 1."""
+        for c, label in ((b.left, b.right), (b.right, b.left)):
+            if b.relation == "=" and c is Index(i) and isinstance(label, Tensor) and i not in label.free:
+                return label.name in self._labels
+        return False
 
     def _factored(self, n: Sum, term: Expr) -> Expr:
         """``Σ_i m_b`` as ``|i| m_b``, ``Σ_i x_bi`` as what is known."""

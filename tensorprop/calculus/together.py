@@ -25,12 +25,12 @@ from tensorprop.core.build import MINUS_ONE, ONE, add, mul, power, reduce, subst
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.names import is_adjoint, primal
+from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.ranges import OneAxis, one_axis, sized
 from tensorprop.core.terms import factors_of, number_and_rest, terms_of
 from tensorprop.core.walk import fold, inline, postorder, tensors_of, transform
 
-__all__ = ["Ends", "Together", "unfolded"]
+__all__ = ["Ends", "Together", "ended", "nearest", "unfolded"]
 
 _STEPS = 6  # δ that are put into one rule
 _FEW = 3  # rules, of which one that only speaks of the last is worth a line of its own
@@ -52,6 +52,39 @@ class Together(NamedTuple):
     named: Lines  # quotients that have no name on the page, with the one that they get
     read: Lines  # forward equations, what stands on the left in place of the right side
     if_one: tuple[Expr, Equation] | None  # a sum that is not known, and the rule if it were 1
+
+
+def ended(s: System, rules: System, wrt: Iterable[str] = (), given: Given = ()) -> System:
+    """The rules of a page at their ends, where of the δ that were put in some are gone then: no rule speaks of them.
+
+    ``wrt``: the tensors whose rules are wanted, by default the inputs.
+
+    >>> from tensorprop.calculus.adjoint import adjoint
+    >>> from tensorprop.text import parse
+    >>> s = parse("m = mean_j(x_j); c_j = x_j - m; v = mean_j(c_j^2); n_j = c_j / sqrt(v + e)")
+    >>> print(ended(s, adjoint(s, wrt="x")))
+    δx_j = (δn_j - n_j mean_k(n_k δn_k) - mean_k(δn_k)) / sqrt(v + e)
+    """
+    wanted = [adjoint_name(name) for name in (wrt or s.inputs) if adjoint_name(name) in rules]
+    found = {made.rule.name: made for made in Ends(s, rules, given).each()} if wanted and not s.recurrent else {}
+    while found:
+        lines = (found[eq.name].rule if eq.name in found else eq for eq in rules)
+        whole = system(lines, rules.facts).only(wanted)
+        vain = [name for name, made in found.items() if all(n in whole for n in made.put) or name not in whole]
+        if not vain:
+            return whole
+        for name in vain:
+            del found[name]
+    return rules
+
+
+def nearest(hand: Equation, derived: Equation, s: System, rules: System, given: Given = ()) -> Equation:
+    """A derived rule in the form that speaks of the same δ as a rule that somebody wrote: as it is, or at its end."""
+    spoken, own = _adjoints(hand.value), _adjoints(derived.value)
+    if spoken <= own or s.recurrent:
+        return derived
+    ends = (made.rule for made in Ends(s, rules, given).each() if made.rule.name == derived.name)
+    return next((end for end in ends if not spoken & (own - _adjoints(end.value))), derived)
 
 
 class Ends:
@@ -100,29 +133,44 @@ class Ends:
             yield self._ended(rule, value, [name])
             return
 
+    def each(self) -> Iterator[Together]:
+        """Every rule that has an end of its own, without a new name: the one that `all` tells, and others."""
+        found = {made.rule.name: made for made in (*self._to_the_end(), *self._to_one())}
+        for rule in self._plain():
+            made = found.get(rule.name) or self._one_of(rule)
+            if made is not None and not made.named:
+                yield made
+
     def _to_one(self) -> Iterator[Together]:
-        """A rule with several δ that are themselves made of one: that one is enough, as in a normalisation."""
+        """The first rule that `_one_of` shortens, and what it is behind a loss."""
         for rule in sorted(self._plain(), key=lambda r: primal(r.name) not in self._inputs):
-            value, used, joined = rule.value, list[str](), False
-            plain = value
-            for _ in range(_STEPS):
-                inner = _adjoints(value)
-                later = [n for n in inner if n in self._order and not self._endless(n)]
-                joined = joined or len(inner) > 1
-                if not later or _nodes(value) > _LONG or any(_moved(value, n) for n in later):
-                    break
-                used.append(max(later, key=self._order.__getitem__))
-                value = unfolded(value, self._rules, used[-1])
-                plain = inline(plain, {used[-1]: (self._rules[used[-1]].letters, self._rules[used[-1]].value)})
-                if not joined or len(_adjoints(value)) != 1 or _nodes(value) > _LONG:
-                    continue
-                made = self._ended(rule, self._known.shortest(value), used)
-                read = bool(made.named or made.read)
-                shorter = len(used) > 1 and _entries(made.rule.value) < _entries(plain)
-                if (read or shorter) and _entries(made.rule.value) <= (_READ if read else _WRITTEN):
-                    yield made
-                    yield from self._last(rule, made)
-                    return
+            made = self._one_of(rule)
+            if made is not None:
+                yield made
+                yield from self._last(rule, made)
+                return
+
+    def _one_of(self, rule: Equation) -> Together | None:
+        """A rule with several δ that are themselves made of one: that one is enough, as in a normalisation."""
+        value, used, joined = rule.value, list[str](), False
+        plain = value
+        for _ in range(_STEPS):
+            inner = _adjoints(value)
+            later = [n for n in inner if n in self._order and not self._endless(n)]
+            joined = joined or len(inner) > 1
+            if not later or _nodes(value) > _LONG or any(_moved(value, n) for n in later):
+                break
+            used.append(max(later, key=self._order.__getitem__))
+            value = unfolded(value, self._rules, used[-1])
+            plain = inline(plain, {used[-1]: (self._rules[used[-1]].letters, self._rules[used[-1]].value)})
+            if not joined or len(_adjoints(value)) != 1 or _nodes(value) > _LONG:
+                continue
+            made = self._ended(rule, self._known.shortest(value), used)
+            read = bool(made.named or made.read)
+            shorter = len(used) > 1 and _entries(made.rule.value) < _entries(plain)
+            if (read or shorter) and _entries(made.rule.value) <= (_READ if read else _WRITTEN):
+                return made
+        return None
 
     def _last(self, rule: Equation, made: Together) -> Iterator[Together]:
         """Where the one δ that is left is told without any other: a loss right behind a normalisation."""

@@ -14,17 +14,16 @@ from dataclasses import dataclass, replace
 
 from tensorprop.calculus.adjoint import adjoint
 from tensorprop.calculus.page import Given, Page, read
-from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.check.court import Candidate, Court
 from tensorprop.check.prove.decide import Decision
-from tensorprop.check.report import Diagnosis, Finding, Report, Verdict
+from tensorprop.check.report import Diagnosis, Finding, Report, Verdict, typeset
 from tensorprop.core.build import rename
 from tensorprop.core.equation import Equation, System, equation
 from tensorprop.core.expr import Call, Expr, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.ranges import sized
-from tensorprop.core.walk import inline, postorder, tensors_of
+from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import AmbiguousNotation, RankMismatch, TensorpropError, UnexpectedEnd, UnknownName, near
 from tensorprop.render.code import identifier, in_words
 from tensorprop.render.derivation.contents import Judgement
@@ -50,7 +49,6 @@ from tensorprop.render.reading.typed import Misfit, Typed
 __all__ = ["Judged", "check_formulas", "judge"]
 
 _CANDIDATES = 6  # rules that a formula without a left side is held against
-_INSIDE = 8  # δ that are put into one another
 
 
 @dataclass(frozen=True)
@@ -105,15 +103,15 @@ def _judged(line: FormulaText, court: Court, convention: Convention, raw: str = 
     if not line.body.strip():
         raise UnexpectedEnd("the formula ends where a name is needed", attempt, (len(attempt), len(attempt)))
     if (entries := _entries(line, raw, court)) is not None:
-        rule = next((c for c in _candidates(rules) if c.name == entries.name), None)
+        rule = next((c for c in court.candidates if c.name == entries.name), None)
         if rule is not None:
             return _Judge(court, rule, line, attempt, convention.over((*s, *rules)), "", False).of_entries(entries)
     asked = _asked(line.left, rules) if line.left is not None else None
     mentioned = _mentioned(line, court.names)
-    chosen = [c for c in (*court.ends, *_candidates(rules)) if asked is None or c.name == asked]
+    chosen = [c for c in (*court.ends, *court.candidates) if asked is None or c.name == asked]
     named = {m for m in mentioned if is_adjoint(m)}
     chosen = [c for c in chosen if named <= _deltas(c.eq.value)] or chosen
-    chosen.sort(key=lambda c: -_likeness(c, mentioned))
+    chosen.sort(key=lambda c: (c not in court.ends, -_likeness(c, mentioned)))
     for way, (told, standing) in _ways(convention):
         for c in chosen[:_CANDIDATES]:
             one = _Judge(court, c, line, attempt, way.over((*s, *rules)), told, standing)
@@ -152,18 +150,6 @@ def _ways(convention: Convention) -> Iterator[tuple[Convention, tuple[str, bool]
 
 
 # --------------------------------------------------------------------------- which rule is meant
-def _candidates(rules: System) -> Iterator[Candidate]:
-    for rule in rules:
-        value = rule.value
-        yield Candidate(rule.name, rule)
-        for _ in range(_INSIDE):
-            inner = next((t.name for t in tensors_of(value) if t.name in rules), None)
-            if inner is None:
-                break
-            value = simplify_expr(inline(value, {inner: (rules[inner].letters, rules[inner].value)}))
-            yield Candidate(rule.name, equation(rule.target, value))
-
-
 def _deltas(e: Expr) -> set[str]:
     return {t.name for t in tensors_of(e) if is_adjoint(t.name)}
 
@@ -388,8 +374,9 @@ class _Judge:
         kept = [i for i in pattern.kept if len(pattern.having(i)) > 1]
         if kept:
             yield say(
-                "{i} is kept by {who} and not summed, so these meet entry by entry: ⊙, and no product of matrices.",
+                "{i} {verb} kept by {who} and not summed, so these meet entry by entry: ⊙, and no product of matrices.",
                 i=letters(kept),
+                verb="is" if len(kept) == 1 else "are",
                 who=listed([entry(f, self._court.axes) for f in pattern.having(kept[0])]),
             )
         shown = self._shown()
@@ -447,7 +434,7 @@ class _Judge:
             return Judged(Judgement(formula, True, tuple(said), rule.name), rule, eq, decision)
         if slip.kind != "unknown":
             words = slip.words if slip.proved else f"likely: {slip.words}"
-            said.append(say("{w}.", w=_opened(words)))
+            said.append(say("{w}.", w=_opened(typeset(words, self._court.axes))))
         verdict = Judgement(formula, False, (*said, self._right()), rule.name)
         return Judged(verdict, rule, eq, decision, slip)
 

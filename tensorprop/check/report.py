@@ -19,7 +19,7 @@ from tensorprop.core.names import adjoint_name, primal
 from tensorprop.face import Face
 from tensorprop.text import show
 
-__all__ = ["Counterexample", "Diagnosis", "Finding", "Report", "Verdict", "apart", "marked", "plain"]
+__all__ = ["Counterexample", "Diagnosis", "Finding", "Report", "Verdict", "apart", "marked", "plain", "typeset"]
 
 _NUMBERS_SHOWN = 10  # numbers of a counterexample that are written out
 
@@ -311,7 +311,10 @@ class Report(Face):
         slip = [] if finding.diagnosis is None else finding.diagnosis.lines(derived, ascii)
         if ascii and slip:
             slip[0] = plain(slip[0])
-        if derived and not any(line.startswith("derived:") for line in slip):
+        d = finding.diagnosis
+        proved = d is not None and d.proved and d.corrected is not None and d.corrected.name == v.rule.name
+        shown = ("derived:", "correct:") if proved else ("derived:",)  # a rule that is right is printed once
+        if derived and not any(line.startswith(shown) for line in slip):
             told.append(f"derived: {derived}")
         return [*slip, *told]
 
@@ -387,6 +390,23 @@ _ASCII = {
     **{"√": "sqrt", "·": "*", "⊙": "*", "≤": "<=", "≥": ">=", "≠": "!=", "−": "-", "²": "^2", "³": "^3"},
     **{"′": "'", "″": "''", "‴": "'" * 3, "→": "->", "…": "...", "×": "*"},
 }
+
+
+def typeset(words: str, axes: Mapping[tuple[str, int], str] | None = None) -> str:
+    """Words with expressions of the notation in them, these as a page prints them; ``axes`` names sizes.
+
+    >>> typeset("the term - 1/2 h_bj^2 / sqrt(v + e) is missing: it is one-hot", {("x", 1): "j"})
+    'the term − 1/2 h_bj² / √(v + e) is missing: it is one-hot'
+    """
+
+    def size(found: re.Match[str]) -> str:
+        letter = found[1] if found[2] is None else (axes or {}).get((found[1], int(found[2])))
+        return f"|{letter}|" if letter else found[0]
+
+    words = re.sub(r"\bdim\(([^\W\d_]\w*)(?:, (\d+))?\)", size, words)
+    words = re.sub(r"(?<=[\w\])}])\^([23])(?![\w.^])", lambda found: "²³"[int(found[1]) - 2], words)
+    words = re.sub(r"√\((\|[^|()]+\|)\)", r"√\1", re.sub(r"\bsqrt\(", "√(", words))
+    return re.sub(r"(?<![^\W_])-(?=[\s\w(√Σ])", "−", words)
 
 
 def plain(text: str) -> str:

@@ -19,13 +19,14 @@ import numpy as np
 
 from tensorprop.calculus.backward import derived as rules_of
 from tensorprop.calculus.page import Page, seed_of
+from tensorprop.calculus.together import nearest
 from tensorprop.check.numbers.draw import KINDS, arrays, fitted, shapes, sizes_told
 from tensorprop.check.numbers.jax_oracle import Oracle, evaluate
 from tensorprop.check.numbers.naive import Weighed, first_wrong
 from tensorprop.check.numbers.naive_systems import weigh
 from tensorprop.check.prove.decide import Decision, Definitions, Laws, decide, proves
 from tensorprop.check.prove.inside import defined
-from tensorprop.check.report import Finding, Report, Verdict
+from tensorprop.check.report import Diagnosis, Finding, Report, Verdict
 from tensorprop.check.slips.diagnose import diagnose
 from tensorprop.check.slips.samples import carried_outputs
 from tensorprop.core.build import ONE, ZERO, bracket, number
@@ -95,21 +96,12 @@ def check_rules(x: Any, tolerance: float = 0.0) -> Report:
         if finding is None and decision.status == "refuted":
             finding = Finding("proof", primal(name), note=f"{decision.how}; no sample of these sizes shows it")
         open_ = finding is None or finding.kind in ("undecided", "size")  # right wherever its sizes fit: no slip
-        if not open_ and name in written and name in derived and not laws.plane:
-            slip = diagnose(
-                rule,
-                derived[name],
-                ranged.system,
-                parts=samples.parts(rule),
-                given=layer.page.given,
-                others=derived,
-                rivals=written,
-                source=layer.page.origin,
-                seen=samples.special(rule),
-                refuted=True,
-            )
-            assert finding is not None
-            finding = replace(finding, diagnosis=slip)
+        right = derived.get(name)
+        if finding is not None and right is not None and name in written and not laws.plane:
+            right = nearest(rule, right, s, layer.derived, layer.page.given)
+        if finding is not None and not open_ and name in written and right is not None and not laws.plane:
+            rest = layer.page, ranged.system, samples
+            finding = replace(finding, diagnosis=_slip(rule, right, *rest, derived, written))
         told = ""
         if finding is not None and _within(finding, tolerance):
             assert finding.diagnosis is not None
@@ -118,11 +110,35 @@ def check_rules(x: Any, tolerance: float = 0.0) -> Report:
             told = _apart_from_ties(rule, derived[name], definitions, laws)
         known = decision.proved, compared, finding, decision.how
         lines = "; ".join(show(eq) for eq in layer.page.places.get(name, ())) if name in written else ""
-        verdicts.append(Verdict(rule, derived.get(name), name in written, *known, formula=lines, told=told))
+        verdicts.append(Verdict(rule, right, name in written, *known, formula=lines, told=told))
     given = [f"{left} = {right}" for left, right in layer.page.given]
     given += [f"{name} holds whole numbers within range" for name in s.inputs if name in labels]
     given += [f"dim({i}) = {n} where entries are compared, since no tensor tells it" for i, n in taken.items()]
     return Report(layer.name, s, tuple(verdicts), tuple(given), samples.how)
+
+
+def _slip(
+    rule: Equation,
+    right: Equation,
+    page: Page,
+    s: System,
+    samples: _Samples,
+    derived: Mapping[str, Equation],
+    written: Mapping[str, Equation],
+) -> Diagnosis | None:
+    """What is wrong with a written rule that is refuted."""
+    return diagnose(
+        rule,
+        right,
+        s,
+        parts=samples.parts(rule),
+        given=page.given,
+        others=derived,
+        rivals=written,
+        source=page.origin,
+        seen=samples.special(rule),
+        refuted=True,
+    )
 
 
 def _ranged(layer: Layer) -> tuple[Layer, dict[str, int]]:

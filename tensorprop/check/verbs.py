@@ -16,6 +16,7 @@ from tensorprop.calculus.declared import orientations
 from tensorprop.calculus.page import Page, given_in, read, without_given
 from tensorprop.calculus.simplify import known
 from tensorprop.calculus.source import Source, as_forward, as_page, as_system, names_in
+from tensorprop.calculus.together import ended
 from tensorprop.check.executed import agrees
 from tensorprop.check.prove.decide import Laws, decide, put_in
 from tensorprop.check.readback import reads
@@ -341,11 +342,15 @@ def _one_of(option: str, value: str, *known: str) -> None:
 
 
 def _system(x: object) -> System:
-    """Every line of a page; of a layer also the rules that nobody wrote."""
+    """Every line of a page; of a layer also the rules that nobody wrote, put together to a textbook's last line."""
     if isinstance(x, type) and hasattr(x, "forward"):
         x = x()
-    rules = getattr(x, "rules", None)
-    return as_system(x) + rules if isinstance(rules, System) else as_system(x)
+    rules, page = getattr(x, "rules", None), getattr(x, "page", None)
+    if not isinstance(rules, System):
+        return as_system(x)
+    if isinstance(page, Page) and not page.rules:
+        rules = ended(page.system, rules, given=page.given)
+    return as_system(x) + rules
 
 
 # --------------------------------------------------------------------------- explain

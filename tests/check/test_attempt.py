@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import tensorprop as tp
+from tensorprop.check.report import typeset
 from tests.render.test_reading import LAYOUTS, PAGES, rules
 
 TANH = "h_j = tanh(z_j)"
@@ -26,7 +27,7 @@ ALONE = "z_j = a_i W_ij + b_j"
 def test_an_attempt_and_a_rule_are_judged_by_one_judge(page: str, attempt: str, rule: str, words: str) -> None:
     found = tp.check(f"{page}; {rule}").findings[0].diagnosis
     assert found is not None and found.proved and found.words == words
-    assert words[1:] in str(tp.explain(page, attempt=attempt).verdict)  # a sentence begins with a capital
+    assert typeset(words)[1:] in str(tp.explain(page, attempt=attempt).verdict)  # a sentence begins with a capital
     formula = tp.check(page, rule=attempt).findings[0].diagnosis
     assert formula is not None and formula.words == words
 
@@ -66,7 +67,7 @@ ATTEND = "S_tu = Q_td K_ud; P_tu = softmax_u(S_tu)"
         (ATTEND, "K", "δK = δS Q", False, "δS should be transposed, and is not."),
         (ORDER, "x", "δx = Lᵀ δy  (L_tu = [u ≤ t])", True, "This is right"),
         (RNN, "W", "δW = xᵀ((1 - h²) ⊙ δh)", True, "This is right"),
-        (RNN, "W", "δW = xᵀ δh", False, "The factor (1 - h_tj^2), the slope of tanh, is missing."),
+        (RNN, "W", "δW = xᵀ δh", False, "The factor (1 − h_tj²), the slope of tanh, is missing."),
         (ATTEND, "Q", "dQ = (dS[:, :, None] * K[None]).sum(1)", True, "This is right"),
     ],
 )
@@ -101,3 +102,32 @@ def test_every_printed_rule_is_judged_right_in_its_layout(page: str) -> None:
                 continue
             found = tp.explain(s, wrt=eq.name[1:], attempt=printed.unicode, detail="short", **layout).verdict
             assert found is not None and found.right, (layout, printed.unicode, str(found))
+
+
+LN = "m_b = mean_j(x_bj); c_bj = x_bj - m_b; s_b = sqrt(mean_j(c_bj^2) + e); n_bj = c_bj / s_b; y_bj = g_j n_bj"
+END = "δx_bj = (δn_bj - n_bj mean_k(n_bk δn_bk) - mean_k(δn_bk)) / s_b"
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (END.replace(" - mean_k(δn_bk)", ""), "the term - mean_k(δn_bk)"),
+        (END.replace("- n", "+ n"), "the sign of n_bj mean_k(n_bk δn_bk) is wrong"),
+        (END.replace("/ s_b", "s_b"), "s_b stands where 1 / s_b belongs"),
+        (END.replace("δn", "δy"), "δy_bj stands where δn_bj belongs"),
+    ],
+)
+def test_a_normalisation_is_held_against_its_three_terms(wrong: str, words: str) -> None:
+    """`adjoint`, `formula`, `explain` and the right line of a diagnosis tell one rule."""
+    finding = tp.check(LN, rule=wrong).findings[0]
+    assert finding.diagnosis is not None and finding.diagnosis.proved and words in finding.diagnosis.words, finding
+    text = str(tp.check(LN, rule=wrong))
+    assert ("derived:" in text) + ("correct:" in text) == 1, text
+
+
+def test_one_end() -> None:
+    rules = tp.adjoint(LN, wrt="x", together=True)
+    assert [str(eq) for eq in rules] == ["δn_bj = g_j δy_bj", END]
+    (made,) = [r.equations[0] for r in tp.explain(LN, wrt="x").remarks if r.title == "Put together"]
+    assert str(made) == END and str(tp.formula(made)) in str(tp.formula(tp.Layer(forward=LN)))
+    assert "δc" not in str(tp.formula(tp.Layer(forward=LN)))

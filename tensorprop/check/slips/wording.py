@@ -28,7 +28,7 @@ from tensorprop.core.canon import same
 from tensorprop.core.english import run_together
 from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.names import is_adjoint, primal
+from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.ranges import infer
 from tensorprop.core.terms import number_and_rest, sign_and_rest
 from tensorprop.core.walk import postorder, tensors_of
@@ -115,6 +115,9 @@ class Wording:
         if ways:
             return "second path", f"the second path, through {' and '.join(ways)}, is missing: {with_sign(t)}"
         users = [eq.name for eq in self.forward if any(n.name == self.tensor for n in _occurrences(eq.value))]
+        owed = {n.name for n in tensors_of(self.derived.value) if is_adjoint(n.name)}
+        if owed and owed.isdisjoint(map(adjoint_name, users)):  # a rule that was put together has terms of its own
+            return "missing term", f"the term {with_sign(t)} is missing"
         return (
             "second path",
             f"the second path is missing: {self.tensor} stands {_times_over(len(uses))} in {' and '.join(users)}, "
