@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ __all__ = ["WrongCode", "agrees", "executed"]
 _LIBRARIES = ("np", "jnp", "torch", "jax", "scipy")
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.Pow: operator.pow, ast.MatMult: operator.matmul, ast.FloorDiv: operator.floordiv,
+    ast.Pow: operator.pow, ast.MatMult: operator.matmul, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
 }  # fmt: skip
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
@@ -173,6 +174,13 @@ class _Machine:
                 return _BINARY[type(op)](self.value(left), self.value(right))
             case ast.Compare(left, [op], [right]):
                 return _COMPARE[type(op)](self.value(left), self.value(right))
+            case ast.Compare(left, ops, [*parts]):  # 0 <= k < n
+                sides = [self.value(left), *map(self.value, parts)]
+                return all(_COMPARE[type(op)](a, b) for op, (a, b) in zip(ops, pairwise(sides), strict=True))
+            case ast.BoolOp(ast.And(), parts):
+                return all(self.value(p) for p in parts)
+            case ast.IfExp(test, yes, no):
+                return self.value(yes if self.value(test) else no)
             case ast.Attribute(of, name):
                 return self._attribute(of, name)
             case ast.Subscript(of, index):

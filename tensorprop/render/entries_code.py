@@ -332,8 +332,6 @@ def loops(
             s1 += a[i] * W[i, j]
         z[j] = s1 + c[j]
     """
-    if page is not None and any(isinstance(f, Outside) for f in page.facts):
-        raise NoCode("an entry outside of an array is read")
     return "\n".join(_Loops(eq, taken, bool(plane) and is_complex(eq.value, plane), page).lines())
 
 
@@ -342,6 +340,7 @@ class _Loops:
         self._eq = eq
         self._zero = " + 0j" * wide
         self._sizes = _sizes(eq, page=page)
+        self._outside = {f.tensor: f.value for f in page.facts if isinstance(f, Outside)} if page is not None else {}
         self._taken = {*taken, *(identifier(t.name) for t in (eq.target, *tensors_of(eq.value)))}
         self._letters: dict[str, str] = {}
         self._made = 0
@@ -395,8 +394,7 @@ class _Loops:
             case Index(name):
                 return self._letter(name), ATOM
             case Tensor():
-                at = ", ".join(self._entry(s)[0] for s in e.subscripts)
-                return identifier(e.name) + (f"[{at}]" if at else ""), ATOM
+                return self._read(e), ATOM
             case Bracket(relation, left, right):
                 return f"float({self._at(left, TIMES)} {COMPARED[relation]} {self._at(right, TIMES)})", ATOM
             case Add(terms):
@@ -413,6 +411,30 @@ class _Loops:
                 return self._reduced(e)
             case _:
                 raise NoCode(f"{type(e).__name__} has no code")
+
+    def _read(self, e: Tensor) -> str:
+        """One entry; where it may lie outside of the array, what is stated of it there."""
+        name, places = identifier(e.name), [self._entry(s)[0] for s in e.subscripts]
+        stated = self._outside.get(e.name)
+        inside: list[str] = []
+        for k, s in enumerate(e.subscripts) if stated is not None else ():
+            at, long = places[k], f"{name}.shape[{k}]"
+            if isinstance(s, (Number, Tensor)) or (isinstance(s, Index) and self._sizes.get(s.name) == long):
+                continue
+            match stated:
+                case "edge":
+                    places[k] = f"min(max({at}, 0), {long} - 1)"
+                case "wrap":
+                    places[k] = f"({at}) % {long}"
+                case "mirror":
+                    raise NoCode("a mirror image outside of an array is read")
+                case _:
+                    inside.append(f"0 <= {at} < {long}")
+        text = name + f"[{', '.join(places)}]" * bool(places)
+        if not inside:
+            return text
+        beyond = figure(stated.value)[0] if isinstance(stated, Number) else {"∞": "np.inf"}.get(str(stated), "-np.inf")
+        return f"({text} if {' and '.join(inside)} else {beyond})"
 
     def _added(self, terms: tuple[Expr, ...]) -> str:
         out = self._at(terms[0], SUM)
