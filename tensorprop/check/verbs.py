@@ -298,7 +298,7 @@ def formula(
     if not specs:
         return replace(verified(render(found[0], convention, chosen, False, style)), runs=agrees, reads=reads)
     each = [render(s, convention, chosen, True, style) for s in found]
-    rows = [replace(f.lines[0], leading=spec.leading) for f, spec in zip(each, specs, strict=True)]
+    rows = [replace(f.lines[0], leading=spec.wide(names, words)) for f, spec in zip(each, specs, strict=True)]
     return verified(replace(each[0], lines=tuple(rows), runs=agrees, reads=reads))
 
 

@@ -12,10 +12,12 @@ from typing import Literal, TypeAlias
 
 from tensorprop.core.build import ZERO
 from tensorprop.core.equation import Equation, Fact, Outside, Range, System, system
-from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.expr import Expr, Index, Sum, Tensor
 from tensorprop.core.names import is_adjoint, is_derivative, primal
 from tensorprop.core.plane import said_complex
+from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import postorder, tensors_of, transform
+from tensorprop.errors import TensorpropError
 from tensorprop.face import Face
 from tensorprop.render import dialects, snippet
 from tensorprop.render import trees as m
@@ -165,7 +167,7 @@ class Formula(Face):
         if self.timed is not None:
             taken = [identifier(name) for name in self.timed.names]
             return self._steps(self.timed, snippet.NUMPY, lambda line: loops(line.equation, taken, self.style.plane))
-        return self._entries(lambda eq, page: loops(eq, (), self.style.plane, page))
+        return self._entries(lambda eq, page: loops(eq, (), self.style.plane, page), wide=False)
 
     def __str__(self) -> str:
         return self.unicode
@@ -240,11 +242,16 @@ class Formula(Face):
         """The letters of time of the loops on the page."""
         return frozenset(line.seen.time for line in self.lines if line.seen is not None and line.seen.time)
 
-    def _entries(self, write: Callable[[Equation, System | None], str]) -> str:
-        """Code without matrices for every equation."""
+    def _entries(self, write: Callable[[Equation, System | None], str], wide: bool = True) -> str:
+        """Code without matrices for every equation; of an ellipsis as one call (``wide``), else of one index for it."""
         out: list[str] = []
         for line in self.lines:
             try:
+                if line.leading is not None:
+                    eq, name = line.leading[0], identifier(line.equation.name)
+                    text = f"{name} = {_ellipsis(line.leading, snippet.NUMPY)}" if wide else write(eq, None)
+                    out.append(text if self.runs(eq, text, frozenset()) else f"# no code: {_indexed(eq)}")
+                    continue
                 if self.timed is not None:
                     raise NoCode("a page with steps of time is no einsum; see .numpy and .loop")
                 page = _told_of(line, self.page)
@@ -278,12 +285,27 @@ class Formula(Face):
             else:
                 text = _entry_by_entry(line, to, turned, page)
             statement = f"{identifier(line.equation.name)} = {text}"
-            if text.startswith("#"):
+            if line.leading is not None:
+                text = self._over_leading(line.leading, text, identifier(line.equation.name), to)
+                statement = f"{identifier(line.equation.name)} = {text}"
+            elif text.startswith("#"):
                 statement = text
             elif not self.runs(line.equation if page is None else page, statement, turned):
                 text = statement = f"# an entry outside of an array is read: {_indexed(line.equation)}"
             out.append(text if self.bare else statement)
         return "\n".join(out)
+
+    def _over_leading(self, leading: tuple[Equation, str], text: str, name: str, to: ArrayLibrary) -> str:
+        """Code that serves axes in front, too: as it is, with ``.mT``, that of one more index, or as one einsum."""
+        (line,) = lines(system([leading[0]]), self.style)
+        for way in (text, text.replace(".T", ".mT"), _line(line, to, frozenset())):
+            try:
+                each = (leading[0], _twice(*leading))
+                if not way.startswith("#") and all(self.runs(eq, f"{name} = {way}", frozenset()) for eq in each):
+                    return way
+            except TensorpropError:
+                continue
+        return _ellipsis(leading, to)
 
     def _turned(self) -> frozenset[str]:
         """Matrices whose first axis the convention takes for the columns'; those that only a rule names among them."""
@@ -457,6 +479,34 @@ def _entry_by_entry(line: Line, to: ArrayLibrary, turned: frozenset[str], page: 
         return array_code(_as_shown(eq, turned), to, name in turned and primal(name) not in turned, page)
     except NoCode as no:
         return f"# {no}: {_indexed(line.equation)}"
+
+
+def _ellipsis(leading: tuple[Equation, str], to: ArrayLibrary) -> str:
+    """One einsum, an ellipsis in place of the index that stands for it."""
+    eq, letter = leading
+    factors = factors_of(eq.value.body if isinstance(eq.value, Sum) else eq.value)
+    places = [t.letters or () for t in (*factors, eq.target) if isinstance(t, Tensor)]
+    taken = {i for place in places for i in place if len(i) == 1}
+    free = (i for i in "abcdefghijklmnopqrstuvwxyz" if i not in taken)
+    short = {i: i if len(i) == 1 else next(free) for i in dict.fromkeys(i for place in places for i in place)}
+    short[letter] = "..."
+    *into, out = ("".join(short[i] for i in place) for place in places)
+    names = ", ".join(identifier(t.name) for t in factors if isinstance(t, Tensor))
+    return f'{to.call("einsum")}("{",".join(into)}->{out}", {names})'
+
+
+def _twice(eq: Equation, letter: str) -> Equation:
+    """The equation with two indices in place of one."""
+
+    def rule(e: Expr) -> Expr:
+        if not isinstance(e, Tensor):
+            return e
+        both = (Index(letter), Index(f"{letter}1"))
+        return Tensor(e.name, tuple(n for s in e.subscripts for n in (both if s == both[0] else (s,))))
+
+    target = rule(eq.target)
+    assert isinstance(target, Tensor)
+    return Equation(target, transform(eq.value, rule))
 
 
 def _line(line: Line, to: ArrayLibrary, turned: frozenset[str]) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tensorprop.core.build import mul, sum_over, tensor
-from tensorprop.core.equation import System, equation, system
+from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.errors import AmbiguousNotation, TensorpropError, UsageError
 from tensorprop.text.einsum import implicit_output, parse_einsum
 
@@ -21,6 +21,14 @@ _CALL = re.compile(
     r"""^(?:(?P<out>[^\W\d]\w*)\s*=\s*)?(?:\w+\.)*(?:einsum|contract)\(\s*(?P<quote>["'])(?P<spec>[^"']*)(?P=quote)"""
     r"""(?P<names>(?:\s*,\s*[^\W\d][\w.]*)*)\s*(?:,\s*\w+\s*=[^,()]*)*,?\s*\)$"""
 )
+_HEAD = r"^(?:(?P<out>[^\W\d]\w*)\s*=\s*)?(?:\w+\.)*(?:einsum|contract)\(\s*"
+_LAST = re.compile(  # einops: the arrays, then the pattern
+    _HEAD + r"""(?P<names>(?:[^\W\d][\w.]*\s*,\s*)+)(?P<quote>["'])(?P<spec>[^"']*)(?P=quote)\s*,?\s*\)$"""
+)
+_LISTS = re.compile(  # each array with the numbers of its indices, then those of the result
+    _HEAD + r"(?P<pairs>(?:[^\W\d][\w.]*\s*,\s*\[[\d\s,]*\]\s*,?\s*)+)(?P<last>\[[\d\s,]*\])?\s*,?\s*\)$"
+)
+_NUMBERED = "ijklmnopqrstuvwxyzabcdefgh"  # letters of the indices 0, 1, 2 …
 _ALONE = 8  # letters of a word that may be a spec of one operand
 
 
@@ -32,11 +40,24 @@ class EinsumSpec:
     names: tuple[str, ...] = ()
     out: str = ""
     place: int = 0
+    words: bool | None = None  # whether words between spaces are one index each, where the call says so
 
     @property
     def leading(self) -> bool:
         """Whether an ellipsis stands for indices in front, on the right as well."""
         return "..." in self.text.partition("->")[2]
+
+    def wide(self, names: str | Sequence[str] | None = None, words: bool | None = None) -> tuple[Equation, str] | None:
+        """The equation with one index for those that the ellipsis stands for, and that index; None without one."""
+        if not self.leading:
+            return None
+        words = self.words if words is None else words
+        parts = re.findall(r"\w+", self.text) if words else re.findall(r"[^\W\d_]", self.text)
+        letter = next(i for i in "nbstpqruvwxyzacdefghijklmo" if i not in parts)
+        one = replace(self, text=self.text.replace("...", f" {letter} " if words else letter))
+        given = names if names is not None else list(self.names) or default_names(self.text, bool(words))
+        (eq,) = one.system(given, words)
+        return eq, letter
 
     def system(self, names: str | Sequence[str] | None = None, words: bool | None = None) -> System:
         """The System of one equation that it stands for.
@@ -52,6 +73,7 @@ class EinsumSpec:
             raise
 
     def _system(self, names: str | Sequence[str] | None, words: bool | None) -> System:
+        words = self.words if words is None else words
         called = names.replace(",", " ").split() if isinstance(names, str) else None if names is None else list(names)
         called = called or (list(self.names) or None) or default_names(self.text, bool(words))
         taken = set(called)
@@ -86,7 +108,7 @@ def default_names(spec: str, words: bool = False) -> list[str]:
     matrices = (f"{c}{n or ''}" for n in range(len(operands) + 1) for c in _MATRICES)
     out: list[str] = []
     for place in operands:
-        rank = len(place.split()) if words else sum(map(str.isalpha, place))
+        rank = sum(word != "..." for word in place.split()) if words else sum(map(str.isalpha, place))
         out.append(next(pools.get(2 if "..." in place and rank > 1 else rank, matrices), None) or next(matrices))
     return out
 
@@ -123,7 +145,10 @@ def pasted(text: str) -> list[EinsumSpec]:
     for n, row in enumerate(rows, 1):
         place = n if len(rows) > 1 else 0
         call = _CALL.match(row)
-        if call:
+        other = _otherwise(row, place)
+        if other is not None:
+            out.append(other)
+        elif call:
             names = [name.strip() for name in call["names"].split(",") if name.strip()]
             spec = call[
                 "spec"
@@ -140,6 +165,31 @@ def pasted(text: str) -> list[EinsumSpec]:
         else:
             return []
     return out
+
+
+def _otherwise(row: str, place: int) -> EinsumSpec | None:
+    """A call that has its pattern last, as in einops, or lists of numbers in place of letters.
+
+    >>> pasted('einsum(x, w, "b i, i o -> b o")')[0].text, pasted("np.einsum(A, [0, 1], B, [1, 2], [0, 2])")[0].text
+    ('b i, i o -> b o', 'ij,jk->ik')
+    """
+    call = _LAST.match(row)
+    if call:
+        names = [name.strip() for name in call["names"].split(",") if name.strip()]
+        return EinsumSpec(call["spec"], tuple(map(_called, names)), call["out"] or "", place, True)
+    call = _LISTS.match(row)
+    if not call:
+        return None
+    pairs = re.findall(r"([^\W\d][\w.]*)\s*,\s*\[([\d\s,]*)\]", call["pairs"])
+    numbers = [[int(n) for n in re.findall(r"\d+", text)] for text in (*(p[1] for p in pairs), call["last"] or "")]
+    if any(n >= len(_NUMBERED) for axes in numbers for n in axes):
+        return None
+    *into, last = ("".join(_NUMBERED[n] for n in axes) for axes in numbers)
+    left = ",".join(into)
+    if call["last"] is None:
+        last = implicit_output(left)
+    names = [p[0] for p in pairs]
+    return EinsumSpec(_upright(f"{left}->{last}", names), tuple(map(_called, names)), call["out"] or "", place)
 
 
 def _called(name: str) -> str:

@@ -248,10 +248,33 @@ def test_names_as_latex_writes_them():
         ('np.einsum("ij,jk->ik", A, B.T)', "ABᵀ"),
         ('np.einsum("...ij,...jk->...ik", a.mT, B)', "aᵀB  (for every leading index)"),
         ('np.einsum("ij,jk->ik", self.W, x_in)', "W xin"),
+        ('einsum(q, k, "b q dim, b k dim -> b q k")', "q_b k_bᵀ  (for every b)"),  # einops: each word an index
+        ('einsum(x, w, "... c, c d -> ... d")', "wᵀx  (for every leading index)"),
+        ("C = np.einsum(A, [0, 1], B.T, [1, 2], [0, 2])", "ABᵀ"),
+        ("np.einsum(A, [0, 0])", "tr(A)"),
     ],
 )
 def test_calls_are_pasted_as_they_stand(call, expected):
     assert str(formula(call)) == expected
+
+
+@pytest.mark.parametrize(
+    "spec, numpy, torch, einsum",
+    [
+        ("...ij,...jk->...ik", "A @ B", "A @ B", "...ij,...jk->...ik"),
+        ("...ij,...j->...i", 'np.einsum("...ij,...j->...i", A, x)', 'torch.einsum("...ij,...j->...i", A, x)', ""),
+        ("...i,ij->...j", "x @ A", "x @ A", "...i,ij->...j"),
+        ("...ij->...ji", "A.mT", "A.mT", "...ij->...ji"),
+        ("...ii->...i", "np.diagonal(A, axis1=-2, axis2=-1)", "torch.diagonal(A, dim1=-2, dim2=-1)", ""),
+        ("i...,i...->...", "np.sum(x * y, axis=0)", "torch.sum(x * y, dim=0)", "i...,i...->..."),
+    ],
+)
+def test_code_serves_the_axes_of_an_ellipsis(spec, numpy, torch, einsum):
+    """It is run with one axis in front, and with two."""
+    f = formula(spec)
+    assert (f.numpy, f.torch) == (numpy, torch)
+    assert f.einsum.startswith(f'Y = np.einsum("{einsum or spec}"')
+    assert "for n in range(" in f.loop
 
 
 @pytest.mark.parametrize(

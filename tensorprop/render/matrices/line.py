@@ -40,7 +40,7 @@ class Line:
     why: str = ""
     note: str = ""
     joined: tuple[tuple[str, ...], ...] = ()
-    leading: bool = False  # it holds for every value of indices in front that an ellipsis stands for
+    leading: tuple[Equation, str] | None = None  # the same with an index for those that an ellipsis stands for
     seen: Seen | None = None  # the equation as the search met it, where subscripts are computed
     computed: MathTree | None = None  # the right side with what stands for convolutions
 
