@@ -277,11 +277,13 @@ def formula(
     if adjoint not in ("δ", "δz", "z̄", "bar") and not (adjoint.startswith("∂") and "/" in adjoint):
         raise UsageError(f"no way to write an adjoint as {adjoint!r}", fix='adjoint is "δz", "∂E/∂z" or "z̄"')
     shown: dict[str, str] = {}
+    operands: str | Sequence[str] | None = None
     specs = pasted(x) if isinstance(x, str) else []
     if specs:
         if isinstance(names, Mapping):
             raise UsageError("an einsum spec takes the names of its operands", fix='names="A B"')
-        found = [one.system(names, words) for one in specs]
+        operands = names
+        found = [one.system(operands, words) for one in specs]
     else:
         if names is not None and not isinstance(names, Mapping):
             raise UsageError("names for equations are pairs", fix='names={"a": "A"}')
@@ -298,7 +300,7 @@ def formula(
     if not specs:
         return replace(verified(render(found[0], convention, chosen, False, style)), runs=agrees, reads=reads)
     each = [render(s, convention, chosen, True, style) for s in found]
-    rows = [replace(f.lines[0], leading=spec.wide(names, words)) for f, spec in zip(each, specs, strict=True)]
+    rows = [replace(f.lines[0], leading=spec.wide(operands, words)) for f, spec in zip(each, specs, strict=True)]
     return verified(replace(each[0], lines=tuple(rows), runs=agrees, reads=reads))
 
 
