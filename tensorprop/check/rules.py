@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -235,7 +235,7 @@ class _Samples:
         self.why = ""
         self.drawn: tuple[Draw, ...] = ()
         self.oracle = Oracle(layer.system, labels)
-        self.far: dict[tuple[object, float], dict[str, np.ndarray]] = {}
+        self.far: dict[tuple[object, ...], dict[str, np.ndarray]] = {}
         try:
             self.drawn = _drawn(layer.system, layer.page.given, () if proved else SEEDS)
         except TensorpropError as error:
@@ -270,6 +270,11 @@ class _Samples:
                 )
             with suppress(NotFinite):  # the layer itself has no value where arrays are so long
                 yield sizes, 0, self.once(sizes)
+        near = () if self.proved else tuple(sorted({n for eq in (*rules, *s) for n in _thresholds(eq.value) if n}))
+        if near and self.drawn and not s.complex:
+            sizes = self.drawn[0][0]
+            with suppress(NotFinite):  # the layer has no value there
+                yield sizes, 1, self.once(sizes, between=near)
         far = max((n for eq in rules for n in _thresholds(eq.value)), default=0.0)
         if far > FAR and self.drawn:
             sizes = self.drawn[0][0]
@@ -278,11 +283,14 @@ class _Samples:
             except NotFinite:  # the layer itself has no value so far out
                 return
 
-    def once(self, sizes: Mapping[str, tuple[int, ...]], scale: float = 1.0) -> dict[str, np.ndarray]:
+    def once(
+        self, sizes: Mapping[str, tuple[int, ...]], scale: float = 1.0, between: tuple[float, ...] = ()
+    ) -> dict[str, np.ndarray]:
         """A draw of these sizes, which several rules may ask for."""
-        key = tuple(sizes.items()), scale
+        key = tuple(sizes.items()), scale, between
         if key not in self.far:
-            self.far[key] = _values(self.layer.system, self.layer.page.given, sizes, 0, self.oracle, scale)
+            s, given = self.layer.system, self.layer.page.given
+            self.far[key] = _values(s, given, sizes, int(bool(between)), self.oracle, scale, between)
         return self.far[key]
 
     def special(self, rule: Equation) -> tuple[dict[str, np.ndarray], int] | None:
@@ -479,12 +487,20 @@ def _drawn(s: System, given: Given, square: tuple[int, ...]) -> tuple[Draw, ...]
 
 
 def _values(
-    s: System, given: Given, sizes: Mapping[str, tuple[int, ...]], seed: int, oracle: Oracle, scale: float = 1.0
+    s: System,
+    given: Given,
+    sizes: Mapping[str, tuple[int, ...]],
+    seed: int,
+    oracle: Oracle,
+    scale: float = 1.0,
+    between: tuple[float, ...] = (),
 ) -> dict[str, np.ndarray]:
+    """Values and adjoints of all tensors; ``between``: the inputs lie on both sides of these numbers, and between."""
     fixed = whole_numbers(s) | {t.name for left, _ in given for t in tensors_of(left)}
     for kind in KINDS:
         inputs = arrays(s, sizes, seed, kind, given)
-        inputs = {name: a if name in fixed or name in s.declared else scale * a for name, a in inputs.items()}
+        free = {name: a for name, a in inputs.items() if name not in fixed and name not in s.declared}
+        inputs |= {name: _around(a, between, seed) if between else scale * a for name, a in free.items()}
         plain = evaluate(s, inputs, seed)  # NumPy says which subscript leaves its axis, JAX does not
         ends = _seeds(s, plain, seed)
         values, adjoints = oracle(inputs, ends, {name: a.shape for name, a in plain.items()}, seed)
@@ -493,6 +509,13 @@ def _values(
         if all(np.isfinite(a).all() for a in found.values()):
             return found
     raise NotFinite("the values are not finite for any numbers that were tried")
+
+
+def _around(a: np.ndarray, numbers: tuple[float, ...], seed: int) -> np.ndarray:
+    """Entries of the same signs that lie below, between and above some numbers."""
+    ends = (0.0, *numbers, 2 * numbers[-1])
+    places = [low + (high - low) * part for low, high in pairwise(ends) for part in (0.3, 0.7)]
+    return np.sign(a) * np.random.default_rng([seed, a.size]).choice(places, a.shape)
 
 
 def _seeds(s: System, values: Arrays, seed: int) -> dict[str, np.ndarray]:

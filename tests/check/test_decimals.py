@@ -23,6 +23,8 @@ def test_decimals_stay_as_they_were_written(forward: str, rule: str) -> None:
     assert str(tp.adjoint(forward, wrt="x")) == rule
 
 
+SELU = "y_i = 1.0507 where([x_i > 0], x_i, 1.6733 (exp(x_i) - 1))"
+TANH = "u_i = 0.797885 (x_i + 0.044715 x_i^3); t_i = tanh(u_i); y_i = 0.5 x_i (1 + t_i)"
 LOST = "the factor 1.702 is missing"
 # Forward equations with decimals, and rules in which one was lost, changed, or stands where it should not.
 WRONG = [
@@ -39,7 +41,20 @@ WRONG = [
     ("v_i = 0.9 m_i + 0.1 g_i^2", "δg_i = 0.1 g_i δv_i", None),
     ("y_i = 1.5 tanh(0.6 x_i)", "δx_i = 0.6 (1 - tanh(0.6 x_i)^2) δy_i", None),
     ("y_i = 1.5 tanh(0.6 x_i)", "δx_i = 0.9 (1 + tanh(0.6 x_i)^2) δy_i", None),
-]
+    (SELU, "δx_i = 1.0507 δy_i where([x_i > 0], 1, exp(x_i))", "the term + 1.75813631 exp(x_i) [x_i ≤ 0] δy_i is"
+     " 0.597621466563 times what it should be: the factor 1.6733 is missing"),
+    (TANH, "δx_i = δy_i (0.5 (1 + t_i) + 0.5 x_i (1 - t_i^2) (1 + 0.134145 x_i^2))", "the terms + 0.797885 δu_i and"
+     " + 0.107032283325 x_i x_i δu_i are 1.25331344743 times what it should be: the factor 0.797885 is missing"),
+    (TANH, "δx_i = δy_i (0.5 (1 + t_i) + x_i (1 - t_i^2) 0.797885 (1 + 0.134145 x_i^2))", "the term + 0.797885 x_i"
+     " (1 - t_i^2) (1 + 0.134145 x_i^2) is 2 times what it should be: the factor 0.5 is missing"),
+    ("y_i = x_i σ(1.702 x_i)", "δx_i = δy_i (σ(1.702 x_i) + 1.702 x_i σ(x_i) (1 - σ(x_i)))",
+     "σ is taken at x_i, not at 1.702 x_i"),
+    ("y_i = 0.2 x_i^3 - 0.5 x_i^2", "δx_i = (0.6 x_i^2 + x_i) δy_i",
+     "the sign of x_i in (0.6 x_i^2 + x_i) is wrong: - belongs there, not +"),
+    ("y_i = log10(x_i)", "δx_i = δy_i / x_i", "the factor 1 / log(10) is missing"),
+    ("s_tu = 0.125 q_td k_ud", "δq_td = δs_tu k_ud",
+     "the whole is 8 times what it should be: the factor 0.125 is missing"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("forward, rule, words", WRONG)
@@ -83,8 +98,37 @@ def test_what_differs_at_ties_alone_is_told(page: str) -> None:
     assert report.ok and not report.proved and verdict.words.startswith("proved apart from ties: where "), verdict.words
 
 
-def test_a_wrong_rule_is_not_saved_by_ties() -> None:
-    assert not tp.check("y_i = max(0, x_i); δx_i = [x_i > 1] δy_i").ok
+@pytest.mark.parametrize(
+    "page",
+    [
+        "y_i = max(0, x_i); δx_i = [x_i > 1] δy_i",
+        "y_i = max(0.1, x_i); δx_i = [x_i > 0] δy_i",  # no usual sample lies between 0 and 0.1
+        "y_i = where([x_i > 0.02], x_i, 0); δx_i = [x_i > 0.01] δy_i",
+    ],
+)
+def test_a_wrong_rule_is_not_saved_by_ties(page: str) -> None:
+    assert not tp.check(page).ok
+
+
+@pytest.mark.parametrize(
+    "page, words",
+    [
+        ("y_i = erf(x_i); δx_i = 1.128379 exp(-x_i^2) δy_i", "1.128379 is 2 / sqrt(π) to 7 digits"),
+        (
+            "y_i = erf(x_i); δx_i = 1.128379 exp(x_i^2) δy_i",
+            "the sign of x_i^2 is wrong: - belongs there, not +; 1.128379 is 2 / sqrt(π) to 7 digits",
+        ),
+        (
+            "y_i = 3.14159265 x_i^2; δx_i = 2 π x_i δy_i",
+            "exact constants stand where rounded ones belong: 6.2831853 is 2 π to 8 digits",
+        ),
+        ("y_i = selu(x_i); δx_i = 1.0507 δy_i where([x_i > 0], 1, 1.67326 exp(x_i))", "1.67326 is 1.67326324235"),
+    ],
+)
+def test_rounded_constants_on_either_side_and_beside_a_slip(page: str, words: str) -> None:
+    report = tp.check(page)
+    found = report.findings[0].diagnosis
+    assert not report.ok and found is not None and found.proved and words in found.words, found
 
 
 def test_the_sign_of_a_bracket_of_two_terms() -> None:

@@ -67,6 +67,9 @@ class Names:
         self.defined: Mapping[str, Equation] = {eq.name: eq for eq in forward if eq.place is None}
         entries: dict[Tensor, None] = {}
         functions: dict[str, None] = {}
+        self.calls = tuple(
+            dict.fromkeys(n for eq in forward for n in postorder(eq.value) if isinstance(n, Call) and len(n.args) == 1)
+        )
         for eq in (*forward, *rules):
             for n in (eq.target, *postorder(eq.value)):
                 if isinstance(n, Tensor) and n.letters is not None:
@@ -445,7 +448,7 @@ def _call(n: Call, p: Occurrence, names: Names) -> Iterator[Change]:
             yield "power", n, new, new, COST["another power"], ""
         return
     if len(n.args) != 1:
-        for k in range(1, len(n.args)):
+        for k in range(1 + (n.function == "where"), len(n.args)):
             args = list(n.args)
             args[k - 1], args[k] = args[k], args[k - 1]
             new = call(n.function, *args)

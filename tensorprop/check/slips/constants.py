@@ -7,25 +7,28 @@ have, and how far off they are. Whether the rule is right then is not known here
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import permutations
 
-from tensorprop.core.build import mul
+from tensorprop.core.build import MINUS_ONE, mul, negate, power
 from tensorprop.core.equation import Equation, equation
-from tensorprop.core.expr import Expr, Number
+from tensorprop.core.expr import Call, Expr, Number
 from tensorprop.core.functions import read
 from tensorprop.core.walk import postorder, transform
 from tensorprop.text import show
 
-__all__ = ["Rounded", "rounded"]
+__all__ = ["Rounded", "constant", "has_constants", "rounded"]
 
 # What people have by heart as digits; each is taken as it is, and divided and multiplied by small numbers.
 _CONSTANTS: tuple[tuple[str, float], ...] = (
     ("π", math.pi),
     ("sqrt(2 / π)", math.sqrt(2 / math.pi)),
     ("sqrt(π)", math.sqrt(math.pi)),
+    ("1 / sqrt(π)", 1 / math.sqrt(math.pi)),
     ("1 / sqrt(2 π)", 1 / math.sqrt(2 * math.pi)),
+    ("1 / π", 1 / math.pi),
     ("sqrt(2)", math.sqrt(2)),
     ("sqrt(3)", math.sqrt(3)),
     ("log(2)", math.log(2)),
@@ -36,6 +39,7 @@ _CONSTANTS: tuple[tuple[str, float], ...] = (
 )
 _TIMES = tuple(Fraction(n) for n in ("1", "2", "1/2", "3", "1/3", "4", "1/4", "2/3", "3/2", "1/6", "1/8"))
 _FRACTIONS = tuple(Fraction(n, d) for d in (3, 6, 7, 9, 11, 12) for n in range(1, d) if math.gcd(n, d) == 1)
+_CLOSE = 1e-10  # of a number that was worked out
 _DIGITS = 4  # as many, at least, must be right
 
 
@@ -48,14 +52,20 @@ class Rounded:
     error: float
 
 
-def rounded(rule: Equation) -> Rounded | None:
+def rounded(rule: Equation, other: Equation | None = None) -> Rounded | None:
     """The rule with every decimal that is a rounded constant in full; None where none is.
+
+    A number of ``other`` with more digits counts as a constant, too: 1.0507 beside 1.0507009873554805.
 
     >>> from tensorprop.text import parse
     >>> rounded(parse("y_i = 0.797885 x_i")["y"]).words
     '0.797885 is sqrt(2 / π) to 6 digits'
     """
-    found = {n: known for n in postorder(rule.value) if isinstance(n, Number) if (known := _known(n.value)) is not None}
+    numbers = [n for n in postorder(rule.value) if isinstance(n, Number)]
+    long = [n for n in postorder(other.value) if isinstance(n, Number) and _long(n)] if other is not None else []
+    long += [Number(a.value / b.value) for a, b in permutations(long, 2)]
+    every = {n: _known(n.value) or _begun(n.value, long) for n in numbers}
+    found = {n: known for n, known in every.items() if known is not None}
     if not found:
         return None
     told = [f"{show(n)} is {show(full)} to {digits} digits" for n, (full, digits, _) in found.items()]
@@ -75,6 +85,45 @@ def _known(value: Fraction) -> tuple[Expr, int, float] | None:
         if digits >= max(_DIGITS, min(len(figures), 15) - 1) and (best is None or digits > best[1]):
             best = mul(Number(Fraction(-1 if value < 0 else 1)), full), min(digits, len(figures)), error
     return best
+
+
+def _long(n: Number) -> bool:
+    """Whether a number has so many digits that nobody writes them all."""
+    return len(str(n.value.numerator)) > 4 * _DIGITS
+
+
+def has_constants(rule: Equation) -> bool:
+    """Whether a rule has constants that people round: π, √2, numbers of many digits."""
+    return any(
+        (isinstance(n, Number) and _long(n))
+        or (isinstance(n, Call) and not n.free and all(isinstance(m, (Call, Number)) for m in postorder(n)))
+        for n in postorder(rule.value)
+    )
+
+
+def _begun(value: Fraction, others: Sequence[Number]) -> tuple[Expr, int, float] | None:
+    """The longer number of which a decimal has the first digits."""
+    figures = len(str(value.numerator).strip("-0"))
+    for n in others if value.denominator > 1 and figures >= _DIGITS else ():
+        error = abs(float(value / n.value) - 1) if n.value and len(str(n.value.numerator)) > figures else 1.0
+        digits = math.floor(-math.log10(2 * error)) + 1 if error else figures
+        if digits >= _DIGITS:
+            return n, min(digits, figures), error
+    return None
+
+
+def constant(c: float) -> Expr | None:
+    """The constant that has this value, but for the last digits, or one over it.
+
+    >>> print(constant(1.2533141373155))
+    1 / sqrt(2 / π)
+    """
+    for full, exact in _candidates():
+        if not isinstance(full, Number):
+            for e, value in ((full, exact), (power(full, MINUS_ONE), 1 / exact)):
+                if abs(abs(c) / value - 1) < _CLOSE:
+                    return e if c > 0 else negate(e)
+    return None
 
 
 def _candidates() -> Iterator[tuple[Expr, float]]:

@@ -7,6 +7,7 @@ In: a hand-written rule (or the numbers that a function gave), the derived rule,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -18,7 +19,7 @@ from tensorprop.check.prove.decide import Laws, proves
 from tensorprop.check.prove.inside import defined
 from tensorprop.check.prove.monomials import is_about_indices
 from tensorprop.check.report import Counterexample, Diagnosis
-from tensorprop.check.slips.constants import rounded
+from tensorprop.check.slips.constants import has_constants, rounded
 from tensorprop.check.slips.edits import multiplied_out
 from tensorprop.check.slips.held import Explanation, Held
 from tensorprop.check.slips.samples import Arrays, Sample, adjoints_of, both, draws, same_values
@@ -40,6 +41,7 @@ from tensorprop.text import show
 __all__ = ["diagnose", "diagnose_values"]
 
 _LIKELY = 7.0  # explanations by two slips that are told without a proof cost no more
+_PLAIN = 3.0  # explanations that are farther off give way to a rounded constant beside a slip
 _PROOFS = 40  # edits that pass the numbers and are taken to the proof
 
 
@@ -79,7 +81,7 @@ def diagnose(
         return _apart(hand, derived, None)
     got = [s.value(hand.value) for s in samples]
     known = others if others is not None else {eq.name: eq for eq in backward}
-    held = Held(derived, forward, samples, got, hand, pieces, known, rivals or {}, backward)
+    held = Held(derived, forward, samples, got, hand, pieces, known, rivals or {}, backward, source)
     if held.wanted[0] is None:
         return _apart(hand, derived, None)
     alike = all(w is None or same_values(g, w) for g, w in zip(got, held.wanted, strict=True))
@@ -91,9 +93,13 @@ def diagnose(
     if alike and (not refuted or proves(hand, derived, definitions, laws)):
         return None
     small = smallest(hand, derived, forward, parts=pieces, given=given, backward=backward)
-    full = rounded(hand)
+    full = rounded(hand, derived)
     if full is not None and proves(full.rule, derived, definitions, laws):
         return Diagnosis("rounded", full.words, ("rounded",), hand, full.rule, None, True, small, None, full.error)
+    exact = rounded(derived, hand)
+    if exact is not None and proves(hand, exact.rule, definitions, laws):
+        words = f"exact constants stand where rounded ones belong: {exact.words}"
+        return Diagnosis("rounded", words, ("rounded",), hand, derived, None, True, small, None, exact.error)
 
     def holds(f: Explanation, more: Given = given) -> bool:
         assert f.proof is not None
@@ -101,6 +107,11 @@ def diagnose(
         return proves(one, other, definitions, laws if more is given else Laws(rules, more, whole_numbers(forward)))
 
     best, proved = _best(held, alike, holds, None if seen is not None else given)
+    if full is not None and has_constants(derived) and (best is None or not proved or best.cost > _PLAIN):
+        more = diagnose(full.rule, derived, forward, parts=pieces, given=given, others=known, rivals=rivals)
+        if more is not None and more.proved and more.kind not in ("function", "unknown"):
+            kinds = (*more.kinds, "rounded")
+            return replace(more, words=f"{more.words}; {full.words}", kinds=kinds, written=hand, counterexample=small)
     if best is None:
         return _apart(held.sized(hand), held.sized(derived), small, held)
     return _told(best, proved, held, hand, derived, source, small)

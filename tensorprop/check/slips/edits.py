@@ -14,15 +14,17 @@ from tensorprop.check.slips.changes import About, Names, Occurrence, changes_add
 from tensorprop.check.slips.costs import COST
 from tensorprop.core.build import (
     ONE,
+    add,
+    bracket,
     mul,
     sum_over,
 )
-from tensorprop.core.expr import Add, Call, Expr, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Bracket, Call, Expr, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix
 from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import TensorpropError
 
-__all__ = ["Edit", "Names", "edits", "multiplied_out"]
+__all__ = ["Edit", "Names", "by_cases", "edits", "multiplied_out"]
 
 _PLACES = 250  # places of an expression that are edited
 _TERMS = 64  # terms that a product of sums is multiplied out to
@@ -105,6 +107,7 @@ def _everywhere(value: Expr, names: Names) -> Iterator[Edit]:
     for p in _places(value, value.free):
         if isinstance(p.node, Tensor):
             entries.setdefault(p.node.name, []).append(p)
+    yield from _arguments(value, names)
     for name, places in entries.items():
         t = places[0].node
         if len(places) < 2 or not isinstance(t, Tensor):
@@ -117,6 +120,17 @@ def _everywhere(value: Expr, names: Names) -> Iterator[Edit]:
         for other, fits in names.like(name):
             what = "another tensor throughout" if fits else "another tensor of another range throughout"
             yield _throughout(value, kind, name, t, _called(other), COST[what], other)
+
+
+def _arguments(value: Expr, names: Names) -> Iterator[Edit]:
+    """A function's value at another argument at which the equations have it, ``σ(1.702 x_i)`` for ``σ(x_i)``."""
+    for n in {n: None for n in postorder(value) if isinstance(n, Call) and len(n.args) == 1}:
+        assert isinstance(n, Call)
+        for other in names.calls:
+            if other.function == n.function and other is not n and other.free == n.free:
+                whole = transform(value, lambda m, n=n, other=other: other if m is n else m)
+                steps = ((n.args[0], other.args[0]), (n, other))
+                yield Edit("argument", n.args[0], other.args[0], whole, COST["an argument that is about"], steps)
 
 
 def _swapped(a: int, b: int) -> Callable[[Tensor], Expr]:
@@ -140,6 +154,27 @@ def _throughout(
 
 
 # --------------------------------------------------------------------------- terms
+_OPPOSITE = {"=": "≠", "≠": "=", "<": "≥", "≥": "<", ">": "≤", "≤": ">"}
+
+
+def by_cases(e: Expr) -> Expr:
+    """``where([x > 0], a, b)`` as ``[x > 0] a + [x ≤ 0] b``, which is how a derived rule says it.
+
+    >>> from tensorprop.text import parse_expression
+    >>> print(by_cases(parse_expression("where([x_i > 0], 1, x_i)", free="i")))
+    [x_i > 0] + [x_i ≤ 0] x_i
+    """
+
+    def rule(n: Expr) -> Expr:
+        match n:
+            case Call("where", (Bracket(relation, left, right) as holds, one, other)):
+                return add(mul(holds, one), mul(bracket(_OPPOSITE[relation], left, right), other))
+            case _:
+                return n
+
+    return transform(e, rule)
+
+
 def multiplied_out(e: Expr) -> list[Expr]:
     """The terms of an expression, products of sums multiplied out, letters as they are.
 

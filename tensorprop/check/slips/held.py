@@ -16,7 +16,7 @@ import numpy as np
 
 from tensorprop.calculus.page import seed_of
 from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.check.slips.edits import Edit, Names, edits, multiplied_out
+from tensorprop.check.slips.edits import Edit, Names, by_cases, edits, multiplied_out
 from tensorprop.check.slips.samples import Sample, same_values
 from tensorprop.check.slips.wording import Wording
 from tensorprop.core.build import (
@@ -67,6 +67,7 @@ class Held:
         others: Mapping[str, Equation],
         rivals: Mapping[str, Equation],
         backward: System = _NO_RULES,
+        source: str | None = None,
     ) -> None:
         self.derived = derived
         self.forward = forward
@@ -83,7 +84,7 @@ class Held:
         self.tensor = primal(derived.name)
         rules = [eq for eq in (derived, hand, *parts) if eq is not None]
         self.names = Names(forward, rules, _later(forward, self.tensor))
-        self.words = Wording(derived, hand, forward, self.names)
+        self.words = Wording(derived, hand, forward, self.names, source)
         self.runs = dict(zip(derived.letters, self.names.axes.get(self.tensor, ()), strict=False))
         self.forms = list(dict.fromkeys((derived.value, self._fused())))
         self.plain: dict[str, tuple[tuple[str, ...], Expr]] = {  # h_j = tanh(z_j): two names of one thing
@@ -150,6 +151,10 @@ class Held:
             return
         for e in islice(edits(self.hand.value, self.letters, self.names, self.runs, adding), _EDITS):
             yield e, e.value, None
+        cases = by_cases(self.hand.value)
+        if cases is not self.hand.value:
+            for e in islice(edits(cases, self.letters, self.names, self.runs, adding), _EDITS):
+                yield replace(e, cost=e.cost + 0.3), e.value, None
         for part in self.parts:
             for e in islice(edits(part.value, part.letters, self.names, None, adding), _EDITS // 4):
                 changed = {eq.name: (eq.letters, eq.value) for eq in self.parts} | {part.name: (part.letters, e.value)}
@@ -245,7 +250,8 @@ def _later(forward: System, tensor: str) -> set[str]:
 
 def rational(c: float, error: float = 2e-13) -> Fraction | None:
     """The simplest number with this value: a fraction of small numbers, or a decimal of up to twelve digits."""
-    for q in (*(Fraction(c).limit_denominator(n) for n in (12, 1_000)), Fraction(f"{c:.12g}")):
+    lost = [1 / q for n in (6,) if c and (q := Fraction(f"{1 / c:.{n}g}"))]  # a decimal was lost: 1/0.797885
+    for q in (*(Fraction(c).limit_denominator(n) for n in (12, 1_000)), *lost, Fraction(f"{c:.12g}")):
         if abs(float(q) - c) <= error * max(abs(c), 1e-3):
             return q
     return None

@@ -15,14 +15,17 @@ import numpy as np
 from tensorprop.calculus.page import Given, axis_letters
 from tensorprop.check.numbers.draw import shapes
 from tensorprop.check.numbers.jax_oracle import evaluate
+from tensorprop.check.slips.constants import constant
 from tensorprop.check.slips.costs import COST
 from tensorprop.check.slips.edits import Edit, multiplied_out
 from tensorprop.check.slips.held import Explanation, Held, rational, simple
 from tensorprop.check.slips.samples import Sample, both, ratio_of, same_values, true_values
 from tensorprop.check.slips.whole import as_a_whole, times
-from tensorprop.check.slips.wording import factor_apart, multiplied, narrowed, with_sign, written_out
+from tensorprop.check.slips.wording import factor_apart, narrowed, with_sign, written_out
 from tensorprop.core.build import (
+    MINUS_ONE,
     ONE,
+    ZERO,
     add,
     mul,
     reduce,
@@ -147,14 +150,14 @@ def _by_terms(h: Held, form: Expr) -> Iterator[Explanation]:
     found, _, rank, _ = np.linalg.lstsq(matrix, target, rcond=None)
     if rank < len(terms) or not same_values(matrix @ found, target):
         return
-    cs = [rational(float(c), 1e-9) for c in found]
-    slips = [(k, c) for k, c in enumerate(cs) if c is not None and c != 1]
-    alike = len({c for _, c in slips}) == 1 and slips[0][1] != 0
+    cs = [_called(float(c)) for c in found]
+    slips = [(k, c) for k, c in enumerate(cs) if c is not None and c is not ONE]
+    alike = len({c for _, c in slips}) == 1 and slips[0][1] is not ZERO
     if None in cs or not slips or (len(slips) > 2 and not alike) or (len(slips) == len(terms) and alike):
         return
-    if all(c == 0 for c in cs):
+    if all(c is ZERO for c in cs):
         return
-    spoilt = add(*(mul(Number(c), t) for c, t in zip(cs, terms, strict=True) if c is not None))
+    spoilt = add(*(mul(c, t) for c, t in zip(cs, terms, strict=True) if c is not None))
     if not h.spoils(spoilt):
         return
     told = [h.words.term(terms[k], c) for k, c in slips]
@@ -163,17 +166,24 @@ def _by_terms(h: Held, form: Expr) -> Iterator[Explanation]:
         which = " and ".join(with_sign(terms[k]) for k, _ in slips)
         told = (
             [("sign", f"the signs of {which} are wrong")]
-            if c == -1
-            else [("factor", f"the terms {which} are {multiplied(c)}")]
+            if c is MINUS_ONE
+            else [("factor", f"the terms {which} are {h.words.times(c)}")]
         )
     corrected: Expr | None = None if form is h.derived.value else form
-    if h.hand is not None and all(c == 0 for _, c in slips):
+    if h.hand is not None and all(c is ZERO for _, c in slips):
         corrected = add(h.hand.value, *(terms[k] for k, _ in slips))
     near = isinstance(h.derived.value, Add) or told[0][0] == "second path"
-    slight = 0.0 if slips[0][1] in (0, -1) else 1.1  # a term that stands there twice is one too many
+    slight = 0.0 if slips[0][1] in (ZERO, MINUS_ONE) else 1.1  # a term that stands there twice is one too many
     cost = (2.6 if near else 4.3) + slight + 2.4 * (len(told) - 1) + (0.0 if form is h.derived.value else 0.7)
     kinds, words = zip(*told, strict=True)
     yield Explanation(cost, tuple(kinds), tuple(words), corrected, h.proof_of(spoilt, hand=True))
+
+
+def _called(c: float) -> Expr | None:
+    """The number, or the constant, that stands before a term."""
+    q = rational(c, 1e-9)
+    known = constant(c) if q is not None and q.denominator > 1000 else None
+    return known if known is not None or q is None else Number(q)
 
 
 def _parts_sideways(h: Held) -> Iterator[Explanation]:
@@ -231,6 +241,8 @@ def _single(
     for e, form in theirs:
         right = None if form is h.derived.value else form
         strange = 0.0 if h.hand is None or _functions(e.new) <= spoken else 3.0  # nobody wrote that function
+        if e.kind == "number" and h.words.unwritten(e.new):
+            strange += 2.0
         value = first.value(e.value)
         if same_values(value, got):
             if h.spoils(e.value):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from tensorprop.core.affine import difference, form
 from tensorprop.core.build import (
     MINUS_ONE,
     ONE,
+    ZERO,
     add,
     negate,
     power,
@@ -33,6 +35,7 @@ from tensorprop.core.ranges import infer
 from tensorprop.core.terms import number_and_rest, sign_and_rest
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.text import show
+from tensorprop.text.numerals import decimal, is_decimal
 
 __all__ = ["Wording", "factor_apart", "multiplied", "narrowed", "with_sign", "written_out"]
 
@@ -42,19 +45,25 @@ Arrays = Mapping[str, np.ndarray]
 class Wording:
     """Words about one rule: what it is the rule of, as it was written, and what is known of the names."""
 
-    def __init__(self, derived: Equation, hand: Equation | None, forward: System, names: Names) -> None:
+    def __init__(
+        self, derived: Equation, hand: Equation | None, forward: System, names: Names, source: str | None = None
+    ) -> None:
         self.derived = derived
         self.hand = hand
         self.forward = forward
         self.names = names
         self.ranges = infer(forward)
+        right = (derived, *forward)
+        self.numbers = {abs(n.value) for eq in right for n in postorder(eq.value) if isinstance(n, Number)}
+        text = " ".join(t for t in (source, forward.origin) if t)
+        self.decimals = {Fraction(t): t for t in re.findall(r"\d*\.\d+", text)}
         self.tensor = primal(derived.name)
 
     def multiple(self, q: Fraction, sizes: tuple[tuple[Dim, int], ...]) -> tuple[str, str]:
         if not sizes:
             if q == -1:
                 return "sign", "the sign is wrong: the whole should be negated"
-            return "factor", f"the whole is {multiplied(q)}"
+            return "factor", f"the whole is {self.multiplied(q)}"
         over = [self.called(d) for d, n in sizes for _ in range(n) if n > 0]
         under = [self.called(d) for d, n in sizes for _ in range(-n) if n < 0]
         more = "" if q == 1 else f", and a factor {in_figures(1 / q)}"
@@ -69,9 +78,30 @@ class Wording:
             return "mean", f"a mean stands where a sum belongs: 1/{' 1/'.join(under)} is one too many{more}"
         return "mean", f"1/{' 1/'.join(under)} is one too many{more}"
 
+    def multiplied(self, q: Fraction) -> str:
+        """What a factor too many, or too few, has done: one that was lost is a number that the right rule has."""
+        lost, text = 1 / q, self.figures(1 / q)
+        if abs(lost) in self.numbers and "." in text:
+            return f"{self.figures(q)} times what it should be: the factor {text} is missing"
+        return multiplied(q)
+
+    def unwritten(self, n: Expr) -> bool:
+        """Whether a number stands nowhere in the rule that was written."""
+        if not isinstance(n, Number) or self.hand is None:
+            return False
+        here = (m for e in postorder(self.hand.value) if isinstance(e, (Mul, Add)) for m in e.children)
+        return all(abs(m.value) != abs(n.value) for m in (self.hand.value, *here) if isinstance(m, Number))
+
+    def figures(self, q: Fraction) -> str:
+        """A number as the user wrote it, or as a short decimal or fraction."""
+        known = self.decimals.get(abs(q)) or (decimal(abs(q)) if abs(q) in self.numbers and is_decimal(q) else None)
+        return in_figures(q) if known is None else known if q > 0 else f"-{known}"
+
     def said(self, words: Sequence[str]) -> str:
-        """The words of an explanation, sizes named by letters."""
+        """The words of an explanation, sizes named by letters, and decimals as they were written."""
         words = "; ".join(words)
+        fraction = r"(?<!\^\()(?<![\w./^])\d+/\d+(?![\w./])"
+        words = re.sub(fraction, lambda m: self.decimals.get(Fraction(m[0]), m[0]), words)
         return re.sub(r"dim\(([^(),]+), (\d+)\)", lambda m: self.called(Dim(m[1], int(m[2]))), words)
 
     def called(self, d: Dim) -> str:
@@ -91,12 +121,22 @@ class Wording:
                         return f"dim({i.name})"
         return show(d)
 
-    def term(self, t: Expr, c: Fraction) -> tuple[str, str]:
-        if c == 0:
+    def term(self, t: Expr, c: Expr) -> tuple[str, str]:
+        if c is ZERO:
             return self.missing(t)
-        if c == -1:
+        if c is MINUS_ONE:
             return "sign", _sign(t)
-        return "factor", f"the term {with_sign(t)} is {multiplied(c)}"
+        return "factor", f"the term {with_sign(t)} is {self.times(c)}"
+
+    def times(self, c: Expr) -> str:
+        """What a number too many, or too few, has done: sqrt(2 / π) that got lost leaves one over it."""
+        if isinstance(c, Number):
+            return self.multiplied(c.value)
+        match c:
+            case Call("power", (lost, Number(Fraction(numerator=-1, denominator=1)))):
+                return f"{show(c)} times what it should be: the factor {show(lost)} is missing"
+            case _:
+                return f"{show(c)} times what it should be: the factor {show(c)} is one too many"
 
     def missing(self, t: Expr) -> tuple[str, str]:
         """A term that is not there: one way on which the tensor works."""
@@ -185,6 +225,8 @@ class Wording:
     def _factor(self, e: Edit, repair: bool) -> tuple[str, str]:
         """A factor, or a size that is divided by, is missing or one too many."""
         factor = e.old if e.kind == "factor dropped" else e.new
+        if _under(e):
+            factor = power(factor, MINUS_ONE)
         extra = (e.kind == "factor dropped") == repair
         if isinstance(factor, Dim):  # a size where one over it was divided by, or the other way
             return "mean", f"{written_out(factor)} is {'one too many' if extra else 'missing'}"
@@ -250,6 +292,10 @@ class Wording:
         if isinstance(wrong, Number) and isinstance(right, Number) and wrong.value == -right.value:
             return "sign", _sign(right)
         within = e.steps[1][0] if len(e.steps) > 1 else None
+        if not isinstance(wrong, Number) or not isinstance(right, Number):
+            (c, rest), (d, other) = number_and_rest(wrong), number_and_rest(right)
+            if rest is other and c and d and not _under(e):
+                return "factor", f"the term {with_sign(wrong)} is {self.multiplied(c / d)}"
         if isinstance(within, Mul) and wrong is ONE:
             return "factor", f"the factor {written_out(right)} is missing"
         if isinstance(within, Mul) and right is ONE:
@@ -285,7 +331,9 @@ class Wording:
         return None
 
     def _argument(self, e: Edit, wrong: Expr, right: Expr) -> str:
-        around = next((n.function for n, _ in e.steps if isinstance(n, Call) and n.function != "power"), None)
+        around = next(
+            (show(n).partition("(")[0] for n, _ in e.steps if isinstance(n, Call) and n.function != "power"), None
+        )
         if around is None:
             return f"{show(wrong)} stands where {show(right)} belongs"
         if isinstance(wrong, Tensor) and isinstance(right, Tensor) and wrong.subscripts == right.subscripts:
@@ -337,6 +385,18 @@ def _sign(right: Expr, where: str = "") -> str:
     return f"the sign of {written_out(bare)}{where} is wrong: {here} belongs there, not {there}"
 
 
+def _under(e: Edit) -> bool:
+    """Whether a place stands in a divisor."""
+    turns = 0
+    for (one, _), (around, _) in pairwise(e.steps):
+        match around:
+            case Call("power", (base, Number(value))) if base is one and value < 0:
+                turns += 1
+            case _:
+                pass
+    return turns % 2 == 1
+
+
 def _is_size(e: Expr) -> bool:
     """The size of an axis, or one over it."""
     return isinstance(e, Dim) or (isinstance(e, Call) and e.args[1:] == (MINUS_ONE,) and isinstance(e.args[0], Dim))
@@ -349,7 +409,8 @@ def _times_over(n: int) -> str:
 def multiplied(q: Fraction) -> str:
     """What a factor too many, or too few, has done."""
     if len(str(q)) > 7:
-        return f"{in_figures(q)} times what it should be"
+        lost = _decimal(1 / q, 6)
+        return f"{in_figures(q)} times what it should be" + (f": the factor {lost} is missing" if lost else "")
     if q.numerator == 1 and q.denominator > 1:
         return f"{q} of what it should be: a factor {1 / q} is missing"
     if q.numerator >= 10 and q.denominator > 1 and (lost := _decimal(1 / q)):  # 0.7 lost leaves 10/7
@@ -359,9 +420,9 @@ def multiplied(q: Fraction) -> str:
     return f"{q} times what it should be: the factor {q} is one too many"
 
 
-def _decimal(q: Fraction) -> str | None:
+def _decimal(q: Fraction, figures: int = 4) -> str | None:
     """0.07 for 7/100; None of what has no short decimal."""
-    text = f"{float(q):.4g}"
+    text = f"{float(q):.{figures}g}"
     return text if Fraction(text) == q else None
 
 
