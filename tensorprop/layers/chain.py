@@ -190,6 +190,7 @@ class Tensors:
         self.again: set[str] = set()  # those that a second layer has too
         self.parameters = [names_in(link.parameters) for link in links]
         self.taken: set[str] = set()
+        self.made: dict[tuple[str, int], str] = {}  # a layer's outputs and their axes: what each is called here
         self.labels: list[str] = []
         self.before: list[int] = []  # how many numbers the layers before have used
         self.inside = [link.numbered if names is None else {} for link in links]
@@ -231,10 +232,17 @@ class Tensors:
                     " or an input of its own?",
                     fix=f'write shares="{name}" for the one that is there, or give the other one another name',
                 )
+            if plain and name in s.inputs and (earlier := self.made.get((name, s.rank(name)))) is not None:
+                raise UsageError(
+                    f"{name}, which {link.name}, layer {n + 1}, takes besides {', '.join(joined)}: the {name} that an"
+                    f" earlier layer has made, here {earlier}, or an input of its own?",
+                    fix=f'write shares="{name}" for the one that is there, or give the other one another name',
+                )
             called[name] = self._free(base, label)
             if name in self.shared and self.shared[name] is None:
                 self.shared[name] = called[name]
             self.taken.add(called[name])
+        self.made.update({(name, s.rank(name)): called[name] for name in s.outputs})
         return called
 
     def _shared(self, name: str, inputs: Sequence[str]) -> str | None:

@@ -198,6 +198,8 @@ def test_a_later_layer_takes_an_earlier_tensor_or_says_that_it_does_not() -> Non
     tanh, skip = tp.Layer("a_bj = tanh(z_bj)"), tp.Layer("r_bi = u_bi + x_bi", takes="u")
     with pytest.raises(UsageError, match=r'the x of the chain, or an input of its own\?\n.*shares="x"'):
         tp.chain(dense, tanh, skip)
+    with pytest.raises(UsageError, match=r'the z that an earlier layer has made, here z1, or an input.*\n.*shares="z"'):
+        tp.chain(dense, tanh, tp.Layer("y_bj = h_bj + z_bj", takes="h"))
     net = tp.chain(dense, tanh, skip, shares="x")
     assert str(net.system) == "z1_bj = x_bi W1_ij\na1_bj = tanh(z1_bj)\nr1_bj = a1_bj + x_bj"
     assert tp.check(net).ok and "δx" not in str(net.written)
