@@ -16,15 +16,10 @@ from tensorprop.calculus.projected import convention
 from tensorprop.calculus.source import Source, as_forward, as_system
 from tensorprop.calculus.ways import kept_of
 from tensorprop.core.equation import Equation, System
-from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name
-from tensorprop.core.plane import complex_names
 from tensorprop.core.walk import tensors_of
 from tensorprop.errors import (
     NonNumericDtype,
-    NumberTooLarge,
-    OutOfRange,
-    TensorpropError,
     UsageError,
     public,
 )
@@ -32,16 +27,17 @@ from tensorprop.face import MadeOf
 from tensorprop.run.again import TwoParts
 from tensorprop.run.arrays import accept, is_one_array, look
 from tensorprop.run.bound import Functions, bound
-from tensorprop.run.extents import extents, supported
+from tensorprop.run.extents import supported
+from tensorprop.run.how import PLAIN, How, how
 from tensorprop.run.joined import concrete_all, joined
 from tensorprop.run.labels import Labels
-from tensorprop.run.lower import lower
+from tensorprop.run.made import program_of, reference_of
 from tensorprop.run.packing import Packing
 from tensorprop.run.precision import Precision, Precisions, precise
 from tensorprop.run.program import Listing, Met, met
 from tensorprop.run.program import program as listing
 from tensorprop.run.wanted import is_input, outputs_of, scalar_of, several, spare_names
-from tensorprop.text import locate, show
+from tensorprop.text import show
 
 if TYPE_CHECKING:
     from tensorprop.run.jax_types import Array
@@ -65,6 +61,8 @@ def compile(
     functions: Functions | None = None,
     precision: Precisions = None,
     debug: Literal["nan"] | None = None,
+    effort: float = 1.0,
+    memory: int | str | None = None,
 ) -> Compiled[Array]: ...
 @overload
 def compile(
@@ -76,6 +74,8 @@ def compile(
     functions: Functions | None = None,
     precision: Precisions = None,
     debug: Literal["nan"] | None = None,
+    effort: float = 1.0,
+    memory: int | str | None = None,
 ) -> Compiled[dict[str, Array]]: ...
 def compile(  # the verb is called so in the whole library; the built-in is not used here
     s: Source,
@@ -86,6 +86,8 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     functions: Functions | None = None,
     precision: Precisions = None,
     debug: Literal["nan"] | None = None,
+    effort: float = 1.0,
+    memory: int | str | None = None,
 ) -> Compiled[Any]:
     """The function that a System is: ``f(a=…, W=…)`` gives the array of its output, or a dict of them by name.
 
@@ -98,6 +100,9 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     out (see ``run.precision``); by default in that of the arrays.
     ``debug="nan"`` runs step by step, slowly, and raises NotFinite for the first NaN or infinity: which step of which
     equation, which entry, and from which numbers.
+    ``effort`` and ``memory`` are those of ``plan``: how long orders are searched for, and how many bytes may lie in
+    memory, inputs included; if that is too little, an index is cut and its parts are done one after another, and if no
+    cut is enough, nothing is computed.
 
     Errors: OpenFunction here, for a function that nothing is given for; at the call MissingInput, UnknownName,
     RankMismatch, SizeMismatch and what else ``extents`` finds, before anything is computed.
@@ -119,7 +124,8 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     if precision is not None and backend != "jax":
         raise UsageError('precision= is for backend="jax"', fix='leave it out: backend="numpy" computes in float64')
     kinds = precise(precision, whole)
-    return Compiled(whole, needed, names, backend, jit, spare, calls, kinds, _debug(debug, backend))
+    ways = _debug(debug, backend), how(effort, memory)
+    return Compiled(whole, needed, names, backend, jit, spare, calls, kinds, *ways)
 
 
 class Options(TypedDict, total=False):
@@ -130,6 +136,8 @@ class Options(TypedDict, total=False):
     paths: Mapping[str, str] | None
     rest: Literal["zero", "none"]
     debug: Literal["nan"] | None
+    effort: float
+    memory: int | str | None
     symmetry: Literal["free", "projected", "triangle"]
     save: str | Iterable[str] | None
     argnums: object
@@ -169,6 +177,8 @@ def value_and_grad(
     debug: Literal["nan"] | None = None,
     symmetry: Literal["free", "projected", "triangle"] = "free",
     save: str | Iterable[str] | None = None,
+    effort: float = 1.0,
+    memory: int | str | None = None,
     argnums: object = None,
     has_aux: object = None,
 ) -> Gradient[Any] | ByParameters[Any]:
@@ -192,6 +202,7 @@ def value_and_grad(
     ``save="p"``, ``("p", "r")`` or ``()`` names the tensors that are kept for the way back, as in ``jax_function``;
     what else the rules need is made again from these and the inputs. By default what the layer says
     (``chain(…, save="p")``), else all that the rules read. ``g.saved`` and ``g.again`` tell.
+    ``effort`` and ``memory`` are those of ``plan``: value and gradients are added up part by part where they need more.
 
     Errors: NameConflict where several leaves could be meant, UsageError if there is no one scalar, UnknownName,
     NotDifferentiable, those of ``compile`` at the call, and NonNumericDtype for a parameter of integers.
@@ -210,10 +221,11 @@ def value_and_grad(
     kinds = precise(precision, whole)
     save = getattr(s, "save", None) if save is None else save
     kept = None if save is None else kept_of(whole, save)
+    debugging, made = _debug(debug), how(effort, memory)
     if wrt is None and not variables:
         extra, free = several(aux), functions or {}
         return ByParameters(
-            whole, scalar_of(whole, of), extra, free, kinds, _pairs(paths), rest, _debug(debug), symmetry, kept
+            whole, scalar_of(whole, of), extra, free, kinds, _pairs(paths), rest, debugging, symmetry, kept, made
         )
     if not variables:
         raise UsageError("wrt names no variable", fix=f"name some of {', '.join(whole.inputs)}")
@@ -228,8 +240,8 @@ def value_and_grad(
         forward = whole  # what cancels in a softmax is a variable all the same, and its gradient is worked out
     rules = adjoint(forward, variables, error, symmetry=symmetry)
     calls = bound(tuple(dict.fromkeys((*forward.functions, *rules.functions))), functions)
-    ways = _pairs(paths), rest, kinds, _debug(debug), kept
-    return Gradient(whole, needed, forward, rules, error, variables, extra, calls, *ways)
+    told = _pairs(paths), rest, kinds, debugging, kept, made
+    return Gradient(whole, needed, forward, rules, error, variables, extra, calls, *told)
 
 
 class Compiled(MadeOf, Generic[R]):
@@ -249,8 +261,9 @@ class Compiled(MadeOf, Generic[R]):
         calls: Functions,
         precision: Precision | None = None,
         debug: str | None = None,
+        how: How = PLAIN,
     ) -> None:
-        self._parts = whole, needed, names, backend, jit, spare, calls, precision, debug
+        self._parts = whole, needed, names, backend, jit, spare, calls, precision, debug, how
         self.system = needed
         self.inputs = needed.inputs
         self.outputs = names
@@ -259,8 +272,10 @@ class Compiled(MadeOf, Generic[R]):
         self._single = len(names) == 1
         self._mend = backend == "jax"
         self._stable = stabilise(needed) if self._mend else needed
-        made = _reference(needed, names, calls)
-        self._program = _program(needed, self._stable, names, calls, precision, debug) if self._mend else made
+        made = reference_of(needed, names, calls)
+        self._program = (
+            program_of(needed, self._stable, names, calls, precision, debug, how=how) if self._mend else made
+        )
         self._labels = Labels(needed)
         self._seen: Met | None = None
         self._run = _jit(self._all, "compiled") if self._mend and jit and not debug else self._all
@@ -317,8 +332,9 @@ class Gradient(MadeOf, Packing, Generic[R]):
         precision: Precision | None = None,
         debug: str | None = None,
         save: frozenset[str] | None = None,
+        how: How = PLAIN,
     ) -> None:
-        self._parts = whole, needed, forward, rules, error, wrt, aux, calls, paths, rest, precision, debug, save
+        self._parts = whole, needed, forward, rules, error, wrt, aux, calls, paths, rest, precision, debug, save, how
         self.rules = rules
         self._paths = dict(paths)
         self._rest = rest
@@ -337,7 +353,7 @@ class Gradient(MadeOf, Packing, Generic[R]):
         self._seen: Met | None = None
         names = (error, *self._deltas, *aux)
         self._two = None if save is None else TwoParts(forward, rules, error, wrt, aux, save)
-        self._program = _program(needed, self.system, names, calls, precision, debug, True, self._two)
+        self._program = program_of(needed, self.system, names, calls, precision, debug, True, self._two, how)
         self._run = self._both if debug else _jit(self._both, "value_and_grad")
 
     @property
@@ -438,8 +454,9 @@ class ByParameters(MadeOf, Packing, Generic[R]):
         debug: Literal["nan"] | None = None,
         symmetry: str = "free",
         save: frozenset[str] | None = None,
+        how: How = PLAIN,
     ) -> None:
-        self._parts = whole, error, aux, functions, precision, paths, rest, debug, symmetry, save
+        self._parts = whole, error, aux, functions, precision, paths, rest, debug, symmetry, save, how
         self.inputs = whole.inputs
         self.system = whole
         self._whole = whole
@@ -447,6 +464,7 @@ class ByParameters(MadeOf, Packing, Generic[R]):
         self._options: dict[str, Any] = {
             "aux": aux, "functions": functions, "paths": dict(paths), "rest": rest, "debug": debug,
             "symmetry": convention(symmetry), "precision": precision and precision.table, "save": save,
+            "effort": how.effort, "memory": how.memory,
         }  # fmt: skip
         self._made: dict[tuple[str, ...], Gradient[R]] = {}
         self._met: dict[Any, tuple[str, ...]] = {}
@@ -492,73 +510,12 @@ def _unlike(argnums: object, has_aux: object) -> None:
         )
 
 
-# --------------------------------------------------------------------------- programs
-def _program(
-    needed: System,
-    system: System,
-    names: tuple[str, ...],
-    calls: Functions,
-    precision: Precision | None = None,
-    debug: str | None = None,
-    derivative: bool = False,
-    two: TwoParts | None = None,
-) -> Callable[[Arrays], tuple[Any, ...]]:
-    """The arrays by name in, the outputs' arrays out; ``needed`` is what the user wrote, and errors quote it."""
-
-    real, plane = smooth(system), complex_names(system)
-
-    def program(arrays: Arrays) -> tuple[Any, ...]:
-        from tensorprop.run.jax import JaxOperations, array, common_dtype, widened
-
-        idle = {n: look(arrays[n], n) for n in system.inputs if n not in needed.inputs}
-        given, sizes = accept(needed, {n: a for n, a in arrays.items() if n not in idle}, derivative)
-        if system is not needed:
-            sizes = extents(system, {n: (idle.get(n) or given[n]).shape for n in system.inputs})
-        ready = {n: widened(array(arrays[n])) if n in plane else array(arrays[n]) for n in system.inputs}
-        dtype = common_dtype((a for n, a in ready.items() if n in real), bool(plane))
-        try:
-            ops = JaxOperations(dtype, calls) if debug is None else _watched(dtype, calls, system, ready)
-            if two is not None:
-                return two.run(ready, names, sizes.shapes, ops, precision)
-            out = lower(system, ready, names, ops, sizes, precision, in_blocks=debug is None)
-        except TensorpropError as error:
-            raise locate(error, system) from None
-        return tuple(out[n] for n in names)
-
-    return program
-
-
-def _watched(dtype: Any, calls: Functions, system: System, arrays: Arrays) -> Any:
-    from tensorprop.run.jax_debug import Watched
-
-    return Watched(dtype, calls, system, arrays)
-
-
 def _debug(debug: str | None, backend: str = "jax") -> Literal["nan"] | None:
     if debug not in (None, "nan"):
         raise UsageError(f"debug={debug!r}", fix='debug="nan" finds the first NaN or infinity')
     if debug and backend != "jax":
         raise UsageError('debug="nan" is for backend="jax"', fix="leave one of them out")
     return "nan" if debug else None
-
-
-def _reference(needed: System, names: tuple[str, ...], calls: Functions) -> Callable[[Arrays], tuple[Array, ...]]:
-    def program(arrays: Arrays) -> tuple[Any, ...]:
-        from numpy.linalg import LinAlgError
-
-        from tensorprop.run.reference import evaluate
-
-        try:
-            found = evaluate(needed, arrays, functions=calls)
-        except LinAlgError:
-            raise OutOfRange("a matrix has no inverse", fix="pass a matrix that is not singular") from None
-        except OverflowError:
-            raise NumberTooLarge("a number is outside the range of floating point") from None
-        except (TypeError, ValueError) as cause:
-            raise NonNumericDtype(f"an input is no array for NumPy: {cause}", fix="pass arrays of numbers") from None
-        return tuple(found[n] for n in names)
-
-    return program
 
 
 def _jit(program: Callable[..., Any], name: str) -> Callable[..., Any]:

@@ -5,18 +5,33 @@ In: what a user gave. Out: a `How`. Nothing is decided here.
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 from typing import NamedTuple
 
 from tensorprop.errors import UsageError
 
-__all__ = ["How", "effort_of"]
+__all__ = ["PLAIN", "How", "effort_of", "how", "in_bytes", "memory"]
+
+_UNITS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
 class How(NamedTuple):
-    """``effort``: how much work the search for an order of many operands does, 1 being a second or two at most."""
+    """``effort``: how much work the search for an order of many operands does, 1 being a second or two at most.
+
+    ``memory``: the bytes that may lie in memory at a time, None for any.
+    """
 
     effort: float = 1.0
+    memory: int | None = None
+
+
+PLAIN = How()
+
+
+def how(effort: float, budget: int | str | None) -> How:
+    """The options as they were given, checked."""
+    return How(effort_of(effort), None if budget is None else in_bytes(budget))
 
 
 def effort_of(effort: object) -> float:
@@ -27,3 +42,30 @@ def effort_of(effort: object) -> float:
             fix="effort=1 is the default, effort=10 searches ten times as long",
         )
     return float(effort)
+
+
+def in_bytes(limit: int | str, called: str = "memory") -> int:
+    """``"2GB"`` is 2·10⁹, ``"2GiB"`` 2·2³⁰; ``called``: the option that gives it.
+
+    >>> in_bytes("2KiB")
+    2048
+    """
+    if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
+        return limit
+    found = re.fullmatch(r"\s*([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([kmgtp]?)(i?)(b?)\s*", str(limit).lower())
+    if not isinstance(limit, str) or found is None or (found[3] and not found[2]):
+        raise UsageError(f"{called}={limit!r} is no size", fix='give bytes, or text such as "2GB" or "512MiB"')
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** _UNITS[found[2]])
+
+
+def memory(n: int) -> str:
+    """Bytes in three digits.
+
+    >>> memory(2**31)
+    '2 GiB'
+    """
+    for power, unit in ((50, "PiB"), (40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if n >= 1 << power:
+            x = n / (1 << power)
+            return f"{x:.3g} {unit}" if x < 1000 else f"{x:.0f} {unit}" if x < 10**6 else f"{x:.1e} {unit}"
+    return f"{n} B"

@@ -9,7 +9,6 @@ lies in memory is said in `run.steps`. A step reads its operands and writes its 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import wrap
@@ -30,9 +29,10 @@ from tensorprop.run.bound import Functions, bound
 from tensorprop.run.count import Count
 from tensorprop.run.described import Description
 from tensorprop.run.extents import Extents, extents, supported
-from tensorprop.run.how import effort_of
+from tensorprop.run.how import effort_of, in_bytes, memory
 from tensorprop.run.lower import lower
 from tensorprop.run.path import contraction_path, searching
+from tensorprop.run.sliced import fitting
 from tensorprop.run.steps import steps
 from tensorprop.text import locate, show
 
@@ -84,6 +84,7 @@ class Plan(Face):
     shapes: Mapping[str, tuple[int, ...]]
     itemsize: int
     system: System | None = None
+    cut: str | None = None
     flops: int = field(init=False)
     bytes: int = field(init=False)
     peak: int = field(init=False)
@@ -163,6 +164,8 @@ class Plan(Face):
             costly = max(self.steps, key=lambda s: s.flops)
             if self.flops and len(self.steps) > 1:
                 notes.append(f"most work: step {self.steps.index(costly) + 1}, {costly.makes} = {costly.by}")
+        if self.cut:
+            notes.append(f"cut: {self.cut}")
         notes.append(f"numbers of {self.itemsize} bytes; #n is the result of step n")
         return "\n".join([*lines, "", *(line for note in notes for line in wrap(note, width))])
 
@@ -178,6 +181,7 @@ def plan(
     ascii: bool = False,
     functions: Functions | None = None,
     effort: float = 1.0,
+    memory: int | str | None = None,
 ) -> Plan:
     """The steps in which the equations are computed, and their cost in flops, bytes moved and memory.
 
@@ -186,7 +190,9 @@ def plan(
     `System.outputs` if none are named. ``itemsize`` is the bytes of a number. ``ascii`` keeps the table to ASCII.
     ``functions`` binds open functions, as in ``compile``: each counts as one flop for every entry.
     ``effort`` is how long an order of many operands is searched for: 1 is a second or two for hundreds, 10 ten times
-    that. It is counted in steps: the same product has the same order everywhere.
+    that. It is counted in steps: the same product has the same order everywhere. ``memory`` is what may lie in memory
+    at a time, inputs included: where the program needs more, an index is cut, and its parts are done one after another,
+    as ``compile`` and ``value_and_grad`` do it then; ``Plan.cut`` says which.
 
     >>> from tensorprop.text import parse
     >>> p = plan(parse("y_i = A_ij B_jk x_k"), {"i": 100, "j": 100, "k": 100})
@@ -194,11 +200,11 @@ def plan(
     (40000, ['jk,k->j', 'ij,j->i'])
 
     Errors: MissingInput (the letters that still need a size), UnknownName, SizeMismatch, PlanTooLarge (a result larger
-    than ``memory_limit``, which is in bytes or such as "2GB").
+    than ``memory_limit``, which is in bytes or such as "2GB", or no cut that keeps within ``memory``).
     """
     system = as_system(s)
     try:
-        limit = _bytes(memory_limit)
+        limit = in_bytes(memory_limit, "memory_limit")
         wanted = system.outputs if outputs is None else names_in(outputs, "outputs")
         for name in wanted:
             system[name]
@@ -206,7 +212,7 @@ def plan(
         needed = system.only(wanted)
         supported(needed, bound(needed.functions, functions))
         with searching(effort_of(effort)):
-            return _plan(found, wanted, itemsize, limit, ascii)
+            return _plan(found, wanted, itemsize, limit, ascii, None if memory is None else in_bytes(memory))
     except TensorpropError as error:
         raise locate(error, system) from None
 
@@ -305,7 +311,9 @@ def _rank(system: System, name: str, otherwise: int) -> int:
 
 
 # --------------------------------------------------------------------------- steps
-def _plan(sizes: Extents, names: Sequence[str], itemsize: int, limit: int, ascii: bool) -> Plan:
+def _plan(
+    sizes: Extents, names: Sequence[str], itemsize: int, limit: int, ascii: bool, most: int | None = None
+) -> Plan:
     """The program that is compiled, done over shapes."""
     whole = sizes.system
     needed = whole.only(names)
@@ -314,7 +322,9 @@ def _plan(sizes: Extents, names: Sequence[str], itemsize: int, limit: int, ascii
     ops = Count(itemsize)
     arrays = {name: ops.given(name, shape) for name, shape in shapes.items()}
     known = sizes if program is whole else extents(program, {n: shapes[n] for n in program.inputs})
-    results = lower(program, arrays, names, ops, known)
+    cut = None if most is None else fitting(program, known, names, itemsize, most)
+    run = lower if cut is None else cut.lower
+    results = run(program, arrays, names, ops, known)
     place = {eq.name: n for n, eq in enumerate(whole.equations)}
     found: list[PlanStep] = []
     for made in steps(results, arrays.values()):
@@ -333,7 +343,8 @@ def _plan(sizes: Extents, names: Sequence[str], itemsize: int, limit: int, ascii
         moved = size + sum(a.bytes for a in made.reads)
         found.append(PlanStep(made.equation, made.row, made.flops, moved, made.shape, size, made.held, ascii))
     shapes = {name: sizes.shapes[name] for name in needed.names}
-    return Plan(tuple(found), _letters(sizes, needed), shapes, itemsize, needed)
+    told = None if cut is None else str(cut)
+    return Plan(tuple(found), _letters(sizes, needed), shapes, itemsize, needed, told)
 
 
 def _written(e: Expr, ascii: bool) -> str:
@@ -383,32 +394,6 @@ def in_short(n: int) -> str:
         if n >= 10**power:
             return f"{n / 10**power:.3g} {unit}" if n < 10 ** (power + 3) else f"{n / 10**power:.3e} {unit}"
     return str(n)
-
-
-def memory(n: int) -> str:
-    """Bytes in three digits.
-
-    >>> memory(2**31)
-    '2 GiB'
-    """
-    for power, unit in ((50, "PiB"), (40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
-        if n >= 1 << power:
-            x = n / (1 << power)
-            return f"{x:.3g} {unit}" if x < 1000 else f"{x:.0f} {unit}" if x < 10**6 else f"{x:.1e} {unit}"
-    return f"{n} B"
-
-
-_UNITS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
-
-
-def _bytes(limit: int | str) -> int:
-    """``"2GB"`` is 2·10⁹, ``"2GiB"`` 2·2³⁰."""
-    if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
-        return limit
-    found = re.fullmatch(r"\s*([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([kmgtp]?)(i?)(b?)\s*", str(limit).lower())
-    if not isinstance(limit, str) or found is None or (found[3] and not found[2]):
-        raise UsageError(f"memory_limit={limit!r} is no size", fix='give bytes, or text such as "2GB" or "512MiB"')
-    return int(float(found[1]) * (1024 if found[3] else 1000) ** _UNITS[found[2]])
 
 
 def _several(n: int | tuple[int, ...]) -> str:

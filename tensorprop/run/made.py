@@ -1,0 +1,98 @@
+"""Programs: the arrays by name in, the outputs' arrays out.
+
+In: the equations that are computed, and those that a user wrote, which errors quote. Out: functions of arrays. Sizes
+are checked before anything is computed; which form of the program is run is asked here and decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tensorprop.core.equation import System
+from tensorprop.core.kinds import smooth
+from tensorprop.core.plane import complex_names
+from tensorprop.errors import NonNumericDtype, NumberTooLarge, OutOfRange, TensorpropError
+from tensorprop.run.again import TwoParts
+from tensorprop.run.arrays import accept, look
+from tensorprop.run.bound import Functions
+from tensorprop.run.extents import extents
+from tensorprop.run.how import PLAIN, How
+from tensorprop.run.lower import lower
+from tensorprop.run.path import searching
+from tensorprop.run.precision import Precision
+from tensorprop.run.sliced import fitting
+from tensorprop.text import locate
+
+if TYPE_CHECKING:
+    from tensorprop.run.jax_types import Array
+
+__all__ = ["program_of", "reference_of"]
+
+Arrays = Mapping[str, Any]
+
+
+def program_of(
+    needed: System,
+    system: System,
+    names: tuple[str, ...],
+    calls: Functions,
+    precision: Precision | None = None,
+    debug: str | None = None,
+    derivative: bool = False,
+    two: TwoParts | None = None,
+    how: How = PLAIN,
+) -> Callable[[Arrays], tuple[Any, ...]]:
+    """The arrays by name in, the outputs' arrays out; ``needed`` is what the user wrote, and errors quote it."""
+
+    real, plane = smooth(system), complex_names(system)
+
+    def program(arrays: Arrays) -> tuple[Any, ...]:
+        from tensorprop.run.jax import JaxOperations, array, common_dtype, widened
+
+        idle = {n: look(arrays[n], n) for n in system.inputs if n not in needed.inputs}
+        given, sizes = accept(needed, {n: a for n, a in arrays.items() if n not in idle}, derivative)
+        if system is not needed:
+            sizes = extents(system, {n: (idle.get(n) or given[n]).shape for n in system.inputs})
+        ready = {n: widened(array(arrays[n])) if n in plane else array(arrays[n]) for n in system.inputs}
+        dtype = common_dtype((a for n, a in ready.items() if n in real), bool(plane))
+        try:
+            ops = JaxOperations(dtype, calls) if debug is None else _watched(dtype, calls, system, ready)
+            with searching(how.effort):
+                if two is not None:
+                    return two.run(ready, names, sizes.shapes, ops, precision)
+                if how.memory is not None and debug is None:
+                    cut = fitting(system, sizes, names, dtype.itemsize, how.memory)
+                    if cut is not None:
+                        return tuple(cut.lower(system, ready, names, ops, sizes, precision)[n] for n in names)
+                out = lower(system, ready, names, ops, sizes, precision, in_blocks=debug is None)
+        except TensorpropError as error:
+            raise locate(error, system) from None
+        return tuple(out[n] for n in names)
+
+    return program
+
+
+def _watched(dtype: Any, calls: Functions, system: System, arrays: Arrays) -> Any:
+    from tensorprop.run.jax_debug import Watched
+
+    return Watched(dtype, calls, system, arrays)
+
+
+def reference_of(needed: System, names: tuple[str, ...], calls: Functions) -> Callable[[Arrays], tuple[Array, ...]]:
+    def program(arrays: Arrays) -> tuple[Any, ...]:
+        from numpy.linalg import LinAlgError
+
+        from tensorprop.run.reference import evaluate
+
+        try:
+            found = evaluate(needed, arrays, functions=calls)
+        except LinAlgError:
+            raise OutOfRange("a matrix has no inverse", fix="pass a matrix that is not singular") from None
+        except OverflowError:
+            raise NumberTooLarge("a number is outside the range of floating point") from None
+        except (TypeError, ValueError) as cause:
+            raise NonNumericDtype(f"an input is no array for NumPy: {cause}", fix="pass arrays of numbers") from None
+        return tuple(found[n] for n in names)
+
+    return program
