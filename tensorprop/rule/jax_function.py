@@ -29,6 +29,7 @@ from tensorprop.run.arrays import accept
 from tensorprop.run.bound import Functions, bound
 from tensorprop.run.extents import Extents, extents, supported
 from tensorprop.run.joined import concrete_all
+from tensorprop.run.labels import Labels
 from tensorprop.run.lower import lower
 from tensorprop.text import locate, show
 
@@ -124,6 +125,7 @@ class JaxFunction(MadeOf):
         self.saved = () if self._way_back is None else self._way_back.of(wrt).saved
         self._owed = {} if self._way_back is None else self._way_back.owed(wrt)
         self._labels = frozenset(whole.inputs) - smooth(whole)
+        self._places = Labels(whole)
         self._single = len(self.outputs) == 1
         self.__name__ = self.__qualname__ = "_".join(self.outputs)
         self.__doc__ = show(whole)
@@ -155,6 +157,8 @@ class JaxFunction(MadeOf):
 
     @public
     def __call__(self, /, *positional: Any, **named: Any) -> Array:
+        from tensorprop.run.jax import traced
+
         arrays = self._bound(positional, named)
         try:
             out = self._run(arrays)
@@ -172,6 +176,8 @@ class JaxFunction(MadeOf):
                 ) from error
             accept(self.system, arrays)
             out = self._run(concrete_all(arrays))
+        if self._places.names and not any(map(traced, map(arrays.get, self._places.names))):
+            self._places.inside(arrays)
         return cast("Array", out[0] if self._single else dict(zip(self.outputs, out, strict=True)))
 
     def _bound(self, positional: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:

@@ -49,17 +49,29 @@ class Labels:
 
     def inside(self, arrays: Mapping[str, Any]) -> None:
         """Refuse places outside, and entries that are said to be sorted and fall. Errors: OutOfRange, NotSorted."""
+        numbers = {n: np.asarray(arrays[n]) for n in self.names}
+        for name in self._sorted:
+            _rises(self._system, name, numbers[name])
+        told = [t for t in self._told if not _plainly_inside(t, numbers, arrays)]
+        if not told:
+            return
         shapes: Mapping[str, tuple[int, ...]] = {n: np.shape(arrays[n]) for n in self._system.inputs}
         if self._made:
             key = tuple(shapes.values())
             if key not in self._shapes:
                 self._shapes[key] = extents(self._system, shapes).shapes
             shapes = self._shapes[key]
-        numbers = {n: np.asarray(arrays[n]) for n in self.names}
-        for name in self._sorted:
-            _rises(self._system, name, numbers[name])
-        for t in self._told:
+        for t in told:
             _look(self._system, t, numbers, shapes)
+
+
+def _plainly_inside(t: ToldPlace, numbers: Mapping[str, Any], arrays: Mapping[str, Any]) -> bool:
+    """Whether the subscript is an entry of one array, all of which lie inside: what most subscripts are, told soon."""
+    (part, c), *rest = t.form.items()
+    if rest or c != 1 or not isinstance(part, Tensor) or t.entry.name not in arrays:
+        return False
+    found, size = numbers[part.name], np.shape(arrays[t.entry.name])[t.axis]
+    return found.size > 0 and found.min() >= 0 and found.max() < size
 
 
 def _rises(s: System, name: str, entries: Any) -> None:

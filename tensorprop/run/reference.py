@@ -170,11 +170,15 @@ class _Twins:
         self._patterns = Patterns()
         self._made: dict[object, tuple[tuple[str, ...], _Grid]] = {}
 
-    def find(self, v: Visit) -> tuple[object, tuple[str, ...], _Grid | None]:
-        """The key of a node, its letters, and its array over them in alphabetical order, if a twin has it."""
+    def find(self, v: Visit, time: str | None) -> tuple[object, tuple[str, ...], _Grid | None]:
+        """The key of a node, its letters, and its array over them in alphabetical order, if a twin has it.
+
+        The ``time`` of a loop has one value in a step, and is no twin of a letter that runs over one.
+        """
         number, letters = self._patterns.of(v.node)
         # what is bound has its sizes from the tensors inside, or from the brackets, which are part of the visit
-        key = (number, tuple(v.sizes[i] for i in letters), tuple(sorted(v.bound.values())))
+        sizes = tuple(None if i == time else v.sizes[i] for i in letters)
+        key = (number, sizes, tuple(sorted(v.bound.values())))
         found = self._made.get(key)
         if found is None:
             return key, letters, None
@@ -221,7 +225,7 @@ class _OneEquation:
         letter = self.pinned[0] if self.pinned is not None else None
         for visit in self.extents.visits(eq, letter):
             _affordable(visit, self.kinds.of(visit.node))
-            key, letters, made = self.twins.find(visit)
+            key, letters, made = self.twins.find(visit, letter)
             if made is None:
                 parts = [done[k] for k in visit.children]
                 array = np.broadcast_to(self._node(visit, [p.array for p in parts]), visit.shape)

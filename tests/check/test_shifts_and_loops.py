@@ -138,3 +138,8 @@ def test_means_of_segments(rule: str, facts: str, says: str) -> None:
     report = tp.check(tp.Layer(forward=MEANS + facts, backward=f"δx_nd = {rule}"))
     assert says in str(report) and report.proved == (says == "proved") and report.ok == (says == "proved")
     assert ("dim(g) = 2 where entries are compared" in str(report)) == (not facts)
+
+
+def test_a_kink_that_every_sample_meets_has_the_stated_slope() -> None:
+    """A median of an odd number is one of its entries, and |x| has the slope 0 at 0, whatever JAX takes there."""
+    assert tp.check("m_u = median_b(x_bu); y_bu = abs(x_bu - m_u)").ok

@@ -15,6 +15,7 @@ import pytest
 from tensorprop.errors import (
     AmbiguousNotation,
     MissingInput,
+    OutOfRange,
     RankMismatch,
     SizeMismatch,
     TensorpropError,
@@ -601,3 +602,9 @@ def test_tangents_and_adjoints_are_transposed(start: int, x64: None) -> None:
         sides = [sum(float(jnp.vdot(a, b)) for a, b in side) for side in terms]
         size = max(sum(float(jnp.vdot(jnp.abs(a), jnp.abs(b))) for a, b in side) for side in terms)
         assert abs(sides[0] - sides[1]) <= 1e-10 * max(size, 1e-3), f"case {number}\n{found.system}"
+
+
+def test_places_outside_are_refused_outside_of_jit() -> None:
+    f, E = jax_function("e_td = E[tok_t, d]"), np.ones((5, 2), np.float32)
+    refused(lambda: f(E=E, tok=np.array([0, 5])), OutOfRange, "is 5, outside axis 1 of E")
+    assert np.isnan(jax.jit(f)(np.array([0, 5]), E)[1]).all()

@@ -79,3 +79,12 @@ def test_convolutions_and_their_gradients(text: str, a: Any, K: Any, f: Any, x64
     assert str(jax.make_jaxpr(lambda d: forward(**d))({"a": a, "K": K})).count("conv_general_dilated") == 1
     both = str(jax.make_jaxpr(lambda d: backward(**d))({"a": a, "K": K, "δy": seed}))
     assert both.count("conv_general_dilated") == 2
+
+
+def test_windows_of_no_entry_are_sums_of_nothing() -> None:
+    text = "y_x = a[x+u-1] k_u; outside(a) = 0; dim(x) = dim(a,0)"
+    for n, m in ((0, 0), (3, 0), (0, 3), (0, 1)):
+        g = tp.value_and_grad(f"{text}; E = y_x y_x", "a k")
+        value, grads = g({"a": np.ones(n), "k": np.ones(m)})
+        assert value == 0 and [grads[x].shape for x in "ak"] == [(n,), (m,)]
+        assert tp.compile(text)(a=np.ones(n), k=np.ones(m)).shape == (n,)

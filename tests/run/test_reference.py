@@ -395,3 +395,15 @@ def systems(draw: st.DrawFn) -> System:
 def test_any_expression_agrees_with_plain_python(s: System, seed: int) -> None:
     rng = np.random.default_rng(seed)
     compare(s, {n: rng.uniform(-1, 1, [KINDS[int(k)] for k in n[1:]]) for n in s.inputs}, 1e-9)
+
+
+def test_a_step_of_a_loop_is_no_twin_of_a_letter_with_one_value() -> None:
+    """The time of a step has one value, and so has an axis of length 1: they are not the same."""
+    text = "h_tj = tanh(x_ti U_ij + h_{t-1,k} W_kj); h_{-1,j} = g_j"
+    for i, j in ((1, 3), (3, 1), (1, 1)):
+        arrays = {"x": np.ones((4, i)), "U": np.ones((i, j)), "W": np.ones((j, j)), "g": np.ones(j)}
+        found = evaluate(parse(text), arrays)["h"]
+        h = arrays["g"]
+        for t in range(4):
+            h = np.tanh(arrays["x"][t] @ arrays["U"] + h @ arrays["W"])
+            np.testing.assert_allclose(found[t], h, rtol=1e-14)

@@ -78,6 +78,8 @@ def _fit(on: Selects, p: Contraction) -> Fit | None:
     first, second = {a.first for a in axes}, {a.second for a in axes}
     if first & second or len(first) < len(axes) or len(second) < len(axes):
         return None
+    if any(p.sizes.get(i, 1) == 0 for a in axes for i in (a.first, a.second, a.out)):
+        return None  # a window of no entry is none of the machine's
     fit = Fit(axes, [], [], [(f, letters) for f, letters, _ in found], brackets, [])
     outs = {a.out for a in axes}
     rest: list[Factor] = []

@@ -108,6 +108,8 @@ def _inside(known: Affine, sizes: Sizes, first: int, end: int) -> bool:
 def _few(known: Affine, sizes: Sizes) -> bool:
     """Whether the values of all letters but the longest are few enough for a slice each, or none is needed."""
     lengths = sorted(sizes[i] for i in known.letters)
+    if 0 in lengths[:-1]:  # no slice at all
+        return False
     return math.prod(lengths[:-1]) <= _SLICES or known.digits(sizes) is not None
 
 

@@ -236,6 +236,8 @@ def _reading(e: Expr) -> list[str]:
 
 def _few(known: Affine, sizes: Sizes) -> bool:
     lengths = sorted(sizes[i] for i in known.letters)
+    if 0 in lengths[:-1]:  # no slice at all
+        return False
     return math.prod(lengths[:-1]) <= _SLICES or known.digits(sizes) is not None
 
 
