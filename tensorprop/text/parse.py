@@ -210,7 +210,7 @@ def facts(reader: Reader, found: list[Equation]) -> list[Fact]:
             made.append(Outside(name, value))
             continue
         size = builder.sized_by(value, lambda letter: _axis(letter, found))
-        if not measured(size) or (isinstance(size, Number) and size.value < 0):
+        if not measured(size) or (isinstance(size, Number) and (size.value < 0 or size.value.denominator > 1)):
             raise UnexpectedChar(
                 "a range is a whole number, or made of sizes by +, -, / and floor",
                 reader.text,
