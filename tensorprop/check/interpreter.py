@@ -113,12 +113,9 @@ class Interpreter:
                 return np.einsum("ij,kj->ikj", self.value(left), self.value(right))
             case m.Inner(left, right):
                 return np.sum(self.value(left) * self.value(right)).item()
-            case m.Outer(left, right) if t.kind == "tensor" and left.kind == "column":
-                return np.multiply.outer(np.ravel(self.value(left)), np.ravel(self.value(right)))
-            case m.Outer(left, right) if right.kind == "column":
-                return np.multiply.outer(self.value(left), np.ravel(self.value(right)))
             case m.Outer(left, right):
-                return np.multiply.outer(self.value(left), self.value(right))
+                parts = [(side, self.value(side)) for side in (left, right)]
+                return np.multiply.outer(*(np.ravel(v) if side.kind == "column" else v for side, v in parts))
             case m.ModeProduct(tensor, mode, matrix):
                 axes = ([mode - 1], [1])
                 return np.moveaxis(np.tensordot(self.value(tensor), self.value(matrix), axes), -1, mode - 1)

@@ -29,6 +29,7 @@ DIAGONAL_OF_TWO = 2.6  # diag(ABᵀ), diag(AᵀB): most of the product is thrown
 TORN = 2.5  # an outer product beside what was written between its vectors: ddᵀ ⊙ A rather than diag(d) A diag(d)
 ALIKE = 0.5  # two vectors of ones beside one another are one sign, 11ᵀ
 COLUMNS = 0.4  # along columns rather than rows
+AROUND = 1.6  # of two vectors the one that was written last stands first
 BACKWARD, TRANSPOSED_LAST = 0.01, 0.02  # ties: the order as it was written, and tr(AᵀB) rather than tr(BAᵀ)
 SCALED = 0.05  # a tie, too: A(u ⊙ v) rather than A diag(u) v
 

@@ -360,6 +360,7 @@ def test_a_matrix_of_ones_with_the_name_of_a_tensor_is_refused():
         ("y_x = a[x+u] k_u", "y = a ⋆ k"),
         ("y_x = Σ_u a[x-u] k_u; outside(a) = 0", "y = a * k  (a = 0 outside)"),
         ("y_xz = a[x+u, z+v] K_uv", "y = a ⋆ K"),
+        ("y[b,m,n,o] = a[b,m+u,n+v,c] K[u,v,c,o]", "y_bo = Σ_c a_bc ⋆ K_{··co}  (for every b, o)"),
         ("y_box = a[b, c, x+u] K_ocu", "y_bo = Σ_c a_bc ⋆ K_oc  (for every b, o)"),
         ("h_bx = a[b, x+u] k_u; z_bx = relu(h_bx)", "h_b = a_b ⋆ k, z = relu(h)  (for every b)"),
     ],

@@ -46,7 +46,8 @@ def special(eq: Equation) -> Line | None:
             return Line(eq, left, m.Inner(_whole(a), _whole(b)))
     if len(out) < 3:
         return None
-    if all(len(letters) == 1 for _, letters in factors) and tuple(i for _, (i,) in factors) == out:
+    apart = len({*out}) == len(out) and tuple(i for _, letters in factors for i in letters) == out
+    if apart and all(letters for _, letters in factors) and {len(letters) for _, letters in factors} != {2}:
         tree: MathTree = _whole(factors[0][0])
         for t, _ in factors[1:]:
             tree = m.Outer(tree, _whole(t))

@@ -178,10 +178,9 @@ class _Joining:
                     one, other = f.tree, g.tree
                     lopsided = isinstance(other, Hadamard) and not isinstance(one, Product)
                     lopsided |= isinstance(_upright(one), Hadamard) and not isinstance(other, Product)
-                    yield (
-                        _NUMBER,
-                        _tagged(times(f, g), price.LOPSIDED * lopsided + price.SCALED * _ends_in_diag(one, -1)),
-                    )
+                    around = f.place > g.place and not isinstance(one, Product) and not isinstance(other, Product)
+                    more = price.LOPSIDED * lopsided + price.SCALED * _ends_in_diag(one, -1)
+                    yield _NUMBER, _tagged(times(f, g), more + price.AROUND * around)
             for f, g in self._pairs(_NUMBER, a.forms[i, None], b.forms[i, None], self._sign + price.ONES):
                 h = hadamard(f, g)
                 if len(h.tree.children) > 2:

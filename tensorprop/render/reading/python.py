@@ -317,7 +317,7 @@ class _Code:
             return Operand(t.entry, t.letters, self.math(n))
         if op is not None and (len(args) == 1 or (len(args) == 2 and own in ALONG)):
             where = {"axis": n.args[-1]} if len(args) == 2 else {}  # x.sum(0), np.sum(x, 0)
-            return self._along(n, op, args[0], where | options)
+            return self.along(n, op, args[0], where | options)
         if not args:
             self.refuse(n, f"{name} needs an argument")
         if name in WHOLE:
@@ -334,7 +334,8 @@ class _Code:
             return Operand(call("log", add(*(call("exp", e) for e in entries))), axes, self.math(n))
         return Operand(power_of(*entries) if function == "power" else call(function, *entries), axes, self.math(n))
 
-    def _along(self, n: ast.AST, op: str, a: Operand, options: Mapping[str | None, ast.expr]) -> Operand:
+    def along(self, n: ast.AST, op: str, a: Operand, options: Mapping[str | None, ast.expr]) -> Operand:
+        """A reduction along one axis, several or all."""
         axis = options.get("axis")
         kept = "keepdims" in options
         where = whole_number(axis)
@@ -519,6 +520,11 @@ def _zeros(code: _Code, n: ast.Call) -> Operand:
 
 
 def _norm(code: _Code, n: ast.Call) -> Operand:
+    options = {w.arg: w.value for w in n.keywords}
+    if "axis" in options:  # of each row, of each column
+        a = code.value(n.args[0])
+        found = code.along(n, "sum", replace(a, entry=power(a.entry, number(2))), options)
+        return replace(found, entry=call("sqrt", found.entry))
     return Operand(code.types.apply("norm", 0, [code.value(n.args[0]).typed]).entry, (), code.math(n))
 
 
