@@ -31,7 +31,7 @@ from tensorprop.run.extents import supported
 from tensorprop.run.how import PLAIN, How, how
 from tensorprop.run.joined import concrete_all, joined
 from tensorprop.run.labels import Labels
-from tensorprop.run.made import program_of, reference_of
+from tensorprop.run.made import ByJax, program_of, reference_of
 from tensorprop.run.packing import Packing
 from tensorprop.run.precision import Precision, Precisions, precise
 from tensorprop.run.program import Listing, Met, met
@@ -63,6 +63,7 @@ def compile(
     debug: Literal["nan"] | None = None,
     effort: float = 1.0,
     memory: int | str | None = None,
+    tune: bool = False,
 ) -> Compiled[Array]: ...
 @overload
 def compile(
@@ -76,6 +77,7 @@ def compile(
     debug: Literal["nan"] | None = None,
     effort: float = 1.0,
     memory: int | str | None = None,
+    tune: bool = False,
 ) -> Compiled[dict[str, Array]]: ...
 def compile(  # the verb is called so in the whole library; the built-in is not used here
     s: Source,
@@ -88,6 +90,7 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     debug: Literal["nan"] | None = None,
     effort: float = 1.0,
     memory: int | str | None = None,
+    tune: bool = False,
 ) -> Compiled[Any]:
     """The function that a System is: ``f(a=…, W=…)`` gives the array of its output, or a dict of them by name.
 
@@ -102,7 +105,7 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     equation, which entry, and from which numbers.
     ``effort`` and ``memory`` are those of ``plan``: how long orders are searched for, and how many bytes may lie in
     memory, inputs included; if that is too little, an index is cut and its parts are done one after another, and if no
-    cut is enough, nothing is computed.
+    cut is enough, nothing is computed. ``tune=True`` is that of ``value_and_grad``.
 
     Errors: OpenFunction here, for a function that nothing is given for; at the call MissingInput, UnknownName,
     RankMismatch, SizeMismatch and what else ``extents`` finds, before anything is computed.
@@ -124,7 +127,7 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     if precision is not None and backend != "jax":
         raise UsageError('precision= is for backend="jax"', fix='leave it out: backend="numpy" computes in float64')
     kinds = precise(precision, whole)
-    ways = _debug(debug, backend), how(effort, memory)
+    ways = _debug(debug, backend), how(effort, memory, tune)
     return Compiled(whole, needed, names, backend, jit, spare, calls, kinds, *ways)
 
 
@@ -138,6 +141,7 @@ class Options(TypedDict, total=False):
     debug: Literal["nan"] | None
     effort: float
     memory: int | str | None
+    tune: bool
     symmetry: Literal["free", "projected", "triangle"]
     save: str | Iterable[str] | None
     argnums: object
@@ -179,6 +183,7 @@ def value_and_grad(
     save: str | Iterable[str] | None = None,
     effort: float = 1.0,
     memory: int | str | None = None,
+    tune: bool = False,
     argnums: object = None,
     has_aux: object = None,
 ) -> Gradient[Any] | ByParameters[Any]:
@@ -203,6 +208,9 @@ def value_and_grad(
     what else the rules need is made again from these and the inputs. By default what the layer says
     (``chain(…, save="p")``), else all that the rules read. ``g.saved`` and ``g.again`` tell.
     ``effort`` and ``memory`` are those of ``plan``: value and gradients are added up part by part where they need more.
+    ``tune=True`` compiles the program in several forms while it is traced (orders, layouts, JAX's own derivatives),
+    times them on random arrays, and takes the fastest; what was found is kept on disk, in ``$TENSORPROP_CACHE`` or the
+    user's cache, by equations, types, device and versions.
 
     Errors: NameConflict where several leaves could be meant, UsageError if there is no one scalar, UnknownName,
     NotDifferentiable, those of ``compile`` at the call, and NonNumericDtype for a parameter of integers.
@@ -221,7 +229,7 @@ def value_and_grad(
     kinds = precise(precision, whole)
     save = getattr(s, "save", None) if save is None else save
     kept = None if save is None else kept_of(whole, save)
-    debugging, made = _debug(debug), how(effort, memory)
+    debugging, made = _debug(debug), how(effort, memory, tune)
     if wrt is None and not variables:
         extra, free = several(aux), functions or {}
         return ByParameters(
@@ -353,7 +361,8 @@ class Gradient(MadeOf, Packing, Generic[R]):
         self._seen: Met | None = None
         names = (error, *self._deltas, *aux)
         self._two = None if save is None else TwoParts(forward, rules, error, wrt, aux, save)
-        self._program = program_of(needed, self.system, names, calls, precision, debug, True, self._two, how)
+        own = ByJax(forward.only((error, *aux)), error, wrt, aux)
+        self._program = program_of(needed, self.system, names, calls, precision, debug, True, self._two, how, own)
         self._run = self._both if debug else _jit(self._both, "value_and_grad")
 
     @property
@@ -464,7 +473,7 @@ class ByParameters(MadeOf, Packing, Generic[R]):
         self._options: dict[str, Any] = {
             "aux": aux, "functions": functions, "paths": dict(paths), "rest": rest, "debug": debug,
             "symmetry": convention(symmetry), "precision": precision and precision.table, "save": save,
-            "effort": how.effort, "memory": how.memory,
+            "effort": how.effort, "memory": how.memory, "tune": how.tune,
         }  # fmt: skip
         self._made: dict[tuple[str, ...], Gradient[R]] = {}
         self._met: dict[Any, tuple[str, ...]] = {}

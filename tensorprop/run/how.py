@@ -19,19 +19,24 @@ _UNITS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 class How(NamedTuple):
     """``effort``: how much work the search for an order of many operands does, 1 being a second or two at most.
 
-    ``memory``: the bytes that may lie in memory at a time, None for any.
+    ``memory``: the bytes that may lie in memory at a time, None for any. ``tune``: the form that runs is the fastest.
     """
 
     effort: float = 1.0
     memory: int | None = None
+    tune: bool = False
 
 
 PLAIN = How()
 
 
-def how(effort: float, budget: int | str | None) -> How:
+def how(effort: float, budget: int | str | None, tune: bool = False) -> How:
     """The options as they were given, checked."""
-    return How(effort_of(effort), None if budget is None else in_bytes(budget))
+    if not isinstance(tune, bool):
+        raise UsageError(f"tune={tune!r}", fix="tune=True times the forms of the program once and keeps the fastest")
+    if tune and budget is not None:
+        raise UsageError("tune= chooses by time and memory= by bytes", fix="leave one of them out")
+    return How(effort_of(effort), None if budget is None else in_bytes(budget), tune)
 
 
 def effort_of(effort: object) -> float:

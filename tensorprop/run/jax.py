@@ -350,6 +350,16 @@ class JaxOperations:
         return id(a)
 
 
+def differentiated(values: Callable[[Any], Any], params: Any) -> Any:
+    """``jax.value_and_grad`` of the first thing that a function gives."""
+    return jax.value_and_grad(values, has_aux=True)(params)
+
+
+def types_of_arrays(arrays: Any) -> Any:
+    """Shapes and dtypes in place of arrays."""
+    return {n: jax.ShapeDtypeStruct(a.shape, a.dtype) for n, a in arrays.items()}
+
+
 def _one_sum(
     a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]
 ) -> tuple[Array, Array, tuple[_Axes, _Axes], tuple[_Axes, _Axes]]:

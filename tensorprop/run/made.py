@@ -7,7 +7,7 @@ are checked before anything is computed; which form of the program is run is ask
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tensorprop.core.equation import System
 from tensorprop.core.kinds import smooth
@@ -17,17 +17,19 @@ from tensorprop.run.again import TwoParts
 from tensorprop.run.arrays import accept, look
 from tensorprop.run.bound import Functions
 from tensorprop.run.extents import extents
+from tensorprop.run.forms import FORMS, Form, done_as
 from tensorprop.run.how import PLAIN, How
 from tensorprop.run.lower import lower
 from tensorprop.run.path import searching
 from tensorprop.run.precision import Precision
+from tensorprop.run.sizes import Extents
 from tensorprop.run.sliced import fitting
-from tensorprop.text import locate
+from tensorprop.text import locate, show
 
 if TYPE_CHECKING:
     from tensorprop.run.jax_types import Array
 
-__all__ = ["program_of", "reference_of"]
+__all__ = ["ByJax", "program_of", "reference_of"]
 
 Arrays = Mapping[str, Any]
 
@@ -42,6 +44,7 @@ def program_of(
     derivative: bool = False,
     two: TwoParts | None = None,
     how: How = PLAIN,
+    by_jax: ByJax | None = None,
 ) -> Callable[[Arrays], tuple[Any, ...]]:
     """The arrays by name in, the outputs' arrays out; ``needed`` is what the user wrote, and errors quote it."""
 
@@ -65,12 +68,64 @@ def program_of(
                     cut = fitting(system, sizes, names, dtype.itemsize, how.memory)
                     if cut is not None:
                         return tuple(cut.lower(system, ready, names, ops, sizes, precision)[n] for n in names)
+                if how.tune and debug is None:
+                    return _tuned(system, names, calls, precision, by_jax)(ready, sizes, ops)
                 out = lower(system, ready, names, ops, sizes, precision, in_blocks=debug is None)
         except TensorpropError as error:
             raise locate(error, system) from None
         return tuple(out[n] for n in names)
 
     return program
+
+
+class ByJax(NamedTuple):
+    """The way there, whose scalar ``error`` JAX differentiates by ``wrt``; ``aux`` comes along."""
+
+    there: System
+    error: str
+    wrt: tuple[str, ...]
+    aux: tuple[str, ...]
+
+    def lower(self, arrays: Arrays, ops: Any, precision: Precision | None) -> tuple[Any, ...]:
+        """The scalar, its gradients by JAX, and the rest."""
+        from tensorprop.run.jax import differentiated
+
+        def values(params: Arrays) -> tuple[Any, tuple[Any, ...]]:
+            given = {n: {**arrays, **params}[n] for n in self.there.inputs}
+            known = extents(self.there, {n: tuple(a.shape) for n, a in given.items()})
+            out = lower(self.there, given, (self.error, *self.aux), ops, known, precision)
+            return out[self.error], tuple(out[n] for n in self.aux)
+
+        (value, rest), grads = differentiated(values, {n: arrays[n] for n in self.wrt})
+        return (value, *(grads[n] for n in self.wrt), *rest)
+
+
+def _tuned(
+    system: System, names: tuple[str, ...], calls: Functions, precision: Precision | None, by_jax: ByJax | None
+) -> Callable[[Arrays, Extents, Any], tuple[Any, ...]]:
+    """The program in the form that is the fastest for arrays of these types."""
+
+    def run(ready: Arrays, sizes: Extents, ops: Any) -> tuple[Any, ...]:
+        from tensorprop.run.jax import types_of_arrays
+        from tensorprop.run.jax_tuned import fastest
+
+        def program(chosen: Form) -> Callable[[Arrays], tuple[Any, ...]]:
+            def of(arrays: Arrays) -> tuple[Any, ...]:
+                with done_as(chosen):
+                    if chosen.by_jax and by_jax is not None:
+                        return by_jax.lower(arrays, ops, precision)
+                    out = lower(system, arrays, names, ops, sizes, precision, in_blocks=not chosen.whole)
+                    return tuple(out[n] for n in names)
+
+            return of
+
+        forms = {f.name: program(f) for f in FORMS if by_jax is not None or not f.by_jax}
+        if not all(isinstance(n, int) for a in ready.values() for n in a.shape):
+            return forms[FORMS[0].name](ready)
+        key = None if calls else "\n".join((show(system), *names, str(precision and precision.table)))
+        return forms[fastest(forms, types_of_arrays(ready), key)](ready)
+
+    return run
 
 
 def _watched(dtype: Any, calls: Functions, system: System, arrays: Arrays) -> Any:

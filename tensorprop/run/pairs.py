@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Protocol
 
+from tensorprop.run.forms import form
 from tensorprop.run.path import contraction_path
 from tensorprop.run.price import DOT, MOVE
 from tensorprop.run.values import Value, Values
@@ -217,6 +218,8 @@ def _sizes(p: Scope) -> Size:
 def _cost(size: Size, left: Letters, right: Letters, keep: Letters) -> float:
     """About nanoseconds for one pair: as `Values.product_of_two` does it."""
     both = left | right
+    if form().by_flops:
+        return 2.0 * size(both) + size(both & keep) / 64
     moved = size(left) + size(right) + size(both & keep)
     if (left & right) <= keep or left == right:
         return _ENTRYWISE * size(both) + MOVE * moved / 2

@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
 from tensorprop.core.expr import Expr
+from tensorprop.run.forms import form
 
 __all__ = ["Array", "Operations", "Rule", "Sizes", "Step", "Value", "Values", "Wish", "python"]
 
@@ -272,7 +273,8 @@ class Values:
             frame = self.frame((left, right))
             product = self.ops.multiply(self.align(left, frame), self.align(right, frame))
             return self.summed(Value(product, frame), summed)
-        if self.swapped(left, right, own) if all(own) else self.turned(left, right, own, batch):
+        swap = self.swapped(left, right, own) if all(own) else self.turned(left, right, own, batch)
+        if swap != (form().other_rows and all(own)):
             left, right, own = right, left, own[::-1]
         array = self.ops.dot(
             self.ops.named(left.array, left.axes),
