@@ -13,11 +13,19 @@ from typing import NamedTuple
 from tensorprop.calculus.pullback import pullback
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.calculus.source import as_system
-from tensorprop.core.build import ONE, ZERO, add, fresh, mul, sum_over
+from tensorprop.core.build import ONE, ZERO, add, fresh, mul, negate, sum_over
 from tensorprop.core.equation import Equation, Range, System, equation, system
 from tensorprop.core.expr import Expr, Index, Reduce, Tensor
 from tensorprop.core.names import derivative_name
-from tensorprop.core.plane import refuse_parts
+from tensorprop.core.plane import (
+    IMAGINARY,
+    complex_names,
+    has_parts,
+    is_complex,
+    real_part,
+    refuse_parts,
+    settled,
+)
 from tensorprop.core.ranges import infer, spelled
 from tensorprop.core.walk import freshen
 
@@ -34,7 +42,9 @@ def tangents(s: System | Equation | str, wrt: Iterable[str]) -> System:
 
         ∂v_J/∂ε = Σ over tensors x in v's equation, Σ_K  ∂v_J/∂x_K ∂x_K/∂ε.
 
-    The coefficients are the cotangents of x's entries for the seed 1 at v_J. In a recurrence that is an equation with
+    The coefficients are the cotangents of x's entries for the seed 1 at v_J. Where conj, re, im, abs or angle of a
+    complex number stands in v's equation, these pair with a change as Re(g dv) does, and the seeds 1 and -ⅈ give both
+    parts of it: ``dv = re(Σ g dx) + ⅈ re(Σ g′ dx)``. In a recurrence that is an equation with
     the same shifts; where it starts at what does not move, ``∂h_{-1,j}/∂ε = 0``.
 
     Errors: NotDifferentiable for functions without a slope.
@@ -46,7 +56,7 @@ def tangents(s: System | Equation | str, wrt: Iterable[str]) -> System:
     s = spelled(as_system(s))
     wrt = tuple(wrt)
     moved = {n: Moved(tangent_name(n, s.rank(n)), ()) for n in s.names if s.defines(n) or n in wrt}
-    rules, facts = forwards(s, wrt, moved, lambda t, g, fixed: ZERO)
+    rules, facts = forwards(s, wrt, moved, None)
     return system(rules, (*s.facts, *facts)).of(rules)
 
 
@@ -66,14 +76,16 @@ Own = Callable[[Tensor, Expr, frozenset[str]], Expr]
 
 
 def forwards(
-    s: System, roots: Iterable[str], moved: Mapping[str, Moved], own: Own
+    s: System, roots: Iterable[str], moved: Mapping[str, Moved], own: Own | None
 ) -> tuple[list[Equation], list[Range]]:
     """An equation for the derivative of every tensor that depends smoothly on the roots, and lines on their letters.
 
     In the loop of ``x_{l+1} = x_l W_l`` x tells nothing of its time; in that of ∂x/∂ε the letter of x would, so that a
     line says how far it runs.
     """
-    refuse_parts(s, "a tangent is the slope times what moves", "adjoint goes back, by what is owed to every tensor")
+    if own is not None:
+        refuse_parts(s, "a derivative is one number", "adjoint goes back, by what is owed to every tensor")
+    plane = complex_names(s) if own is None else frozenset[str]()
     moving, ranges = set(roots), infer(s)
     written = {eq: n for n, eq in enumerate(s)}
     rules: dict[int, Equation] = {}
@@ -84,7 +96,7 @@ def forwards(
         found: dict[Equation, Equation] = {}
         while new:
             there = moving | new
-            found = {eq: _rule(eq, there, moved, own, looped) for eq in (*starts, *body) if eq.name in new}
+            found = {eq: _rule(eq, there, moved, own, looped, plane) for eq in (*starts, *body) if eq.name in new}
             still = {eq.name for eq, rule in found.items() if rule.value is not ZERO}
             if still == new:
                 break
@@ -113,16 +125,37 @@ def _reached(equations: Sequence[Equation], moving: set[str]) -> set[str]:
     return found
 
 
-def _rule(eq: Equation, moving: set[str], moved: Mapping[str, Moved], own: Own, looped: bool) -> Equation:
+def _rule(
+    eq: Equation,
+    moving: set[str],
+    moved: Mapping[str, Moved],
+    own: Own | None,
+    looped: bool,
+    plane: frozenset[str] = frozenset(),
+) -> Equation:
     """One equation's derivative: 0 where it depends on what moves only in brackets and subscripts."""
     target = moved[eq.name].at(eq.target.subscripts)
     fixed = frozenset(eq.letters) | target.free
     terms: list[Expr] = []
     again = looped and isinstance(eq.value, Reduce) and eq.value.op in ("max", "min")
     result = None if again else eq.target  # what is worked out after the loop has other last digits
-    for t, g in pullback(freshen(eq.value, fixed), ONE, result=result, fixed=fixed).items():
+    value = freshen(eq.value, fixed)
+    if has_parts(value, plane):
+        every = plane | {moved[n].name for n in plane if n in moved}
+        for unit, seed in ((ONE, ONE), (IMAGINARY, negate(IMAGINARY)))[: 1 + is_complex(value, plane)]:
+            owed = pullback(value, seed, result=result, fixed=fixed, plane=every)
+            change = add(*(_carried(t, g, moved, fixed) for t, g in owed.items() if t.name in moving))
+            terms.append(mul(unit, real_part(change, every)))
+        return equation(target, settled(simplify_expr(freshen(add(*terms), fixed)), every))
+    for t, g in pullback(value, ONE, result=result, fixed=fixed).items():
         if t.name in moving:
             if t.name in moved:
-                terms.append(sum_over(sorted(t.free - fixed), mul(g, moved[t.name].at(t.subscripts))))
-            terms.append(own(t, g, frozenset(eq.letters)))
+                terms.append(_carried(t, g, moved, fixed))
+            if own is not None:
+                terms.append(own(t, g, frozenset(eq.letters)))
     return equation(target, simplify_expr(freshen(add(*terms), fixed)))
+
+
+def _carried(t: Tensor, g: Expr, moved: Mapping[str, Moved], fixed: frozenset[str]) -> Expr:
+    """``Σ_K g ∂x_K/∂ε``."""
+    return sum_over(sorted(t.free - fixed), mul(g, moved[t.name].at(t.subscripts)))

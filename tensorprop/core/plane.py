@@ -4,20 +4,21 @@ In: a System with lines such as ``complex(z)``, or an expression and the names o
 is complex; expressions with conjugates and parts worked out as far as laws go that hold for all complex numbers. What a
 function does with a complex argument is said in its row (``core.functions``), what is owed to it in ``calculus``.
 
-Given is complex what is declared so; defined is complex what is made of it, but for ``re im abs angle``, which are
-real. A page without a complex number in it has none of this: `complex_names` is empty at once.
+Given is complex what is declared so, and what is owed to it or moves with it; defined is complex what is made of it,
+but for ``re im abs angle``, which are real. A page without a complex number in it has none of this: `complex_names` is
+empty at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from tensorprop.core.build import MINUS_ONE, ONE, ZERO, add, call, mul, negate, power, remake, sum_over
 from tensorprop.core.equation import COMPLEX, Declared, Fact, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS
-from tensorprop.core.names import adjoint_name, is_adjoint, owed_to
+from tensorprop.core.names import adjoint_name, is_adjoint, moved, owed_to
 from tensorprop.core.walk import fold, postorder
 from tensorprop.errors import ComplexConvention
 
@@ -26,6 +27,7 @@ __all__ = [
     "complex_names",
     "conjugate",
     "guarded",
+    "has_parts",
     "is_complex",
     "real_part",
     "refuse_parts",
@@ -58,7 +60,7 @@ def complex_names(s: System) -> Names:
     said = s.complex
     if not said and "imaginary" not in s.functions:
         return _NONE
-    found = {n for n in (*said, *s.inputs) if not s.defines(n) and (n in said or owed_to(n) in said)}
+    found = {n for n in (*said, *s.inputs) if not s.defines(n) and said & {n, owed_to(n), moved(n)}}
     for name, what in s.declared.items():
         if name in found and (wrong := what & {"spd", "orthogonal"}):
             kind = "spd" if "spd" in wrong else "orthogonal"
@@ -148,12 +150,22 @@ def refuse_parts(s: System, what: str, fix: str) -> None:
     """Refuse a page that takes conj, re, im, abs or angle of complex numbers: its derivatives are not one number."""
     names = complex_names(s)
     for n, eq in enumerate(s.equations) if names else ():
-        for e in postorder(eq.value):
-            row = FUNCTIONS.get(e.function) if isinstance(e, Call) else None
-            if row is not None and row.plane != "holomorphic" and is_complex(e.children[0], names):
-                raise ComplexConvention(
-                    f"{what}, and {row.name} of a complex number is not holomorphic", fix=fix, about=(n, e)
-                )
+        for e in _parts(eq.value, names):
+            raise ComplexConvention(
+                f"{what}, and {e.function} of a complex number is not holomorphic", fix=fix, about=(n, e)
+            )
+
+
+def has_parts(e: Expr, names: Names) -> bool:
+    """Whether conj, re, im, abs or angle of something complex stands in a value."""
+    return bool(names) and next(_parts(e, names), None) is not None
+
+
+def _parts(e: Expr, names: Names) -> Iterator[Call]:
+    for n in postorder(e):
+        row = FUNCTIONS.get(n.function) if isinstance(n, Call) else None
+        if row is not None and row.plane != "holomorphic" and isinstance(n, Call) and is_complex(n.args[0], names):
+            yield n
 
 
 def said_complex(names: Iterable[str]) -> list[Fact]:

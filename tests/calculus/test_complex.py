@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 import tensorprop as tp
+from tensorprop.calculus.tangent import tangents
 from tensorprop.core.functions import FUNCTIONS
 from tensorprop.core.plane import complex_names, guarded, is_complex, settled, unguarded
 from tensorprop.errors import ComplexConvention
+from tensorprop.run.reference import evaluate
 from tensorprop.text import parse_expression
 
 _rng = np.random.default_rng(7)
@@ -176,7 +178,6 @@ def test_second_derivative_by_real_numbers(x64: None) -> None:
         (lambda: tp.value_and_grad("L = Σ_i abs(z_i)", wrt="z")({"z": C(2)}), "complex\\(z\\)"),
         (lambda: tp.explain("L = Σ_i abs(z_i)^2; complex(z)"), "holomorphic"),
         (lambda: tp.explain("y_i = A_ij z_j; complex(z)"), "real amid complex"),
-        (lambda: tp.jax_function("y_i = conj(z_i); complex(z)", forward=True), "holomorphic"),
         (lambda: tp.from_jax(lambda z: jax.numpy.sort(z), jax.ShapeDtypeStruct((2,), "complex64")), "complex"),
     ],
 )
@@ -348,3 +349,37 @@ def test_formulas_are_read(text: str) -> None:
 def test_what_is_holomorphic_is_explained() -> None:
     d = tp.explain("y_i = A_ij z_j; complex(A); complex(z)", wrt="z")
     assert d.part("z").shown.unicode == "δz = Aᵀ δy"
+
+
+@pytest.mark.parametrize(
+    ("text", "fn"),
+    [
+        ("y_i = conj(z_i) w_i x_i", lambda z, w, x: jnp.conj(z) * w * x),
+        ("y = abs(z_i)^2 x_i + re(w_i w_i)", lambda z, w, x: jnp.sum(jnp.abs(z) ** 2 * x) + jnp.sum((w * w).real)),
+        (
+            "h_i = z_i / abs(z_i); y_i = tanh(x_i) exp(ⅈ angle(w_i)) h_i + im(z_i)",
+            lambda z, w, x: jnp.tanh(x) * jnp.exp(1j * jnp.angle(w)) * z / jnp.abs(z) + z.imag,
+        ),
+        ("m_ij = conj(z_i) w_j; y_i = m_ij m_kj x_k", lambda z, w, x: (m := jnp.outer(jnp.conj(z), w)) @ m.T @ x),
+        (
+            "y_i = where([abs(z_i) > 0.5], z_i, conj(w_i)) x_i",
+            lambda z, w, x: jnp.where(jnp.abs(z) > 0.5, z, w.conj()) * x,
+        ),
+    ],
+)
+def test_tangents_through_conjugates_and_parts(text: str, fn: Callable[..., Any]) -> None:
+    """Of complex and of real inputs, against jax.jvp of independent code."""
+    s = tp.parse(f"{text}; complex(z); complex(w)")
+    rng = np.random.default_rng(3)
+    at, by = (
+        {"z": draw(), "w": draw(), "x": rng.normal(size=4)}
+        for draw in [lambda: rng.normal(size=4) + 1j * rng.normal(size=4)] * 2
+    )
+    moving = {f"∂{n}·/∂ε": a for n, a in by.items()}
+    both = s + tangents(s, ("z", "w", "x"))
+    assert tp.parse(str(both)) is both
+    found = evaluate(both, {n: a for n, a in {**at, **moving}.items() if n in both.inputs})
+    with jax.enable_x64(True):
+        want = jax.jvp(fn, tuple(map(jnp.asarray, at.values())), tuple(map(jnp.asarray, by.values())))[1]
+    name = f"∂y{'·' * s.rank('y')}/∂ε"
+    assert np.allclose(found[name], want, rtol=1e-12, atol=1e-12)
