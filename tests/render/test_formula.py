@@ -361,6 +361,26 @@ def test_two_blocks_of_axes_that_change_places_are_a_transpose(spec, text, code)
     assert (str(f), f.numpy) == (text, code)
 
 
+@pytest.mark.parametrize(
+    "page, text",
+    [
+        ("y_i = Σ_j P_ij (x_j - x_i)", "y = Px − P1 ⊙ x"),
+        ("y_ik = A_ij (x_jk - x_ik)", "y = (A − diag(A1))x"),
+        ("d_ij = (x_ic - y_jc)(x_ic - y_jc)", "d = (x ⊙ x)11ᵀ − 2xyᵀ + 11ᵀ(y ⊙ y)ᵀ"),
+        ("y_bi = (x_bj - m_j) W_ji", "y = (x − 1mᵀ)W"),  # as it is, where that is easier to read
+    ],
+)
+def test_products_of_sums_are_multiplied_out_where_that_gives_a_formula(page, text):
+    assert str(formula(page)) == text
+
+
+def test_the_gradient_of_a_pseudoinverse_has_a_formula():
+    s = parse("y_i = pinv(A)_ij x_j")
+    found = formula(tp.adjoint(s, wrt="A"))
+    assert found.kind == "matrix"
+    assert str(found) == "δA = (x δyᵀ A⁺ − A⁺ᵀ δy xᵀ − AA⁺x δyᵀ A⁺)A⁺ᵀ + A⁺ᵀA⁺x δyᵀ − A⁺ᵀA⁺x δyᵀ A⁺A"
+
+
 def test_a_layer_shows_forward_and_backward():
     found = str(formula(tp.Dense()))
     assert "Wᵀ" in found or "W" in found

@@ -22,6 +22,7 @@ from tensorprop.render.matrices.convert import Conversion
 from tensorprop.render.matrices.convolved import as_windows, put_in, whole_window, why_not
 from tensorprop.render.matrices.line import Line, NoMatrix
 from tensorprop.render.matrices.masks import as_softmax
+from tensorprop.render.matrices.opened import multiplied_out
 from tensorprop.render.matrices.orders import along_the_last, mode_product, special
 from tensorprop.render.matrices.polish import polished
 from tensorprop.render.matrices.stand_ins import Seen, picks, seen
@@ -125,6 +126,8 @@ class Choices:
         if whole is not None:
             yield whole
         plain = self._line(Treatment()) if not self._out and (self._style is None or _orders(eq) <= 2) else None
+        if plain is None or _heavy(plain):
+            plain = self._term_by_term(plain)
         if plain is not None:
             yield plain
         modes = mode_product(eq) if plain is None and self._style is None and self._met is None else None
@@ -134,6 +137,12 @@ class Choices:
         yield from self._tiers(plain is None)
         if modes is not None:
             yield modes
+
+    def _term_by_term(self, whole: Line | None) -> Line | None:
+        """The line with its products multiplied out, if that is easier to read than the whole."""
+        other = multiplied_out(self._eq) if not self._out and self._met is None and self._style is None else None
+        found = self._line(Treatment(), other) if other is not None else None
+        return whole if found is None or (whole is not None and price(whole) <= price(found)) else found
 
     def _tiers(self, alone: bool) -> Iterator[Line]:
         """The lines that ask more and more of the reader; ``alone``: without carrying or joining there is none.
@@ -179,9 +188,9 @@ class Choices:
         if len(self._page) > 1:
             yield from readings(self._eq, self._style, (), self._out)
 
-    def _line(self, reading: Treatment) -> Line | None:
+    def _line(self, reading: Treatment, eq: Equation | None = None) -> Line | None:
         try:
-            work = Conversion(self._eq, self._convention, reading, self._page, self._entries)
+            work = Conversion(eq or self._eq, self._convention, reading, self._page, self._entries)
             left, sign = work.target()
             if self._met is not None and isinstance(self._eq.value, Number):  # a start, in every entry the same
                 right: MathTree = m.Figure(self._eq.value.value)
@@ -211,6 +220,13 @@ def _hard(line: Line) -> bool:
         return odd and len(names) <= _FEW and any(map(within, names))
     odd |= any(isinstance(t, m.Product) and _repeated(t) for t in parts)
     return odd and price(line) > _HARD * len(names)
+
+
+def _heavy(line: Line) -> bool:
+    """Whether a diagonal is taken of a product with a sum in which vectors are repeated: ``diag(P(x1ᵀ − 1xᵀ))``."""
+    assert line.right is not None
+    sums = (s for t in line.right.walk() if isinstance(t, m.Diagonal) for s in t.walk() if isinstance(s, m.TermSum))
+    return any(isinstance(n, m.Ones) for s in sums for n in s.walk())
 
 
 def _repeated(t: m.Product) -> bool:
