@@ -127,7 +127,10 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     if precision is not None and backend != "jax":
         raise UsageError('precision= is for backend="jax"', fix='leave it out: backend="numpy" computes in float64')
     kinds = precise(precision, whole)
-    ways = _debug(debug, backend), how(effort, memory, tune)
+    made = how(effort, memory, tune)
+    if backend != "jax" and made != PLAIN:
+        raise UsageError('effort=, memory= and tune= are for backend="jax"', fix="leave them out")
+    ways = _debug(debug, backend), made
     return Compiled(whole, needed, names, backend, jit, spare, calls, kinds, *ways)
 
 
@@ -230,6 +233,11 @@ def value_and_grad(
     save = getattr(s, "save", None) if save is None else save
     kept = None if save is None else kept_of(whole, save)
     debugging, made = _debug(debug), how(effort, memory, tune)
+    if kept is not None and (tune or memory is not None):
+        raise UsageError(
+            "what is kept is said by save=, and memory= and tune= decide of the whole program",
+            fix="leave one of them out",
+        )
     if wrt is None and not variables:
         extra, free = several(aux), functions or {}
         return ByParameters(

@@ -64,7 +64,7 @@ def program_of(
             with searching(how.effort):
                 if two is not None:
                     return two.run(ready, names, sizes.shapes, ops, precision)
-                if how.memory is not None and debug is None:
+                if how.memory is not None and debug is None and _sized(ready):
                     cut = fitting(system, sizes, names, dtype.itemsize, how.memory)
                     if cut is not None:
                         return tuple(cut.lower(system, ready, names, ops, sizes, precision)[n] for n in names)
@@ -120,12 +120,17 @@ def _tuned(
             return of
 
         forms = {f.name: program(f) for f in FORMS if by_jax is not None or not f.by_jax}
-        if not all(isinstance(n, int) for a in ready.values() for n in a.shape):
+        if not _sized(ready):
             return forms[FORMS[0].name](ready)
         key = None if calls else "\n".join((show(system), *names, str(precision and precision.table)))
         return forms[fastest(forms, types_of_arrays(ready), key)](ready)
 
     return run
+
+
+def _sized(arrays: Arrays) -> bool:
+    """Whether all sizes are numbers: what JAX exports for sizes that are not known yet has names for them."""
+    return all(isinstance(n, int) for a in arrays.values() for n in a.shape)
 
 
 def _watched(dtype: Any, calls: Functions, system: System, arrays: Arrays) -> Any:

@@ -76,5 +76,9 @@ def test_what_cannot_fit_is_refused_with_the_index_to_cut() -> None:
         g(params, x=jnp.zeros((24, 4)), y=jnp.zeros((24, 3)))
     with pytest.raises(PlanTooLarge, match="reads it whole"):
         tp.plan("G_bc = x_bi x_ci; y = tanh(G_bc)^2", {"b": 100, "c": 100, "i": 3}, memory=5000)
+    with pytest.raises(UsageError, match="is said by save="):
+        tp.value_and_grad(f"{NET}; E = Σ_bk o_bk", wrt="W", save=(), memory="1GB")
+    with pytest.raises(UsageError, match="are for backend"):
+        tp.compile("y = a_i b_i", backend="numpy", memory="1GB")
     with pytest.raises(UsageError, match="memory='lots' is no size"):
         tp.compile("y = a_i b_i", memory="lots")
