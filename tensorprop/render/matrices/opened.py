@@ -28,7 +28,7 @@ def multiplied_out(eq: Equation) -> Equation | None:
 
     >>> from tensorprop.text import parse
     >>> print(multiplied_out(parse("y_i = P_ij (x_j - x_i)")["y"]))
-    y_i = P_ij x_j - Σ_j P_ij x_i
+    y_i = P_ij x_j + Σ_j (-P_ij x_i)
     """
     if not any(isinstance(n, Mul) and any(isinstance(f, Add) for f in n.factors) for n in postorder(eq.value)):
         return None
