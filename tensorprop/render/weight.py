@@ -35,6 +35,7 @@ SCALED = 0.05  # a tie, too: A(u ⊙ v) rather than A diag(u) v
 
 # What is told beside a formula.
 LEADING, CARRIED, ADDED = 0.4, 0.9, 2.5  # an index that is carried and stands in front; any other; a Σ
+LETTER = 8.0  # a letter for which some line of a page holds
 WITHIN = 1.2  # a slice that is written with dots
 JOINED, NEXT, SCATTERED = 0.8, 0.3, 0.6  # a group; a further one; a tensor whose axes are moved for it
 BATCH = 1.0  # indices that every tensor has, taken as one rather than carried

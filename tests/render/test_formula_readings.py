@@ -499,3 +499,21 @@ def test_the_windows_of_a_line_have_one_padding():
 )
 def test_convolutions_are_read(text, like, expected):
     assert str(tp.parse_formula(text, like=like)) == expected
+
+
+def test_projected_heads_are_read_one_way_on_the_whole_page():
+    """Where projections alone would be read with joined axes, attention between them asks for b and h to be carried."""
+    s = tp.parse(
+        "Q_bthd = X_bti A_ihd; K_bthd = X_bti B_ihd; V_bthd = X_bti C_ihd; S_bhtu = Q_bthd K_buhd / sqrt(dim(Q, 3))\n"
+        "P_bhtu = softmax_u(S_bhtu); O_bthd = P_bhtu V_buhd; Y_bti = O_bthd D_hdi"
+    )
+    every = "  (for every b, h)"
+    shown = str(tp.formula(s + tp.adjoint(s))).split("\n")
+    assert {
+        f"Q_bh = X_b A_{{·h·}}{every}", f"S = QKᵀ/√|d|{every}", f"P = softmax(S){every}", f"O = PV{every}",
+        "Y_b = Σ_h O_bh D_h  (for every b)", f"δO_bh = δY_b D_hᵀ{every}", f"δP = δO Vᵀ{every}", f"δV = Pᵀ δO{every}",
+        f"δS = P ⊙ (δP − (P ⊙ δP)11ᵀ){every}", f"δQ = δS K/√|d|{every}", f"δK = δSᵀ Q/√|d|{every}",
+        "δA_{·h·} = Σ_b X_bᵀ δQ_bh  (for every h)", "δD_h = Σ_b O_bhᵀ δY_b  (for every h)",
+    } <= {*shown}  # fmt: skip
+    mixture = tp.parse("l_nk = w_k - 1/2 Σ_d ((x_nd - m_kd)^2 / v_kd + log(v_kd)); L = -mean_n(logsumexp_k(l_nk))")
+    assert "L = −Σ_n logsumexp(l_n)/|n|" in str(tp.formula(mixture + tp.adjoint(mixture)))

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, groupby, islice, takewhile
+from typing import NamedTuple
 
 from tensorprop.core.build import ZERO
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Expr, Number, Tensor
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.render import trees as m
+from tensorprop.render import weight as told
 from tensorprop.render.entries_code import spec_of
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.convert import Conversion
@@ -33,6 +35,7 @@ __all__ = ["Choices", "agreed", "lines"]
 
 _TRIED, _KEPT, _BEAM, _INDEX = 400, 40, 12, 60.0  # readings of a line, those kept, pages at a time, no matrix form
 _SLID = 4.0  # a window in index notation, beside a convolution: it reads as well, where the sign costs other lines more
+_DOTS = 0.3  # how much slices with dots weigh on a page without convolutions and without time, which stands below
 _HARD, _MORE = 2.2, 8  # signs for each name from which a line is hard to read; readings that are tried besides
 _FEW, _VECTORS = 3, ("column", "row")
 _DEEP = 200  # nodes on a path; what is nested deeper stays in index notation
@@ -95,6 +98,11 @@ class Choices:
         """The tensors of the equation."""
         return frozenset((self._written.name, *self._written.inputs))
 
+    @property
+    def timed(self) -> bool:
+        """Whether a letter of time has to be carried."""
+        return bool(self._out)
+
     def best(self) -> Line:
         """The line that is easiest to read."""
         return next(self.all())
@@ -155,7 +163,7 @@ class Choices:
             found = self._lines(tier, ends)
             if found and alone and self._met is None and _hard(min(found, key=price)):
                 more = [*islice(chain.from_iterable(tiers), _MORE)]
-                yield from sorted((*found, *self._lines(more, ends)), key=lambda line: price(line, True))
+                yield from sorted((*found, *self._lines(more, ends)), key=lambda line: price(line, 1.0, letters=True))
             else:
                 yield from sorted(found, key=price)
             alone = alone and not found
@@ -184,9 +192,9 @@ class Choices:
         return _picked(self._written, met)
 
     def _readings(self) -> Iterator[Treatment]:
-        yield from readings(self._eq, self._style, self._page, self._out)
+        yield from (found := [*readings(self._eq, self._style, self._page, self._out)])
         if len(self._page) > 1:
-            yield from readings(self._eq, self._style, (), self._out)
+            yield from (r for r in readings(self._eq, self._style, (), self._out) if r not in found)
 
     def _line(self, reading: Treatment, eq: Equation | None = None) -> Line | None:
         try:
@@ -265,35 +273,61 @@ def agreed(choices: list[Choices]) -> list[Line]:
 
 def _searched(choices: list[Choices], slide: bool) -> tuple[float, list[Line]]:
     """The lines that agree, and their price; ``slide``: what can be a convolution is one, else in index notation."""
-    beam: list[tuple[float, list[Line], dict[str, Look]]] = [(0.0, [], {})]
-    order = _bound_first(choices) if slide else [*range(len(choices))]
-    for c in (choices[n] for n in order):
-        grown: list[tuple[float, list[Line], dict[str, Look]]] = []
-        whole = slide or c.beside is None
-        for line in (*islice(c.all(), _KEPT), c.plainly()) if whole else (c.plainly(),):
+    beam = [_Agreement(0.0, [], {}, frozenset())]
+    wholes = [slide or c.beside is None for c in choices]
+    found = [[*islice(c.all(), _KEPT)] if whole else [] for c, whole in zip(choices, wholes, strict=True)]
+    sliding, timed = any(c.beside is not None for c in choices), any(c.timed for c in choices)
+    dots = _DOTS * (not sliding and not timed)
+    letter = told.LETTER * (timed or not sliding)  # what is carried may be the way to a convolution
+    order = _bound_first(choices, [len(lines) for lines in found])
+    for c, lines, whole in ((choices[n], found[n], wholes[n]) for n in order):
+        grown: list[_Agreement] = []
+        for line in (*lines, c.plainly()):
             own = looks(line)
-            for total, before, known in beam:
-                if own is not None and all(known.get(name, look) == look for name, look in own.items()):
-                    cost = price(line) if line.right is not None else _INDEX if whole else (c.beside or 0.0)
-                    grown.append((total + cost, [*before, line], known | own))
-        grown.sort(key=lambda g: g[0])
-        met: dict[frozenset[tuple[str, Look]], tuple[float, list[Line], dict[str, Look]]] = {}
-        for g in grown if slide else ():  # of those that read every tensor alike the first is the best
-            met.setdefault(frozenset(g[2].items()), g)
-        beam = [*met.values()][:_BEAM] if slide else grown[:_BEAM]
-    return beam[0][0], [line for _, line in sorted(zip(order, beam[0][1], strict=True), key=lambda found: found[0])]
+            if own is not None:
+                cost = price(line, dots) if line.right is not None else _INDEX if whole else (c.beside or 0.0)
+                grown += (page.grown(line, cost, own, letter) for page in beam if page.agrees(own))
+        grown.sort(key=lambda page: page.cost)
+        alike: dict[tuple[object, ...], _Agreement] = {}
+        for page in grown:  # of those that read every tensor alike the first is the best
+            alike.setdefault((frozenset(page.known.items()), page.carried), page)
+        beam = [*alike.values()][:_BEAM]
+    best = beam[0]
+    return best.cost, [line for _, line in sorted(zip(order, best.lines, strict=True), key=lambda found: found[0])]
 
 
-def _bound_first(choices: list[Choices]) -> list[int]:
-    """Convolutions, which leave least choice, then each time the line that has most in common with those before."""
+class _Agreement(NamedTuple):
+    """Lines that agree: what they cost, how each tensor is read, and for which letters some of them hold."""
+
+    cost: float
+    lines: list[Line]
+    known: dict[str, Look]
+    carried: frozenset[str]
+
+    def agrees(self, own: dict[str, Look]) -> bool:
+        """Whether a line that reads its tensors so can stand beside these."""
+        return all(self.known.get(name, look) == look for name, look in own.items())
+
+    def grown(self, line: Line, cost: float, own: dict[str, Look], letter: float) -> _Agreement:
+        """The page with a line more; ``letter``: what one costs for which no line before holds."""
+        carried = self.carried.union(line.carried)
+        cost += self.cost + letter * (len(carried) - len(self.carried))
+        return _Agreement(cost, [*self.lines, line], self.known | own, carried)
+
+
+def _bound_first(choices: list[Choices], ways: list[int]) -> list[int]:
+    """Convolutions, which leave least choice, then each time the line that has most in common with those before.
+
+    Of those that have as much the one that can be read in the fewest ways.
+    """
     order = [n for n, c in enumerate(choices) if c.beside is not None]
     known = {name for n in order for name in choices[n].names}
-    while order and len(order) < len(choices):
+    while len(order) < len(choices):
         rest = [n for n in range(len(choices)) if n not in order]
-        n = max(rest, key=lambda n: (len(known & choices[n].names), -n))
+        n = max(rest, key=lambda n: (len(known & choices[n].names), -ways[n], -n))
         order.append(n)
         known |= choices[n].names
-    return order or [*range(len(choices))]
+    return order
 
 
 def _consistent(found: list[Line]) -> bool:

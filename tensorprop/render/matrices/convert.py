@@ -332,16 +332,16 @@ class Conversion(Leaves):
         return MatrixPiece(found.letters, closed(forms))
 
     def _mean_of_products(self, e: Reduce) -> MatrixPiece | None:
-        """A mean over letters each of which stands in several factors, as the product that it is."""
-        inner, body = (e.body.indices, e.body.body) if isinstance(e.body, Sum) else ((), e.body)
-        if e.op != "mean" or not isinstance(body, Mul):
+        """A mean over letters each of which stands in several factors, or is added up outside: a sum over a size."""
+        if e.op != "mean":
             return None
-        bound = (*inner, *e.indices)
-        if any(sum(i in f.free for f in body.factors) < 2 for i in bound):
+        inner, body = (e.body.indices, e.body.body) if isinstance(e.body, Sum) else ((), e.body)
+        factors, bound = factors_of(body), (*inner, *e.indices)
+        if any(i not in self._added and sum(i in f.free for f in factors) < 2 for i in bound):
             return None
         try:
             sizes = [power(self._axis_of(i, e), number(-1)) for i in e.indices]
-            found = self._product(body, (*body.factors, *sizes), self._whole(bound))
+            found = self._product(body, (*factors, *sizes), self._whole(bound))
         except NoMatrix:
             return None
         return self._over(tuple(i for i in bound if i in self._added), found)

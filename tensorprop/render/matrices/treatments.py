@@ -100,8 +100,9 @@ class _Space:
                     loose = {s.name for s in (e.left, e.right) if isinstance(s, Index)}
                     barred |= loose
                     self._apart |= loose
-                case Reduce(_, indices, _, at):
-                    barred.update(indices, *(a.free for a in at))
+                case Reduce(op, indices, _, at):
+                    if op != "mean":  # which is a sum over a size
+                        barred.update(indices, *(a.free for a in at))
                     for i in indices:
                         marks.setdefault(i, set()).add(e)
                     if is_matrix(e.op):
@@ -224,8 +225,11 @@ def _gaps(letters: list[str], one: Mapping[str, int]) -> bool:
     )
 
 
-def price(line: Line, dots: bool = False) -> float:
-    """What a line costs to read, its legend with it; ``dots``: and slices with dots, and every letter below a Σ."""
+def price(line: Line, dots: float = 0.0, letters: bool = False) -> float:
+    """What a line costs to read, its legend with it.
+
+    ``dots``: how much slices with dots weigh; ``letters``: whether every letter below a Σ does.
+    """
     assert line.right is not None
     total = weight(line.right)
     names = [n for side in (line.left, line.right) if side for n in side.walk() if isinstance(n, m.Name)]
@@ -237,7 +241,7 @@ def price(line: Line, dots: bool = False) -> float:
     if line.carried and line.left is not None and line.left.kind != "matrix":
         total += told.SCALAR if line.left.kind == "scalar" else told.VECTOR
         total += told.ENTRIES * all(n.kind == "scalar" for n in names)
-    total += sum(told.ADDED * (len(n.letters) if dots else 1) for n in line.right.walk() if isinstance(n, m.Over))
+    total += sum(told.ADDED * (len(n.letters) if letters else 1) for n in line.right.walk() if isinstance(n, m.Over))
     if line.joined:
         total += told.JOINED + told.NEXT * (len(line.joined) - 1)
         total += told.SCATTERED * sum(_scattered(n) for n in names)
