@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import overload
 
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import is_matrix, is_square, orders, runs
+from tensorprop.core.functions import is_matrix, is_square, orders, runs, turns
 from tensorprop.errors import NumberTooLarge
 
 __all__ = [
@@ -210,9 +210,12 @@ def reduce(op: str, indices: Iterable[str], body: Expr, at: Iterable[Expr] = ())
     """``op_indices(body)``; where ``at`` is plain fresh letters, the bound ones take their names.
 
     Not in an order, ``top_u(x_u)[k]``, of which fewer entries may be read than there are: k has a range of its own.
-    Else the rows and columns of a named matrix are called `ROW` and `COLUMN`, so that ``inv(X)_ii`` is one object.
+    Else the rows and columns of a named matrix are called `ROW` and `COLUMN`, so that ``inv(X)_ii`` is one object; an
+    entry of f(Xᵀ) is one of f(X) where that is the same.
     """
     bound, entry, names = tuple(indices), tuple(at), ()
+    if turns(op) and isinstance(body, Tensor) and body.subscripts[-2:] == tuple(map(Index, bound[::-1])):
+        body, entry = Tensor(body.name, (*body.subscripts[:-2], *map(Index, bound))), entry[::-1]
     over = bound if is_square(op) else runs(op, bound)
     if sorted(over) == sorted(bound) and len(entry) == len(bound) and not orders(op):
         letters = {i: a.name for i, a in zip(over, entry, strict=True) if isinstance(a, Index)}

@@ -43,6 +43,7 @@ __all__ = [
     "runs",
     "set_reader",
     "takes_symmetric_part",
+    "turns",
     "watch",
 ]
 
@@ -150,6 +151,11 @@ def is_matrix(op: str) -> bool:
 def is_square(op: str) -> bool:
     """Whether ``op`` is a function of a matrix that has as many rows as columns."""
     return is_matrix(op) and REDUCTIONS[op].square
+
+
+def turns(op: str) -> bool:
+    """Whether a function of a whole matrix is turned with it: ``inv(Xᵀ) = inv(X)ᵀ``, ``det(Xᵀ) = det(X)``."""
+    return is_matrix(op) and REDUCTIONS[op].turns
 
 
 def takes_symmetric_part(op: str) -> bool:

@@ -91,7 +91,7 @@ class Reduction:
     inverse, "vu" for a pseudoinverse, "v" for singular values, none for a determinant. ``square``: X has as many
     rows as columns. ``domain`` is where it is defined and smooth.
     ``numpy`` and ``jax`` are code: {0} and {1} are the argument as a term and alone, {2} the axis. ``holomorphic``: it
-    may be taken of complex numbers too.
+    may be taken of complex numbers too. ``turns``: f(Xᵀ) is f(X)ᵀ, which for a number is f(X).
 
     >>> Reduction("logsumexp", "g exp(x_u - y)", means="log(Σ_u exp(x_u))").pullback
     'g exp(x_u - y)'
@@ -99,7 +99,7 @@ class Reduction:
 
     __slots__ = (
         *("also", "axes", "domain", "empty", "entry", "holomorphic", "jax", "kind", "kink", "means"),
-        *("numpy", "op", "passes", "pullback", "single", "slope", "square"),
+        *("numpy", "op", "passes", "pullback", "single", "slope", "square", "turns"),
     )
 
     def __init__(
@@ -123,8 +123,10 @@ class Reduction:
         jax: str = "",
         also: str = "",
         holomorphic: bool = False,
+        turns: bool = False,
     ) -> None:
         self.op = op
+        self.turns = turns
         self.holomorphic = holomorphic
         self.pullback = pullback
         self.kind = kind

@@ -95,8 +95,8 @@ class Notation:
                 if letter:
                     return self.to.size.format(self.letter(letter)), _ATOM
                 return f"{self.to.prose.format('dim')}({self.name(tensor)}, {axis})", _ATOM
-            case Tensor(name):
-                return self.pen.name(name, texts), _ATOM
+            case Tensor(name, subscripts):
+                return self.pen.name(name, [_told(s, t) for s, t in zip(subscripts, texts, strict=True)]), _ATOM
             case Bracket(relation, left, right):
                 if self._exact and relation == "=" and isinstance(left, Index) and isinstance(right, Index):
                     return self.pen.subscript(self.to.sign("δ").rstrip(), texts), _ATOM
@@ -318,6 +318,11 @@ def axes_in(eq: Equation) -> dict[tuple[str, int], str]:
             if isinstance(s, Index):
                 first.setdefault(s.name, (t.name, axis))
     return {axis: letter for letter, axis in first.items()}
+
+
+def _told(subscript: Expr, text: str) -> str:
+    """A subscript; a scalar is told from an index, ``x[k[]]``."""
+    return f"{text}[]" if isinstance(subscript, Tensor) and not subscript.subscripts else text
 
 
 def _bare(text: str) -> str:

@@ -106,8 +106,11 @@ def weight(t: MathTree) -> float:
             case m.Diag(of):
                 total += diag_cost(of)
             case m.Diagonal(of):
-                total += DIAG + DIAGONAL_OF_TWO * of_two(of) + DIAGONAL_OF_CUTS * all(
-                    any(s is not None for s in x.slots) for x in of.walk() if isinstance(x, m.Name)
+                total += (
+                    DIAG
+                    + DIAGONAL_OF_TWO * of_two(of)
+                    + DIAGONAL_OF_CUTS
+                    * all(any(s is not None for s in x.slots) for x in of.walk() if isinstance(x, m.Name))
                 )
             case m.MatrixTrace():
                 total += TRACE

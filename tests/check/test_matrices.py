@@ -66,7 +66,7 @@ WRONG = (
     (INV, "δA_ij = Y_ki δY_kl Y_jl", "sign", "the whole should be negated"),
     (INV, "δA_ij = -Y_ki δY_kl A_jl", "tensor", "A_jl stands where Y_jl belongs"),
     (DET, "δA_ij = δy y inv(A)_ij", "transposed", "A is transposed"),
-    (SOLVE, "δb_j = inv(A)_ji δy_i", "transposed", "A is transposed: A_ji stands where A_ij belongs"),
+    (SOLVE, "δb_j = inv(A)_ji δy_i", "transposed", "A is transposed: inv(A)_ji stands where inv(A)_ij belongs"),
     (GAUSS, "δS_ij = inv(S)_ji - 1/2 inv(S)_ki x_k x_l inv(S)_jl", "factor", "2 times what it should be"),
     (GAUSS, "δx_i = inv(S)_ij x_j", "transposed", "S is transposed"),
     ("C_ij = X_ki X_kj; y = logdet(C)", "δX_ki = δy X_kj inv(C)_ij", "factor", "a factor 2 is missing"),

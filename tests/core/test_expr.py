@@ -6,9 +6,11 @@ import copy
 import gc
 import pickle
 
+import numpy as np
 import pytest
 
 from tensorprop.calculus import adjoint, derive, stabilise
+from tensorprop.check.numbers.naive_matrices import MATRICES
 from tensorprop.core.build import (
     ONE,
     ZERO,
@@ -29,6 +31,7 @@ from tensorprop.core.build import (
 )
 from tensorprop.core.equation import equation, system
 from tensorprop.core.expr import Add, Call, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import REDUCTIONS
 from tensorprop.core.ranges import witness
 from tensorprop.core.walk import freshen, postorder, transform
 from tensorprop.errors import (
@@ -249,3 +252,16 @@ def test_recurrences_are_read_and_written_and_derived(text: str, outputs: tuple[
 def test_what_is_no_recurrence_is_a_circle(text: str) -> None:
     with pytest.raises(CircularDefinition):
         parse(text)
+
+
+def test_a_function_of_a_transposed_matrix_is_that_of_the_matrix() -> None:
+    """f(Xᵀ)_ij is f(X)_ji where the row says so, and only there."""
+    x = np.random.default_rng(0).uniform(0.5, 1.5, (3, 3)) + 3 * np.eye(3)
+    for row in REDUCTIONS.values():
+        if row.kind != "matrix" or row.axes not in ("", "uu", "vu") or "′" in row.op:
+            continue
+        of, turned = MATRICES[row.op](np, x), MATRICES[row.op](np, x.T)
+        same = np.allclose(np.swapaxes(of, -1, -2) if row.axes else of, turned)
+        assert same or not row.turns, row.op
+    e = parse("d_ij = inv_ab(A_ba)[i, j]; y = det_ab(A_ba)")
+    assert e is parse("d_ij = inv(A)_ji; y = det(A)")

@@ -10,7 +10,7 @@ from tensorprop.core.equation import equation
 from tensorprop.core.walk import inline
 from tensorprop.errors import UsageError
 from tensorprop.render.derivation.normalisers import MEANING, derived, slope
-from tensorprop.text import parse_expression
+from tensorprop.text import parse, parse_expression
 
 NETWORKS = [
     "z_bj = x_bi W_ij + c_j; h_bj = tanh(z_bj); u_bk = h_bj V_jk + d_k; E = 1/2 (u_bk - t_bk)^2",
@@ -195,3 +195,9 @@ def test_a_quotient_that_got_a_name_is_read_in_an_attempt() -> None:
 
 def test_a_recurrence_of_numbers_stands_beside_its_rules() -> None:
     assert "it reads itself" in str(explain("s_t = a s[t-1] + x_t; L = Σ_t (s_t - y_t)^2", detail="beside"))
+
+
+def test_a_scalar_among_subscripts_is_told_from_an_index() -> None:
+    d = explain("y_b = x[k[], b] w_b", wrt="w")
+    assert d.line(d.forward[0][0]).unicode == "y_b = x[k[], b] w_b"
+    assert all(parse(line) is parse("δw_b = x[k[], b] δy_b") for line in d.line(d.parts[0].rule))

@@ -34,7 +34,7 @@ from tensorprop.core.build import (
 )
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.functions import FUNCTIONS, is_matrix
+from tensorprop.core.functions import FUNCTIONS, is_matrix, turns
 from tensorprop.core.names import adjoint_name, primal
 from tensorprop.core.ranges import infer
 from tensorprop.core.terms import factors_of
@@ -433,6 +433,9 @@ def _reduction(n: Reduce) -> Iterator[Change]:
             if op != n.op:
                 new = reduce(op, n.indices, n.body)
                 yield "reduction", n, new, new, COST["another reduction"], op
+    if turns(n.op) and len(n.at) == 2 and n.at[0] is not n.at[1] and isinstance(n.body, Tensor):
+        new = reduce(n.op, n.indices, n.body, n.at[::-1])
+        yield "transposed", n, new, new, COST["two indices exchanged"], n.body.name
     for op in ("softmax", "logsoftmax"):
         if n.at and op != n.op and not is_matrix(n.op):
             new = reduce(op, n.indices, n.body, n.at)

@@ -86,7 +86,8 @@ def edits(
             whole, steps = place.put(here)
         except TensorpropError:
             continue
-        if whole is not value and whole.free <= free and (kind, whole) not in seen and matrices >= _matrices(whole):
+        same = kind == "transposed" or matrices >= _matrices(whole)
+        if same and whole is not value and whole.free <= free and (kind, whole) not in seen:
             seen.add((kind, whole))
             yield Edit(kind, old, new, whole, cost, steps, detail)
     for e in () if adding else _everywhere(value, names):

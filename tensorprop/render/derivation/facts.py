@@ -283,6 +283,10 @@ class _Facts(Products):
         whole = self._f.whole.tree
         cut = list(dict.fromkeys(t for t in whole.walk() if isinstance(t, m.Name) and any(i in c for i in t.slots)))
         one = len(c) == 1
+        if not cut:  # a number, the same for every one
+            said = say("{c} {verb} kept: there is one such formula for every {c}.", c=letters(c), verb=verb(c))
+            yield Fact("every", said, said, (Sign("for every", ()),))
+            return
         said = say(
             "{c} {verb} kept wherever {it} {stands}, and never summed: there is one such formula for every {c}, with "
             "{T}.",
