@@ -193,11 +193,11 @@ def _factors(p: Any, d: Any) -> Any:
     return 0.5 * jnp.sum((d["T"] - p["U"] @ p["V"].T) ** 2)
 
 
-def model(name: str, text: str, loss: Callable[[Any, Any], Any], params: Any, data: Any) -> Model:
+def model(name: str, text: str, loss: Callable[[Any, Any], Any], params: Any, data: Any, tune: bool = False) -> Model:
     """A text, and the loss that it is the value of as JAX code, at these arrays."""
 
     def fresh() -> tuple[Any, Any]:
-        return tp.value_and_grad(text, wrt=tuple(params)), jax.jit(jax.value_and_grad(loss))
+        return tp.value_and_grad(text, wrt=tuple(params), tune=tune), jax.jit(jax.value_and_grad(loss))
 
     ours, theirs = fresh()
     return Model(name, lambda: ours(params, **data), lambda: theirs(params, data), fresh, params, data)

@@ -66,5 +66,7 @@ def tensors() -> list[Model]:
             {n: jnp.asarray(scale * rng.normal(size=[row.sizes[i] for i in of]), jnp.float32) for n, of in part.items()}
             for scale, part in ((0.3, row.params), (1.0, row.data))
         )
-        made.append(model(f"{row.name}, all gradients", row.text(), row.loss, p, d))
+        name = f"{row.name}, all gradients"
+        made.append(model(name, row.text(), row.loss, p, d))
+        made.append(model(f"{name}, tune=True", row.text(), row.loss, p, d, tune=True))
     return made
