@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from tensorprop.core.functions import is_known
 from tensorprop.errors import NotElementwise, UnknownName, UsageError, among
 
@@ -47,6 +49,11 @@ def bound(names: Iterable[str], given: Functions | None) -> dict[str, Callable[.
         if not callable(f):
             fix = f'write functions={{"{name}": jnp.tanh}}'
             raise UsageError(f"{name} is to be a function, not of type {type(f).__name__}", fix=fix)
+        if _mixes(f):
+            raise NotElementwise(
+                f"{name} is applied to every entry, and what was given makes each entry of all of them",
+                fix=f"write what it does along an index, softmax_i(…), or give {name} a function of one number",
+            )
         known[key] = f
     found: dict[str, Callable[..., Any]] = {}
     for name in wanted:
@@ -58,6 +65,17 @@ def bound(names: Iterable[str], given: Functions | None) -> dict[str, Callable[.
                 f = _slope(f)
             found[name] = _entrywise(name, f)
     return found
+
+
+def _mixes(f: Callable[..., Any]) -> bool:
+    """Whether an entry of what a function gives depends on the other entries: softmax, a mean taken off."""
+    probe = np.array([0.3, 0.7, 0.2])
+    try:
+        together = np.asarray(f(probe), float)
+        apart = np.concatenate([np.asarray(f(probe[k : k + 1]), float) for k in range(3)])
+    except Exception:  # what it does with other arguments, or while a program is traced, is told where it is called
+        return False
+    return together.shape == apart.shape == (3,) and not np.allclose(together, apart, 1e-3, 1e-3, equal_nan=True)
 
 
 def _slope(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from tensorprop.core.build import reduce
 from tensorprop.core.expr import Dim, Expr, Index, Tensor
-from tensorprop.core.functions import REDUCTIONS, has_entries, is_matrix, runs
+from tensorprop.core.functions import REDUCTIONS, has_entries, is_matrix, orders, runs
 from tensorprop.errors import (
     AmbiguousNotation,
     MissingIndex,
@@ -79,6 +79,7 @@ class Binders(Subscripts):
                 self._power_of_sum(p)
             if kept:
                 entry = self._outside(p, op, len(runs(op, tuple(letters))), outside)
+                self._told_apart(p, op, letters, entry)
         else:
             if self.kinds[self.p] not in STARTS and self.kinds[self.p] not in ("+", "-", "‖", "∇"):
                 self.unexpected(self.p, f"{name} needs something to act on", f"write {name}_{''.join(letters)}(…)")
@@ -110,6 +111,13 @@ class Binders(Subscripts):
             self.p = self.limits[p].end
         else:
             self.indices_of(p, letters, spans)
+
+    def _told_apart(self, p: int, op: str, letters: list[str], entry: tuple[Expr, ...]) -> None:
+        """Keep that a normaliser's entry bears another letter than the one inside, ``softmax_u(s_u)[t]``."""
+        if not orders(op) and not is_matrix(op):
+            here = (self.starts[p], self.ends[self.p - 1])
+            others = [s.name for s in entry if isinstance(s, Index) and s.name not in letters]
+            self.placed += [(op, name, here) for name in others]
 
     def _power_of_sum(self, p: int) -> NoReturn:
         """``Σ_j(e)^2``, which books write for the sum of squares."""

@@ -73,6 +73,7 @@ class Cursor(ABC):
         self.given: frozenset[str] = frozenset[str]()  # letters that are indices wherever they stand
         self.scalars: frozenset[str] = frozenset[str]()
         self.around: list[str] = []  # letters that are bound around what is being read
+        self.placed: list[tuple[str, str, tuple[int, int]]] = []  # operator and letter of ``softmax_u(s_u)[t]``
         self.barred: bool = False  # between two ‖
         self.limits: dict[int, Limit] = {}  # of the sums of this equation that have limits
         self.counted: dict[str, str] = {}  # names that are sizes in this equation, and of which letter

@@ -28,6 +28,7 @@ from tensorprop.core.names import moved, primal, primal_axes
 from tensorprop.core.ranges import axis_of, kept
 from tensorprop.core.walk import postorder
 from tensorprop.errors import (
+    AmbiguousNotation,
     DuplicateDefinition,
     EmptySpec,
     FreeIndexMismatch,
@@ -193,6 +194,15 @@ def _transposed(a: Tensor, b: Tensor) -> bool:
 def facts(reader: Reader, found: list[Equation]) -> list[Fact]:
     """What the lines of facts say; ``dim(y)`` in a size is an axis that y runs over in one of the equations."""
     made: list[Fact] = []
+    stated = {name for line, name, _, _ in reader.lines if line == "dim"}
+    for op, letter, span in reader.placed:
+        if letter in stated:  # the letter outside has the range of the one inside
+            raise AmbiguousNotation(
+                f"{op} along all of its axis, or as far as {letter} runs?",
+                reader.text,
+                span,
+                fix=f"give the {op} an equation of its own, p_i = …, and read p[{letter}], or write {op}_{letter}(…)",
+            )
     for line, name, said, _ in reader.lines:
         if isinstance(said, str):
             made.append(Declared(line, name) if line in (*DECLARED, *SAID) else Outside(name, said))

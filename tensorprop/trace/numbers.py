@@ -205,6 +205,11 @@ def _forms(dims: Mapping[Extent, Expr]) -> Iterator[list[_SizeProduct]]:
             yield list(_powers(add(all_, number(-1)), np.prod([n for _, n in some], axis=0) - 1, False))
     if len(sizes) > 1:
         yield [f for a, b in combinations(singles, 2) for f in _pairs(a, b)]
+    for k in (2, 3, 4):  # what differences of differences leave
+        less = [(add(e, number(-k)), n - k) for e, n in sizes if n.min() > k]
+        yield [f for e, n in less for f in _powers(e, n, False)]
+        short = [(_reciprocal_or_not(e, n), _reciprocal_or_not(d, m)) for (e, n), (d, m) in product(less, sizes)]
+        yield [f for a, b in short for f in _pairs(a, b)]
 
 
 def _reciprocal_or_not(e: Expr, n: np.ndarray[Any, Any]) -> list[_SizeProduct]:

@@ -65,6 +65,7 @@ def test_in_recurrences_and_hessians(x64: None) -> None:
         ({"f": 3}, "not of type int"),
         ({"tanh": jnp.tanh}, "tanh is known"),
         ({"f": jnp.sum}, "applied to every entry"),
+        ({"f": jax.nn.softmax}, "each entry of all of them"),
     ],
 )
 def test_what_cannot_be_bound_is_refused(functions: Any, says: str) -> None:

@@ -343,6 +343,7 @@ def test_what_people_paste_is_read_where_it_has_one_meaning(text: str, plain: st
         (r"y_i = \sin x_i^2", ["sin(x_i)^2", "sin(x_i^2)"]),
         (r"n = \|W_{ij}\|", [r"\|W_{ij}\|_F", "norm2(W)"]),
         ("y_i = Wσ(x_i)", ["W σ(x_i)", "W1(x_i)"]),
+        ("y_d = softmax_c(x_c)[d]; dim(d) = dim(x, 0) - 1", ["p[d]", "softmax_d(…)"]),
         ("y_i = W_i relu(x_i) + Wrelu(x_i)", ["W relu(x_i)"]),
         ("z_i = W_ijσ(x_j)", ["W_ij σ(x_j)"]),
         ("y_i = f^2(x_i)", ["f(x_i)^2", "f^2 (x_i)"]),
