@@ -41,7 +41,7 @@ def first_calls(model: Model) -> tuple[float, float, float, tuple[int, ...]]:
     lines: list[int] = []
 
     def first(f: Any) -> Any:
-        program = jax.jit(f).lower(model.params, model.data).compile()
+        program: Any = jax.jit(f).lower(model.params, model.data).compile()
         temporary.append(program.memory_analysis().temp_size_in_bytes)
         lines.append(program.as_text().count("\n"))
         return program(model.params, model.data)

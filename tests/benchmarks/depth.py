@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -106,10 +107,10 @@ def depth() -> list[Model]:
             )
         )
     few = {n: a[:12] for n, a in p.items()}
-    return [*made, _checkpointed(page.parameters, few, data)]
+    return [*made, _checkpointed(list(few), few, data)]
 
 
-def _checkpointed(names: tuple[str, ...], p: dict[str, Any], data: dict[str, Any]) -> Model:
+def _checkpointed(names: Iterable[str], p: dict[str, Any], data: dict[str, Any]) -> Model:
     """A scan over layers whose rule keeps what comes in and nothing else, against ``jax.checkpoint`` of the block."""
 
     def loss(layer: Any) -> Any:
