@@ -145,8 +145,9 @@ class ArrayCode:
 
     def _name(self, t: m.Name) -> Snippet:
         text = identifier(t.tensor)
+        turned = t.tensor in self.turned and len(t.slots) == 2
         if any(isinstance(s, int) for s in t.slots):
-            marks = [str(s) if isinstance(s, int) else ":" for s in t.slots]
+            marks = [str(s) if isinstance(s, int) else ":" for s in (t.slots[::-1] if turned else t.slots)]
             while marks[-1] == ":":
                 marks.pop()
             text += f"[{', '.join(marks)}]"
@@ -158,7 +159,7 @@ class ArrayCode:
             if isinstance(s, str):
                 self.bench.sizes.setdefault(s, self._size(Dim(t.tensor, k)))
         order = tuple(labels[axis] for axis in t.order)
-        if t.tensor in self.turned and len(t.slots) == 2:
+        if turned:
             axes = axes[::-1]
         split = {"column": len(order), "row": 0, "matrix": t.rows}.get(t.kind, len(order))
         if len(set(axes)) < len(axes):  # a diagonal over carried indices

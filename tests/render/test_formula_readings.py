@@ -191,6 +191,11 @@ def test_sizes_are_those_of_the_arrays_as_the_formula_shows_them(equation, optio
     np.testing.assert_allclose(got.T if want.ndim == 2 else got, want, rtol=1e-12)
 
 
+def test_a_fixed_entry_is_of_the_axis_that_the_layout_shows():
+    f = formula("δg_j = W_jl (1 - h[0,l]^2) δh[0,l]", derivative="numerator")
+    assert f.numpy == "δg = (δh[:, 0] * (1 - h[0]**2)) @ W.T"  # executed before it is shown
+
+
 def test_no_form_is_no_code():
     assert formula("q_t = p[t, 2 t] c").numpy.startswith("#")
 
