@@ -19,13 +19,14 @@ from typing import NamedTuple
 
 from tensorprop.calculus.known_sums import Given, SumsKnown
 from tensorprop.calculus.reuse import reused
-from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.calculus.simplify import known, simplify_expr
 from tensorprop.calculus.stable import match
 from tensorprop.core.build import MINUS_ONE, ONE, add, mul, power, reduce, substitute, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
+from tensorprop.core.plane import complex_names, with_adjoints
 from tensorprop.core.ranges import OneAxis, one_axis, sized
 from tensorprop.core.terms import factors_of, number_and_rest, terms_of
 from tensorprop.core.walk import fold, inline, postorder, tensors_of, transform
@@ -275,7 +276,8 @@ def _entries(e: Expr) -> int:
 
 def unfolded(value: Expr, rules: System, name: str) -> Expr:
     """``value`` with the rule for ``name`` put in."""
-    return simplify_expr(inline(value, {name: (rules[name].letters, rules[name].value)}))
+    whole = inline(value, {name: (rules[name].letters, rules[name].value)})
+    return known(whole, {}, with_adjoints(plane)) if (plane := complex_names(rules)) else simplify_expr(whole)
 
 
 def _nodes(e: Expr) -> int:

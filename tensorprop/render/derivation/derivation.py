@@ -7,6 +7,7 @@ calculation is that of `derivation_steps`; here it gets its words. Sizes are not
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Literal
 
 from tensorprop.calculus.adjoint import adjoint
@@ -18,18 +19,18 @@ from tensorprop.core.build import rename
 from tensorprop.core.english import numeral
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Expr, Index, Reduce, Sum, Tensor
-from tensorprop.core.kinds import smooth
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
-from tensorprop.core.plane import complex_names, refuse_parts
+from tensorprop.core.plane import complex_names
 from tensorprop.core.ranges import one_axis, sized, spelled
 from tensorprop.core.terms import terms_of
 from tensorprop.core.walk import fold, postorder, tensors_of
-from tensorprop.errors import ComplexConvention, UsageError
+from tensorprop.errors import UsageError
 from tensorprop.render.derivation.alike import Likeness, pattern
 from tensorprop.render.derivation.contents import DerivationStep, Like, RulePart
 from tensorprop.render.derivation.index_table import index_table
 from tensorprop.render.derivation.matrix import MatrixForm, matrix
-from tensorprop.render.derivation.passage import Passage, passage
+from tensorprop.render.derivation.mirrored import CHAIN, TWICE, ways, worked_out
+from tensorprop.render.derivation.passage import PLANE_LAW, Passage, passage
 from tensorprop.render.derivation.reasons import Reason, dimensions, reasons
 from tensorprop.render.derivation.record import Derivation
 from tensorprop.render.derivation.remarks import Remarks
@@ -75,20 +76,6 @@ _BY_TOPIC = {
 }
 
 
-def _of_numbers_alike(s: System | Equation | str) -> None:
-    """Refuse what the steps do not tell: derivatives that are no complex numbers, real parts that are taken."""
-    page = as_forward(s)
-    if not (plane := complex_names(page)):
-        return
-    fix = "adjoint gives the rules, and formula their matrices"
-    refuse_parts(page, "explain tells derivatives that are one number", fix)
-    real = sorted(smooth(page) - plane)
-    if real:
-        raise ComplexConvention(
-            f"{real[0]} is real amid complex numbers, and explain does not tell the real parts that are taken", fix=fix
-        )
-
-
 def explain(
     s: System | Equation | str,
     wrt: str | Iterable[str] | None = None,
@@ -118,7 +105,6 @@ def explain(
     """
     if detail not in ("full", "short", "beside"):
         raise UsageError(f"no level of detail {detail!r}", fix='"full", "short" or "beside"')
-    _of_numbers_alike(s)
     if layout not in ("column", "row"):
         raise UsageError(f"no layout {layout!r}", fix='"column" or "row"')
     if samples not in ("rows", "columns"):
@@ -201,8 +187,12 @@ class _Teller:
             )
         before = p.inserted
         for move, eq in p.moves:
-            told = move.law is DECLARED_LAW
-            yield self._declared(p, before, eq) if told else self._move(move.law.apply.__name__, eq, move.put)
+            if move.law is DECLARED_LAW:
+                yield self._declared(p, before, eq)
+            elif move.law is PLANE_LAW:
+                yield worked_out(eq)
+            else:
+                yield self._move(move.law.apply.__name__, eq, move.put)
             before = eq
         last = p.moves[-1][1] if p.moves else p.inserted
         yield self._rename(p, last)
@@ -210,6 +200,15 @@ class _Teller:
             yield self._matrix(shown, next((_BY_TOPIC[r.topic] for r in why if r.topic in _BY_TOPIC), "entries"))
 
     def _chain(self, p: Passage) -> DerivationStep:
+        """The chain rule, and where numbers are complex how each path counts."""
+        step = self._paths(p)
+        more = tuple(ways(p))
+        if not more:
+            return step
+        law = TWICE if step.law == "definition" else CHAIN
+        return replace(step, statement=law, notes=(*step.notes, *more))
+
+    def _paths(self, p: Passage) -> DerivationStep:
         x = Tensor(p.name, tuple(map(Index, p.letters)))
         law = LAWS_OF_CHANGE["chain_rule"]
         if not p.locals:
@@ -222,7 +221,7 @@ class _Teller:
                          x=entry(x), d=entry(p.outer[0]), vs=listed([entry(v) for v in through]),
                          read="reads" if len(through) == 1 else "read")  # fmt: skip
             return DerivationStep("chain", "Chain rule", (p.chain,), "chain_rule", law, reason)
-        if itself and not through and isinstance(p.chain.value, Tensor):
+        if itself and not through and all(local.way != "both" for local in p.locals):
             reason = say("{x} stands in {v} itself.", x=entry(x), v=entry(itself[0]))
             law = LAWS_OF_CHANGE["definition"]
             return DerivationStep("chain", "Definition", (p.chain,), "definition", law, reason)
@@ -284,7 +283,7 @@ class _Teller:
         )
 
     def _local(self, p: Passage) -> DerivationStep:
-        lines = tuple(local.rule for local in p.locals)
+        lines = tuple(rule for local in p.locals for rule in local.rules)
         notes: list[Sentence] = []
         for local in p.locals:
             notes += [n for n in notes_of(local, p) if n not in notes]

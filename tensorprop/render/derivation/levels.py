@@ -16,6 +16,7 @@ from tensorprop.core.names import adjoint_name
 from tensorprop.render.derivation.beside import beside
 from tensorprop.render.derivation.contents import Contents, DerivationStep, Remark, RulePart
 from tensorprop.render.derivation.index_table import HEAD, Row
+from tensorprop.render.derivation.mirrored import convention_told
 from tensorprop.render.derivation.reasons import Reason
 from tensorprop.render.derivation.sentences import Math, Sentence, join, listed, say, whole
 from tensorprop.render.diagram import drawn
@@ -37,6 +38,7 @@ LAW_NAMES = {
     "common_number": "distributive law",
     "collect": "like terms",
     "declared": "what is declared",
+    "conjugates": "laws of conjugates",
     "merge_powers": "powers of one base",
     "matrix_product": "matrix product",
     "outer_product": "outer product",
@@ -144,7 +146,11 @@ class _Level:
         """What E is, what δ is, what is given, and how vectors lie; shorter where the derivation is."""
         d = self.d
         error = whole(d.error)
-        x = whole(d.parts[0].name if d.parts else "x")
+        real = [part.name for part in d.parts if part.name not in d.convention.plane]
+        owed = [part.name for part in d.parts if part.name in d.convention.plane]
+        if owed and not real:
+            return self._laid(convention_told(error.unicode, owed[0]))
+        x = whole(real[0] if real else "x")
         adjoint = Math(
             f"δ{x.unicode} = ∂{d.error}/∂{x.unicode}", rf"\delta {x.latex} = \partial {d.error} / \partial {x.latex}"
         )
@@ -157,6 +163,13 @@ class _Level:
             verb = "is" if len(outputs) == 1 else "are"
             first = say("{adj}, and so for every tensor; {E} is an error that depends on {outs}, and {given} {verb} "
                         "given.", adj=adjoint, E=error, outs=told, given=given, verb=verb)  # fmt: skip
+        if owed:
+            first = join([first, convention_told(error.unicode, owed[0])])
+        return self._laid(first)
+
+    def _laid(self, first: Sentence) -> Sentence:
+        """What is agreed, and how vectors lie."""
+        d = self.d
         plain = d.convention.layout == "column" and d.convention.derivative == "denominator"
         if d.detail == "short" and plain:
             return first
@@ -209,7 +222,8 @@ _FEW = 4  # rules, beside which a picture and an example have room in a terminal
 _TITLED = ("common_factor", "common_number", "collect")  # laws of which a step's title says all
 _PLAIN = ("stays as a factor.", "the derivative is 0.")  # what many rules need not be told
 _AGAIN = {"insert": "insert", "brackets": "sum", "rename": "rename", "collect": "collect"}
-_DOES = {"meet_bracket": "take apart", "declared": "use what is declared", "common_factor": "take out",
+_DOES = {"meet_bracket": "take apart", "declared": "use what is declared", "conjugates": "work out the conjugates",
+         "common_factor": "take out",
          "common_number": "take out"}  # fmt: skip
 """Steps that are named on one line where they have been met, and what each does."""
 
@@ -346,7 +360,7 @@ class _Full(_Level):
         d = self.d
         if len(d.parts) > 1 and not any(p.like for p in d.parts):
             yield Heading(1, say("All rules"))
-            style = "δz" if d.system.recurrent else f"∂{d.error}/∂z"
+            style = "δz" if d.system.recurrent or d.convention.plane else f"∂{d.error}/∂z"
             yield Lines(tuple((d.line(p.rule, style), p.shown.whole) for p in d.parts))
 
 

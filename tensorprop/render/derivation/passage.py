@@ -8,7 +8,7 @@ equal value. How they are worded or printed is not known here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeGuard
 
 from tensorprop.calculus.adjoint import adjoint, holds
@@ -24,26 +24,66 @@ from tensorprop.calculus.laws import (
     trace_of_expm,
 )
 from tensorprop.calculus.pullback import pullback
-from tensorprop.calculus.rewrite import Law
-from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, remake, rename, substitute, sum_over
+from tensorprop.calculus.rewrite import Law, beside_laws
+from tensorprop.calculus.simplify import known
+from tensorprop.calculus.wirtinger import wirtinger
+from tensorprop.core.build import (
+    ONE,
+    ZERO,
+    add,
+    bracket,
+    call,
+    fresh,
+    mul,
+    number,
+    remake,
+    rename,
+    substitute,
+    sum_over,
+)
 from tensorprop.core.canon import canonical, same
 from tensorprop.core.equation import DECLARED, Declared, Equation, Loop, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Expr, Index, Reduce, Sum, Tensor
-from tensorprop.core.names import adjoint_name, derivative_name, stem_and_label
+from tensorprop.core.names import adjoint_name, derivative_name, labelled, stem_and_label
+from tensorprop.core.plane import complex_names, has_parts, is_complex, real_part, settled, squares, with_adjoints
 from tensorprop.core.ranges import OneAxis, infer, one_axis, spelled
 from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import apart, fold, freshen, lettered, postorder, tensors_of
 from tensorprop.text.vocabulary import COLUMN, ROW
 
-__all__ = ["Local", "Move", "Passage", "axes_of", "derivative", "moves", "passage"]
+__all__ = ["PLANE_LAW", "Local", "Move", "Passage", "axes_of", "derivative", "moves", "passage"]
+
+
+PLANE_LAW = beside_laws(
+    Law("conj(a b) == conj(a) conj(b)", (), "conjugates and parts are worked out", lambda e: None), "conjugates"
+)
+"""The caption of a step that works out conjugates and real parts."""
 
 
 class Local(NamedTuple):
-    """``∂v_J/∂x_K`` of the forward equation ``v_J = …``, its brackets kept."""
+    """``∂v_J/∂x_K`` of the forward equation ``v_J = …``, its brackets kept.
+
+    Of complex x there may be two, ``mirrored`` by conj(x), and ``way`` says how they count: ``plain``, ``twice`` (v is
+    real: the other is the conjugate of the one), ``both``, and ``real``, the real part for an x that is real.
+    """
 
     forward: Equation
     rule: Equation
     entries: tuple[Tensor, ...]  # where x stands in the forward equation
+    mirrored: Equation | None = None
+    way: str = "plain"
+
+    @property
+    def rules(self) -> tuple[Equation, ...]:
+        """The derivative by x, and that by conj(x) where it counts."""
+        return (self.rule,) if self.mirrored is None else (self.rule, self.mirrored)
+
+    def chained(self, seed: Expr) -> Expr:
+        """What the chain rule has of this equation, before it is added up."""
+        share = mul(seed, self.rule.target)
+        if self.mirrored is not None:
+            return add(share, call("conj", mul(seed, self.mirrored.target)))
+        return mul(number(2), share) if self.way == "twice" else share
 
 
 class Move(NamedTuple):
@@ -67,6 +107,7 @@ class Passage(NamedTuple):
     outer: tuple[Expr, ...]  # what an output is owed from outside that the equations read themselves
     axes: Mapping[tuple[str, int], str]  # a letter for every axis, for sizes that are shown
     declared: Kinds  # what the page declares of its matrices
+    plane: frozenset[str] = frozenset()  # what holds complex numbers
 
 
 def passage(s: System, rules: System, name: str, axis: OneAxis | None = None) -> Passage:
@@ -81,18 +122,16 @@ def passage(s: System, rules: System, name: str, axis: OneAxis | None = None) ->
     uses = [eq for eq in s.ordered if name in eq.inputs and _matters(s, rules, eq)]
     letters = _apart(rule.letters, uses, rule, s)
     target = Tensor(adjoint_name(name), tuple(map(Index, letters)))
-    found = [(eq, local) for eq in uses if (local := derivative(eq, name, letters)) is not None]
+    plane = complex_names(s)
+    found = [(eq, local) for eq in uses if (local := derivative(eq, name, letters, plane)) is not None]
     outer = _from_outside(s, name, letters)
     chain: list[Expr] = list(outer)
     inserted: list[Expr] = list(outer)
     for eq, local in found:
         seed = mul(_seed(s, eq), *_held(s, eq))
-        chain.append(sum_over(eq.letters, mul(seed, local.rule.target)))
-        for term in local.rule.value.terms if _sum_of_terms(local.rule.value) else (local.rule.value,):
-            inner, body = (term.indices, term.body) if isinstance(term, Sum) else ((), term)
-            clash = (seed.free | frozenset(letters)) & frozenset(inner)
-            assert not clash
-            inserted.append(sum_over((*eq.letters, *inner), mul(seed, body)))
+        total = sum_over(eq.letters, local.chained(seed))
+        chain.append(call("re", total) if local.way == "real" else total)
+        inserted += _inserted(eq, local, seed, letters, with_adjoints(plane))
     first = equation(target, add(*chain))
     start = equation(target, add(*inserted))
     path: list[tuple[Move, Equation]] = []
@@ -100,10 +139,32 @@ def passage(s: System, rules: System, name: str, axis: OneAxis | None = None) ->
     plain = _undeclared(s, name, letters) or aim
     for move in moves(start.value, plain, axis):
         path.append((move, equation(target, move.result)))
+    last = path[-1][0].result if path else start.value
+    if plane and not same(last, plain):
+        path.append((Move(PLANE_LAW, plain, ()), equation(target, plain)))
     if plain is not aim and not same(plain, aim):
         path.append((Move(DECLARED_LAW, aim, ()), equation(target, aim)))
     locals_ = tuple(local for _, local in found)
-    return Passage(name, letters, first, locals_, start, tuple(path), rule, outer, axes_of(s), s.declared)
+    return Passage(name, letters, first, locals_, start, tuple(path), rule, outer, axes_of(s), s.declared, plane)
+
+
+def _inserted(
+    eq: Equation, local: Local, seed: Expr, letters: tuple[str, ...], plane: frozenset[str]
+) -> Iterator[Expr]:
+    """The terms of the chain rule for one equation, with the local derivatives put in."""
+    twice = [number(2)] if local.way == "twice" else []
+    for rule in local.rules:
+        if rule.value is ZERO:
+            continue
+        for term in rule.value.terms if _sum_of_terms(rule.value) else (rule.value,):
+            inner, body = (term.indices, term.body) if isinstance(term, Sum) else ((), term)
+            clash = (seed.free | frozenset(letters)) & frozenset(inner)
+            assert not clash
+            share = mul(*twice, seed, body)
+            if rule is local.mirrored:
+                share = settled(call("conj", share), plane)
+            total = sum_over((*eq.letters, *inner), share)
+            yield real_part(total, plane) if local.way == "real" else total
 
 
 def _undeclared(s: System, name: str, letters: Sequence[str]) -> Expr | None:
@@ -178,15 +239,66 @@ def _apart(like: Sequence[str], uses: Sequence[Equation], rule: Equation, s: Sys
     return tuple(found)
 
 
-def derivative(eq: Equation, name: str, letters: tuple[str, ...]) -> Local | None:
+def derivative(eq: Equation, name: str, letters: tuple[str, ...], plane: frozenset[str] = frozenset()) -> Local | None:
     """The derivative of an equation's right side, with a bracket for every index of x; None where it is zero."""
+    shares, way = _shares(eq, name, plane)
+    straight = [(t, g) for t, g, _ in shares if g is not ZERO]
+    mirrored = [(t, g) for t, _, g in shares if g is not ZERO]
+    if not straight and not mirrored:
+        return None
+    by = name
+    made: list[tuple[Equation, tuple[Tensor, ...]]] = []
+    for part in (straight, mirrored) if mirrored else (straight,):
+        target = Tensor(
+            derivative_name(eq.name, len(eq.target.subscripts), [(by, len(letters))]),
+            (*eq.target.subscripts, *map(Index, letters)),
+        )
+        value, entries = _bracketed(eq, part, letters)
+        made.append((equation(target, value), entries))
+        by = mirror_name(name, (eq.name, *eq.inputs))
+    (rule, entries), *more = made
+    other = next((r for r, _ in more), None)
+    return Local(eq, rule, entries or more[0][1], other, way)
+
+
+def mirror_name(name: str, taken: Iterable[str]) -> str:
+    """What the conjugate of a tensor is called below a derivative, ``∂w/∂z̄``."""
+    stem, label = stem_and_label(name)
+    found = next(n for n in (f"{stem}bar", f"{stem}conj", f"{stem}mirrored") if n not in taken)
+    return labelled(found, label) if label else found
+
+
+def _shares(eq: Equation, name: str, plane: frozenset[str]) -> tuple[list[tuple[Tensor, Expr, Expr]], str]:
+    """For every entry of x its derivative and that by conj(x), and how they count (`Local`)."""
     left = frozenset(eq.letters)
-    shares = pullback(eq.value, ONE, result=eq.target, fixed=left)
+    value = squares(eq.value, plane) if plane else eq.value
+    complex_ = bool(plane) and is_complex(value, plane)
+    real = name not in plane
+    if not plane or (complex_ is not real and not has_parts(value, plane)):
+        found = pullback(value, ONE, result=eq.target, fixed=left)
+        return [(t, g, ZERO) for t, g in found.items() if t.name == name], "plain"
+    if real and not complex_:
+        found = pullback(value, ONE, result=eq.target, fixed=left, plane=plane)
+        return [(t, known(real_part(g, plane), {}, plane), ZERO) for t, g in found.items() if t.name == name], "plain"
+    pairs = wirtinger(value, plane, result=eq.target, fixed=left)
+    own = [(t, pair) for t, pair in pairs.items() if t.name == name]
+    if real:
+        return [(t, known(add(a, call("conj", b)), {}, plane), ZERO) for t, (a, b) in own], "real"
+    if not complex_:
+        return [(t, a, ZERO) for t, (a, _) in own], "twice"
+    both = any(b is not ZERO for _, (_, b) in own)
+    turned = [(t, a, known(call("conj", b), {}, plane)) for t, (a, b) in own]
+    return turned, "both" if both else "plain"
+
+
+def _bracketed(
+    eq: Equation, shares: Iterable[tuple[Tensor, Expr]], letters: tuple[str, ...]
+) -> tuple[Expr, tuple[Tensor, ...]]:
+    """The derivative by an entry from those by the entries that stand there, and these."""
+    left = frozenset(eq.letters)
     terms: list[Expr] = []
     entries: list[Tensor] = []
-    for t, g in shares.items():
-        if t.name != name:
-            continue
+    for t, g in shares:
         t, g = _lettered(t, g, {*left, *letters})
         entries.append(t)
         kept = [bracket("=", s, Index(k)) for s, k in zip(t.subscripts, letters, strict=True)]
@@ -194,16 +306,9 @@ def derivative(eq: Equation, name: str, letters: tuple[str, ...]) -> Local | Non
         inner = t.free - left
         for share in g.terms if _sum_of_terms(g) and not inner and not kept else (g,):
             terms.append(sum_over(sorted(inner), mul(share, *kept)))
-    if not terms:
-        return None
-    target = Tensor(
-        derivative_name(eq.name, len(eq.target.subscripts), [(name, len(letters))]),
-        (*eq.target.subscripts, *map(Index, letters)),
-    )
     value = freshen(add(*terms), left | frozenset(letters))
     own = {*left, *letters, *eq.value.binds}
-    value = lettered(value, apart({*value.binds}, own, {eq.name, *eq.inputs}))
-    return Local(eq, equation(target, value), tuple(entries))
+    return lettered(value, apart({*value.binds}, own, {eq.name, *eq.inputs})), tuple(entries)
 
 
 def _lettered(t: Tensor, g: Expr, taken: set[str]) -> tuple[Tensor, Expr]:

@@ -12,8 +12,10 @@ from tensorprop.core.build import ONE, mul
 from tensorprop.core.english import numeral
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Tensor
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, has_entries, keeps, read
+from tensorprop.core.plane import squares
 from tensorprop.core.terms import number_and_rest
 from tensorprop.core.walk import postorder, tensors_of, transform
+from tensorprop.render.derivation.mirrored import both_slopes, not_holomorphic, square_told
 from tensorprop.render.derivation.normalisers import from_meaning
 from tensorprop.render.derivation.passage import Local, Passage
 from tensorprop.render.derivation.sentences import (
@@ -36,11 +38,15 @@ __all__ = ["notes", "too_many"]
 
 def notes(local: Local, p: Passage) -> Iterator[Sentence]:
     """The rules that lead from the forward equation to its local derivative, from the outside in."""
+    value = local.forward.value
+    if p.plane and (square := squares(value, p.plane)) is not value:
+        yield square_told()
+        value = square
     inside: dict[Expr, bool] = {}
-    for n in postorder(local.forward.value):
+    for n in postorder(value):
         inside[n] = n.name == p.name if isinstance(n, Tensor) else any(inside[c] for c in n.children)
     seen: set[Expr] = set()
-    stack: list[Expr] = [local.forward.value]
+    stack: list[Expr] = [value]
     x = whole(p.name)
     while stack:
         n = stack.pop()
@@ -72,6 +78,8 @@ def notes(local: Local, p: Passage) -> Iterator[Sentence]:
                     )
                 elif rest:
                     yield say("{rest} {verb} as a factor.", rest=entry(mul(*rest), p.axes), verb="stays")
+            case Call() if p.plane and not_holomorphic(n, p.plane):
+                yield both_slopes(n)
             case Call():
                 yield from _slope(n, local, p, [k for k, a in enumerate(n.args) if inside[a]])
             case Reduce() if n.op in REDUCTIONS:
