@@ -533,6 +533,20 @@ def narrow_sum(e: Sum) -> Expr | None:
     return mul(*outside, sum_over(e.indices, mul(*inside)))
 
 
+@law("-Σ_i (-2 a_i b_ij) == 2 Σ_i a_i b_ij", free="j", because="numbers before and behind a Σ are one", on=Mul)
+def numbers_meet(e: Mul) -> Expr | None:
+    if not any(isinstance(f, Number) for f in e.factors):
+        return None
+    for k, f in enumerate(e.factors):
+        if isinstance(f, Sum):
+            inside = factors_of(f.body)
+            numbers = [n for n in inside if isinstance(n, Number)]
+            if numbers and len(numbers) < len(inside):
+                rest = sum_over(f.indices, mul(*(n for n in inside if not isinstance(n, Number))))
+                return mul(*numbers, *e.factors[:k], rest, *e.factors[k + 1 :])
+    return None
+
+
 @law("exp(logsoftmax_u(x_u)) == softmax_u(x_u)", free="u", because="the exponential undoes the logarithm", on=Call)
 def exp_of_log(e: Call) -> Expr | None:
     match e:

@@ -10,6 +10,7 @@ import numpy as np
 from jax import lax
 
 from tests.benchmarks.models import Model, model
+from tests.benchmarks.recurrences import LINEAR, linear
 
 CNN = """
     z1[b,x,y,o] = a[b, x+u-1, y+v-1, c] K1[u,v,c,o] + b1_o; h1[b,x,y,o] = relu(z1[b,x,y,o])
@@ -58,7 +59,8 @@ def _train(p: Any, d: Any) -> Any:
 
 
 def indexed() -> list[Model]:
-    """CNNs of three sizes, an embedding of 50,000 rows, a running sum of 10⁶, a masked softmax, a tensor train."""
+    """CNNs of three sizes, an embedding of 50,000 rows, a running sum of 10⁶, linear recurrences, a masked softmax, a
+    tensor train."""
     rng = np.random.default_rng(2)
     made: list[Model] = []
 
@@ -75,6 +77,10 @@ def indexed() -> list[Model]:
     p, data = {"W": normal(50_000, 64), "V": normal(64, 64)}, {"tok": tok, "g": normal(16, 64, 64)}
     made.append(model("embedding of 50,000 rows of 64, 1,024 tokens", EMBEDDING, _embedding, p, data))
     made.append(model("running sum of 10⁶", RUNNING, _running, {"x": normal(10**6)}, {"g": normal(10**6)}))
+    for T, K in ((1024, 1024), (65_536, 4)):
+        p, data = {"a": 0.9 * jnp.tanh(normal(T, K))}, {"x": normal(T, K), "g": normal(K), "y": normal(T, K)}
+        name = f"linear recurrence, {T} steps of {K}, against lax.associative_scan"
+        made.append(model(name, LINEAR, linear, p, data))
     p, data = {"s": normal(8, 256, 256)}, {"g": normal(8, 256, 256)}
     made.append(model("masked softmax by hand, 8 × 256 × 256", SOFTMAX, _softmax, p, data))
     p = {f"G{k}": 0.3 * normal(*((12, 8) if k == 0 else (8, 12) if k == 5 else (8, 12, 8))) for k in range(6)}

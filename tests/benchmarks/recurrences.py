@@ -30,3 +30,16 @@ def lstm(p: Any, d: Any) -> Any:
     start = jnp.zeros((d["x"].shape[1], hidden), d["x"].dtype)
     _, hs = jax.lax.scan(step, (start, start), d["x"])
     return jnp.sum(hs * d["y"])
+
+
+LINEAR = "s_tk = a_tk s_{t-1,k} + x_tk; s_{-1,k} = g_k; E = s_tk y_tk"
+
+
+def linear(p: Any, d: Any) -> Any:
+    """A linear recurrence by JAX's associative scan."""
+
+    def joined(one: Any, other: Any) -> Any:
+        return one[0] * other[0], other[0] * one[1] + other[1]
+
+    first = d["x"].at[0].add(p["a"][0] * d["g"])
+    return jnp.sum(jax.lax.associative_scan(joined, (p["a"], first))[1] * d["y"])
