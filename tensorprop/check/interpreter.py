@@ -54,6 +54,8 @@ class Interpreter:
                 return floating(v)
             case m.IndexSize(_, axis):
                 return float(self._size(axis))
+            case m.Counter(letter):
+                return float(self._at[letter])
             case m.Ones(axis, of, more):
                 n = math.prod(map(self._size, (axis, *more)))
                 return np.ones((n, 1) if of == "column" else (1, n))

@@ -187,6 +187,12 @@ class ArrayCode:
         return Snippet(self._size(t.axis), ATOM, "scalar")
 
     @of.register
+    def _(self, t: m.Counter) -> Snippet:
+        size = self._size(t.axis)
+        self.bench.sizes.setdefault(t.letter, size)
+        return Snippet(f"{self.to.call('arange')}({size})", ATOM, "scalar", (t.letter,))
+
+    @of.register
     def _(self, t: m.Ones) -> Snippet:
         tall, broad = ((), self._sizes(t)) if t.of == "row" else (self._sizes(t), ())
         return Snippet("1", ATOM, t.of, tall=tall, broad=broad)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
+from tensorprop.core.affine import form
 from tensorprop.core.build import ZERO, add, fresh, negate, number, power, substitute
 from tensorprop.core.equation import Equation, Outside, Range, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
@@ -196,13 +197,11 @@ class _Entries(ArrayCode):
                 return Snippet(f"{name}[{rows.text}]", ATOM, "scalar", (*rows.axes, *plain))
         if any(isinstance(s, Tensor) for s in t.subscripts):
             return self._at_places(name, t)
-        marks = [str(s) if isinstance(s, Number) else ":" for s in t.subscripts]
+        marks = [":" if s.free else _place(s, Dim(t.name, k)) for k, s in enumerate(t.subscripts)]
         letters = tuple(s.name for s in t.subscripts if isinstance(s, Index))
-        if (
-            len(letters) + sum(isinstance(s, Number) for s in t.subscripts)
-            == len(marks)
-            == len({*letters}) + (len(marks) - len(letters))
-        ):
+        if len({*letters}) == sum(mark == ":" for mark in marks):
+            while marks[-1] == ":":
+                marks.pop()
             return Snippet(f"{name}[{', '.join(marks)}]", ATOM, "scalar", letters)
         if any(isinstance(n, Bracket) and n.relation != "=" and n.free & t.free for n in postorder(self._eq.value)):
             raise NoCode(f"brackets keep what is read of {t.name} inside")
@@ -315,6 +314,19 @@ class _Entries(ArrayCode):
         if orders(e.op) and at.name != i:
             raise NoCode(f"of what {e.op} orders along {i} fewer entries {at.name} may be read: take a slice")
         return Snippet(text, level, "scalar", tuple(at.name if a == i else a for a in s.axes))
+
+
+def _place(e: Expr, axis: Dim) -> str:
+    """A place without letters, as code: ``-1`` for the last. Errors: NoCode."""
+    parts = dict(form(e))
+    if parts.pop(axis, 0) == 1 and len(parts) == 1:
+        ((one, n),) = parts.items()
+        if isinstance(one, Number) and n * one.value < 0:
+            return str(n * one.value)
+    text = length_code(e)
+    if text is None:
+        raise NoCode(f"{axis.tensor} has a subscript that is computed")
+    return text
 
 
 # --------------------------------------------------------------------------- loops

@@ -12,9 +12,10 @@ from typing import Literal, TypeAlias
 
 from tensorprop.core.build import ZERO
 from tensorprop.core.equation import Equation, Fact, Outside, Range, System, system
-from tensorprop.core.expr import Expr, Index, Sum, Tensor
+from tensorprop.core.expr import Dim, Expr, Index, Sum, Tensor
 from tensorprop.core.names import is_adjoint, is_derivative, primal
 from tensorprop.core.plane import said_complex
+from tensorprop.core.ranges import infer
 from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import TensorpropError
@@ -180,7 +181,7 @@ class Formula(Face):
 
         A text that is not read as its equation is written with spaces between names, and else in index notation.
         """
-        style = Style(self.style.adjoint, self.style.bold, True, self._time(), self.style.names)
+        style = Style(self.style.adjoint, self.style.bold, True, self._time(), self.style.names, self._sizes())
         full = TreePrinter(to, style)
         notation = Notation(to, style, exact=True)
         terminal = to.page[0] == "\n"
@@ -241,6 +242,20 @@ class Formula(Face):
     def _time(self) -> frozenset[str]:
         """The letters of time of the loops on the page."""
         return frozenset(line.seen.time for line in self.lines if line.seen is not None and line.seen.time)
+
+    def _sizes(self) -> dict[tuple[str, int], str]:
+        """A letter for every axis whose size stands in a subscript: that of time, or another that runs as far."""
+        reads = [e for line in self.lines if line.seen is not None for _, e in line.seen.entries]
+        axes = {(d.tensor, d.axis) for e in reads for d in postorder(e) if isinstance(d, Dim)}
+        if not axes or self.page is None:
+            return {}
+        ranges, time = infer(self.page), self._time()
+        letters: dict[tuple[str, int], dict[str, None]] = {}
+        for eq in self.page:
+            for i, axis in ranges.letters(eq).items():
+                letters.setdefault(ranges.find(*axis), {}).setdefault(i)
+        near = {axis: [*letters.get(ranges.find(*axis), ())] for axis in axes}
+        return {axis: next((i for i in found if i in time), found[0]) for axis, found in near.items() if found}
 
     def _entries(self, write: Callable[[Equation, System | None], str], wide: bool = True) -> str:
         """Code without matrices for every equation; of an ellipsis as one call (``wide``), else of one index for it."""

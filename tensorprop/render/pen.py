@@ -21,6 +21,10 @@ def _no_names() -> dict[str, str]:
     return {}
 
 
+def _no_sizes() -> dict[tuple[str, int], str]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Style:
     """How names are dressed. ``adjoint`` shows the adjoint of z: ``δz``, ``∂E/∂z`` (any letter for E), ``z̄``.
@@ -34,6 +38,8 @@ class Style:
     time: frozenset[str] = frozenset()
     """Letters of time, which stand below a name as small as the format has them: ``hₜ₋₁``."""
     names: Mapping[str, str] = field(default_factory=_no_names)
+    sizes: Mapping[tuple[str, int], str] = field(default_factory=_no_sizes)
+    """A letter for an axis whose size stands in a subscript: ``h_{|t|−1}``."""
 
     @property
     def loss(self) -> str | None:

@@ -55,6 +55,8 @@ class TreePrinter:
                 return self._called("dim", m.Name(axis.tensor, (), (), "scalar"), m.Figure(Fraction(axis.axis)))
             case m.IndexSize(letter):
                 return d.size.format(self.pen.letter(letter))
+            case m.Counter(letter):
+                return self.pen.letter(letter)
             case m.Ones():
                 return d.sign("𝟏")
             case m.Mask(name=name):
@@ -164,7 +166,7 @@ class TreePrinter:
 
     def _place(self, e: Expr) -> str:
         """A subscript, without spaces in it."""
-        text = Notation(self.to, self.style).show(e)
+        text = Notation(self.to, self.style).show(e, self.style.sizes)
         return text if "<" in text else text.replace(" ", "")
 
     def _name(self, t: m.Name, above: str = "") -> str:
@@ -178,7 +180,8 @@ class TreePrinter:
             return self._held(self._picked(t.read, cut, bold), above)
         if t.read is not None:
             subs = [self._place(i) if not isinstance(i, Index) or i.name in cut else None for i in t.read.subscripts]
-        if {s for s in t.slots if s is not None} <= self.style.time and (t.read is not None or None in subs):
+        timed = bool(self.style.time) and {s for s in t.slots if s is not None} <= self.style.time
+        if timed and (t.read is not None or None in subs):
             subs = [s for s in subs if s is not None]  # time is told by its letter, wherever it stands
             return self.pen.name(t.tensor if t.read is None else t.read.name, subs, above, bold, cut=True)
         return self.pen.name(t.tensor if t.read is None else t.read.name, subs, above, bold, cut=True)

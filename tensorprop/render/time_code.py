@@ -376,7 +376,11 @@ def _changed(line: Line, names: Mapping[str, tuple[str, int | None]], letter: st
                 return replace(t, axis=dim(t.axis), more=tuple(map(dim, t.more)))
             case m.Identity():
                 return replace(t, axis=dim(t.axis), more=tuple(map(dim, t.more)))
-            case m.IndexSize():
+            case m.IndexSize(axis=axis) if axis in sizes:
+                return m.Name(sizes[axis], (), (), "scalar")
+            case m.Counter(i) if i == letter:
+                return m.Name("_now_", (), (), "scalar")
+            case m.IndexSize() | m.Counter():
                 return replace(t, axis=dim(t.axis))
             case _:
                 return t.map(tree)

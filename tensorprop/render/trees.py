@@ -17,6 +17,7 @@ from tensorprop.core.expr import Bracket, Dim, Tensor
 __all__ = [
     "Along",
     "Convolved",
+    "Counter",
     "Diag",
     "Diagonal",
     "ElementPower",
@@ -133,6 +134,14 @@ class Figure(MathTree):
 @dataclass(frozen=True, slots=True)
 class IndexSize(MathTree):
     """How many values an index takes."""
+
+    letter: str
+    axis: Dim
+
+
+@dataclass(frozen=True, slots=True)
+class Counter(MathTree):
+    """A carried index as the number that it is: t of ``[t = |t| − 1]``; ``axis``: along which it runs."""
 
     letter: str
     axis: Dim
@@ -504,7 +513,7 @@ class ModeProduct(MathTree):
         return "tensor"
 
 
-_LEAVES = frozenset((Name, Figure, IndexSize, Ones, Identity))
+_LEAVES = frozenset((Name, Figure, IndexSize, Counter, Ones, Identity))
 
 
 # --------------------------------------------------------------------------- precedence

@@ -89,7 +89,7 @@ def weight(t: MathTree) -> float:
         match n:
             case m.Name(slots=slots):
                 total += name_cost(slots)
-            case m.Figure() | m.Mask() | m.Ones() | m.Identity() | m.IndexSize():
+            case m.Figure() | m.Mask() | m.Ones() | m.Identity() | m.IndexSize() | m.Counter():
                 total += 1
             case m.Product(factors):
                 total += sum(level(f) < m.PRODUCT or isinstance(f, m.Product) for f in factors)

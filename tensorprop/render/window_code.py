@@ -5,6 +5,7 @@ In: an entry, how far its letters run, and an array library. Out: an expression 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from math import lcm
 
@@ -78,7 +79,9 @@ def window_code(t: Tensor, extents: Mapping[str, Expr], outside: bool, to: Array
         around = ("0", "0")
         if outside:
             first, last = (_end(s, letters, extents, up) for up in (False, True))
-            around = (_pad(negate(first), t.name), _pad(add(last, number(1), negate(Dim(t.name, axis))), t.name))
+            behind = _pad(add(last, number(1), negate(Dim(t.name, axis))), t.name)
+            shorter = re.search(r"- \D", behind) is not None  # by an array that may be the longer one
+            around = (_pad(negate(first), t.name), f"max(0, {behind})" if shorter else behind)
             s = add(s, negate(first)) if around[0] != "0" else s
         pads.insert(0, around)
         text += f"[{':, ' * axis}{_places(s, letters, extents, to)}]"

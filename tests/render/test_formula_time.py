@@ -147,7 +147,7 @@ def test_brackets_at_the_end_of_time_are_told_as_zeros() -> None:
     assert str(kept_inside(s)) == "s_t = x_t + a s[t+1]\noutside(s) = 0"
     assert str(tp.formula(s)) == "sₜ = xₜ + a sₜ₊₁  (for t = …, 1, 0, s = 0 outside)"
     other = tp.parse("s_t = x_t + [t + 3 < dim(x, 0)] a s[t+1]")  # ends earlier: no such thing
-    assert tp.formula(other).kind == "index"
+    assert str(tp.formula(other)) == "sₜ = xₜ + a sₜ₊₁ [t + 3 < |t|]  (for t = …, 1, 0)"
 
 
 @pytest.mark.parametrize("name", ["Rnn", "Gru", "LinearRecurrence", "SelectiveStateSpace", "Retention"])
@@ -162,3 +162,42 @@ def test_a_page_with_time_is_read_as_its_equations(text: str) -> None:
     for shown in (found.unicode, found.ascii, found.latex):
         for eq, want in zip(tp.parse_formula(shown, like=s, layout="row"), s, strict=True):
             assert str(eq.target) == str(want.target) and same(eq.value, want.value)
+
+
+LAST = "h_tj = tanh(W_ji h[t-1, i] + x_tj); h[-1, j] = g_j; y = h[dim(x, 0)-1, j] v_j"
+
+
+def test_a_loss_at_the_last_step_is_printed_run_and_read_with_its_rules() -> None:
+    s = tp.parse(LAST)
+    page = s + tp.adjoint(s)
+    found = tp.formula(page)
+    lines = str(found).splitlines()
+    assert lines[2] == "y = h_{|t|−1}ᵀ v" and lines[-1] == "δv = h_{|t|−1}"
+    rule = "δhₜ = [t = |t| − 1] v + Wᵀ diag(1 − hₜ₊₁^{∘2}) δhₜ₊₁  (for t = …, 1, 0, δh = 0 outside)"
+    assert rule in lines and "where(t == (x.shape[0] - 1), 1.0, 0.0) * v + " in found.numpy
+    for shown in (found.unicode, found.latex):
+        for eq, want in zip(tp.parse_formula(shown, like=page), page, strict=True):
+            assert str(eq.target) == str(want.target)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "code"),
+    [
+        ("y = h[dim(h, 0)-1, j] v_j", "y = h_{dim(h,0)−1}ᵀ v", 'y = np.einsum("j,j->", h[-1], v)'),
+        ("y_bj = h[b, dim(h, 1)-1, j] v_j", "y = h_{·,dim(h,1)−1,·} diag(v)", "y = h[:, -1] * v"),
+        ("y_ij = h[dim(x, 0)-1, j] x_ij", "y = x diag(h_{|i|−1})", "y = h[x.shape[0] - 1] * x"),
+        (
+            "δh_tj = [t = dim(h, 0)-1] v_j",
+            "δh_t = [t = |t| − 1] v  (for every t)",
+            "δh = np.where(np.arange(h.shape[0]) == (h.shape[0] - 1), 1.0, 0.0)[:, None] * v",
+        ),
+        (
+            "y_t = x[t-2] w_t; outside(x) = 0",
+            "y_t = x_{t−2} w_t  (x = 0 outside, for every t)",
+            "y = np.pad(x, (2, max(0, w.shape[0] - x.shape[0] - 2)))[np.arange(w.shape[0])] * w",
+        ),
+    ],
+)
+def test_places_that_are_counted_from_the_end_and_letters_as_numbers(text: str, shown: str, code: str) -> None:
+    found = tp.formula(text)
+    assert str(found) == shown and found.numpy == code

@@ -18,6 +18,7 @@ from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import has_entries, is_matrix, keeps, orders
 from tensorprop.core.terms import factors_of
+from tensorprop.core.walk import postorder
 from tensorprop.render import trees as m
 from tensorprop.render import weight as price
 from tensorprop.render.layout import Convention
@@ -112,6 +113,8 @@ class Conversion(Leaves):
                 return self._call(e)
             case Reduce():
                 return self._reduced(e)
+            case Index(name) if name in self._carried:
+                return self._scalar(m.Counter(name, self._axis_of(name, self._eq.value)), price.NAME, e)
             case _:  # an index as a number stands only in brackets and subscripts
                 raise NoMatrix("an index is used as a number")
 
@@ -133,6 +136,8 @@ class Conversion(Leaves):
 
     def _bracket(self, e: Bracket) -> MatrixPiece:
         place = self._where.get(e, 0)
+        if _counts(e) and not _both(e) and self._carried.issuperset(e.free):
+            return self._compared(e)
         if isinstance(e.left, Index) and isinstance(e.right, Index) and e.relation == "=":
             i, j = e.left.name, e.right.name
             if {i, j} & self._one.keys():
@@ -147,9 +152,11 @@ class Conversion(Leaves):
             isinstance(side, (Tensor, Number, Call, Dim)) for side in (e.left, e.right)
         ):
             raise NoMatrix(f"the bracket {e} compares indices, not entries")
-        return self._elementwise(
-            e, (e.left, e.right), lambda trees: m.Indicator(e.relation, *trees), extra=price.COMPARED
-        )
+        return self._compared(e)
+
+    def _compared(self, e: Bracket) -> MatrixPiece:
+        sides = (e.left, e.right)
+        return self._elementwise(e, sides, lambda trees: m.Indicator(e.relation, *trees), extra=price.COMPARED)
 
     # ----------------------------------------------------------------- sums of terms
     def _add(self, e: Expr, terms: tuple[Expr, ...]) -> MatrixPiece:
@@ -415,6 +422,16 @@ def _whole(op: str, of: MathTree) -> MathTree:
     if op == "inv_cholesky":
         return m.Inverse(m.WholeMatrix("cholesky", of, "matrix"))
     return m.Inverse(of) if op == "inv" else m.WholeMatrix(op, of, "matrix")
+
+
+def _counts(e: Bracket) -> bool:
+    """Whether a bracket compares numbers made of indices and sizes: ``[t + 1 < dim(x, 0)]``."""
+    return all(isinstance(n, (Index, Dim, Number, Add, Mul)) for side in (e.left, e.right) for n in postorder(side))
+
+
+def _both(e: Bracket) -> bool:
+    """Whether there are indices on both sides."""
+    return bool(e.left.free and e.right.free)
 
 
 _TWO = m.Figure(Fraction(2))

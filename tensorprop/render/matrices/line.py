@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Tensor
+from tensorprop.core.walk import tensors_of
 from tensorprop.render.matrices.stand_ins import Seen, padding
 from tensorprop.render.trees import Mask, MathTree, Name
 
@@ -91,7 +92,7 @@ class Line:
         out += [("", (group,)) for group in rest]
         out += [(words, ()) for words in self.defined]
         if self.leading:
-            out.append(("for every leading index", ()))
+            out.append((f"for every {_where(*self.leading)} index", ()))
         time = self.seen.time if self.seen is not None else ""
         if self.seen is not None:
             out += [(words, ()) for words in self.seen.when]
@@ -99,6 +100,12 @@ class Line:
         if every:
             out.append(("for every", tuple((i,) for i in every)))
         return tuple(out)
+
+
+def _where(eq: Equation, letter: str) -> str:
+    """Where the axes stand that an ellipsis is for: in front of the others in every tensor, behind them, or amid."""
+    has = [[*t.letters] for t in (eq.target, *tensors_of(eq.value)) if t.letters and letter in t.letters]
+    return "leading" if {i[0] for i in has} == {letter} else "trailing" if {i[-1] for i in has} == {letter} else "other"
 
 
 def shown(t: Tensor) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tensorprop.render import trees as m
 from tensorprop.render.trees import MathTree, coefficient, scaled
-from tensorprop.render.weight import weight
+from tensorprop.render.weight import transposes, weight
 
 __all__ = ["polished"]
 
@@ -139,17 +139,16 @@ def _flipped(t: MathTree) -> MathTree:
 
 
 def _gram(t: MathTree) -> MathTree:
-    """``(Xᵀ − m1ᵀ)(X − 1mᵀ)`` is ``(X − 1mᵀ)ᵀ(X − 1mᵀ)``."""
+    """``(Xᵀ − m1ᵀ)(X − 1mᵀ)`` is ``(X − 1mᵀ)ᵀ(X − 1mᵀ)``, also with a diagonal matrix between them."""
     if not isinstance(t, m.Product):
         return t
     out = list(t.factors)
     for n in range(len(out) - 1):
-        a, b = out[n], out[n + 1]
+        last = n + 1 + isinstance(out[n + 1], m.Diag)
+        a, b = out[n], out[last] if last < len(out) else None
         if isinstance(a, m.TermSum) and isinstance(b, m.TermSum) and _flipped(a) == b:
-            turned = sum(isinstance(x, m.Transpose) for x in a.walk()) > sum(
-                isinstance(x, m.Transpose) for x in b.walk()
-            )
-            out[n : n + 2] = [m.Transpose(b), b] if turned else [a, m.Transpose(a)]
+            turned = transposes(a) > transposes(b)
+            out[n], out[last] = (m.Transpose(b), b) if turned else (a, m.Transpose(a))
     return m.Product(tuple(out))
 
 

@@ -98,7 +98,7 @@ class _Space:
                     self._tensor(e, marks)
                 case Bracket():
                     loose = {s.name for s in (e.left, e.right) if isinstance(s, Index)}
-                    barred |= loose
+                    barred |= loose if e.left.free and e.right.free else set[str]()
                     self._apart |= loose
                 case Reduce(op, indices, _, at):
                     if op != "mean":  # which is a sum over a size

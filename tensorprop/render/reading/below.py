@@ -7,22 +7,30 @@ along, which `typed` knows; a figure, and what has dots beside it, stands in its
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tensorprop.core.build import add, number
-from tensorprop.core.expr import Expr, Index
+from tensorprop.core.expr import Dim, Expr, Index
+from tensorprop.errors import UsageError
 
-__all__ = ["Below", "subscript"]
+__all__ = ["Below", "is_place", "subscript"]
 
 _MOVED = re.compile(r"([^\W\d]\w*)([-+]\d+)")
+_SIZED = re.compile(r"(?:\|(?P<letter>\w+)\||dim\((?P<name>\w+),(?P<axis>\d+)\))(?P<more>[-+]\d+)?")
 
 
-def subscript(text: str) -> Expr:
-    """The subscript that a part is.
+def subscript(text: str, size: Callable[[str], Expr | None] = lambda letter: None) -> Expr:
+    """The subscript that a part is; ``size``: of the axis that a letter runs along.
 
-    >>> [str(subscript(part)) for part in ("t", "t-1", "-1")]
-    ['t', 't - 1', '-1']
+    >>> [str(subscript(part)) for part in ("t", "t-1", "-1", "dim(x,0)-1")]
+    ['t', 't - 1', '-1', 'dim(x, 0) - 1']
     """
+    if (found := _SIZED.fullmatch(text)) is not None:
+        whole = Dim(found["name"], int(found["axis"])) if found["name"] else size(found["letter"])
+        if whole is None:
+            raise UsageError(f"nothing tells how far {found['letter']} runs")
+        return add(whole, number(int(found["more"] or 0)))
     found = _MOVED.fullmatch(text)
     if found is not None:
         return add(Index(found[1]), number(int(found[2])))
@@ -48,9 +56,14 @@ class Below:
         """Whether the parts stand in the order of the axes."""
         return bool(self._places)
 
-    def at(self, axis: int) -> str | None:
-        """What stands on an axis, where the parts stand in their order; None if the axis stays."""
+    def at(self, axis: int, every: bool = False) -> str | None:
+        """What stands on an axis, where the parts stand in their order; None if the axis stays.
+
+        ``every``: there is a part for every axis, and no carried letter runs along this one: x_{t−2}.
+        """
         places = self._places
+        if every and not places and _MOVED.fullmatch(self.cut[axis]):
+            return self.cut[axis]
         return places[axis] if axis < len(places) and places[axis] != "·" else None
 
     def often(self, letter: str) -> int:
@@ -68,4 +81,9 @@ class Below:
 
 
 def _fixed(part: str) -> bool:
-    return part.lstrip("-").isdigit()
+    return part.lstrip("-").isdigit() or is_place(part)
+
+
+def is_place(part: str) -> bool:
+    """Whether a part is a place that is counted from the end of an axis, ``|t|-1``."""
+    return _SIZED.fullmatch(part) is not None

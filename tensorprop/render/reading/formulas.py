@@ -189,7 +189,7 @@ class FormulaText:
     defined: tuple[ToldMask, ...] = ()  # matrices of ones that the remark defines: L_tu = [u ≤ t]
 
 
-_EVERY = re.compile(r"[,(\s]*for\s*every\s+(?:leading\s+index\s*)?([^()]*?)\)?\s*$")
+_EVERY = re.compile(r"[,(\s]*for\s*every\s+(?:(?:leading|trailing|other)\s+index\s*)?([^()]*?)\)?\s*$")
 _LEGEND = re.compile(
     r"\s*\(\s*((?:rows|columns|entries|\([\w, ]+\)\s+as\s+one|for\s+every|for\s+\w+\s*=|[^()=]+=\s*\S+\s+outside"
     r"|(?:padding|offset)\s+(?=[(\d])|[^\W\d_]_\{?\w ?\w\}?\s*=\s*(?:\[|0\s*where))"

@@ -10,11 +10,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 
 from tensorprop.core.build import call
+from tensorprop.core.expr import Index
 from tensorprop.core.functions import ALONG, SPELLED
 from tensorprop.core.names import adjoint_name, primal
 from tensorprop.errors import AmbiguousNotation, ParseError, UnexpectedChar, UnexpectedEnd
 from tensorprop.render.code import in_words
 from tensorprop.render.derivation.sentences import Math
+from tensorprop.render.reading.below import is_place
 from tensorprop.render.reading.lexemes import LOWERED, WHOLE, Lexeme, tokens
 from tensorprop.render.reading.picked import one_hot, picked
 from tensorprop.render.reading.typed import Typed, Types
@@ -37,6 +39,7 @@ class NameReader(ABC):
         self._types = types
         self._bare = bare
         self._ones = ones
+        self._compares = False  # whether it stands in a bracket, where a carried index is a number
         self._cut_at: tuple[str, ...] = ()  # the carried indices at the name that was read last
 
     @abstractmethod
@@ -103,6 +106,8 @@ class NameReader(ABC):
             return Typed(call("pi"), None, None, Math("π", r"\pi"))
         if word in ("ⅈ", "imaginary") and not prefix:
             return Typed(call("imaginary"), None, None, Math("ⅈ", r"\mathrm{i}"))
+        if self._compares and word in self._types.every and not prefix:
+            return Typed(Index(word), None, None, Math(word, word))
         pieces = self._pieces(word)
         if pieces is None or prefix:
             raise self._types.known(prefix + word, self._text, token.span)
@@ -139,7 +144,7 @@ class NameReader(ABC):
                 return whole + figure
             known = {"·", *self._types.every}
             fixed = len(cut) <= (names.rank(whole) or 0)
-            if not all(part in known or (part.lstrip("-").isdigit() and fixed) or self._moved(part) for part in cut):
+            if not all(part in known or (_at_place(part) and fixed) or self._moved(part) for part in cut):
                 raise UnexpectedChar(f"{word}_{figure} has indices, and a formula of matrices has none", self._text)
             self._cut_at = cut
             label = self._label(word) if label is None else label
@@ -160,11 +165,14 @@ class NameReader(ABC):
         if opened is not None and opened.text == "{":
             self._at += 1
             parts: list[str] = [""]
+            depth = 0
             while (token := self._peek()) is not None and token.text != "}":
-                parts = [*parts, ""] if token.text == "," else [*parts[:-1], f"{parts[-1]} {token.text}"]
+                depth += (token.text == "(") - (token.text == ")")
+                new = token.text == "," and not depth
+                parts = [*parts, ""] if new else [*parts[:-1], f"{parts[-1]} {token.text}"]
                 self._at += 1
             for part in parts:
-                moved = re.search("[-−+]", part) is not None
+                moved = re.search("[-−+|(]", part) is not None
                 found += [re.sub(r"\s", "", part).replace("−", "-")] if moved else self._each_of(part.split())
             self._close("}", opened)
         elif opened is not None:
@@ -275,3 +283,7 @@ class NameReader(ABC):
             if names.rank(tail) is not None or self._is_function(tail) or tail in ("I", "1"):
                 yield head, tail
             yield from ((head, *rest) for rest in self._cut(tail))
+
+
+def _at_place(part: str) -> bool:
+    return part.lstrip("-").isdigit() or is_place(part)

@@ -148,10 +148,10 @@ class Types:
         letters, stay, had = list[str](), list[int](), list[str]()
         below = Below(cut, self.names.time.get(primal(name)))
         for axis in range(rank):
-            if (fixed := below.at(axis)) is not None:
+            own = () if below.in_place else self.carried.get(self.names.find((name, axis)), ())
+            if (fixed := below.at(axis, not own and len(cut) == rank)) is not None:
                 letters.append(fixed)
                 continue
-            own = () if below.in_place else self.carried.get(self.names.find((name, axis)), ())
             carried = next((i for i in own if had.count(i) < below.often(i)), None)
             if carried is not None:
                 had.append(carried)
@@ -159,7 +159,11 @@ class Types:
                 continue
             stay.append(axis)
             letters.append(self.new((name, axis)))
-        return Tensor(name, tuple(map(subscript, letters))), stay
+        return Tensor(name, tuple(subscript(i, self._length) for i in letters)), stay
+
+    def _length(self, letter: str) -> Expr | None:
+        found = self.size(letter)
+        return None if found is None else found.entry
 
     def tensor(self, name: str, cut: tuple[str, ...] = ()) -> Typed:
         """A tensor as the convention lays it.

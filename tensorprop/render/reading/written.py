@@ -321,12 +321,13 @@ class FormulaReader(NameReader):
 
     def _bracket(self, opened: Lexeme) -> Typed:
         self._bars, bars = 0, self._bars
+        around, self._compares = self._compares, True
         left = self._sum()
         relation = self._sign("=", "≠", "<", ">", "≤", "≥")
         if relation is None:
             raise ParseError("a bracket compares two sides: [x > 0]", self._text, opened.span)
         right = self._sum()
-        self._bars = bars
+        self._bars, self._compares = bars, around
         self._close("]", opened)
         return self._types.compared(relation, left, right)
 
