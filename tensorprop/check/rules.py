@@ -97,9 +97,9 @@ def check_rules(x: Any, tolerance: float = 0.0) -> Report:
             finding = Finding("proof", primal(name), note=f"{decision.how}; no sample of these sizes shows it")
         open_ = finding is None or finding.kind in ("undecided", "size")  # right wherever its sizes fit: no slip
         right = derived.get(name)
-        if finding is not None and right is not None and name in written and not laws.plane:
+        if finding is not None and right is not None and name in written:
             right = nearest(rule, right, s, layer.derived, layer.page.given)
-        if finding is not None and not open_ and name in written and right is not None and not laws.plane:
+        if finding is not None and not open_ and name in written and right is not None:
             rest = layer.page, ranged.system, samples
             finding = replace(finding, diagnosis=_slip(rule, right, *rest, derived, written))
         told = ""

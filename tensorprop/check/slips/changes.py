@@ -11,6 +11,7 @@ from itertools import combinations, islice, product
 
 from tensorprop.calculus.slope import slope
 from tensorprop.check.prove.monomials import is_about_indices
+from tensorprop.check.slips.conjugated import conjugated
 from tensorprop.check.slips.costs import COST
 from tensorprop.check.slips.shifts import crossed, shifted
 from tensorprop.core.build import (
@@ -36,6 +37,7 @@ from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS, is_matrix, turns
 from tensorprop.core.names import adjoint_name, primal
+from tensorprop.core.plane import complex_names, with_adjoints
 from tensorprop.core.ranges import infer
 from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import postorder, tensors_of
@@ -64,6 +66,8 @@ class Names:
             self.axes[name] = found
             if name in later:
                 self.axes[adjoint_name(name)] = found
+        self.plane = with_adjoints(complex_names(forward))
+        """What holds complex numbers."""
         self.defined: Mapping[str, Equation] = {eq.name: eq for eq in forward if eq.place is None}
         entries: dict[Tensor, None] = {}
         functions: dict[str, None] = {}
@@ -182,6 +186,8 @@ def changes_at(p: Occurrence, about: About) -> Iterator[Change]:
             yield from shifted(n, p.scope if names.shifted else frozenset())
         if not isinstance(n, (Index, Tensor)):
             return
+    if names.plane and not p.aside:
+        yield from conjugated(n, None if p.parent is None else p.parent.node, names.plane)
     match n:
         case Tensor():
             yield from _entry(n, p, about)
@@ -466,10 +472,11 @@ def _call(n: Call, p: Occurrence, names: Names) -> Iterator[Change]:
     else:
         yield from _slope(n, n.function, n.args, n, n.function)
         for name in names.functions:
-            if name != n.function and name in FUNCTIONS:
+            if name != n.function and name in FUNCTIONS and not (names.plane and FUNCTIONS[name].plane == ""):
                 new = call(name, *n.args)
                 yield "function", n, new, new, COST["another function"], name
-    yield "function", n, n.args[0], n.args[0], COST["a function left out"], ""
+    if not names.plane or n.function not in ("conj", "re", "im"):
+        yield "function", n, n.args[0], n.args[0], COST["a function left out"], ""
     new = call(n.function, negate(n.args[0]))
     yield "sign", n.args[0], negate(n.args[0]), new, COST["the sign of an argument"], ""
     yield "power", n, power(n, number(2)), power(n, number(2)), COST["a function squared"], ""

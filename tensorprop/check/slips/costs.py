@@ -23,6 +23,13 @@ COST: dict[str, float] = {
     "letters exchanged between factors": 4.3,
     "another relation": 4,
     "half a diagonal": 1.1,
+    # complex numbers
+    "a conjugate": 1.3,
+    "a conjugate of a part": 1.4,
+    "a conjugate at another factor": 1.35,
+    "a conjugate throughout": 1.6,
+    "a real part": 1.6,
+    "the other part": 2,
     # sums
     "a sum, its letter another one": 2,
     "a sum, its letter 0": 2.5,

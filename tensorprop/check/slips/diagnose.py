@@ -195,7 +195,7 @@ def diagnose_values(
     'W is transposed: W_ji stands where W_ij belongs'
     """
     sample = Sample(truth, seed, derived.target)
-    flat = np.asarray(got, dtype=np.float64).ravel()
+    flat = np.asarray(got, dtype=np.complex128 if np.iscomplexobj(got) else np.float64).ravel()
     others = {eq.name: eq for eq in adjoints_of(forward)}
     held = Held(derived, forward, [sample], [flat], None, system(()), others, {})
     wanted = held.wanted[0]

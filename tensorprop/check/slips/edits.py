@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from tensorprop.check.slips.changes import About, Names, Occurrence, changes_adding, changes_at
+from tensorprop.check.slips.conjugated import turned
 from tensorprop.check.slips.costs import COST
 from tensorprop.core.build import (
     ONE,
     add,
     bracket,
     mul,
+    remake,
     sum_over,
 )
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix
-from tensorprop.core.walk import postorder, transform
+from tensorprop.core.walk import fold, postorder, transform
 from tensorprop.errors import TensorpropError
 
 __all__ = ["Edit", "Names", "by_cases", "edits", "multiplied_out"]
@@ -117,10 +119,28 @@ def _everywhere(value: Expr, names: Names) -> Iterator[Edit]:
             yield _throughout(
                 value, "transposed", name, t, _swapped(a, b), COST["two indices exchanged throughout"], name
             )
+        if name in names.plane:
+            yield _conjugated(value, name, t)
         kind = "argument" if all(p.argument for p in places) else "tensor"
         for other, fits in names.like(name):
             what = "another tensor throughout" if fits else "another tensor of another range throughout"
             yield _throughout(value, kind, name, t, _called(other), COST[what], other)
+
+
+def _conjugated(value: Expr, name: str, t: Tensor) -> Edit:
+    """A tensor conjugated wherever it is not, and the other way."""
+
+    def rule(n: Expr, children: tuple[Expr, ...]) -> Expr:
+        match n:
+            case Tensor() if n.name == name:
+                return turned(n)
+            case Call("conj", (Tensor() as t,)) if t.name == name:
+                return t
+            case _:
+                return remake(n, children)
+
+    whole = fold(value, rule)
+    return Edit("conjugate", t, turned(t), whole, COST["a conjugate throughout"], ((value, whole),), name)
 
 
 def _arguments(value: Expr, names: Names) -> Iterator[Edit]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tensorprop.calculus.page import seed_of
-from tensorprop.calculus.simplify import simplify_expr
+from tensorprop.calculus.simplify import known, simplify_expr
 from tensorprop.check.slips.edits import Edit, Names, by_cases, edits, multiplied_out
 from tensorprop.check.slips.samples import Sample, same_values
 from tensorprop.check.slips.wording import Wording
@@ -27,6 +27,7 @@ from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, Loop, System, equation, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Tensor
 from tensorprop.core.names import primal
+from tensorprop.core.plane import settled
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import freshen, inline, postorder, tensors_of, transform
 from tensorprop.errors import TensorpropError
@@ -113,7 +114,8 @@ class Held:
             value = inline(value, {name: rules[name] for name in here if name in rules})
             if sum(1 for _ in postorder(value)) > _LONG:
                 return self.derived.value
-        value = simplify_expr(freshen(value, frozenset(self.letters)))
+        value = freshen(value, frozenset(self.letters))
+        value = known(value, {}, self.names.plane) if self.names.plane else simplify_expr(value)
         return value if value.free <= frozenset(self.letters) else self.derived.value
 
     def whole(self, e: Expr) -> Expr:
@@ -182,7 +184,8 @@ class Held:
         return whole if whole.free <= frozenset(self.letters) else None
 
     def form(self, e: Expr) -> Expr:
-        return canonical(inline(self.whole(e), self.plain), self.axis)
+        value = inline(self.whole(e), self.plain)
+        return canonical(settled(value, self.names.plane) if self.names.plane else value, self.axis)
 
     def axis(self, d: Dim) -> Dim:
         """One axis for all that are equally long."""

@@ -17,6 +17,7 @@ from tensorprop.calculus.page import Given, seed_of
 from tensorprop.check.numbers.draw import KINDS, arrays, shapes
 from tensorprop.check.numbers.jax_oracle import evaluate
 from tensorprop.check.numbers.jax_values import double_precision
+from tensorprop.check.numbers.naive import doubles
 from tensorprop.check.numbers.naive_systems import standing
 from tensorprop.core.equation import Equation, Loop, System, system
 from tensorprop.core.expr import Expr, Tensor
@@ -50,7 +51,7 @@ class Sample:
     """
 
     def __init__(self, truth: Arrays, seed: int, target: Tensor, under: System | None = None) -> None:
-        self.arrays: dict[str, Any] = {name: np.asarray(a, dtype=np.float64) for name, a in truth.items()}
+        self.arrays: dict[str, Any] = doubles(truth)
         self.seed = seed
         self.letters = target.letters or ()
         axes = primal_axes(target) or []
@@ -85,9 +86,10 @@ def ratio_of(a: np.ndarray | None, b: np.ndarray | None) -> float | None:
         return None
     k = int(np.abs(b).argmax())
     with np.errstate(all="ignore"):  # squares may underflow, or overflow
-        if b[k] == 0 or a[k] == 0 or float(b @ b) == 0:
+        square = float(np.vdot(b, b).real)
+        if b[k] == 0 or a[k] == 0 or square == 0:
             return None
-        c = float(a @ b) / float(b @ b)
+        c = float(np.vdot(b, a).real) / square
     return c if same_values(a, c * b) else None
 
 
@@ -143,9 +145,8 @@ def with_adjoints(
     ends: dict[str, np.ndarray] = {}
     for name in forward.outputs:
         shape = values[name].shape
-        ends[adjoint_name(name)] = (
-            draw.integers(1, 4, shape) * draw.choice([-1.0, 1.0], shape) if whole else draw.normal(size=shape)
-        )
+        parts = (1, 1j) if np.iscomplexobj(values[name]) else (1,)
+        ends[adjoint_name(name)] = np.sum([unit * _drawn(draw, shape, whole) for unit in parts], 0)
     if (last := seed_of(forward)) is not None:
         ends[last] = np.ones(())
     for name in carried_outputs(forward):
@@ -153,6 +154,10 @@ def with_adjoints(
     if not len(backward):
         return {**values, **ends}
     return evaluate(both(forward, backward), {**inputs, **ends}, seed) | ends
+
+
+def _drawn(draw: np.random.Generator, shape: tuple[int, ...], whole: bool) -> np.ndarray:
+    return draw.integers(1, 4, shape) * draw.choice([-1.0, 1.0], shape) if whole else draw.normal(size=shape)
 
 
 def carried_outputs(s: System) -> list[str]:

@@ -150,6 +150,10 @@ def _by_terms(h: Held, form: Expr) -> Iterator[Explanation]:
     found, _, rank, _ = np.linalg.lstsq(matrix, target, rcond=None)
     if rank < len(terms) or not same_values(matrix @ found, target):
         return
+    if np.iscomplexobj(found):
+        if np.abs(found.imag).max() > 1e-9 * np.abs(found).max():
+            return
+        found = found.real
     cs = [_called(float(c)) for c in found]
     slips = [(k, c) for k, c in enumerate(cs) if c is not None and c is not ONE]
     alike = len({c for _, c in slips}) == 1 and slips[0][1] is not ZERO
@@ -309,4 +313,4 @@ def _functions(e: Expr) -> set[str]:
 
 def _hash(value: np.ndarray) -> int:
     weights = np.cos(np.arange(value.size) * 1.7 + 0.3)
-    return round(float(value @ weights) / float(np.abs(value).max()) * 1e7)
+    return round(float(np.vdot(weights, value).real) / float(np.abs(value).max()) * 1e7)

@@ -70,7 +70,9 @@ def _whole(
             for name in inputs:
                 if name not in labels and name not in fixed:
                     some = [n for n in range(low, 4) if n]
-                    inputs[name] = draw.choice(some, inputs[name].shape) * scale
+                    parts = (1, 1j) if np.iscomplexobj(inputs[name]) else (1,)
+                    shape_ = inputs[name].shape
+                    inputs[name] = np.asarray(sum(unit * draw.choice(some, shape_) * scale for unit in parts))
                     if name in forward.declared:
                         inputs[name] = declared(inputs[name], forward.declared[name], whole=True)
             found = with_adjoints(forward, backward, inputs, 0, whole=True)
@@ -99,4 +101,4 @@ def _differs(
     named = dict.fromkeys(t.name for eq in (hand, derived) for t in tensors_of(eq.value) if t.name in truth)
     numbers = {name: (np.asarray(truth[name]) + 0.0).tolist() for name in named}  # -0.0 + 0.0 is 0.0
     known = sizes_told([hand], {n: a.shape for n, a in truth.items()})
-    return Counterexample(known, entry, float(wanted[place]) + 0.0, float(got[place]) + 0.0, numbers)
+    return Counterexample(known, entry, wanted[place].item() + 0.0, got[place].item() + 0.0, numbers)

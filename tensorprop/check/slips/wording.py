@@ -195,6 +195,16 @@ class Wording:
                 rank = len(wrong.subscripts) if isinstance(wrong, Tensor) else 2
                 what = f"{name} is transposed" if rank == 2 else f"two indices of {name} are exchanged"
                 return "transposed", f"{what}: {stands}"
+            case "conjugate" | "part":
+                what = "conjugate" if e.kind == "conjugate" else "part"
+                missing = isinstance(right, Call) and right.args == (wrong,)
+                extra = isinstance(wrong, Call) and wrong.args == (right,)
+                if e.kind == "part" and isinstance(right, Call) and right.function in ("re", "im"):
+                    what = "real part" if right.function == "re" else "imaginary part"
+                state = f"the {what} is missing: " if missing else f"the {what} is one too many: " if extra else ""
+                return e.kind, state + stands
+            case "conjugate moved":
+                return "conjugate", f"the conjugate is at the wrong factor: {stands}"
             case "sign":
                 return "sign", _sign(right, self._which(e, wrong))
             case "slope":
