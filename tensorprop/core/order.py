@@ -287,6 +287,8 @@ def _circle(
     shifted = any(not isinstance(s, Index) for k in ring for e in reads[k] for s in e.subscripts)
     if sized or not shifted:
         fix = "give the new value a name of its own, such as " + _renamed(names[0])
+        if names[0] != "δ" and any(is_adjoint(t.name) or t.name == "δ" for t in targets):
+            fix += "; a page with its backward rules is read by Layer, check, formula, adjoint and explain as it stands"
     else:
         fix = (
             "a recurrence reads its tensors at one letter of the left side plus or minus a whole number, "
