@@ -174,15 +174,13 @@ def always(e: Mul) -> Expr | None:
 
 
 def _holds(b: Bracket) -> bool:
-    f = difference(b.left, b.right)
+    f = difference(b.left, b.right) if b.relation in "≥>≠" else difference(b.right, b.left)
     match b.relation:
-        case "≥":
+        case "≥" | "≤":
             return _never_negative(f)
-        case ">":
+        case ">" | "<":
             f[number(1)] = f.get(number(1), Fraction(0)) - 1
             return _never_negative(f) or not any(f.values())
-        case "≤":
-            return _never_negative({p: -c for p, c in f.items()})
         case "≠":
             return _never_negative({**f, number(1): f.get(number(1), Fraction(0)) - 1})
         case _:

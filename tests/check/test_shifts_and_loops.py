@@ -143,3 +143,17 @@ def test_means_of_segments(rule: str, facts: str, says: str) -> None:
 def test_a_kink_that_every_sample_meets_has_the_stated_slope() -> None:
     """A median of an odd number is one of its entries, and |x| has the slope 0 at 0, whatever JAX takes there."""
     assert tp.check("m_u = median_b(x_bu); y_bu = abs(x_bu - m_u)").ok
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "y_td = Σ_u [u ≤ t] k[t-u] x_ud\nδx_ud = Σ_t [u ≤ t] k[t-u] δy_td\nδk_w = x_ud δy[u+w, d]",
+        "y_td = Σ_u [t - u < 3] [u ≤ t] k[t-u] x_ud\nδx_ud = Σ_t [t - u < 3] [u ≤ t] k[t-u] δy_td",
+        "y_t = x_t + Σ_u [u < t] a[t-u-1] x_u\nδa_w = x_u δy[u+w+1]",
+    ],
+)
+def test_what_a_bracket_keeps_from_being_read_is_compared(page: str) -> None:
+    """The gradient of what stands beside an entry outside is no NaN where the bracket is 0."""
+    report = tp.check(page)
+    assert report.ok and report.proved, str(report)

@@ -145,7 +145,7 @@ REFUSED = [
     ("a_i = b_i; «a_i» = c_i", "DuplicateDefinition", ["defined twice"]),
     ("y = a_i b_i; z = «a_ij» c_ij", "RankMismatch", ["1 axis", "2 axes"]),
     ("a_i = b_i; «b_i» = a_i", "CircularDefinition", ["a → b → a"]),
-    ("z_j = a_i W_ij; «a_i» = f(z_i); δ_i = W_ij δ_j f′(z_i)", "CircularDefinition", ["is read by Layer, check, formula"]),
+    ("z_j = a_i W_ij; «a_i» = f(z_i); δ_i = W_ij δ_j f′(z_i)", "CircularDefinition", ["is read by Layer, check"]),
     # limits
     ("y = «1e99999»", "NumberTooLarge", ["5000"]),
     ("y = «" + "9" * 101 + "»", "NumberTooLarge", ["100 digits"]),

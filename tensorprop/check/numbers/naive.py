@@ -205,11 +205,13 @@ class Naive:
     def _product(self, parts: list[Weighed], factors: tuple[Expr, ...]) -> Weighed:
         letters, values, scales = self._aligned(parts)
         one = self.xp.asarray(1.0)
+        holds = [v for v, f in zip(values, factors, strict=True) if isinstance(f, Bracket)]
+        open_ = math.prod(holds, start=one) != 0 if holds else True
+        if holds and self.xp is not np:  # nor is anything owed to what stands beside a NaN
+            values = [self.xp.where(open_, v, 1.0) for v in values]
         value = math.prod(values, start=one)
         scale = math.prod(scales, start=one) if self.weighing else value
-        holds = [v for v, f in zip(values, factors, strict=True) if isinstance(f, Bracket)]
         if holds:  # [false] · NaN = 0
-            open_ = math.prod(holds, start=one) != 0
             value = self.xp.where(open_, value, 0.0)
             scale = self.xp.where(open_, scale, 0.0) if self.weighing else value
         return Weighed(letters, value, scale, max(p.terms for p in parts))
