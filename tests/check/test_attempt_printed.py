@@ -129,7 +129,8 @@ def test_a_rule_in_another_layout_is_right_and_told_so(text: str) -> None:
         for part in d.parts:
             if not part.shown.unicode or part.shown.unicode == usual[part.name]:
                 continue
-            found = judge(str(part.shown.whole.unicode), d.system, d.rules, plain.convention).judgement  # type: ignore[union-attr]
+            assert part.shown.whole is not None
+            found = judge(part.shown.whole.unicode, d.system, d.rules, plain.convention).judgement
             assert found.right, (part.shown.unicode, str(found))
             told.append(str(found))
         assert not told or any(words in t for t in told), told

@@ -7,6 +7,7 @@ reasons speak of; what a reason claims to be summed, kept or shared must be so t
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from tensorprop.render.derivation.derivation import explain
 from tensorprop.render.derivation.facts import facts
 from tensorprop.render.derivation.indexed import Indexed, Path
 from tensorprop.render.derivation.matrix import MatrixForm, matrix
+from tensorprop.render.derivation.reasons import Reason
 from tensorprop.render.derivation.signs import Claim, Fact, Sign, signs
 from tensorprop.render.layout import Convention
 from tensorprop.run.reference import evaluate
@@ -145,19 +147,19 @@ def _counted(found: list[Sign]) -> dict[str, int]:
     }
 
 
-def hold(shown: MatrixForm, said: list[Fact] | tuple[object, ...]) -> None:
+def hold(shown: MatrixForm, said: Sequence[Fact | Reason]) -> None:
     """Every sign has its reason, every reason its sign; every claim is true of the tree as it is written out."""
     f = shown.index
     assert f is not None
     wanted = signs(f)
-    told = [x for r in said for x in r.signs]  # type: ignore[union-attr]
+    told = [x for r in said for x in r.signs]
     assert set(told) == set(wanted), (shown.unicode, sorted(set(wanted) ^ set(told)))
     assert _printed(shown.right.unicode) == _counted(wanted), shown.unicode
     for r in said:
-        for claim in r.claims:  # type: ignore[union-attr]
+        for claim in r.claims:
             _hold(f, claim)
     for r in said:
-        text = r.said if isinstance(r, Fact) else r.answer  # type: ignore[union-attr]
+        text = r.said if isinstance(r, Fact) else r.answer
         assert "⊙" not in text.unicode or any(x.mark in ("⊙", "⊙_KR") for x in wanted), text.unicode
         assert "{" not in text.unicode.replace("^{∘", "").replace("_{", ""), text.unicode
     assert bool(f.carried) == any(x.mark == "for every" for x in told)

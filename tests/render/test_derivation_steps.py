@@ -34,6 +34,10 @@ SYSTEMS: dict[str, tuple[str, dict[str, tuple[int, ...]]]] = {
         "S_tu = Q_td K_ud / sqrt(dim(d)); P_tu = softmax_u(S_tu); O_te = P_tu V_ue",
         {"Q": (2, 3), "K": (4, 3), "V": (4, 5)},
     ),
+    "attention, letters of tensors": (
+        "S_tu = q_td k_ud / sqrt(|d|); P_tu = softmax_u(where(u <= t, S_tu, -1e30)); o_te = P_tu v_ue",
+        {"q": (4, 3), "k": (4, 3), "v": (4, 5)},
+    ),
     "layer norm": (
         "m_b = mean_i x_bi; v_b = mean_i (x_bi - m_b)^2; y_bi = (x_bi - m_b) / sqrt(v_b + eps); h_bi = g_i y_bi + c_i",
         {"x": (2, 3), "eps": (), "g": (3,), "c": (3,)},

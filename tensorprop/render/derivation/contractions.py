@@ -203,8 +203,8 @@ class Products:
         yield Fact("inner", said, brief, seams, kept)
         said = say(
             "{i} is kept by both factors, while a matrix product lets each have an index of its own. Only the entries "
-            "where both are {i} are wanted: the diagonal. A product and its transpose have the same one, so either "
-            "order would do.",
+            "where both are {i} are wanted: the diagonal. A product and its transpose have the same diagonal, so "
+            "either order would do.",
             i=c,
         )
         brief = say("Of the product only the entries where both outer indices are {i} are wanted.", i=c)
@@ -259,7 +259,7 @@ class Products:
         if i is not None and i in s.summed:
             said = say("{j} is summed, and stands in {A} alone. A matrix product sums over an index of two factors: "
                        "the second is {one}, a vector of ones", j=letter(j), A=self.name(other), one=ones)  # fmt: skip
-            brief = say("{j} is summed, in {A} alone, hence {one}.", j=letter(j), A=self.name(other), one=ones)
+            brief = say("{j} is summed, in {A} alone, by {one}.", j=letter(j), A=self.name(other), one=ones)
             if isinstance(other.tree, m.Transpose):
                 said = join([said, say(", {f}.", f=bare)], "") + self._sum_turned(other, j)
                 if len(other.letters) == 2:
@@ -284,7 +284,7 @@ class Products:
             said = say("{one}, a row of ones, repeats the sums for every {j}.", j=letter(j),
                        one=self._show(one.tree))  # fmt: skip
             return Fact("sum", said, say("{one} repeats the sums.", one=self._show(one.tree)), marks, lacks)
-        brief = say("{A} has no {j}, hence {one}.", A=self.name(other), j=letter(j), one=ones)
+        brief = say("{A} has no {j}: {one} repeats it.", A=self.name(other), j=letter(j), one=ones)
         return Fact("broadcast", said, brief, marks, lacks)
 
     def _sum_turned(self, other: Spot, j: str) -> Sentence:
@@ -318,17 +318,19 @@ class Products:
             return Fact("scale", said, brief, tuple(signs_), (Claim("summed", (i,), s.path),))
         other = ends[0] if ends else scaled[-1]
         rows = scaled[0].path < other.path
-        gone = [k for k in s.letters if k != i] or [i]
-        does = "divided by" if over else "multiplied with"
-        said = say(
-            "{i} is kept by {u} and {A}: nothing is summed. {u} has no {gone}: the same value serves every {gone}. To "
-            "scale whole {rows} is to multiply with a diagonal matrix on the {side}: {row} {i} of {A} is {does} "
-            "entry {i} of {u}.",
-            i=letter(i), u=us, A=self._show(other.tree), gone=letters(gone), rows="rows" if rows else "columns",
-            side="left" if rows else "right", row="row" if rows else "column", does=does,
-        )  # fmt: skip
-        brief = say("{u} has no {gone}: {row} {i} of {A} is {does} entry {i} of {u}.", u=us, gone=letters(gone),
-                    i=letter(i), A=self._show(other.tree), row="row" if rows else "column", does=does)  # fmt: skip
+        gone = [k for k in s.letters if k != i]  # none in a diagonal, where both ends of the product are i
+        places: dict[str, Math | str] = {
+            "i": letter(i), "u": us, "A": self._show(other.tree), "side": "left" if rows else "right",
+            "row": "row" if rows else "column", "does": "divided by" if over else "multiplied with",
+        }  # fmt: skip
+        lacks, serves = "Here ", ""
+        if gone:
+            places["gone"] = letters(gone)
+            lacks, serves = "{u} has no {gone}: ", "{u} has no {gone}: the same value serves every {gone}. "
+        whole = "To scale whole {row}s is to multiply with a diagonal matrix on the {side}"
+        each = "{row} {i} of {A} is {does} entry {i} of {u}."
+        said = say(f"{{i}} is kept by {{u}} and {{A}}: nothing is summed. {serves}{whole}: {each}", **places)
+        brief = say(lacks + each, **places)
         if not any(k in s.summed for k in s.seams) and not any(k is None for k in s.seams):
             signs_.append(Sign("order", s.path))
         return Fact("scale", said, brief, tuple(dict.fromkeys(signs_)), (Claim("kept", (i,), s.path),))
@@ -406,7 +408,7 @@ class Products:
         if isinstance(matrix.tree, m.Transpose):
             said = say("The sum runs over {W}'s {own} index, {j}; {vector} sums over the {which} index of the matrix. "
                        "So {W} is turned: {f}.", **told)  # fmt: skip
-            brief = say("The sum runs over {W}'s {own} index, {j}: {W} is turned.", **told)
+            brief = say(f"The sum runs over {{W}}'s {own} index, {{j}}: {{W}} is turned.", W=plain, j=letter(j))
         else:
             said = say("The sum runs over {W}'s {own} index, {j}, and {vector} sums over the {which} index of the "
                        "matrix: {f}.", **told)  # fmt: skip

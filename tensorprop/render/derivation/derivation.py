@@ -18,7 +18,7 @@ from tensorprop.calculus.source import as_forward, names_in
 from tensorprop.core.build import rename
 from tensorprop.core.english import numeral
 from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Add, Expr, Index, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Bracket, Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.plane import complex_names
 from tensorprop.core.ranges import one_axis, sized, spelled
@@ -212,7 +212,7 @@ class _Teller:
         x = Tensor(p.name, tuple(map(Index, p.letters)))
         law = LAWS_OF_CHANGE["chain_rule"]
         if not p.locals:
-            reason = say("{x} does not reach the error by any smooth path: nothing is owed to it.", x=entry(x))
+            reason = say("{x} does not reach the error by any smooth path: its derivative is 0.", x=entry(x))
             return DerivationStep("chain", "Chain rule", (p.chain,), "chain_rule", law, reason)
         itself = [local.forward.target for local in p.locals if local.forward.target == self._error]
         through = [local.forward.target for local in p.locals if local.forward.target != self._error]
@@ -287,10 +287,11 @@ class _Teller:
         notes: list[Sentence] = []
         for local in p.locals:
             notes += [n for n in notes_of(local, p) if n not in notes]
-        x = Tensor(p.name, tuple(Index(i) for i in p.rule.letters))
+        placed = next((t for local in p.locals for t in local.entries if t.letters is None), None)
+        x = placed or Tensor(p.name, tuple(Index(i) for i in p.rule.letters))  # the entry as it is read
         y = Tensor(p.name, tuple(Index(i) for i in p.letters))
         if p.letters:
-            pairs = [Math(f"[{i} = {k}]", f"[{i} = {k}]") for i, k in zip(p.rule.letters, p.letters, strict=True)]
+            pairs = [entry(Bracket("=", s, k)) for s, k in zip(x.subscripts, y.subscripts, strict=True)]
             notes.append(
                 say(
                     "{d} = {b}: an entry depends on itself alone.",

@@ -150,7 +150,7 @@ class _Facts(Products):
                     number = self._show(rest[0] if len(rest) == 1 else m.Product(rest))
                     said = say("{s} is one number; {one}, a vector of ones, repeats it for every {i}.", s=number,
                                i=own, one=one)  # fmt: skip
-                    brief = say("{s} is one number, hence {one}.", s=number, one=one)
+                    brief = say("{s} is one number: {one} repeats it.", s=number, one=one)
                 yield Fact("ones" if isinstance(around, (m.TermSum, type(None))) else "broadcast", said, brief,
                            (Sign("1", s.path),), (Claim("kept", s.letters, s.path),))  # fmt: skip
             case m.Identity():
@@ -171,7 +171,7 @@ class _Facts(Products):
             case m.Norm():
                 yield self._simple(s, "norm", "‖‖", "{A} meets itself, and every index is summed: its norm.")
             case m.ElementPower() if not divides(self._f, s):
-                yield self._simple(s, "power", "∘", "∘: entry by entry.")
+                yield self._simple(s, "power", "∘", "With ∘ a power is taken entry by entry.")
             case m.MatrixPower() if not self._in_scaling(s):
                 yield self._simple(s, "power", "power", "{A} times itself as a matrix: {j} is summed between the two.")
             case m.Along(_, _, over, _):

@@ -100,7 +100,7 @@ def _together(rows: Iterable[Row]) -> Iterator[Row]:
     """Kept indices that every factor has, and that become the same sign, on one row."""
     groups: dict[object, list[Row]] = {}
     for row in rows:
-        key = row.becomes.unicode, row.factors, row.term
+        key = row.becomes.unicode, row.plain.unicode, row.term
         groups.setdefault(row.letter if row.summed or row.factors < 2 else key, []).append(row)
     for first, *others in groups.values():
         if not others:

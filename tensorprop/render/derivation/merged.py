@@ -15,12 +15,21 @@ _AGAIN = frozenset({"product", "transpose", "order", "inner", "scale", "elementw
 """Topics whose law is said with the first fact, and not again with the others."""
 
 
+_ONES = "{one} is a vector of ones, the same for every {i}."
+_NORM = "{A} meets itself, and every index is summed: its norm."
 _PLACES = "In {f} the factors stand in the order of their indices."
 _MANY = {
     "{f} is taken before the sum over {j}.": "{f} are taken before the sum over {j}.",
-    "{j} is summed, in {A} alone, hence {one}.": "{j} are summed, in {A} alone, hence {one}.",
-    "{A} has no {j}, hence {one}.": "{A} have no {j}, hence {one}.",
-    "{s} is one number, hence {one}.": "{s} are numbers, hence {one}.",
+    "{j} is summed, in {A} alone, by {one}.": "{j} are summed, in {A} alone, by {one}.",
+    "{A} has no {j}: {one} repeats it.": "{A} have no {j}: {one} repeats each.",
+    "{s} is one number: {one} repeats it.": "{s} are numbers: {one} repeats each.",
+    _ONES: _ONES,
+    _NORM: f"Each of {_NORM}",
+    **{f"{{i}} is kept: {sign}.": f"{{i}} are kept: {sign}." for sign in "⊙⊘"},
+    **{
+        f"The sum runs over {{W}}'s {own} index, {{j}}: {{W}} is turned.": f"The sum runs over the {own} index of {{W}}, {{j}}: each is turned."
+        for own in ("first", "second", "row", "column")
+    },
     _PLACES: _PLACES,
     TWIN: TWIN.replace("stands", "stand").replace("the two", "each two"),
 }

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeGuard
 from tensorprop.calculus.adjoint import adjoint, holds
 from tensorprop.calculus.declared import DECLARED_LAW, Kinds
 from tensorprop.calculus.laws import (
+    bracket_of_bracket,
     bracket_once,
     collect,
     common_factor,
@@ -48,7 +49,7 @@ from tensorprop.core.names import adjoint_name, derivative_name, labelled, stem_
 from tensorprop.core.plane import complex_names, has_parts, is_complex, real_part, settled, squares, with_adjoints
 from tensorprop.core.ranges import OneAxis, infer, one_axis, spelled
 from tensorprop.core.terms import factors_of
-from tensorprop.core.walk import apart, fold, freshen, lettered, postorder, tensors_of
+from tensorprop.core.walk import apart, fold, freshen, lettered, postorder, tensors_of, transform
 from tensorprop.text.vocabulary import COLUMN, ROW
 
 __all__ = ["PLANE_LAW", "Local", "Move", "Passage", "axes_of", "derivative", "moves", "passage"]
@@ -299,7 +300,7 @@ def _bracketed(
     terms: list[Expr] = []
     entries: list[Tensor] = []
     for t, g in shares:
-        t, g = _lettered(t, g, {*left, *letters})
+        t, g = _lettered(t, g, left, letters)
         entries.append(t)
         kept = [bracket("=", s, Index(k)) for s, k in zip(t.subscripts, letters, strict=True)]
         g = _called(g, eq)
@@ -307,15 +308,17 @@ def _bracketed(
         for share in g.terms if _sum_of_terms(g) and not inner and not kept else (g,):
             terms.append(sum_over(sorted(inner), mul(share, *kept)))
     value = freshen(add(*terms), left | frozenset(letters))
+    value = transform(value, lambda n: bracket_of_bracket(n) or n)
     own = {*left, *letters, *eq.value.binds}
     return lettered(value, apart({*value.binds}, own, {eq.name, *eq.inputs})), tuple(entries)
 
 
-def _lettered(t: Tensor, g: Expr, taken: set[str]) -> tuple[Tensor, Expr]:
-    """The rows and columns of a whole matrix, which nobody has named, with letters."""
+def _lettered(t: Tensor, g: Expr, left: frozenset[str], letters: tuple[str, ...]) -> tuple[Tensor, Expr]:
+    """An entry with letters of its own: what nobody has named, as rows and columns of a whole matrix, or x has."""
     named: dict[str, str] = {}
-    for i in sorted(t.free & {ROW, COLUMN}, reverse=True):
-        named[i] = fresh("i", {*taken, *t.free, *g.free, *g.binds, *named.values()})
+    for i in sorted(t.free & {ROW, COLUMN, *letters} - left, reverse=True):
+        like = "i" if i in (ROW, COLUMN) else i
+        named[i] = fresh(like, {*left, *letters, *t.free, *g.free, *g.binds, *named.values()})
     return (rename(t, named), rename(g, named)) if named else (t, g)
 
 

@@ -92,13 +92,13 @@ _QUESTIONS = {
     "triangle": "Why a triangle?",
     "ones": "Why 1?",
     "norm": "Why a norm?",
-    "power": "Why that power?",
+    "power": "Why ∘, or a power?",
     "along": "Along what?",
     "inverse": "Why an inverse?",
     "whole": "Why a function of the whole matrix?",
     "tensor": "Why that product?",
     "bracket": "Why a bracket?",
-    "every": "Why for every one?",
+    "every": "Why one formula for each?",
     "jacobian": "And the matrix of derivatives?",
 }
 
@@ -288,8 +288,8 @@ def _sums(p: Passage) -> Iterator[Fact]:
                 yield _fact(
                     "broadcast",
                     say(
-                        "Forward, {x} is summed over {i}, and every one of them counts with the same weight; so each "
-                        "is owed the same. Backward a sum becomes a copy (a broadcast).",
+                        "Forward, {x} is summed over {i}, and each counts with the same weight; so backward each gets "
+                        "the same. A sum becomes a copy (a broadcast).",
                         x=entry(t),
                         i=letters(free),
                     ),
@@ -407,9 +407,10 @@ def _mean(p: Passage) -> Iterator[Fact]:
                 count = size_of(n.indices)
                 below = count if len(n.indices) == 1 else Math(f"({count.unicode})", f"({count.latex})")
                 weight = Math(f"1/{below.unicode}", f"1/{below.latex}")
-                said = say("A mean over {u} is a sum divided by how many there are, {n}: each has the weight {w}, and "
-                           "is owed that share.", u=letters(n.indices), n=count, w=weight)  # fmt: skip
-                yield _fact("mean", said, say("Of a mean over {u}, each is owed {w}.", u=letters(n.indices), w=weight))
+                said = say("A mean over {u} is a sum divided by how many there are, {n}: each has the weight {w}, "
+                           "forward and backward.", u=letters(n.indices), n=count, w=weight)  # fmt: skip
+                brief = say("In a mean over {u} each has the weight {w}.", u=letters(n.indices), w=weight)
+                yield _fact("mean", said, brief)
                 return
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tensorprop.calculus.laws import bracket_of_bracket
 from tensorprop.core.build import ONE, mul
 from tensorprop.core.english import numeral
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Tensor
@@ -130,7 +131,19 @@ def _slope(n: Call, local: Local, p: Passage, places: list[int]) -> Iterator[Sen
             yield say("Slope: {law} with the result {y}, here {v}.", law=law, y=letter("y"),
                       v=entry(n, p.axes))  # fmt: skip
         else:
-            yield say("Slope: {law}.", law=law)
+            of = _of_bracket(n, read(row.slopes[k]))
+            if of is None:
+                yield say("Slope: {law}.", law=law)
+            else:
+                old, new = (entry(e, p.axes) for e in of)
+                yield say("Slope: {law}; {old} is {new}.", law=law, old=old, new=new)
+
+
+def _of_bracket(n: Call, slope: Expr) -> tuple[Expr, Expr] | None:
+    """``[[u ≤ t] ≠ 0]``, which is ``[u ≤ t]``: a slope that asks whether an argument is 0, where that is a bracket."""
+    given = dict(zip(FUNCTIONS[n.function].arguments, n.args, strict=True))
+    put = transform(slope, lambda t: given[t.name] if isinstance(t, Tensor) else t)
+    return None if (new := bracket_of_bracket(put)) is None else (put, new)
 
 
 def too_many(local: Local) -> Sentence:

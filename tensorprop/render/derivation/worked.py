@@ -27,6 +27,8 @@ Numbers = Mapping[tuple[int, ...], int]
 def worked(shown: MatrixForm) -> Sentence | None:
     """The example of a formula; None where it is no plain product of two tensors that sums over one index.
 
+    ``onehot(w)`` is no tensor whose numbers can be chosen.
+
     >>> from tensorprop.render.layout import Convention
     >>> from tensorprop.render.derivation.matrix import matrix
     >>> from tensorprop.text import parse
@@ -38,7 +40,8 @@ def worked(shown: MatrixForm) -> Sentence | None:
         return None
     whole = index.whole
     parts = [index[p] for p in whole.factors]
-    plain = all(isinstance(upright(p.tree), m.Name) for p in parts) and len(whole.tree.children) == len(parts) == 2
+    names = [t for p in parts if isinstance(t := upright(p.tree), m.Name) and t.read is None]
+    plain = len(names) == len(whole.tree.children) == len(parts) == 2
     if not plain or len(whole.summed) != 1 or not whole.letters or whole.seams != whole.summed:
         return None
     if max(len(p.letters) for p in parts) < 2 or upright(parts[0].tree) == upright(parts[1].tree):
