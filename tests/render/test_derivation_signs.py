@@ -326,6 +326,7 @@ def test_a_reason_for_every_sign_of_a_layer(name: str, options: dict[str, str]) 
 def test_a_missing_reason_a_reason_too_many_and_a_false_claim_are_seen() -> None:
     (eq,) = parse("δa_i = W_ij δz_j")
     shown = matrix(eq, Convention())
+    assert shown.index is not None
     found = list(facts(shown.index, shown.part, shown.left))
     hold(shown, found)
     with pytest.raises(AssertionError):

@@ -18,6 +18,8 @@ _AGAIN = frozenset({"product", "transpose", "order", "inner", "scale", "elementw
 _ONES = "{one} is a vector of ones, the same for every {i}."
 _NORM = "{A} meets itself, and every index is summed: its norm."
 _PLACES = "In {f} the factors stand in the order of their indices."
+_RUNS = "The sum runs over {{W}}'s {} index, {{j}}: {{W}} is turned."
+_RUN = "The sum runs over the {} index of {{W}}, {{j}}: each is turned."
 _MANY = {
     "{f} is taken before the sum over {j}.": "{f} are taken before the sum over {j}.",
     "{j} is summed, in {A} alone, by {one}.": "{j} are summed, in {A} alone, by {one}.",
@@ -26,10 +28,7 @@ _MANY = {
     _ONES: _ONES,
     _NORM: f"Each of {_NORM}",
     **{f"{{i}} is kept: {sign}.": f"{{i}} are kept: {sign}." for sign in "⊙⊘"},
-    **{
-        f"The sum runs over {{W}}'s {own} index, {{j}}: {{W}} is turned.": f"The sum runs over the {own} index of {{W}}, {{j}}: each is turned."
-        for own in ("first", "second", "row", "column")
-    },
+    **{_RUNS.format(own): _RUN.format(own) for own in ("first", "second", "row", "column")},
     _PLACES: _PLACES,
     TWIN: TWIN.replace("stands", "stand").replace("the two", "each two"),
 }
