@@ -243,6 +243,8 @@ def _library(library: str, parts: list[str], args: list[Any], words: dict[str, A
         return NUMPY_REDUCE[name](v, tuple(a % v.ndim for a in axes))
     if last in ("expm", "matrix_exp"):
         return MATRICES["expm"](np, args[0])
+    if last == "expm_frechet":
+        return np.einsum("abuv,uv->ab", MATRICES["expm′"](np, args[0]), args[1])
     if last == "pad" and library == "torch":
         around = [*args[1], *([0] * (2 * np.ndim(args[0]) - len(args[1])))]
         return np.pad(args[0], [*zip(around[::2], around[1::2], strict=True)][::-1])

@@ -109,6 +109,8 @@ class Interpreter:
             case m.WholeMatrix(function, of):
                 found = MATRICES[function](np, self.value(of))
                 return found[:, None] if t.kind == "column" else found[None, :] if t.kind == "row" else found
+            case m.Directed(function, of, direction):
+                return np.einsum("abuv,uv->ab", MATRICES[function](np, self.value(of)), self.value(direction))
             case m.Kronecker(left, right):
                 return np.einsum("ij,kl->ikjl", self.value(left), self.value(right))
             case m.KhatriRao(left, right):

@@ -480,6 +480,15 @@ class ArrayCode:
         return found.turned if t.kind == "row" else found
 
     @of.register
+    def _(self, t: m.Directed) -> Snippet:
+        x, e = self._lying(t.of), self._lying(t.along)
+        call = self.to.directed(t.function)
+        if not call or self.bench.batch(x, e):
+            raise NoCode(f"{self.to.prefix} has no {t.function} {'for several matrices' if call else ''}".strip())
+        text = f"{call}({x.text}, {e.text}, compute_expm=False)"
+        return Snippet(text, ATOM, "matrix", x.axes, x.rows, x.cols)
+
+    @of.register
     def _(self, t: m.Inner) -> Snippet:
         s = self.bench.times(self.of(t.left), self.of(t.right))
         return _rewritten(self.bench.summed(s, s.axes), kind="scalar")

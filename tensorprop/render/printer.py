@@ -125,6 +125,8 @@ class TreePrinter:
                 return self.pen.raised(self._base(of), self.to.sign("+"))
             case m.WholeMatrix(function, of):
                 return self._called(function, of)
+            case m.Directed(function, of, direction):
+                return f"{self._called(function, of)}{d.sign('[')}{self.show(direction)}{d.sign(']')}"
             case _:
                 raise TypeError(f"no way to print {type(t).__name__}")
 

@@ -58,7 +58,12 @@ class ArrayLibrary:
             return row.jax
         return _BETWEEN.get(row.name, _TORCH.get(row.name, "")) if isinstance(row, Function) else _TORCH.get(row.op, "")
 
+    def directed(self, function: str) -> str:
+        """The call of a derivative of a function of a matrix along another; empty where there is none."""
+        return _DIRECTED.get((self.prefix, function), "")
 
+
+_DIRECTED = {("np", "expm′"): "scipy.linalg.expm_frechet", ("jnp", "expm′"): "jax.scipy.linalg.expm_frechet"}
 NUMPY = ArrayLibrary("np")
 JAX = ArrayLibrary("jnp")
 TORCH = ArrayLibrary("torch", "dim", "permute", (("linalg.norm", "linalg.vector_norm"), ("full", "full")))

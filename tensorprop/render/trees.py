@@ -20,6 +20,7 @@ __all__ = [
     "Counter",
     "Diag",
     "Diagonal",
+    "Directed",
     "ElementPower",
     "Entrywise",
     "Figure",
@@ -461,6 +462,19 @@ class WholeMatrix(MathTree):
     @property
     def kind(self) -> Kind:
         return self.lies
+
+
+@dataclass(frozen=True, slots=True)
+class Directed(MathTree):
+    """``expm′(X)[E]``: the derivative of a function of a matrix at X along E."""
+
+    function: str
+    of: MathTree
+    along: MathTree
+
+    @property
+    def kind(self) -> Kind:
+        return "matrix"
 
 
 # --------------------------------------------------------------------------- tensors of higher order

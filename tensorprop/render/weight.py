@@ -118,6 +118,8 @@ def weight(t: MathTree) -> float:
                 total += 1 + (level(base) < m.ATOM)
             case m.Entrywise() | m.Along() | m.WholeMatrix() | m.Triangle():
                 total += FUNCTION + TURNED_WITHIN * transposes(n)
+            case m.Directed():
+                total += FUNCTION
             case m.ScalarPower(base=base) | m.ElementPower(base=base) | m.MatrixPower(base=base):
                 total += (level(base) < m.ATOM) + TURNED_WITHIN * transposes(base)
             case m.Inverse(base):

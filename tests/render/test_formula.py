@@ -15,9 +15,11 @@ from tensorprop.check.verbs import formula
 from tensorprop.check.verified import WrongFormula
 from tensorprop.core.build import mul, sum_over, tensor
 from tensorprop.core.equation import System, equation, system
-from tensorprop.errors import BadArrow, UsageError
+from tensorprop.core.walk import tensors_of
+from tensorprop.errors import BadArrow, RankMismatch, UsageError
 from tensorprop.render.formula import Formula, render
 from tensorprop.render.layout import Convention
+from tensorprop.run.reference import evaluate
 from tensorprop.text import parse
 from tests.strategies import layouts
 
@@ -509,3 +511,37 @@ def test_what_is_no_name_is_not_shown(name):
 def test_a_matrix_for_every_example(text: str, printed: str, indexed: str) -> None:
     assert str(tp.formula(text)) == printed
     assert indexed in str(tp.explain(text, wrt="S"))  # in index notation b is told, too
+
+
+@pytest.mark.parametrize(
+    ("text", "wrt", "shown", "code"),
+    [
+        (
+            "y = a_i expm_ij(X_ij)[i, k] b_k", "X", "δX = expm′(Xᵀ)[abᵀ]",
+            "δX = scipy.linalg.expm_frechet(X.T, np.outer(a, b), compute_expm=False)",
+        ),
+        (
+            "Y_ij = expm_ij(X_ij)[i, j]", "X", "δX = expm′(Xᵀ)[δY]",
+            "δX = scipy.linalg.expm_frechet(X.T, δY, compute_expm=False)",
+        ),
+        ("L_b = x_bi expm_ij(t_b A_ij)[i, j] y_bj", "A", "δA = Σ_b t_b δL_b expm′(t_b Aᵀ)[x_b y_bᵀ]", ""),
+    ],
+)  # fmt: skip
+def test_a_derivative_of_the_exponential_in_a_direction(text: str, wrt: str, shown: str, code: str) -> None:
+    s = tp.parse(text)
+    rule = tp.adjoint(s, wrt=[wrt])
+    found = tp.formula(rule)
+    assert str(found) == shown
+    assert found.numpy == code if code else found.numpy.startswith("# np has no expm′ for several matrices")
+    for text in (found.unicode, found.latex, *([found.numpy] if code else [])):
+        (eq,) = tp.parse_formula(text, like=s + rule)
+        draw = np.random.default_rng(0)
+        given = tensors_of(next(iter(rule)).value)
+        arrays = {t.name: draw.normal(size=[2 if i == "b" else 3 for i in t.letters or ()]) for t in given}
+        one, other = (evaluate(system([e]), arrays)[f"δ{wrt}"] for e in (eq, *rule))
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+
+
+def test_a_derivative_in_a_direction_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(RankMismatch):
+        tp.parse_formula("D = expm′(X)[v]", like={"X": "matrix", "v": "vector", "D": "matrix"})

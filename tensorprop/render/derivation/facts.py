@@ -188,7 +188,7 @@ class _Facts(Products):
                 yield self._inverse(s)
             case m.Triangle() | m.Mask():
                 yield self._triangle(s) if isinstance(s.tree, m.Triangle) else self._mask(s)
-            case m.WholeMatrix():
+            case m.WholeMatrix() | m.Directed():
                 yield self._simple(s, "whole", "whole", _WHOLE[s.tree.kind == "scalar"])
             case m.Kronecker() | m.KhatriRao() | m.Outer() | m.ModeProduct():
                 yield from self._tensor(s, around)

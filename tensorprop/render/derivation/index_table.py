@@ -188,7 +188,7 @@ def _merged(f: Indexed, hits: list[Expr]) -> list[Spot]:
 
 def _summed_sign(shown: MatrixForm, f: Indexed, i: str, hits: list[Expr]) -> Sentence:
     """Where a summed letter goes."""
-    spots = [s for s in f if i in s.summed and not isinstance(s.tree, (m.Inverse, m.WholeMatrix))]
+    spots = [s for s in f if i in s.summed and not isinstance(s.tree, (m.Inverse, m.WholeMatrix, m.Directed))]
     for s in spots or _merged(f, hits):
         match s.tree:
             case m.Product():

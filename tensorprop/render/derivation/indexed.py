@@ -189,8 +189,8 @@ class _Typing:
                 rows, columns = below[0]
                 self._same(rows, columns)
                 return (rows,) if isinstance(t, m.Diagonal) else ()
-            case m.Inverse() | m.WholeMatrix() if t.kind != "scalar":
-                self._inside += below[0]
+            case m.Inverse() | m.WholeMatrix() | m.Directed() if t.kind != "scalar":
+                self._inside += (i for part in below for i in part)
                 return tuple(self._entry(axis) for axis in range(1 + (t.kind == "matrix")))
             case m.Along(_, _, over, keeps):
                 if keeps or t.kind == "scalar":

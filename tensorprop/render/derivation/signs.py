@@ -75,7 +75,8 @@ MARKS: dict[type[MathTree], str] = {
     m.Transpose: "ᵀ", m.Diag: "diag", m.Diagonal: "diagonal", m.MatrixTrace: "tr", m.Ones: "1", m.Identity: "I",
     m.Norm: "‖‖", m.ElementPower: "∘", m.MatrixPower: "power", m.Along: "along", m.Inverse: "inverse",
     m.Triangle: "triangle", m.Mask: "mask",
-    m.WholeMatrix: "whole", m.Kronecker: "⊗", m.KhatriRao: "⊙_KR", m.Outer: "∘ tensors", m.ModeProduct: "×ₙ",
+    m.WholeMatrix: "whole", m.Directed: "whole",
+    m.Kronecker: "⊗", m.KhatriRao: "⊙_KR", m.Outer: "∘ tensors", m.ModeProduct: "×ₙ",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import product
 from typing import Literal
 
-from tensorprop.core.build import number, power
+from tensorprop.core.build import mul, number, power
 from tensorprop.core.english import counted, joined
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
@@ -24,6 +24,7 @@ from tensorprop.render import weight as price
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.assemble import assembled, repeated
 from tensorprop.render.matrices.collect import collected
+from tensorprop.render.matrices.directed import DirectedProduct, directed, forms
 from tensorprop.render.matrices.laid import Forms, Laid, MatrixPiece, closed, keep, outer_ones, times
 from tensorprop.render.matrices.leaves import Leaves
 from tensorprop.render.matrices.line import NoMatrix
@@ -199,6 +200,8 @@ class Conversion(Leaves):
 
     # ----------------------------------------------------------------- products
     def _product(self, e: Expr, factors: tuple[Expr, ...], summed: frozenset[str]) -> MatrixPiece:
+        if (found := directed(factors, summed, self._carried)) is not None:
+            return self._directed(e, found, summed)
         kept = self._letters(e) - summed
         ratio = Fraction(1)
         above: list[Laid] = []
@@ -242,6 +245,13 @@ class Conversion(Leaves):
                 parts = [*above, body] if body else above
                 keep(forms, sign, Laid(tree, cost, min([f.place for f in parts], default=place)))
         return MatrixPiece(rest[0].letters if rest else _NOTHING, forms)
+
+    def _directed(self, e: Expr, d: DirectedProduct, summed: frozenset[str]) -> MatrixPiece:
+        """A product with a derivative along some of its factors."""
+        along = self._product(d.along, factors_of(d.along), d.inner)
+        along = self._widened(along, frozenset(d.pair), e)
+        self._done[d.stands] = forms(d, self._get(d.derivative.body), along, self._where.get(d.derivative, 0))
+        return self._product(mul(*d.rest, d.stands), (*d.rest, d.stands), summed - d.gone)
 
     def _why_product(self, pieces: list[MatrixPiece], kept: frozenset[str]) -> str:
         has: dict[str, int] = {}

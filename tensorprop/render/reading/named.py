@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from tensorprop.core.build import call
 from tensorprop.core.expr import Index
-from tensorprop.core.functions import ALONG, SPELLED
+from tensorprop.core.functions import ALONG, SPELLED, is_matrix
 from tensorprop.core.names import adjoint_name, primal
 from tensorprop.errors import AmbiguousNotation, ParseError, UnexpectedChar, UnexpectedEnd
 from tensorprop.render.code import in_words
@@ -19,7 +19,7 @@ from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.reading.below import is_place
 from tensorprop.render.reading.lexemes import LOWERED, WHOLE, Lexeme, tokens
 from tensorprop.render.reading.picked import one_hot, picked
-from tensorprop.render.reading.typed import Typed, Types
+from tensorprop.render.reading.typed import Typed, Types, along
 
 __all__ = ["NameReader"]
 
@@ -239,6 +239,11 @@ class NameReader(ABC):
             args.append(self._sum())
         self._bars = bars
         self._close(")", token)
+        opened = self._peek()
+        if primes and is_matrix(ALONG.get(word, word) + "′" * primes) and self._sign("[") and opened is not None:
+            direction = self._sum()
+            self._close("]", opened)
+            return along(self._types, word + "′" * primes, args[0], direction)
         if word == "onehot" and not primes and len(args) == 1:
             return one_hot(self._types, args[0])
         return self._types.apply(word, primes, args)

@@ -36,7 +36,7 @@ from tensorprop.render.code import called, identifier, in_words
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.reading.lexemes import LIMIT, WHOLE
 from tensorprop.render.reading.places import axes_named, from_the_end, padded, picked, whole_number, widths_of
-from tensorprop.render.reading.typed import Misfit, Typed, Types, of_matrix, power_of
+from tensorprop.render.reading.typed import Misfit, Typed, Types, along, of_matrix, power_of
 
 __all__ = ["Operand", "is_code", "read_code"]
 
@@ -312,6 +312,9 @@ class _Code:
         own, name = name, _ALIASES.get(name, name)
         options = {k.arg: k.value for k in n.keywords}
         op = ALONG.get(name)
+        if name == "expm_frechet" and len(args) == 2 and isinstance(given := options.get("compute_expm"), ast.Constant):
+            t = along(self.types, "expm′", args[0].typed, args[1].typed)
+            return Operand(t.entry, t.letters, self.math(n)) if given.value is False else self.refuse(n, "two results")
         if op is not None and is_matrix(op) and len(args) == 1:
             t = of_matrix(self.types, op, args[0].typed)
             return Operand(t.entry, t.letters, self.math(n))

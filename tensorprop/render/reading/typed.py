@@ -40,7 +40,7 @@ from tensorprop.render.notation import LATEX
 from tensorprop.render.reading.below import Below, subscript
 from tensorprop.render.reading.lengths import Axis, Known
 
-__all__ = ["Misfit", "Typed", "Types", "of_matrix", "power_of"]
+__all__ = ["Misfit", "Typed", "Types", "along", "of_matrix", "power_of"]
 
 _FRESH = count(1)  # ranges that nothing tells yet; those of different lines are different
 
@@ -487,6 +487,20 @@ def of_matrix(types: Types, name: str, a: Typed) -> Typed:
     rows, columns = (*at, None, None)[:2] if not (types.row and len(at) == 1) else (None, *at)
     body = _half_of(new.entry, u, v) if takes_symmetric_part(name) else new.entry
     return Typed(Reduce(name, (u, v), body, tuple(map(Index, at))), rows, columns, a.math)
+
+
+def along(types: Types, name: str, a: Typed, direction: Typed) -> Typed:
+    """``expm′(A)[E]``: the derivative of a function of a whole matrix at A along E."""
+    at, e = of_matrix(types, name.rstrip("′"), a), types.afresh(direction)
+    if not (types.fits(at.rows, e.rows) and types.fits(at.columns, e.columns)):
+        raise Misfit(a, direction, name, types)
+    assert isinstance(at.entry, Reduce) and e.rows is not None and e.columns is not None
+    entries = Reduce(name, at.entry.indices, at.entry.body, (*at.entry.at, Index(e.rows), Index(e.columns)))
+    entry = types.summed(types.summed(mul(e.entry, entries), e.rows), e.columns)
+    math = Math(
+        f"{name}({a.math.unicode})[{direction.math.unicode}]", f"{name}({a.math.latex})[{direction.math.latex}]"
+    )
+    return Typed(entry, at.rows, at.columns, math)
 
 
 def power_of(base: Expr, exponent: Expr) -> Expr:
