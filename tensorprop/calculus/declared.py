@@ -14,15 +14,17 @@ from fractions import Fraction
 from tensorprop.calculus.rewrite import Law, beside_laws
 from tensorprop.core.build import ONE, ZERO, add, bracket, mul, number, reduce, remake, substitute, sum_over
 from tensorprop.core.canon import canonical
-from tensorprop.core.equation import Equation, equation
+from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix
+from tensorprop.core.matrix_rows import DECLARED_ROWS
 from tensorprop.core.ranges import kept, tells, unlimited
+from tensorprop.core.templates import matrix_instance
 from tensorprop.core.terms import base_and_exponent, factors_of, number_and_rest, scaled
 from tensorprop.core.told import limit
 from tensorprop.core.walk import fold, postorder
 
-__all__ = ["DECLARED_LAW", "Kinds", "masked", "orientations", "shorter", "symmetrised"]
+__all__ = ["DECLARED_LAW", "Kinds", "by_row", "by_rows", "masked", "orientations", "rowed", "shorter", "symmetrised"]
 
 Kinds = Mapping[str, frozenset[str]]
 """All that is declared of each name."""
@@ -51,8 +53,8 @@ def shorter(e: Expr, kinds: Kinds) -> Expr:
                 return _alike(_told_beside(n, new), symmetric)
             case Sum():
                 return _contracted(new, kinds)
-            case Reduce(op="inv", body=Tensor(name=name)) if "orthogonal" in kinds.get(name, ()):
-                return _inverse(new)
+            case Reduce() if (row := by_row(new, kinds)) is not None:
+                return row
             case Call("abs", (Reduce("det", body=Tensor() as q),)) if "orthogonal" in kinds.get(q.name, ()):
                 return _along(ONE, q)
             case Call("power", (Reduce("det", body=Tensor() as q), Number(m))) if (
@@ -154,13 +156,44 @@ def _met(one: Tensor, other: Expr, e: Sum, factors: list[Expr]) -> tuple[str, Ex
     return None
 
 
-def _inverse(e: Reduce) -> Expr:
-    """``inv(Q)_ij = Q_ji`` of an orthogonal matrix."""
-    assert isinstance(e.body, Tensor)
-    rows = dict(zip(e.indices, e.at[::-1], strict=True))
-    if len(e.indices) != 2 or [s.name for s in e.body.subscripts[-2:] if isinstance(s, Index)] != [*e.indices]:
-        return e
-    return substitute(e.body, rows)
+def by_row(e: Expr, kinds: Kinds) -> Expr | None:
+    """A function of a matrix by what is declared of it, as the table says: ``logdet(L) = Σ_i log(abs(L_ii))``."""
+    if not isinstance(e, Reduce) or not is_matrix(e.op) or not isinstance(e.body, Tensor):
+        return None
+    places = e.body.subscripts[-2:]
+    if {s.name for s in places if isinstance(s, Index)} != {*e.indices} or len(places) != 2:
+        return None
+    what = kinds.get(e.body.name, ())
+    row = next((row for (op, kind), row in DECLARED_ROWS.items() if op == e.op and kind in what), None)
+    if row is None:
+        return None
+    value = matrix_instance(row, e, {}, e.at)
+    return kept(value, {i: d for i, d in _axes(e.body) if i in e.free - value.free})
+
+
+def rowed(s: System) -> System:
+    """A page whose functions of matrices are what the table says: what is computed, not what is differentiated."""
+    kinds = s.declared
+    if not kinds or all(by_rows(eq.value, kinds) is eq.value for eq in s):
+        return s
+    return system((equation(eq.target, by_rows(eq.value, kinds)) for eq in s), s.facts)
+
+
+def by_rows(e: Expr, kinds: Kinds) -> Expr:
+    """`by_row` at every node.
+
+    >>> from tensorprop.text import parse
+    >>> s = parse("y_b = logdet(L_b) + inv(D)_ij x_bi x_bj; lower(L); diagonal(D)")
+    >>> print(by_rows(s["y"].value, s.declared))
+    Σ_l log(abs(L_bll)) + δ_ij / D_ii · x_bi x_bj
+    """
+
+    def rule(n: Expr, children: tuple[Expr, ...]) -> Expr:
+        new = remake(n, children)
+        row = by_row(new, kinds)
+        return new if row is None else row
+
+    return fold(e, rule) if kinds else e
 
 
 def _along(value: Expr, q: Tensor) -> Expr:

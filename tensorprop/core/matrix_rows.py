@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from tensorprop.core.rows import Reduction
 
-__all__ = ["ENTRY", "MATRIX_ROWS"]
+__all__ = ["DECLARED_ROWS", "ENTRY", "MATRIX_ROWS"]
 
 ENTRY = "abcdefhi"
 """The letters of an entry's subscripts in a row."""
@@ -91,3 +91,19 @@ MATRIX_ROWS = (
                                                         numpy="np.linalg.svd({1})[2].T",
                                                         jax="jnp.linalg.svd({1})[2].T"),
 )  # fmt: skip
+
+_DIAGONAL = "Σ_k log(abs(X_kk))"
+DECLARED_ROWS: dict[tuple[str, str], str] = {
+    ("inv", "orthogonal"): "X_ba",
+    ("inv", "diagonal"): "[a = b] / X_aa",
+    ("pinv", "orthogonal"): "X_ba",
+    ("pinv", "spd"): "inv(X)_ab",
+    ("det", "diagonal"): "prod_k(X_kk)",
+    ("det", "lower"): "prod_k(X_kk)",
+    ("logdet", "diagonal"): _DIAGONAL,
+    ("logdet", "lower"): _DIAGONAL,
+    ("expm", "diagonal"): "[a = b] exp(X_aa)",
+    ("cholesky", "diagonal"): "[a = b] sqrt(X_aa)",
+    ("inv_cholesky", "diagonal"): "[a = b] / sqrt(X_aa)",
+}
+"""What a function is of a matrix of which something is declared, in the letters of the rows above: entries a, b."""

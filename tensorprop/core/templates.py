@@ -111,7 +111,8 @@ def matrix_instance(
         taken |= e.free | e.binds
     letters: dict[str, Expr] = {"u": Index(node.indices[0]), "v": Index(node.indices[1])}
     letters |= dict(zip(ENTRY, at, strict=False))
-    for i in sorted(i for n in postorder(template) if isinstance(n, Sum) for i in n.indices):
+    own = (n for n in postorder(template) if isinstance(n, Sum) or (isinstance(n, Reduce) and not is_matrix(n.op)))
+    for i in sorted(i for n in own for i in n.indices):
         new = fresh(i, taken)
         letters[i] = Index(new)
         taken.add(new)
@@ -120,6 +121,8 @@ def matrix_instance(
         match e:
             case Index(name=i):
                 return letters.get(i, e)
+            case Reduce(op=op, indices=indices) if not is_matrix(op):
+                return reduce(op, [_letter(letters, i) for i in indices], children[0], children[1:])
             case Reduce(op=op) if is_matrix(op):
                 entry = children[1:]
                 if op == node.op and named is not None:
@@ -130,10 +133,16 @@ def matrix_instance(
             case Tensor(name="X"):
                 return substitute(node.body, dict(zip(node.indices, children, strict=True)))
             case Sum(indices=indices):
-                bound = [letters[i] for i in indices]
-                return sum_over([i.name for i in bound if isinstance(i, Index)], children[0])
+                return sum_over([_letter(letters, i) for i in indices], children[0])
             case _:
                 return remake(e, children)
 
     whole = fold(template, rule)
     return freshen(whole, whole.free)
+
+
+def _letter(letters: Mapping[str, Expr], i: str) -> str:
+    """What a letter of a row is called in an instance."""
+    new = letters[i]
+    assert isinstance(new, Index)
+    return new.name

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast, overload
 
 from tensorprop.calculus import adjoint, reused, stabilise, unmasked
+from tensorprop.calculus.declared import rowed
 from tensorprop.calculus.derive import beside
 from tensorprop.calculus.projected import convention
 from tensorprop.calculus.source import Source, as_forward, as_system
@@ -287,7 +288,7 @@ class Compiled(MadeOf, Generic[R]):
         self._spare = spare_names(whole, needed) | spare.difference(needed.inputs)
         self._single = len(names) == 1
         self._mend = backend == "jax"
-        self._stable = stabilise(needed) if self._mend else needed
+        self._stable = stabilise(rowed(needed)) if self._mend else needed
         made = reference_of(needed, names, calls)
         self._program = (
             program_of(needed, self._stable, names, calls, precision, debug, how=how) if self._mend else made
@@ -358,7 +359,8 @@ class Gradient(MadeOf, Packing, Generic[R]):
         self.wrt = wrt
         self.inputs = tuple(dict.fromkeys((*needed.inputs, *wrt)))
         self._deltas = tuple(adjoint_name(name) for name in wrt)
-        forward, rules = reused(forward, unmasked(forward, rules))
+        written, rules = reused(forward, unmasked(forward, rules))
+        forward = rowed(written)
         self.system = (forward + rules).only((error, *self._deltas, *aux))
         self._needed = needed
         self._labels = Labels(needed)
@@ -369,7 +371,7 @@ class Gradient(MadeOf, Packing, Generic[R]):
         self._seen: Met | None = None
         names = (error, *self._deltas, *aux)
         self._two = None if save is None else TwoParts(forward, rules, error, wrt, aux, save)
-        own = ByJax(forward.only((error, *aux)), error, wrt, aux)
+        own = ByJax(written.only((error, *aux)), error, wrt, aux)
         self._program = program_of(needed, self.system, names, calls, precision, debug, True, self._two, how, own)
         self._run = self._both if debug else _jit(self._both, "value_and_grad")
 

@@ -284,12 +284,15 @@ class Count:
         each = FLOPS["logaddexp"] if op == "logsumexp" else 1
         return Shaped("running", (a,), shape, self.itemsize, each * math.prod(shape), note=(op, axis, back, before))
 
-    def factor(self, a: Shaped, spd: bool) -> Shaped:
-        flops = int(a.size * a.shape[-1] * (1 if spd else 2) / 3)
-        return Shaped("factor", (a,), a.shape, self.itemsize, flops, note=spd)
+    def factor(self, a: Shaped, kind: str) -> Shaped:
+        if kind in ("lower", "upper"):
+            return Shaped("factor", (a,), a.shape, self.itemsize, 0, note=kind)
+        flops = int(a.size * a.shape[-1] * (1 if kind == "spd" else 2) / 3)
+        return Shaped("factor", (a,), a.shape, self.itemsize, flops, note=kind)
 
     def solved(self, factor: Shaped, b: Shaped, transposed: bool) -> Shaped:
-        return Shaped("solved", (factor, b), b.shape, self.itemsize, 2 * factor.shape[-1] * b.size, note=transposed)
+        times = 1 if factor.note in ("lower", "upper") else 2
+        return Shaped("solved", (factor, b), b.shape, self.itemsize, times * factor.shape[-1] * b.size, note=transposed)
 
     def logdet(self, factor: Shaped) -> Shaped:
         shape = factor.shape[:-2]

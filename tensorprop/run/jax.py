@@ -320,8 +320,8 @@ class JaxOperations:
         drop = lax.GatherScatterMode.FILL_OR_DROP
         return lax.scatter_add(zeros, start, a, numbers, indices_are_sorted=rising, mode=drop)
 
-    def factor(self, a: Array, spd: bool) -> Any:
-        return factored(a, spd)
+    def factor(self, a: Array, kind: str) -> Any:
+        return factored(a, kind)
 
     def solved(self, factor: Any, b: Array, transposed: bool) -> Array:
         return solved(factor, b, transposed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -114,19 +114,34 @@ JAX_MATRICES: dict[str, Callable[[Array, Axes], Array]] = {
 
 
 # --------------------------------------------------------------------------- factors, and what is done with them
-def factored(x: Array, spd: bool) -> tuple[Array, Array | None]:
-    """A triangle L with x = L Lᵀ; or two triangles in one array, and the order in which elimination took the rows."""
+class Factors(NamedTuple):
+    """Of ``spd`` a triangle L with x = L Lᵀ; of ``lower`` and ``upper`` x itself.
+
+    Of any other matrix two triangles in one array, and the ``order`` in which elimination took the rows.
+    """
+
+    low: Array
+    order: Array | None
+    kind: str
+
+
+def factored(x: Array, kind: str) -> Factors:
+    """The factors of a matrix of which something may be known."""
     x = _real(x)
-    if spd:
-        return lax.linalg.cholesky(x, symmetrize_input=True), None
+    if kind == "spd":
+        return Factors(lax.linalg.cholesky(x, symmetrize_input=True), None, kind)
+    if kind:
+        return Factors(x, None, kind)
     lu, _, order = lax.linalg.lu(x)
-    return lu, order
+    return Factors(lu, order, kind)
 
 
-def solved(factor: tuple[Array, Array | None], b: Array, transposed: bool) -> Array:
+def solved(factor: Factors, b: Array, transposed: bool) -> Array:
     """y of ``x y = b``, or of ``xᵀ y = b``."""
-    low, order = factor
+    low, order, kind = factor
     b = jnp.asarray(b, low.dtype)
+    if kind in ("lower", "upper"):
+        return lax.linalg.triangular_solve(low, b, left_side=True, lower=kind == "lower", transpose_a=transposed)
     if order is None:
         y = lax.linalg.triangular_solve(low, b, left_side=True, lower=True)
         return lax.linalg.triangular_solve(low, y, left_side=True, lower=True, transpose_a=True)
@@ -139,8 +154,8 @@ def solved(factor: tuple[Array, Array | None], b: Array, transposed: bool) -> Ar
     return lax.linalg.triangular_solve(low, y, left_side=True, lower=False)
 
 
-def logdet(factor: tuple[Array, Array | None]) -> Array:
+def logdet(factor: Factors) -> Array:
     """log |det x|."""
-    low, order = factor
+    low, _, kind = factor
     each = jnp.log(jnp.abs(jnp.diagonal(low, axis1=-2, axis2=-1)))
-    return jnp.sum(each, -1) * (2 if order is None else 1)
+    return jnp.sum(each, -1) * (2 if kind == "spd" else 1)

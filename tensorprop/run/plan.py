@@ -15,6 +15,7 @@ from textwrap import wrap
 from typing import Any
 
 from tensorprop.calculus import stabilise
+from tensorprop.calculus.declared import rowed
 from tensorprop.calculus.source import Source, as_system, names_in
 from tensorprop.core.build import COLUMN, ROW
 from tensorprop.core.english import run_together
@@ -317,7 +318,7 @@ def _plan(
     """The program that is compiled, done over shapes."""
     whole = sizes.system
     needed = whole.only(names)
-    program = stabilise(needed)
+    program = stabilise(rowed(needed))
     shapes = {name: sizes.shapes[name] for name in needed.inputs}
     ops = Count(itemsize)
     arrays = {name: ops.given(name, shape) for name, shape in shapes.items()}

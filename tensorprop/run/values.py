@@ -135,7 +135,7 @@ class Operations(Protocol):
         """
         ...
 
-    def factor(self, a: Array, spd: bool) -> Any:
+    def factor(self, a: Array, kind: str) -> Any:
         """What solves with the matrices along the last two axes: by elimination, or, of spd ones, by Cholesky."""
         ...
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 
-from tensorprop.calculus.declared import masked, shorter, symmetrised
+from tensorprop.calculus.declared import by_rows, masked, shorter, symmetrised
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.check.numbers.draw import KINDS, arrays, declared, letter_sizes, shapes
 from tensorprop.check.prove.conjugates import alike, all_complex
@@ -109,7 +109,7 @@ class Laws:
 
     def said(self, e: Expr) -> Expr:
         """``e`` with what is declared written into every entry."""
-        return symmetrised(masked(shorter(e, self.orthogonal), self.declared), self.symmetric)
+        return symmetrised(masked(shorter(by_rows(e, self.declared), self.orthogonal), self.declared), self.symmetric)
 
     def normal(self, e: Expr) -> Expr:
         """The canonical form, what is given put in."""

@@ -7,7 +7,7 @@ right sides is taken. What is solved stands in the product as one factor more. W
 subscript too, as in ``inv(A)_ij B_ji``, the inverse is made.
 
 A matrix is factored once: inv(S) and logdet(S) share its factors, a permutation and two triangles, or, if the System
-says ``spd(S)``, one triangle L with S = L Lᵀ.
+says ``spd(S)``, one triangle L with S = L Lᵀ. A matrix of which it says ``lower(L)`` is its own factor.
 """
 
 from __future__ import annotations
@@ -41,13 +41,25 @@ def factored(on: Any, e: Reduce, sizes: Sizes) -> Generator[Wish, Value, tuple[A
     body = yield Wish(e.body, inner)
     lead = tuple(i for i in body.axes if i not in e.indices)
     axes = (*lead, *e.indices)
-    spd = isinstance(e.body, Tensor) and on.system.declares("spd", e.body.name)
+    kind = _kind(on, e)
     at = tuple(body.axes.index(i) if i in body.axes else -1 for i in axes)
-    key = (on.ops.identity(body.array), at, tuple(inner[i] for i in e.indices), spd)
+    key = (on.ops.identity(body.array), at, tuple(inner[i] for i in e.indices), kind)
     if key not in on.factors:
         array = on.spread(Value(on.plain(body), body.axes), axes, inner)
-        on.factors[key] = body.array, on.ops.factor(array, spd)
+        on.factors[key] = body.array, on.ops.factor(array, kind)
     return on.factors[key][1], lead, inner
+
+
+def _kind(on: Any, e: Reduce) -> str:
+    """What is declared of a matrix that its factors need not find: ``spd``, ``lower``, ``upper`` of its transpose."""
+    if not isinstance(e.body, Tensor):
+        return ""
+    if on.system.declares("spd", e.body.name):
+        return "spd"
+    if on.system.declares("lower", e.body.name):
+        places = [s.name for s in e.body.subscripts[-2:] if isinstance(s, Index)]
+        return "lower" if places == [*e.indices] else "upper" if places == [*e.indices][::-1] else ""
+    return ""
 
 
 def logdet(on: Any, e: Reduce, sizes: Sizes) -> Rule:
@@ -141,8 +153,7 @@ def _solved(on: Any, p: Contraction, s: _Side) -> Rule:
     wide = [p.sizes[i] for i in columns]
     array = on.ops.reshape(array, (*shape, math.prod(wide)))
     row = p.called(e.at[0].name, names) if isinstance(e.at[0], Index) else ""
-    spd = isinstance(e.body, Tensor) and on.system.declares("spd", e.body.name)
-    turned = s.summed == row and not spd
+    turned = s.summed == row and _kind(on, e) != "spd"
     order = tuple(b.axes.index(i) if i in b.axes else -1 for i in (*lead, s.summed, *columns))
     key = ("solved", id(factor), on.ops.identity(b.array), order, turned)
     if key not in on.factors:  # what is solved once serves both subscripts of a symmetric inverse
