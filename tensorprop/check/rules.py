@@ -26,16 +26,17 @@ from tensorprop.check.numbers.naive import Weighed, first_wrong
 from tensorprop.check.numbers.naive_systems import weigh
 from tensorprop.check.prove.decide import Decision, Definitions, Laws, decide, proves
 from tensorprop.check.prove.inside import defined
+from tensorprop.check.prove.ties import apart
 from tensorprop.check.report import Diagnosis, Finding, Report, Verdict
 from tensorprop.check.slips.diagnose import diagnose
 from tensorprop.check.slips.samples import carried_outputs
-from tensorprop.core.build import ONE, ZERO, bracket, number
-from tensorprop.core.equation import DECLARED, Declared, Equation, Loop, Outside, Range, System, equation, system
+from tensorprop.core.build import ONE, bracket, number
+from tensorprop.core.equation import DECLARED, Declared, Equation, Loop, Outside, Range, System, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, primal
 from tensorprop.core.ranges import infer
-from tensorprop.core.walk import postorder, tensors_of, transform
+from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import (
     DuplicateDefinition,
     NotDifferentiable,
@@ -137,6 +138,7 @@ def _slip(
         rivals=written,
         source=page.origin,
         seen=samples.special(rule),
+        shown=samples.shown(rule),
         refuted=True,
     )
 
@@ -182,23 +184,8 @@ def _within(finding: Finding, tolerance: float) -> bool:
 
 def _apart_from_ties(rule: Equation, derived: Equation, definitions: Definitions, laws: Laws) -> str:
     """That a rule is the derived one wherever no two entries that are compared are equal; empty if that is no proof."""
-    ties: list[Bracket] = []
-
-    def strict(n: Expr) -> Expr:
-        if not isinstance(n, Bracket) or any(isinstance(side, Index) for side in n.children):
-            return n  # a label beside an index is no tie
-        if n.relation in "<>" or not any(True for side in n.children for _ in tensors_of(side)):
-            return n
-        ties.append(n)
-        match n.relation:
-            case "=":
-                return ZERO
-            case "≠":
-                return ONE
-            case _:
-                return bracket("<" if n.relation == "≤" else ">", n.left, n.right)
-
-    one, other = (equation(eq.target, transform(eq.value, strict)) for eq in (rule, derived))
+    (one, ties), (other, more) = apart(rule), apart(derived)
+    ties = (*ties, *more)
     if not ties or not proves(one, other, definitions, laws):
         return ""
     tie = next((n for n in ties if n.relation == "="), ties[0])
@@ -236,6 +223,7 @@ class _Samples:
         self.drawn: tuple[Draw, ...] = ()
         self.oracle = Oracle(layer.system, labels)
         self.far: dict[tuple[object, ...], dict[str, np.ndarray]] = {}
+        self.wrong: dict[str, tuple[dict[str, np.ndarray], int]] = {}  # the draw on which a rule was found wrong
         try:
             self.drawn = _drawn(layer.system, layer.page.given, () if proved else SEEDS)
         except TensorpropError as error:
@@ -271,17 +259,15 @@ class _Samples:
             with suppress(NotFinite):  # the layer itself has no value where arrays are so long
                 yield sizes, 0, self.once(sizes)
         near = () if self.proved else tuple(sorted({n for eq in (*rules, *s) for n in _thresholds(eq.value) if n}))
-        if near and self.drawn and not s.complex:
+        for sign in (1.0, -1.0) if near and self.drawn and not s.complex else ():
             sizes = self.drawn[0][0]
             with suppress(NotFinite):  # the layer has no value there
-                yield sizes, 1, self.once(sizes, between=near)
+                yield sizes, 1, self.once(sizes, sign, between=near)
         far = max((n for eq in rules for n in _thresholds(eq.value)), default=0.0)
-        if far > FAR and self.drawn:
+        for sign in (1.0, -1.0) if far > FAR and self.drawn else ():
             sizes = self.drawn[0][0]
-            try:
-                yield sizes, 0, self.once(sizes, 2 * far)
-            except NotFinite:  # the layer itself has no value so far out
-                return
+            with suppress(NotFinite):  # the layer itself has no value so far out
+                yield sizes, 0, self.once(sizes, sign * 2 * far)
 
     def once(
         self, sizes: Mapping[str, tuple[int, ...]], scale: float = 1.0, between: tuple[float, ...] = ()
@@ -302,6 +288,11 @@ class _Samples:
         if found is None or max(a.size for a in found[2].values()) > SMALL:
             return None
         return found[2], found[1]
+
+    def shown(self, rule: Equation) -> tuple[dict[str, np.ndarray], int] | None:
+        """The draw on which a rule was found wrong, if it is small enough to look for slips on."""
+        found = self.wrong.get(rule.name)
+        return found if found is not None and max(a.size for a in found[0].values()) <= SMALL else None
 
     def parts(self, rule: Equation) -> list[Equation]:
         """The parts that a rule names, and those that they name."""
@@ -334,6 +325,7 @@ class _Samples:
                 spread = self._spread(truth, seed)
                 entry = first_wrong(self._widened(got, derived, truth, seed, spread), expected)
             if entry is not None:
+                self.wrong[rule.name] = truth, seed
                 return Finding(
                     "value",
                     tensor,
@@ -469,7 +461,7 @@ def _thresholds(e: Expr) -> Iterator[float]:
             isinstance(n, Call) and n.function in ("relu", "step", "max", "min", "abs", "sign")
         ):
             inside = [m for side in n.children for m in (side, *(() if isinstance(side, Tensor) else side.children))]
-            if any(isinstance(m, Tensor) for m in inside):
+            if any(True for _ in tensors_of(n)):
                 yield from (float(abs(m.value)) for m in inside if isinstance(m, Number) and abs(m.value) < ENDLESS)
 
 
@@ -500,7 +492,7 @@ def _values(
     for kind in KINDS:
         inputs = arrays(s, sizes, seed, kind, given)
         free = {name: a for name, a in inputs.items() if name not in fixed and name not in s.declared}
-        inputs |= {name: _around(a, between, seed) if between else scale * a for name, a in free.items()}
+        inputs |= {name: _around(scale * a, between, seed) if between else scale * a for name, a in free.items()}
         plain = evaluate(s, inputs, seed)  # NumPy says which subscript leaves its axis, JAX does not
         ends = _seeds(s, plain, seed)
         values, adjoints = oracle(inputs, ends, {name: a.shape for name, a in plain.items()}, seed)

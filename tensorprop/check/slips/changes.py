@@ -486,10 +486,19 @@ def _call(n: Call, p: Occurrence, names: Names) -> Iterator[Change]:
             yield "argument", n.args[0], t, new, COST["an argument that is about"], ""
 
 
+def _function_of(n: Expr, around: Expr | None, names: Names) -> Iterator[Change]:
+    """A function of the equations put on what it is taken at there: ``abs(x_i)`` for ``x_i``."""
+    for f in names.calls:
+        if f.args[0] is n and not (isinstance(around, Call) and around.function == f.function):
+            yield "function", n, f, f, COST["a function left out"], ""
+
+
 def changes_adding(p: Occurrence, about: About) -> Iterator[Change]:
     """A factor put in: an entry, a size or one over it, 2 or a half."""
     n = p.node
     around = None if p.parent is None else p.parent.node
+    if not p.aside and not _whole_number(p):
+        yield from _function_of(n, around, about.names)
     if isinstance(n, (Sum, Index, Dim)) or isinstance(around, Mul) or _whole_number(p):
         return
     if isinstance(n, Number) and not isinstance(around, Add):

@@ -55,6 +55,7 @@ COST: dict[str, float] = {
     "a size put in": 3.7,
     "twice or half a term": 4,
     "another number": 4.5,
+    "a number, solved for": 4.6,
     # powers and functions
     "1 - x for x": 3.2,
     "an entry squared": 3.9,

@@ -18,6 +18,7 @@ from tensorprop.check.numbers.jax_oracle import evaluate
 from tensorprop.check.prove.decide import Laws, proves
 from tensorprop.check.prove.inside import defined
 from tensorprop.check.prove.monomials import is_about_indices
+from tensorprop.check.prove.ties import apart
 from tensorprop.check.report import Counterexample, Diagnosis
 from tensorprop.check.slips.constants import has_constants, rounded
 from tensorprop.check.slips.edits import multiplied_out
@@ -56,15 +57,16 @@ def diagnose(
     rivals: Mapping[str, Equation] | None = None,
     source: str | None = None,
     seen: tuple[Arrays, int] | None = None,
+    shown: tuple[Arrays, int] | None = None,
     refuted: bool = False,
 ) -> Diagnosis | None:
     """What is wrong with a hand rule; None where it equals the derived rule on every sample.
 
     ``parts``: equations that the hand rule names for itself. ``given``: what is known of the inputs. ``others``: the
     derived rules of the other tensors, ``rivals`` the hand-written ones, by name (``"δW"``): gradients that are handed
-    to the wrong parameter are found by them. ``source``: the text in which the rule was written. ``seen``: values and
-    adjoints of all tensors, and their seed, on which the rule was found wrong, if they are special. ``refuted``: the
-    rule is known to be wrong, though perhaps by less than any sample shows here.
+    to the wrong parameter are found by them. ``source``: the text in which the rule was written. ``shown``:
+    values and adjoints of all tensors, and their seed, on which the rule was found wrong; ``seen``: such as were made
+    for this rule. ``refuted``: the rule is known to be wrong, though perhaps by less than any sample shows here.
 
     >>> from tensorprop.text import parse
     >>> s = parse("z_j = a_i W_ij; δa_i = W_ij δz_j; δa2_i = W_ji δz_j")
@@ -76,7 +78,7 @@ def diagnose(
     pieces = system(parts)
     backward = adjoints_of(forward)
     derived = as_written(derived.rename(dict(zip(derived.letters, hand.letters, strict=True))), hand)
-    samples = _samples(hand, forward, pieces, given, seen)
+    samples = _samples(hand, forward, pieces, given, [d for d in (shown, seen) if d is not None])
     if not samples:
         return _apart(hand, derived, None)
     got = [s.value(hand.value) for s in samples]
@@ -104,7 +106,11 @@ def diagnose(
     def holds(f: Explanation, more: Given = given) -> bool:
         assert f.proof is not None
         one, other = (equation(hand.target, e) for e in f.proof)
-        return proves(one, other, definitions, laws if more is given else Laws(rules, more, whole_numbers(forward)))
+        known = laws if more is given else Laws(rules, more, whole_numbers(forward))
+        if proves(one, other, definitions, known):
+            return True
+        (one, ties), (other, also) = apart(one), apart(other)  # a rule that is right but there is right
+        return bool(ties or also) and proves(one, other, definitions, known)
 
     best, proved = _best(held, alike, holds, None if seen is not None else given)
     if full is not None and has_constants(derived) and (best is None or not proved or best.cost > _PLAIN):
@@ -118,12 +124,12 @@ def diagnose(
 
 
 def _samples(
-    hand: Equation, forward: System, pieces: System, given: Given, seen: tuple[Arrays, int] | None
+    hand: Equation, forward: System, pieces: System, given: Given, seen: Iterable[tuple[Arrays, int]]
 ) -> list[Sample]:
     """The draws on which slips are looked for, the parts that a rule names for itself among their tensors."""
     samples: list[Sample] = []
     under = both(forward, adjoints_of(forward))
-    for truth, seed in (*([seen] if seen else []), *draws(forward, given)):
+    for truth, seed in (*seen, *draws(forward, given)):
         try:
             more = evaluate(pieces, {n: truth[n] for n in pieces.inputs}, seed) if len(pieces) else {}
         except (TensorpropError, KeyError):

@@ -26,7 +26,7 @@ from tensorprop.core.functions import is_matrix
 from tensorprop.core.walk import fold, postorder, transform
 from tensorprop.errors import TensorpropError
 
-__all__ = ["Edit", "Names", "by_cases", "edits", "multiplied_out"]
+__all__ = ["Edit", "Names", "by_cases", "edits", "multiplied_out", "places_of"]
 
 _PLACES = 250  # places of an expression that are edited
 _TERMS = 64  # terms that a product of sums is multiplied out to
@@ -49,7 +49,7 @@ class Edit:
     detail: str = ""
 
 
-def _places(value: Expr, letters: frozenset[str]) -> list[Occurrence]:
+def places_of(value: Expr, letters: frozenset[str]) -> list[Occurrence]:
     """Every place, in reading order, those outside first."""
     found: list[Occurrence] = []
     stack = [Occurrence(value, None, 0, letters, False)]
@@ -80,7 +80,7 @@ def edits(
     about = About(names, {**names.runs(value), **(runs or {})})
     seen: set[tuple[str, Expr]] = set()
     matrices = _matrices(value)  # of which only the entries are others: nobody writes inv(A) of a diagonal
-    places = _places(value, free)
+    places = places_of(value, free)
     what = changes_adding if adding else changes_at
     changes = ((p, change) for p in places for change in what(p, about))
     for place, (kind, old, new, here, cost, detail) in changes:
@@ -107,7 +107,7 @@ def _matrices(e: Expr) -> set[tuple[str, tuple[str, ...]]]:
 def _everywhere(value: Expr, names: Names) -> Iterator[Edit]:
     """One name, or one transposition, wherever a tensor stands more than once."""
     entries: dict[str, list[Occurrence]] = {}
-    for p in _places(value, value.free):
+    for p in places_of(value, value.free):
         if isinstance(p.node, Tensor):
             entries.setdefault(p.node.name, []).append(p)
     yield from _arguments(value, names)

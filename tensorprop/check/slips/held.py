@@ -16,6 +16,7 @@ import numpy as np
 
 from tensorprop.calculus.page import seed_of
 from tensorprop.calculus.simplify import known, simplify_expr
+from tensorprop.check.prove.ties import apart
 from tensorprop.check.slips.edits import Edit, Names, by_cases, edits, multiplied_out
 from tensorprop.check.slips.samples import Sample, same_values
 from tensorprop.check.slips.wording import Wording
@@ -87,7 +88,8 @@ class Held:
         self.names = Names(forward, rules, _later(forward, self.tensor))
         self.words = Wording(derived, hand, forward, self.names, source)
         self.runs = dict(zip(derived.letters, self.names.axes.get(self.tensor, ()), strict=False))
-        self.forms = list(dict.fromkeys((derived.value, self._fused())))
+        whole = dict.fromkeys((derived.value, self._fused()))
+        self.forms = list(dict.fromkeys((*whole, *map(self._apart_from_ties, whole))))
         self.plain: dict[str, tuple[tuple[str, ...], Expr]] = {  # h_j = tanh(z_j): two names of one thing
             eq.name: (eq.letters, eq.value)
             for eq in forward
@@ -117,6 +119,11 @@ class Held:
         value = freshen(value, frozenset(self.letters))
         value = known(value, {}, self.names.plane) if self.names.plane else simplify_expr(value)
         return value if value.free <= frozenset(self.letters) else self.derived.value
+
+    def _apart_from_ties(self, value: Expr) -> Expr:
+        """A form of the derived rule where no two entries are equal that it compares, as people write it."""
+        strict, ties = apart(equation(self.derived.target, value))
+        return simplify_expr(strict.value) if any(n.relation == "=" for n in ties) else value
 
     def whole(self, e: Expr) -> Expr:
         """An expression with the parts put in that it names."""
@@ -159,13 +166,18 @@ class Held:
                 yield replace(e, cost=e.cost + 0.3), e.value, None
         for part in self.parts:
             for e in islice(edits(part.value, part.letters, self.names, None, adding), _EDITS // 4):
-                changed = {eq.name: (eq.letters, eq.value) for eq in self.parts} | {part.name: (part.letters, e.value)}
-                whole = self.hand.value
-                for eq in reversed(self.parts.ordered):
-                    whole = inline(whole, {eq.name: changed[eq.name]})
-                whole = freshen(whole, frozenset(self.letters))
-                if whole.free <= frozenset(self.letters):
+                if (whole := self.with_value(part, e.value)) is not None:
                     yield e, whole, part
+
+    def with_value(self, part: Equation, value: Expr) -> Expr | None:
+        """The whole rule where one of its parts has another right side."""
+        assert self.hand is not None
+        changed = {eq.name: (eq.letters, eq.value) for eq in self.parts} | {part.name: (part.letters, value)}
+        whole = self.hand.value
+        for eq in reversed(self.parts.ordered):
+            whole = inline(whole, {eq.name: changed[eq.name]})
+        whole = freshen(whole, frozenset(self.letters))
+        return whole if whole.free <= frozenset(self.letters) else None
 
     def with_part(self, part: Equation, letters: tuple[str, ...], value: Expr, axis: int, letter: str) -> Expr | None:
         """The whole rule with another part in place of one, used at a letter of the left side along one axis."""

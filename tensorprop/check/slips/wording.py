@@ -22,9 +22,11 @@ from tensorprop.core.build import (
     ONE,
     ZERO,
     add,
+    mul,
     negate,
     power,
     substitute,
+    sum_over,
 )
 from tensorprop.core.canon import same
 from tensorprop.core.english import run_together
@@ -138,8 +140,8 @@ class Wording:
             case _:
                 return f"{show(c)} times what it should be: the factor {show(c)} is one too many"
 
-    def missing(self, t: Expr) -> tuple[str, str]:
-        """A term that is not there: one way on which the tensor works."""
+    def missing(self, t: Expr, whole: Expr | None = None) -> tuple[str, str]:
+        """A term that is not there: one way on which the tensor works. ``whole``: with all that it is multiplied by."""
         uses = [n for eq in self.forward for n in _occurrences(eq.value) if n.name == self.tensor]
         if len(uses) < 2:
             return "missing term", f"the term {with_sign(t)} is missing"
@@ -161,7 +163,7 @@ class Wording:
         return (
             "second path",
             f"the second path is missing: {self.tensor} stands {_times_over(len(uses))} in {' and '.join(users)}, "
-            f"and one of the places owes it {with_sign(t)}",
+            f"and one of the places owes it {with_sign(whole or t)}",
         )
 
     def _carried(self, t: Expr) -> str | None:
@@ -181,7 +183,7 @@ class Wording:
             case "term dropped":
                 if repair:
                     return "extra term", f"the term {with_sign(e.old)} is one too many"
-                return self.missing(e.old)
+                return self.missing(e.old, _within(e))
             case "factor dropped" | "factor added":
                 return self._factor(e, repair)
             case "sum dropped" | "sum added":
@@ -310,6 +312,11 @@ class Wording:
             return "factor", f"the factor {written_out(right)} is missing"
         if isinstance(within, Mul) and right is ONE:
             return "factor", f"the factor {written_out(wrong)} is one too many"
+        if isinstance(wrong, Number) and isinstance(right, Number) and wrong.value and right.value and not _under(e):
+            lost = right.value / wrong.value  # 0.797885, of 0.5 for 0.3989425
+            for q, how in ((lost, "missing"), (1 / lost, "one too many")):
+                if abs(q) in self.numbers and abs(q) != 1:
+                    return "factor", f"the factor {self.figures(q)} is {how}: {stands}"
         return "factor", stands
 
     def _which(self, e: Edit, wrong: Expr) -> str:
@@ -393,6 +400,23 @@ def _sign(right: Expr, where: str = "") -> str:
         bare, sign = add(*map(negate, bare.terms)), -sign
     here, there = ("+", "-") if sign > 0 else ("-", "+")
     return f"the sign of {written_out(bare)}{where} is wrong: {here} belongs there, not {there}"
+
+
+def _within(e: Edit) -> Expr | None:
+    """The term that an edit takes away, with all that it is multiplied by, and its sums; None where that is no term."""
+    term, inside = e.old, e.steps[0][0]
+    for around, _ in e.steps[1:]:
+        match around:
+            case Add():
+                pass
+            case Mul(factors):
+                term = mul(*(term if f is inside else f for f in factors))
+            case Sum(indices):
+                term = sum_over(indices, term)
+            case _:
+                return None
+        inside = around
+    return term
 
 
 def _under(e: Edit) -> bool:
