@@ -19,8 +19,8 @@ from tensorprop.check.slips.constants import constant
 from tensorprop.check.slips.costs import COST
 from tensorprop.check.slips.edits import Edit, multiplied_out
 from tensorprop.check.slips.held import Explanation, Held, rational, simple
+from tensorprop.check.slips.recovered import recovered
 from tensorprop.check.slips.samples import Sample, both, ratio_of, same_values, true_values
-from tensorprop.check.slips.solved import solved
 from tensorprop.check.slips.whole import as_a_whole, times
 from tensorprop.check.slips.wording import factor_apart, narrowed, with_sign, written_out
 from tensorprop.core.build import (
@@ -51,7 +51,7 @@ def explanations(h: Held) -> Iterator[Explanation]:
     near = [*as_a_whole(h), *_by_terms(h, h.derived.value), *_single(h, mine, theirs)]
     near = sorted([*map(partial(_weighed, h), near), *_parts_sideways(h)], key=lambda f: f.cost)
     yield from (f for f in near if f.cost < _FAR)
-    added = [*h.edited(adding=True), *solved(h)]
+    added = [*h.edited(adding=True), *recovered(h)]
     others = [pair for form in h.forms[1:] for pair in h.edits_of(form)]
     far = [*(f for form in h.forms[1:] for f in _by_terms(h, form)), *_single(h, added, others)]
     far = [*(f for f in near if f.cost >= _FAR), *map(partial(_weighed, h), far)]

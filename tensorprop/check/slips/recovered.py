@@ -22,12 +22,12 @@ from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Mul, Number, Tensor
 from tensorprop.errors import TensorpropError
 
-__all__ = ["solved"]
+__all__ = ["recovered"]
 
 _TWO = number(2)
 
 
-def solved(h: Held) -> Iterator[tuple[Edit, Expr, Equation | None]]:
+def recovered(h: Held) -> Iterator[tuple[Edit, Expr, Equation | None]]:
     """Edits of the hand rule, and of its parts, that put another number in: edit, rule with it, and part."""
     if h.hand is None or h.wanted[0] is None:
         return
