@@ -20,6 +20,7 @@ from tensorprop.core.names import Adjoint, Derivative, Plain, adjoint_name, is_a
 from tensorprop.core.walk import inline
 from tensorprop.render import trees as m
 from tensorprop.render.dialects import GREEK
+from tensorprop.render.pen import figures
 from tensorprop.render.snippet import ATOM, POWER, SIGN, SUM, TIMES, ArrayLibrary, Bench, NoCode, Snippet
 from tensorprop.render.trees import MathTree, coefficient, scaled
 
@@ -68,7 +69,7 @@ def figure(v: Fraction) -> tuple[str, int]:
     (('0.9', 4), ('1 / 3', 1))
     """
     if v.denominator == 1:
-        return str(v), SIGN if v < 0 else ATOM
+        return figures(v), SIGN if v < 0 else ATOM
     if abs(v) < 1e300 and Fraction(repr(float(v))) == v:
         return repr(float(v)), SIGN if v < 0 else ATOM
     return f"{v.numerator} / {v.denominator}", TIMES

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from tensorprop.core.names import Adjoint, Derivative, Plain, parts_of_name, stem_and_label
 from tensorprop.render.dialects import GREEK, Dialect
+from tensorprop.text.numerals import whole
 
 __all__ = ["Pen", "Style", "figures"]
 
@@ -271,6 +272,8 @@ def figures(v: Fraction) -> str:
     >>> figures(Fraction(1, 2)), figures(Fraction(1, 10)), figures(Fraction(1, 100000)), figures(Fraction(1, 60))
     ('1/2', '0.1', '1e-5', '1/60')
     """
+    if v.denominator == 1 and abs(v).numerator.bit_length() <= _BITS:
+        return "-" * (v < 0) + whole(abs(v.numerator))
     rest = v.denominator
     for p in (2, 5):
         while rest % p == 0:
@@ -287,4 +290,5 @@ def figures(v: Fraction) -> str:
     return f"{'-' * (v < 0)}{digits[:-places]}.{digits[-places:]}" if places <= _PLACES else str(v)
 
 
+_BITS = 1000  # of a whole number that may have its zeros as a power of ten
 _PLACES = 40  # digits behind the point; what has more is written as a fraction

@@ -10,7 +10,7 @@ from fractions import Fraction
 from tensorprop.errors import NumberTooLarge
 from tensorprop.text.cursor import MAX_DIGITS
 
-__all__ = ["decimal", "digits", "finite", "floating", "is_decimal"]
+__all__ = ["decimal", "digits", "finite", "floating", "is_decimal", "whole"]
 
 _SMALL = 10  # denominators below are those of fractions, 1/2 and 3/8
 
@@ -51,10 +51,10 @@ def digits(v: Fraction) -> str:
     n, d = v.numerator, v.denominator
     if n.bit_length() > 3 * MAX_DIGITS or d.bit_length() > 3 * MAX_DIGITS:
         if d != 1:
-            return f"({_whole(n)}) / ({_whole(d)})"
-        return _whole(n)
+            return f"({whole(n)}) / ({whole(d)})"
+        return whole(n)
     if d == 1:
-        return _whole(n)
+        return whole(n)
     if not is_decimal(v):
         return f"{n}/{d}"
     text = decimal(v)
@@ -74,8 +74,12 @@ def decimal(v: Fraction) -> str:
     return f"{figures[:-shift]}.{figures[-shift:]}" if shift else figures
 
 
-def _whole(n: int) -> str:
-    """A whole number; one of more digits than may be written at once as a sum of parts."""
+def whole(n: int) -> str:
+    """A whole number that is not negative; one of more digits than may be written at once as a sum of parts.
+
+    >>> whole(1000), whole(10**30), whole(25 * 10**18)
+    ('1000', '1e30', '2.5e19')
+    """
     if n.bit_length() <= 3 * MAX_DIGITS:
         text = str(n)
         figures = text.rstrip("0")

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from tensorprop.core.build import fresh, reduce
-from tensorprop.core.equation import Declared, Equation, Fact, Range, System
+from tensorprop.core.equation import Declared, Equation, Fact, Outside, Range, System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS, REDUCTIONS, has_entries, is_matrix, keeps
 from tensorprop.core.names import primal_axes
@@ -61,6 +61,8 @@ def show(x: Any, ascii: bool = False) -> str:
             return _equation(x, ascii, frozenset(x.inputs), x.name == "δ")
         case Expr():
             return _Printer(x, (), ascii, _names(x), False).text()
+        case Range() | Outside() | Declared():
+            return _fact(x, ascii, frozenset((x.letter if isinstance(x, Range) else x.tensor,)), None)
         case _:
             from tensorprop.text.parse import parse  # no printer needs the parser
 
@@ -73,10 +75,10 @@ def show(x: Any, ascii: bool = False) -> str:
             )
 
 
-def _fact(f: Fact, ascii: bool, names: frozenset[str], s: System) -> str:
+def _fact(f: Fact, ascii: bool, names: frozenset[str], s: System | None) -> str:
     """``dim(x) = dim(a, 1)``, ``outside(a) = -∞``, ``S_ij = S_ji``."""
-    if isinstance(f, Declared) and f.kind == "symmetric" and f.tensor in s.names:
-        more = s.rank(f.tensor) - 2
+    if isinstance(f, Declared) and f.kind == "symmetric" and (s is None or f.tensor in s.names):
+        more = s.rank(f.tensor) - 2 if s is not None else 0
         letters = "ijklmnpqrstuvw"[: more + 2]
         one, other = Tensor(f.tensor, tuple(map(Index, letters[2:] + letters[:2]))), letters[2:] + letters[1::-1]
         turned = Tensor(f.tensor, tuple(map(Index, other)))

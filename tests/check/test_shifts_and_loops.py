@@ -157,3 +157,11 @@ def test_what_a_bracket_keeps_from_being_read_is_compared(page: str) -> None:
     """The gradient of what stands beside an entry outside is no NaN where the bracket is 0."""
     report = tp.check(page)
     assert report.ok and report.proved, str(report)
+
+
+def test_entries_that_are_asked_whether_they_are_equal_are_so_now_and_then() -> None:
+    """A softmax over segments: where all r differ nothing is owed, and any rule would be right."""
+    forward = "p_e = exp(s_e) / Σ_f [r_f = r_e] exp(s_f)"
+    assert tp.check(f"{forward}\nδs_e = p_e (δp_e - Σ_f [r_f = r_e] p_f δp_f)").proved
+    report = tp.check(f"{forward}\nδs_e = 2 p_e (δp_e - Σ_f [r_f = r_e] p_f δp_f)")
+    assert not report.ok and "the factor 2 is one too many" in str(report)

@@ -196,6 +196,12 @@ def test_a_fixed_entry_is_of_the_axis_that_the_layout_shows():
     assert f.numpy == "δg = (δh[:, 0] * (1 - h[0]**2)) @ W.T"  # executed before it is shown
 
 
+def test_large_numbers_are_powers_of_ten():
+    s = parse("m_t = max_u(where([u ≤ t], x_u, -1e30))")
+    assert str(formula(s)) == "m = rowmax(where(L, 1xᵀ, −1e30))  (L_tu = [u ≤ t])"
+    assert "-10^{30}" in formula(s).latex and "-1e30" in formula(s + tp.adjoint(s)).numpy
+
+
 def test_no_form_is_no_code():
     assert formula("q_t = p[t, 2 t] c").numpy.startswith("#")
 

@@ -240,3 +240,8 @@ def test_a_bound_letter_that_only_brackets_have_is_written() -> None:
     s = system([equation(tensor("y"), sum_over("i", body))])
     assert show(s) == "y = Σ_i [i < 3] [i > 1]"
     assert parse(show(s)) is s
+
+
+def test_facts_are_shown_alone() -> None:
+    s = parse("y_x = a[x+u] k_u; z = S_ij x_i x_j; outside(a) = -∞; dim(x) = 2 dim(a, 0); S_ij = S_ji; spd(S)")
+    assert {str(f) for f in s.facts} == {"outside(a) = -∞", "dim(x) = 2 dim(a, 0)", "S_ij = S_ji", "spd(S)"}

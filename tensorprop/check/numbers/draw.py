@@ -208,13 +208,15 @@ def arrays(
 ) -> dict[str, np.ndarray]:
     """Numbers of these shapes; whole ones within range for labels, and moved so that what is ``given`` holds."""
     draw = np.random.default_rng([seed, KINDS.index(kind)])
-    whole = whole_numbers(s)
+    whole, alike = whole_numbers(s), _compared(s)
     found: dict[str, np.ndarray] = {}
     for name in s.inputs:
         shape = shapes[name]
         can_be_drawn(name, shape)
         if name in whole:
             found[name] = _labels(draw, below(s, name, shapes), shape)
+        elif name in alike:
+            found[name] = np.asarray(_ALIKE[kind])[_labels(draw, 2, shape).astype(int)]
         elif kind == "general":
             found[name] = draw.normal(size=shape)
         else:
@@ -243,6 +245,17 @@ def arrays(
             case _:
                 pass
     return found
+
+
+_ALIKE = {"general": (-0.5, 0.75), "positive": (0.75, 1.25), "unit": (0.25, 0.75)}
+"""What entries are that are asked whether they are equal: of two values, so that some are."""
+
+
+def _compared(s: System) -> frozenset[str]:
+    """Inputs whose entries are compared with entries of inputs: ``[r_f = r_e]``."""
+    sides = (b.children for eq in s for b in postorder(eq.value) if isinstance(b, Bracket) and b.relation in "=≠")
+    names = ([t.name for t in both if isinstance(t, Tensor) and t.name in s.inputs] for both in sides)
+    return frozenset(name for both in names if len(both) == 2 for name in both)
 
 
 def _labels(draw: np.random.Generator, below: int, shape: tuple[int, ...]) -> np.ndarray:
