@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tensorprop.core.functions import is_known
-from tensorprop.errors import NotElementwise, UnknownName, UsageError, among
+from tensorprop.errors import NotElementwise, TensorpropError, UnknownName, UsageError, among
 
 __all__ = ["Functions", "bound", "open_functions"]
 
@@ -88,7 +88,12 @@ def _entrywise(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
     """The function, held to give an entry for every entry."""
 
     def applied(*args: Any) -> Any:
-        y = f(*args)
+        try:
+            y = f(*args)
+        except TensorpropError:
+            raise
+        except Exception as error:  # somebody's function may raise anything
+            raise _failed(name, error) from None
         shape = getattr(args[0], "shape", ())
         if getattr(y, "shape", ()) != shape:
             raise NotElementwise(
@@ -99,3 +104,13 @@ def _entrywise(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
         return y
 
     return applied
+
+
+def _failed(name: str, error: Exception) -> UsageError:
+    """What a function that was given did with an array, or with what JAX traces in place of one."""
+    first = str(error).strip().split("\n", 1)[0]
+    return UsageError(
+        f"{name}, as it was given, ends in {type(error).__name__}" + (f": {first}" if first else ""),
+        known="it is called with a whole array, and while a program is made with what stands for one",
+        fix=f'write it with jax.numpy, for any shape: functions={{"{name}": lambda x: jnp.where(x > 0, x, 0)}}',
+    )

@@ -71,3 +71,23 @@ def test_in_recurrences_and_hessians(x64: None) -> None:
 def test_what_cannot_be_bound_is_refused(functions: Any, says: str) -> None:
     with pytest.raises(tp.TensorpropError, match=says):
         tp.compile("y_i = f(x_i)", functions=functions)(x=a)
+
+
+@pytest.mark.parametrize(
+    ("f", "says"),
+    [
+        (np.tanh, "f, as it was given, ends in TracerArrayConversionError"),
+        (lambda x: x if x > 0 else 0, "f, as it was given, ends in ValueError"),
+        (lambda x, y: x, "f, as it was given, ends in TypeError"),
+        (lambda x: 1 / 0, "ends in ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_a_function_raises_is_told(f: Any, says: str) -> None:
+    """In a value and in a gradient."""
+    for run in (
+        lambda: tp.compile("y_i = f(x_i)", functions={"f": f})(x=a),
+        lambda: tp.value_and_grad("E = Σ_i f(x_i)", wrt="x", functions={"f": f})({"x": a}),
+    ):
+        with pytest.raises(tp.TensorpropError, match=says) as told:
+            run()
+        assert "write it with jax.numpy" in str(told.value)
