@@ -48,6 +48,11 @@ def derive(s: Source, wrt: str | Iterable[str], of: str | None = None, *, symmet
     ``symmetry`` says what the derivative by a matrix is of which something is declared, as in `adjoint`: ``"free"``,
     its entries as if they were independent, ``"projected"`` or ``"triangle"``; of each variable in turn.
 
+    So a loss does not end as `explain` ends it, at ``σ(z_b) - t_b``, which loses all digits where σ is near t:
+
+    >>> print(derive("L = -t_b log(σ(z_b)) - (1 - t_b) log(1 - σ(z_b))", wrt="z"))
+    ∂L/∂z_k = σ(z_k) (1 - t_k) - σ(-z_k) t_k
+
     >>> print(derive("y = x_i A_ij x_j", wrt="x_k"))
     ∂y/∂x_k = (A_kj + A_jk) x_j
     >>> print(derive("y = x_i A_ij x_j", wrt=("x_k", "x_l")))

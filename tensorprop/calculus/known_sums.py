@@ -7,10 +7,10 @@ rule would be if a sum were 1 is handed out beside its condition.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tensorprop.calculus.simplify import simplify_expr
-from tensorprop.core.build import MINUS_ONE, ONE, ZERO, add, fresh, mul, power, remake, rename, sum_over
+from tensorprop.core.build import MINUS_ONE, ONE, ZERO, add, fresh, mul, power, remake, rename, substitute, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import System
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
@@ -79,27 +79,60 @@ class SumsKnown:
             return put
 
         value = fold(e, rule)
-        return (simplify_expr(value), tuple(told.items())) if told else (e, ())
+        value = simplify_expr(value) if told else e
+        value, more = self._at_labels(value)
+        return value, (*told.items(), *more)
 
     def _put(self, n: Sum) -> Expr:
         """A known sum in place of a sum; 0 for one whose terms cancel."""
         hit = self._total(n)
         if hit is not None:
             return hit
-        if len(n.indices) == 1 and isinstance(n.body, Bracket) and self._met_once(n.body, n.indices[0]):
-            return ONE
+        if len(n.indices) == 1 and (label := self._label_of(factors_of(n.body), n.indices[0])) is not None:
+            met, at = label
+            rest = mul(*(f for f in factors_of(n.body) if f is not met))
+            return substitute(rest, {n.indices[0]: at})
         if isinstance(n.body, Add):
             apart = add(*(self._factored(n, t) for t in n.body.terms))
             if canonical(apart, self._axis) is ZERO:
                 return ZERO
         return n
 
-    def _met_once(self, b: Bracket, i: str) -> bool:
-        """``[y_b = c]`` over c, of a label within range: one entry of a one-hot row is 1."""
-        for c, label in ((b.left, b.right), (b.right, b.left)):
-            if b.relation == "=" and c is Index(i) and isinstance(label, Tensor) and i not in label.free:
-                return label.name in self._labels
-        return False
+    def _label_of(self, factors: Sequence[Expr], c: str) -> tuple[Bracket, Tensor] | None:
+        """``[y_b = c]`` among factors, of a label within range: over c, one entry of a one-hot row is 1."""
+        for f in factors:
+            if isinstance(f, Bracket) and f.relation == "=":
+                for index, label in ((f.left, f.right), (f.right, f.left)):
+                    if index is Index(c) and isinstance(label, Tensor) and c not in label.free:
+                        return (f, label) if label.name in self._labels else None
+        return None
+
+    def _at_labels(self, e: Expr) -> tuple[Expr, Given]:
+        """``[y_b = c] p_bc / p[b, y_b]`` as ``[y_b = c]``: where the bracket is 1, both are one entry."""
+        told: dict[Expr, Expr] = {}
+
+        def rule(n: Expr) -> Expr:
+            if not isinstance(n, Mul):
+                return n
+            brackets = [f for f in n.factors if isinstance(f, Bracket)]
+            for c in sorted({i.name for f in brackets for i in (f.left, f.right) if isinstance(i, Index)}):
+                label = self._label_of(n.factors, c)
+                for f in n.factors if label is not None else ():
+                    assert label is not None
+                    met, at = label
+                    same = substitute(f, {c: at}) if isinstance(f, Tensor) and c in f.free else f
+                    below = power(same, MINUS_ONE)
+                    if same is not f and below in n.factors:
+                        told[mul(met, f)] = mul(met, same)
+                        return mul(*(g for g in n.factors if g not in (f, below)))
+            return n
+
+        apart = canonical(e, self._axis) if any(isinstance(t, Bracket) for t in postorder(e)) else e
+        value = transform(apart, rule)
+        if not told or value.free != e.free:
+            return e, ()
+        pairs = tuple((_label_first(lettered(a, e)), _label_first(lettered(b, e))) for a, b in told.items())
+        return _label_first(lettered(_in_order_of(simplify_expr(value), e), e)), pairs
 
     def _factored(self, n: Sum, term: Expr) -> Expr:
         """``Σ_i m_b`` as ``|i| m_b``, ``Σ_i x_bi`` as what is known."""
@@ -133,6 +166,19 @@ class SumsKnown:
                 if factor and _nodes(short) < _nodes(e):
                     yield n, short
                     return
+
+
+def _label_first(e: Expr) -> Expr:
+    """``[y_b = c]`` for ``[c = y_b]``."""
+
+    def rule(n: Expr) -> Expr:
+        match n:
+            case Bracket("=", Index() as c, Tensor() as label):
+                return Bracket("=", label, c)
+            case _:
+                return n
+
+    return transform(e, rule)
 
 
 def _summed(n: Expr) -> Expr:

@@ -440,6 +440,21 @@ def _merge(base: Expr, m: Fraction, n: Fraction) -> bool:
     return m * n < 0 or isinstance(base, Dim) or (m.denominator == n.denominator == 1 and (m, n) != (1, 1))
 
 
+@law("x_i / (a_i x_i)^2 == x_i / a_i^2 / x_i^2", free="i", because="a power of a product is one of its factors", on=Mul)
+def power_apart(e: Mul) -> Expr | None:
+    """Where one of these cancels: ``(a b)^2`` stays as it was written."""
+    for k, f in enumerate(e.factors):
+        base, n = base_and_exponent(f)
+        if n.denominator != 1 or not isinstance(base, Mul):
+            continue
+        others = (*e.factors[:k], *e.factors[k + 1 :])
+        there, inner = dict(map(base_and_exponent, others)), [*map(base_and_exponent, base.factors)]
+        small = all(abs(m * n) <= MAX_EXPONENT for _, m in inner)
+        if small and any(m * n * there.get(b, 0) < 0 for b, m in inner if not isinstance(b, Number)):
+            return mul(*others, *(power(g, number(n)) for g in base.factors))
+    return None
+
+
 @law("1 / (a_i / b_i) == b_i / a_i", free="i", because="one over a quotient turns it over", on=Call)
 def turn_over(e: Call) -> Expr | None:
     base, n = base_and_exponent(e)
@@ -543,6 +558,15 @@ def numbers_meet(e: Mul) -> Expr | None:
                 rest = sum_over(f.indices, mul(*(n for n in inside if not isinstance(n, Number))))
                 return mul(*numbers, *e.factors[:k], rest, *e.factors[k + 1 :])
     return None
+
+
+@law("mean_c(mean_x(A_cx)) == mean_cx(A_cx)", free="", because="a mean of equally many is one mean", on=Reduce)
+def mean_of_means(e: Reduce) -> Expr | None:
+    match e:
+        case Reduce("mean", outer, Reduce("mean", inner, body)) if {*outer} <= body.free:
+            return reduce("mean", (*outer, *inner), body)
+        case _:
+            return None
 
 
 @law("exp(logsoftmax_u(x_u)) == softmax_u(x_u)", free="u", because="the exponential undoes the logarithm", on=Call)

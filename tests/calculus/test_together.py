@@ -102,6 +102,23 @@ def test_probabilities_are_told_to_add_up_to_one():
     assert str(open_.rule) != "δz_bc = p_bc - t_bc" and str(open_.if_one[1]) == "δz_bc = p_bc - t_bc"
 
 
+def test_cross_entropy_of_labels_ends_at_p_minus_the_one_hot_row():
+    """The entry at the label is found again where the bracket is 1; with labels from another tensor nothing cancels."""
+    s = tp.parse("p_bc = softmax_c(z_bc); L = -Σ_b log(p[b, y_b])")
+    rules = tp.adjoint(s, "z")
+    (made,) = Ends(s, rules).all()
+    assert str(made.rule) == "δz_bc = p_bc - [y_b = c]" and len(made.sums) == 2
+    arrays = {"z": np.random.default_rng(0).random((4, 3)), "y": np.array([2, 0, 1, 1])}
+    ended = system([*s, made.rule])
+    np.testing.assert_allclose(_value(ended, "δz", arrays), _value(s + rules, "δz", arrays), rtol=1e-12, atol=1e-14)
+    two = tp.parse("p_bc = softmax_c(z_bc); q_b = p[b, x_b]; L = Σ_b p[b, y_b] / q_b")
+    assert not any(_label_free(m.rule.value) for m in Ends(two, tp.adjoint(two, "z")).all())
+
+
+def _label_free(e):
+    return not any(t.name in ("x", "y") for t in tensors_of(e))
+
+
 def test_a_sum_that_is_no_deviation_is_not_taken_for_zero():
     s = tp.parse("m_b = mean_i(y_bi); c_bi = x_bi - m_b; v_b = mean_i(c_bi^2); n_bi = c_bi / sqrt(v_b + 0.1)")
     for m in Ends(s, tp.adjoint(s, ("x", "y"))).all():
