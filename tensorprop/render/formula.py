@@ -6,7 +6,7 @@ formula is right is checked elsewhere, on numbers; this file knows none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -315,7 +315,7 @@ class Formula(Face):
         (line,) = lines(system([leading[0]]), self.style)
         for way in (text, text.replace(".T", ".mT"), _line(line, to, frozenset())):
             try:
-                each = (leading[0], _twice(*leading))
+                each = (leading[0], _twice(*leading), *_lacking(*leading))
                 if not way.startswith("#") and all(self.runs(eq, f"{name} = {way}", frozenset()) for eq in each):
                     return way
             except TensorpropError:
@@ -522,6 +522,19 @@ def _twice(eq: Equation, letter: str) -> Equation:
     target = rule(eq.target)
     assert isinstance(target, Tensor)
     return Equation(target, transform(eq.value, rule))
+
+
+def _lacking(eq: Equation, letter: str) -> Iterator[Equation]:
+    """The equations in which the ellipsis of one operand among several stands for no axis, as broadcasting allows."""
+    having = [t.name for t in tensors_of(eq.value) if Index(letter) in t.subscripts]
+    for name in having if len(having) > 1 else ():
+
+        def rule(e: Expr, name: str = name) -> Expr:
+            if not (isinstance(e, Tensor) and e.name == name):
+                return e
+            return Tensor(name, tuple(i for i in e.subscripts if i is not Index(letter)))
+
+        yield Equation(eq.target, transform(eq.value, rule))
 
 
 def _line(line: Line, to: ArrayLibrary, turned: frozenset[str]) -> str:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tensorprop as tp
+from tensorprop.check.executed import executed
 from tensorprop.check.verbs import formula
 from tensorprop.core.build import mul, sum_over, tensor
 from tensorprop.core.equation import System, equation, system
@@ -277,7 +278,12 @@ def test_calls_are_pasted_as_they_stand(call, expected):
         ("...i,ij->...j", "x @ A", "x @ A", "...i,ij->...j"),
         ("...ij->...ji", "A.mT", "A.mT", "...ij->...ji"),
         ("...ii->...i", "np.diagonal(A, axis1=-2, axis2=-1)", "torch.diagonal(A, dim1=-2, dim2=-1)", ""),
-        ("i...,i...->...", "np.sum(x * y, axis=0)", "torch.sum(x * y, dim=0)", "i...,i...->..."),
+        (
+            "i...,i...->...",
+            'np.einsum("i...,i...->...", x, y)',
+            'torch.einsum("i...,i...->...", x, y)',
+            "i...,i...->...",
+        ),
     ],
 )
 def test_code_serves_the_axes_of_an_ellipsis(spec, numpy, torch, einsum):
@@ -528,3 +534,22 @@ def test_projected_heads_are_read_one_way_on_the_whole_page():
     } <= {*shown}  # fmt: skip
     mixture = tp.parse("l_nk = w_k - 1/2 Σ_d ((x_nd - m_kd)^2 / v_kd + log(v_kd)); L = -mean_n(logsumexp_k(l_nk))")
     assert "L = −Σ_n logsumexp(l_n)/|n|" in str(tp.formula(mixture + tp.adjoint(mixture)))
+
+
+@pytest.mark.parametrize("spec", ["i...,i...->...", "ij...,j...->i...", "ij...,j...->ij...", "...ij,...jk->...ik"])
+def test_code_of_an_ellipsis_serves_an_operand_that_has_none_of_its_axes(spec):
+    f = formula(spec)
+    first, second, *_ = re.findall(r"[a-zA-Z.]+", spec)
+    sizes = dict(zip("ijk", (2, 3, 4), strict=True))
+    for many, few in (((5, 6), ()), ((), (5, 6)), ((5, 6), (6,))):
+        draw = np.random.default_rng(0)
+
+        def array(part, more, draw=draw):
+            inner = [sizes[i] for i in part.replace(".", "")]
+            return draw.normal(size=(*more, *inner) if part.startswith(".") else (*inner, *more))
+
+        arrays = array(first, many), array(second, few)
+        names = re.findall(r"\b[A-Zxy]\b", f.numpy)
+        arrays_of = dict(zip(dict.fromkeys(names), arrays, strict=True))
+        got = executed(f"Y = {f.numpy}", arrays_of)["Y"]
+        np.testing.assert_allclose(got, np.einsum(spec, *arrays), rtol=1e-12)
