@@ -110,6 +110,17 @@ def test_both_terms_and_the_convention_are_told() -> None:
     assert "δz = Aᵀ conj(δy)" in str(tp.explain(text, detail="beside"))
 
 
+def test_a_shift_is_not_told_as_a_law_of_conjugates() -> None:
+    text = (
+        "h_tj = conj(h_{t-1,k}) W_kj + x_tj; h_{-1,j} = g_j; L = Σ_tj abs(h_tj)^2; complex(W); complex(g); complex(x)"
+    )
+    d = tp.explain(text)
+    assert not any(step.law == "conjugates" for part in d.parts for step in part.steps)
+    assert "one term is left, t := u + 1" in " ".join(str(d).split())
+    both = tp.explain("y_i = x_i z_i + conj(z_i) re(z_i); L = Σ_i abs(y_i); complex(z)", wrt="z")
+    assert any(step.law == "conjugates" for step in both.part("z").steps)
+
+
 def test_a_tensor_that_is_called_zbar_stays_itself() -> None:
     told = str(tp.explain("w_i = conj(z_i) zbar_i; complex(z)", wrt="z"))
     assert "∂w_i/∂zconj_j = zbar_i [i = j]" in told

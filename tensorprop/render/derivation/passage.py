@@ -141,7 +141,8 @@ def passage(s: System, rules: System, name: str, axis: OneAxis | None = None) ->
     for move in moves(start.value, plain, axis):
         path.append((move, equation(target, move.result)))
     last = path[-1][0].result if path else start.value
-    if plane and not same(last, plain):
+    steps = all(eq.place is None for eq, _ in found) and len(_shifted(last)) <= len(_shifted(plain))
+    if plane and steps and not same(last, plain):  # what a shifted bracket or a start leaves is told with the last line
         path.append((Move(PLANE_LAW, plain, ()), equation(target, plain)))
     if plain is not aim and not same(plain, aim):
         path.append((Move(DECLARED_LAW, aim, ()), equation(target, aim)))
@@ -166,6 +167,12 @@ def _inserted(
                 share = settled(call("conj", share), plane)
             total = sum_over((*eq.letters, *inner), share)
             yield real_part(total, plane) if local.way == "real" else total
+
+
+def _shifted(e: Expr) -> list[Bracket]:
+    """The equality brackets of which a side is more than a letter."""
+    found = (n for n in postorder(e) if isinstance(n, Bracket) and n.relation == "=")
+    return [n for n in found if not all(isinstance(c, Index) for c in n.children)]
 
 
 def _undeclared(s: System, name: str, letters: Sequence[str]) -> Expr | None:
