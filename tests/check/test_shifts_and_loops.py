@@ -165,3 +165,11 @@ def test_entries_that_are_asked_whether_they_are_equal_are_so_now_and_then() -> 
     assert tp.check(f"{forward}\nδs_e = p_e (δp_e - Σ_f [r_f = r_e] p_f δp_f)").proved
     report = tp.check(f"{forward}\nδs_e = 2 p_e (δp_e - Σ_f [r_f = r_e] p_f δp_f)")
     assert not report.ok and "the factor 2 is one too many" in str(report)
+
+
+def test_a_maximum_of_labels_or_places_is_one_of_them_in_a_proof() -> None:
+    page = "p[x] = max_u(a[2x+u-1]); outside(a) = -∞; dim(u) = 3; dim(x) = 4"
+    rule = tp.adjoint(page).equations[0]
+    assert tp.check(f"{page}\n{rule}").proved
+    wrong = tp.check(f"{page}\n{rule.target} = 2 ({str(rule).partition(' = ')[2]})")
+    assert not wrong.ok and "the factor 2 is one too many" in str(wrong)

@@ -201,3 +201,14 @@ def test_a_loss_at_the_last_step_is_printed_run_and_read_with_its_rules() -> Non
 def test_places_that_are_counted_from_the_end_and_letters_as_numbers(text: str, shown: str, code: str) -> None:
     found = tp.formula(text)
     assert str(found) == shown and found.numpy == code
+
+
+def test_a_covariance_that_is_carried_on_has_a_form():
+    s = tp.parse("P_tij = F_ik P_{t-1,k,l} F_jl + Q_ij; P_{-1,i,j} = S_ij; y_t = P_tij c_i c_j")
+    shown = str(tp.formula(s + tp.adjoint(s))).split("\n")
+    assert {
+        "Pₜ = F Pₜ₋₁ Fᵀ + Q  (for t = 0, 1, …)",
+        "yₜ = cᵀ Pₜ c  (for every t)",
+        "δQ = Σ_t δPₜ",
+        "δS = Fᵀ δP_0 F",
+    } <= {*shown}

@@ -25,6 +25,9 @@ from tensorprop.core.terms import factors_of
 
 __all__ = ["Point", "aligned"]
 
+_WHOLE: dict[str, Callable[[list[int]], int]] = {"prod": math.prod, "max": max, "min": min}
+"""What reductions of whole numbers are, of subscripts and labels, exactly."""
+
 
 class Point:
     """One random point: residues for all that is unknown."""
@@ -268,7 +271,11 @@ class Point:
         out = np.empty(rows.shape[:-1], dtype=object)
         for place in np.ndindex(*out.shape):
             row = rows[place].tolist()
-            if n.op == "prod":
+            if not p and n.op in _WHOLE:
+                out[place] = _WHOLE[n.op](row)
+            elif not p:
+                raise Unevaluated(f"{n.op} of whole numbers has no value here")
+            elif n.op == "prod":
                 product = 1
                 for f in row:
                     product = product * f % p

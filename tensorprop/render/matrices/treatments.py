@@ -264,24 +264,26 @@ def _scattered(n: m.Name) -> bool:
 
 
 def looks(line: Line) -> dict[str, Look] | None:
-    """How each tensor of a line is read; None if one is read in two ways."""
+    """How each tensor of a line is read; None if one is read in two ways, or moved along an axis that stays."""
     found: dict[str, Look] = {}
     for side in (line.left, line.right):
         for n in side.walk() if side else ():
             if isinstance(n, m.Name):
-                name, look = _look(n)
-                if found.setdefault(name, look) != look:
+                seen = _look(n)
+                if seen is None or found.setdefault(seen[0], seen[1]) != seen[1]:
                     return None
     return found
 
 
-def _look(n: m.Name) -> tuple[str, Look]:
-    """How a name is read; of an entry with a computed subscript how that makes its tensor look."""
+def _look(n: m.Name) -> tuple[str, Look] | None:
+    """How a name is read; of an entry with a computed subscript how that makes its tensor look, if the axis is cut."""
     slots = tuple(s if s is None else "·" for s in n.slots)
     if not isinstance(n.read, Tensor) or picks(n.read) is not None:
         return n.tensor, (slots, n.order, n.kind, n.rows)
     letters = letters_of(n.read)
     axes = {s.name: k for k, s in enumerate(n.read.subscripts) if isinstance(s, Index)}
+    if any(letters[k] not in axes for k in n.order):
+        return None
     stays = {axes[letters[k]] for k in n.order}
     own = tuple(None if k in stays else "·" for k in range(len(n.read.subscripts)))
     return n.read.name, (own, tuple(axes[letters[k]] for k in n.order), n.kind, n.rows)
