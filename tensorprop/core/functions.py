@@ -294,6 +294,7 @@ for _row in (
     # guards
     Function("finite",     "0",                           sign="finite(x)", numpy="np.isfinite({})",
                                                           jax="jnp.isfinite({})", also="isfinite"),
+    Function("isnan",      "0",                           numpy="np.isnan({})", jax="jnp.isnan({})", also="is_nan"),
     Function("stop",       "0",                           unfolds="x", kink="0 everywhere: a constant", sign="sign(x)",
                                                           numpy="({})", jax="jax.lax.stop_gradient({})",
                                                           also="stop_gradient stopgrad", plane="holomorphic"),

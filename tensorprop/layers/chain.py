@@ -191,6 +191,7 @@ class Tensors:
         self.parameters = [names_in(link.parameters) for link in links]
         self.taken: set[str] = set()
         self.made: dict[tuple[str, int], str] = {}  # a layer's outputs and their axes: what each is called here
+        self.inner: dict[tuple[str, int], str] = {}  # and what else it works out
         self.labels: list[str] = []
         self.before: list[int] = []  # how many numbers the layers before have used
         self.inside = [link.numbered if names is None else {} for link in links]
@@ -232,7 +233,7 @@ class Tensors:
                     " or an input of its own?",
                     fix=f'write shares="{name}" for the one that is there, or give the other one another name',
                 )
-            if plain and name in s.inputs and (earlier := self.made.get((name, s.rank(name)))) is not None:
+            if plain and name in s.inputs and (earlier := self._made(link, name, s.rank(name))) is not None:
                 raise UsageError(
                     f"{name}, which {link.name}, layer {n + 1}, takes besides {', '.join(joined)}: the {name} that an"
                     f" earlier layer has made, here {earlier}, or an input of its own?",
@@ -243,7 +244,14 @@ class Tensors:
                 self.shared[name] = called[name]
             self.taken.add(called[name])
         self.made.update({(name, s.rank(name)): called[name] for name in s.outputs})
+        self.inner.update({(name, s.rank(name)): called[name] for name in s.names if s.defines(name)})
         return called
+
+    def _made(self, link: Layer, name: str, rank: int) -> str | None:
+        """What a tensor is called that an earlier layer made, and that an input may be: of equations that somebody
+        wrote any one, of a layer with a class or links of its own, whose inputs are told (Dropout's m), an output."""
+        told = type(link) is not Layer or link.blocks is not None
+        return self.made.get((name, rank), None if told else self.inner.get((name, rank)))
 
     def _shared(self, name: str, inputs: Sequence[str]) -> str | None:
         """What a tensor that is shared is called, where an earlier layer has it; a parameter has no number."""

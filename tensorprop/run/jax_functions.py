@@ -107,6 +107,7 @@ JAX: dict[str, Callable[..., Array]] = Composed({
     "sinc":       _sinc,
     "trunc":      jnp.trunc,
     "finite":     lambda x: jnp.isfinite(_real(x)).astype(_real(x).dtype),
+    "isnan":      lambda x: jnp.isnan(_real(x)).astype(_real(x).dtype),
     "stop":       lambda x: lax.stop_gradient(_real(x)),
     "floor":      jnp.floor,
     "ceil":       jnp.ceil,

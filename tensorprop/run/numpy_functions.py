@@ -159,6 +159,7 @@ NUMPY: dict[str, Callable[..., Array]] = Composed({
     "sinc":       _sinc,
     "trunc":      np.trunc,
     "finite":     lambda x: np.isfinite(x).astype(float),
+    "isnan":      lambda x: np.isnan(x).astype(float),
     "stop":       _float,
     "floor":      np.floor,
     "ceil":       np.ceil,

@@ -112,7 +112,7 @@ def folded(trace: Transcript) -> tuple[list[Draft], list[str]]:
     """The equations to be, and what is to be said about them."""
     lines = _Folding(trace).lines()
     notes: list[str] = []
-    words = {marker: name for marker, name in ((STOP, "stop"), (FINITE, "finite")) if is_known(name)}
+    words = {marker: name for marker, name in ((STOP, "stop"), (FINITE, "finite"), (IS_NAN, "isnan")) if is_known(name)}
     if words:
         lines = [line._replace(value=_worded(line.value, words)) for line in lines]
     if any(isinstance(n, Call) and n.function == STOP for line in lines for n in postorder(line.value)):

@@ -85,6 +85,7 @@ EXACT: dict[str, tuple[Real, Real]] = {
     "cbrt":       (lambda x: mp.sign(x) * mp.cbrt(abs(x)), lambda x: 1 / (3 * mp.cbrt(abs(x)) ** 2)),
     "trunc":      (lambda x: mp.sign(x) * mp.floor(abs(x)), lambda x: mp.mpf(0)),
     "finite":     (lambda x: mp.mpf(1),                lambda x: mp.mpf(0)),
+    "isnan":      (lambda x: mp.mpf(0),                lambda x: mp.mpf(0)),
     "abs":        (abs,                                mp.sign),
     "sign":       (mp.sign,                            lambda x: mp.mpf(0)),
     "conj":       (lambda x: x,                        lambda x: mp.mpf(1)),
@@ -437,6 +438,7 @@ def test_a_constant_has_its_value_and_no_slope(x64: None) -> None:
     for table in (NUMPY, JAX):
         assert np.array_equal(table["stop"](x), x, equal_nan=True)
         assert np.array_equal(table["finite"](x), [1, 0, 0, 0, 1])
+        assert np.array_equal(table["isnan"](x), [0, 1, 0, 0, 0])
 
 
 @pytest.mark.parametrize("c", [0.0, 1.0, -2.0])

@@ -11,8 +11,10 @@ import pytest
 import tensorprop as tp
 from tensorprop.errors import RankMismatch, UsageError
 from tensorprop.layers import (
+    BatchNorm,
     Convolution1d,
     Dense,
+    Dropout,
     Embedding,
     Gelu,
     LabelCrossEntropy,
@@ -200,6 +202,12 @@ def test_a_later_layer_takes_an_earlier_tensor_or_says_that_it_does_not() -> Non
         tp.chain(dense, tanh, skip)
     with pytest.raises(UsageError, match=r'the z that an earlier layer has made, here z1, or an input.*\n.*shares="z"'):
         tp.chain(dense, tanh, tp.Layer("y_bj = h_bj + z_bj", takes="h"))
+    moved = tp.Layer("s_bj = h_bj + m_b", takes="h")
+    with pytest.raises(UsageError, match=r'the m that an earlier layer has made, here m1, or an input.*\n.*shares="m"'):
+        tp.chain(LayerNorm(), moved)
+    centred = tp.chain(LayerNorm(), moved, shares="m")
+    assert str(centred.system).split("\n")[-1] == "s1_bi = y1_bi + m1_b" and "m" not in centred.inputs
+    assert "m" in tp.chain(BatchNorm(), Dropout()).inputs and "m" in tp.chain(BatchNorm(), tp.chain(Dropout())).inputs
     net = tp.chain(dense, tanh, skip, shares="x")
     assert str(net.system) == "z1_bj = x_bi W1_ij\na1_bj = tanh(z1_bj)\nr1_bj = a1_bj + x_bj"
     assert tp.check(net).ok and "δx" not in str(net.written)

@@ -134,13 +134,20 @@ def test_what_is_read_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # --------------------------------------------------------------------------- guards
 @pytest.mark.parametrize("fn", [
-    lambda x: jnp.where(jnp.isnan(x), 0.0, x).sum(),
+    lambda x: jnp.where(jnp.isinf(x), 0.0, x).sum(),
     lambda x: jnp.nan_to_num(x),
     lambda x: jnp.where(jnp.abs(x) < jnp.inf, x, 0),
 ])  # fmt: skip
 def test_guards_are_not_dropped(fn: Callable[..., Any]) -> None:
     with pytest.raises(TensorpropError):
         from_jax(fn, f32(3))
+
+
+def test_what_is_no_number_is_asked_for() -> None:
+    s = from_jax(lambda x: jnp.nansum(x, 1) + jnp.fmax(x[:, 0], x[:, 1]), f32(4, 3))
+    x = np.array([[1.0, 2.0, np.nan], [np.nan, 5.0, -1.0]])
+    assert "isnan" in show(s) and parse(show(s)) is s
+    assert np.array_equal(evaluate(s, {s.inputs[0]: x})[s.outputs[0]], [5, 9])
 
 
 def test_a_finite_guard_is_written_or_refused() -> None:

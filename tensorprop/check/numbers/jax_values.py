@@ -66,6 +66,7 @@ FUNCTIONS: dict[str, Function] = {
     "sinc": lambda xp, x: xp.sinc(x),
     "arctan2": lambda xp, x, y: xp.arctan2(x, y),
     "finite": lambda xp, x: xp.where(xp.isfinite(x), 1.0, 0.0),
+    "isnan": lambda xp, x: xp.where(xp.isnan(x), 1.0, 0.0),
     "stop": lambda xp, x: jax.lax.stop_gradient(x) if xp is jnp else x,
     # at the ends these have the slope of one side
     "relu6": lambda xp, x: xp.where(x <= 0, 0.0, xp.where(x >= 6, 6.0, x)),
