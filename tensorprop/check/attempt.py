@@ -66,14 +66,17 @@ def judge(attempt: str, s: System, rules: System, convention: Convention, given:
     """Whether a formula in matrices is one of the rules, and if not, why.
 
     It is right in the convention that is asked for, or in another one, which is said then: vectors as rows, samples as
-    columns, numerator layout. ``given``: what is known of the inputs.
+    columns, numerator layout. ``given``: what is known of the inputs. Of several formulas, a line each, the first that
+    is wrong is told.
 
     Errors: ParseError for what is no formula, UnknownName for a name that is not in the equations.
     """
-    line = next(split(attempt), None)
-    if line is None:
+    lines = list(split(attempt))
+    if not lines:
         raise UnexpectedEnd("the formula ends where a name is needed", attempt, (len(attempt), len(attempt)))
-    return _judged(line, Court(s, rules, given), convention, attempt)
+    court = Court(s, rules, given)
+    found = [_judged(line, court, convention, attempt if len(lines) == 1 else "") for line in lines]
+    return next((one for one in found if not one.judgement.right), found[0])
 
 
 def check_formulas(text: str, page: Page, convention: Convention | None = None) -> Report:

@@ -157,3 +157,14 @@ def test_a_wrong_one_is_diagnosed(text: str, attempt: str, words: str) -> None:
 def test_an_inverse_of_a_transpose_is_read(attempt: str) -> None:
     found = tp.explain("e = r_i inv(S)_ij r_j", attempt=attempt).verdict
     assert found is not None and found.right, str(found)
+
+
+@pytest.mark.parametrize("between", ["\n", "; ", r", \quad ", r" \\ "])
+def test_of_several_formulas_every_one_is_judged(between: str) -> None:
+    """A right line does not cover the wrong one beside it."""
+    text = "z_b = x_bi w_i; s_b = σ(z_b); L = -t_b log(s_b) - (1 - t_b) log(1 - s_b)"
+    first, right, wrong = r"\delta z = s - t", r"\delta w = x^\top \delta z", r"\delta w = x^\top (\delta z + t)"
+    whole = tp.explain(text, attempt=first + between + right).verdict
+    assert whole is not None and whole.right
+    verdict = tp.explain(text, attempt=first + between + wrong).verdict
+    assert verdict is not None and not verdict.right and "δw_i" in str(verdict)
