@@ -189,3 +189,8 @@ def test_a_capital_before_parentheses_has_two_readings() -> None:
     with pytest.raises(AmbiguousNotation, match=r"function Q of what.*matrix Q times it(.|\n)*write Q \(…\)"):
         tp.parse_formula("y = Q(x - b)")
     assert tp.parse_formula("y = Q (x - b)") == tp.parse("y_i = Q_ij (x_j - b_j)")
+
+
+def test_the_code_of_a_derivative_is_read_beside_a_page_that_has_the_derivative_alone() -> None:
+    rule = tp.parse("δz_j = δh_j f′(z_j)")
+    assert str(tp.parse_formula(tp.formula(rule).numpy, like=rule)) == str(rule)

@@ -229,7 +229,8 @@ class NameReader(ABC):
         else:
             self._at += 1
         s = self._types.names.system
-        if s is not None and not primes and word[:1] == "d" and word[1:] in s.functions and word not in s.functions:
+        known = {name.rstrip("′″‴") for name in s.functions} if s is not None and not primes else set[str]()
+        if word[:1] == "d" and word[1:] in known and word not in known:
             word, primes = word[1:], 1  # df(z), as it stands in code
         self._bars, bars = 0, self._bars
         inner, self._types.squares = self._types.squares, word == "diag" and self._next_is("diag")
