@@ -477,7 +477,8 @@ class ArrayCode:
             s = _rewritten(s, text=f"({s.at(TIMES)} + {self.bench.ordered(s, _last_two(s)).at(TIMES)}) / 2")
         first, *rest = (*(s.rows if axis == "u" else s.cols for axis in row.axes), ())
         second = tuple(f"{i}'" for i in first) if rest[:1] == [first] else next(iter(rest), ())
-        found = Snippet(code.format("", s.text, ""), ATOM, t.kind, (*batch, *first, *second), first, second)
+        lies: m.Kind = "column" if t.kind == "row" else t.kind
+        found = Snippet(code.format("", s.text, ""), ATOM, lies, (*batch, *first, *second), first, second)
         return found.turned if t.kind == "row" else found
 
     @of.register

@@ -491,7 +491,7 @@ def _entry_by_entry(line: Line, to: ArrayLibrary, turned: frozenset[str], page: 
     name = line.equation.name
     eq = next(iter(page)) if page is not None else line.equation
     try:
-        return array_code(_as_shown(eq, turned), to, name in turned and primal(name) not in turned, page)
+        return array_code(_as_shown(eq, turned), to, (name in turned) != (primal(name) in turned), page)
     except NoCode as no:
         return f"# {no}: {_indexed(line.equation)}"
 

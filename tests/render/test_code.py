@@ -208,3 +208,12 @@ def test_numbers_are_decimals_and_arguments_bear_no_parentheses():
 def test_loops_ask_whether_an_entry_is_inside(page, line):
     loop = tp.formula(tp.parse(page)).loop  # executed before it is shown
     assert line in loop.splitlines(), loop
+
+
+@pytest.mark.parametrize("layout, samples, derivative", OPTIONS)
+def test_code_where_arrays_and_gradients_are_turned_apart(layout: str, samples: str, derivative: str) -> None:
+    """A gradient that lies as its tensor did before both were turned; vectors that functions of matrices give."""
+    for text in ("y_bk = x[b, idx_bk] w_k", "y_bx = 1/3 Σ_u a[b, 3x+u]; dim(u) = 3", "y = eigvalsh(S)_i w_i"):
+        s = tp.parse(text)
+        f = tp.formula(s + tp.adjoint(s), layout, samples=samples, derivative=derivative)
+        assert f.numpy and f.jax and f.torch  # executed before they are shown
