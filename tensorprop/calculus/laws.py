@@ -313,22 +313,24 @@ def _told(bound: tuple[str, ...], bodies: list[Expr]) -> bool:
 
 def _outer(t: Expr) -> list[Expr]:
     """The factors of a term that do not depend on what it sums over; numbers do not count."""
-    bound = frozenset(t.indices) if isinstance(t, Sum) else frozenset[str]()
-    body = t.body if isinstance(t, Sum) else t
+    _, rest = number_and_rest(t)
+    bound = frozenset(rest.indices) if isinstance(rest, Sum) else frozenset[str]()
+    body = rest.body if isinstance(rest, Sum) else rest
     return [f for f in factors_of(body) if not isinstance(f, Number) and not (f.free & bound)]
 
 
 def _without(t: Expr, common: Counter[Expr]) -> Expr:
+    before, whole = number_and_rest(t)
     left, kept = Counter(common), list[Expr]()
-    for f in factors_of(t.body if isinstance(t, Sum) else t):
+    for f in factors_of(whole.body if isinstance(whole, Sum) else whole):
         if left[f] > 0:
             left[f] -= 1
         else:
             kept.append(f)
-    if not isinstance(t, Sum):
-        return mul(*kept)
+    if not isinstance(whole, Sum):
+        return mul(number(before), *kept)
     c, rest = number_and_rest(mul(*kept))
-    return mul(number(c), sum_over(t.indices, rest))
+    return mul(number(before * c), sum_over(whole.indices, rest))
 
 
 def _aligned(terms: tuple[Expr, ...]) -> tuple[tuple[str, ...], list[Expr]] | None:

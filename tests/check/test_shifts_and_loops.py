@@ -173,3 +173,10 @@ def test_a_maximum_of_labels_or_places_is_one_of_them_in_a_proof() -> None:
     assert tp.check(f"{page}\n{rule}").proved
     wrong = tp.check(f"{page}\n{rule.target} = 2 ({str(rule).partition(' = ')[2]})")
     assert not wrong.ok and "the factor 2 is one too many" in str(wrong)
+
+
+def test_a_bracket_is_taken_out_of_every_term_of_a_rule() -> None:
+    """What keeps ``p_ic`` from being read outside stands beside it, not inside the parentheses behind it."""
+    page = "p_tc = softmax_c(x_tc x[t+1, c]); dim(t) = dim(x, 0) - 1"
+    assert "p_ic (δp_ic - Σ_d p_id δp_id) [i < dim(x, 0) - 1]" in str(tp.adjoint(page))
+    assert tp.check(page).ok
