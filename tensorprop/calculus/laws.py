@@ -294,7 +294,8 @@ def _take(terms: list[Expr]) -> Expr | None:
     if not common:
         return None
     inner = add(*(_without(t, common) for t in terms))
-    body = terms[0].body if isinstance(terms[0], Sum) else terms[0]
+    _, whole = number_and_rest(terms[0])
+    body = whole.body if isinstance(whole, Sum) else whole
     first = [f for f in factors_of(body) if not isinstance(f, Number)]
     left, order = Counter(common), list[Expr]()
     for f in first:

@@ -86,3 +86,18 @@ def test_the_order_of_the_laws_does_not_matter(text: str) -> None:
         assert rewrite(other, laws) is other
         a, b = values([e, other], tuple(sorted(e.free)), 1)
         np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "text, short",
+    [
+        ("-(Σ_k x_bk R_kj d_bj) + h_bj d_bj", "(h_bj - Σ_k x_bk R_kj) d_bj"),
+        ("-2 (Σ_k a_b x_bk) + 3 (Σ_k a_b z_bk)", "a_b (3 Σ_k z_bk - 2 Σ_k x_bk)"),
+        ("a_b z_bj - 2 (Σ_k a_b x_bk) - (Σ_k a_b x_bk^2)", "a_b (z_bj - 2 Σ_k x_bk - Σ_k x_bk^2)"),
+    ],
+)
+def test_what_is_taken_out_of_sums_with_numbers_before_them_stays(text: str, short: str) -> None:
+    e = parse_expression(text, free="b j")
+    a, b = values([e, simplify_expr(e)], ("b", "j"), 0)
+    np.testing.assert_allclose(a, b, rtol=1e-13)
+    assert str(simplify_expr(e)) == short
