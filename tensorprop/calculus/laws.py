@@ -294,8 +294,7 @@ def _take(terms: list[Expr]) -> Expr | None:
     if not common:
         return None
     inner = add(*(_without(t, common) for t in terms))
-    _, whole = number_and_rest(terms[0])
-    body = whole.body if isinstance(whole, Sum) else whole
+    body = whole.body if isinstance(whole := number_and_rest(terms[0])[1], Sum) else whole
     first = [f for f in factors_of(body) if not isinstance(f, Number)]
     left, order = Counter(common), list[Expr]()
     for f in first:
@@ -584,9 +583,8 @@ def exp_of_log(e: Call) -> Expr | None:
 @law(
     "Σ_k expm′(A)_kkij == expm(A)_ji",
     free="i j",
-    because="the trace of exp along E changes by tr(exp(A) E)",
-    on=Sum,
-)
+    because="the trace of exp along E changes by tr(exp(A) E)", on=Sum,
+)  # fmt: skip
 def trace_of_expm(e: Sum) -> Expr | None:
     parts = factors_of(e.body)
     for n, f in enumerate(parts):
