@@ -218,13 +218,19 @@ class Pasted(Powers):
         if not self.compared(opener):
             return self.expression()
         p = self.p
+        relation, *sides = self.comparison()
+        return Relate(self.starts[p], self.ends[self.p - 1], relation, *sides)
+
+    def comparison(self) -> tuple[str, Tree, Tree]:
+        """``left relation right``, of a bracket or of where: the relation, and its sides."""
+        p = self.p
         held, self.in_bracket = self.in_bracket, True
-        one = self.side()
+        left = self.side()
         relation = self.kinds[self.p]
         if relation not in RELATIONS:
             self.unexpected(self.p, "a relation = ≠ < ≤ > ≥ should stand here")
         self.p += 1
-        other = self.side()
+        right = self.side()
         self.in_bracket = held
         if self.kinds[self.p] in RELATIONS:
             middle = next(q for q in range(p, self.p) if self.kinds[q] == relation)
@@ -232,9 +238,9 @@ class Pasted(Powers):
                 UnexpectedChar,
                 "a comparison holds one relation",
                 (self.starts[self.p], self.ends[self.p]),
-                f"write {bracketed(self, middle)} {bracketed(self, self.p)}",
+                f"write two brackets: {bracketed(self, middle)} {bracketed(self, self.p)}",
             )
-        return Relate(self.starts[p], self.ends[self.p - 1], relation, one, other)
+        return relation, left, right
 
     def whole(self, p: int) -> NoReturn:
         """Refuse a sign that speaks of a whole tensor: ``‖``, ``∇``."""

@@ -20,7 +20,7 @@ from tensorprop.errors import (
     UnexpectedEnd,
 )
 from tensorprop.text import doubts
-from tensorprop.text.cursor import MAX_OPERANDS, RELATIONS
+from tensorprop.text.cursor import MAX_OPERANDS
 from tensorprop.text.implied import Apply, Leaf, Plus, Power, Relate, Term, Tree
 from tensorprop.text.pasted import Pasted
 from tensorprop.text.vocabulary import AFTER, STARTS
@@ -363,21 +363,7 @@ class Reader(Pasted):
             )
         self.enter(p)
         self.p = p + 1
-        held, self.in_bracket = self.in_bracket, True
-        left = self.side()
-        relation = self.kinds[self.p]
-        if relation not in RELATIONS:
-            self.unexpected(self.p, "a relation = ≠ < ≤ > ≥ should stand here")
-        self.p += 1
-        right = self.side()
-        if self.kinds[self.p] in RELATIONS:
-            self.fail(
-                UnexpectedChar,
-                "a bracket holds one relation",
-                (self.starts[self.p], self.ends[self.p]),
-                "write two brackets: [a ≤ b] [b < c]",
-            )
-        self.in_bracket = held
+        relation, left, right = self.comparison()
         self.close(p, "]")
         self.depth -= 1
         return Relate(self.starts[p], self.ends[self.p - 1], relation, left, right)
