@@ -76,23 +76,23 @@ __all__ = [
 __version__ = "0.1.0"
 
 # Where each public name lives.
-_HOMES: dict[str, tuple[str, ...]] = {
-    "tensorprop.core.equation": ("Equation", "System"),
-    "tensorprop.check.report": ("Report",),
-    "tensorprop.render.derivation.record": ("Derivation",),
-    "tensorprop.render.formula": ("Formula",),
-    "tensorprop.run.jax_init": ("init",),
-    "tensorprop.run.plan": ("Plan",),
-    "tensorprop.faces": ("face",),
-    "tensorprop.text": ("parse", "parse_einsum", "show"),
-    "tensorprop.render.diagram": ("diagram",),
-    "tensorprop.render.reading.formulas": ("parse_formula",),
-    "tensorprop.calculus": ("adjoint", "batch", "derive", "simplify"),
-    "tensorprop.layers": ("Dense", "Layer", "chain", "compose"),
-    "tensorprop.run.api": ("Compiled", "Gradient"),
-    "tensorprop.run": ("compile", "plan", "value_and_grad"),
-    "tensorprop.rule.jax_function": ("JaxFunction", "jax_function"),
-    "tensorprop.trace.jax_read": ("from_jax",),
-    "tensorprop.check.verbs": ("assert_rule", "check", "equivalent", "explain", "formula"),
+_HOMES: dict[str, str] = {
+    "tensorprop.core.equation": "Equation System",
+    "tensorprop.check.report": "Report",
+    "tensorprop.render.derivation.record": "Derivation",
+    "tensorprop.render.formula": "Formula",
+    "tensorprop.run.jax_init": "init",
+    "tensorprop.run.plan": "Plan",
+    "tensorprop.faces": "face",
+    "tensorprop.text": "parse parse_einsum show",
+    "tensorprop.render.diagram": "diagram",
+    "tensorprop.render.reading.formulas": "parse_formula",
+    "tensorprop.calculus": "adjoint batch derive simplify",
+    "tensorprop.layers": "Dense Layer chain compose",
+    "tensorprop.run.api": "Compiled Gradient",
+    "tensorprop.run": "compile plan value_and_grad",
+    "tensorprop.rule.jax_function": "JaxFunction jax_function",
+    "tensorprop.trace.jax_read": "from_jax",
+    "tensorprop.check.verbs": "assert_rule check equivalent explain formula",
 }
 fetched(__name__, _HOMES, public)

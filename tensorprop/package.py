@@ -41,13 +41,13 @@ class _Package(ModuleType):
             super().__setattr__(name, value)
 
 
-def fetched(package: str, homes: Mapping[str, tuple[str, ...]], public: Callable[[Any], Any] | None = None) -> None:
-    """Let ``package`` fetch its public names: ``homes`` says which of them are in which module.
+def fetched(package: str, homes: Mapping[str, str], public: Callable[[Any], Any] | None = None) -> None:
+    """Let ``package`` fetch its public names: ``homes`` says which of them, as words, are in which module.
 
     ``public`` is what becomes of a function that is fetched.
     """
     module = sys.modules[package]
-    vars(module)["_homes"] = {name: home for home, names in homes.items() for name in names}
+    vars(module)["_homes"] = {name: home for home, names in homes.items() for name in names.split()}
     vars(module)["_public"] = public
     module.__class__ = _Package
 

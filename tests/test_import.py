@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +56,25 @@ def test_import_time() -> None:
 def test_public_names_exist(name: str) -> None:
     assert getattr(tensorprop, name) is not None
     assert name in dir(tensorprop)
+
+
+@pytest.mark.parametrize("package", ["tensorprop", "tensorprop.layers", "tensorprop.run"])
+def test_what_is_fetched_is_what_type_checkers_are_told(package: str) -> None:
+    """The names that are public, those that checkers import, and those that are fetched on first use, are the same."""
+    module = importlib.import_module(package)
+    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+    told = {
+        alias.name: n.module
+        for block in tree.body
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+        for n in block.body
+        if isinstance(n, ast.ImportFrom)
+        for alias in n.names
+    }
+    homes = vars(module)["_homes"]
+    assert told and {n: homes.get(n) for n in told} == told
+    assert {*told} == {n for n in module.__all__ if n in homes}
+    assert all(getattr(module, n) is not None for n in module.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

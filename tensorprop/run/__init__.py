@@ -17,9 +17,9 @@ __all__ = ["compile", "evaluate", "extents", "plan", "value_and_grad"]
 fetched(
     __name__,
     {
-        "tensorprop.run.api": ("compile", "value_and_grad"),
-        "tensorprop.run.extents": ("extents",),
-        "tensorprop.run.plan": ("plan",),
-        "tensorprop.run.reference": ("evaluate",),
+        "tensorprop.run.api": "compile value_and_grad",
+        "tensorprop.run.extents": "extents",
+        "tensorprop.run.plan": "plan",
+        "tensorprop.run.reference": "evaluate",
     },
 )
