@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tensorprop.check.numbers.naive_matrices import MATRICES
-from tensorprop.check.verified import asks_for_ties, sample, whole
+from tensorprop.check.verified import PATIENCE, asks_for_ties, sample, whole
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.functions import SPELLED
 from tensorprop.core.walk import tensors_of
@@ -39,7 +39,6 @@ _CALLED = {
     **{"log_softmax": "logsoftmax", "log_sigmoid": "logsigmoid", "soft_sign": "softsign", "amax": "max"},
     **{"amin": "min", "logsumexp": "logsumexp", "softmax": "softmax"},
 }
-_TRIES = 12  # draws until a maximum is one of the entries, wherever it is asked for
 _WORDS = {"dim": "axis", "dims": "axes", "dim1": "axis1", "dim2": "axis2"}
 _PLAIN: dict[str, Callable[..., Any]] = {
     **{"range": range, "reversed": reversed, "float": float, "max": max, "min": min},
@@ -66,7 +65,7 @@ def agrees(eq: Equation | System, text: str, turned: frozenset[str] = frozenset(
             return _same(eq, text, turned, *whole(eq))
         except TensorpropError:
             return False
-    left = _TRIES if asks_for_ties(eq) else 1
+    left = PATIENCE if asks_for_ties(eq) else 1
     for seed in range(left):
         try:
             drawn = sample(eq, seed)

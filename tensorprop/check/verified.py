@@ -36,7 +36,17 @@ from tensorprop.render.matrices.line import Line
 from tensorprop.render.matrices.stand_ins import kept_inside
 from tensorprop.run.reference import evaluate
 
-__all__ = ["WrongFormula", "asks_for_ties", "closed", "sample", "verified", "verify", "whole", "without_ends"]
+__all__ = [
+    "PATIENCE",
+    "WrongFormula",
+    "asks_for_ties",
+    "closed",
+    "sample",
+    "verified",
+    "verify",
+    "whole",
+    "without_ends",
+]
 
 
 class WrongFormula(TensorpropError):
@@ -121,7 +131,7 @@ def _agree(line: Line) -> None:
     assert line.right is not None
     loops = (*line.carried, *(i for t in line.right.walk() if isinstance(t, m.Over) for i in t.letters))
     small = len(loops) > _LOOPS
-    for seed in range(3 if not ties else _PATIENCE):
+    for seed in range(3 if not ties else PATIENCE):
         arrays, want = _drawn(eq, seed, ties, small, frozenset(loops))
         with np.errstate(all="ignore"):
             got = _stacked(line, arrays, opened, want.shape)
@@ -184,7 +194,7 @@ def sample(e: Equation, seed: int = 0) -> tuple[dict[str, Array], Array, dict[st
 
 
 _LONG, _OPERANDS = 12, 12  # characters of a spec from which on its path is chosen; operands of a call at most
-_PATIENCE = 20  # draws until every bracket that asks whether two entries are equal is met
+PATIENCE = 20  # draws until every bracket that asks whether two entries are equal is met
 
 
 def asks_for_ties(eq: Equation) -> bool:
