@@ -72,6 +72,27 @@ def _sinc(x: Array) -> Array:
     return jnp.where(x == 0, 1, sign * jnp.sin(math.pi * (x - whole)) / below)
 
 
+def _xlogy(x: Array, w: Array) -> Array:
+    return jnp.where(x == 0, 0, x * jnp.log(jnp.where(x == 0, 1, w)))
+
+
+def _logit(x: Array) -> Array:
+    """log(x / (1 - x)); near ½ by 1 + (2 x - 1) / (1 - x), of which nothing cancels."""
+    middle = jnp.log1p((2 * x - 1) / (1 - x))
+    return jnp.where((x > 0.25) & (x < 0.75), middle, jnp.log(x) - jnp.log1p(-x))
+
+
+def _copysign(x: Array, w: Array) -> Array:
+    x, w = _real(x), _real(w)
+    return jnp.where(w < 0, -1, 1).astype(jnp.result_type(x, w)) * jnp.abs(x)
+
+
+def _polygamma(n: Array, x: Array) -> Array:
+    n, x = _real(n), _real(x)
+    kind = jnp.result_type(n, x)
+    return lax.polygamma(*jnp.broadcast_arrays(n.astype(kind), x.astype(kind)))
+
+
 def _elu(x: Array) -> Array:
     return jnp.where(x > 0, x, jnp.expm1(jnp.minimum(x, 0)))
 
@@ -103,6 +124,15 @@ JAX: dict[str, Callable[..., Array]] = Composed({
     "logaddexp":  lambda x, w: jnp.maximum(x, w) + jnp.log1p(jnp.exp(-jnp.abs(x - w))),
     "hypot":      jnp.hypot,
     "cbrt":       lambda x: lax.cbrt(_real(x)),
+    "logit":      _logit,
+    "xlogy":      _xlogy,
+    "entr":       lambda x: jnp.where(x < 0, -jnp.inf, -_xlogy(x, x)),
+    "lgamma":     lambda x: lax.lgamma(_real(x)),
+    "digamma":    lambda x: lax.digamma(_real(x)),
+    "polygamma":  _polygamma,
+    "remainder":  lambda x, w: jnp.remainder(_real(x), _real(w)),
+    "copysign":   _copysign,
+    "fmod":       lambda x, w: jnp.fmod(_real(x), _real(w)),
     "arctan2":    jnp.arctan2,
     "sinc":       _sinc,
     "trunc":      jnp.trunc,

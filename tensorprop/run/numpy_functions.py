@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -110,6 +112,85 @@ def _sinc(x: Array) -> Array:
     return np.where(x == 0, 1.0, sign * np.sin(math.pi * (x - whole)) / below)
 
 
+def _logit(x: Array) -> Array:
+    """log(x / (1 - x)); near ½ by 1 + (2 x - 1) / (1 - x), of which nothing cancels."""
+    x = _float(x)
+    middle = np.log1p((2.0 * x - 1.0) / (1.0 - x))
+    return np.where((x > 0.25) & (x < 0.75), middle, np.log(x) - np.log1p(-x))
+
+
+def _xlogy(x: Array, w: Array) -> Array:
+    return np.where(np.equal(x, 0), 0.0, x * np.log(np.where(np.equal(x, 0), 1.0, w)))
+
+
+def _entr(x: Array) -> Array:
+    """-x log x, 0 at 0, and -∞ to the left."""
+    return np.where(np.less(x, 0), -np.inf, -_xlogy(x, np.where(np.less(x, 0), 1.0, x)))
+
+
+# Bernoulli's numbers B₂, B₄ … B₂₀.
+_BERNOULLI = [Fraction(t) for t in "1/6 -1/30 1/42 -1/30 5/66 -691/2730 7/6 -3617/510 43867/798 -174611/330".split()]
+_FAR = 24  # from there on what Euler and Maclaurin add to an integral is right to the last digit
+
+
+def _risen(x: Array, term: Callable[[Array], Array]) -> tuple[Array, Array]:
+    """x raised by whole numbers until it is far to the right, and Σ term(x + k) over the steps."""
+    x = np.asarray(_float(x), np.longdouble)
+    total, x = np.zeros_like(x), np.where(x > -1e4, x, np.nan)
+    with np.errstate(all="ignore"):
+        while (near := x < _FAR).any():
+            total = total + np.where(near, term(np.where(near, x, 1)), 0)
+            x = x + near
+    return x, total
+
+
+def _digamma(x: Array) -> Array:
+    """ψ(x) = ψ(x + n) - Σ_{k<n} 1 / (x + k), and log x - 1 / 2x - Σ_j B_2j / (2 j x^2j) far to the right."""
+    far, below = _risen(x, lambda x: 1 / x)
+    series = sum((np.longdouble(float(b)) / (2 * j * far ** (2 * j)) for j, b in enumerate(_BERNOULLI, 1)), 0 * far)
+    return (np.log(far) - 0.5 / far - series - below).astype(np.float64)
+
+
+def _zeta(s: Array, x: Array) -> Array:
+    """Σ_k (x + k)^-s: a few terms one by one, the others by an integral and what it lacks."""
+    far, near = _risen(x, lambda x: x**-s)
+    rest, rising = far ** (1 - s) / (s - 1) + far**-s / 2, s
+    for j, b in enumerate(_BERNOULLI, 1):  # rising = s (s + 1) … (s + 2 j - 2)
+        rest = rest + np.longdouble(float(b / math.factorial(2 * j))) * rising * far ** -(s + 2 * j - 1)
+        rising = rising * (s + 2 * j - 1) * (s + 2 * j)
+    return near + rest
+
+
+def _polygamma(n: Array, x: Array) -> Array:
+    """(-1)^(n+1) n! Σ_k (x + k)^-(n+1)."""
+    n, x = np.broadcast_arrays(np.asarray(_float(n), np.longdouble), np.asarray(_float(x), np.longdouble))
+    sign = np.where(np.fmod(n, 2) == 1, 1.0, -1.0)
+    factorial = np.vectorize(math.gamma, otypes=[np.float64])((n + 1).astype(np.float64))
+    return (sign * factorial * _zeta(n + 1, x)).astype(np.float64)
+
+
+@cache
+def _zetas() -> tuple[Array, ...]:
+    """ζ(2), ζ(3) … ζ(89)."""
+    return tuple(_zeta(np.longdouble(k), np.longdouble(1)) for k in range(2, 90))
+
+
+_EULER = np.longdouble("0.57721566490153286060651209008240243")
+
+
+def _log_gamma(x: float) -> float:
+    """log Γ(x); near its zeros 1 and 2 by a series in the distance: -γ z + Σ_k ζ(k) (-z)^k / k."""
+    zero = 1 if abs(x - 1) < 0.5 else 2
+    z = np.longdouble(x) - zero
+    if abs(z) < 0.6:
+        series = -_EULER * z + sum((c * (-z) ** k / k for k, c in enumerate(_zetas(), 2)), np.longdouble(0))
+        return float(series if zero == 1 else np.log1p(z) + series)
+    try:
+        return math.lgamma(x)
+    except (ValueError, OverflowError):  # a pole, or too large
+        return math.inf
+
+
 def _silu(x: Array) -> Array:
     return _float(x) * _sigmoid(x)
 
@@ -155,6 +236,15 @@ NUMPY: dict[str, Callable[..., Array]] = Composed({
     "logaddexp":  np.logaddexp,
     "hypot":      np.hypot,
     "cbrt":       np.cbrt,
+    "logit":      _logit,
+    "xlogy":      _xlogy,
+    "entr":       _entr,
+    "lgamma":     np.vectorize(_log_gamma, otypes=[np.float64]),
+    "digamma":    _digamma,
+    "polygamma":  _polygamma,
+    "remainder":  np.remainder,
+    "fmod":       np.fmod,
+    "copysign":   np.copysign,
     "arctan2":    np.arctan2,
     "sinc":       _sinc,
     "trunc":      np.trunc,

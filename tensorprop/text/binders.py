@@ -22,7 +22,7 @@ from tensorprop.errors import (
 from tensorprop.text import doubts
 from tensorprop.text.cursor import RELATIONS
 from tensorprop.text.implied import Bind, Leaf, Size, Tree
-from tensorprop.text.meant import argument, entry_end, following, indexed, length, run_through
+from tensorprop.text.meant import argument, entry_end, following, indexed, length, piece, run_through
 from tensorprop.text.subscripts import Subscripts
 from tensorprop.text.vocabulary import BINDERS, COLUMN, ROW, SPLIT, STARTS
 
@@ -330,6 +330,11 @@ class Binders(Subscripts):
             self.p, "dim takes one index, or a tensor and an axis", "write dim(i), or dim(x, 0) for the first axis of x"
         )
 
+    def _between_bars(self, p: int) -> str:
+        """The text up to the bar that closes the one at ``p``."""
+        stop = next((q for q in range(p + 1, self.end_of_equation()) if self.kinds[q] == "|"), p + 1)
+        return piece(self, p + 1, stop)
+
     def bars(self) -> Tree:
         """``|i|``."""
         p = self.p
@@ -347,5 +352,5 @@ class Binders(Subscripts):
             UnexpectedChar,
             "bars mean the size of an index: |i|",
             (self.starts[p], self.ends[p]),
-            "for an absolute value write abs(…)",
+            f"for an absolute value write abs({self._between_bars(p) or '…'})",
         )

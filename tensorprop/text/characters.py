@@ -10,6 +10,7 @@ import unicodedata
 from typing import NoReturn
 
 from tensorprop.errors import ConfusableChar, ControlChar, TensorpropError, UnexpectedChar
+from tensorprop.text.foreign import meant_by
 
 __all__ = [
     "ACCENTED",
@@ -166,19 +167,18 @@ def refuse_character(text: str, at: int, kind: type[TensorpropError] = Unexpecte
         raise UnexpectedChar(f'"{c}" ({code}) is not a minus sign', text, span, fix='write "-"')
     fixes = {
         "’": "write ' or ′ for a slope",
-        "⊗": "write the product; the indices tell that it is an outer one: a_i b_j",
-        "&": "leave it out",
         "$": "leave it out",
         "∫": "sums over an index are written Σ_i",
-        "@": "write the product with its indices: A_ij B_jk",
         ".": "write a product as a b, a · b or a * b, a number as 0.5",
         ":": "write a System as equations, separated by ; or new lines",
         '"': "nothing is quoted here",
-        "!": "nothing is written with !",
-        "%": "give an input that is 1 at the places that are meant, as m_t for t % 2 = 0; a comment starts with #",
-        "…": "the text was abbreviated when it was printed; give it in full",
     }
-    raise kind(f'"{c}"{"" if c.isascii() else f" ({code})"} is not in the notation', text, span, fix=fixes.get(c))
+    raise kind(
+        f'"{c}"{"" if c.isascii() else f" ({code})"} is not in the notation',
+        text,
+        span,
+        fix=meant_by(c, text, at, at + 1) or fixes.get(c),
+    )
 
 
 def _called(text: str, at: int) -> str:

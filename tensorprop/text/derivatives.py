@@ -5,6 +5,8 @@ In: the tokens from the first ∂ on. Out: the leaf of the tensor that holds the
 
 from __future__ import annotations
 
+import re
+
 from tensorprop.core.expr import Expr, Tensor
 from tensorprop.core.names import derivative_name
 from tensorprop.errors import LimitExceeded, UnexpectedChar
@@ -63,7 +65,12 @@ class Derivatives(Binders):
             self._partial()
             below.append(self._differentiated())
             if self.kinds[self.p] in ("^", "p"):
-                self.unexpected(self.p, "every ∂ below has a tensor of its own", "write ∂²E/∂x_k∂x_l")
+                m = re.match(r"\^\s*\{?([^\W\d_](?:[+-]\d)?)\}?\s*(_\{\w+\}|_\w+)", self.text[self.starts[self.p] :])
+                named = self.text[below[-1].start : below[-1].end]
+                fix = (
+                    f"write `{named}^{{({m[1]})}}{m[2]}` for the tensor of layer {m[1]}" if m else "write ∂²E/∂x_k∂x_l"
+                )
+                self.unexpected(self.p, "every ∂ below has a tensor of its own", fix)
         if braces:
             self.close(p + 1, "}")
         return self._quotient(top, below, p)

@@ -22,8 +22,20 @@ from tensorprop.errors import (
 )
 from tensorprop.text.characters import HIGH, LETTERS, raised
 from tensorprop.text.cursor import Cursor
+from tensorprop.text.elsewhere import whole_word, written
+from tensorprop.text.foreign import meant_by
 from tensorprop.text.implied import Leaf, Power, Tree
-from tensorprop.text.meant import argument, chosen, entry_end, following, indexed, joined, piece, written_along
+from tensorprop.text.meant import (
+    argument,
+    bracketed,
+    chosen,
+    entry_end,
+    following,
+    indexed,
+    joined,
+    piece,
+    written_along,
+)
 from tensorprop.text.reserved import ELSEWHERE, SPELLED_OUT, TAKEN_ALONG, programming
 from tensorprop.text.vocabulary import BINDERS, KNOWN, SYMBOLS
 
@@ -32,10 +44,12 @@ __all__ = [
     "applied",
     "bare_function",
     "bare_indices",
+    "elsewhere",
     "function_subscript",
     "open_function",
     "programming_word",
     "raised_name",
+    "unbracketed",
     "value_as_subscript",
 ]
 
@@ -46,6 +60,17 @@ _RAISED = re.compile(
 )
 _BY_CUSTOM = frozenset("fghφψ")  # what functions are called
 _ELSEWHERE = "nothing in index notation says it: work it out elsewhere and give it as an input"
+
+
+def elsewhere(c: Cursor, p: int) -> None:
+    """Refuse a function that other libraries have under the name at ``p``, with what it is in the notation."""
+    told = written(c, p)
+    if told is None:
+        return
+    word = whole_word(c, p)
+    span = (c.starts[p], c.starts[p] + len(word))
+    problem = f"{word} has another number of arguments" if word in KNOWN else f"{word} has no name of its own here"
+    c.fail(UnknownFunction, problem, span, f"write `{told}`")
 
 
 def bare_function(c: Cursor, p: int) -> NoReturn:
@@ -65,6 +90,11 @@ def bare_function(c: Cursor, p: int) -> NoReturn:
     if after in ("^", "p"):
         _raised_function(c, p, name)
     acts_on = (following(c, p + 1) if after in ("N", "T") else None) or "z_i"
+    if after == "-" and (negated := following(c, p + 2)) is not None:
+        acts_on = f"-{negated}"
+    closed = c.closing(p + 1) if after == "{" else None
+    if closed is not None:
+        acts_on = piece(c, p + 2, closed)
     c.fail(UnexpectedChar, f"{name} is a function and needs parentheses", span, f"write {name}({acts_on})")
 
 
@@ -129,6 +159,7 @@ def raised_name(c: Cursor, power: Tree, first: int) -> None:
 
 def function_subscript(c: Cursor, p: int, name: str) -> NoReturn:
     """``tanh_i``, ``log_2(x)``."""
+    elsewhere(c, p)
     stop = entry_end(c, p)
     called = next((q for q in range(p, stop) if c.kinds[q] == "("), None)
     inside = argument(c, called) if called is not None else None
@@ -147,17 +178,18 @@ def function_subscript(c: Cursor, p: int, name: str) -> NoReturn:
 
 def open_function(c: Cursor, name: str, span: tuple[int, int]) -> None:
     """Refuse a function's name that was probably meant to be a known one's, or that indices say; ``(`` comes next."""
+    elsewhere(c, next(q for q in range(c.p, -1, -1) if c.starts[q] == span[0]))
     if name in SPELLED_OUT:
         c.fail(UnknownFunction, f"{name} has no name of its own in index notation", span, SPELLED_OUT[name])
     if name in TAKEN_ALONG or name in ELSEWHERE:
         inside = argument(c, c.p)
         letters = indexed(c, name, *inside) if inside else None
-        written = written_along(c, name, list(letters), *inside) if inside and letters else None
+        along = written_along(c, name, list(letters), *inside) if inside and letters else None
         c.fail(
             UnknownFunction,
-            f"{name} is taken along an index, and is not built in",
+            f"{name} is not built in" if name in ELSEWHERE else f"{name} is taken along an index, and is not built in",
             span,
-            f"write `{written}`" if written else _ELSEWHERE,
+            f"write `{along}`" if along else _ELSEWHERE,
         )
     last = next((f for f in ("σ", *KNOWN) if name.endswith(f) and (len(f) > 2 or f == "σ")), name)
     if last != name:
@@ -192,6 +224,7 @@ def applied(c: Cursor, p: int, name: str, letters: list[str]) -> None:
     """``std_b(x_bj)``: a name with subscripts and at once a parenthesis, unless elsewhere it is a tensor's."""
     if name[0] == "δ" or name in c.tensor_names():
         return
+    elsewhere(c, p)
     span = (c.starts[p], c.ends[c.p - 1])
     inside = argument(c, c.p)
     factor = f"({piece(c, *inside)})" if inside else "(…)"
@@ -223,6 +256,7 @@ def programming_word(c: Cursor, p: int, name: str) -> None:
     fix = programming(name)
     if fix is None or (c.in_bracket and name in c.known_indices()[0]):
         return
+    elsewhere(c, p)
     written = joined(c, p) if name.lower() in ("and", "or") else chosen(c)
     if c.kinds[p] == "T" or c.kinds[p + 1] in ("=", "s", "u"):
         fix = f"give the tensor another name, such as {name}1"
@@ -232,6 +266,19 @@ def programming_word(c: Cursor, p: int, name: str) -> None:
         (c.starts[p], c.starts[p] + len(name) if c.kinds[p] == "T" else c.ends[p]),
         f"write `{written}`" if written else fix,
     )
+
+
+def unbracketed(c: Cursor, p: int) -> NoReturn:
+    """Refuse a relation that stands in no bracket: a comparison, an argument with its name, an inner product."""
+    sign, span = c.text[c.starts[p] : c.ends[p]], (c.starts[p], c.ends[p])
+    if sign == "=" and c.kinds[p - 1] == "N" and c.kinds[p - 2] in ("(", ","):
+        problem = f"an argument has no name in the notation: {c.texts[p - 1]}"
+        c.fail(UnexpectedChar, problem, (c.starts[p - 1], c.ends[p]), "leave it out, or write its value in its place")
+    product = meant_by("<", c.text, *span) if sign == "<" else None
+    if product is not None and c.kinds[p - 1] in ("=", "*", "+", "-", "("):
+        c.fail(UnexpectedChar, "no product is written with < >", span, product)
+    problem = f'"{sign}" compares only inside a bracket, [a > b]: 1 where it holds, else 0'
+    c.fail(UnexpectedChar, problem, span, f"write {bracketed(c, p)}")
 
 
 def bare_indices(c: Cursor) -> None:

@@ -10,6 +10,7 @@ import re
 
 from tensorprop.errors import AmbiguousNotation, UnbalancedBracket, UnexpectedChar
 from tensorprop.text.characters import ACCENTS, GREEK, LETTERS, NAME, refuse_character, refuse_transpose
+from tensorprop.text.foreign import meant_by
 from tensorprop.text.vocabulary import BINDERS, KNOWN
 
 __all__ = ["LIMITS", "SIZES", "latex"]
@@ -58,7 +59,11 @@ _FIXES = {
     "arg": "write argmax_i(…) or argmin_i(…)",
     **dict.fromkeys(("begin", "end"), "leave the environment out; equations are separated by new lines, ; or \\\\"),
     **dict.fromkeys(("ldots", "cdots", "dots", "vdots"), "give it in full"),
-    **dict.fromkeys(("otimes",), "write the product; the indices tell that it is an outer one: a_i b_j"),
+}
+_SIGNS = {  # commands that are refused as these signs are
+    **{"otimes": "⊗", "oplus": "⊕", "ominus": "⊖", "oslash": "⊘", "div": "÷", "pm": "±", "mp": "±"},
+    **{"bullet": "•", "ast": "∙", "lfloor": "⌊", "lceil": "⌈", "langle": "⟨", "gets": "←", "leftarrow": "←"},
+    **{"equiv": "≡", "approx": "≈", "simeq": "≃", "propto": "∝", "forall": "∀", "coloneqq": "≔", "triangleq": "≜"},
 }
 _ACCENTED = re.compile(r"\s*(?:\{((?:[^{}]|\{[^{}]*\})*)\}|(\\[A-Za-z]+|[A-Za-zℓ]))")
 _FONT = re.compile(r"\\(?:" + "|".join(_FONTS) + r")\s*\{([^{}]*)\}")
@@ -113,10 +118,19 @@ def latex(text: str, command: str, start: int, end: int) -> tuple[str, str, int]
         f'the LaTeX command "{command}" is not in the notation',
         text,
         (start, max(end, start + 1)),
-        fix=_FIXES.get(
+        fix=_greatest(text[end:])
+        if word == "arg"
+        else (meant_by(_SIGNS[word], text, start, end) if word in _SIGNS else None)
+        or _FIXES.get(
             word, f"a name of several letters is written {word} or \\mathrm{{{word}}}" if word.isalpha() else None
         ),
     )
+
+
+def _greatest(after: str) -> str:
+    """``argmax_j(x_j)`` of ``\\arg\\max_j x_j``."""
+    m = re.match(r"\s*\\(max|min)\s*_\s*\{?\s*(\w)\s*\}?\s*(\w+?(?:_\{\w+\}|_\w+))\s*(?=$|[;\n])", after)
+    return f"write `arg{m[1]}_{m[2]}({m[3]})`" if m else "write argmax_i(…) or argmin_i(…)"
 
 
 def _accented(text: str, word: str, start: int, end: int) -> tuple[str, str, int]:

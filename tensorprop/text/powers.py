@@ -59,13 +59,16 @@ class Powers(Words):
 
     def _no_transpose(self, base: Leaf, exponent: Tree, p: int) -> None:
         """``A_ij^T``, by which people mean a transpose."""
-        if isinstance(exponent, Leaf) and isinstance(exponent.node, Tensor) and exponent.node.name == "T":
-            shown = self.text[base.start : base.end]
+        if not (isinstance(exponent, Leaf) and isinstance(exponent.node, Tensor)):
+            return
+        name, shown = exponent.node.name, self.text[base.start : base.end]
+        if name == "T" or (name == "H" and "H" not in self.texts[: self.p - 1]):
+            swapped = "A_ji" if name == "T" else "conj(A_ji)"
             self.fail(
                 AmbiguousNotation,
-                "a transpose, or the power T?",
+                f"a {'' if name == 'T' else 'conjugate '}transpose, or the power {name}?",
                 (self.starts[p], self.ends[self.p - 1]),
-                f"index notation has no transpose, swap the indices: A_ji; the power is `({shown})^T`",
+                f"index notation has no transpose, swap the indices: {swapped}; the power is `({shown})^{name}`",
             )
 
     def _no_exponential(self, base: Leaf, exponent: Tree, first: int) -> None:

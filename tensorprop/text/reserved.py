@@ -13,14 +13,16 @@ from tensorprop.text.vocabulary import BINDERS, KNOWN, SYMBOLS
 
 __all__ = ["ELSEWHERE", "PROGRAMMING", "SPELLED_OUT", "TAKEN_ALONG", "is_name", "programming"]
 
-_INFINITY = "infinity is no value: a mask is a factor, exp(s_tu) [u ≤ t], or a large number such as -1e30"
+_INFINITY = (
+    "a mask is a factor, exp(s_tu) [u ≤ t], or a large number such as -1e30; what is infinite is log(0), with a minus"
+)
 _NAN = "not a number is no number here: leave out what is not meant with a bracket, such as [x_i > 0]"
 _EITHER = "write one of them as where([c_i > 0], x_i, y_i): x_i where the bracket holds, else y_i"
-_LOOP = "an index runs over its whole axis by itself: Σ_i x_i"
+_LOOP = "an index runs over its whole axis by itself: leave it out; a sum is Σ_i x_i"
 
 # What programs say in words.
 PROGRAMMING: dict[str, str] = {
-    **dict.fromkeys(("inf", "Inf", "INF", "infinity", "Infinity", "infty", "∞"), _INFINITY),
+    **dict.fromkeys(("inf", "Inf", "INF", "infinity", "Infinity", "infty", "oo", "∞"), _INFINITY),
     **dict.fromkeys(("nan", "NaN", "NAN"), _NAN),
     **dict.fromkeys(("and", "AND"), "both hold where the product of two brackets is 1: [u ≤ t] [m_u > 0]"),
     **dict.fromkeys(("or", "OR"), "one of two holds where the larger bracket is 1: max([u ≤ t], [m_u > 0])"),
@@ -41,11 +43,17 @@ PROGRAMMING: dict[str, str] = {
 
 # What matrix notation needs a word for, and indices say.
 SPELLED_OUT: dict[str, str] = {
-    "tr": "a trace repeats an index: X_ii",
+    **dict.fromkeys(("tr", "Tr"), "a trace repeats an index: X_ii"),
     **dict.fromkeys(("transpose",), "a transpose swaps the indices: X_ji"),
     **dict.fromkeys(("matmul", "dot", "einsum", "inner", "vdot"), "a product repeats an index: A_ij B_jk"),
     "diag": "a diagonal is X_ii as a vector v_i = X_ii, and D_ij = v_i [i = j] as a matrix",
     "eye": "the identity is a bracket: [i = j]",
+    "glu": "halves of an axis are read by a shifted index: y_i = x_i σ(x[i + dim(x, 0)/2]); dim(i) = dim(x, 0)/2",
+    "kron": "a Kronecker product has four indices: A_ij B_kl",
+    "diff": "neighbours are subtracted with a shifted index: y_i = x[i+1] - x_i; dim(i) = dim(x, 0) - 1",
+    **dict.fromkeys(
+        ("conv", "conv1d", "convolve", "correlate"), "a window has a shifted index: y_t = a[t+u] k_u, or a[t-u] k_u"
+    ),
     "outer": "an outer product has different indices: a_i b_j",
 }
 
@@ -75,7 +83,8 @@ TAKEN_ALONG: dict[str, str] = {
 # What no equation says.
 ELSEWHERE: frozenset[str] = frozenset(
     "median quantile percentile mode sort argsort topk unique histogram shuffle permute flip roll reshape flatten"
-    " concat concatenate stack split squeeze unsqueeze pad LayerNorm layernorm BatchNorm batchnorm dropout".split()
+    " concat concatenate stack split squeeze unsqueeze pad LayerNorm layernorm BatchNorm batchnorm dropout erfinv"
+    " probit ndtri sparsemax entmax fft ifft rfft".split()
 )
 
 

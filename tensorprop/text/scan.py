@@ -18,6 +18,7 @@ from tensorprop.errors import (
     UnexpectedChar,
 )
 from tensorprop.text.characters import ACCENTED, ACCENTS, HIGH, LETTERS, LOW, NAME, accented, refuse_character
+from tensorprop.text.foreign import POSITIVE_PART, meant_by
 from tensorprop.text.latex import LIMITS, SIZES, latex
 
 __all__ = ["MAX_CHARACTERS", "Tokens", "scan"]
@@ -65,7 +66,7 @@ _TOKEN = re.compile(
     rf"""[ \t\r\u00a0\u2002-\u200a\u202f]*+(?:
       (?P<a>(?<![{LETTERS}0-9]){ACCENTED}(?![{LETTERS}0-9{"".join(ACCENTS)}]))
     | (?P<T>(?:{NAME}|[Σ∑∏])_(?:[{LETTERS}]++(?![0-9])|\{{[{LETTERS}]+\}}))
-    | (?P<o>==|\*\*|->|<-|>=|<=|!=|[-+*/^()\[\]{{}},=|<>≤≥≠∂√·⊙×⋅∗−∇‖])
+    | (?P<o>==|\*\*|//|:=|\+=|->|<-|>=|<=|!=|[-+*/^()\[\]{{}},=|<>≤≥≠∂√·⊙×⋅∗−∇‖])
     | (?P<N>{NAME}|[Σ∑∏∞ⅈ])
     | (?P<w>[∧∨¬∈])
     | (?P<n>(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
@@ -111,6 +112,7 @@ def scan(text: str) -> Tokens:
     while (m := next(matches, None)) is not None:
         group = m.lastindex or 0
         kind, token, start, end = m.lastgroup or "", m[group], m.start(group), m.end()
+        _refuse_positive_part(text, token, start, end)
         if kind == "o":
             kind = token = sign = _SIGNS.get(token) or _refuse_sign(text, token, start, end, depth)
             if sign in "([{":
@@ -142,10 +144,8 @@ def scan(text: str) -> Tokens:
                 matches = _TOKEN.finditer(text, end)
             if kind == "_{" or kind == "{":
                 depth += 1
-        elif kind == "w":
-            kind, token = "N", _WORDS[token]
-        elif kind == "a":
-            kind, token = "N", accented(token)
+        elif kind in ("w", "a"):
+            kind, token = "N", _WORDS[token] if kind == "w" else accented(token)
         elif kind == "c" or kind == "e":
             continue
         elif kind == "x":
@@ -178,6 +178,12 @@ def _short_fraction(
     ends += (end, *[digits.end(1)] * 3, *[digits.end(2)] * 3)
 
 
+def _refuse_positive_part(text: str, token: str, start: int, end: int) -> None:
+    if token in ("^", "_", "_{") and POSITIVE_PART.match(text, start):
+        fix = meant_by(token[0], text, start, end)
+        raise UnexpectedChar("a positive part is a maximum", text, (start, start + 1), fix=fix)
+
+
 def _refuse_underscores(text: str, start: int, end: int, joined: bool) -> NoReturn:
     raise ForbiddenName(
         "a name has one underscore, before its indices" if joined else 'names may not start with "__"',
@@ -197,11 +203,9 @@ def _refuse_sign(text: str, sign: str, start: int, end: int, depth: int) -> NoRe
             '"==" is not an equation sign here',
             'write one "="' if not depth else 'a comparison stands in brackets, with one "=": [x_i = 0]',
         ),
-        "**": ('"**" is not in the notation', 'write "^": "a_i ^ 2"; the exponent is a number or a scalar'),
         "->": (
             '"->" belongs to an einsum spec',
             "read a spec such as ij,jk->ik with parse_einsum, or write C_ik = A_ij B_jk",
         ),
-        "<-": ('"<-" is not in the notation', 'write "="'),
-    }[sign]
+    }.get(sign, (f'"{sign}" is not in the notation', meant_by(sign, text, start, end)))
     raise UnexpectedChar(problem, text, (start, end), fix=fix)

@@ -15,9 +15,9 @@ from tensorprop.core.walk import postorder
 from tensorprop.errors import AmbiguousNotation, MissingIndex, UnbalancedBracket, UnexpectedChar
 from tensorprop.text.characters import GREEK, LETTERS, lower
 from tensorprop.text.cursor import Cursor
+from tensorprop.text.doubts import unbracketed
 from tensorprop.text.implied import Leaf
 from tensorprop.text.limits import layer
-from tensorprop.text.meant import bracketed
 
 __all__ = ["COMPACT", "LABEL", "Subscripts", "label_text"]
 
@@ -425,10 +425,4 @@ class Subscripts(Cursor):
 
     def compares(self, p: int) -> NoReturn:
         """Refuse a relation that stands in no bracket."""
-        sign = self.text[self.starts[p] : self.ends[p]]
-        self.fail(
-            UnexpectedChar,
-            f'"{sign}" compares only inside a bracket, [a > b]: 1 where it holds, else 0',
-            (self.starts[p], self.ends[p]),
-            f"write {bracketed(self, p)}",
-        )
+        unbracketed(self, p)

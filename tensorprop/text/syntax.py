@@ -6,6 +6,7 @@ is decided later, in ``elaborate``; what names mean, in ``words``; their subscri
 
 from __future__ import annotations
 
+import re
 from typing import NoReturn
 
 from tensorprop.core.affine import shift, whole
@@ -106,6 +107,11 @@ class Reader(Pasted):
             after = self.p + 2 if after is None else after + 1
             if after < len(kinds) and kinds[after] in ("s", "u"):
                 doubts.after_subscripts(self, after)
+            up = re.match(r"\^\s*\{?([^\W\d_]+)\}?", self.text[self.starts[self.p] :])
+            name = self.text[self.starts[p] : self.ends[p]]
+            if up is not None and "_" not in name:
+                fix = f"indices stand below: write `{name}_{up[1]}`; a layer in parentheses: `{name}^({up[1][0]})_i`"
+                self.unexpected(self.p, "the left side is one tensor, followed by =", fix)
         self.unexpected(self.p, "the left side is one tensor, followed by =")
 
     def states(self) -> str | None:

@@ -173,6 +173,8 @@ class Words(MatrixWords):
         self.p = p + 1
         if name in PROGRAMMING:
             doubts.programming_word(self, p, name)
+        if self.kinds[p + 1] == "[" and not bar and self.kinds[p + 2] == "T":
+            doubts.elsewhere(self, p)  # sg[x_i]
         self._no_entry(p, name)
         name = "δ" if name == "delta" else name
         label = ""
@@ -292,7 +294,7 @@ class Words(MatrixWords):
                 UnexpectedChar,
                 "a prime marks the slope of a function, whose argument follows in parentheses",
                 span,
-                "write f′(z_i); a tensor's name has no primes",
+                f"write f′(z_i) for a slope; a tensor's name has no primes: {name}prime, or {name}1",
             )
         canonical = KNOWN.get(name) if not label else None
         if canonical is None:
@@ -322,6 +324,7 @@ class Words(MatrixWords):
         if "^" in function:
             wanted = None
         if wanted is not None and wanted != len(args):
+            doubts.elsewhere(self, first)
             one = "argument" if wanted == 1 else "arguments"
             own = left(self)
             inner = [i for i in dict.fromkeys(self.indices_between(first, self.p)[0]) if i not in own]

@@ -20,8 +20,9 @@ from jax.extend.core import Literal
 
 from tensorprop.core.build import add, bracket, call, mul, negate
 from tensorprop.core.expr import Expr, Index, Tensor
-from tensorprop.core.functions import FUNCTIONS, watch
+from tensorprop.core.functions import FUNCTIONS, read, watch
 from tensorprop.core.plane import IMAGINARY
+from tensorprop.core.walk import transform
 from tensorprop.errors import UnreadableFunction
 from tensorprop.run.jax_played import HANDED_ON, OWN, inner_of, results_of
 from tensorprop.trace import algebra, axes, lookups, sorting, sums  # noqa: F401  # each adds its rows to the table
@@ -43,17 +44,24 @@ _STRUCTURE = (
     "dimension", "dimensions", "axes", "axis", "permutation", "broadcast_dimensions", "dimension_numbers", "y",
     "window_strides", "reverse", "name",
 )  # fmt: skip
+_WRITTEN = {
+    "floor_divide": "floor(x / w)",
+    "signbit": "[x < 0]",
+    "ldexp": "x 2^w",
+}
+"""Functions of jax.numpy that have no row, and what they are."""
 _NAMED: dict[str, tuple[Any, str]] = {}
-"""Functions of jax.nn and jax.numpy that are read by name, where what is inside is what JAX has there."""
+"""Functions of jax.nn, jax.numpy and jax.scipy.special that are read by name, where JAX has just these lines."""
 
 
 def _learn() -> None:
     """What the rows of the table of functions say of JAX, as they are now."""
     _NAMED.clear()
+    _NAMED.update((name, (jnp, name)) for name in _WRITTEN)
     for name, row in FUNCTIONS.items():
-        called = re.fullmatch(r"(jax\.nn|jnp)\.(\w+)\((\{\}|\{0?\}, \{1?\}.*)\)", row.jax)
+        called = re.fullmatch(r"(jax\.nn|jnp|jax\.scipy\.special)\.(\w+)\((\{\}|\{0?\}, \{1?\}.*)\)", row.jax)
         if called and not row.primitive:
-            _NAMED[called[2]] = jax.nn if called[1] == "jax.nn" else jnp, name
+            _NAMED[called[2]] = {"jax.nn": jax.nn, "jnp": jnp}.get(called[1], jax.scipy.special), name
 
 
 watch(_learn)
@@ -251,8 +259,8 @@ class JaxprReader(Recognition):
         """A call: a function of jax.nn or jax.numpy.linalg by its name, any other by what is inside."""
         eqn = eqns[0]
         known = _known(eqn, inner[0])
-        if known is not None:
-            return [elementwise(self, args, lambda *exprs: call(known, *exprs))]
+        if known is not None and not any(bare(v.expr) for v in args):
+            return [elementwise(self, args, lambda *exprs: _entry_of(known, exprs))]
         closed = [getattr(j, "jaxpr", j) for j in inner]
         rule = algebra.FUNCTIONS.get(str(eqn.params.get("name", "")))
         self.plane = "c" in map(kind_of, (v.aval.dtype for v in (*eqn.invars, *eqn.outvars)))
@@ -389,24 +397,38 @@ def _entry(held: Callable[[], tuple[Any, ...]], k: int) -> Callable[[], tuple[An
 def _known(eqn: Any, inner: Any) -> str | None:
     """The function that a call is, if its lines are those of JAX, and its name where it has one."""
     own = eqn.params.get("name")
-    shapes = tuple((tuple(v.aval.shape), str(v.aval.dtype)) for v in eqn.invars)
+    shapes = tuple((tuple(v.aval.shape), str(v.aval.dtype), bool(v.aval.weak_type)) for v in eqn.invars)
     if len(shapes) > 2 or len(eqn.outvars) != 1:
         return None
     for name in (own,) if own else _NAMED:
-        if name not in _NAMED or len(FUNCTIONS[_NAMED[name][1]].slopes) != len(shapes):
+        if name not in _NAMED or _arguments(_NAMED[name][1]) != len(shapes):
             continue
         if str(inner) == _lines(*_NAMED[name], name, shapes, eqn.primitive.name):
             return _NAMED[name][1]
     return None
 
 
+def _arguments(name: str) -> int:
+    return len(FUNCTIONS[name].slopes) if name in FUNCTIONS else 1 + ("w" in _WRITTEN[name])
+
+
+def _entry_of(name: str, args: Sequence[Expr]) -> Expr:
+    """The value of a function that is read by its name."""
+    if name in FUNCTIONS:
+        return call(name, *args)
+    given = dict(zip("xw", args, strict=False))
+    return transform(read(_WRITTEN[name]), lambda n: given[n.name] if isinstance(n, Tensor) else n)
+
+
 @cache
-def _lines(module: Any, row: str, name: str, shapes: tuple[tuple[tuple[int, ...], str], ...], primitive: str) -> str:
+def _lines(
+    module: Any, row: str, name: str, shapes: tuple[tuple[tuple[int, ...], str, bool], ...], primitive: str
+) -> str:
     """What JAX has inside a function of that name."""
     try:
-        structs = [jax.ShapeDtypeStruct(*s) for s in shapes]
+        structs = [jax.ShapeDtypeStruct(shape, dtype, weak_type=weak) for shape, dtype, weak in shapes]
         eqns = jax.make_jaxpr(getattr(module, name))(*structs).jaxpr.eqns
-    except TypeError:  # another number of arguments
+    except (TypeError, ValueError):  # another number of arguments, or other kinds
         return ""
     if len(eqns) != 1 or eqns[0].primitive.name != primitive:
         return ""

@@ -50,7 +50,7 @@ _BASES: list[tuple[Expr, float]] = [
     (call("sqrt", divide(number(2), _PI)), math.sqrt(2 / math.pi)),
     (power(_PI, number(2)), math.pi**2),
 ]
-_FACTORS = [Fraction(t) for t in "1 2 1/2 4 1/3 1/4 3 1/6 1/8 8 6 3/2 2/3 3/4 4/3 1/180 1/12".split()]
+_FACTORS = [Fraction(t) for t in "1 2 1/2 4 1/3 1/4 3 1/6 1/8 8 6 3/2 2/3 3/4 4/3 180 1/180 1/12".split()]
 _EXACT: dict[str, int] = {"float32": 7, "float64": 15}  # digits from which on a decimal is nobody's own
 
 
@@ -113,7 +113,20 @@ def _named(x: float, kind: np.dtype[Any]) -> Expr | None:
         for e, v in _CONSTANTS:
             if abs(v - size) < 1e-6 * v and float(kind.type(math.copysign(v, x))) == same:
                 return e if x > 0 else negate(e)
+        for e, v in _root_or_logarithm(size):
+            if float(kind.type(math.copysign(v, x))) == same:
+                return e if x > 0 else negate(e)
     return None
+
+
+def _root_or_logarithm(size: float) -> Iterator[tuple[Expr, float]]:
+    """√ of a small number or fraction and the logarithm of a whole number that are near, and what they are."""
+    square = Fraction(size * size).limit_denominator(60)
+    if 0 < square.numerator < 1000:
+        yield call("sqrt", Number(square)), math.sqrt(square)
+    if 0.6 < size < 12:
+        whole = round(math.exp(size))
+        yield call("log", number(whole)), math.log(whole)
 
 
 def simplest(x: float, close: float) -> Expr:
@@ -328,6 +341,8 @@ def fitted_whole(values: Extent, dims: Mapping[Extent, Expr]) -> Expr | None:
         for x, y, one, two in ((d, e, n, m), (e, d, m, n)):
             forms.append((add(x, negate(y)), tuple(a - b for a, b in zip(one, two, strict=True))))
     forms += [(mul(d, e), tuple(a * b for a, b in zip(n, m, strict=True))) for (n, d), (m, e) in pairs]
+    for (n, e), k in product(singles, (0, 1)):
+        forms.append((power(add(e, number(-k)), number(2)), tuple((x - k) ** 2 for x in n)))
     for (n, d), (m, e) in pairs:
         for x, y, one, two in ((d, e, n, m), (e, d, m, n)):
             if all(b and a % b == 0 for a, b in zip(one, two, strict=True)):

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from tensorprop.core.build import ONE, ZERO, add, bracket, call, mul, negate, number, power, subtract
-from tensorprop.core.expr import Bracket, Expr, Index, Number
+from tensorprop.core.expr import Bracket, Call, Expr, Index, Mul, Number
 from tensorprop.core.functions import FUNCTIONS, watch
 from tensorprop.core.plane import IMAGINARY
 from tensorprop.trace.numbers import Extent
@@ -187,6 +187,15 @@ def _stop_gradient(page: Recognition, line: Operation, args: list[Traced]) -> Tr
     return unnamed(page, args, rule)
 
 
+@row("round")
+def _round(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
+    """Halves to the even number, or away from 0: ``sign(x) floor(abs(x) + 1/2)``."""
+    if int(line.params["rounding_method"]):
+        return elementwise(page, args, lambda e: call("round", e))
+    half = Number(Fraction(1, 2))
+    return elementwise(page, args, lambda e: mul(call("sign", e), call("floor", add(call("abs", e), half))))
+
+
 @row("is_finite")
 def _is_finite(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
     return unnamed(page, args, lambda e: call(FINITE, e))
@@ -235,6 +244,31 @@ def _within(e: Expr, relation: str, n: Expr) -> Expr:
     return both if relation in "=<≤" else subtract(ONE, both)
 
 
+def _beside_infinity(relation: str, end: Expr, value: Expr, x: Expr) -> Expr:
+    """``x = ∞`` and the like: of what is infinite, the sign tells which; nan is neither smaller nor larger.
+
+    ``relation`` is towards ``end``, whichever of the two that is; ``value`` is what x is, if that has a name.
+    """
+    if isinstance(value, Call) and value.function == "abs" and end is INF:
+        x = value.args[0]
+        side = ONE
+    else:
+        side = bracket(">" if end is INF else "<", x, ZERO)
+    no_number, infinite = call(IS_NAN, x), subtract(subtract(ONE, call(FINITE, x)), call(IS_NAN, x))
+    edge = mul(infinite, side)
+    match relation:
+        case "=" | "≥":
+            return edge
+        case "≠":
+            return subtract(ONE, edge)
+        case "<":
+            return subtract(subtract(ONE, no_number), edge)
+        case "≤":
+            return subtract(ONE, no_number)
+        case _:
+            return ZERO
+
+
 def _comparison(relation: str) -> Rule:
     def rule(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
         def made(a: Expr, b: Expr) -> Expr:
@@ -246,8 +280,10 @@ def _comparison(relation: str) -> Rule:
                 apart = distance(x)
                 if apart is not None and not bare(y):
                     return _within(apart, way, y)
-                if y in (INF, negate(INF)) and (isinstance(x, Number) or (page.guarding and relation == "=")):
-                    return ZERO if relation == "=" else ONE if relation == "≠" else bracket(relation, a, b)
+                if y in (INF, negate(INF)):
+                    if isinstance(x, Number) or bare(x) or (page.guarding and relation == "="):
+                        return ONE if relation == "≠" or way in ("<≤" if y is INF else ">≥") else ZERO
+                    return _beside_infinity(way if y is INF else TURNED[way], y, page.look(x), x)
             return ONE if page.positive(relation, a, b) else bracket(relation, a, b)
 
         def settled(a: Expr, b: Expr) -> Expr:
@@ -270,9 +306,23 @@ def _negation(e: Expr) -> Expr:
     return bracket(OTHER[e.relation], e.left, e.right) if isinstance(e, Bracket) else subtract(ONE, e)
 
 
+def _is_truth(e: Expr) -> bool:
+    """Whether a whole number is 0 or 1: a truth value, or a product of these."""
+    if isinstance(e, Number):
+        return e.value in (0, 1)
+    return isinstance(e, Bracket) or (isinstance(e, Mul) and all(map(_is_truth, e.factors)))
+
+
+def _unlike(a: Expr, b: Expr) -> Expr:
+    for x, y in ((a, b), (b, a)):
+        if isinstance(x, Number):
+            return _negation(y) if x.value else y
+    return bracket("≠", a, b)
+
+
 def _boolean(rule: Callable[..., Expr]) -> Rule:
     def checked(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
-        if line.kind != "b":
+        if line.kind != "b" and (line.name == "not" or not all(_is_truth(page.look(v.expr)) for v in args)):
             raise page.refuse(f"{line.name} of the bits of whole numbers", "work with truth values")
         return elementwise(page, args, rule)
 
@@ -289,7 +339,7 @@ def _either(a: Expr, b: Expr) -> Expr:
 PRIMITIVES["and"] = _boolean(mul)
 PRIMITIVES["or"] = _boolean(_either)
 PRIMITIVES["not"] = _boolean(_negation)
-PRIMITIVES["xor"] = _boolean(lambda a, b: bracket("≠", a, b))
+PRIMITIVES["xor"] = _boolean(_unlike)
 
 # --------------------------------------------------------------------------- what has no counterpart
 INSTEAD = {
@@ -297,6 +347,11 @@ INSTEAD = {
     "eig": "eigenvalues of symmetric matrices, jnp.linalg.eigh, are read",
     "qr": "factor with jnp.linalg.cholesky(A.T @ A), or solve with jnp.linalg.lstsq",
     "call_hi_primitive": "read the function itself, and take tensorprop.adjoint of the equations",
+    "bessel_i0e": "give its values as an argument",
+    "bessel_i1e": "give its values as an argument",
+    "erf_inv": "give its values as an argument",
+    "nextafter": "leave it out, or add a small number such as 1e-6",
+    "bitcast_convert_type": "it reads the bits of a number: give what is made of them as an argument",
     "while": "read the body of the loop alone",
     "random_bits": "draw random numbers outside, and pass them as an argument",
 }

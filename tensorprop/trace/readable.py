@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from tensorprop.core.build import add, bracket, call, mul, number, reduce, substitute, sum_over
+from tensorprop.core.build import ZERO, add, bracket, call, mul, negate, number, reduce, substitute, sum_over
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_known, is_matrix
 from tensorprop.core.walk import postorder, transform
@@ -127,6 +127,8 @@ def _worded(e: Expr, words: Mapping[str, str]) -> Expr:
     """Markers of the reader as the words that the notation has for them."""
 
     def rule(n: Expr) -> Expr:
+        if isinstance(n, Call) and n.function in (INFINITY, NOT_A_NUMBER):  # -log(0), and what no number is
+            return negate(call("log", ZERO)) if n.function == INFINITY else call("log", number(-1))
         return call(words[n.function], *n.args) if isinstance(n, Call) and n.function in words else n
 
     return transform(e, rule)
@@ -446,12 +448,6 @@ def _check(line: Draft, trace: Transcript) -> None:
     """What no equation can say is refused, with its place."""
     known = f"at {line.where}" if line.where else None
     for n in postorder(line.value):
-        if isinstance(n, Call) and n.function in (INFINITY, NOT_A_NUMBER):
-            raise UnreadableFunction(
-                f"{n.function.strip('·')} is no number of the notation",
-                known=known,
-                fix="ask jnp.isfinite(x); in a mask write a large number, such as -1e9",
-            )
         if isinstance(n, Call) and n.function == FINITE:
             raise UnreadableFunction("is_finite has no counterpart in index notation", known=known)
         if isinstance(n, Call) and n.function == IS_NAN:

@@ -39,6 +39,7 @@ from tensorprop.trace.numbers import simplest
 from tensorprop.trace.readable import FINITE, IS_NAN, NOT_A_NUMBER, STOP, bare, shorter
 from tensorprop.trace.sheet import INF, NO_POSITIONS, TWO
 from tensorprop.trace.stretches import Parts
+from tensorprop.trace.weighed import is_masked, log_of_size, signed, unscaled, weighted
 
 __all__ = ["OTHER", "Recognition"]
 
@@ -65,6 +66,9 @@ class Recognition(Parts):
             return x
         if name == "sign" and _is_sum_of_exp(self.look(x), self.look):
             return ONE
+        if name == "sign":
+            scaled = unscaled(self, x)
+            return call("sign", scaled[0]) if scaled is not None else call("sign", x)
         if name == "exp":
             inner = self.look(x)
             share = self.logistic(inner)
@@ -98,6 +102,9 @@ class Recognition(Parts):
                     rest = terms_of(inner)
                     if negate(x) in rest:
                         return self.lse(total.indices, add(*(t for t in rest if t is not negate(x))))
+                size = log_of_size(self, total)
+                if size is not None and size[1] is x:
+                    return self.function("log", call("abs", size[0]))
         return add(a, b)
 
     def product(self, a: Expr, b: Expr) -> Expr:
@@ -116,6 +123,9 @@ class Recognition(Parts):
             raise self.refuse("the value of an index is used as a number", NO_POSITIONS)
         if self.plane:
             return mul(a, b)
+        kept = weighted(self, a, b) or weighted(self, b, a)
+        if kept is not None:
+            return kept
         soft = self.softmaxed([*self.taken_apart(a), *self.taken_apart(b)])
         soft = self.over_terms(a, b) if soft is None else soft
         if soft is not None:
@@ -219,8 +229,12 @@ class Recognition(Parts):
             return yes if c.value else no
         if yes is no:
             return yes
-        if isinstance(yes, Call) and yes.function == NOT_A_NUMBER and self.asks_nan(c):
-            return no  # what is nan stays nan
+        if isinstance(yes, Call) and yes.function == NOT_A_NUMBER:
+            if self.asks_nan(c):
+                return no  # what is nan stays nan
+            of = signed(self, c)
+            if of is not None and self.look(no) == call("log", call("abs", of)):
+                return self.function("log", of)  # of a negative number there is none
         if isinstance(c, Bracket) and c.relation == "<" and c.right is ZERO and c.left is no:
             over = self.look(yes)  # x[i] with i < 0 counts from the end: i is taken to be a plain index
             if isinstance(over, Add) and no in over.terms:
@@ -284,7 +298,7 @@ class Recognition(Parts):
 
     def lse(self, indices: tuple[str, ...], body: Expr) -> Expr:
         inner = self.look(body)
-        if _is_masked(inner):
+        if is_masked(inner):
             return call("log", sum_over(indices, self.masked(inner)))
         return reduce("logsumexp", indices, body)
 
@@ -347,7 +361,7 @@ class Recognition(Parts):
             return None
         body = self.unshifted(e.args[0], total.indices)
         inner = self.look(body)
-        if _is_masked(inner):  # exp(-∞) is 0
+        if is_masked(inner):  # exp(-∞) is 0
             part = self.masked(inner)
             return divide(substitute(part, found), sum_over(total.indices, part))
         return self.normalised("softmax", total.indices, body, found)
@@ -448,11 +462,6 @@ def _times(c: Expr, e: Expr) -> Expr:
     factors = c.factors if isinstance(c, Mul) else (c,)
     above = [f for f in factors if not _is_reciprocal(f)]
     return mul(*above, e, *(f for f in factors if _is_reciprocal(f)))
-
-
-def _is_masked(e: Expr) -> bool:
-    """``where(c, s, -∞)``."""
-    return isinstance(e, Call) and e.function == "where" and e.args[2] is negate(INF)
 
 
 def _same(parts: Mapping[Expr, tuple[Expr, ...]], e: Expr, x: Expr, name: str, close: float) -> bool:

@@ -79,6 +79,10 @@ EXACT: dict[str, tuple[Real, Real]] = {
     "square":     (lambda x: x * x,                    lambda x: 2 * x),
     "reciprocal": (lambda x: 1 / x,                    lambda x: -1 / x**2),
     "exp2":       (lambda x: mp.mpf(2) ** x,           lambda x: mp.mpf(2) ** x * mp.log(2)),
+    "logit":      (lambda x: mp.log(x / (1 - x)),      lambda x: 1 / (x * (1 - x))),
+    "entr":       (lambda x: -x * mp.log(x),           lambda x: -1 - mp.log(x)),
+    "lgamma":     (mp.loggamma,                        mp.digamma),
+    "digamma":    (mp.digamma,                         lambda x: mp.psi(1, x)),
     "floor":      (mp.floor,                           lambda x: mp.mpf(0)),
     "ceil":       (mp.ceil,                            lambda x: mp.mpf(0)),
     "round":      (mp.nint,                            lambda x: mp.mpf(0)),
@@ -131,11 +135,13 @@ INSIDE: dict[str, Callable[[float], bool]] = {
     "x > 1":      lambda x: x > 1,
     "x > -1":     lambda x: x > -1,
     "-1 < x < 1": lambda x: -1 < x < 1,
+    "0 < x < 1":  lambda x: 0 < x < 1,
     "x ≠ 0":      lambda x: x != 0,
 }  # fmt: skip
 
 # Slopes that hold the 4 ulp with respect to their largest term only, and the reason.
 TERM: dict[str, str] = {
+    "entr": "the slope has a zero at x = 1/e",
     "expm1": "`y + 1` cancels where x is far to the left; it spares an exponential",
     "elu": "as expm1",
     "selu": "as expm1",
@@ -159,6 +165,9 @@ XLA: dict[str, tuple[Callable[[float], float], str, str]] = {
     "sinh":      (lambda x: 4 + abs(x) / 2, "4 + |x| / 2", "exp(x - log 2), with the argument rounded"),
     "cosh":      (lambda x: 4 + abs(x) / 2, "4 + |x| / 2", "as sinh"),
     "erfc":      (lambda x: 5 + x * x / 2, "5 + x² / 2", "exp(-x²), with x² rounded"),
+    "lgamma":    (lambda x: 5 + 20 / max(min(abs(x - 1), abs(x - 2)), 1e-320), "5 + 20 / |x - n|, n = 1 or 2",
+                  "it has zeros at 1 and 2"),
+    "digamma":   (lambda x: 100 if 0.4 < x < 2.6 else 5, "100 for 0.4 < x < 2.6, else 5", "a zero at 1.461…"),
     "gelu":      (lambda x: 4 + x * x, "4 + x²", "erfc at -x √½, which is rounded"),
     "gelu_tanh": (lambda x: 4 + 2 * float(abs(_bend(x))), "4 + 2 |v|, v = √(8/π) (x + 0.044715 x³)",
                   "σ at v, which is rounded"),
@@ -297,6 +306,14 @@ def test_two_arguments(table: dict[str, Callable[..., Any]], x64: None) -> None:
     assert _worst(np.asarray(table["hypot"](x, w)), exact, exact) <= 4
     exact = [mp.atan2(mp.mpf(a), mp.mpf(b)) for a, b in zip(x, w, strict=True)]
     assert _worst(np.asarray(table["arctan2"](x, w)), exact, exact) <= 4
+    exact = [mp.mpf(a) * mp.log(abs(mp.mpf(b))) for a, b in zip(x, w, strict=True)]
+    assert _worst(np.asarray(table["xlogy"](x, np.abs(w))), exact, exact) <= 4
+    exact = [mp.psi(n, mp.mpf(a)) for n, a in enumerate(x, 1)]
+    xla = 4 if table is NUMPY else 20  # rounded powers, and factorials by exponentials
+    assert _worst(np.asarray(table["polygamma"](np.arange(1.0, 8), x)), exact, exact) <= xla
+    assert np.array_equal(table["remainder"](x, w), np.remainder(x, w))
+    assert np.array_equal(table["fmod"](x, w), np.fmod(x, w))
+    assert np.array_equal(table["copysign"](x, w), np.copysign(x, w))
     assert np.array_equal(table["clip"](x, 0.5, 3.0), np.clip(x, 0.5, 3.0))
     c = np.array([0.0, 1, -1, 0, 2, 0, 0])
     assert np.array_equal(table["where"](c, x, w), np.where([0, 1, 1, 0, 1, 0, 0], x, w))
@@ -430,6 +447,18 @@ def test_slopes_of_arctan2_are_those_of_jax(x: float, w: float, x64: None) -> No
     for k in (0, 1):
         found = evaluated(_template("arctan2", k), {"x": x, "w": w, "y": None})
         assert found == pytest.approx(float(jax.grad(jnp.arctan2, k)(x, w)), rel=1e-14)
+
+
+@pytest.mark.parametrize("x, w", [(0.3, 2.5), (2.5, 0.3), (-4.2, 1.5), (7.0, 2.0), (1.0, 0.7), (0.0, 3.0)])
+@pytest.mark.parametrize("name", ["remainder", "fmod", "xlogy", "polygamma", "copysign"])
+def test_slopes_of_two_arguments_are_those_of_jax(name: str, x: float, w: float, x64: None) -> None:
+    special = jax.scipy.special
+    function = {"xlogy": special.xlogy, "polygamma": jax.lax.polygamma}.get(name) or getattr(jnp, name)
+    if name == "polygamma":
+        x = np.floor(abs(x)) + 1
+    for k in (0, 1) if name != "polygamma" else (1,):  # JAX has no slope in the order
+        found = evaluated(_template(name, k), {"x": x, "w": w, "y": None})
+        assert found == pytest.approx(float(jax.grad(function, k)(x, w)), rel=1e-12)
 
 
 def test_a_constant_has_its_value_and_no_slope(x64: None) -> None:

@@ -24,7 +24,7 @@ REFUSED = [
     ("y_i = x_i «=» z_i", "UnexpectedChar", ["one equation, one ="]),
     ("y_i «+» 1 = x_i", "UnexpectedChar", ["left side is one tensor"]),
     ("z_j «==» a_j", "UnexpectedChar", ['one "="']),
-    ("z = a «**» 2", "UnexpectedChar", ['"^"']),
+    ("z = a «**» 2", "UnexpectedChar", ["`a^2`"]),
     ("ij,jk«->»ik", "UnexpectedChar", ["parse_einsum"]),
     ("y = a * «/» b", "UnexpectedChar", ["factor on its right"]),
     ("y = (a«,» b)", "UnexpectedChar", ["comma"]),
@@ -36,7 +36,7 @@ REFUSED = [
     ("y = f«(»a; z = b", "UnbalancedBracket", ["never closed"]),
     ("y = («)»", "UnexpectedChar", ["empty"]),
     ("y = f(«)»", "UnexpectedChar", ["something to act on"]),
-    ("y_i = x_i «@» z_i", "UnexpectedChar", ["A_ij B_jk"]),
+    ("y_i = x_i «@» z_i", "UnexpectedChar", ["`x_i z_i`"]),
     (r"y = «\foo» x", "UnexpectedChar", ["LaTeX command"]),
     (r"y = «\{»x\}", "UnexpectedChar", ["( and )"]),
     # characters

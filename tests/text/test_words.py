@@ -9,6 +9,7 @@ import pytest
 from tensorprop import errors, parse_formula
 from tensorprop.errors import TensorpropError
 from tensorprop.text import parse, parse_einsum, show
+from tensorprop.text.elsewhere import ALONG_AN_AXIS, FUNCTIONS_ELSEWHERE
 from tensorprop.text.reserved import ELSEWHERE, PROGRAMMING, SPELLED_OUT, TAKEN_ALONG
 from tensorprop.text.vocabulary import BINDERS, KNOWN
 
@@ -43,7 +44,7 @@ REFUSED = [
     ("y_i = «not» m_i", "ForbiddenName", ["1 - m_u"]),
     ("y_t = x_t [t «mod» 2 = 0]", "ForbiddenName", ["m_t for [t mod 2 = 0]"]),
     (r"y_t = x_t [t «\bmod» 2 = 0]", "ForbiddenName", ["reserved word"]),
-    ("y_t = x_t [t «%» 2 = 0]", "UnexpectedChar", ["m_t for t % 2 = 0"]),
+    ("y_t = x_t [t «%» 2 = 0]", "UnexpectedChar", ["`remainder(t, 2)`"]),
     ("y_b = x_b «in» s", "ForbiddenName", ["[y_b = c]"]),
     ("y_i = «True» x_i", "ForbiddenName", ["write 1"]),
     ("«in»_bi = x_bi", "ForbiddenName", ["another name", "in1"]),
@@ -136,9 +137,81 @@ def test_what_is_taken_along_an_index_is_told_how_to_write(word: str) -> None:
     assert offers(f"s_j = {word}(x_bj)")
 
 
+ARGUMENTS = ("x_i", "w_i + 1", "v_i")
+
+
+@pytest.mark.parametrize("word", FUNCTIONS_ELSEWHERE)
+def test_functions_of_other_libraries_are_told_with_a_line_that_is_read(word: str) -> None:
+    for count in FUNCTIONS_ELSEWHERE[word]:
+        arguments = ARGUMENTS[:count] if word != "cross" else ("a", "w")
+        for left in ("y_i", "y", "y_ij") if "«i»" not in FUNCTIONS_ELSEWHERE[word][count] else ("y",):
+            (told,) = offers(f"{left} = {word}({', '.join(arguments)})")
+            assert "«" not in told and "«" not in str(told)
+            for free in (left, "y", "y_i", "y_ic"):  # what is summed leaves the left side
+                try:
+                    s = parse(f"{free} = {told}")
+                except TensorpropError:
+                    continue
+                assert parse(show(s)) is s
+                break
+            else:
+                raise AssertionError(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("y_i = f(x_i) // 2", "floor(f(x_i) / 2)"),
+        ("y_i = (x_i + 1) % n", "remainder((x_i + 1), n)"),
+        ("y_i = tanh(x_i) ** 2", "tanh(x_i)^2"),
+        ("y_i = x[i+1] ** (n + 1)", "x[i+1]^{n + 1}"),
+        (r"y_i = \left\lfloor x_i / 2 \right\rfloor", "floor(x_i / 2)"),
+        ("y_i = ⌈x_i⌉ w_i", "ceil(x_i)"),
+        ("y_i = a_i ÷ b_i", "a_i / b_i"),
+        ("y_i = ∛x_i", "cbrt(x_i)"),
+        ("y_i = [x_i - 1]_+", "max(0, x_i - 1)"),
+        (r"y_i = (x_i)^{+}", "max(0, x_i)"),
+        ("y_i = 𝟙[x_i > 0]", "[x_i > 0]"),
+        ("y_i = 𝟙{x_i > 0}", "[x_i > 0]"),
+        ("y_i = c_i ? x_i : 0", "where([c_i ≠ 0], x_i, 0)"),
+        ("y_i = x_i & w_i", "x_i w_i"),
+        ("y = <a_i, b_i>", "a_i b_i"),
+        (r"y = \langle a_i, b_i \rangle", "a_i b_i"),
+        ("y_i = x_i!", "exp(lgamma(x_i + 1))"),
+        ("y_i = x_i @ w_i", "x_i w_i"),
+        ("y_i = sg[x_i]", "stop(x_i)"),
+        ("y_i = heaviside(x_i, 0.5)", "[x_i > 0] + 0.5 [x_i = 0]"),
+        ("y_bc = one_hot(t_b, 10)", "[t_b = c]"),
+        ("c_i = cross(a_i, b_i)", "ε_ijk a_j b_k"),
+        ("y = cos_sim(a, b)", "(Σ_i a_i b_i) / (norm_i(a_i) norm_i(b_i))"),
+        (
+            "a_bi = concat(x_bj, z_bk)",
+            "[i < dim(x, 1)] x[b, i] + [i ≥ dim(x, 1)] z[b, i - dim(x, 1)]; dim(i) = dim(x, 1) + dim(z, 1)",
+        ),
+        ("y_i = flip(x_i)", "x[dim(x, 0) - 1 - i]; dim(i) = dim(x, 0)"),
+        ("y_ti = diff(x_ui)", "x[t + 1, i] - x[t, i]; dim(t) = dim(x, 0) - 1"),
+        ("y_i = roll(x_i)", "[i = 0] x[dim(x, 0) - 1] + [i ≥ 1] x[i - 1]; dim(i) = dim(x, 0)"),
+        (r"k = \arg\max_j x_j", "argmax_j(x_j)"),
+        ("y_b = kl(p_bi, q_bi)", "Σ_i p_bi log(p_bi / q_bi)"),
+    ],
+)
+def test_signs_and_words_of_elsewhere_are_told_in_the_users_letters(text: str, told: str) -> None:
+    assert told in offers(text), offers(text)
+    left = text.partition(" =")[0]
+    s = parse(f"{left} = {told}")
+    assert parse(show(s)) is s
+
+
+@pytest.mark.parametrize("text", ["y_i = x_i - oo", "y_i = x_i + infinity", "y_i = x_i ∝ 2", "y_i += x_i", "y_i ← x_i"])
+def test_what_is_no_number_and_no_equation_is_refused(text: str) -> None:
+    with pytest.raises(TensorpropError) as info:
+        parse(text)
+    assert info.value.fix
+
+
 @pytest.mark.parametrize("word", sorted(w for w in ELSEWHERE if w not in BINDERS and w not in KNOWN))
 def test_what_no_equation_says_is_refused(word: str) -> None:
-    for text in (f"m_j = {word}_b(x_bj)", f"m_j = {word}(x_j)"):
+    for text in (f"m_j = {word}_b(x_bj)", f"m_j = {word}(x_j)")[: 1 + (word not in ALONG_AN_AXIS)]:
         with pytest.raises(errors.UnknownFunction) as info:
             parse(text)
         assert "give it as an input" in str(info.value)

@@ -133,14 +133,28 @@ def test_what_is_read_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --------------------------------------------------------------------------- guards
+AT_THE_ENDS = np.array([-1.0, 0.0, 0.5, 2.0, np.nan, np.inf, -np.inf], "float32")
+
+
 @pytest.mark.parametrize("fn", [
-    lambda x: jnp.where(jnp.isinf(x), 0.0, x).sum(),
-    lambda x: jnp.nan_to_num(x),
+    lambda x: jnp.where(jnp.isinf(x), 0.0, x),
+    lambda x: jnp.nan_to_num(x, nan=1.0, posinf=2.0),
     lambda x: jnp.where(jnp.abs(x) < jnp.inf, x, 0),
+    lambda x: jnp.where(x < jnp.inf, x, 7.0) + jnp.where(x >= -jnp.inf, 1.0, 0.0),
+    lambda x: jnp.where(jnp.isneginf(x), 1.0, x),
+    lambda x: jnp.nanmax(jnp.stack([x, 2 * x]), 0),
+    jax.scipy.special.entr,
+    jax.scipy.stats.expon.logpdf,
+    jax.scipy.stats.uniform.pdf,
+    lambda x: jax.nn.logsumexp(jnp.stack([x, x]), axis=0, b=jnp.array([[2.0], [-1.0]])),
+    lambda x: x // 0.5 + x % 0.5 + jnp.signbit(x),
 ])  # fmt: skip
-def test_guards_are_not_dropped(fn: Callable[..., Any]) -> None:
-    with pytest.raises(TensorpropError):
-        from_jax(fn, f32(3))
+def test_infinities_and_what_is_no_number_are_as_in_the_function(fn: Callable[..., Any]) -> None:
+    s = from_jax(fn, f32(7), names="x -> y")
+    found = evaluate(s, {"x": AT_THE_ENDS.astype(float), **s.constants})["y"]
+    with np.errstate(all="ignore"):
+        want = np.asarray(uncompiled(fn)(jnp.asarray(AT_THE_ENDS)))
+    assert np.allclose(found, want, rtol=1e-5, equal_nan=True), (s, found, want)
 
 
 def test_what_is_no_number_is_asked_for() -> None:

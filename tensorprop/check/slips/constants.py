@@ -36,6 +36,9 @@ _CONSTANTS: tuple[tuple[str, float], ...] = (
     ("1 / log(2)", 1 / math.log(2)),
     ("1 / log(10)", 1 / math.log(10)),
     ("exp(1)", math.e),
+    ("180 / π", 180 / math.pi),
+    ("π / 180", math.pi / 180),
+    ("log(2 π)", math.log(2 * math.pi)),
 )
 _TIMES = tuple(Fraction(n) for n in ("1", "2", "1/2", "3", "1/3", "4", "1/4", "2/3", "3/2", "1/6", "1/8"))
 _FRACTIONS = tuple(Fraction(n, d) for d in (3, 6, 7, 9, 11, 12) for n in range(1, d) if math.gcd(n, d) == 1)
