@@ -280,11 +280,17 @@ class Letters:
             return Told({k: p for k, p in body.known.items() if k not in e.indices})
         private = {i: f" {i}" for i in e.indices}
         ties = [frozenset(private.get(i, i) for i in group) for group in body.ties]
+        first: dict[str, Witness] = {}  # of what stands in order as many are meant as another axis tells
         if isinstance(e, Reduce):
             if is_square(e.op):
                 ties.append(frozenset(private.values()))
             for i, entry in zip(runs(e.op, e.indices), e.at, strict=False):
-                if isinstance(entry, Index) and not (orders(e.op) and self._stated(entry.name)):
+                if not isinstance(entry, Index) or (orders(e.op) and self._stated(entry.name)):
+                    continue
+                place = body.known.get(i) or body.soft.get(i)
+                if orders(e.op) and place is not None:
+                    first[entry.name] = place
+                else:
                     ties.append(frozenset((private[i], entry.name)))
         inner = Told(
             {private.get(k, k): p for k, p in body.known.items()},
@@ -297,6 +303,7 @@ class Letters:
             tuple((private.get(k, k), one, other) for k, one, other in body.meets),
         )
         told = self._join((inner, *outside))
+        told = told._replace(soft={**first, **told.soft}) if first else told
         sizes = self._sizes(told, private)
         self.bound[e] = {i: sizes[p] for i, p in private.items()}
         return _without(told, sizes)

@@ -11,14 +11,18 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorprop.core.build import add, bracket, call, divide, mul, number, reduce, substitute, sum_over
+from tensorprop.core.canon import canonical
 from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Reduce, Tensor
 from tensorprop.core.functions import is_matrix
+from tensorprop.core.walk import transform
 from tensorprop.trace.primitives import Operation, row
 from tensorprop.trace.readable import FACTORS, bare
 from tensorprop.trace.recognise import Recognition
 from tensorprop.trace.sheet import Apart, Axis, Traced
 
 __all__ = ["FUNCTIONS", "solved_by"]
+
+_DEEP = 8  # definitions within definitions that are looked into
 
 Function = Callable[[Recognition, Operation, list[Traced]], list[Traced] | None]
 
@@ -248,16 +252,23 @@ def _lu_solve(page: Recognition, line: Operation, args: list[Traced]) -> list[Tr
     if len(args) != 3 or len(line.outs) != 1:
         return None
     e = args[0].expr
-    if not isinstance(e, Call) or e.function != FACTORS or not e.args or _turns(line.params["jaxpr"]):
+    if not isinstance(e, Call) or e.function != FACTORS or not e.args:
         return None
-    return _solved(page, Traced(e.args[0], args[0].axes), args[2], -1 if len(line.ins[2]) == 1 else -2)
+    turned = _turned(line.params["jaxpr"])
+    axes = args[0].axes
+    if len(turned) != 1 or True in {c for _, c in turned}:
+        return None
+    if (True, False) in turned:  # inv(A)_ji b_j
+        axes = (*axes[:-2], axes[-1], axes[-2])
+    return _solved(page, Traced(e.args[0], axes), args[2], -1 if len(line.ins[2]) == 1 else -2)
 
 
-def _turns(closed: Any) -> bool:
-    """Whether a system is solved with a matrix transposed."""
+def _turned(closed: Any) -> set[tuple[bool, bool]]:
+    """Whether systems are solved with a matrix transposed, and conjugated."""
     lines = [e for e in getattr(closed, "jaxpr", closed).eqns]
+    found = {(bool(e.params["transpose_a"]), bool(e.params["conjugate_a"])) for e in lines if "transpose_a" in e.params}
     inner = [p for e in lines for p in e.params.values() if hasattr(p, "eqns") or hasattr(p, "jaxpr")]
-    return any(e.params.get("transpose_a") for e in lines) or any(map(_turns, inner))
+    return found.union(*map(_turned, inner))
 
 
 @row("cholesky")
@@ -267,10 +278,32 @@ def _cholesky(page: Recognition, line: Operation, args: list[Traced]) -> Traced:
     if found is None:
         raise page.refuse("the Cholesky factor of a matrix that is not plain", "give the matrix a name of its own")
     e, lead, i, j = found
-    given = page.look(args[0].expr)
-    if isinstance(given, Tensor) and given.name in page.inputs:
-        page.notes.append(f"{given.name}, of which one triangle is factored at {page.where}, is taken to be symmetric")
+    if not _is_symmetric(page, args[0]):
+        page.notes.append(
+            f"{_called(page, args[0])}, of which one triangle is factored at {page.where}, is taken to be symmetric: "
+            "what it is owed is symmetric too, (G + Gᵀ)/2 of what jax.grad gives"
+        )
     return page.define(e, (*((k,) for k in lead), (i,), (j,)))
+
+
+def _called(page: Recognition, v: Traced) -> str:
+    given = page.look(v.expr)
+    return given.name if isinstance(given, Tensor) and given.name in page.inputs else "a matrix"
+
+
+def _is_symmetric(page: Recognition, v: Traced) -> bool:
+    """Whether a matrix is the same with rows for columns, whatever the arguments are."""
+    v = page.whole(v)
+    if any(len(axis) != 1 for axis in v.axes[-2:]):
+        return False
+    (i,), (j,) = v.axes[-2:]
+    e = v.expr
+    for _ in range(_DEEP):
+        new = transform(e, page.look)
+        if new is e:
+            break
+        e = new
+    return canonical(e) is canonical(substitute(e, {i: Index(j), j: Index(i)}))
 
 
 FUNCTIONS: dict[str, Function] = {

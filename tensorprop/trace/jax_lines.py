@@ -248,6 +248,13 @@ class JaxprReader(Recognition):
                 raise self.refuse(f"{line.name} has no counterpart in index notation", fix)
             return _listed(rule(self, line, args))
         except UnreadableFunction:
+            if rule is not None and line.kind in ("f", "c"):
+                try:
+                    numbers = [self.counted(v) for v in args]
+                    if any(a is not b for a, b in zip(numbers, args, strict=True)):
+                        return _listed(rule(self, line, numbers))
+                except UnreadableFunction:
+                    pass
             if held is not None:
                 return [self.constant(arrays) for arrays in zip(*held(), strict=True)]
             numbers = [self.table(v) if v.held is not None and bare(v.expr) else v for v in args]

@@ -229,8 +229,10 @@ class _Lettering:
         """Dimensions that a bracket compares with themselves by order: positions."""
         out: set[str] = set()
         for line in self.lines:
-            for n in postorder(line.value):
-                if isinstance(n, Bracket) and n.relation not in "=≠":
+            nodes = tuple(postorder(line.value))
+            counts = {n.body for n in nodes if isinstance(n, Sum)}  # Σ_s [s < i]: the place i as a number
+            for n in nodes:
+                if isinstance(n, Bracket) and n.relation not in "=≠" and n not in counts:
                     found = [self.find(i) for i in n.free if bare(n.left) and bare(n.right)]
                     out.update(c for c in found if found.count(c) > 1)
         return out

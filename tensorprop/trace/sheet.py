@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,8 @@ __all__ = ["INF", "NO_POSITIONS", "TWO", "Apart", "Axis", "AxisStretch", "Sheet"
 INF = call(INFINITY)
 TWO = Number(Fraction(2))
 NO_POSITIONS = "positions stand in comparisons and subscripts only: pass them as an array of numbers"
+
+_LENGTHS = 12  # lengths of axes of which a count may be the product
 
 Axis = tuple[str, ...]
 """The letters of an array's axis: none if its size is 1, several if it is two axes made one."""
@@ -240,7 +243,7 @@ class Sheet:
 
     def changing(self, values: Sequence[float]) -> Expr:
         """A number that changes with the sizes, as an expression of them; the same number where nothing tells how."""
-        found = fitted(values, self.dims, self.close) or self._whole_share(values)
+        found = fitted(values, self.dims, self.close) or self._whole_share(values) or self._counted_off(values)
         if found is None:
             some = ", ".join(f"{v:.9g}" for v in values[1:3])
             how = f"is {some} at others, and nothing tells how it changes"
@@ -257,6 +260,21 @@ class Sheet:
                 if e is not None:
                     self._share(e)
                     return (e, ONE) if up else (ONE, e)
+        return None
+
+    def _counted_off(self, values: Sequence[float]) -> tuple[Expr, Expr] | None:
+        """How many entries an array has, or one over it: a product of lengths that letters have."""
+        lengths = list(dict.fromkeys(n for n in self.sizes.values() if len(set(n)) > 1))[:_LENGTHS]
+        for up in (True, False):
+            some = [v if up else (1 / v if v else 0.0) for v in values]
+            for k in (2, 3, 4):
+                for axes in combinations_with_replacement(lengths, k):
+                    if all(abs(v - n) < self.close * n for v, n in zip(some, times(axes, self.count), strict=True)):
+                        parts = [fitted_whole(n, self.dims) for n in axes]
+                        e = mul(*(p for p in parts if p is not None))
+                        if None not in parts:
+                            self._share(e)
+                            return (e, ONE) if up else (ONE, e)
         return None
 
     def values(self, e: Expr) -> np.ndarray[Any, Any] | None:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from tensorprop.core.build import ZERO, add, bracket, mul, negate, substitute, sum_over
-from tensorprop.core.expr import Expr, Index, Number, Tensor
+from tensorprop.core.build import ZERO, add, bracket, mul, negate, remake, substitute, sum_over
+from tensorprop.core.expr import Bracket, Expr, Index, Number, Tensor
+from tensorprop.core.walk import fold
 from tensorprop.trace.numbers import Extent
 from tensorprop.trace.readable import Output, bare
 from tensorprop.trace.sheet import Axis, AxisStretch, Sheet, Traced, is_one
@@ -238,8 +239,7 @@ class Parts(Sheet):
         v = self.whole(v)
         letters: list[str] = []
         expr = v.expr
-        if bare(expr) and v.held is not None:
-            expr = self.table(v).expr
+        expr = self.counted(v).expr
         for k in range(len(v.axes)):
             if len(v.axes[k]) > 1:
                 v = self.one_letter(v._replace(expr=expr), k)
@@ -257,6 +257,26 @@ class Parts(Sheet):
         """
         assert v.held is not None
         return self.constant(v.held())
+
+    def counted(self, v: Traced) -> Traced:
+        """Positions as numbers: i is how many places stand before it, ``Σ_s [s < i]``, at every size.
+
+        Of part of a number, ``floor(i/2)``, nothing is said here: where that stands, the value is as it was.
+        """
+        if any(bare(p.value.expr) for p in v.parts):
+            return v._replace(parts=tuple(p._replace(value=self.counted(p.value)) for p in v.parts))
+        put: dict[str, Expr] = {}
+        for i in sorted(v.expr.free) if bare(v.expr) else ():
+            place, before = (self.letter(self.sizes[i], i, stated=True) for _ in range(2))
+            count = sum_over((before,), bracket("<", Index(before), Index(place)))
+            put[i] = substitute(self.named(count, ((place,),)), {place: Index(i)})
+
+        def rule(e: Expr, children: tuple[Expr, ...]) -> Expr:
+            if isinstance(e, Index):
+                return put.get(e.name, e)
+            return e if isinstance(e, (Tensor, Bracket)) else remake(e, children)
+
+        return v._replace(expr=fold(v.expr, rule)) if put else v
 
     def constant(self, arrays: tuple[Any, ...], given: bool = False) -> Traced:
         """An array that the function holds, at each of the sizes."""

@@ -78,7 +78,7 @@ def named_tables(
         else:
             notes.append(
                 f"an array of shape {shape} that the function closes over is the input {name}; "
-                "pass it as an argument to give it a name"
+                "pass it as an argument to give it a name, or make it of jnp.arange in the function to have it read"
             )
     inputs = {names.get(n, n): letters for n, letters in trace.inputs.items() if n in names or n not in trace.tables}
     tables = [MadeArray(name, trace.tables[old][0]) for old, name in names.items()]

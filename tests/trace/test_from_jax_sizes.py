@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from jax import lax
 
+from tensorprop.calculus.adjoint import adjoint
 from tensorprop.core.equation import System
 from tensorprop.errors import TensorpropError
 from tensorprop.run.reference import evaluate
@@ -183,29 +184,95 @@ def test_no_warning_of_numpy() -> None:
 
 # --------------------------------------------------------------------------- what depends on no argument
 def test_tables_come_along() -> None:
-    def alibi(s, m):
+    def every_third(s, m):
         n = s.shape[-1]
-        return s + m[:, None, None] * (jnp.arange(n)[None] - jnp.arange(n)[:, None])
+        return s + m[:, None] * lax.rem(jnp.arange(n), 3)
 
     with pytest.warns(UserWarning, match="depends on no argument.*const1.*constants"):
-        s = from_jax(alibi, f32(2, 5, 5), f32(2))
-    assert show(s) == "y_bti = s_bti + m_b const1_ti"
+        s = from_jax(every_third, f32(2, 5), f32(2))
+    assert show(s) == "y_bi = s_bi + m_b const1_i"
     assert s.inputs == ("s", "m", "const1") and list(s.constants) == ["const1"]
     rng = np.random.default_rng(0)
-    same(s, alibi, {"s": rng.normal(size=(2, 5, 5)), "m": rng.normal(size=2)}, **s.constants)
+    same(s, every_third, {"s": rng.normal(size=(2, 5)), "m": rng.normal(size=2)}, **s.constants)
     assert parse("y_i = x_i").constants == {}
 
 
-def test_rotary_embeddings() -> None:
-    def rope(x):
-        t, half = jnp.arange(x.shape[0]), x.shape[1] // 2
-        angle = t[:, None] * 10000.0 ** (-jnp.arange(half) / half)
-        a, b = jnp.split(x, 2, -1)
-        return a * jnp.cos(angle) - b * jnp.sin(angle)
+def _rope(x):
+    t, half = jnp.arange(x.shape[0]), x.shape[1] // 2
+    angle = t[:, None] * 10000.0 ** (-jnp.arange(half) / half)
+    a, b = jnp.split(x, 2, -1)
+    return a * jnp.cos(angle) - b * jnp.sin(angle)
 
-    with pytest.warns(UserWarning, match="const1"):
-        s = from_jax(rope, f32(5, 6))
-    assert show(s).split("\n")[0] == "y_bi = x_bi cos(const1_bi) - x[b, i+dim(x, 1)/2] sin(const1_bi)"
+
+def _distant(q, k):
+    return q @ k.T - jnp.abs(jnp.arange(len(q))[:, None] - jnp.arange(len(k)))
+
+
+def _alibi(s, m):
+    t = jnp.arange(s.shape[-1])
+    return s + m[:, None, None] * (t - t[:, None])
+
+
+def _hann(x):
+    return x * (0.5 - 0.5 * jnp.cos(2 * jnp.pi * jnp.arange(len(x)) / len(x)))
+
+
+@pytest.mark.parametrize(
+    "fn, at, run",
+    [
+        (_rope, [(5, 6)], [(7, 4)]),
+        (_hann, [(5,)], [(8,)]),
+        (lambda x: x * jnp.arange(len(x))[:, None], [(5, 2)], [(3, 4)]),
+        (lambda x, w: x[:, None] ** jnp.arange(len(w)) @ w, [(5,), (3,)], [(4,), (6,)]),
+        (_distant, [(5, 2), (7, 2)], [(4, 3), (6, 3)]),
+        (_alibi, [(2, 5, 5), (2,)], [(3, 4, 4), (3,)]),
+        (lambda x: x * jnp.linspace(0.0, 1.0, len(x))[:, None], [(5, 2)], [(7, 3)]),
+        (lambda x: jnp.sum(x * 0.9 ** jnp.arange(len(x))), [(5,)], [(9,)]),
+        (lambda x: x * jnp.arange(len(x)), [(5,)], [(4,)]),
+    ],
+)  # fmt: skip
+def test_positions_are_numbers_at_every_size(fn: Any, at: Any, run: Any) -> None:
+    """Position i is how many places stand before it; nothing of the example's sizes is left."""
+    s = quiet(fn, *(f32(*shape) for shape in at), names=[f"a{n}" for n in range(len(at))])
+    assert s.constants == {} and not any(n.startswith("const") for n in s.inputs) and "< " in show(s)
+    rng = np.random.default_rng(0)
+    given = [rng.uniform(0.5, 1, size=shape).astype(np.float32) for shape in run]
+    ours = evaluate(s, {f"a{n}": a for n, a in enumerate(given)})["y"]
+    np.testing.assert_allclose(ours, uncompiled(fn)(*map(jnp.asarray, given)), rtol=2e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("plus", [0.0, 1.0])
+def test_what_a_factored_triangle_is_owed_is_told(plus: float, x64: None) -> None:
+    """jax.grad of cho_factor owes a matrix what is not symmetric; its symmetric part is what is owed here."""
+    linalg = jax.scipy.linalg
+
+    def f(a, b):
+        return b @ linalg.cho_solve(linalg.cho_factor(a + plus * jnp.eye(len(b))), b)
+
+    with pytest.warns(UserWarning, match=r"is taken to be symmetric: .*\(G \+ Gᵀ\)/2 of what jax.grad gives"):
+        s = from_jax(f, f32(3, 3), f32(3))
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(4, 4)), rng.normal(size=4)
+    a = a @ a.T + np.eye(4)
+    both = s + adjoint(s, "a")
+    ours = evaluate(both, {"a": a, "b": b})["δa"]
+    theirs = np.asarray(jax.grad(f)(a, b))
+    np.testing.assert_allclose(ours, (theirs + theirs.T) / 2, rtol=1e-10)
+    assert not np.allclose(theirs, theirs.T)
+
+
+def test_a_matrix_that_is_symmetric_by_itself_is_factored_without_a_word() -> None:
+    linalg = jax.scipy.linalg
+
+    def process(x, y):
+        k = jnp.exp(-jnp.sum((x[:, None] - x) ** 2, -1)) + 0.1 * jnp.eye(len(x))
+        return y @ linalg.cho_solve(linalg.cho_factor(k), y)
+
+    quiet(process, f32(5, 2), f32(5))
+    assert (
+        show(quiet(lambda a, b: linalg.lu_solve(linalg.lu_factor(a), b, trans=1), f32(3, 3), f32(3)))
+        == "y_i = inv(a)_ji b_j"
+    )
 
 
 def test_functions_among_the_leaves_stay() -> None:
