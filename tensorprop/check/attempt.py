@@ -8,6 +8,7 @@ and why no other order would do.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -28,9 +29,10 @@ from tensorprop.errors import AmbiguousNotation, RankMismatch, TensorpropError, 
 from tensorprop.render.code import identifier, in_words
 from tensorprop.render.derivation.contents import Judgement
 from tensorprop.render.derivation.index_table import patterns
-from tensorprop.render.derivation.matrix import MatrixForm, matrix
+from tensorprop.render.derivation.matrix import MatrixForm, matrix, named_masks
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, letter, letters, listed, say, whole
 from tensorprop.render.layout import Convention
+from tensorprop.render.matrices.masks import as_told
 from tensorprop.render.notation import LATEX, UNICODE
 from tensorprop.render.reading.formulas import (
     FormulaText,
@@ -103,6 +105,10 @@ def check_formulas(text: str, page: Page, convention: Convention | None = None) 
 def _judged(line: FormulaText, court: Court, convention: Convention, raw: str = "") -> Judged:
     """One formula, held against every rule that it may be; ``raw`` is its text before it was read as a formula."""
     s, rules, attempt = court.system, court.rules, line.text
+    named = [as_told(mask) for _, mask in named_masks(s)]
+    said = {one.name for one in line.defined}
+    more = [one for one in named if one.name not in said and re.search(rf"(?<!\w){one.name}(?![A-Za-z\d_])", line.body)]
+    line = replace(line, defined=(*line.defined, *more))
     if not line.body.strip():
         raise UnexpectedEnd("the formula ends where a name is needed", attempt, (len(attempt), len(attempt)))
     if (entries := _entries(line, raw, court)) is not None:
@@ -131,9 +137,15 @@ def _entries(line: FormulaText, raw: str, court: Court) -> Equation | None:
     """A line that is a rule in index notation, as `formula` prints what has no form in matrices."""
     if is_code(line.body) or not is_indexed(line.text):
         return None
+
+    def size(found: re.Match[str]) -> str:
+        axes = court.names.called(found[1])
+        told = court.names.size(axes[0]) if len(axes) == 1 else None
+        return found[0] if told is None else str(told)
+
     for text in (raw, line.text):
         try:
-            (rule,) = read(court.system, text).rules
+            (rule,) = read(court.system, re.sub(r"\|([^\W\d_])\|", size, text)).rules
             return rule
         except (TensorpropError, ValueError):
             continue  # a formula with indices that are carried along, or none
@@ -171,7 +183,12 @@ def _content(e: Expr) -> Counter[str]:
 def _mentioned(line: FormulaText, names: Known) -> set[str]:
     """The names in a formula, as it is written."""
     if is_code(line.body):
-        return {n for name in names.ranks for n in (name, adjoint_name(name)) if n in line.body}
+        words = set(re.findall(r"[^\W\d]\w*", line.body))
+        coded = {
+            n: {identifier(n), in_words(identifier(n))} for name in names.ranks for n in (name, adjoint_name(name))
+        }
+        coded |= {adjoint_name(n): coded[adjoint_name(n)] | {f"d{one}" for one in coded[n]} for n in names.ranks}
+        return {n for n, typed in coded.items() if typed & words}
     found: set[str] = set()
     before = ""
     for token in tokens(line.body):

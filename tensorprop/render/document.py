@@ -28,12 +28,14 @@ WIDTH = 100  # columns of a terminal that prose may take
 # --------------------------------------------------------------------------- blocks
 @dataclass(frozen=True)
 class Heading:
-    """A heading: 1 a section, 2 a step in it, which may have its law beside it, by name and statement."""
+    """A heading: 1 a section, 2 a step in it, which may have its law beside it, by name and statement; ``pages``: not
+    for a terminal."""
 
     level: int
     text: Sentence
     law: str = ""
     statement: Math = NOTHING
+    pages: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,11 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Lines:
-    """Equations under one another, each perhaps with its form in matrices beside it."""
+    """Equations under one another, each perhaps with its form in matrices beside it; ``pages``: not for a terminal."""
 
     rows: tuple[tuple[Math, Math | None], ...]
     deep: bool = False
+    pages: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,13 @@ def text(blocks: Iterable[Block], width: int = WIDTH) -> str:
     out: list[str] = []
     for b in blocks:
         match b:
-            case Heading(1, words, _, _):
+            case Heading(pages=True) | Lines(pages=True) | Picture(pages=True) | Paragraph(pages=True):
+                pass
+            case Heading(1, words):
                 out += ["", words.unicode, "─" * len(words.unicode)]
             case Heading(_, words, law, statement):
                 beside = ": ".join(filter(None, (law, statement.unicode)))
                 out += ["", f"  {words.unicode.ljust(width - 4 - len(beside))}  {beside}".rstrip()]
-            case Picture(_, _, True) | Paragraph(_, _, _, True):
-                pass
             case Picture(_, drawn):
                 out += ["", *(f"      {line}".rstrip() for line in drawn.split("\n")), ""]
             case Verbatim(words):

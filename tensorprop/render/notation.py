@@ -195,7 +195,7 @@ class Notation:
         share = below[0][0] if len(below) == 1 and _bare(below[0][0]).isdigit() else None
         if share is not None and any(self._opens(t) or tight < _POWER for t, tight in above):
             lead = self.pen.quotient(self.to.figure.format("1"), share)  # 1/2 Σ_j …, not (Σ_j …) / 2
-            return f"{sign}{lead}{self.to.space}{self._product(above, True)}", _PRODUCT
+            return f"{sign}{lead}{self.to.space}{self._product(above, True, beside=True)}", _PRODUCT
         if self.to.fraction:
             top = top or self.to.figure.format("1")
             return sign + self.to.fraction.format(top, self._product(below, False)), _PRODUCT
@@ -206,11 +206,12 @@ class Notation:
         under = f"({self._product(below, False)})" if len(below) > 1 else self._wrap(below[0], _POWER)
         return f"{sign}{top} / {under}", _PRODUCT
 
-    def _product(self, parts: list[Text], mixed: bool) -> str:
-        """Factors above or below a line; ``mixed``: whether others stand on the other side of it."""
+    def _product(self, parts: list[Text], mixed: bool, beside: bool = False) -> str:
+        """Factors above or below a line; ``mixed``: whether others stand on the other side of it; ``beside``: whether
+        one stands in front of them."""
         out: list[str] = []
         for k, (text, tight) in enumerate(parts):
-            alone = len(parts) == 1
+            alone = len(parts) == 1 and not beside
             last = k == len(parts) - 1
             loose = tight < _PRODUCT and (not alone or (mixed and not self.to.fraction))
             loose |= (self._opens(text) and not last) or (self._negative(text) and not alone)

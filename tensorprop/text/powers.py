@@ -135,7 +135,7 @@ class Powers(Words):
         ).settle()
 
     def root(self) -> Tree:
-        """``√(x)``, ``√2``, ``√x_i``, ``\\sqrt{x}``."""
+        """``√(x)``, ``√2``, ``√x_i``, ``√|i|``, ``\\sqrt{x}``."""
         p = self.p
         self.p = p + 1
         k = self.kinds[p + 1]
@@ -148,6 +148,8 @@ class Powers(Words):
             tree = self.number()
         elif k in ("T", "N"):
             tree = self.named()
+        elif k == "|":
+            tree = self.bars()
         else:
             self.unexpected(p + 1, "the root needs something to act on")
         self.depth -= 1

@@ -66,6 +66,8 @@ ATTEND = "S_tu = Q_td K_ud; P_tu = softmax_u(S_tu)"
         (SOFTMAX, "z", "δz = t − p", False, "the rule is δz_j = p_j − t_j. The sign is wrong"),
         (ATTEND, "K", "δK = δS Q", False, "δS should be transposed, and is not."),
         (ORDER, "x", "δx = Lᵀ δy  (L_tu = [u ≤ t])", True, "This is right"),
+        (ORDER, "x", "δx = Lᵀ δy", True, "This is right"),  # L is what the page calls it
+        (ORDER, "x", "δx = L δy", False, "Right is δx = Lᵀ δy  (L_tu = [u ≤ t])."),
         (RNN, "W", "δW = xᵀ((1 - h²) ⊙ δh)", True, "This is right"),
         (RNN, "W", "δW = xᵀ δh", False, "The factor (1 − h_tj²), the slope of tanh, is missing."),
         (ATTEND, "Q", "dQ = (dS[:, :, None] * K[None]).sum(1)", True, "This is right"),

@@ -201,3 +201,14 @@ def test_a_scalar_among_subscripts_is_told_from_an_index() -> None:
     d = explain("y_b = x[k[], b] w_b", wrt="w")
     assert d.line(d.forward[0][0]).unicode == "y_b = x[k[], b] w_b"
     assert all(parse(line) is parse("δw_b = x[k[], b] δy_b") for line in d.line(d.parts[0].rule))
+
+
+def test_a_mask_has_one_name_on_a_page() -> None:
+    """In every formula, and where it is a matrix of derivatives; another one has another name."""
+    d = explain("c_t = Σ_u [u <= t] x_u; d_t = Σ_v [v <= t] c_v; e_t = Σ_u [u < t] d_u")
+    assert [f.unicode for _, f in d.forward] == ["c = L x", "d = L c", "e = M d"]
+    assert [p.shown.unicode for p in d.parts] == ["δd = Mᵀ δe", "δc = Lᵀ δd", "δx = Lᵀ δc"]
+    said = " ".join(str(d).split())
+    assert "It is ∂e/∂d = Mᵀ" in said and "in numerator layout M," in said and "11ᵀ" not in said
+    beside = str(explain("c_t = Σ_u [u <= t] x_u", detail="beside"))
+    assert "∂c/∂x = Lᵀ" in beside and "triu(" not in beside

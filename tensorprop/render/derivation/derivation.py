@@ -16,6 +16,7 @@ from tensorprop.calculus.known_sums import Given
 from tensorprop.calculus.rewrite import named
 from tensorprop.calculus.source import as_forward, names_in
 from tensorprop.core.build import rename
+from tensorprop.core.canon import canonical
 from tensorprop.core.english import numeral
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Expr, Index, Reduce, Sum, Tensor
@@ -386,9 +387,10 @@ class _Teller:
             parts += (say("Values of exp, divided by their sum, are a softmax: {p}.", p=entry(n)) for n in shares)
             if _entries(aim) < _entries(last.value) and not shares:
                 parts.append(say("What stands above and below a fraction cancels."))
-            said = ["Factors are numbers and may stand in any order."]
+            they = "Terms and factors" if _moved(aim, last.value) else "Factors"
+            said = [f"{they} are numbers and may stand in any order."]
             if aim.binds != last.value.binds:
-                said = ["Factors are numbers and may stand in any order, and a summed index may have any name."]
+                said = [f"{they} are numbers and may stand in any order, and a summed index may have any name."]
                 if parts and said[0] not in self._said and self._said:
                     said = ["A summed index may have any name."]
             new = [text for text in said if text not in self._said or not parts]
@@ -445,6 +447,12 @@ def _picture(p: Passage) -> Network | None:
 def _terms(e: Expr) -> int:
     """Terms that are added at the top."""
     return len(e.terms) if isinstance(e, Add) else 1
+
+
+def _moved(one: Expr, other: Expr) -> bool:
+    """Whether the terms of one sum stand in another order in the other."""
+    mine, theirs = ([canonical(t) for t in terms_of(e)] for e in (one, other))
+    return mine != theirs and set(mine) == set(theirs)
 
 
 def _shares(aim: Expr, last: Expr) -> list[Expr]:

@@ -13,7 +13,18 @@ from tensorprop.render import trees as m
 from tensorprop.render.derivation.contractions import Products, verb
 from tensorprop.render.derivation.indexed import Indexed, Spot, scaling
 from tensorprop.render.derivation.sentences import Math, letter, letters, listed, say
-from tensorprop.render.derivation.signs import MARKS, Claim, Fact, Sign, divides, reciprocal, signs, unsigned, upright
+from tensorprop.render.derivation.signs import (
+    MARKS,
+    Claim,
+    Fact,
+    Sign,
+    divides,
+    is_ones,
+    reciprocal,
+    signs,
+    unsigned,
+    upright,
+)
 from tensorprop.render.trees import MathTree
 
 __all__ = ["TWIN", "facts"]
@@ -58,7 +69,28 @@ class _Facts(Products):
                 yield self._turned(s)
         for s in spots:
             yield from self._other(s)
+        yield from self._numbers(spots)
         yield from self._every()
+
+    def _numbers(self, spots: list[Spot]) -> Iterator[Fact]:
+        """What has no index, beside what has."""
+        for s in spots:
+            if not isinstance(s.tree, (m.Product, m.Quotient)) or s.tree.kind == "scalar":
+                continue
+            below = self._f.below(s)
+            numbers = [
+                b for b in below if b.tree.kind == "scalar" and any(isinstance(t, m.Name) for t in b.tree.walk())
+            ]
+            rest = m.Product(tuple(b.tree for b in below if b.tree.kind != "scalar"))
+            does = ("divides", "divide") if isinstance(s.tree, m.Quotient) else ("multiplies", "multiply")
+            if numbers and not all(is_ones(t) for t in rest.factors):
+                c, claims = (
+                    listed([self._show(b.tree) for b in numbers]),
+                    tuple(Claim("kept", (), b.path) for b in numbers),
+                )
+                many = len(numbers) > 1
+                said = say(_EACH[many], c=c, does=does[many], A=self._show(rest))
+                yield Fact("number", said, say("{c} {are}.", c=c, are=_ARE[many]), (), claims)
 
     # ----------------------------------------------------------------- entry by entry
     def _hadamard(self, s: Spot) -> Iterator[Fact]:
@@ -297,4 +329,7 @@ class _Facts(Products):
         yield Fact("every", said, brief, (Sign("for every", ()),))
 
 
+_ARE = ("is one number", "are numbers")
+_EACH = ("{c} has no index: it is one number, which {does} every entry of {A}.",
+         "{c} have no index: they are numbers, which {does} every entry of {A}.")  # fmt: skip
 _WHOLE = ("{f} is a function of the whole matrix {A}.", "{f} is one number, a function of the whole matrix {A}.")

@@ -58,6 +58,11 @@ def blocks(d: Contents) -> Iterator[Block]:
     return levels[d.detail](d).blocks()
 
 
+def _pair(line: Math, shown: Math | None) -> tuple[Math, Math | None]:
+    """A line and its form in matrices; of numbers alone they are one, which is written once."""
+    return line, None if shown is not None and shown.unicode == line.unicode else shown
+
+
 class _Level:
     """What all levels have in common."""
 
@@ -82,7 +87,7 @@ class _Level:
 
     def opening(self) -> Iterator[Block]:
         """The forward equations, and what is agreed."""
-        rows = [(self.d.line(eq), shown.whole) for eq, shown in self.d.forward]
+        rows = [_pair(self.d.line(eq), shown.whole) for eq, shown in self.d.forward]
         yield Lines((*rows, *((stated, None) for stated in self.d.stated)))
         yield Paragraph(self.conventions())
 
@@ -105,14 +110,14 @@ class _Level:
         shown = remark.shown or (None,) * len(remark.equations)
         if remark.equations:
             rows = zip(remark.equations, shown, strict=True)
-            yield Lines(tuple((self.d.line(eq), s.whole if s else self._rule_matrix(eq)) for eq, s in rows))
+            yield Lines(tuple(_pair(self.d.line(eq), s.whole if s else self._rule_matrix(eq)) for eq, s in rows))
 
     def _rule_matrix(self, eq: Equation) -> Math | None:
         return next((p.shown.whole for p in self.d.parts if p.rule is eq), None)
 
     def rule(self, part: RulePart) -> Lines:
         """A rule, and beside it its form in matrices."""
-        return Lines(((self.d.line(part.rule), part.shown.whole),))
+        return Lines((_pair(self.d.line(part.rule), part.shown.whole),))
 
     def like(self, part: RulePart) -> Sentence:
         """That a rule comes about as an earlier one."""
@@ -202,7 +207,7 @@ class _Short(_Level):
         if remark.shown:
             rows = zip(remark.equations, remark.shown, strict=True)
             yield Paragraph(say(remark.title + ":"))
-            yield Lines(tuple((self.d.line(eq), s.whole) for eq, s in rows))
+            yield Lines(tuple(_pair(self.d.line(eq), s.whole) for eq, s in rows))
 
 
 class _Beside(_Level):
@@ -329,7 +334,7 @@ class _Full(_Level):
     def _lines(self, step: DerivationStep, part: RulePart) -> Lines:
         """A step's lines; the rule has its form in matrices beside it."""
         return Lines(
-            tuple((self.d.line(eq), part.shown.whole if eq is part.rule else None) for eq in step.equations), True
+            tuple(_pair(self.d.line(eq), part.shown.whole if eq is part.rule else None) for eq in step.equations), True
         )
 
     def _routine(self, step: DerivationStep) -> bool:
@@ -358,10 +363,11 @@ class _Full(_Level):
 
     def closing(self) -> Iterator[Block]:
         d = self.d
-        if len(d.parts) > 1 and not any(p.like for p in d.parts):
-            yield Heading(1, say("All rules"))
+        if len(d.parts) > 1:
+            pages = self.many and any(p.like for p in d.parts)  # a terminal has them all in few lines above
+            yield Heading(1, say("All rules"), pages=pages)
             style = "δz" if d.system.recurrent or d.convention.plane else f"∂{d.error}/∂z"
-            yield Lines(tuple((d.line(p.rule, style), p.shown.whole) for p in d.parts))
+            yield Lines(tuple((d.line(p.rule, style), p.shown.whole) for p in d.parts), pages=pages)
 
 
 def _key(s: Sentence) -> str:

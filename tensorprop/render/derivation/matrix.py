@@ -7,11 +7,12 @@ its tree, or why there is none. Search and text are those of `formula`; sizes ar
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tensorprop.core.equation import Equation, System, system
-from tensorprop.core.expr import Dim, Expr, Index, Number
+from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number
 from tensorprop.core.names import is_adjoint
-from tensorprop.core.walk import tensors_of
+from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.render import dialects
 from tensorprop.render import trees as m
 from tensorprop.render.derivation.indexed import Indexed, indexed
@@ -20,12 +21,12 @@ from tensorprop.render.formula import told
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.choose import lines
 from tensorprop.render.matrices.line import Line
-from tensorprop.render.matrices.masks import with_masks
+from tensorprop.render.matrices.masks import Key, masks_of, with_masks
 from tensorprop.render.pen import Pen, Style
 from tensorprop.render.printer import TreePrinter
 from tensorprop.render.trees import MathTree
 
-__all__ = ["MatrixForm", "matrix"]
+__all__ = ["MatrixForm", "matrix", "named_masks"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,14 @@ def _before(place: Expr) -> bool:
     return isinstance(place, Dim) or (isinstance(place, Number) and place.value < 0)
 
 
+@lru_cache(256)
+def named_masks(page: System) -> tuple[tuple[Key, m.Mask], ...]:
+    """The masks that a page has, each with the one name under which it stands in every line beside it."""
+    if not any(isinstance(n, Bracket) and n.relation != "=" for eq in page for n in postorder(eq.value)):
+        return ()
+    return masks_of(lines(page, Convention(), style="carry"), page)
+
+
 def matrix(eq: Equation, convention: Convention, page: System | None = None) -> MatrixForm:
     """The formula of one equation; what it names itself has a name that is free on its ``page``.
 
@@ -92,7 +101,8 @@ def matrix(eq: Equation, convention: Convention, page: System | None = None) -> 
     elif any(_before(s) for t in tensors_of(eq.value) for s in t.subscripts):
         line = Line(eq, None, None, why="it reads where a recurrence starts, which is no entry of the array")
     elif eq.place is None:
-        (line,) = with_masks(lines(system([eq]), convention, style="carry"), page or system([eq]))
+        on = page if page is not None else system([eq])
+        (line,) = with_masks(lines(system([eq]), convention, style="carry"), on, named_masks(on))
     style = Style(adjoint=convention.adjoint, bold=convention.bold, names=convention.names)
     if line.left is None or line.right is None:
         return MatrixForm("", "", None, (), line.why, Math("", ""), Math("", ""), line, None, style)

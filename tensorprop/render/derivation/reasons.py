@@ -86,6 +86,7 @@ _QUESTIONS = {
     "over": "Why ⊘?",
     "transpose": "Why the transpose, or none?",
     "order": "Why that order?",
+    "number": "Why a number beside a vector?",
     "scale": "Why a diagonal matrix?",
     "diagonal": "Why a diagonal?",
     "trace": "Why a trace?",

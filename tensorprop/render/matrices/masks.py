@@ -8,18 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from tensorprop.calculus.stable import MASKED, stable_expr
 from tensorprop.core.equation import Equation, System, equation
-from tensorprop.core.expr import Bracket, Call, Expr, Index
-from tensorprop.core.names import primal
-from tensorprop.core.walk import postorder
+from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index
+from tensorprop.core.names import primal, primal_axes
+from tensorprop.core.ranges import one_axis
+from tensorprop.core.told import Axis
+from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.render import trees as m
 from tensorprop.render.matrices.line import Line
 from tensorprop.render.trees import MathTree
 
-__all__ = ["ToldMask", "as_mask", "as_softmax", "definitions", "with_masks"]
+__all__ = ["Key", "ToldMask", "as_mask", "as_softmax", "as_told", "definitions", "masks_of", "with_masks"]
 
 _NAMES = "LMCRKHJ"
 _ADDED = "MNCRKHJL"  # what is added
@@ -29,6 +31,10 @@ _DEFINED = re.compile(
     rf"(?:\[\s*{_ORDER}\s*\]|0\s*where\s*{_ORDER}\s*,\s*[-−]\s*(?:∞|inf|oo)\s*elsewhere)"
 )
 _SWAPPED = {"≥": "≤", "≤": "≥", ">": "<", "<": ">"}
+_UNTOLD: Axis = ("", 0)  # the axis of a letter that no tensor has
+
+
+_Brackets: TypeAlias = dict[tuple[str, str, str], Bracket]
 
 
 class ToldMask(NamedTuple):
@@ -58,6 +64,15 @@ def _taken_apart(hit: re.Match[str]) -> ToldMask:
     return ToldMask(hit[1], hit[2] + hit[3], left, relation, right, added)
 
 
+def as_told(mask: m.Mask) -> ToldMask:
+    """A mask of a page as its definition would be read."""
+    match mask.bracket:
+        case Bracket(relation, Index(left), Index(right)):
+            return ToldMask(mask.name, "".join(mask.letters), left, relation, right, mask.added)
+        case _:
+            raise AssertionError(mask)
+
+
 def definitions(text: str) -> list[ToldMask]:
     """All definitions in a text."""
     return [*map(_taken_apart, _DEFINED.finditer(text))]
@@ -80,20 +95,44 @@ def _hidden(e: Expr) -> bool:
     return isinstance(e, Call) and e.function == "where" and e.args[2] is MASKED and isinstance(e.args[0], Bracket)
 
 
-def with_masks(lines: Iterable[Line], s: System) -> tuple[Line, ...]:
-    """The lines, in which a triangle of ones that is part of a formula has a name.
+Key: TypeAlias = tuple[Axis, Axis, str, bool]
+"""Which mask it is: the axes of its rows and of its columns, what is compared how, and whether it is added."""
+
+
+def with_masks(lines: Iterable[Line], s: System, known: Iterable[tuple[Key, m.Mask]] = ()) -> tuple[Line, ...]:
+    """The lines, in which a triangle of ones that is part of a formula has a name: one for all that are the same.
+
+    ``known``: those that have a name on the page already (`masks_of`).
 
     >>> from tensorprop.render.layout import Convention
     >>> from tensorprop.render.matrices.choose import lines
     >>> from tensorprop.text import parse
-    >>> s = parse("c_t = Σ_u [u ≤ t] x_u")
-    >>> with_masks(lines(s, Convention()), s)[0].legend
-    (('L_tu = [u ≤ t]', ()),)
+    >>> s = parse("c_t = Σ_u [u ≤ t] x_u; d_t = Σ_v [v ≤ t] c_v")
+    >>> [line.legend for line in with_masks(lines(s, Convention()), s)]
+    [(('L_tu = [u ≤ t]', ()),), (('L_tu = [u ≤ t]', ()),)]
     """
-    taken = {primal(name) for name in s.names}
-    known: dict[tuple[str, str, str, bool], m.Mask] = {}
+    namer = _Namer(s, dict(known))
+    return tuple(map(namer.named, lines))
 
-    def named(line: Line) -> Line:
+
+def masks_of(lines: Iterable[Line], s: System) -> tuple[tuple[Key, m.Mask], ...]:
+    """The masks that the lines of a page have, each with its name."""
+    namer = _Namer(s, {})
+    for line in lines:
+        namer.named(line)
+    return tuple(namer.known.items())
+
+
+class _Namer:
+    """The names of the masks of one page."""
+
+    def __init__(self, s: System, known: dict[Key, m.Mask]) -> None:
+        self._names = {n for name in s.names for n in (name, primal(name))}
+        self._axis = one_axis(s)
+        self.known = known
+
+    def named(self, line: Line) -> Line:
+        """The line with names for masks; one that is nothing but a mask has one only if the page has named it."""
         right, brackets = line.right, _orders(line)
         if right is None or not brackets:
             return line
@@ -112,31 +151,61 @@ def with_masks(lines: Iterable[Line], s: System) -> tuple[Line, ...]:
                     return t.map(rule)
 
         def mask(t: m.Triangle, added: bool) -> MathTree | None:
-            ones = _ones(t.of)
-            if ones is None or t.part not in _SWAPPED:
-                return None
-            lower = t.part in "≥>"
-            part = t.part if lower else _SWAPPED[t.part]
-            found = [(key, b) for key, b in brackets.items() if key[2] == part]
-            used = taken | {one.name for one in known.values()}
+            return self._mask(t, added, brackets, line.plain, new=t is not right)
+
+        named = rule(right)
+        return line if named is right else replace(line, right=named)
+
+    def _mask(self, t: m.Triangle, added: bool, brackets: _Brackets, eq: Equation, new: bool) -> MathTree | None:
+        ones = _ones(t.of)
+        if ones is None or t.part not in _SWAPPED:
+            return None
+        lower = t.part in "≥>"
+        part = t.part if lower else _SWAPPED[t.part]
+        found = [(key, b) for key, b in brackets.items() if key[2] == part]
+        if len(found) != 1:
+            return None
+        ((row, column, _), b) = found[0]
+        key = self._same((self._of(row, eq), self._of(column, eq), part, added))
+        if key not in self.known:
+            used = self._names | {one.name for one in self.known.values()}
             free = [c for c in (_ADDED if added else _NAMES) if c not in used]
-            if len(found) != 1 or not ((*found[0][0], added) in known or free):
+            if not free or not new:
                 return None
-            ((row, column, _), b) = found[0]
-            if (row, column, part, added) not in known:
-                known[row, column, part, added] = m.Mask(free[0], b, (row, column), part, ones, added)
-            it = replace(known[row, column, part, added], ones=ones if lower else (ones[1], ones[0]))
-            return it if lower else m.Transpose(it)
+            self.known[key] = m.Mask(free[0], b, (row, column), part, ones, added)
+        it = replace(self.known[key], ones=ones if lower else (ones[1], ones[0]))
+        return it if lower else m.Transpose(it)
 
-        new = right if isinstance(right, m.Triangle) and _ones(right.of) is not None else rule(right)
-        return line if new is right else replace(line, right=new)
+    def _same(self, key: Key) -> Key:
+        """The key of a known mask, the only one that this can be; else itself."""
+        same = [
+            k
+            for k in self.known
+            if k[2:] == key[2:] and all(b in (a, _UNTOLD) for a, b in zip(k, key[:2], strict=False))
+        ]
+        return same[0] if len(same) == 1 else key
 
-    return tuple(map(named, lines))
+    def _of(self, letter: str, eq: Equation) -> Axis:
+        """The axis along which a letter runs, as a tensor tells it that has the letter or one that equals it."""
+        tied = {letter}
+        for e in postorder(eq.value):
+            match e:
+                case Bracket("=", Index(i), Index(j)) if letter in (i, j):
+                    tied |= {i, j}
+                case _:
+                    pass
+        for t in (eq.target, *tensors_of(eq.value)):
+            axes = primal_axes(t) or [(t.name, k) for k in range(len(t.subscripts))]
+            for axis, place in zip(axes, t.subscripts, strict=True):
+                if axis[0] in self._names and isinstance(place, Index) and place.name in tied:
+                    found = self._axis(Dim(*axis))
+                    return found.tensor, found.axis
+        return _UNTOLD
 
 
-def _orders(line: Line) -> dict[tuple[str, str, str], Bracket]:
+def _orders(line: Line) -> _Brackets:
     """The brackets that order two indices: by the greater one, the lesser, and whether they may be equal."""
-    out: dict[tuple[str, str, str], Bracket] = {}
+    out: _Brackets = {}
     for e in postorder(line.plain.value):
         match e:
             case Bracket(relation, Index(i), Index(j)) if relation in _SWAPPED and len(i) == len(j) == 1:

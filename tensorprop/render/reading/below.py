@@ -68,14 +68,14 @@ class Below:
 
     def often(self, letter: str) -> int:
         """How many axes a letter may stand on: one if nothing is said."""
-        return self._letters.count(letter) if self.cut else 1
+        return self.letters.count(letter) if self.cut else 1
 
     def of(self, letter: str) -> str:
         """The part that is made of a letter."""
-        return next((part for part, i in zip(self.cut, self._letters, strict=True) if i == letter), letter)
+        return next((part for part, i in zip(self.cut, self.letters, strict=True) if i == letter), letter)
 
     @property
-    def _letters(self) -> tuple[str, ...]:
+    def letters(self) -> tuple[str, ...]:
         """The letters of the parts: t of ``t-1``."""
         return tuple(found[1] if (found := _MOVED.fullmatch(part)) else part for part in self.cut)
 

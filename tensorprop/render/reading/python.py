@@ -81,6 +81,11 @@ class Operand:
         rows, columns = (*self.axes, None, None)[:2]
         return Typed(self.entry, rows, columns, self.math)
 
+    def whole(self, of: Callable[[Typed], Typed]) -> Operand:
+        """A function of its last two axes as a matrix, for every value of those before."""
+        last = of(replace(self, axes=self.axes[-2:]).typed)
+        return Operand(last.entry, (*self.axes[:-2], *last.letters), self.math)
+
 
 def read_code(text: str, types: Types) -> Operand:
     """The array that an expression gives."""
@@ -316,8 +321,7 @@ class _Code:
             t = along(self.types, "expm′", args[0].typed, args[1].typed)
             return Operand(t.entry, t.letters, self.math(n)) if given.value is False else self.refuse(n, "two results")
         if op is not None and is_matrix(op) and len(args) == 1:
-            t = of_matrix(self.types, op, args[0].typed)
-            return Operand(t.entry, t.letters, self.math(n))
+            return replace(args[0].whole(lambda a: of_matrix(self.types, op, a)), math=self.math(n))
         if op is not None and (len(args) == 1 or (len(args) == 2 and own in ALONG)):
             where = {"axis": n.args[-1]} if len(args) == 2 else {}  # x.sum(0), np.sum(x, 0)
             return self.along(n, op, args[0], where | options)
@@ -409,8 +413,7 @@ class _Code:
     def solve(self, n: ast.Call) -> Operand:
         """``np.linalg.solve(A, b)``: the inverse of A times b."""
         a, b = (self.value(x) for x in n.args)
-        t = self.types.inverse(a.typed)
-        return self._product(Operand(t.entry, t.letters, t.math), b)
+        return self._product(a.whole(self.types.inverse), b)
 
     def ones(self, n: ast.Call) -> Operand:
         """``np.ones(n)``: a vector whose length the size tells."""
@@ -533,13 +536,11 @@ def _norm(code: _Code, n: ast.Call) -> Operand:
 
 def _matrix_power(code: _Code, n: ast.Call) -> Operand:
     a, k = code.value(n.args[0]), code.value(n.args[1])
-    t = code.types.raised(a.typed, k.entry, k.math.unicode)
-    return Operand(t.entry, t.letters, t.math)
+    return a.whole(lambda t: code.types.raised(t, k.entry, k.math.unicode))
 
 
 def _inv(code: _Code, n: ast.Call) -> Operand:
-    t = code.types.inverse(code.value(n.args[0]).typed)
-    return Operand(t.entry, t.letters, t.math)
+    return code.value(n.args[0]).whole(code.types.inverse)
 
 
 def _triangle(code: _Code, n: ast.Call) -> Operand:

@@ -147,6 +147,10 @@ class Types:
         assert rank is not None
         letters, stay, had = list[str](), list[int](), list[str]()
         below = Below(cut, self.names.time.get(primal(name)))
+        for i in below.letters:  # of a sum, that no equation has: it runs along what is cut off first
+            if i in self.every and rank and not any(i in own for own in self.carried.values()):
+                axis = self.names.find((name, self.names.time.get(primal(name), 0)))
+                self.carried[axis] = (*self.carried.get(axis, ()), i)
         for axis in range(rank):
             own = () if below.in_place else self.carried.get(self.names.find((name, axis)), ())
             if (fixed := below.at(axis, not own and len(cut) == rank)) is not None:
