@@ -103,9 +103,9 @@ class Types:
         self._parts: dict[str, tuple[str, ...]] = {}
         self.range: dict[str, Axis] = {}
 
-    def carry(self, letter: str) -> None:
-        """What is read is meant for every value of an index."""
-        for axis in self.names.called(letter):
+    def carry(self, letter: str, *along: Axis) -> None:
+        """What is read is meant for every value of an index, along the axes that equations call so, or along these."""
+        for axis in along or self.names.called(letter):
             self.carried[axis] = (*self.carried.get(axis, ()), letter)
 
     def new(self, axis: Axis) -> str:
@@ -147,10 +147,9 @@ class Types:
         assert rank is not None
         letters, stay, had = list[str](), list[int](), list[str]()
         below = Below(cut, self.names.time.get(primal(name)))
-        for i in below.letters:  # of a sum, that no equation has: it runs along what is cut off first
-            if i in self.every and rank and not any(i in own for own in self.carried.values()):
-                axis = self.names.find((name, self.names.time.get(primal(name), 0)))
-                self.carried[axis] = (*self.carried.get(axis, ()), i)
+        told = {i for own in self.carried.values() for i in own}
+        for i in set(self.every).intersection(below.letters) - told:  # of a sum: it runs along what is cut off first
+            self.carry(i, self.names.find((name, self.names.time.get(primal(name), 0))))
         for axis in range(rank):
             own = () if below.in_place else self.carried.get(self.names.find((name, axis)), ())
             if (fixed := below.at(axis, not own and len(cut) == rank)) is not None:
