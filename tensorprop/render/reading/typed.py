@@ -379,7 +379,7 @@ class Types:
         shown = name + "′" * primes
         math = Math(f"{shown}({inner.unicode})", f"{LATEX.function(shown)}({inner.latex})")
         if not primes and name in ("tril", "triu") and args[0].rows is not None and args[0].columns is not None:
-            return replace(self._triangle(name, args[0], args[1:]), math=math)
+            return replace(_triangle(name, args[0], args[1:]), math=math)
         if not primes and len(args) == 1:
             found = self._whole(name, args[0])
             if found is not None:
@@ -394,16 +394,6 @@ class Types:
         else:
             e = call(function + "′" * primes, *parts)
         return Typed(e, shape.rows, shape.columns, math)
-
-    def _triangle(self, name: str, a: Typed, shift: list[Typed]) -> Typed:
-        """``tril(A)``, ``tril(A, −1)``, ``triu(A, 1)``: the entries whose row and column are in order."""
-        strict = number(-1 if name == "tril" else 1)
-        if shift and shift[0].entry is not strict:
-            fix = f"write {name}(A) or {name}(A, {strict.value})"
-            raise UsageError(f"{name} with {shift[0].math.unicode}", fix=fix)
-        relation = (">" if shift else "≥") if name == "tril" else ("<" if shift else "≤")
-        assert a.rows is not None and a.columns is not None
-        return replace(a, entry=mul(bracket(relation, Index(a.rows), Index(a.columns)), a.entry))
 
     def _whole(self, name: str, a: Typed) -> Typed | None:
         """Functions that are not entry by entry; None for one that is."""
@@ -478,6 +468,17 @@ class Types:
             known=f"known: {', '.join(names)}, and the δ of each",
             fix=f"did you mean {close[0]}?" if close else None,
         )
+
+
+def _triangle(name: str, a: Typed, shift: list[Typed]) -> Typed:
+    """``tril(A)``, ``tril(A, −1)``, ``triu(A, 1)``: the entries whose row and column are in order."""
+    strict = number(-1 if name == "tril" else 1)
+    if shift and shift[0].entry is not strict:
+        fix = f"write {name}(A) or {name}(A, {strict.value})"
+        raise UsageError(f"{name} with {shift[0].math.unicode}", fix=fix)
+    relation = (">" if shift else "≥") if name == "tril" else ("<" if shift else "≤")
+    assert a.rows is not None and a.columns is not None
+    return replace(a, entry=mul(bracket(relation, Index(a.rows), Index(a.columns)), a.entry))
 
 
 def of_matrix(types: Types, name: str, a: Typed) -> Typed:
