@@ -356,6 +356,7 @@ class Gradient(MadeOf, Packing, Generic[R]):
         self._paths = dict(paths)
         self._rest = rest
         self._met: dict[Any, dict[str, int]] = {}
+        self._flat: set[tuple[object, ...]] = set()
         self.wrt = wrt
         self.inputs = tuple(dict.fromkeys((*needed.inputs, *wrt)))
         self._deltas = tuple(adjoint_name(name) for name in wrt)
@@ -403,11 +404,19 @@ class Gradient(MadeOf, Packing, Generic[R]):
 
     @public
     def __call__(self, params: P, /, **data: Any) -> tuple[R, P]:
-        if type(params) is dict and not self._paths and all(n in params for n in self.wrt):
-            known = self._spare.union(self.inputs)
-            if all(n in known for n in params) and all(is_one_array(params[n]) for n in self.wrt):
+        if type(params) is dict:
+            told = (*params, *map(type, params.values()))
+            if told in self._flat or self._is_flat(params, told):
                 return self._called(params, data)
         return self._of_tree(params, data)
+
+    def _is_flat(self, params: Arrays, told: tuple[object, ...]) -> bool:
+        """Whether these names with values of these types are the parameters as they are called; it is asked once."""
+        known = self._spare.union(self.inputs)
+        flat = not self._paths and known.issuperset(params) and params.keys() >= {*self.wrt}
+        if flat and all(is_one_array(params[n]) for n in self.wrt):
+            self._flat.add(told)
+        return told in self._flat
 
     def _of_tree(self, params: Any, data: Arrays) -> Any:
         """Parameters in any tree: the leaves that are meant, by name, and the gradients in a tree of the same shape."""

@@ -17,7 +17,7 @@ from tensorprop.run.again import TwoParts
 from tensorprop.run.arrays import accept, look
 from tensorprop.run.bound import Functions
 from tensorprop.run.extents import extents
-from tensorprop.run.forms import FORMS, Form, done_as
+from tensorprop.run.forms import FORMS, Choice, Form, done_as
 from tensorprop.run.how import PLAIN, How
 from tensorprop.run.lower import lower
 from tensorprop.run.path import searching
@@ -109,9 +109,9 @@ def _tuned(
         from tensorprop.run.jax import types_of_arrays
         from tensorprop.run.jax_tuned import fastest
 
-        def program(chosen: Form) -> Callable[[Arrays], tuple[Any, ...]]:
+        def program(chosen: Form, places: dict[str, Choice] | None = None) -> Callable[[Arrays], tuple[Any, ...]]:
             def of(arrays: Arrays) -> tuple[Any, ...]:
-                with done_as(chosen):
+                with done_as(chosen, places):
                     if chosen.by_jax and by_jax is not None:
                         return by_jax.lower(arrays, ops, precision)
                     out = lower(system, arrays, names, ops, sizes, precision, in_blocks=not chosen.whole)
@@ -119,11 +119,11 @@ def _tuned(
 
             return of
 
-        forms = {f.name: program(f) for f in FORMS if by_jax is not None or not f.by_jax}
+        forms = [f for f in FORMS if by_jax is not None or not f.by_jax]
         if not _sized(ready):
-            return forms[FORMS[0].name](ready)
+            return program(forms[0])(ready)
         key = None if calls else "\n".join((show(system), *names, str(precision and precision.table)))
-        return forms[fastest(forms, types_of_arrays(ready), key)](ready)
+        return program(fastest(program, forms, types_of_arrays(ready), key))(ready)
 
     return run
 

@@ -12,14 +12,14 @@ of the two when they are compared. So another tree must take less than half to b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Protocol
 
-from tensorprop.run.forms import form
+from tensorprop.run.forms import form, way
 from tensorprop.run.path import contraction_path
-from tensorprop.run.price import DOT, MOVE
-from tensorprop.run.values import Value, Values
+from tensorprop.run.values import DOT, MOVE, Value, Values
 
 __all__ = ["order"]
 
@@ -56,18 +56,41 @@ def order(on: Values, p: Scope, operands: Sequence[Value]) -> Path:
             best = contraction_path([v.axes for v in operands], p.free, p.sizes)
             on.grown(operands, best)
         return best
-    own = _of_all(on, p, operands, size)
-    best = min(_turned(on, operands), key=lambda path: _of_path(on, p, operands, path, size), default=own)
-    if best is not own:
-        least = _DOUBT * _of_path(on, p, operands, best, size)
-        best = own if _of_path(on, p, operands, own, size) < least else best
+    turned = [*_turned(on, operands)]
+    best = _of_several(on, p, operands, size, turned) if turned else _of_inner(on, p, operands, size)
     on.grown(operands, best)
     return best
 
 
-def _of_all(on: Values, p: Scope, operands: Sequence[Value], size: Size) -> Path:
-    """The cheapest of all trees, bottom-up over sets of operands."""
-    n, every = len(operands), (1 << len(operands)) - 1
+def _of_several(on: Values, p: Scope, operands: Sequence[Value], size: Size, turned: list[Path]) -> Path:
+    """The cheapest tree turned about, or one of its own that takes much less; another way is one of the others."""
+    own = _pairs(_of_all(on, p, operands, size), len(operands))
+    cost = {tuple(t): _of_path(on, p, operands, t, size) for t in (own, *turned)}
+    trees = sorted(filter(lambda t: t != tuple(own), cost), key=lambda t: cost[t])
+    doubt = bool(trees) and cost[tuple(own)] >= _DOUBT * cost[trees[0]]
+    trees.insert(1 if doubt else 0, tuple(own))
+    return [*trees[way(lambda: (_told(p, operands, "back"), len(trees), cost[trees[0]]))]]
+
+
+def _of_inner(on: Values, p: Scope, operands: Sequence[Value], size: Size) -> Path:
+    """The cheapest tree; another way is the cheapest without one of its inner products."""
+    best = _of_all(on, p, operands, size)
+    every = len(best) - 1
+    inner = [s for s, _ in _products(best) if s != every]
+    chosen = way(lambda: (_told(p, operands, "there"), 1 + len(inner), best[every][0]))
+    return _pairs(_of_all(on, p, operands, size, inner[chosen - 1]) if chosen else best, len(operands))
+
+
+def _told(p: Scope, operands: Sequence[Value], where: str) -> str:
+    """What a product of several arrays is, whatever its letters are called."""
+    number = {i: k for k, i in enumerate(dict.fromkeys(i for v in operands for i in v.axes))}
+    told = " × ".join(",".join(f"{number[i]}:{p.size((i,))}" for i in v.axes) for v in operands)
+    return f"tree {where} {told} → {[k for i, k in number.items() if i in p.free]}"
+
+
+def _of_all(on: Values, p: Scope, operands: Sequence[Value], size: Size, without: int = 0) -> list[Found]:
+    """The cheapest of all trees, bottom-up over sets of operands; ``without``: a set that none of its products is."""
+    every = (1 << len(operands)) - 1
     has = [frozenset[str]()] * (every + 1)
     for s in range(1, every + 1):
         low = s & -s
@@ -78,6 +101,9 @@ def _of_all(on: Values, p: Scope, operands: Sequence[Value], size: Size) -> Path
         best[1 << k] = (0.0, v, 0)
     for s in sorted(range(1, every + 1), key=int.bit_count):
         if s & (s - 1) == 0:
+            continue
+        if s == without:
+            best[s] = (math.inf, None, s & -s)
             continue
         found: Found | None = None
         keep = p.free | has[every ^ s]
@@ -94,22 +120,28 @@ def _of_all(on: Values, p: Scope, operands: Sequence[Value], size: Size) -> Path
             part = (part - 1) & s
         assert found is not None
         best[s] = found
-    return _pairs(best, every, n)
+    return best
 
 
-def _pairs(best: Sequence[Found], every: int, n: int) -> Path:
-    """The tree of the whole set as pairs."""
-    todo: list[tuple[int, int]] = []
-    stack = [every]
+def _products(best: Sequence[Found]) -> list[tuple[int, int]]:
+    """The products of the tree of the whole set, from the root down: the set, and one half of it."""
+    found: list[tuple[int, int]] = []
+    stack = [len(best) - 1]
     while stack:
         s = stack.pop()
         if s & (s - 1):
             part = best[s][2]
-            todo.append((part, s ^ part))
+            found.append((s, part))
             stack += [part, s ^ part]
+    return found
+
+
+def _pairs(best: Sequence[Found], n: int) -> Path:
+    """The tree of the whole set as pairs."""
     now = [1 << k for k in range(n)]
     pairs: Path = []
-    for one, other in reversed(todo):
+    for s, one in reversed(_products(best)):
+        other = s ^ one
         first, second = sorted((now.index(one), now.index(other)))
         pairs.append((first, second))
         now = [s for s in now if s not in (one, other)] + [one | other]

@@ -12,13 +12,11 @@ from typing import Any
 
 from tensorprop.core.functions import orders
 from tensorprop.run.count import VIEWS, Shaped
+from tensorprop.run.values import DOT, MOVE
 
-__all__ = ["DOT", "MOVE", "priced"]
+__all__ = ["priced"]
 
-# nanoseconds: for one flop of a matrix product, one entry that it reads or writes, one that is worked on, called, found
-# at run time, run over
-DOT = 0.015
-MOVE = 0.5
+# nanoseconds: for one entry that is worked on, called, found at run time, run over
 _ENTRY = 0.25
 _CALL = 1.5
 _ROW = 8.0

@@ -14,10 +14,13 @@ from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
 from tensorprop.core.expr import Expr
-from tensorprop.run.forms import form
+from tensorprop.run.forms import form, way
 
-__all__ = ["Array", "Operations", "Rule", "Sizes", "Step", "Value", "Values", "Wish", "python"]
+__all__ = ["DOT", "MOVE", "Array", "Operations", "Rule", "Sizes", "Step", "Value", "Values", "Wish", "python"]
 
+DOT, MOVE = 0.015, 0.5  # nanoseconds: one flop of a matrix product; one entry that it reads or writes
+_OTHER_ROWS, _REDUCED = 1, 2  # ways of a product: the other operand gives the rows; entry by entry, and then summed
+_ENTRIES = 1 << 24  # so many products of entries are not made one by one
 _LANES, _RAGGED = 8, 64  # entries of a row that are worked on together; beyond so many, the rest does not matter
 
 Array = Any
@@ -265,16 +268,17 @@ class Values:
         return [self.trees[k] for k, n in sorted(shared.items()) if n >= len(set(self.trees[k][0])) - 1]
 
     def product_of_two(self, left: Value, right: Value, keep: frozenset[str]) -> Value:
-        """A matrix product where a side has a letter of its own, else entry by entry, and then summed."""
+        """A matrix product where a side has a letter of its own, else entry by entry, then summed; or as was timed."""
         batch = [i for i in left.axes if i in right.axes and i in keep]
         summed = [i for i in left.axes if i in right.axes and i not in keep]
         own = [i for i in left.axes if i not in right.axes], [i for i in right.axes if i not in left.axes]
         if not summed or not any(own):
-            frame = self.frame((left, right))
-            product = self.ops.multiply(self.align(left, frame), self.align(right, frame))
-            return self.summed(Value(product, frame), summed)
+            return self.entrywise(left, right, summed)
+        chosen = way(lambda: self.place_of(left, right, keep))
+        if chosen == _REDUCED:
+            return self.entrywise(left, right, summed)
         swap = self.swapped(left, right, own) if all(own) else self.turned(left, right, own, batch)
-        if swap != (form().other_rows and all(own)):
+        if swap != ((form().other_rows and all(own)) ^ (chosen == _OTHER_ROWS)):
             left, right, own = right, left, own[::-1]
         array = self.ops.dot(
             self.ops.named(left.array, left.axes),
@@ -284,6 +288,23 @@ class Values:
         )
         axes = (*batch, *own[0], *own[1])
         return Value(self.ops.named(array, axes), axes)
+
+    def entrywise(self, left: Value, right: Value, summed: Sequence[str]) -> Value:
+        """Multiplied entry by entry, and then summed."""
+        frame = self.frame((left, right))
+        product = self.ops.multiply(self.align(left, frame), self.align(right, frame))
+        return self.summed(Value(product, frame), summed)
+
+    def place_of(self, left: Value, right: Value, keep: frozenset[str]) -> tuple[str, int, float]:
+        """What two arrays are whose product can be made in several ways, in how many, and what it takes."""
+        number = {i: k for k, i in enumerate(dict.fromkeys((*left.axes, *right.axes)))}
+        shapes = [[(number[i], n) for i, n in zip(v.axes, v.array.shape, strict=True)] for v in (left, right)]
+        kept = [k for i, k in number.items() if i in keep]
+        lengths = dict(pair for shape in shapes for pair in shape)
+        entries, moved = math.prod(lengths.values()), sum(math.prod(n for _, n in shape) for shape in shapes)
+        told = " × ".join(",".join(f"{k}:{n}" for k, n in shape) for shape in shapes)
+        few = entries <= _ENTRIES
+        return f"dot {told} → {kept}", 3 if few else 2, 2 * DOT * entries + MOVE * moved
 
     def swapped(self, left: Value, right: Value, own: tuple[list[str], list[str]]) -> bool:
         """Whether the right operand's indices are the rows: as the left side has them, else the larger ones.
