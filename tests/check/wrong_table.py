@@ -429,8 +429,25 @@ FARTHER: tuple[tuple[Wrong, str], ...] = tuple(
             "",
         ),
         ("E = 1/2 x_i A_ij x_j", "δx_i = (A_ij + A_ji) x_j", "factor", "2", ""),
+        # right where a matrix is symmetric
+        (
+            "y = x_i A_ij x_j",
+            "δx_i = 2 A_ij x_j δy",
+            "transposed",
+            "2 A_ij stands where A_ij + A_ji belongs, the same where A",
+            "",
+        ),
+        (
+            "y = x_i inv(S)_ij x_j",
+            "δx_i = 2 inv(S)_ij x_j",
+            "transposed",
+            "inv(S)_ij + inv(S)_ji belongs, the same where S",
+            "",
+        ),
+        ("G_ij = X_ik X_jk", "δX_ik = 2 δG_ij X_jk", "transposed", "in one of two terms: 2 δG_ij stands where", ""),
         ("E = x_i A_ij x_j - b_i x_i", "δx_i = 2 (A_ij + A_ji) x_j - b_i", "factor", "the terms", ""),
         # subscripts that are shifted or picked
+        ("K_ij = exp(-D_ij / (2 s^2))", "δD_ij = K_ij δK_ij / (2 s^2)", "sign", "the whole should be negated", ""),
         ("y_to = w_ocs x[t+s, c] m_t", "δw_ocs = -x[t+s, c] m_t δy_to", "sign", "the sign is wrong", ""),
         (
             "E = -1/dim(b) Σ_b logsoftmax_k(z_bk)[y_b]",

@@ -169,7 +169,7 @@ def _multiples(h: Held) -> Iterator[Explanation]:
 def _scaled(h: Held, back: Expr) -> Expr | None:
     """The hand rule times a constant: by an edit where one does it, so that what was written stays."""
     assert h.hand is not None
-    for e in edits(h.hand.value, h.letters, h.names, h.runs):
+    for e in () if back is MINUS_ONE else edits(h.hand.value, h.letters, h.names, h.runs):  # not in a denominator
         if e.kind in ("number", "reduction", "factor dropped", "power") and h.repairs(e.value):
             return e.value
     return times(back, h.hand.value)

@@ -24,6 +24,7 @@ from tensorprop.core.build import (
     add,
     mul,
     negate,
+    number,
     power,
     substitute,
     sum_over,
@@ -196,6 +197,10 @@ class Wording:
                 name = wrong.name if isinstance(wrong, Tensor) else e.detail
                 rank = len(wrong.subscripts) if isinstance(wrong, Tensor) else 2
                 what = f"{name} is transposed" if rank == 2 else f"two indices of {name} are exchanged"
+                if not repair and _merges(e):
+                    twice, both = show(mul(number(2), wrong)), show(add(wrong, right))
+                    alike = f"the same where {name} is symmetric{'' if rank == 2 else ' in them'}"
+                    return "transposed", f"{what} in one of two terms: {twice} stands where {both} belongs, {alike}"
                 return "transposed", f"{what}: {stands}"
             case "conjugate" | "part":
                 what = "conjugate" if e.kind == "conjugate" else "part"
@@ -391,6 +396,23 @@ def with_sign(t: Expr) -> str:
     """A term with its sign in front: ``- a_i b_i``."""
     sign, bare = sign_and_rest(t)
     return f"{'+' if sign > 0 else '-'} {written_out(bare)}"
+
+
+def _merges(e: Edit) -> bool:
+    """Whether an edit makes one of two terms like the other."""
+    for old, new in e.steps:
+        if isinstance(old, Add):
+            now = new.terms if isinstance(new, Add) else (new,)
+            lost = [t for t in old.terms if t not in now]
+            alike = [t for t in old.terms if t in now and any(same(t, u) for u in _others(t, now))]
+            return len(lost) == len(alike) == 1
+    return False
+
+
+def _others(t: Expr, terms: Sequence[Expr]) -> list[Expr]:
+    """The terms beside one of them."""
+    n = terms.index(t)
+    return [*terms[:n], *terms[n + 1 :]]
 
 
 def _sign(right: Expr, where: str = "") -> str:
