@@ -343,36 +343,38 @@ class Reader(Pasted):
         """``[left relation right]``."""
         p = self.p
         if not self._relates(p):
-            before = self.text[self.starts[p - 1] : self.ends[p - 1]] if p else ""
-            near_name = p and self.kinds[p - 1] in ("N", "T")
-            end = self.p
-            if before == "]" and self.starts[p] == self.ends[p - 1]:
-                self.unexpected(
-                    p, "only a name bears subscripts, and one list of them", "write one list, as in A[i, j]"
-                )
-            while self.kinds[end] not in ("]", "end", ";"):
-                end += 1
-            if self.kinds[end] != "]":
-                self.fail(
-                    UnbalancedBracket,
-                    '"[" is never closed',
-                    (self.starts[p], self.ends[p]),
-                    'write the "]" that belongs to it',
-                )
-            self.fail(
-                UnexpectedChar,
-                "a bracket on its own holds a relation",
-                (self.starts[p], self.ends[p]),
-                f"write [t ≥ u], or {before}[…] without a space for subscripts"
-                if near_name
-                else "write [t ≥ u], or ( … ) to group",
-            )
+            self._no_relation(p)
         self.enter(p)
         self.p = p + 1
         relation, left, right = self.comparison()
         self.close(p, "]")
         self.depth -= 1
         return Relate(self.starts[p], self.ends[self.p - 1], relation, left, right)
+
+    def _no_relation(self, p: int) -> NoReturn:
+        """A bracket without a relation: subscripts that stand where none can, or one that was never closed."""
+        before = self.text[self.starts[p - 1] : self.ends[p - 1]] if p else ""
+        touching = bool(p) and self.starts[p] == self.ends[p - 1]
+        end = next(q for q in range(p, len(self.kinds)) if self.kinds[q] in ("]", "end", ";"))
+        inside = self.text[self.ends[p] : self.starts[end]].strip()
+        name, letters = before.split("_", 1) if "_" in before else ("", "")
+        if self.kinds[end] != "]":
+            what = '"[" is never closed'
+            self.fail(UnbalancedBracket, what, (self.starts[p], self.ends[p]), 'write the "]" that belongs to it')
+        if touching and name and letters:
+            self.unexpected(p, "a name has one list of subscripts", f"write {name}[{', '.join([*letters, inside])}]")
+        if touching and (before in ("]", "}") or letters):
+            self.unexpected(p, "only a name bears subscripts, and one list of them", "write one list, as in A[i, j]")
+        if touching and before == ")":
+            self.unexpected(
+                p,
+                "subscripts stand behind a name, or behind a function along an index",
+                f"give what stands before it a line of its own, and take the entry of that: p[{inside}]",
+            )
+        near_name = p and self.kinds[p - 1] in ("N", "T")
+        fix = f"{before}[…] without a space for subscripts" if near_name else "( … ) to group"
+        what = "a bracket on its own holds a relation"
+        self.fail(UnexpectedChar, what, (self.starts[p], self.ends[p]), f"write [t ≥ u], or {fix}")
 
     def side(self) -> Tree:
         """One side of a relation: there a bare letter is the index of that name, if the equation has one."""

@@ -56,6 +56,8 @@ REFUSED = [
     ("y_i = x_i «>» 0", "UnexpectedChar", ["[a > b]"]),
     ("z_j = «__import__»('os')", "ForbiddenName", ["__", "Python"]),
     ("z = a«__b»", "ForbiddenName", ["one underscore"]),
+    ("o_bx = a_b«[»x+u] k_u", "UnexpectedChar", ["write a[b, x+u]"]),
+    ("E = -log(softmax_c(z_c))«[»y]", "UnexpectedChar", ["a line of its own", "p[y]"]),
     ("y_x = a[x+u] k_u; dim(x) = «1/2»", "UnexpectedChar", ["a range is a whole number"]),
     # facts of what no equation has
     ("y_i = x[i-1]; outside(«b») = 0", "UnknownName", ["tensors: y, x", "drop the line"]),
