@@ -35,6 +35,7 @@ from tensorprop.core.ranges import kept, size, tells
 from tensorprop.core.terms import base_and_exponent, factors_of, number_and_rest, scaled
 from tensorprop.core.walk import freshen, postorder, transform
 from tensorprop.text.numerals import is_decimal
+from tensorprop.text.show import show
 
 _LONG = 200  # nodes; like terms are looked for in shorter ones
 
@@ -532,7 +533,8 @@ def _understood(e: Sum) -> bool:
         twice = any(isinstance(f, Tensor) and sum(i in s.free for s in f.subscripts) > 1 for f in hits)
         if len(hits) < 2 and not twice:
             return False
-    return True
+    within = any(f.binds and not f.free.isdisjoint(e.indices) for f in parts if isinstance(f, Call))
+    return not within or not show(e).startswith("Σ")  # beside f(Σ_j y_n X_nj) a sum over n has two readings
 
 
 @law("Σ_i a_j b_i == a_j Σ_i b_i", free="j", because="a factor without the index stands before the sum", on=Sum)
@@ -580,11 +582,7 @@ def exp_of_log(e: Call) -> Expr | None:
             return None
 
 
-@law(
-    "Σ_k expm′(A)_kkij == expm(A)_ji",
-    free="i j",
-    because="the trace of exp along E changes by tr(exp(A) E)", on=Sum,
-)  # fmt: skip
+@law("Σ_k expm′(A)_kkij == expm(A)_ji", free="i j", because="tr exp(A) changes along E by tr(exp(A) E)", on=Sum)
 def trace_of_expm(e: Sum) -> Expr | None:
     parts = factors_of(e.body)
     for n, f in enumerate(parts):

@@ -197,7 +197,7 @@ class _Printer(Spelled):
             if d is None and self.target is not None and i in (self.target.letters or ()):
                 axes = primal_axes(self.target)
                 d = Dim(*axes[(self.target.letters or ()).index(i)]) if axes is not None else None
-            if d is not None:
+            if d is not None and all(axis_of(n.children[0], i) in (d, None) for n in scopes.get(i, ())):
                 found.setdefault(d, i)
         for i, where in scopes.items():
             if i not in self.letters | limited and len(where) == 1:

@@ -357,7 +357,7 @@ class Subscripts(Cursor):
         scalars: set[str] = set()
         kinds, texts = self.kinds, self.texts
         q = start
-        subscript: list[str] = []  # the closers of open subscript lists
+        subscript: list[str] = []  # the kinds of what opened the lists of subscripts
         nested: list[str] = []
         while q < stop:
             k = kinds[q]
@@ -378,7 +378,7 @@ class Subscripts(Cursor):
                 indices.extend(c for c in texts[q][1:] if c.isalpha())
             elif (k == "s" and texts[q] == "_{") or (k == "[" and at_once and not self._relates(q)):
                 nested.append("list")
-                subscript.append("")
+                subscript.append(k)
             elif k in ("(", "[", "{"):
                 asks = k == "(" and at_once and texts[q - 1] == "where" and self.compared(q)
                 nested.append("where" if asks else "[" if k == "[" else "(")
@@ -390,8 +390,8 @@ class Subscripts(Cursor):
             elif k == "N":
                 bare = kinds[q + 1] not in ("(", "q", "s", "u", "[") or self.starts[q + 1] != self.ends[q]
                 if subscript and bare:
-                    commas = "," in kinds[q - 1 : q + 2] or kinds[q - 1] == "["
-                    indices.extend((texts[q],) if commas or len(texts[q]) == 1 else texts[q])
+                    word = subscript[-1] == "[" or "," in kinds[q - 1 : q + 2] or len(texts[q]) == 1
+                    indices.extend((texts[q],) if word else texts[q])
                 elif (
                     bare
                     and "[" not in nested

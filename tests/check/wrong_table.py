@@ -429,6 +429,15 @@ FARTHER: tuple[tuple[Wrong, str], ...] = tuple(
             "",
         ),
         ("E = 1/2 x_i A_ij x_j", "δx_i = (A_ij + A_ji) x_j", "factor", "2", ""),
+        # several paths at once, and what is missing in an exponent
+        (
+            "m_b = mean_i(x_bi); s_b = sqrt(mean_i((x_bi - m_b)^2)); y_bi = (x_bi - m_b) / s_b",
+            "δx_bi = δy_bi / s_b",
+            "second path",
+            "the path through s is missing",
+            "",
+        ),
+        ("y_b = (1 - p_b)^γ", "δp_b = -γ (1 - p_b)^γ δy_b", "missing term", "γ stands where (γ - 1) belongs", ""),
         # right where a matrix is symmetric
         (
             "y = x_i A_ij x_j",

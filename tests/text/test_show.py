@@ -19,6 +19,8 @@ from tests.text.random_systems import Maker, random_system
 from tests.text.test_readings import SPELLINGS, SUMS
 
 VERBATIM = """
+y_k = t_k a[2out+k-1] [out > 1]
+y = t + (z[out, out] + a[2out+out-1]) b[out]
 z_bj = a_bi W_ij + b_j
 E = 1/2 (h_bj - y_bj)^2
 L = O_mn (T_mn - U_mk V_nk)^2

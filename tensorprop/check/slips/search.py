@@ -6,7 +6,7 @@ made on the rule and on the derived rule: what is one step from either is one sl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import product
 
@@ -139,6 +139,12 @@ def _right_under(h: Held, given: Given) -> bool:
 def _by_terms(h: Held, form: Expr) -> Iterator[Explanation]:
     """``hand = Σ_k c_k t_k`` over the terms t_k of the derived rule: c = 0, -1 or another number is a slip."""
     terms = multiplied_out(form)
+    if isinstance(form, Add) and len(form.terms) < len(terms):  # as they stand, and in parts
+        yield from _by_these(h, form, form.terms)
+    yield from _by_these(h, form, terms)
+
+
+def _by_these(h: Held, form: Expr, terms: Sequence[Expr]) -> Iterator[Explanation]:
     if not 2 <= len(terms) <= 8 or all(g is None for g in h.got):
         return
     rows = [n for n, (g, w) in enumerate(zip(h.got, h.wanted, strict=True)) if g is not None and w is not None]
@@ -165,7 +171,7 @@ def _by_terms(h: Held, form: Expr) -> Iterator[Explanation]:
     spoilt = add(*(mul(c, t) for c, t in zip(cs, terms, strict=True) if c is not None))
     if not h.spoils(spoilt):
         return
-    told = [h.words.term(terms[k], c) for k, c in slips]
+    told = [h.words.term(terms[k], c, len(slips)) for k, c in slips]
     if alike and len(slips) > 1:
         c = slips[0][1]
         which = " and ".join(with_sign(terms[k]) for k, _ in slips)

@@ -124,9 +124,12 @@ class Wording:
                         return f"dim({i.name})"
         return show(d)
 
-    def term(self, t: Expr, c: Expr) -> tuple[str, str]:
+    def term(self, t: Expr, c: Expr, one_of: int = 1) -> tuple[str, str]:
+        """A term that is c times what it should be, ``one_of`` so many that are wrong."""
         if c is ZERO:
-            return self.missing(t)
+            kind, words = self.missing(t)
+            path = "^the second path, (through .*?), is"
+            return kind, words if one_of == 1 else re.sub(path, r"the path \1 is", words)
         if c is MINUS_ONE:
             return "sign", _sign(t)
         return "factor", f"the term {with_sign(t)} is {self.times(c)}"
@@ -184,7 +187,11 @@ class Wording:
             case "term dropped":
                 if repair:
                     return "extra term", f"the term {with_sign(e.old)} is one too many"
-                return self.missing(e.old, _within(e))
+                whole = _within(e)
+                if whole is None:  # in an exponent, or in a function's argument
+                    one, other = e.steps[0][1], e.steps[0][0]
+                    return "missing term", f"{written_out(one)} stands where {written_out(other)} belongs"
+                return self.missing(e.old, whole)
             case "factor dropped" | "factor added":
                 return self._factor(e, repair)
             case "sum dropped" | "sum added":
