@@ -201,14 +201,7 @@ class Wording:
                     return "missing sum", f"the sum over {letters} is missing: {stands}"
                 return "extra sum", f"one sum too many: {stands}"
             case "transposed":
-                name = wrong.name if isinstance(wrong, Tensor) else e.detail
-                rank = len(wrong.subscripts) if isinstance(wrong, Tensor) else 2
-                what = f"{name} is transposed" if rank == 2 else f"two indices of {name} are exchanged"
-                if not repair and _merges(e):
-                    twice, both = show(mul(number(2), wrong)), show(add(wrong, right))
-                    alike = f"the same where {name} is symmetric{'' if rank == 2 else ' in them'}"
-                    return "transposed", f"{what} in one of two terms: {twice} stands where {both} belongs, {alike}"
-                return "transposed", f"{what}: {stands}"
+                return "transposed", self._transposed(e, wrong, right, repair)
             case "conjugate" | "part":
                 what = "conjugate" if e.kind == "conjugate" else "part"
                 missing = isinstance(right, Call) and right.args == (wrong,)
@@ -245,6 +238,17 @@ class Wording:
                 if factor is not None:
                     return "factor", f"{factor}: {with_sign(one)} stands where {with_sign(other)} belongs"
                 return e.kind, stands
+
+    def _transposed(self, e: Edit, wrong: Expr, right: Expr, repair: bool) -> str:
+        """Two indices of a tensor are exchanged, in the whole or in one of two terms that then are alike."""
+        name = wrong.name if isinstance(wrong, Tensor) else e.detail
+        rank = len(wrong.subscripts) if isinstance(wrong, Tensor) else 2
+        what = f"{name} is transposed" if rank == 2 else f"two indices of {name} are exchanged"
+        if repair or not _merges(e):
+            return f"{what}: {written_out(wrong)} stands where {written_out(right)} belongs"
+        twice, both = show(mul(number(2), wrong)), show(add(wrong, right))
+        alike = f"the same where {name} is symmetric{'' if rank == 2 else ' in them'}"
+        return f"{what} in one of two terms: {twice} stands where {both} belongs, {alike}"
 
     def _factor(self, e: Edit, repair: bool) -> tuple[str, str]:
         """A factor, or a size that is divided by, is missing or one too many."""
