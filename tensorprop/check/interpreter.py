@@ -107,7 +107,7 @@ class Interpreter:
             case m.Inverse(of):
                 return _inverse(self.value(of))
             case m.WholeMatrix(function, of):
-                found = MATRICES[function](np, self.value(of))
+                found = _of_matrix(function, self.value(of))
                 return found[:, None] if t.kind == "column" else found[None, :] if t.kind == "row" else found
             case m.Directed(function, of, direction):
                 return np.einsum("abuv,uv->ab", MATRICES[function](np, self.value(of)), self.value(direction))
@@ -195,6 +195,14 @@ def _inverse(v: Array) -> Array:
     if v.ndim == 2 and 0 in entries and not np.any(v - np.diag(entries)):
         return np.diag(1 / entries)
     return np.linalg.inv(v)
+
+
+def _of_matrix(function: str, v: Array) -> Array:
+    """A function of a whole matrix; of one that has none, as the factor of one that is not definite, no numbers."""
+    try:
+        return MATRICES[function](np, v)
+    except np.linalg.LinAlgError:
+        return np.asarray(MATRICES[function](np, np.eye(*v.shape)) * np.nan)
 
 
 def _square(v: Array) -> Array:

@@ -19,8 +19,8 @@ from tensorprop.check.numbers import draw
 from tensorprop.check.numbers.draw import below, can_be_drawn, fitted
 from tensorprop.core.build import add, call, mul, number
 from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Sum, Tensor
-from tensorprop.core.functions import is_known
+from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import is_known, is_matrix
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import primal_axes
 from tensorprop.core.plane import complex_names, said_complex
@@ -268,6 +268,12 @@ def _arrays(
     for name in s.inputs:
         of |= {ranges.find(name, k): of.get(ranges.find(name, k), 2) for k in range(_rank(s, name))}
     long_enough = fitted(s, ranges, of)
+    of_matrices = {
+        n.body.name
+        for eq in s
+        for n in postorder(eq.value)
+        if isinstance(n, Reduce) and is_matrix(n.op) and isinstance(n.body, Tensor)
+    }
     for name in s.inputs:
         shape = long_enough[name]
         can_be_drawn(name, shape)
@@ -280,7 +286,8 @@ def _arrays(
             draw = rng.normal(size=shape) if seed == 1 else rng.uniform(0.2, 0.9, size=shape)
         if name in s.complex:
             draw = draw + 1j * rng.normal(size=shape)
-        out[name] = draw + (2.0 * np.eye(*shape) if len(shape) == 2 and shape[0] == shape[1] and seed == 0 else 0.0)
+        last = shape[-2:] if len(shape) == 2 or name in of_matrices else ()
+        out[name] = draw + (2.0 * np.eye(*last) if len({*last}) == 1 and seed == 0 else 0.0)
     return out
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Literal
 
-from tensorprop.core.build import mul, negate, number, power, remake, sum_over
+from tensorprop.core.build import COLUMN, ROW, mul, negate, number, power, remake, sum_over
 from tensorprop.core.equation import Equation, System, system
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix
@@ -316,7 +316,7 @@ def axes_in(eq: Equation) -> dict[tuple[str, int], str]:
     first: dict[str, tuple[str, int]] = {}
     for t in (*tensors_of(eq.value), eq.target):
         for axis, s in enumerate(t.subscripts):
-            if isinstance(s, Index):
+            if isinstance(s, Index) and s.name not in (ROW, COLUMN):
                 first.setdefault(s.name, (t.name, axis))
     return {axis: letter for letter, axis in first.items()}
 

@@ -18,6 +18,18 @@ EQUAL = (
     ("T_ij = A_ji; y = logdet(T)", "y = logdet(A)"),
     ("M_ij = inv(A)_ij; y = logdet(M)", "y = -logdet(A)"),
     ("L_ij = cholesky(S)_ij; Y_ij = L_ik L_jk", "Y_ij = 1/2 (S_ij + S_ji)"),
+    ("S_ij = L_ik L_jk; y = logdet(S); lower(L)", "y = 2 Σ_i log(abs(L_ii)); lower(L)"),
+    (
+        "S_ij = L_ik D_kl L_jl; y = logdet(S); lower(L); diagonal(D)",
+        "y = 2 Σ_i log(abs(L_ii)) + Σ_i log(abs(D_ii)); lower(L); diagonal(D)",
+    ),
+    ("S_ij = Q_ik D_kl Q_jl; y = logdet(S); orthogonal(Q); diagonal(D)", "y = Σ_i log(abs(D_ii)); diagonal(D)"),
+    (
+        "M_bij = 2 S_bik inv(T_b)_kj; y_b = logdet(M_b); spd(S)",
+        "y_b = dim(S, 1) log(2) + logdet(S_b) - logdet(T_b); spd(S)",
+    ),
+    ("y = log(det(S)); spd(S)", "y = logdet(S); spd(S)"),
+    ("M_ij = expm(X)_ij; y = logdet(M)", "y = X_ii"),
 )
 
 
@@ -33,6 +45,8 @@ def test_laws_of_matrices_are_proved(one: str, other: str) -> None:
         ("C_ij = A_ik B_kj; Y_ij = inv(C)_ij", "Y_ij = inv(A)_ik inv(B)_kj"),
         ("y = det(A)", "y = -det(A)"),
         ("M_ij = inv(A)_ij; y = logdet(M)", "y = logdet(A)"),
+        ("S_ij = L_ik L_jk; y = logdet(S); lower(L)", "y = Σ_i log(abs(L_ii)); lower(L)"),
+        ("M_ij = 2 S_ij; y = logdet(M); spd(S)", "y = log(2) + logdet(S); spd(S)"),
     ],
 )
 def test_what_is_no_law_is_not_proved(one: str, other: str) -> None:
@@ -134,3 +148,36 @@ def test_a_rule_that_is_right_for_square_matrices_alone_is_told_so_and_no_slip_i
     assert not report.ok
     assert "where sizes differ" in str(report) and "not square" in str(report)
     assert "belongs" not in str(report) and "correct:" not in str(report)
+
+
+@pytest.mark.parametrize(
+    "text, rule",
+    [
+        ("C_ij = X_ik X_jk; y = logdet(C)", "δX_ij = 2 δy inv(C)_ik X_kj"),
+        ("M_ij = [i = j] + X_ki X_kj; y = logdet(M)", "δX_ij = 2 δy X_ik inv(M)_kj"),
+    ],
+)
+def test_a_letter_that_runs_further_elsewhere_is_no_entry_of_a_matrix(text: str, rule: str) -> None:
+    assert tp.check(f"{text}; {rule}").proved
+    told = str(tp.check(f"{text}; {rule.replace('2 ', '')}"))
+    assert "a factor 2 is missing" in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "y = dim(X, 0) logdet(X)",
+        "y = eigvalsh(S)[dim(S, 0)-1]; S_ij = S_ji",
+        "E = (ν + dim(X, 0) + 1) logdet(X) + V_ij inv(X)_ji; spd(X)",
+    ],
+)
+def test_sizes_of_whole_matrices_are_told_by_letters_that_somebody_wrote(text: str) -> None:
+    s = tp.parse(text)
+    for shown in (tp.formula(s + tp.adjoint(s)), tp.explain(s)):
+        assert "⟨" not in str(shown) and "⟨" not in shown.latex
+
+
+def test_formula_of_the_factor_of_every_matrix() -> None:
+    page = tp.parse("z_bi = cholesky(S_b)_ij x_bj; spd(S)")
+    assert str(tp.formula(page)) == "z = cholesky(S) x  (for every b)"
+    assert "δx = cholesky(S)ᵀ δz" in str(tp.formula(tp.adjoint(page)))

@@ -16,6 +16,7 @@ from tensorprop.calculus.declared import by_rows, masked, shorter, symmetrised
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.check.numbers.draw import KINDS, arrays, declared, letter_sizes, shapes
 from tensorprop.check.prove.conjugates import alike, all_complex
+from tensorprop.check.prove.determinants import taken_apart
 from tensorprop.check.prove.identity import Tested, identical
 from tensorprop.check.prove.inside import Inside, straight
 from tensorprop.check.prove.unfold import settled, unfolded
@@ -110,6 +111,16 @@ class Laws:
     def said(self, e: Expr) -> Expr:
         """``e`` with what is declared written into every entry."""
         return symmetrised(masked(shorter(by_rows(e, self.declared), self.orthogonal), self.declared), self.symmetric)
+
+    def logarithms_apart(self, eq: Equation, definitions: Definitions) -> Equation:
+        """The equation with logarithms of determinants of products of square matrices taken apart."""
+        if self.plane:
+            return eq
+
+        def square(name: str) -> bool:
+            return name in self.declared or self.axis(Dim(name, 0)) is self.axis(Dim(name, 1))
+
+        return Equation(eq.target, taken_apart(eq.value, definitions, square, self.declared))
 
     def normal(self, e: Expr) -> Expr:
         """The canonical form, what is given put in."""
@@ -239,6 +250,7 @@ def decide(
     if len(one.letters) != len(other.letters):
         return Decision("refuted", "the left sides have different numbers of indices")
     other = other.rename(dict(zip(other.letters, one.letters, strict=True)))
+    one, other = (laws.logarithms_apart(eq, definitions) for eq in (one, other))
     if laws.declared:
         one, other = (Equation(eq.target, laws.said(eq.value)) for eq in (one, other))
     stages = [*_stages(one.value, freshen(other.value, one.value.free), definitions, laws)]

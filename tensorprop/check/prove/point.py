@@ -288,7 +288,7 @@ class Point:
                 raise Unevaluated(f"{n.op} has no value here")
         table: Table = (kept, out)
         if n.at and n.op in EXACT_MATRICES:
-            return self._map(lambda m, i, j: m[i][j], [table, *parts[1:]], n)
+            return self._map(_entry_of, [table, *parts[1:]], n)
         if n.at:
             table = self._map(lambda v, *at: self.draw(n.op, "entry", level, v, at) % p, [table, *parts[1:]], n)
         return table
@@ -381,3 +381,8 @@ def aligned(parts: list[Table]) -> tuple[tuple[str, ...], list[Any]]:
     """Tables over the letters of all of them."""
     letters = tuple(sorted({i for own, _ in parts for i in own}))
     return letters, [x.reshape([x.shape[own.index(i)] if i in own else 1 for i in letters]) for own, x in parts]
+
+
+def _entry_of(matrix: list[list[int]], i: int, j: int) -> int:
+    """An entry; one outside stands for nothing, where a letter runs further elsewhere."""
+    return matrix[i][j] if i < len(matrix) and j < len(matrix[i]) else 0

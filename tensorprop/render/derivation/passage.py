@@ -190,7 +190,7 @@ def axes_of(s: System) -> dict[tuple[str, int], str]:
     for eq in s:
         for t in (eq.target, *tensors_of(eq.value)):
             for axis, i in enumerate(t.subscripts):
-                if isinstance(i, Index):
+                if isinstance(i, Index) and i.name not in (ROW, COLUMN):
                     found.setdefault((t.name, axis), i.name)
                     found.setdefault((adjoint_name(t.name), axis), i.name)
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from tensorprop.core.build import COLUMN, ROW
 from tensorprop.core.english import are, counted, joined
 from tensorprop.core.equation import Equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Sum, Tensor
@@ -113,7 +114,7 @@ class Leaves:
                 return letter
         for t in (*tensors_of(self._eq.value), self._eq.target):
             for k, s in enumerate(t.subscripts):
-                if isinstance(s, Index) and self._ranges.find(t.name, k) == kin:
+                if isinstance(s, Index) and s.name not in (ROW, COLUMN) and self._ranges.find(t.name, k) == kin:
                     return s.name
         picking = (t for read in self._entries.values() for t in tensors_of(read) if t.name == tensor)
         at = next((s.name for t in picking for s in t.subscripts[axis : axis + 1] if isinstance(s, Index)), "")
@@ -125,7 +126,8 @@ class Leaves:
             return ""
         ranges = infer(system(self._page))
         kin = ranges.find(tensor, axis)
-        return next((i for i, at in ranges.letters(self._eq).items() if ranges.find(*at) == kin), "")
+        letters = ((i, at) for i, at in ranges.letters(self._eq).items() if i not in (ROW, COLUMN))
+        return next((i for i, at in letters if ranges.find(*at) == kin), "")
 
     def _name(self, t: Tensor) -> m.Name:
         slots: list[str | int | None] = []
