@@ -216,6 +216,7 @@ class Formula(Face):
             return None
         page = () if self.bare else tuple(other.equation for other in self.lines)
         style = style if self.bare or style.time or not _evident(line) else replace(style, labels=False)
+        style = replace(style, shared=line.shared(self.bare))
         for way in (to, replace(to, tight=False)) if to.tight else (to,):
             printer = TreePrinter(way, style)
             left, right = printer.show(line.left), printer.show(line.right)

@@ -41,6 +41,8 @@ class Style:
     names: Mapping[str, str] = field(default_factory=_no_names)
     sizes: Mapping[tuple[str, int], str] = field(default_factory=_no_sizes)
     """A letter for an axis whose size stands in a subscript: ``h_{|t|−1}``."""
+    shared: frozenset[str] = frozenset()
+    """Carried indices at which several names are cut, so that no dots need say which axis is fixed: ``Q_h K_hᵀ``."""
 
     @property
     def loss(self) -> str | None:

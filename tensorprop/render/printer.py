@@ -182,10 +182,10 @@ class TreePrinter:
             return self._held(self._picked(t.read, cut, bold), above)
         if t.read is not None:
             subs = [self._place(i) if not isinstance(i, Index) or i.name in cut else None for i in t.read.subscripts]
-        timed = bool(self.style.time) and {s for s in t.slots if s is not None} <= self.style.time
-        if timed and (t.read is not None or None in subs):
-            subs = [s for s in subs if s is not None]  # time is told by its letter, wherever it stands
-            return self.pen.name(t.tensor if t.read is None else t.read.name, subs, above, bold, cut=True)
+        at = {s for s in t.slots if s is not None}
+        timed = bool(self.style.time) and at <= self.style.time and (t.read is not None or None in subs)
+        if timed or (t.read is None and at <= self.style.shared):
+            subs = [s for s in subs if s is not None]  # the letter tells the axis, wherever it stands
         return self.pen.name(t.tensor if t.read is None else t.read.name, subs, above, bold, cut=True)
 
     def _picked(self, read: Read, cut: set[str], bold: bool) -> str:

@@ -40,8 +40,8 @@ WITHIN = 1.2  # a slice that is written with dots
 JOINED, NEXT, SCATTERED = 0.8, 0.3, 0.6  # a group; a further one; a tensor whose axes are moved for it
 BATCH = 1.0  # indices that every tensor has, taken as one rather than carried
 BESIDE = 2.0  # an index that is carried beside time
-FLAT = 4.5  # a matrix, or more, that is read as a vector
-SCALAR, VECTOR, ENTRIES = 2.0, 1.0, 6.0  # so much is carried that a number is left, or a vector; numbers alone
+FLAT = 5.0  # a matrix, or more, that is read as a vector
+SCALAR, VECTOR, ENTRIES = 2.5, 1.5, 6.0  # so much is carried that a number is left, or a vector; numbers alone
 
 
 def name_cost(slots: tuple[object, ...]) -> float:

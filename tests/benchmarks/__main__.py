@@ -1,6 +1,6 @@
 """``python -m tests.benchmarks [seconds [words]]``: one table; each pair runs for ``seconds`` (default 5);
 with words, only the rows whose names have all of them; ``before`` is what comes before the first step,
-``orders`` the orders that are planned for products of many tensors."""
+``orders`` the orders that are planned for products of many tensors, ``formulas`` what a formula takes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ import tensorprop as tp
 from tests.benchmarks.clock import best, import_time, interleaved, seconds
 from tests.benchmarks.deep import deep
 from tests.benchmarks.depth import depth
+from tests.benchmarks.formulas import formulas
 from tests.benchmarks.indexed import indexed
 from tests.benchmarks.masked import masked
 from tests.benchmarks.models import LABELS, Model, models
@@ -137,12 +138,17 @@ def main() -> None:
         f"Python {platform.python_version()}, JAX {jax.__version__}, NumPy {np.__version__}, "
         f"tensorprop {tp.__version__}; float32\n"
     )
-    if sys.argv[2:] not in (["before"], ["orders"]):
+    if sys.argv[2:] not in (["before"], ["orders"], ["formulas"]):
         steps(budget)
     if sys.argv[2:] in ([], ["orders"]):
         planning()
     if sys.argv[2:] in ([], ["before"]):
         compilation(budget)
+    if sys.argv[2:] in ([], ["formulas"]):
+        told = formulas()
+        print("\n| formulas of 1,000 random contractions (processor time) | ms |\n|---|---|")
+        print(f"| median; nine in ten under; longest | {told.middle:.1f}; {told.nine_in_ten:.1f}; {told.longest:.0f} |")
+        print(f"| without a matrix form | {told.without} |")
 
 
 main()

@@ -34,15 +34,15 @@ ARGUED = {
     "transpose3": ("Tᵀ  (columns (i,j))", "better: the corpus has none, but i and j are moved as one"),
     "bouter": ("A_b B_bᵀ  (for every b)", "the same; a slice keeps the letter's case as it was given"),
     "mamba-outer": ("T_bd A_dᵀ  (for every b, d)", "the same; a slice keeps the letter's case"),
-    "three-shared": ("a_x C_{·x} B_{·x}ᵀ  (for every x)", "the same; the dots say that x is the second index"),
+    "three-shared": ("a_x C_x B_xᵀ  (for every x)", "the same; a slice keeps the letter's case as it was given"),
     "bbilinear": ("diag(L W_a Rᵀ)  (for every a)", "word for word the corpus's 'i.e.'"),
     "tensordot-2": ("AᵀB  ((i,j) as one)", "the corpus's mat(A)ᵀ mat(B) with rows (ij), told in the legend"),
     "vec-outer3": ("a ∘ b ∘ c", "better: the corpus has none"),
     "had-3-cef": ("A diag(B_c) Cᵀ  (for every c)", "better: the corpus has none, but c is only carried along"),
     "tensor-contract-rockt": ("ABᵀ  (rows (p,s), columns (t,u,v), (q,r) as one)", "better: the corpus has none"),
     "iijk": ("1ᵀ T_iikk  (for every i, k)", "better: the corpus has none"),
-    "hyper-star": ("Bᵀ diag(A_{·a}) C  (for every a)", "better: the corpus has none, but a is only carried along"),
-    "ijk-ik-jk": ("C_{··k}ᵀ B_{·k}  (for every k)", "better: the corpus has none, but k is only carried along"),
+    "hyper-star": ("Bᵀ diag(A_a) C  (for every a)", "better: the corpus has none, but a is only carried along"),
+    "ijk-ik-jk": ("C_kᵀ B_k  (for every k)", "better: the corpus has none, but k is only carried along"),
     "ao2mo": ("I ×₁ C ×₂ C ×₃ C ×₄ C", "the corpus accepts mode products"),
     "hyperedge": ("x_a diag(A_a) T_a  (for every a)", "better: the corpus has none, but a is only carried along"),
 }
@@ -368,7 +368,7 @@ def test_two_blocks_of_axes_that_change_places_are_a_transpose(spec, text, code)
     [
         ("y_i = Σ_j P_ij (x_j - x_i)", "y = Px − P1 ⊙ x"),
         ("y_ik = A_ij (x_jk - x_ik)", "y = (A − diag(A1))x"),
-        ("d_ij = (x_ic - y_jc)(x_ic - y_jc)", "d = (x ⊙ x)11ᵀ − 2xyᵀ + 11ᵀ(y ⊙ y)ᵀ"),
+        ("d_ij = (x_ic - y_jc)(x_ic - y_jc)", "d_ij = ‖x_i − y_j‖²  (for every i, j)"),  # easier by slices
         ("y_bi = (x_bj - m_j) W_ji", "y = (x − 1mᵀ)W"),  # as it is, where that is easier to read
     ],
 )

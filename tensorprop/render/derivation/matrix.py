@@ -103,7 +103,8 @@ def matrix(eq: Equation, convention: Convention, page: System | None = None) -> 
     elif eq.place is None:
         on = page if page is not None else system([eq])
         (line,) = with_masks(lines(system([eq]), convention, style="carry"), on, named_masks(on))
-    style = Style(adjoint=convention.adjoint, bold=convention.bold, names=convention.names)
+    shared = line.shared(bare=False)
+    style = Style(adjoint=convention.adjoint, bold=convention.bold, names=convention.names, shared=shared)
     if line.left is None or line.right is None:
         return MatrixForm("", "", None, (), line.why, Math("", ""), Math("", ""), line, None, style)
     left, right = (written(t, style) for t in (line.left, line.right))

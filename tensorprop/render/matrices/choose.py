@@ -134,8 +134,13 @@ class Choices:
         if whole is not None:
             yield whole
         plain = self._line(Treatment()) if not self._out and (self._style is None or _orders(eq) <= 2) else None
-        if plain is None or _heavy(plain):
-            plain = self._term_by_term(plain)
+        opened = self._term_by_term(plain) if plain is None or _heavy(plain) else None
+        if opened is not None and opened is not plain:
+            slices = self._tiers(plain is None)
+            first = next(slices, None)
+            pair = (opened,) if first is None else (opened, first)
+            yield from chain(sorted(pair, key=price), slices)
+            return
         if plain is not None:
             yield plain
         modes = mode_product(eq) if plain is None and self._style is None and self._met is None else None
@@ -165,7 +170,7 @@ class Choices:
                 more = [*islice(chain.from_iterable(tiers), _MORE)]
                 yield from sorted((*found, *self._lines(more, ends)), key=lambda line: price(line, 1.0, letters=True))
             else:
-                yield from sorted(found, key=price)
+                yield from sorted(found, key=_easiest)
             alone = alone and not found
 
     def _lines(self, tier: Iterable[Treatment], ends: frozenset[str] | None) -> list[Line]:
@@ -213,6 +218,11 @@ class Choices:
         plain = right is computed
         line = Line(self._written, left, right, reading.carried, joined=reading.joined, seen=self._met)
         return line if plain else replace(line, computed=computed)
+
+
+def _easiest(line: Line) -> tuple[float, int, list[str]]:
+    """A line's place among others: those that are as easy in the order of the letters that are carried."""
+    return round(price(line), 6), len(line.carried), sorted(line.carried)
 
 
 def _hard(line: Line) -> bool:

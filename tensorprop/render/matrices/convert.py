@@ -207,7 +207,7 @@ class Conversion(Leaves):
         above: list[Laid] = []
         below: list[Expr] = []
         pieces: list[MatrixPiece] = []
-        for f in _squares_apart(factors, summed):
+        for f in _squares_apart(factors, summed, self._carried):
             if isinstance(f, Number):
                 ratio *= f.value
                 continue
@@ -491,14 +491,14 @@ def _divisor(f: Expr) -> Expr | None:
             return None
 
 
-def _squares_apart(factors: tuple[Expr, ...], summed: frozenset[str]) -> Iterator[Expr]:
+def _squares_apart(factors: tuple[Expr, ...], summed: frozenset[str], carried: frozenset[str]) -> Iterator[Expr]:
     """A square whose every index is summed, and has no other factor, is a product: ``Σ_i x_i²`` is ``x_i x_i``."""
     for n, f in enumerate(factors):
         match f:
-            case Call("power", (base, Number(value))) if value == 2 and base.free and base.free <= summed:
+            case Call("power", (base, Number(value))) if value == 2 and (own := base.free - carried) and own <= summed:
                 others = frozenset[str]().union(*(g.free for k, g in enumerate(factors) if k != n))
-                if not base.free & others:
+                if not own & others:
                     yield base
-                yield base if not base.free & others else f
+                yield base if not own & others else f
             case _:
                 yield f

@@ -50,6 +50,26 @@ class Line:
         """The equation in plain letters, of which the trees are."""
         return self.equation if self.seen is None else self.seen.equation
 
+    def shared(self, bare: bool) -> frozenset[str]:
+        """The carried indices at which two tensors or more are cut; ``bare``: the left side is not shown.
+
+        That of a spec counts all the same where it is no single tensor's: ``T_{·j·}`` alone has its dots.
+
+        >>> from tensorprop.text import parse
+        >>> from tensorprop.render.layout import Convention
+        >>> from tensorprop.render.matrices.choose import lines
+        >>> (one,) = lines(parse("S_hqk = Q_qhd K_khd"), Convention())
+        >>> sorted(one.shared(bare=True))
+        ['h']
+        """
+        alone = bare and len({t.name for t in tensors_of(self.plain.value)}) == 1
+        sides = [side for side in (self.right, None if alone else self.left) if side is not None]
+        at: dict[object, set[str]] = {}
+        for n in (n for side in sides for n in side.walk() if isinstance(n, Name)):
+            for i in n.slots:
+                at.setdefault(i, set()).add(n.tensor)
+        return frozenset(i for i, names in at.items() if isinstance(i, str) and len(names) > 1)
+
     @property
     def masks(self) -> tuple[Mask, ...]:
         """The matrices of ones and zeros that the formula names, each once."""

@@ -7,6 +7,7 @@ softmax. A rule is a function of one node, whose parts are polished; it gives th
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from tensorprop.render import trees as m
 from tensorprop.render.trees import MathTree, coefficient, scaled
@@ -139,14 +140,14 @@ def _flipped(t: MathTree) -> MathTree:
 
 
 def _gram(t: MathTree) -> MathTree:
-    """``(Xᵀ − m1ᵀ)(X − 1mᵀ)`` is ``(X − 1mᵀ)ᵀ(X − 1mᵀ)``, also with a diagonal matrix between them."""
+    """``(Xᵀ − m1ᵀ)(X − 1mᵀ)`` is ``(X − 1mᵀ)ᵀ(X − 1mᵀ)``, also with a matrix between them."""
     if not isinstance(t, m.Product):
         return t
     out = list(t.factors)
-    for n in range(len(out) - 1):
-        last = n + 1 + isinstance(out[n + 1], m.Diag)
-        a, b = out[n], out[last] if last < len(out) else None
-        if isinstance(a, m.TermSum) and isinstance(b, m.TermSum) and _flipped(a) == b:
+    sums = [n for n, f in enumerate(out) if isinstance(f, m.TermSum) and f.kind != "scalar"]
+    for n, last in pairwise(sums):
+        a, b = out[n], out[last]
+        if _flipped(a) == b:
             turned = transposes(a) > transposes(b)
             out[n], out[last] = (m.Transpose(b), b) if turned else (a, m.Transpose(a))
     return m.Product(tuple(out))

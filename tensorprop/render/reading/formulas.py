@@ -22,7 +22,7 @@ from tensorprop.render.code import identifier
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.layout import Convention
 from tensorprop.render.matrices.masks import ToldMask, definitions
-from tensorprop.render.reading.higher import higher, without_remark
+from tensorprop.render.reading.higher import higher, of_slices, without_remark
 from tensorprop.render.reading.lengths import Known
 from tensorprop.render.reading.lexemes import adjoint_of, plain, tokens
 from tensorprop.render.reading.python import is_code, read_code
@@ -319,14 +319,15 @@ class ReadFormula:
 
     def _higher(self, name: str, axes: tuple[str, ...]) -> Equation:
         """``name = …`` of tensors of higher order."""
-        rank = self.types.names.ranks.setdefault(name, len(axes))
-        if rank != len(axes):
-            raise RankMismatch(f"{name} has {rank} axes, and the right side {len(axes)}")
-        own = tuple(self.types.new((name, k)) for k in range(rank))
+        self.types.names.ranks.setdefault(name, len(axes))
+        target, stay = self.types.slots(name)
+        if len(stay) != len(axes):
+            raise RankMismatch(f"{name} has {len(stay)} axes, and the right side {len(axes)}")
+        own = tuple(s.name for k, s in enumerate(target.subscripts) if k in stay and isinstance(s, Index))
         if not all(self.types.fits(i, j) for i, j in zip(own, axes, strict=True)):
             raise RankMismatch(f"the right side is not as large as {name}", fix="compare the axes in their order")
         value = rename(self.typed.entry, dict(zip(axes, own, strict=True)))
-        return lettered(Tensor(name, tuple(map(Index, own))), value, self.types)
+        return lettered(target, value, self.types)
 
     def matched(self, target: Typed) -> dict[str, str]:
         """The letters of the right side, and those of the target in their place."""
@@ -363,6 +364,7 @@ def read_line(
 
     types = Types(names.copy(), convention, line.carried, standing, line.joined, line.slid)
     tensors = None if line.carried or line.joined else higher(line.body, types)
+    tensors = tensors if tensors is not None or line.joined else of_slices(line.body, types)
     if tensors is not None:
         names.__dict__.update(types.names.__dict__)
         types.names = names

@@ -14,7 +14,7 @@ from tensorprop.errors import RankMismatch
 from tensorprop.render.reading.slid import place
 from tensorprop.render.reading.typed import Types
 
-__all__ = ["higher", "without_remark"]
+__all__ = ["higher", "of_slices", "without_remark"]
 
 _REMARK = re.compile(r",? *(?:\((?:reshaped *to|tensor *outer *product).*|column-wise *Khatri.Rao.*)$")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
@@ -56,6 +56,37 @@ def higher(text: str, types: Types) -> tuple[Expr, tuple[str, ...]] | None:
                     _meets(parts[0], part, types)
                 return mul(parts[0][0], *(_renamed(p, parts[0]) for p in parts[1:])), parts[0][1]
     return None
+
+
+_CUT = r"([^\W\d_](?:(?!ᵀ)[^\W_])*(?:\^\([\w+−-]+\))?)(?:_(?:\{([^}]*)\}|(\w+)))?"
+_SLICES = re.compile(rf"(?:Σ_(?:\{{([^}}]*)\}}|(\w+))\s+)?{_CUT}\s+([⋆*])\s+{_CUT}")
+
+
+def of_slices(text: str, types: Types) -> tuple[Expr, tuple[str, ...]] | None:
+    """``Σ_c a_bc ⋆ K_co`` in three directions or more, for every value of what is carried; None of anything else."""
+    found = _SLICES.fullmatch(text.strip())
+    if found is None or any(types.names.rank(name) is None for name in (found[3], found[7])):
+        return None
+    carried, every = types.carried, types.every
+    added = _letters(found[1] or found[2])
+    types.carried, types.every = dict(carried), (*every, *added)
+    for i in added:
+        types.carry(i)
+    a, k = (_slice(found[n], _letters(found[n + 1] or found[n + 2]), types) for n in (3, 7))
+    types.carried, types.every = carried, every
+    whole = _slid(a, k, found[6] == "*", types)
+    return None if whole is None else (sum_over(added, whole[0]), whole[1])
+
+
+def _letters(below: str | None) -> tuple[str, ...]:
+    """The letters that stand below: each by itself, longer ones between commas."""
+    text = (below or "").replace(" ", "")
+    return tuple(text.split(",") if "," in text else text)
+
+
+def _slice(name: str, cut: tuple[str, ...], types: Types) -> Whole:
+    value, stay = types.slots(name, cut)
+    return value, tuple(s.name for k, s in enumerate(value.subscripts) if k in stay and isinstance(s, Index))
 
 
 def _slid(a: Whole, k: Whole, flipped: bool, types: Types) -> Whole | None:
