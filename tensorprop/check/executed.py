@@ -26,7 +26,7 @@ from tensorprop.run.numpy_functions import NUMPY, NUMPY_REDUCE
 
 __all__ = ["WrongCode", "agrees", "executed"]
 
-_LIBRARIES = ("np", "jnp", "torch", "jax", "scipy")
+_LIBRARIES = ("np", "jnp", "torch", "jax", "scipy", "math")
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.Pow: operator.pow, ast.MatMult: operator.matmul, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
@@ -259,6 +259,8 @@ def _library(library: str, parts: list[str], args: list[Any], words: dict[str, A
         return MATRICES["expm"](np, args[0])
     if last == "expm_frechet":
         return np.einsum("abuv,uv->ab", MATRICES["expm′"](np, args[0]), args[1])
+    if last == "clamp":
+        return np.clip(args[0], words.get("min"), words.get("max"))
     if last == "pad" and library == "torch":
         around = [*args[1], *([0] * (2 * np.ndim(args[0]) - len(args[1])))]
         return np.pad(args[0], [*zip(around[::2], around[1::2], strict=True)][::-1])

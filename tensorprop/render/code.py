@@ -21,7 +21,7 @@ from tensorprop.core.walk import inline
 from tensorprop.render import trees as m
 from tensorprop.render.dialects import GREEK
 from tensorprop.render.pen import figures
-from tensorprop.render.snippet import ATOM, POWER, SIGN, SUM, TIMES, ArrayLibrary, Bench, NoCode, Snippet
+from tensorprop.render.snippet import ATOM, POWER, SIGN, SUM, TIMES, ArrayLibrary, Bench, NoCode, Snippet, of_numbers
 from tensorprop.render.trees import MathTree, coefficient, scaled
 
 __all__ = ["COMPARED", "ArrayCode", "called", "figure", "filled", "identifier", "in_words"]
@@ -345,8 +345,8 @@ class ArrayCode:
         inner = ", ".join(a.text for a in args)
         if row is None:
             return _rewritten(out, text=f"{called(function)}({inner})", level=ATOM)
-        if self.to.prefix == "torch" and function == "sqrt" and re.fullmatch(r"\d+|[^()]*\.shape\[\d+\]", inner):
-            return _rewritten(out, text=f"{inner}**0.5", level=POWER)  # its functions take tensors, no plain numbers
+        if self.to.prefix == "torch" and (plain := of_numbers(function, [a.text for a in args])) is not None:
+            return _rewritten(out, text=plain, level=POWER if plain.endswith("**0.5") else ATOM)
         text = filled(self.to.told(row), inner)
         return _rewritten(out, text=text, level=ATOM if re.fullmatch(r"[a-z.]+|[a-z][\w.]*\(.*\)", text) else TIMES)
 

@@ -26,6 +26,7 @@ __all__ = [
     "Bench",
     "NoCode",
     "Snippet",
+    "of_numbers",
 ]
 
 SUM, TIMES, SIGN, POWER, ATOM = range(5)
@@ -81,6 +82,28 @@ _TORCH: dict[str, str] = {
     **{"eigvalsh": "torch.linalg.eigvalsh({1})", "eigvecs": "torch.linalg.eigh({1})[1]"},
     **{"pi": "torch.pi", "cholesky": "torch.linalg.cholesky({1})", "var": "torch.var({1}{2}, correction=0)"},
 }
+
+
+def of_numbers(function: str, args: list[str]) -> str | None:
+    """What PyTorch has for a function of plain numbers, which its own do not take; None where all are tensors.
+
+    >>> of_numbers("log", ["2 * torch.pi"]), of_numbers("sqrt", ["x.shape[1]"]), of_numbers("max", ["0", "1 - y"])
+    ('math.log(2 * torch.pi)', 'x.shape[1]**0.5', 'torch.clamp(1 - y, min=0)')
+    >>> of_numbers("log", ["x"])
+    """
+    plain = [bool(_PLAIN_NUMBER.fullmatch(a)) for a in args]
+    if len(args) == 2 and function in ("max", "min") and sum(plain) == 1:
+        number, array = sorted(args, key=lambda a: not _PLAIN_NUMBER.fullmatch(a))
+        return f"torch.clamp({array}, {'min' if function == 'max' else 'max'}={number})"
+    if not args or not all(plain):
+        return None
+    if function == "sqrt":
+        return f"{args[0]}**0.5" if re.fullmatch(r"[\w.\[\]]+", args[0]) else f"({args[0]})**0.5"
+    return f"math.{function}({args[0]})" if function in _MATH and len(args) == 1 else None
+
+
+_MATH = frozenset("exp log sin cos tan sinh cosh tanh".split())
+_PLAIN_NUMBER = re.compile(r"(?:-?[\d.]+(?:e-?\d+)?|\w+\.shape\[\d+\]|torch\.pi| [-+*/] )+")
 
 
 @dataclass(frozen=True)
