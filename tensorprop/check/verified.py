@@ -286,9 +286,13 @@ def _arrays(
             draw = rng.normal(size=shape) if seed == 1 else rng.uniform(0.2, 0.9, size=shape)
         if name in s.complex:
             draw = draw + 1j * rng.normal(size=shape)
-        last = shape[-2:] if len(shape) == 2 or name in of_matrices else ()
-        out[name] = draw + (2.0 * np.eye(*last) if len({*last}) == 1 and seed == 0 else 0.0)
+        square = _is_square(shape) and (len(shape) == 2 or name in of_matrices)
+        out[name] = draw + (2.0 * np.eye(shape[-1]) if square and seed == 0 else 0.0)
     return out
+
+
+def _is_square(shape: tuple[int, ...]) -> bool:
+    return len({*shape[-2:]}) == 1 and len(shape) > 1
 
 
 def _declared(eq: Equation) -> System:
