@@ -334,7 +334,8 @@ def _triangular_solve(page: Recognition, line: Operation, args: list[Traced]) ->
     turned = bool(p["transpose_a"]) == bool(p["left_side"])
     axes = (*v.axes[:-2], (j,), (i,)) if turned else v.axes
     page.one_range(i, j)
-    solved = _solved(page, Traced(page.named(e, v.axes), axes), args[1], -2 if p["left_side"] else -1)
+    e = e if isinstance(e, Tensor) and e.letters is not None else page.named(e, v.axes)
+    solved = _solved(page, Traced(e, axes), args[1], -2 if p["left_side"] else -1)
     if solved is None:
         raise page.refuse("a triangular system of a matrix that is not plain")
     return solved[0]

@@ -12,6 +12,7 @@ FORWARD = {
     "form": "L = re(conj(z_i) A_ij z_j); complex(z); complex(A)",
     "real": "y_i = A_ij z_j; complex(z)",
     "correlations": "G_ij = conj(A_ki) A_kj; complex(A)",
+    "modulus": "L = Σ_i abs(z_i); complex(z)",
     "inverse": "y_i = inv(A)_ij z_j; complex(A); complex(z)",
 }
 
@@ -20,6 +21,8 @@ FORWARD = {
     ("page", "rule", "kind", "words"),
     [
         ("residual", "δz_j = 2 conj(A_ij) conj(y_i)", "conjugate", "one too many: conj(A_ij) stands where A_ij"),
+        ("modulus", "δz_i = conj(z_i)", "missing factor", "the factor 1 / abs(z_i) is missing"),
+        ("modulus", "δz_i = z_i / abs(z_i)", "conjugate", "missing: z_i stands where conj(z_i) belongs"),
         ("residual", "δz_j = 2 A_ij y_i", "conjugate", "missing: y_i stands where conj(y_i) belongs"),
         ("residual", "δy_i = 2 y_i", "conjugate", "missing: y_i stands where conj(y_i) belongs"),
         (

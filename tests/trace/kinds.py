@@ -7,13 +7,13 @@ the size of c, ``+`` positive numbers, ``!`` a symmetric positive definite matri
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+
+from tests.trace.kind import Kind
+from tests.trace.more_kinds import MORE
 
 __all__ = ["KINDS", "READ_AT", "RUN_AT", "Kind"]
 
@@ -21,15 +21,6 @@ READ_AT = {"b": 3, "i": 5, "j": 4, "k": 7, "t": 6, "u": 9, "c": 8, "h": 2, "g": 
 RUN_AT = {"b": 4, "i": 3, "j": 6, "k": 5, "t": 8, "u": 7, "c": 5, "h": 3, "g": 4, "e": 6, "f": 24, "n": 11}
 for _s in (READ_AT, RUN_AT):  # halves, thirds, fourths, products and sums of these
     _s.update(p=_s["e"] // 2, q=_s["f"] // 3, r=_s["f"] // 4, m=_s["h"] * _s["j"], s=_s["i"] + 3, x=_s["i"] + _s["j"])
-
-
-class Kind(NamedTuple):
-    """A function, and its arguments; ``smooth``: whether it has a gradient that numbers can be compared with."""
-
-    name: str
-    fn: Callable[..., Any]
-    args: str
-    smooth: bool = True
 
 
 # --------------------------------------------------------------------------- positions, parts of axes
@@ -610,4 +601,5 @@ KINDS = [
     Kind("gradient of a convolution", jax.grad(lambda w, x: jnp.sum(strided_conv(x, w) ** 2)), "3ik bti"),
     Kind("per-example gradients", jax.vmap(jax.grad(residual), (None, 0, 0)), "i bi b"),
     Kind("hessian times a vector", lambda w, v, x: jax.jvp(lambda w: jax.grad(energy)(w, x), (w,), (v,))[1], "i i bi"),
+    *MORE,
 ]  # fmt: skip

@@ -123,6 +123,7 @@ SAID = (
     ".*(is taken to be symmetric|entries to which nothing goes)",
     ".*(has size 1 and is left out|is the input const|a derivative rule of its own)",
     ".*(the last entry of an axis is read as entry 1|axis 0 of a0 over axis 0 of a1 stays 6)",
+    ".*axis 0 of a1 is read at its size 3 alone",
 )
 DAILY = (
     "rotary embedding, pairs", "merged heads", "softmax, but its last", "vae heads", "total variation",
@@ -132,6 +133,8 @@ DAILY = (
     "phase retrieval", "capacity", "eigenvalues", "spectral norm", "copies",
     "sort", "cumsum", "dynamic slice", "strided convolution", "grouped convolution", "segments",
     "padded pooling", "group norm", "own rule",
+    "rotary, interleaved", "attention with distances", "whitened by eigenvectors", "kalman step", "groups of heads",
+    "the best, weighed", "normed convolution", "lu and solve, transposed", "channel shuffle", "mixture of normals",
 )  # fmt: skip
 
 

@@ -8,10 +8,28 @@ from __future__ import annotations
 
 from tensorprop.core.build import ONE, ZERO, bracket
 from tensorprop.core.equation import Equation, equation
-from tensorprop.core.expr import Bracket, Expr, Index
+from tensorprop.core.expr import Add, Bracket, Expr, Index
 from tensorprop.core.walk import tensors_of, transform
 
-__all__ = ["apart"]
+__all__ = ["apart", "unguarded"]
+
+
+def unguarded(eq: Equation) -> Equation:
+    """The equation with x for ``x + [x = 0]``, which only keeps a quotient from being 0/0.
+
+    >>> from tensorprop.text import parse
+    >>> print(unguarded(parse("y_i = conj(z_i) / (abs(z_i) + [abs(z_i) = 0])")["y"]))
+    y_i = conj(z_i) / abs(z_i)
+    """
+
+    def rule(n: Expr) -> Expr:
+        match n:
+            case Add((x, Bracket("=", left, right))) if left is x and right is ZERO:
+                return x
+            case _:
+                return n
+
+    return equation(eq.target, transform(eq.value, rule))
 
 
 def apart(eq: Equation) -> tuple[Equation, tuple[Bracket, ...]]:

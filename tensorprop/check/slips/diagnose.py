@@ -18,7 +18,7 @@ from tensorprop.check.numbers.jax_oracle import evaluate
 from tensorprop.check.prove.decide import Laws, proves
 from tensorprop.check.prove.inside import defined
 from tensorprop.check.prove.monomials import is_about_indices
-from tensorprop.check.prove.ties import apart
+from tensorprop.check.prove.ties import apart, unguarded
 from tensorprop.check.report import Counterexample, Diagnosis
 from tensorprop.check.slips.constants import has_constants, rounded
 from tensorprop.check.slips.edits import multiplied_out
@@ -78,6 +78,8 @@ def diagnose(
     pieces = system(parts)
     backward = adjoints_of(forward)
     derived = as_written(derived.rename(dict(zip(derived.letters, hand.letters, strict=True))), hand)
+    if not any(isinstance(n, Bracket) and n.relation == "=" for n in postorder(hand.value)):
+        derived = unguarded(derived)  # what is told of a rule without guards has none
     samples = _samples(hand, forward, pieces, given, [d for d in (shown, seen) if d is not None])
     if not samples:
         return _apart(hand, derived, None)
