@@ -9,18 +9,21 @@ from __future__ import annotations
 from tensorprop.core.build import ONE, ZERO, bracket
 from tensorprop.core.equation import Equation, equation
 from tensorprop.core.expr import Add, Bracket, Expr, Index
-from tensorprop.core.walk import tensors_of, transform
+from tensorprop.core.walk import postorder, tensors_of, transform
 
 __all__ = ["apart", "unguarded"]
 
 
-def unguarded(eq: Equation) -> Equation:
-    """The equation with x for ``x + [x = 0]``, which only keeps a quotient from being 0/0.
+def unguarded(eq: Equation, like: Equation) -> Equation:
+    """The equation with x for ``x + [x = 0]``, which only keeps a quotient from being 0/0, if ``like`` asks for no ``=``.
 
     >>> from tensorprop.text import parse
-    >>> print(unguarded(parse("y_i = conj(z_i) / (abs(z_i) + [abs(z_i) = 0])")["y"]))
+    >>> s = parse("y_i = conj(z_i) / (abs(z_i) + [abs(z_i) = 0]); w_i = conj(z_i)")
+    >>> print(unguarded(s["y"], s["w"]))
     y_i = conj(z_i) / abs(z_i)
     """
+    if any(isinstance(n, Bracket) and n.relation == "=" for n in postorder(like.value)):
+        return eq
 
     def rule(n: Expr) -> Expr:
         match n:

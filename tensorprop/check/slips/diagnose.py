@@ -78,8 +78,7 @@ def diagnose(
     pieces = system(parts)
     backward = adjoints_of(forward)
     derived = as_written(derived.rename(dict(zip(derived.letters, hand.letters, strict=True))), hand)
-    if not any(isinstance(n, Bracket) and n.relation == "=" for n in postorder(hand.value)):
-        derived = unguarded(derived)  # what is told of a rule without guards has none
+    derived = unguarded(derived, hand)
     samples = _samples(hand, forward, pieces, given, [d for d in (shown, seen) if d is not None])
     if not samples:
         return _apart(hand, derived, None)
