@@ -15,7 +15,7 @@ __all__ = ["apart", "unguarded"]
 
 
 def unguarded(eq: Equation, like: Equation) -> Equation:
-    """The equation with x for ``x + [x = 0]``, which only keeps a quotient from being 0/0, if ``like`` asks for no ``=``.
+    """The equation with x for ``x + [x = 0]``, a guard against 0/0, if ``like`` asks for no ``=``.
 
     >>> from tensorprop.text import parse
     >>> s = parse("y_i = conj(z_i) / (abs(z_i) + [abs(z_i) = 0]); w_i = conj(z_i)")

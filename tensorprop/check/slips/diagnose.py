@@ -77,8 +77,7 @@ def diagnose(
     """
     pieces = system(parts)
     backward = adjoints_of(forward)
-    derived = as_written(derived.rename(dict(zip(derived.letters, hand.letters, strict=True))), hand)
-    derived = unguarded(derived, hand)
+    derived = _as_told(derived, hand)
     samples = _samples(hand, forward, pieces, given, [d for d in (shown, seen) if d is not None])
     if not samples:
         return _apart(hand, derived, None)
@@ -212,6 +211,12 @@ def diagnose_values(
     if best is None:
         return None
     return Diagnosis(best.kinds[0], held.words.said(best.words), best.kinds, None, derived, None, False, None, None)
+
+
+def _as_told(derived: Equation, hand: Equation) -> Equation:
+    """The derived rule in the letters and the order of the one that was written, without guards that this has not."""
+    letters = dict(zip(derived.letters, hand.letters, strict=True))
+    return unguarded(as_written(derived.rename(letters), hand), hand)
 
 
 def _apart(hand: Equation, derived: Equation, small: Counterexample | None, search: Held | None = None) -> Diagnosis:
