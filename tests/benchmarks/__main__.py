@@ -1,6 +1,7 @@
 """``python -m tests.benchmarks [seconds [words]]``: one table; each pair runs for ``seconds`` (default 5);
-with words, only the rows whose names have all of them; ``before`` is what comes before the first step,
-``orders`` the orders that are planned for products of many tensors, ``formulas`` what a formula takes."""
+with words, only the rows whose names have all of them; PyTorch is a column more where it is installed. ``before`` is
+what comes before the first step, ``orders`` the orders that are planned for products of many tensors, ``formulas`` what
+a formula takes."""
 
 from __future__ import annotations
 
@@ -20,18 +21,20 @@ import tensorprop as tp
 from tests.benchmarks.clock import best, import_time, interleaved, seconds
 from tests.benchmarks.deep import deep
 from tests.benchmarks.depth import depth
+from tests.benchmarks.experts import experts
 from tests.benchmarks.formulas import formulas
 from tests.benchmarks.indexed import indexed
 from tests.benchmarks.masked import masked
 from tests.benchmarks.models import LABELS, Model, models
 from tests.benchmarks.networks import networks, planning
 from tests.benchmarks.tensors import tensors
+from tests.benchmarks.torches import installed, torch_steps
 from tests.benchmarks.written import dispatch, front, written
 
 
-def agreement(model: Model) -> float:
-    """The largest difference of loss and gradients from JAX's, relative to the largest entry of each."""
-    pairs = zip(jax.tree.leaves(model.ours()), jax.tree.leaves(model.theirs()), strict=True)
+def agreement(model: Model, theirs: Any) -> float:
+    """The largest difference of loss and gradients from another's, relative to the largest entry of each."""
+    pairs = zip(jax.tree.leaves(model.ours()), jax.tree.leaves(theirs), strict=True)
     return max(float(jnp.max(jnp.abs(a - b)) / jnp.max(jnp.abs(b))) for a, b in pairs)
 
 
@@ -55,6 +58,12 @@ def first_calls(model: Model) -> tuple[float, float, float, tuple[int, ...]]:
     return mine, other, temporary[0] / max(temporary[1], 1), tuple(lines)
 
 
+def torched(m: Model, budget: float) -> str:
+    """PyTorch's time over ours, eager and compiled, as the other column is measured."""
+    found = torch_steps(m, lambda theirs: agreement(m, theirs))
+    return ", ".join(f"**{interleaved(m.ours, run, budget).middle:.2f}** {way}" for way, run in found.items())
+
+
 def steps(budget: float) -> None:
     head = (
         "training step",
@@ -67,12 +76,13 @@ def steps(budget: float) -> None:
         "memory",
         "HLO lines",
         "difference",
+        *(["PyTorch / ours, eager, compiled"] if installed() else []),
     )
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for m in (*models(), *indexed(), *tensors(), *masked(), *deep(), *depth(), *written(), *networks()):
+    for m in (*models(), *indexed(), *tensors(), *masked(), *deep(), *depth(), *written(), *networks(), *experts()):
         if not all(word in m.name for word in sys.argv[2:]):
             continue
-        difference = agreement(m)
+        difference = agreement(m, m.theirs())
         mine, other, memory, lines = first_calls(m)
         r = interleaved(m.ours, m.theirs, budget)
         cells = (
@@ -86,6 +96,7 @@ def steps(budget: float) -> None:
             f"{memory:.2f}",
             " / ".join(map(str, lines)),
             f"{difference:.0e}",
+            *([torched(m, budget)] if installed() else []),
         )
         print("| " + " | ".join(cells) + " |", flush=True)
 

@@ -17,8 +17,9 @@ BLOCK = """
 """
 
 
-def _text(depth: int, kept: str, reduced: str) -> str:
-    blocks = (BLOCK.format(l=k, n=k + 1, k=kept, r=reduced) for k in range(depth))
+def deep_text(block: str, depth: int, kept: str, reduced: str) -> str:
+    """So many blocks and a loss; an entry of the statistics for each ``kept``, over all ``reduced``."""
+    blocks = (block.format(l=k, n=k + 1, k=kept, r=reduced) for k in range(depth))
     return f"x0_bi = a_bi\n{''.join(blocks)}\nE = mean_bi((x{depth}_bi - y_bi)^2)"
 
 
@@ -46,7 +47,7 @@ def deep() -> list[Model]:
             def theirs(p: Any, d: Any, axis: int = axis) -> Any:
                 return _residual(p, d, axis)
 
-            text = _text(depth, kept, reduced)
+            text = deep_text(BLOCK, depth, kept, reduced)
             made.append(
                 model(f"residual MLP with {name} norm by hand, depth {depth}, width 128", text, theirs, p, data)
             )

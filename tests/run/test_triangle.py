@@ -61,7 +61,7 @@ def test_no_square_of_scores_is_made(weights: str) -> None:
     """Neither scores, nor weights, nor what is owed to them is ever an array over all of t and u."""
     g = tp.value_and_grad(HEAD + weights + TAIL + "; E = y_htd y_htd", wrt="q k v")
     text = jax.jit(lambda p: g(p)).lower(ARRAYS).as_text()
-    assert f"x{T}x{T}x" not in text and f"x{T // 2}x" in text
+    assert f"x{T}x{T}x" not in text and f"x{T // 4}x" in text
 
 
 def test_a_mask_that_the_scores_may_reach_is_none() -> None:

@@ -31,8 +31,8 @@ from tensorprop.run.values import Rule, Sizes, Value, Wish
 
 __all__ = ["LEAST", "Zeros", "blocks", "narrowed", "ordered", "read", "trimmed", "waiting"]
 
-_ROWS, _MOST = 128, 8  # rows of a block, and how many blocks there are at most
-LEAST = 2 * _ROWS
+_ROWS, _MOST = 64, 8  # rows of a block, and how many blocks there are at most
+LEAST = 4 * _ROWS
 """Rows and columns from which on blocks are looked at."""
 
 _NOTHING = -(10**8)
