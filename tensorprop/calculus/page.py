@@ -196,6 +196,11 @@ def given_in(text: str, s: System) -> Given:
     return tuple(pairs)
 
 
+def lines_of(text: str, convention: str = "strict") -> tuple[Equation, ...]:
+    """The equations of a text as they stand, in circles too."""
+    return _Source(text, convention).equations
+
+
 def sides(equations: tuple[Equation, ...]) -> tuple[tuple[Equation, ...], tuple[Equation, ...]]:
     """Forward equations and backward ones; a line that needs a δ, or what needs one, belongs to the way back."""
     back = {eq.name for eq in equations if eq.name[:1] in "δ∂"}

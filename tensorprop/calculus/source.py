@@ -12,13 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol, cast
 
-from tensorprop.calculus.page import Page, read, sides
-from tensorprop.core.equation import Equation, System, system
+from tensorprop.calculus.page import Page, lines_of, read, sides
+from tensorprop.core.equation import Equation, System, equation, system
+from tensorprop.core.expr import Call, Expr, Tensor
+from tensorprop.core.names import adjoint_name, labelled, primal
+from tensorprop.core.walk import postorder, tensors_of, transform
 from tensorprop.errors import CircularDefinition, TensorpropError, UsageError
 from tensorprop.text import parse, parse_einsum
 from tensorprop.text.specs import is_spec
 
-__all__ = ["Source", "as_forward", "as_page", "as_system", "names_in"]
+__all__ = ["Source", "as_forward", "as_page", "as_system", "lone_rules", "names_in"]
 
 
 class HasSystem(Protocol):
@@ -101,6 +104,39 @@ def as_forward(x: Any, *named: str | None, convention: str = "strict") -> System
     if forward and any(eq.name in named for eq in back):
         return s
     return read(s).system if forward and back else s
+
+
+def lone_rules(text: str, convention: str = "strict") -> System | None:
+    """The backward rules of a text that has no forward pass, their names spelled out; None where it has one.
+
+    A bare δ is that of the tensor of which a slope is taken, and what has other letters is of the next layer.
+
+    >>> print(lone_rules("δ_i = W_ij δ_j f′(z_i)"))
+    δz^(k)_i = W_ij δz^(k+1)_j f′(z^(k)_i)
+    """
+    mine, theirs = sides(lines_of(text, convention))
+    return None if mine or not theirs else system([_layered(eq) for eq in theirs])
+
+
+def _layered(eq: Equation) -> Equation:
+    """A rule in which one letter stands for the tensors of two layers, these told apart."""
+    slopes = [n for n in postorder(eq.value) if isinstance(n, Call) and "′" in n.function]
+    inside = {t.name for n in slopes for t in n.args if isinstance(t, Tensor) and t.letters == eq.letters}
+    bare = eq.name == "δ"
+    twice = any(t.name == eq.name and t.letters != eq.letters for t in tensors_of(eq.value))
+    if not (bare or twice) or (bare and len(inside) != 1):
+        return eq
+    stem = inside.pop() if bare else primal(eq.name)
+
+    def rule(n: Expr) -> Expr:
+        if not isinstance(n, Tensor) or n.name not in ("δ", stem, adjoint_name(stem)):
+            return n
+        name = labelled(stem, "k" if n.letters == eq.letters else "k+1")
+        return Tensor(name if n.name == stem else adjoint_name(name), n.subscripts)
+
+    target = rule(eq.target)
+    assert isinstance(target, Tensor)
+    return equation(target, transform(eq.value, rule))
 
 
 def _spelled(text: str, convention: str, circle: CircularDefinition) -> Page:

@@ -9,24 +9,22 @@ and why no other order would do.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from tensorprop.calculus.adjoint import adjoint
 from tensorprop.calculus.page import Given, Page, read
 from tensorprop.check.court import Candidate, Court
+from tensorprop.check.meant import asked_of, deltas_in, likeness, mentioned_in
 from tensorprop.check.prove.decide import Decision
 from tensorprop.check.report import Diagnosis, Finding, Report, Verdict, typeset
 from tensorprop.core.build import rename
 from tensorprop.core.equation import Equation, System, equation
-from tensorprop.core.expr import Call, Expr, Tensor
+from tensorprop.core.expr import Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.ranges import sized
-from tensorprop.core.walk import postorder, tensors_of
-from tensorprop.errors import AmbiguousNotation, RankMismatch, TensorpropError, UnexpectedEnd, UnknownName, near
-from tensorprop.render.code import identifier, in_words
+from tensorprop.errors import AmbiguousNotation, RankMismatch, TensorpropError, UnexpectedEnd, UnknownName
 from tensorprop.render.derivation.contents import Judgement
 from tensorprop.render.derivation.index_table import patterns
 from tensorprop.render.derivation.matrix import MatrixForm, matrix, named_masks
@@ -45,8 +43,9 @@ from tensorprop.render.reading.formulas import (
 )
 from tensorprop.render.reading.lengths import Known
 from tensorprop.render.reading.lexemes import Lexeme, tokens
+from tensorprop.render.reading.loops import OtherLength, is_loop, read_loops
 from tensorprop.render.reading.python import is_code
-from tensorprop.render.reading.typed import Misfit, Typed
+from tensorprop.render.reading.typed import Misfit, Typed, Types
 
 __all__ = ["Judged", "check_formulas", "judge"]
 
@@ -73,10 +72,13 @@ def judge(attempt: str, s: System, rules: System, convention: Convention, given:
 
     Errors: ParseError for what is no formula, UnknownName for a name that is not in the equations.
     """
+    court = Court(s, rules, given)
+    if is_loop(attempt):
+        found = _of_loops(attempt, court, convention.over((*s, *rules)))
+        return next((one for one in found if not one.judgement.right), found[0])
     lines = list(split(attempt))
     if not lines:
         raise UnexpectedEnd("the formula ends where a name is needed", attempt, (len(attempt), len(attempt)))
-    court = Court(s, rules, given)
     found = [_judged(line, court, convention, attempt if len(lines) == 1 else "") for line in lines]
     return next((one for one in found if not one.judgement.right), found[0])
 
@@ -102,6 +104,32 @@ def check_formulas(text: str, page: Page, convention: Convention | None = None) 
     return Report("Formulas", s, tuple(verdicts), given)
 
 
+def _of_loops(text: str, court: Court, convention: Convention) -> list[Judged]:
+    """The rules that loops fill in, entry by entry."""
+    try:
+        found = read_loops(text, Types(court.names.copy(), convention))
+    except OtherLength as other:
+        name = asked_of(other.tensor, court.rules)
+        told = say("The loop over {i} counts axes of different lengths: one of them has another index.", i=other.loop)
+        sentences = (told, *_by_name(name, text, court, convention).instead())
+        return [Judged(Judgement(whole(name), False, sentences, name), court.rules[name])]
+    if not found:
+        raise UnknownName("no array of these equations is filled in the loops", text, fix="write dW[i, j] += …")
+    return [_by_name(asked_of(eq.name, court.rules), text, court, convention, eq).of_entries(eq) for eq in found]
+
+
+def _by_name(name: str, text: str, court: Court, convention: Convention, eq: Equation | None = None) -> _Judge:
+    """The judge of a rule by its name; of several forms of it by the one that ``eq`` is."""
+    forms = [c for c in (*court.candidates, *court.ends) if c.name == name]
+    same = (c for c in forms if eq is not None and court.decided(_as(eq, c.eq), c.eq).proved)
+    return _Judge(court, next(same, forms[0]), FormulaText(name, "", text), text, convention, "", False)
+
+
+def _as(eq: Equation, other: Equation) -> Equation:
+    """A rule in the letters of another."""
+    return eq.rename(dict(zip(eq.letters, other.letters, strict=True)))
+
+
 def _judged(line: FormulaText, court: Court, convention: Convention, raw: str = "") -> Judged:
     """One formula, held against every rule that it may be; ``raw`` is its text before it was read as a formula."""
     s, rules, attempt = court.system, court.rules, line.text
@@ -115,12 +143,12 @@ def _judged(line: FormulaText, court: Court, convention: Convention, raw: str = 
         rule = next((c for c in court.candidates if c.name == entries.name), None)
         if rule is not None:
             return _Judge(court, rule, line, attempt, convention.over((*s, *rules)), "", False).of_entries(entries)
-    asked = _asked(line.left, rules) if line.left is not None else None
-    mentioned = _mentioned(line, court.names)
+    asked = asked_of(line.left, rules) if line.left is not None else None
+    mentioned = mentioned_in(line, court.names)
     chosen = [c for c in (*court.ends, *court.candidates) if asked is None or c.name == asked]
     named = {m for m in mentioned if is_adjoint(m)}
-    chosen = [c for c in chosen if named <= _deltas(c.eq.value)] or chosen
-    chosen.sort(key=lambda c: (c not in court.ends, -_likeness(c, mentioned)))
+    chosen = [c for c in chosen if named <= deltas_in(c.eq.value)] or chosen
+    chosen.sort(key=lambda c: (c not in court.ends, -likeness(c, mentioned)))
     for way, (told, standing) in _ways(convention):
         for c in chosen[:_CANDIDATES]:
             one = _Judge(court, c, line, attempt, way.over((*s, *rules)), told, standing)
@@ -164,68 +192,6 @@ def _ways(convention: Convention) -> Iterator[tuple[Convention, tuple[str, bool]
     yield replace(convention, derivative=lies), (f"in {lies} layout", False)
 
 
-# --------------------------------------------------------------------------- which rule is meant
-def _deltas(e: Expr) -> set[str]:
-    return {t.name for t in tensors_of(e) if is_adjoint(t.name)}
-
-
-def _content(e: Expr) -> Counter[str]:
-    """The names of tensors and functions in an expression."""
-    found: Counter[str] = Counter()
-    for n in postorder(e):
-        if isinstance(n, Tensor):
-            found[n.name] += 1
-        elif isinstance(n, Call) and n.function != "power":
-            found[n.function] += 1
-    return found
-
-
-def _mentioned(line: FormulaText, names: Known) -> set[str]:
-    """The names in a formula, as it is written."""
-    if is_code(line.body):
-        words = set(re.findall(r"[^\W\d]\w*", line.body))
-        coded = {
-            n: {identifier(n), in_words(identifier(n))} for name in names.ranks for n in (name, adjoint_name(name))
-        }
-        coded |= {adjoint_name(n): coded[adjoint_name(n)] | {f"d{one}" for one in coded[n]} for n in names.ranks}
-        return {n for n, typed in coded.items() if typed & words}
-    found: set[str] = set()
-    before = ""
-    for token in tokens(line.body):
-        if token.kind == "name":
-            found.add(adjoint_name(token.text) if before == "adjoint" else token.text)
-        before = token.kind
-    return found
-
-
-def _likeness(c: Candidate, mentioned: set[str]) -> float:
-    own = set(_content(c.eq.value))
-    if "δ" in mentioned and len(_deltas(c.eq.value)) == 1:
-        own = (own - _deltas(c.eq.value)) | {"δ"}
-    own = {n.rstrip("′") for n in own}
-    return len(own & mentioned) / max(len(own | mentioned), 1)
-
-
-def _asked(name: str, rules: System) -> str:
-    if name == "δ":
-        name = next(iter(rules)).name
-    for known in (name, adjoint_name(name), adjoint_name(name[1:]) if name[:1] == "d" else name):
-        if known in rules:
-            return known
-    coded = {identifier(r.name): r.name for r in rules}
-    coded |= {f"d{in_words(identifier(primal(r.name)))}": r.name for r in rules}
-    if name in coded:
-        return coded[name]
-    if not name:
-        raise UnexpectedEnd("a name is missing on the left side", name, (0, 0))
-    close = near(name, [r.name for r in rules])
-    raise UnknownName(
-        f"no rule for {name} is derived here",
-        known=f"rules: {', '.join(r.name for r in rules)}",
-        fix=f"did you mean {close[0]}?" if close else "name the tensor in wrt",
-    )
-
-
 # --------------------------------------------------------------------------- one formula against one rule
 class _Judge:
     """One formula against one rule."""
@@ -264,7 +230,7 @@ class _Judge:
 
     def of_entries(self, rule: Equation) -> Judged:
         """What is to be said of a rule in index notation."""
-        eq = rule.rename(dict(zip(rule.letters, self._rule.letters, strict=True)))
+        eq = _as(rule, self._rule)
         lies = Judgement(self._index(rule), False, (), rule.name)
         return self._sentenced(eq, self._decided(eq), lies, search=True)
 
@@ -291,7 +257,7 @@ class _Judge:
 
     def _bare(self) -> str:
         """What a δ without a name stands for."""
-        inside = sorted(_deltas(self._rule.value))
+        inside = sorted(deltas_in(self._rule.value))
         if len(inside) != 1:
             raise AmbiguousNotation(
                 f"δ could be {' or '.join(inside)}" if inside else "δ stands for nothing in this rule",
@@ -333,7 +299,7 @@ class _Judge:
                 **shapes,
             )
         yield from self._one_turn()
-        yield from self._instead()
+        yield from self.instead()
 
     def _one_turn(self) -> Iterator[Sentence]:
         """Whether one transpose more, or one fewer, or both on the other factors, makes the formula the rule."""
@@ -370,7 +336,7 @@ class _Judge:
         except (Misfit, TensorpropError):
             return False
 
-    def _instead(self) -> Iterator[Sentence]:
+    def instead(self) -> Iterator[Sentence]:
         """What the rule is, and why no other order would do."""
         rule = self._rule
         yield say(
@@ -412,7 +378,7 @@ class _Judge:
         lies = Judgement(formula, False, (), rule.name)
         mine, theirs = read.typed.letters, target.letters
         if len(mine) != len(theirs) and not read.constant:
-            sentences = (self._other_shape(read, target), *self._instead()) if search else ()
+            sentences = (self._other_shape(read, target), *self.instead()) if search else ()
             return Judged(replace(lies, sentences=sentences), rule)
         try:
             read.matched(target)
@@ -431,7 +397,7 @@ class _Judge:
         try:
             eq = read.equation(rule.name)
         except RankMismatch as error:
-            sentences = (say("{w}.", w=_opened(str(error.problem))), *self._instead()) if search else ()
+            sentences = (say("{w}.", w=_opened(str(error.problem))), *self.instead()) if search else ()
             return Judged(replace(lies, sentences=sentences), rule)
         eq = eq.rename(dict(zip(eq.letters, rule.letters, strict=True)))
         return self._sentenced(eq, self._decided(eq), lies, search)
@@ -464,7 +430,7 @@ class _Judge:
             found = self._crossed(read, target, lies)
             if found is not None:
                 return found
-        sentences = (self._other_shape(read, target), *self._instead()) if search else ()
+        sentences = (self._other_shape(read, target), *self.instead()) if search else ()
         return Judged(replace(lies, sentences=sentences), self._rule)
 
     def _crossed(self, read: ReadFormula, target: Typed, lies: Judgement) -> Judged | None:

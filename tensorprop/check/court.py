@@ -72,18 +72,22 @@ class Court:
     @cached_property
     def ends(self) -> tuple[Candidate, ...]:
         """The rules that are put together, as books end them; and with the δ put in that they still speak of."""
-        found = (made.rule for made in Ends(self.system, self.rules, self.given).all() if not made.named)
-        return tuple(c for rule in found for c in self.put_in(rule))
+        return tuple(c for rule in self._ended for c in self.put_in(rule))
+
+    @cached_property
+    def _ended(self) -> tuple[Equation, ...]:
+        return tuple(made.rule for made in Ends(self.system, self.rules, self.given).all() if not made.named)
 
     def put_in(self, rule: Equation) -> Iterator[Candidate]:
-        """A rule as it is, and with one δ after another put in."""
-        value = rule.value
+        """A rule as it is, and with one δ after another put in, as books end it."""
+        value, ended = rule.value, {end.name: end for end in self._ended}
         yield Candidate(rule.name, rule)
         for _ in range(_INSIDE):
             inner = next((t.name for t in tensors_of(value) if t.name in self.rules and t.name != rule.name), None)
             if inner is None:
                 break
-            value = simplify_expr(inline(value, {inner: (self.rules[inner].letters, self.rules[inner].value)}))
+            put = ended.get(inner, self.rules[inner])
+            value = simplify_expr(inline(value, {inner: (put.letters, put.value)}))
             yield Candidate(rule.name, equation(rule.target, value))
 
     @cached_property

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from tensorprop.calculus.adjoint import adjoint
 from tensorprop.calculus.declared import orientations
 from tensorprop.calculus.page import Page, given_in, read, without_given
 from tensorprop.calculus.simplify import known
-from tensorprop.calculus.source import Source, as_forward, as_page, as_system, names_in
+from tensorprop.calculus.source import Source, as_forward, as_page, as_system, lone_rules, names_in
 from tensorprop.calculus.together import ended
 from tensorprop.check.executed import agrees
 from tensorprop.check.prove.decide import Laws, decide, put_in
@@ -24,16 +25,17 @@ from tensorprop.check.report import Report
 from tensorprop.check.verified import verified, verify, without_ends
 from tensorprop.core.equation import Declared, Equation, Fact, Loop, System, equation, system
 from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import NOBODY, stem_and_label
 from tensorprop.core.walk import freshen
-from tensorprop.errors import UsageError
+from tensorprop.errors import UnknownName, UsageError
 from tensorprop.layers.layer import layer_of
 from tensorprop.render.dialects import GREEK
 from tensorprop.render.formula import Formula, render
 from tensorprop.render.layout import Convention
 from tensorprop.render.reading.formulas import is_formula, is_indexed, parse_formula
 from tensorprop.text import parse_expression
-from tensorprop.text.specs import pasted
+from tensorprop.text.specs import is_spec, pasted
 
 if TYPE_CHECKING:
     from tensorprop.render.derivation.derivation import Derivation
@@ -395,6 +397,7 @@ def explain(
     >>> d.verdict.right
     False
     """
+    from tensorprop.render.derivation.as_written import as_written
     from tensorprop.render.derivation.derivation import explain as derivation
     from tensorprop.render.derivation.learnt import learnt
 
@@ -402,20 +405,33 @@ def explain(
     told = ""
     if isinstance(x, str):
         x, told = without_given(x)
+    alone = lone_rules(x) if isinstance(x, str) and wrt is of is attempt is None and not is_spec(x) else None
+    if alone is not None:  # rules without a forward pass: their signs are told
+        return _verified(as_written(alone, detail, Convention(layout, samples, derivative)))
     s = as_forward(x, of) if page is None else page.system
     if wrt is None:
         wrt = learnt(s) or None
     names = None if wrt is None else [_labelled(name, s) for name in names_in(wrt, "wrt")]
     given = (*(() if page is None else page.given), *given_in(told, s))
-    found = derivation(s, names, of, detail, layout, samples, derivative, given)
-    for shown in found.formulas:
-        verify(shown.line)  # raises if what is shown computes anything else
+    found = _verified(derivation(s, names, of, detail, layout, samples, derivative, given))
     if attempt is not None:
         from tensorprop.check.attempt import judge
 
         whole = system([*found.system, *found.named], found.system.facts) if found.named else found.system
-        found = replace(found, verdict=judge(attempt, whole, found.rules, found.convention, given).judgement)
+        try:
+            verdict = judge(attempt, whole, found.rules, found.convention, given).judgement
+        except UnknownName:  # of a tensor that is not learnt: its rule is derived, too
+            labels = whole_numbers(whole)
+            rules = adjoint(whole, [n for n in whole.names if n not in (*whole.outputs, *labels)], of)
+            verdict = judge(attempt, whole, rules, found.convention, given).judgement
+        found = replace(found, verdict=verdict)
     return found
+
+
+def _verified(d: Derivation) -> Derivation:
+    for shown in d.formulas:
+        verify(shown.line)  # raises if what is shown computes anything else
+    return d
 
 
 def _page(x: Source) -> Page | None:

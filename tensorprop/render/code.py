@@ -12,6 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import singledispatchmethod
 from itertools import count
+from keyword import iskeyword
 from typing import Any
 
 from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Mul, Number, Tensor
@@ -36,6 +37,16 @@ def in_words(name: str) -> str:
     ('alpha', 'deltaW')
     """
     return "".join(GREEK.get(c, c) for c in name)
+
+
+def typed_as(name: str) -> tuple[str, ...]:
+    """How people type a name: ``alpha`` for α; ``lam`` and ``lambda_`` for λ, since Python has the word for itself.
+
+    >>> typed_as("α"), typed_as("λ")
+    (('alpha',), ('lam', 'lambda_'))
+    """
+    words = in_words(identifier(name))
+    return (words[:3], f"{words}_") if iskeyword(words) else (words,)
 
 
 def identifier(name: str) -> str:

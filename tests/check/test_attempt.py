@@ -133,3 +133,90 @@ def test_one_end() -> None:
     (made,) = [r.equations[0] for r in tp.explain(LN, wrt="x").remarks if r.title == "Put together"]
     assert str(made) == END and str(tp.formula(made)) in str(tp.formula(tp.Layer(forward=LN)))
     assert "δc" not in str(tp.formula(tp.Layer(forward=LN)))
+
+
+LOGISTIC = "z_n = X_nd w_d + c; s_n = σ(z_n); L = -mean_n(y_n log(s_n) + (1 - y_n) log(1 - s_n))"
+LORA = "h_br = x_bi A_ir; y_bj = x_bi W_ij + α h_br B_rj"
+TO_ERROR = f"{BATCH}; h_bj = tanh(z_bj); E = 1/2 (h_bj - y_bj)^2"
+
+
+@pytest.mark.parametrize(
+    "page, attempt, right, words",
+    [
+        (LOGISTIC, "dw = X.T @ (s - y) / len(y)", True, "/ |n|"),
+        (LOGISTIC, r"\delta w = \frac{1}{n} X^\top (s - y)", True, "/ |n|"),
+        (LOGISTIC, "δw = Xᵀ(s − y)", False, "The mean's 1/|n| is missing"),
+        (LOGISTIC, "dc = np.sum(s - y)", False, "Right is δc = 1ᵀ(s − y)/|n|."),
+        (ATTEND + "; O_te = P_tu V_ue", "dP = dO @ V.T", True, "This is right"),
+        ("S_tu = Q_td K_ud / sqrt(dim(d))", "dQ = dS @ K / np.sqrt(K.shape[-1])", True, "This is right"),
+        ("S_tu = Q_td K_ud / sqrt(dim(d))", "dQ = dS @ K / np.sqrt(d)", True, "This is right"),
+        (ORDER, "dx = np.tril(np.ones((n, n))).T @ dy", True, "This is right"),
+        (LORA, "dB = alpha * h.T @ dy", True, "This is right"),
+        (LORA, "δx = δy Wᵀ + α δh Aᵀ", False, "α"),
+        ("E = λ w_i w_i", "dw = 2 * lam * w", True, "This is right"),
+        ("y_j = g_j n_j", "dn = dy * g", True, "This is right"),
+        (TO_ERROR, r"\nabla_W E = a^\top \delta z", True, "This is right"),
+        (TO_ERROR, "∇_{W} E = δzᵀ a", False, "transposed"),
+        (TO_ERROR, "δa = δz Wᵀ", True, "This is right"),  # of a tensor that is not learnt
+    ],
+)
+def test_formulas_as_people_write_them(page: str, attempt: str, right: bool, words: str) -> None:
+    """Sizes by their letter or by len, ∇ on the left, λ as Python can spell it, and what no parameter is."""
+    found = tp.explain(page, attempt=attempt).verdict
+    assert found is not None and found.right is right and words in str(found), str(found)
+
+
+ENTRIES = """
+dW = np.zeros((k, m))
+for i in range(k):
+    for j in range(m):
+        for b in range(n):
+            dW[i, j] += {}
+"""
+SUM = """
+for b in range(n):
+    for i in range(k):
+        s = 0.0
+        for j in range(m):
+            s += W[i, j] * dz[b, j]
+        da[b][i] = s
+"""
+TIME = """
+for t in reversed(range(T)):
+    dz = (1 - h[t]**2) * dh[t]
+    dW += np.outer(x[t], dz)
+    dU += np.outer({}, dz)
+"""
+
+
+@pytest.mark.parametrize(
+    "page, attempt, right, words",
+    [
+        (BATCH, ENTRIES.format("a[b, i] * dz[b, j]"), True, "it says δW_ij = Σ_b a_bi δz_bj"),
+        (BATCH, ENTRIES.format("2 * a[b, i] * dz[b, j]"), False, "2 times what it should be"),
+        (BATCH, ENTRIES.format("a[b, j] * dz[b, i]"), False, "The loop over i counts axes of different lengths"),
+        (BATCH, SUM, True, "it says δa_bi = Σ_j W_ij δz_bj"),
+        (BATCH, SUM.replace("s += ", "s -= "), False, "sign is wrong"),
+        (BATCH, "for b in range(n):\n    dW += np.outer(dz[b], a[b])", False, "The whole is transposed"),
+        (RNN, TIME.format("h[t-1]"), True, "This is right"),
+        (RNN, TIME.format("h[t]"), False, "The shift is off by one: h_tk"),
+    ],
+)
+def test_loops_are_read(page: str, attempt: str, right: bool, words: str) -> None:
+    """What is added up in loops is a sum over their letters; whole rows of arrays may stand in a loop over time."""
+    found = tp.explain(page, attempt=attempt).verdict
+    assert found is not None and found.right is right and words in str(found), str(found)
+
+
+@pytest.mark.parametrize(
+    "attempt, words",
+    [
+        ("for t in range(T):\n    d = dh_next + x[t]\n    dh_next = U @ d", "dh_next is not known here"),
+        ("for t in range(T):\n    dW = np.outer(x[t], dh[t])", "no array of these equations is filled"),
+        ("for t in range(1, T):\n    dW += np.outer(x[t], dh[t])", "a loop runs over a whole axis"),
+        ("for t in range(T):\n    dW[0, 0] += x[t, 0]", "has the names of loops as its places"),
+    ],
+)
+def test_loops_that_are_not_read_are_told(attempt: str, words: str) -> None:
+    with pytest.raises(tp.TensorpropError, match=words):
+        tp.explain(RNN, attempt=attempt)

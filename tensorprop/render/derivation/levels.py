@@ -88,7 +88,8 @@ class _Level:
     def opening(self) -> Iterator[Block]:
         """The forward equations, and what is agreed."""
         rows = [_pair(self.d.line(eq), shown.whole) for eq, shown in self.d.forward]
-        yield Lines((*rows, *((stated, None) for stated in self.d.stated)))
+        if rows:
+            yield Lines((*rows, *((stated, None) for stated in self.d.stated)))
         yield Paragraph(self.conventions())
 
     def closing(self) -> Iterator[Block]:
@@ -161,7 +162,7 @@ class _Level:
         )
         outputs = [name for name in d.system.outputs if name != d.error or d.system.rank(name)]
         first = say("{adj}, and so for every tensor.", adj=adjoint)
-        if outputs:
+        if outputs and d.forward:
             loops = {name for name in outputs if any(name in eq.inputs for eq in d.system)}
             given = listed([whole(adjoint_name(name) + "^(out)" * (name in loops)) for name in outputs])
             told = listed([whole(name) for name in outputs])
@@ -237,7 +238,8 @@ class _Full(_Level):
     """Every step with its law, the table of the indices, and every reason."""
 
     def opening(self) -> Iterator[Block]:
-        yield Heading(1, say("Forward"))
+        if self.d.forward:
+            yield Heading(1, say("Forward"))
         yield from super().opening()
 
     def part(self, n: int, part: RulePart) -> Iterator[Block]:
@@ -271,6 +273,9 @@ class _Full(_Level):
     def _steps(self, n: int, part: RulePart) -> Iterator[Block]:
         """The steps; those that go as in an earlier rule are named, and their last line stands for them."""
         steps = [step for step in part.steps if step.kind != "matrix"]
+        if steps[0].kind == "given":
+            yield self._lines(steps[0], part)
+            return
         if self._met(part, steps):
             yield Lines(tuple(line for step in (*steps[:2], steps[-1]) for line in self._lines(step, part).rows), True)
             yield from self._notes(steps[1])

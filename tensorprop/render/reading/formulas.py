@@ -189,6 +189,7 @@ class FormulaText:
     defined: tuple[ToldMask, ...] = ()  # matrices of ones that the remark defines: L_tu = [u ≤ t]
 
 
+_NABLA = re.compile(r"(^|[;\n])\s*(?:\\nabla|∇)\s*_\s*\{?\s*(\\?[^\W_]+)\s*\}?\s*(?:\\?[^\W\d_]+)?\s*=")
 _EVERY = re.compile(r"[,(\s]*for\s*every\s+(?:(?:leading|trailing|other)\s+index\s*)?([^()]*?)\)?\s*$")
 _LEGEND = re.compile(
     r"\s*\(\s*((?:rows|columns|entries|\([\w, ]+\)\s+as\s+one|for\s+every|for\s+\w+\s*=|[^()=]+=\s*\S+\s+outside"
@@ -208,7 +209,7 @@ def split(text: str) -> Iterator[FormulaText]:
     [('Y', ' XW', ('n',), (('b', 't'),))]
     """
     code = is_code(text)
-    text = text if code else plain(text)
+    text = text if code else plain(_NABLA.sub(r"\1δ\2 =", text))
     whole = text
     text, carried, joined, masks = _told(text)
     for part in _parts(text, code):

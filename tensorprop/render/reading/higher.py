@@ -43,7 +43,8 @@ def higher(text: str, types: Types) -> tuple[Expr, tuple[str, ...]] | None:
         found = re.fullmatch(rf"({_NAME})\s+{re.escape(sign)}\s+({_NAME})", text)
         if found is not None:
             return join(_tensor(found[1], types), _tensor(found[2], types), types)
-    if (found := re.fullmatch(rf"({_NAME})\s+([⋆*])\s+({_NAME})", text)) is not None:
+    found = re.fullmatch(rf"({_NAME})\s+([⋆*])\s+({_NAME})", text)
+    if found is not None and all(types.names.rank(found[k]) is not None for k in (1, 3)):
         return _slid(_tensor(found[1], types), _tensor(found[3], types), found[2] == "*", types)
     for sign in (" ∘ ", " o ", " ⊙ "):
         names = [n.strip() for n in text.split(sign)]

@@ -109,6 +109,8 @@ class NameReader(ABC):
         if self._compares and word in self._types.every and not prefix:
             return Typed(Index(word), None, None, Math(word, word))
         pieces = self._pieces(word)
+        if not prefix and len(word) == 1 and self._types.names.called(word):
+            return self._types.length(word, self._text, token.span)
         if pieces is None or prefix:
             raise self._types.known(prefix + word, self._text, token.span)
         return self._each(pieces, token)

@@ -32,17 +32,17 @@ from tensorprop.core.expr import Dim, Expr, Index, Number, Tensor
 from tensorprop.core.functions import ALONG, SPELLED, is_matrix, keeps
 from tensorprop.core.names import adjoint_name
 from tensorprop.errors import ParseError, SpecTooLong, UnexpectedChar
-from tensorprop.render.code import called, identifier, in_words
+from tensorprop.render.code import called, identifier, typed_as
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.reading.lexemes import LIMIT, WHOLE
 from tensorprop.render.reading.places import axes_named, from_the_end, padded, picked, whole_number, widths_of
 from tensorprop.render.reading.typed import Misfit, Typed, Types, along, of_matrix, power_of
 
-__all__ = ["Operand", "is_code", "read_code"]
+__all__ = ["Code", "Operand", "is_code", "read_code"]
 
 _MARKS = (
     *("np.", "jnp.", "scipy.", "numpy.", "jax.", "torch.", "**"),
-    *(".shape", "None", ".mT", "axis=", ".sum(", ".mean(", ".dot("),
+    *(".shape", "len(", "None", ".mT", "axis=", ".sum(", ".mean(", ".dot("),
 )
 _ALIASES = {
     **{"maximum": "max", "minimum": "min", "amax": "max", "amin": "min", "absolute": "abs", "power": "power"},
@@ -93,7 +93,7 @@ def read_code(text: str, types: Types) -> Operand:
         raise SpecTooLong(f"the formula has {len(text):,} characters; the limit is {LIMIT:,}")
     try:
         tree = ast.parse(text.strip(), mode="eval")
-        return _Code(text.strip(), types).value(tree.body)
+        return Code(text.strip(), types).value(tree.body)
     except SyntaxError as error:
         at = max(0, (error.offset or 1) - 1)
         raise ParseError(f"this is no Python expression: {error.msg}", text, (at, at + 1)) from None
@@ -101,14 +101,16 @@ def read_code(text: str, types: Types) -> Operand:
         raise ParseError("the expression is nested too deeply", text) from None
 
 
-class _Code:
+class Code:
+    """A reader of expressions on arrays."""
+
     def __init__(self, text: str, types: Types) -> None:
         self._text = text
         self.types = types
         self._names = {identifier(n): n for n in types.names.ranks}
         self._names |= {identifier(adjoint_name(n)): adjoint_name(n) for n in types.names.ranks}
         for n in types.names.ranks:  # dW, as people type it
-            for typed in (identifier(n), in_words(identifier(n))):  # W, and alpha for α
+            for typed in (identifier(n), *typed_as(n)):  # W, and alpha for α
                 self._names.setdefault(typed, n)
                 self._names.setdefault(f"d{typed}", adjoint_name(n))
 
@@ -130,7 +132,7 @@ class _Code:
             case ast.Constant(value) if isinstance(value, (int, float)) and not isinstance(value, bool):
                 return Operand(Number(Fraction(repr(value))), (), self.math(n))
             case ast.Name(name):
-                return self._name(n, name)
+                return self.named(n, name)
             case ast.UnaryOp(ast.USub(), of):
                 a = self.value(of)
                 return replace(a, entry=negate(a.entry), math=self.math(n))
@@ -145,8 +147,10 @@ class _Code:
                 a = self.value(of)
                 k = max(len(a.axes) - 2, 0) if turn == "mT" else 0
                 return replace(a, axes=(*a.axes[:k], *a.axes[k:][::-1]), math=self.math(n))
-            case ast.Subscript(ast.Attribute(of, "shape"), ast.Constant(int() as k)):
-                return self._size(n, self.value(of), k)
+            case ast.Subscript(ast.Attribute(of, "shape"), k) if (axis := whole_number(k)) is not None:
+                return self._size(n, self.value(of), axis)
+            case ast.Call(ast.Name("len"), [of], []):
+                return self._size(n, self.value(of), 0)
             case ast.Subscript(ast.Call(ast.Attribute(_, f), [inner]), ast.Constant(k)) if f"{f}[{k}]" in _PAIRS:
                 t = of_matrix(self.types, _PAIRS[f"{f}[{k}]"], self.value(inner).typed)
                 return Operand(t.entry, t.letters, self.math(n))
@@ -159,9 +163,9 @@ class _Code:
             case _:
                 self.refuse(n, f"{type(n).__name__} is no operation on arrays")
 
-    def _name(self, n: ast.AST, name: str) -> Operand:
+    def named(self, n: ast.AST, name: str) -> Operand:
         if name not in self._names:
-            raise self.types.known(name, self._text, None)
+            return Operand(self.types.length(name, self._text).entry, (), self.math(n))
         whole, rank = self._names[name], self.types.names.rank(self._names[name]) or 0
         if rank > 2 and not self.types.carried:
             letters = tuple(self.types.new((whole, k)) for k in range(rank))
@@ -209,11 +213,11 @@ class _Code:
                 case _:
                     self.refuse(n, f"the array has {len(a.axes)} axes, and more are named")
         if places:
-            entry, common = self._at_places(entry, places)
+            entry, common = self.at_places(entry, places)
             axes[at:at] = common
         return Operand(entry, (*axes, *left), self.math(n))
 
-    def _at_places(self, entry: Expr, places: list[tuple[str | None, Operand]]) -> tuple[Expr, tuple[str | None, ...]]:
+    def at_places(self, entry: Expr, places: list[tuple[str | None, Operand]]) -> tuple[Expr, tuple[str | None, ...]]:
         """What stands where arrays of places say, which are broadcast against one another."""
         found, common = [places[0][1].entry], places[0][1].axes
         for _, other in places[1:]:
@@ -377,8 +381,7 @@ class _Code:
         return Operand(mul(a.entry, b.entry), (*a.axes, *b.axes), a.math)
 
     def dot(self, n: ast.Call) -> Operand:
-        a, b = (self.value(x) for x in n.args)
-        return self._product(a, b)
+        return self._product(*(self.value(x) for x in n.args))
 
     def diag(self, n: ast.Call) -> Operand:
         inside = n.args[0]
@@ -419,8 +422,14 @@ class _Code:
         """``np.ones(n)``: a vector whose length the size tells."""
         shape = n.args[0]
         sizes = shape.elts if isinstance(shape, ast.Tuple) else [shape]
-        letters = tuple(self.over(self.value(s), s) for s in sizes)
+        letters = tuple(self.extent(s) for s in sizes)
         return Operand(ONE, letters, self.math(n))
+
+    def zeros(self, n: ast.Call) -> Operand:
+        return replace(self.ones(n), entry=ZERO)
+
+    def full(self, n: ast.Call) -> Operand:
+        return replace(self.ones(n), entry=self.value(n.args[1]).entry)
 
     def broadcast_to(self, n: ast.Call) -> Operand:
         """The array repeated: its axes of size 1 and those that it lacks run over the sizes that are told."""
@@ -437,9 +446,15 @@ class _Code:
         return replace(a, axes=tuple(axes))
 
     def eye(self, n: ast.Call) -> Operand:
-        i = self.over(self.value(n.args[0]), n.args[0])
+        i = self.extent(n.args[0])
         j = self.types.new(self.types.range[i])
         return Operand(bracket("=", Index(i), Index(j)), (i, j), self.math(n))
+
+    def extent(self, n: ast.AST) -> str:
+        """A letter over a size; over one with a name of its own what stands beside it tells which."""
+        if isinstance(n, ast.Name) and n.id not in self._names and not self.types.names.called(n.id):
+            return self.types.any()
+        return self.over(self.value(n), n)
 
     def over(self, size: Operand, n: ast.AST) -> str:
         if isinstance(size.entry, Dim):
@@ -483,7 +498,7 @@ class _Code:
         return Operand(entry, tuple(letters[c] for c in out if c in letters), self.math(n))
 
 
-def _slid(code: _Code, n: ast.Call) -> Operand:
+def _slid(code: Code, n: ast.Call) -> Operand:
     """``np.convolve(a, v)``, ``np.correlate(a, v, "valid")`` of two vectors: v slides along a."""
     name = _called(n)
     mode = next((k.value for k in n.keywords if k.arg == "mode"), n.args[2] if len(n.args) > 2 else None)
@@ -503,13 +518,13 @@ def _slid(code: _Code, n: ast.Call) -> Operand:
     return Operand(entry, (x,), code.math(n))
 
 
-def _arange(code: _Code, n: ast.Call) -> Operand:
+def _arange(code: Code, n: ast.Call) -> Operand:
     """``np.arange(x.shape[0])``: the value of an index."""
     i = code.over(code.value(n.args[0]), n.args[0])
     return Operand(Index(i), (i,), code.math(n))
 
 
-def _pad(code: _Code, n: ast.Call) -> Operand:
+def _pad(code: Code, n: ast.Call) -> Operand:
     a, widths = code.value(n.args[0]), widths_of(n.args[1]) if len(n.args) == 2 else []
     found = None if n.keywords else padded(a.entry, a.axes, widths, code.types)
     if found is None:
@@ -517,15 +532,7 @@ def _pad(code: _Code, n: ast.Call) -> Operand:
     return Operand(*found, code.math(n))
 
 
-def _full(code: _Code, n: ast.Call) -> Operand:
-    return replace(code.ones(n), entry=code.value(n.args[1]).entry)
-
-
-def _zeros(code: _Code, n: ast.Call) -> Operand:
-    return replace(code.ones(n), entry=ZERO)
-
-
-def _norm(code: _Code, n: ast.Call) -> Operand:
+def _norm(code: Code, n: ast.Call) -> Operand:
     options = {w.arg: w.value for w in n.keywords}
     if "axis" in options:  # of each row, of each column
         a = code.value(n.args[0])
@@ -534,16 +541,16 @@ def _norm(code: _Code, n: ast.Call) -> Operand:
     return Operand(code.types.apply("norm", 0, [code.value(n.args[0]).typed]).entry, (), code.math(n))
 
 
-def _matrix_power(code: _Code, n: ast.Call) -> Operand:
-    a, k = code.value(n.args[0]), code.value(n.args[1])
-    return a.whole(lambda t: code.types.raised(t, k.entry, k.math.unicode))
+def _matrix_power(code: Code, n: ast.Call) -> Operand:
+    k = code.value(n.args[1])
+    return code.value(n.args[0]).whole(lambda t: code.types.raised(t, k.entry, k.math.unicode))
 
 
-def _inv(code: _Code, n: ast.Call) -> Operand:
+def _inv(code: Code, n: ast.Call) -> Operand:
     return code.value(n.args[0]).whole(code.types.inverse)
 
 
-def _triangle(code: _Code, n: ast.Call) -> Operand:
+def _triangle(code: Code, n: ast.Call) -> Operand:
     name = _called(n)
     a, *shift = (code.value(x) for x in n.args)
     if len(a.axes) < 2 or None in a.axes[-2:]:
@@ -552,7 +559,7 @@ def _triangle(code: _Code, n: ast.Call) -> Operand:
     return replace(a, entry=code.types.apply(name, 0, [last, *(s.typed for s in shift)]).entry)
 
 
-def _tensordot(code: _Code, n: ast.Call) -> Operand:
+def _tensordot(code: Code, n: ast.Call) -> Operand:
     """``np.tensordot(a, b, axes=(1, 2))``: one axis of each is summed; ``axes=2``: the last of one, the first of
     the other."""
     a, b = code.value(n.args[0]), code.value(n.args[1])
@@ -578,12 +585,12 @@ def _tensordot(code: _Code, n: ast.Call) -> Operand:
     return Operand(entry, tuple(rest), a.math)
 
 
-_SHAPED: dict[str, Callable[[_Code, Any], Operand]] = {
-    "outer": _Code.outer, "dot": _Code.dot, "matmul": _Code.dot, "diag": _Code.diag, "diagonal": _Code.diag,
-    "trace": _Code.trace, "norm": _norm, "inv": _inv, "solve": _Code.solve,
-    "matrix_power": _matrix_power, "ones": _Code.ones, "zeros": _zeros,
-    "eye": _Code.eye, "where": _Code.where, "tril": _triangle, "triu": _triangle, "einsum": _Code.einsum,
-    "tensordot": _tensordot, "full": _full, "broadcast_to": _Code.broadcast_to,
+_SHAPED: dict[str, Callable[[Code, Any], Operand]] = {
+    "outer": Code.outer, "dot": Code.dot, "matmul": Code.dot, "diag": Code.diag, "diagonal": Code.diag,
+    "trace": Code.trace, "norm": _norm, "inv": _inv, "solve": Code.solve,
+    "matrix_power": _matrix_power, "ones": Code.ones, "zeros": Code.zeros,
+    "eye": Code.eye, "where": Code.where, "tril": _triangle, "triu": _triangle, "einsum": Code.einsum,
+    "tensordot": _tensordot, "full": Code.full, "broadcast_to": Code.broadcast_to,
     "convolve": _slid, "correlate": _slid, "arange": _arange, "pad": _pad,
 }  # fmt: skip
 

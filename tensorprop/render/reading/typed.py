@@ -243,6 +243,13 @@ class Types:
             )
         return self.dim(*found[0], f"|{letter}|") if found else None
 
+    def length(self, letter: str, text: str, span: tuple[int, int] | None = None) -> Typed:
+        """``n`` in 1/n: a letter that counts an axis, and is no tensor, is how many it counts. Errors: UnknownName."""
+        found = self.size(letter, text) if self.names.rank(letter) is None else None
+        if found is None:
+            raise self.known(letter, text, span)
+        return found
+
     def dim(self, name: str, axis: int, shown: str = "") -> Typed:
         """The size of an axis of a tensor."""
         text = shown or f"dim({name}, {axis})"
