@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from tensorprop.calculus.adjoint import adjoint
 from tensorprop.calculus.page import Given, Page, read
 from tensorprop.check.court import Candidate, Court
-from tensorprop.check.meant import asked_of, deltas_in, likeness, mentioned_in
+from tensorprop.check.intended import asked_of, deltas_in, likeness, mentioned_in
 from tensorprop.check.prove.decide import Decision
 from tensorprop.check.report import Diagnosis, Finding, Report, Verdict, typeset
 from tensorprop.core.build import rename
@@ -43,8 +43,8 @@ from tensorprop.render.reading.formulas import (
 )
 from tensorprop.render.reading.lengths import Known
 from tensorprop.render.reading.lexemes import Lexeme, tokens
-from tensorprop.render.reading.loops import OtherLength, is_loop, read_loops
 from tensorprop.render.reading.python import is_code
+from tensorprop.render.reading.statements import OtherLength, is_loop, read_loops
 from tensorprop.render.reading.typed import Misfit, Typed, Types
 
 __all__ = ["Judged", "check_formulas", "judge"]

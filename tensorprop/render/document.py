@@ -341,6 +341,7 @@ STYLE = """
 .tensorprop p{margin:.45em 0}
 .tensorprop figure{margin:1em 0}
 .tensorprop svg{max-width:100%;height:auto}
+.tensorprop{background:#fff;color-scheme:light;overflow-x:auto}
 """
 
 
@@ -351,7 +352,8 @@ def html(blocks: Iterable[Block]) -> str:
 
 def page(blocks: Iterable[Block], title: str) -> str:
     """A whole page in one file, which needs nothing from elsewhere."""
-    head = f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/><title>{escape(title)}</title></head>'
+    told = '<meta charset="utf-8"/><meta name="viewport" content="width=device-width,initial-scale=1"/>'
+    head = f'<!DOCTYPE html>\n<html lang="en"><head>{told}<title>{escape(title)}</title></head>'
     return f"{head}<body>\n{html(blocks)}</body></html>\n"
 
 

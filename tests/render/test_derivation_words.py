@@ -212,3 +212,39 @@ def test_a_mask_has_one_name_on_a_page() -> None:
     assert "It is ∂e/∂d = Mᵀ" in said and "in numerator layout M," in said and "11ᵀ" not in said
     beside = str(explain("c_t = Σ_u [u <= t] x_u", detail="beside"))
     assert "∂c/∂x = Lᵀ" in beside and "triu(" not in beside
+
+
+@pytest.mark.parametrize(
+    "text, lines",
+    [
+        (
+            "z_n = X_nd w_d; s_n = σ(z_n); E = -Σ_n (y_n log(s_n) + (1 - y_n) log(1 - s_n))",
+            [
+                "δz_n = s_n (1 − s_n) ((1 − y_n) / (1 − s_n) − y_n / s_n)",
+                "What stands above and below a fraction cancels: δz_n = s_n (1 − y_n) − (1 − s_n) y_n",
+                "Multiplied out: δz_n = s_n − y_n δz = s − y",
+            ],
+        ),
+        ("p_k = softmax_k(z_k); E = -t_k log(p_k)", ["δz_k = p_k (−t_k / p_k + Σ_l p_l t_l / p_l)"]),
+        (
+            "n = sqrt(x_i x_i); m = sqrt(y_i y_i); c = x_i y_i / (n m)",
+            ["What is common, taken out: δx_i = (y_i / n − Σ_j y_j x_i x_j / n³) / m"],
+        ),
+    ],
+)
+def test_rules_are_put_together_line_by_line(text: str, lines: list[str]) -> None:
+    said = " ".join(str(explain(text)).split())
+    assert all(line in said for line in lines), said[said.find("Put together") :]
+
+
+def test_rules_alone_are_told_sign_by_sign() -> None:
+    """The line of the question, and rules of several lines; a bare δ is that of what the slope is taken of."""
+    d = explain("δ_i = W_ij δ_j f′(z_i)")
+    assert [p.shown.unicode for p in d.parts] == ["δz^(k) = W δz^(k+1) ⊙ f′(z^(k))"]
+    assert {r.topic for r in d.parts[0].reasons} == {"product", "elementwise", "transpose", "order"}
+    assert "Forward" not in str(d) and "is given" not in str(d) and d.html and d.latex and d.markdown
+    rows = explain("δ_bi = W_ij V_jk δ_bk f'(z_bi)", layout="row").parts[0]
+    assert rows.shown.unicode == "δz^(k) = δz^(k+1) VᵀWᵀ ⊙ f′(z^(k))"
+    several = explain("δW_ij = a_bi δz_bj; δb_j = Σ_b δz_bj", detail="short")
+    assert "b is summed, the first index of a: aᵀ." in " ".join(str(several).split())
+    assert explain("δz_i = W_ij δy_j f′(z_i)", wrt="W").parts[0].name == "W"

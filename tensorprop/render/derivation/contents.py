@@ -83,6 +83,7 @@ class Remark:
     equations: tuple[Equation, ...] = ()
     shown: tuple[MatrixForm, ...] = ()
     more: bool = False  # whether it goes on under the heading of the one before
+    before: tuple[tuple[Sentence, Equation], ...] = ()  # lines of equal value that lead to it, each with what was done
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from tensorprop.core.equation import Equation
+from tensorprop.core.expr import Add, Mul
 from tensorprop.core.names import adjoint_name
 from tensorprop.render.derivation.beside import beside
 from tensorprop.render.derivation.contents import Contents, DerivationStep, Remark, RulePart
@@ -63,6 +64,9 @@ def _pair(line: Math, shown: Math | None) -> tuple[Math, Math | None]:
     return line, None if shown is not None and shown.unicode == line.unicode else shown
 
 
+_MANY = 6  # rules beside which a terminal does without the lines that lead to a rule's end
+
+
 class _Level:
     """What all levels have in common."""
 
@@ -108,6 +112,13 @@ class _Level:
         if not remark.more:
             yield Heading(1, say(remark.title))
         yield Paragraph(remark.text)
+        pages = len(self.d.parts) > _MANY
+        for told, eq in remark.before:
+            yield Paragraph(told, pages=pages)
+            yield Lines(((self.d.line(eq), None),), pages=pages)
+        if remark.before:
+            apart = isinstance(remark.equations[-1].value, Mul) and isinstance(remark.before[-1][1].value, Add)
+            yield Paragraph(say("What is common, taken out:" if apart else "Multiplied out:"), pages=pages)
         shown = remark.shown or (None,) * len(remark.equations)
         if remark.equations:
             rows = zip(remark.equations, shown, strict=True)

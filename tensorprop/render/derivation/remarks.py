@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from functools import partial
 
 from tensorprop.calculus.known_sums import Given
+from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.calculus.together import Ends, Together, unfolded
 from tensorprop.core.build import ZERO, mul
 from tensorprop.core.equation import Equation, System, equation
 from tensorprop.core.expr import Add, Expr, Mul, Sum, Tensor
 from tensorprop.core.names import adjoint_name, is_adjoint, primal, stem_and_label
-from tensorprop.core.walk import tensors_of
+from tensorprop.core.ranges import one_axis, sized
+from tensorprop.core.walk import inline, tensors_of
 from tensorprop.render.derivation.contents import Remark, RulePart
 from tensorprop.render.derivation.matrix import matrix
 from tensorprop.render.derivation.sentences import Math, Sentence, entry, join, listed, say, whole
@@ -23,6 +25,8 @@ from tensorprop.render.notation import LATEX, UNICODE
 
 __all__ = ["Remarks"]
 
+_LINE = 100  # characters of a line that is shown between a rule and its end
+
 
 class Remarks:
     """The remarks of one derivation."""
@@ -30,6 +34,7 @@ class Remarks:
     def __init__(self, s: System, rules: System, convention: Convention, given: Given = ()) -> None:
         self._ends = Ends(s, rules, given)
         self._rules = rules
+        self._axis = one_axis(s)
         self._form = partial(matrix, convention=convention, page=s)
 
     def all(self, parts: tuple[RulePart, ...]) -> Iterator[Remark]:
@@ -79,7 +84,7 @@ class Remarks:
         elif made.read:
             told += join([say("{x} is {n}.", x=entry(e.value), n=entry(e.target)) for e in made.read])
         lines = (*made.named, made.rule)
-        yield Remark("Put together", told, lines, tuple(map(self._form, lines)))
+        yield Remark("Put together", told, lines, tuple(map(self._form, lines)), before=tuple(self._between(made)))
         if made.if_one is not None:
             left, one = made.if_one
             yield Remark(
@@ -90,6 +95,20 @@ class Remarks:
                 (self._form(one),),
                 True,
             )  # fmt: skip
+
+    def _between(self, made: Together) -> Iterator[tuple[Sentence, Equation]]:
+        """The lines between a rule and its end: δ put in as their rules are, and what cancels gone."""
+        rule = self._rules[made.rule.name]
+        value = rule.value
+        for name in made.put:
+            value = inline(value, {name: (self._rules[name].letters, self._rules[name].value)})
+        whole_ = equation(rule.target, sized(value, rule.target, self._axis))
+        if made.named or made.read or set(rule.letters) != set(made.rule.letters) or len(str(whole_)) > _LINE:
+            return
+        yield say("Put in:"), whole_
+        less = equation(rule.target, sized(simplify_expr(value), rule.target, self._axis))
+        if less not in (whole_, made.rule) and len(str(less)) < len(str(whole_)):
+            yield say("What stands above and below a fraction cancels:"), less
 
     def _put_together(self, rule: Equation, stem: str) -> tuple[Equation, list[str]] | None:
         value, used = rule.value, [rule.name]

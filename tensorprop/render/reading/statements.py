@@ -41,6 +41,7 @@ def read_loops(text: str, types: Types) -> list[Equation]:
     Errors: ParseError for what is no Python, UnexpectedChar for what is not read.
 
     >>> from tensorprop.render.layout import Convention
+    >>> from tensorprop.render.reading.lengths import Known
     >>> from tensorprop.text import parse
     >>> types = Types(Known(parse("z_bj = a_bi W_ij")), Convention())
     >>> code = '''
@@ -57,7 +58,7 @@ def read_loops(text: str, types: Types) -> list[Equation]:
         tree = ast.parse(text.strip("\n"))
     except SyntaxError as error:
         raise ParseError(f"this is no Python code: {error.msg}", text) from None
-    loops = _Loops(text.strip("\n"), types)
+    loops = _Statements(text.strip("\n"), types)
     loops.run(tree.body)
     return list(loops.rules())
 
@@ -81,7 +82,7 @@ class _Filled:
     added: bool = False
 
 
-class _Loops(Code):
+class _Statements(Code):
     """Statements, one after the other, each with the letters of the loops around it."""
 
     def __init__(self, text: str, types: Types) -> None:
