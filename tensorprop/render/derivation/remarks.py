@@ -28,6 +28,11 @@ __all__ = ["Remarks"]
 _LINE = 100  # characters of a line that is shown between a rule and its end
 
 
+def _signs(eq: Equation) -> list[str]:
+    """What is written on the right, in whatever order: lines that have the same are one, reordered."""
+    return sorted(c for c in str(eq.value) if c not in " +")
+
+
 class Remarks:
     """The remarks of one derivation."""
 
@@ -103,11 +108,18 @@ class Remarks:
         for name in made.put:
             value = inline(value, {name: (self._rules[name].letters, self._rules[name].value)})
         whole_ = equation(rule.target, sized(value, rule.target, self._axis))
-        if made.named or made.read or set(rule.letters) != set(made.rule.letters) or len(str(whole_)) > _LINE:
+        end = _signs(made.rule)
+        if (
+            _signs(whole_) == end
+            or made.named
+            or made.read
+            or set(rule.letters) != set(made.rule.letters)
+            or len(str(whole_)) > _LINE
+        ):
             return
         yield say("Put in:"), whole_
         less = equation(rule.target, sized(simplify_expr(value), rule.target, self._axis))
-        if less not in (whole_, made.rule) and len(str(less)) < len(str(whole_)):
+        if _signs(less) != end and len(str(less)) < len(str(whole_)):
             yield say("What stands above and below a fraction cancels:"), less
 
     def _put_together(self, rule: Equation, stem: str) -> tuple[Equation, list[str]] | None:
