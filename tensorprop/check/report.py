@@ -397,12 +397,15 @@ def typeset(words: str, axes: Mapping[tuple[str, int], str] | None = None) -> st
 
     >>> typeset("the term - 1/2 h_bj^2 / sqrt(v + e) is missing: it is one-hot", {("x", 1): "j"})
     'the term − 1/2 h_bj² / √(v + e) is missing: it is one-hot'
+    >>> typeset("h_tk stands where h[t-1, k] belongs")
+    'h_tk stands where h[t − 1, k] belongs'
     """
 
     def size(found: re.Match[str]) -> str:
         letter = found[1] if found[2] is None else (axes or {}).get((found[1], int(found[2])))
         return f"|{letter}|" if letter else found[0]
 
+    words = re.sub(r"(?<=[\w′)])\[[^\[\]]*\]", lambda found: re.sub(r"(?<=\w)([-+])(?=\w)", r" \1 ", found[0]), words)
     words = re.sub(r"\bdim\(([^\W\d_]\w*)(?:, (\d+))?\)", size, words)
     words = re.sub(r"(?<=[\w\])}])\^([23])(?![\w.^])", lambda found: "²³"[int(found[1]) - 2], words)
     words = re.sub(r"√\((\|[^|()]+\|)\)", r"√\1", re.sub(r"\bsqrt\(", "√(", words))

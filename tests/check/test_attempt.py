@@ -199,7 +199,7 @@ for t in reversed(range(T)):
         (BATCH, SUM.replace("s += ", "s -= "), False, "sign is wrong"),
         (BATCH, "for b in range(n):\n    dW += np.outer(dz[b], a[b])", False, "The whole is transposed"),
         (RNN, TIME.format("h[t-1]"), True, "This is right"),
-        (RNN, TIME.format("h[t]"), False, "The shift is off by one: h_tk"),
+        (RNN, TIME.format("h[t]"), False, "The shift is off by one: h_tk stands where h[t − 1, k] belongs"),
     ],
 )
 def test_loops_are_read(page: str, attempt: str, right: bool, words: str) -> None:

@@ -30,7 +30,7 @@ _LINE = 100  # characters of a line that is shown between a rule and its end
 
 def _signs(eq: Equation) -> list[str]:
     """What is written on the right, in whatever order: lines that have the same are one, reordered."""
-    return sorted(c for c in str(eq.value) if c not in " +")
+    return sorted(c for c in str(eq.value) if c not in " +-()")
 
 
 class Remarks:
