@@ -133,8 +133,15 @@ def _agree(line: Line) -> None:
     small = len(loops) > _LOOPS
     for seed in range(3 if not ties else PATIENCE):
         arrays, want = _drawn(eq, seed, ties, small, frozenset(loops))
-        with np.errstate(all="ignore"):
-            got = _stacked(line, arrays, opened, want.shape)
+        try:
+            with np.errstate(all="ignore"):
+                got = _stacked(line, arrays, opened, want.shape)
+        except (ValueError, IndexError) as error:  # parts that do not fit together
+            raise WrongFormula(
+                f"the formula for {line.equation.name} cannot be computed",
+                known=f"{line.equation}\n{_text(line)}",
+                fix="please report it: nothing was shown",
+            ) from error
         finite = np.isfinite(want)
         scale = float(np.max(np.abs(want[finite]), initial=0.0))
         close = np.isclose(got, want, rtol=1e-7, atol=1e-9 * max(scale, 1e-3), equal_nan=True)

@@ -50,10 +50,10 @@ def typed_as(name: str) -> tuple[str, ...]:
 
 
 def identifier(name: str) -> str:
-    """A name that Python accepts: ``W_k`` for ``W^(k)``, ``dy_dx`` for ``∂y/∂x``.
+    """A name that Python accepts: ``W_k`` for ``W^(k)``, ``dy_dx`` for ``∂y/∂x``, ``in_`` for an index called so.
 
-    >>> identifier("W^(k+1)"), identifier("∂y·/∂x·"), identifier("δz")
-    ('W_k_plus_1', 'dy_dx', 'δz')
+    >>> identifier("W^(k+1)"), identifier("∂y·/∂x·"), identifier("δz"), identifier("in")
+    ('W_k_plus_1', 'dy_dx', 'δz', 'in_')
     """
     match parts_of_name(name):
         case Plain(base, label):
@@ -63,14 +63,19 @@ def identifier(name: str) -> str:
         case Derivative(of, by):
             text = f"d{len(by) if len(by) > 1 else ''}{of.base}_" + "".join(f"d{p.base}" for p in by)
     text = text.replace("+", "_plus_").replace("-", "_minus_")
-    return re.sub(r"\W", "_", text)
+    text = re.sub(r"\W", "_", text)
+    return f"{text}_" if iskeyword(text) else text
 
 
 def called(function: str) -> str:
-    """What a function left open is called: ``df`` for ``f′``."""
+    """What a function left open is called: ``df`` for ``f′``, ``f_k`` for ``f^(k)``.
+
+    >>> called("f′"), called("f^(k)"), called("g^(2)″")
+    ('df', 'f_k', 'd2g_2')
+    """
     stem = function.rstrip("′″‴")
     order = sum("′″‴".index(c) + 1 for c in function[len(stem) :])
-    return ("d" if order == 1 else f"d{order}" if order else "") + stem
+    return ("d" if order == 1 else f"d{order}" if order else "") + identifier(stem)
 
 
 def figure(v: Fraction) -> tuple[str, int]:
@@ -80,7 +85,8 @@ def figure(v: Fraction) -> tuple[str, int]:
     (('0.9', 4), ('1 / 3', 1))
     """
     if v.denominator == 1:
-        return figures(v), SIGN if v < 0 else ATOM
+        text = figures(v)
+        return text, SIGN if v < 0 else SUM if " + " in text else ATOM
     if abs(v) < 1e300 and Fraction(repr(float(v))) == v:
         return repr(float(v)), SIGN if v < 0 else ATOM
     return f"{v.numerator} / {v.denominator}", TIMES

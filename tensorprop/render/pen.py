@@ -116,6 +116,8 @@ class Pen:
         d = self.to
         sign, v = d.sign("−") * (v < 0), abs(v)
         text = figures(v)
+        if " + " in text:  # of more digits than are written at once
+            return f"{sign}({' + '.join(self.number(Fraction(part)) for part in text.split(' + '))})"
         digits, mark, exponent = text.partition("e")
         if mark and d.fraction:
             head = "" if digits == "1" else d.figure.format(digits) + d.sign("dot")

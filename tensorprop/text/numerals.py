@@ -77,21 +77,27 @@ def decimal(v: Fraction) -> str:
 def whole(n: int) -> str:
     """A whole number that is not negative; one of more digits than may be written at once as a sum of parts.
 
-    >>> whole(1000), whole(10**30), whole(25 * 10**18)
-    ('1000', '1e30', '2.5e19')
+    >>> whole(1000), whole(10**30), whole(25 * 10**18), whole(10**120)
+    ('1000', '1e30', '2.5e19', '1e120')
     """
+    zeros = 0
+    while n.bit_length() > 3 * MAX_DIGITS and n % 10**20 == 0:
+        n //= 10**20
+        zeros += 20
     if n.bit_length() <= 3 * MAX_DIGITS:
         text = str(n)
         figures = text.rstrip("0")
-        if len(text) - len(figures) <= 12:
+        places = len(text) - 1 + zeros
+        if zeros + len(text) - len(figures) <= 12:
             return text
-        return f"{figures[0]}.{figures[1:]}e{len(text) - 1}" if len(figures) > 1 else f"{figures}e{len(text) - 1}"
+        return f"{figures[0]}.{figures[1:]}e{places}" if len(figures) > 1 else f"{figures}e{places}"
+    n *= 10**zeros
     step = 10**80
     parts: list[str] = []
     shift = 0
     while n:
         n, low = divmod(n, step)
         if low:
-            parts.append(f"{low}e{shift}" if shift else str(low))
+            parts.append(whole(low * 10**shift))
         shift += 80
     return " + ".join(reversed(parts))

@@ -90,6 +90,21 @@ def test_a_letter_may_run_twice_in_a_loop(text):
     assert "for" in tp.formula(text).loop  # executed before it is given
 
 
+@pytest.mark.parametrize(
+    "text, formula, line, form",
+    [
+        ("y[out] = W[in, out] x[in]", "y = Wᵀx", "s1 += W[in_, out] * x[in_]", "loop"),
+        ("a^(k)_i = f^(k)(z^(k)_i)", "a^(k) = f^(k)(z^(k))", "a_k = f_k(z_k)", "numpy"),
+        ("δz_i = δa_i f^(k)′(z_i)", "δz = δa ⊙ f^(k)′(z)", "δz = δa * df_k(z)", "jax"),
+        ("y = 1e120 x + (1e120 + 3) z", "y = 1e120x + (1e120 + 3)z", "y = 1e120 * x + (1e120 + 3) * z", "numpy"),
+    ],
+)
+def test_names_and_numbers_that_code_writes_in_another_way(text, formula, line, form):
+    f = tp.formula(text)
+    assert str(f) == formula and line in getattr(f, form)
+    assert tp.equivalent(tp.parse_formula(f.latex, like=text).equations[0].value, tp.parse(text).equations[0].value)
+
+
 def test_wrong_code_is_never_shown():
     eq = next(iter(parse("z_bj = a_bi W_ij + c_j")))
     assert agrees(eq, "z = a @ W + c")

@@ -194,12 +194,14 @@ class NameReader(ABC):
         return [text] if text in self._types.every else re.findall(r"\d+|[^\W\d_]|·", text)
 
     def _label(self, name: str) -> str | None:
-        """The label of a layer, ``^(k+1)`` or ``^{(k)}``, where a tensor of this name has one."""
+        """The label of a layer, ``^(k+1)`` or ``^{(k)}``, where a tensor or a function of this name has one."""
         if (sign := self._peek()) is None or sign.text != "^":
             return None
         rest = self._text[sign.span[1] :]
         match = re.match(r"\s*\{?\s*\(([\w+−-]+)\)\s*", rest)
-        if match is None or all(self._types.names.rank(f"{d}{name}^({match[1]})") is None for d in ("", "δ")):
+        labelled = "" if match is None else f"{name}^({match[1]})"
+        known = any(self._types.names.rank(d + labelled) is not None for d in ("", "δ")) or labelled in self._open()
+        if match is None or not known:
             return None
         end = sign.span[1] + match.end()
         while (token := self._peek()) is not None and token.span[0] < end:
@@ -211,8 +213,15 @@ class NameReader(ABC):
                 self._tokens[self._at : self._at] = [sign, Lexeme("sign", "{", token.span)]
         return match[1]
 
+    def _open(self) -> set[str]:
+        """The functions that the equations have, without their primes."""
+        s = self._types.names.system
+        return set() if s is None else {name.rstrip("′″‴") for name in s.functions}
+
     def _function(self, word: str, token: Lexeme) -> Typed | None:
-        """``f(z)``, ``f′(z)``, where the word is no tensor, or bears a prime."""
+        """``f(z)``, ``f′(z)``, ``f^(k)(z)``, where the word is no tensor, or bears a prime."""
+        if any(name.startswith(f"{word}^(") for name in self._open()) and (label := self._label(word)) is not None:
+            word = f"{word}^({label})"
         after = self._peek()
         primes = 0
         if after is not None and after.kind == "prime":
@@ -230,8 +239,7 @@ class NameReader(ABC):
             return None
         else:
             self._at += 1
-        s = self._types.names.system
-        known = {name.rstrip("′″‴") for name in s.functions} if s is not None and not primes else set[str]()
+        known = set[str]() if primes else self._open()
         if word[:1] == "d" and word[1:] in known and word not in known:
             word, primes = word[1:], 1  # df(z), as it stands in code
         self._bars, bars = 0, self._bars
