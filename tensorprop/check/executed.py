@@ -212,8 +212,8 @@ class _Machine:
             return {"pi": np.pi, "inf": np.inf, "newaxis": None}[name]
         value = self.value(of)
         match name:
-            case "shape":
-                return value.shape
+            case "shape" | "dtype":
+                return getattr(value, name)
             case "T":
                 return value.T
             case "mT":
@@ -236,7 +236,7 @@ class _Machine:
         array = self.value(function.value)
         methods: dict[str, Callable[..., Any]] = {
             "swapaxes": np.swapaxes, "transpose": lambda a, *p: np.transpose(a, p), "sum": np.sum,
-            "permute": lambda a, *p: np.transpose(a, p), "diagonal": np.diagonal,
+            "permute": lambda a, *p: np.transpose(a, p), "diagonal": np.diagonal, "to": np.asarray,
         }  # fmt: skip
         return methods[parts[-1]](array, *args, **words)
 

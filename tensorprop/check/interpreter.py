@@ -102,6 +102,8 @@ class Interpreter:
                 return np.where(_compare(part, *np.indices(v.shape)) > 0, v, 0.0)
             case m.Mask():
                 return self.value(t.spelled)
+            case m.Picked(of, place):
+                return np.ravel(self.value(of))[int(self.value(place))].item()
             case m.Norm(of):
                 return float(np.linalg.norm(self.value(of)))
             case m.Inverse(of):

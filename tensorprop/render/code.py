@@ -401,6 +401,8 @@ class ArrayCode:
                 raise TypeError(f"no way to print {type(e).__name__} in the meaning of a function")
 
     def _where(self, condition: str) -> str:
+        if self.to.like:
+            return f"({condition}).to({self.to.like}.dtype)"
         return f"{self.to.call('where')}({condition}, 1.0, 0.0)"
 
     @of.register
@@ -470,6 +472,10 @@ class ArrayCode:
             return ones
         condition = f"{ones.text} > 0"
         return _rewritten(ones, text=f"{self.to.call('where')}({condition}, 0.0, -{self.to.prefix}.inf)", level=ATOM)
+
+    @of.register
+    def _(self, t: m.Picked) -> Snippet:
+        raise NoCode("one entry is read for every value of what is carried")
 
     @of.register
     def _(self, t: m.Norm) -> Snippet:

@@ -310,10 +310,18 @@ class _Entries(ArrayCode):
             return Snippet(text, level, "scalar", tuple(a for a in s.axes if a != i))
         (at,) = e.at
         if not isinstance(at, Index) or (at.name in s.axes and at.name != i):
-            raise NoCode(f"{e.op} is taken at one entry")
+            return self._entry_of(Snippet(text, level, "scalar", s.axes), i, at)
         if orders(e.op) and at.name != i:
             raise NoCode(f"of what {e.op} orders along {i} fewer entries {at.name} may be read: take a slice")
         return Snippet(text, level, "scalar", tuple(at.name if a == i else a for a in s.axes))
+
+    def _entry_of(self, s: Snippet, i: str, at: Expr) -> Snippet:
+        """``log_softmax(z)[np.arange(n), y]``: of an array the entry at a place along one axis."""
+        letters = tuple(dict.fromkeys(k for k in (*s.axes, *at.free) if k != i))
+        whole = Snippet("", ATOM, "scalar", letters)
+        parts = (self.entry(at if k == i else Index(k)) for k in s.axes)
+        places = [self.bench.alike(part, whole)[0].text if part.axes else part.text for part in parts]
+        return Snippet(filled("{0}[{1}]", s.at(ATOM), ", ".join(places)), ATOM, "scalar", letters)
 
 
 def _place(e: Expr, axis: Dim) -> str:

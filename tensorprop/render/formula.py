@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from tensorprop.core.build import ZERO
 from tensorprop.core.equation import Equation, Fact, Outside, Range, System, system
 from tensorprop.core.expr import Dim, Expr, Index, Sum, Tensor
+from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import is_adjoint, is_derivative, primal
 from tensorprop.core.plane import said_complex
 from tensorprop.core.ranges import infer
@@ -294,7 +295,7 @@ class Formula(Face):
             return self._steps(self.timed, to, lambda line: _statement(line, to))
         turned = self._turned()
         out: list[str] = []
-        for line in self.lines:
+        for line, to in ((line, replace(to, like=self._like(line, to))) for line in self.lines):
             page = _told_of(line, self.page)
             if page is None and (line.seen is None or not (line.seen.entries or line.seen.windows or line.seen.time)):
                 text = _line(line, to, turned)
@@ -310,6 +311,12 @@ class Formula(Face):
                 text = statement = f"# an entry outside of an array is read: {_indexed(line.equation)}"
             out.append(text if self.bare else statement)
         return "\n".join(out)
+
+    def _like(self, line: Line, to: ArrayLibrary) -> str:
+        """The first array of a line that holds no whole numbers, where what PyTorch code makes takes its dtype."""
+        whole = whole_numbers(self.page or system([line.equation]))
+        names = (t.name for t in tensors_of(line.equation.value) if t.name not in whole)
+        return identifier(next(names, "")) if to.prefix == "torch" else ""
 
     def _over_leading(self, leading: tuple[Equation, str], text: str, name: str, to: ArrayLibrary) -> str:
         """Code that serves axes in front, too: as it is, with ``.mT``, that of one more index, or as one einsum."""
@@ -549,8 +556,8 @@ def _line(line: Line, to: ArrayLibrary, turned: frozenset[str]) -> str:
         code = ArrayCode(to, turned, tuple(dict.fromkeys((*order, *carried))))
         try:
             text = code.line(line.right, line.left)
-        except NoCode as no:
-            return f"# {no}: {_indexed(line.equation)}"
+        except NoCode:
+            return _entry_by_entry(line, to, turned)
         if found is None or len(found[1]) == 1 or not any(move in text for move in _MOVES):
             return text
     value = eq.value

@@ -107,6 +107,8 @@ class TreePrinter:
             case m.Indicator(relation, left, right):
                 inner = f"{self.show(left)} {d.sign(relation)} {self.show(right)}"
                 return f"{d.sign('[')}{inner}{d.sign(']')}"
+            case m.Picked(of, place):
+                return f"{self.show(of)}{d.sign('[')}{self.show(place)}{d.sign(']')}"
             case m.Norm(of):
                 return d.norm.format(self.show(of))
             case m.Inner(left, right):

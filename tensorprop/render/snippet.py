@@ -46,6 +46,13 @@ class ArrayLibrary:
     permute: str = "transpose"
     words: tuple[tuple[str, str], ...] = ()
     """Functions that are called otherwise than in NumPy."""
+    like: str = ""
+    """The array whose dtype is that of what is made: products of PyTorch's take equal ones."""
+
+    @property
+    def typed(self) -> str:
+        """The dtype of what is made, where it has to be told."""
+        return f", dtype={self.like}.dtype" if self.like else ""
 
     def call(self, name: str) -> str:
         """A function of arrays."""
@@ -366,9 +373,10 @@ class Bench:
         inner = self._spread(s, axes) if s.axes else s
         lone = shape.rstrip(",") if len(axes) == 1 else f"({shape})"
         if s.one or (s.text == "0" and not s.axes):
-            text = f"{self.to.call('ones' if s.one else 'zeros')}({lone})"
+            text = f"{self.to.call('ones' if s.one else 'zeros')}({lone}{self.to.typed})"
         elif not s.axes and re.fullmatch(r"-?[\d.]+", s.text):
-            text = f"{self.to.call('full')}({lone if self.to.prefix != 'torch' else f'({shape})'}, {s.text})"
+            shown = lone if self.to.prefix != "torch" else f"({shape})"
+            text = f"{self.to.call('full')}({shown}, {s.text}{self.to.typed})"
         else:
             text = f"{self.to.call('broadcast_to')}({inner.text}, ({shape}))"
         made = Snippet(text, ATOM, s.kind, axes, rows, cols)

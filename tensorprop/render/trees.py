@@ -15,43 +15,11 @@ from typing import Literal
 from tensorprop.core.expr import Bracket, Dim, Tensor
 
 __all__ = [
-    "Along",
-    "Convolved",
-    "Counter",
-    "Diag",
-    "Diagonal",
-    "Directed",
-    "ElementPower",
-    "Entrywise",
-    "Figure",
-    "Hadamard",
-    "Identity",
-    "IndexSize",
-    "Indicator",
-    "Inner",
-    "Inverse",
-    "KhatriRao",
-    "Kind",
-    "Kronecker",
-    "Mask",
-    "MathTree",
-    "MatrixPower",
-    "MatrixTrace",
-    "ModeProduct",
-    "Name",
-    "Norm",
-    "Ones",
-    "Outer",
-    "Over",
-    "Product",
-    "Quotient",
-    "ScalarPower",
-    "TermSum",
-    "Transpose",
-    "Triangle",
-    "WholeMatrix",
-    "level",
-]
+    "Along", "Convolved", "Counter", "Diag", "Diagonal", "Directed", "ElementPower", "Entrywise", "Figure",
+    "Hadamard", "Identity", "IndexSize", "Indicator", "Inner", "Inverse", "KhatriRao", "Kind", "Kronecker",
+    "Mask", "MathTree", "MatrixPower", "MatrixTrace", "ModeProduct", "Name", "Norm", "Ones", "Outer", "Over",
+    "Picked", "Product", "Quotient", "ScalarPower", "TermSum", "Transpose", "Triangle", "WholeMatrix", "level",
+]  # fmt: skip
 
 Kind = Literal["scalar", "column", "row", "matrix", "tensor"]
 
@@ -430,6 +398,14 @@ class Norm(MathTree):
     """``‖x‖``, of a matrix Frobenius's."""
 
     of: MathTree
+
+
+@dataclass(frozen=True, slots=True)
+class Picked(MathTree):
+    """``logsoftmax(z)[y]``: the entry of a vector at a place."""
+
+    of: MathTree
+    place: MathTree
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,6 +202,24 @@ def test_the_greater_of_two_is_no_reduction():
     assert tp.formula("y_i = max(a_i, b_i)").torch == "y = torch.maximum(a, b)"
 
 
+@pytest.mark.parametrize(
+    "text, torch",
+    [
+        ("L = Σ_b max(0, 1 - y_b z_b)", "L = torch.sum(torch.clamp(1 - y * z, min=0))"),
+        ("y_i = min(x_i, 3)", "y = torch.clamp(x, max=3)"),
+        ("l = -1/2 log(2 π) - x x", "l = -0.5 * math.log(2 * torch.pi) - x * x"),
+        ("S_ij = q_ik k_jk / sqrt(dim(k))", "S = q @ k.T / q.shape[1]**0.5"),
+        ("c_t = [u ≤ t] x_u", "c = torch.tril(torch.ones((x.shape[0], x.shape[0]), dtype=x.dtype)) @ x"),
+        ("δE_vd = [t_b = v] δx_bd",
+         'δE = torch.einsum("vb,bd->vd", (t == torch.arange(E.shape[0])[:, None]).to(δx.dtype), δx)'),
+        ("l_b = logsoftmax_v(z_bv)[y_b]", "l = torch.log_softmax(z, dim=1)[torch.arange(z.shape[0]), y]"),
+    ],
+)  # fmt: skip
+def test_torch_takes_tensors_of_one_type_and_plain_numbers_apart(text: str, torch: str) -> None:
+    page = tp.parse(text if "δE" not in text else f"x_bd = E[t_b, d]; {text}")
+    assert tp.formula(page).torch.splitlines()[-1] == torch
+
+
 def test_numbers_are_decimals_and_arguments_bear_no_parentheses():
     assert "0.9 * x[i]" in tp.formula("y_i = 9/10 x_i").loop
     assert tp.formula("p_bc = softmax_c(s_bc)").numpy == "p = np.exp(s - np.logaddexp.reduce(s, axis=1, keepdims=True))"

@@ -376,6 +376,8 @@ class Conversion(Leaves):
             raise NoMatrix(f"{e.op} runs along an index that its body does not have")
         forms: Forms = {}
         if keeps(e.op):
+            if len(indices) == 1 and p.letters == indices and self._carried.issuperset(e.at[0].free):
+                return self._entry(e, p)
             names: dict[str, str] = {}
             for i, a in zip(e.indices, e.at, strict=True):
                 if not isinstance(a, Index) or a.name in p.letters - {i} or a.name in self._carried:
@@ -404,6 +406,13 @@ class Conversion(Leaves):
                 cost = f.cost + price.FUNCTION + price.TURNED_WITHIN * transposes(f.tree)
                 keep(forms, after, Laid(m.Along(e.op, f.tree, over, False), cost, place))
         return MatrixPiece(letters, closed(forms))
+
+    def _entry(self, e: Reduce, p: MatrixPiece) -> MatrixPiece:
+        """One entry of what is made of a vector: ``logsoftmax(z_b)[y_b]``."""
+        f = min((f for sign in _signs(p.letters) for f in p.forms[sign]), key=lambda f: f.cost)
+        along = m.Along(e.op, f.tree, "all", True)
+        place = self._get(e.at[0]).forms[None, None][0]
+        return self._scalar(m.Picked(along, place.tree), f.cost + place.cost + price.FUNCTION + price.COMPARED, e)
 
     def _whole_matrix(self, e: Reduce) -> MatrixPiece:
         r, c = e.indices

@@ -102,7 +102,9 @@ class _Space:
                     self._apart |= loose
                 case Reduce(op, indices, _, at):
                     if op != "mean":  # which is a sum over a size
-                        barred.update(indices, *(a.free for a in at))
+                        barred.update(
+                            indices, *(a.free for a in at if isinstance(a, Index) and a.name not in e.body.free)
+                        )
                     for i in indices:
                         marks.setdefault(i, set()).add(e)
                     if is_matrix(e.op):

@@ -9,9 +9,9 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 
-from tensorprop.core.build import call
-from tensorprop.core.expr import Index
-from tensorprop.core.functions import ALONG, SPELLED, is_matrix
+from tensorprop.core.build import call, substitute
+from tensorprop.core.expr import Index, Reduce
+from tensorprop.core.functions import ALONG, SPELLED, is_matrix, keeps
 from tensorprop.core.names import adjoint_name, primal
 from tensorprop.errors import AmbiguousNotation, ParseError, UnexpectedChar, UnexpectedEnd
 from tensorprop.render.code import in_words
@@ -93,7 +93,7 @@ class NameReader(ABC):
             self._at += 1
             prefix = "δ"
         if not prefix and (called := self._function(word, token)) is not None:
-            return called
+            return self._entry_of(called)
         self._cut_at = ()
         name = self._tensor(prefix, word)
         if name is not None:
@@ -114,6 +114,20 @@ class NameReader(ABC):
         if pieces is None or prefix:
             raise self._types.known(prefix + word, self._text, token.span)
         return self._each(pieces, token)
+
+    def _entry_of(self, value: Typed) -> Typed:
+        """``logsoftmax(z)[y]``: the entry of a vector at a place, where one follows at once."""
+        e, opened = value.entry, self._peek()
+        at_once = opened is not None and opened.text == "[" and self._text[opened.span[0] - 1] == ")"
+        if not (at_once and opened and isinstance(e, Reduce) and keeps(e.op) and len(value.letters) == len(e.at) == 1):
+            return value
+        self._at += 1
+        around, self._compares = self._compares, True
+        place = self._sum()
+        self._compares = around
+        self._close("]", opened)
+        math = Math(f"{value.math.unicode}[{place.math.unicode}]", f"{value.math.latex}[{place.math.latex}]")
+        return Typed(substitute(e, {value.letters[0]: place.entry}), None, None, math)
 
     def _at_places(self, name: str, cut: tuple[str, ...]) -> Typed:
         """``E[tok]``: the entries of a tensor at places that another names."""
