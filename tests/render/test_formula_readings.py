@@ -379,6 +379,10 @@ def test_a_matrix_of_ones_with_the_name_of_a_tensor_is_refused():
         ("y_xz = a[x+u, z+v] K_uv", "y = a ⋆ K"),
         ("y[b,m,n,o] = a[b,m+u,n+v,c] K[u,v,c,o]", "y_bo = Σ_c a_bc ⋆ K_co  (for every b, o)"),
         ("y[b,o,x,y,z] = a[b,c,x+u,y+v,z+w] K[o,c,u,v,w]", "y_bo = Σ_c a_bc ⋆ K_oc  (for every b, o)"),
+        (
+            "d_bxyc = a[b,x+u,y+v,c] D_uvc; y_bxyo = d_bxyc P_co",
+            "d_bc = a_bc ⋆ D_c  (for every b, c)\ny_bo = Σ_c P_co d_bc  (for every b, o)",
+        ),
         ("y[x,y,z] = a[x+u,y+v,z+w,c] K[u,v,w,c]", "y = Σ_c a_c ⋆ K_c"),
         ("y_bxyo = (a[b,x+u,y+v,c] D_uvc) P_co", "y_bo = Σ_c P_co (a_bc ⋆ D_c)  (for every b, o)"),
         ("y_box = a[b, c, x+u] K_ocu", "y_bo = Σ_c a_bc ⋆ K_oc  (for every b, o)"),

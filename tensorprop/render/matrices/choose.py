@@ -34,7 +34,7 @@ from tensorprop.render.trees import MathTree
 __all__ = ["Choices", "agreed", "lines"]
 
 _TRIED, _KEPT, _BEAM, _INDEX = 400, 40, 12, 60.0  # readings of a line, those kept, pages at a time, no matrix form
-_SLID = 4.0  # a window in index notation, beside a convolution: it reads as well, where the sign costs other lines more
+_SLID = 8.0  # a window in index notation, beside a convolution: it reads as well, where the sign costs other lines more
 _DOTS = 0.3  # how much slices with dots weigh on a page without convolutions and without time, which stands below
 _HARD, _MORE = 2.2, 8  # signs for each name from which a line is hard to read; readings that are tried besides
 _FEW, _VECTORS = 3, ("column", "row")
