@@ -35,6 +35,7 @@ from tensorprop.render.notation import LATEX, UNICODE
 from tensorprop.render.reading.formulas import (
     FormulaText,
     ReadFormula,
+    every_meant,
     is_indexed,
     lettered,
     read_line,
@@ -218,7 +219,7 @@ class _Judge:
         """What is to be said; ``search``: also where it is wrong, and why."""
         head = whole(self._rule.name)
         try:
-            read = self._read(self._line.body)
+            read = self._meant()
         except Misfit as misfit:
             body = Math(self._line.body.strip(), _texed(self._line.body))
             formula = Math(f"{head.unicode} = {body.unicode}", f"{head.latex} = {body.latex}")
@@ -233,6 +234,17 @@ class _Judge:
         eq = _as(rule, self._rule)
         lies = Judgement(self._index(rule), False, (), rule.name)
         return self._sentenced(eq, self._decided(eq), lies, search=True)
+
+    def _meant(self) -> ReadFormula:
+        """The formula, read; for every value of the letters that it must be meant for, where that is not said."""
+        try:
+            return self._read(self._line.body)
+        except RankMismatch:
+            line = every_meant(self._line, self._names())
+            if line.carried == self._line.carried:
+                raise
+            self._line = line
+            return self._read(line.body)
 
     def _read(self, body: str) -> ReadFormula:
         """The right side; Misfit where neighbours do not fit, though not where the whole is of another shape."""

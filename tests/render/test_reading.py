@@ -194,3 +194,31 @@ def test_a_capital_before_parentheses_has_two_readings() -> None:
 def test_the_code_of_a_derivative_is_read_beside_a_page_that_has_the_derivative_alone() -> None:
     rule = tp.parse("δz_j = δh_j f′(z_j)")
     assert str(tp.parse_formula(tp.formula(rule).numpy, like=rule)) == str(rule)
+
+
+ATTENTION = (
+    "S_bhqk = Q_bqhd K_bkhd / sqrt(dim(Q, 3)); P_bhqk = softmax_k(S_bhqk); O_bqhd = P_bhqk V_bkhd; E = O_bqhd G_bqhd"
+)
+
+
+@pytest.mark.parametrize(
+    "rule, right",
+    [
+        ("δV = Pᵀ δO", True),
+        ("δV = P δO", False),
+        ("δP = δO Vᵀ", True),
+        ("δS = P ⊙ (δP − (P ⊙ δP)11ᵀ)", True),
+        ("δS = P ⊙ (δP − 11ᵀ(P ⊙ δP))", False),
+        (r"\delta K = \delta S^\top Q / \sqrt{|d|}", True),
+        ("δV_bh = P_bhᵀ δO_bh  (for every b, h)", True),
+        ("δQ_bh = δS_bhᵀ K_bh/√|d|  (for every b, h)", False),
+    ],
+)
+def test_a_rule_of_every_head_need_not_say_so(rule, right):
+    assert tp.check(ATTENTION, rule=rule).ok is right
+
+
+def test_nothing_is_carried_where_several_letters_may_be_meant():
+    with pytest.raises(RankMismatch):
+        tp.parse_formula("δW = Xᵀ δY", like="Y_btj = X_bti W_ij")
+    assert str(tp.parse_formula("δx = Aᵀ δy", like="y_bi = A_bij x_bj")) == "δx_bj = A_bij δy_bi"

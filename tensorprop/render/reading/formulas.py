@@ -33,6 +33,7 @@ from tensorprop.render.reading.written import FormulaReader
 __all__ = [
     "FormulaText",
     "ReadFormula",
+    "every_meant",
     "is_formula",
     "is_indexed",
     "parse_formula",
@@ -73,7 +74,7 @@ def parse_formula(
     """
     convention = Convention(layout=layout, samples=samples, derivative=derivative, batch=batch)
     names, s = _names(like, text)
-    return system(_read(text, names, convention if s is None else convention.over(s)))
+    return system(_read(text, names, convention if s is None else convention.over(s), implied=True))
 
 
 def read_again(text: str, names: Known, convention: Convention) -> list[Equation]:
@@ -81,7 +82,14 @@ def read_again(text: str, names: Known, convention: Convention) -> list[Equation
     return _read(text, names.copy(), convention)
 
 
-def _read(text: str, names: Known, convention: Convention) -> list[Equation]:
+def every_meant(line: FormulaText, names: Known) -> FormulaText:
+    """A line with the letters for every value of which it has to be meant, where it says none."""
+    if line.carried or line.joined or is_code(line.text):
+        return line
+    return replace(line, carried=names.meant(f"{line.left} {line.body}"))
+
+
+def _read(text: str, names: Known, convention: Convention, implied: bool = False) -> list[Equation]:
     lines = list(split(text))
     found: dict[int, Equation] = {}
     while len(found) < len(lines):
@@ -96,7 +104,12 @@ def _read(text: str, names: Known, convention: Convention) -> list[Equation]:
                     raise AmbiguousNotation(f"{name} is a tensor of the equations, and defined beside the formula")
             here = names.copy() if line.defined else names
             here.ranks |= {name: 2 for name, *_ in line.defined}
-            read = read_line(line, here, convention).equation(str(line.left), line.cut)
+            try:
+                read = read_line(line, here, convention).equation(str(line.left), line.cut)
+            except RankMismatch:
+                if not implied or not (line := every_meant(line, names)).carried:
+                    raise
+                read = read_line(line, here, convention).equation(str(line.left), line.cut)
             found[k] = with_told(read, line.defined)
             if here is not names:
                 names.ranks |= {name: rank for name, rank in here.ranks.items() if name == line.left}
@@ -160,7 +173,7 @@ def is_formula(text: str) -> bool:
     """
     if is_indexed(text):
         return False
-    signs = ("ᵀ", "^T", "^{T}", "\\\\top", "⊙", ".T", "@", "np.", "‖", "𝟏", "⊘")
+    signs = ("for every", "ᵀ", "^T", "^{T}", "\\\\top", "⊙", ".T", "@", "np.", "‖", "𝟏", "⊘")
     return any(sign in text for sign in signs)
 
 
@@ -170,6 +183,8 @@ def is_indexed(text: str) -> bool:
     >>> is_indexed("δW_ij = a_i δz_j"), is_indexed("δW = a δzᵀ")
     (True, False)
     """
+    if re.search(r"ᵀ|\^\{?(?:⊤|\\top)|for\s+every", text) is not None:  # what has a transpose has cut slices: Q_h K_hᵀ
+        return False
     return re.search(r"[^\W\d_](?:_|\[)\{?[^\W\d]|[ᵢⱼₖₗₘₙₚᵣₛₜᵤᵥₓ]", text) is not None
 
 

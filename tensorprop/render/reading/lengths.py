@@ -5,7 +5,9 @@ In: a System, or numbers of axes. Out: answers about names and axes; sizes are n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from itertools import combinations
 
 from tensorprop.core.equation import Loop, System
 from tensorprop.core.expr import Dim, Index
@@ -96,6 +98,42 @@ class Known:
         axis = self.find(axis)
         known = [(n, k) for n, rank in self.ranks.items() for k in range(rank) if self.find((n, k)) == axis]
         return Dim(primal(known[0][0]), known[0][1]) if known else None
+
+    def meant(self, text: str) -> tuple[str, ...]:
+        """The letters for every value of which a formula has to be meant that says none: the one least set of them
+        without which no tensor in it, or on the whole page, has more than two axes. Empty where there are several.
+
+        >>> from tensorprop.text import parse
+        >>> page = Known(parse("S_bhqk = Q_bqhd K_bkhd; O_bqhd = S_bhqk V_bkhd"))
+        >>> page.meant("δV = Sᵀ δO"), page.meant("δS = δO Vᵀ"), page.meant("S = 2 S")
+        (('b', 'h'), ('b', 'h'), ('b', 'h'))
+        """
+        words = re.findall(r"δ?[^\W\d_](?:(?!ᵀ)[^\W_])*", text)
+        named = {w for w in words if self.rank(w) is not None}
+        named |= {n for n in self.ranks for w in words if w not in named and n in w}
+        found = self._least(named)
+        if len(found) > 1:
+            found = [one for one in self._least({*self.ranks}) if one in found]
+        if len(found) > 1:  # what every tensor of the formula has
+            own = [{self.letters.get(self.find((n, k))) for k in range(self.rank(n) or 0)} for n in named]
+            found = [one for one in found if all({*one} <= letters for letters in own if letters)]
+        return found[0] if len(found) == 1 else ()
+
+    def _least(self, named: set[str]) -> list[tuple[str, ...]]:
+        """The least sets of letters without which none of these tensors has more than two axes."""
+        axes = [[self.letters.get(self.find((n, k)), "") for k in range(self.rank(n) or 0)] for n in named]
+        large = [own for own in axes if len(own) > 2]
+        letters = sorted({i for own in large for i in own if i})
+        for many in range(1, 1 + max((len(own) - 1 for own in large), default=0)):
+            fit = [
+                out
+                for out in combinations(letters, many)
+                if all(sum(i not in out for i in own) <= 2 for own in large)
+                and all(own.count(i) < 2 for own in axes for i in out)
+            ]
+            if fit:
+                return fit
+        return []
 
     def called(self, letter: str, where: str = "") -> list[Axis]:
         """The axes that the equations call by a letter, each class once; those of the tensors in a text alone, if
