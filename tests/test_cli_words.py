@@ -41,6 +41,14 @@ def test_several_files_line_by_line(tmp_path: Path) -> None:
     assert bad.exit_code == 1 and f"{other}, line 2" in bad.stderr and "xᵀy" in bad.stdout
 
 
+def test_a_bad_line_with_an_equation_sign_is_told_amid_specs(tmp_path: Path) -> None:
+    specs = tmp_path / "specs.txt"
+    specs.write_text('C = np.einsum("ij,jk->ik", A, B)  # twice\nij,jk=>ik\nii->\nij->ji\n', encoding="utf-8")
+    result = run("formula", "-f", str(specs))
+    assert result.exit_code == 1 and f"{specs}, line 2" in result.stderr
+    assert result.stdout.split("\n") == ["AB", "", "tr(A)", "Aᵀ", ""]
+
+
 def test_each_equation_by_itself() -> None:
     result = run("derive", "--each", "--wrt", "x", stdin="y_i = A_ij x_j\ny_i == x_i\ny = x_i x_i\n")
     assert result.stdout.split("\n") == ["δx_j = A_ij δy_i", "", "δx_i = 2 x_i", ""]

@@ -241,7 +241,8 @@ def formula(
 
     layout:      vectors are ``"column"``s or ``"row"``s.
     names:       for an einsum spec the operands' names, ``"A B"``, by default small letters for vectors, capital ones
-                 for matrices; else other names to show, ``{"a": "A"}``, or LaTeX for one, ``{"W": r"\\mathbf{W}"}``.
+                 for matrices; else other names to show, ``{"a": "A"}``, or LaTeX for one, ``{"W": r"\\mathbf{W}"}``;
+                 ``{"delta": r"\\boldsymbol\\delta"}`` is the sign of every adjoint, too.
     samples:     the examples of a batch are ``"rows"`` or ``"columns"`` of a matrix; ``batch`` is their letter.
     derivative:  ``"denominator"``: a gradient has the shape of its variable; ``"numerator"``: that shape transposed.
     adjoint:     how the adjoint of z looks: ``"δz"``, ``"∂E/∂z"``, ``"z̄"``.
@@ -292,7 +293,9 @@ def formula(
         for name in (names or {}).values():
             if not isinstance(name, str) or not _SHOWN.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise UsageError(f"{name!r} is not a name", fix="a name is letters and digits, such as W or W^(k)")
-        found, shown = [without_ends(_system(x))], dict(names or {})
+        found = [without_ends(_system(x))]
+        own = {*found[0].names}
+        shown = {n if n in own else _SPELLED.get(n, n): v for n, v in (names or {}).items()}
         if found[0].declared:
             found = [_turned(found[0])]
     convention = Convention(layout, samples, derivative, adjoint, batch, bold, shown)
@@ -334,6 +337,7 @@ def _turned(s: System) -> System:
 
 _DRESS = "boldsymbol|mathbf|mathrm|mathit|mathcal|mathbb|mathfrak|mathsf|bm|hat|widehat|tilde|bar|vec|dot"
 _GREEK = "|".join(GREEK.values())
+_SPELLED = {name: letter for letter, name in GREEK.items()}
 _SHOWN = re.compile(
     r"[^\W\d_]\w*[′″']*(?:\^\([\w+−-]*\))?"
     rf"|(?:\\(?:{_DRESS})\s*\{{?\s*)*(?:\\(?:{_GREEK}|ell|nabla)|(?<=[\s{{])[A-Za-z]+)\s*\}}*"

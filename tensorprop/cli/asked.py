@@ -82,9 +82,10 @@ def read(equations: Sequence[str], files: Sequence[str]) -> list[tuple[str, str]
 
 
 def _are_specs(texts: Iterable[str]) -> bool:
-    """Whether these are einsum specs, a line each: lines with an arrow, and none with an equation sign."""
-    lines = [line for text in texts for line in text.split("\n") if line.strip()]
-    return len(lines) > 1 and any(re.search("->|→", line) for line in lines) and not any("=" in line for line in lines)
+    """Whether these are einsum specs, a line each: most lines have an arrow, which stands in no equation."""
+    lines = [line.partition("#")[0] for text in texts for line in text.split("\n")]
+    lines = [line for line in lines if line.strip()]
+    return len(lines) > 1 and 2 * sum(re.search("->|→", line) is not None for line in lines) > len(lines)
 
 
 def _lines(parts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:

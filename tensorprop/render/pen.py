@@ -215,7 +215,8 @@ class Pen:
                 if self.style.bar:
                     shown = d.bar.format(base[0]) + base[1:] if not d.both else d.bar.format(self._stem(base, bold))
                     return self._scripts(shown, label, self._parts(subs), above, cut)
-                return d.sign("δ") + self._scripts(self._stem(base, bold), label, self._parts(subs), above, cut)
+                sign = f"{self._written['δ']} " if "δ" in self._written else d.sign("δ")
+                return sign + self._scripts(self._stem(base, bold), label, self._parts(subs), above, cut)
             case Derivative(of, by, slots):
                 parts: list[str] = []
                 for p, n in zip((of, *by), slots, strict=True):

@@ -139,8 +139,8 @@ def pasted(text: str) -> list[EinsumSpec]:
     >>> pasted("y_i = A_ij x_j")
     []
     """
-    rows = [row.strip() for row in re.split(r"[\n;]", text)]
-    rows = [row for row in rows if row and not row.startswith("#")]
+    lines = (line.partition("#")[0] for line in text.split("\n"))
+    rows = [row.strip() for line in lines for row in line.split(";") if row.strip()]
     out: list[EinsumSpec] = []
     for n, row in enumerate(rows, 1):
         place = n if len(rows) > 1 else 0

@@ -239,6 +239,8 @@ def test_vectors_are_small_and_matrices_capital_where_nobody_named_them(spec, ex
 
 
 def test_names_as_latex_writes_them():
+    found = formula("δW_ij = a_bi δz_bj", names={"delta": r"\boldsymbol\delta"})
+    assert found.latex == r"\boldsymbol\delta W = a^{\top} \, \boldsymbol\delta z" and str(found) == "δW = aᵀ δz"
     found = formula("δW_ij = a_bi δz_bj", names={"W": r"\mathbf{W}", "a": r"\boldsymbol\alpha"})
     assert found.latex == r"\delta \mathbf{W} = \boldsymbol\alpha^{\top} \, \delta z"
     assert found.unicode == "δW = aᵀ δz"
