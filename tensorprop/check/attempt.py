@@ -172,7 +172,10 @@ def _entries(line: FormulaText, raw: str, court: Court) -> Equation | None:
         told = court.names.size(axes[0]) if len(axes) == 1 else None
         return found[0] if told is None else str(told)
 
+    words = "|".join({i for i in court.names.letters.values() if len(i) > 1})
     for text in (raw, line.text):
+        if words:  # Σ_{out}, where out is an index, and o, u, t are none
+            text = re.sub(rf"(?:Σ|\\sum)\s*_\s*{{?(?:\\mathrm{{)?({words})\b}}*", r"Σ[\1]", text)
         try:
             (rule,) = read(court.system, re.sub(r"\|([^\W\d_])\|", size, text)).rules
             return rule

@@ -44,6 +44,7 @@ KINDS = [  # places that are computed, masks, sizes called like a tensor, starts
     "E = Σ_ij [i != j] C_ij^2",
     "d_t = x[t+1] - x_t; E = Σ_t d_t^2",
     "y_i = 1/2 x_i (1 + erf(x_i)); E = y_i v_i",
+    "z[b, out] = x[b, in] W[in, out] + c[out]",
     "K_td = X_ti U_id; S_tu = X_td K_ud / sqrt(dim(d)); L_t = logsumexp_u(S_tu)",
     "z_tj = inv_ij(S_tij) x_ti; L = Σ_t z_tj v_j",
 ]

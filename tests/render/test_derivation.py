@@ -117,7 +117,7 @@ def test_the_learners_three_lines_stand_beside_the_vectors() -> None:
         ("s_i = Σ_j x_ij", "x", {"broadcast"}),
         ("m = mean_i(x_i)", "x", {"mean", "broadcast"}),
         ("p_j = softmax_j(z_j)", "z", {"softmax", "elementwise", "jacobian", "inner", "broadcast"}),
-        ("y = x_i w_i", "x", set()),
+        ("y = x_i w_i", "x", {"plain"}),
         ("y_bi = g_i x_bi", "x", {"scale"}),
         ("y_bi = g_i x_bi", "g", {"sum", "elementwise"}),
         ("y_b = x_i A_bi", "x", {"sum", "product", "transpose", "order", "jacobian"}),

@@ -57,6 +57,8 @@ def test_no_sentence_stands_twice_under_one_rule(text: str) -> None:
 @pytest.mark.parametrize(
     "text, name, sentence",
     [
+        ("E = 1/2 (h_i - y_i)^2", "h", "Why no sign? No index is summed, and none stands in two factors"),
+        ("u = (a_i - p_i)^2; v = (a_i - n_i)^2; L = relu(u - v)", "a", "δv has no index: it is one number, which"),
         ("E = Σ_b (1 - p_b)^g", "g", "∂(x^n)/∂n = x^n log(x)"),
         ("E = Σ_b (1 - p_b)^g", "p", "(x^n)′ = n x^(n − 1)"),
         ("y_j = mean_cx(a_jcx)", "a", "each has the weight 1/(|c| |x|)"),

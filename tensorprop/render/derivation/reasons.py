@@ -48,7 +48,7 @@ from tensorprop.render.derivation.sentences import (
     turned,
     whole,
 )
-from tensorprop.render.derivation.signs import Claim, Fact, Sign, upright
+from tensorprop.render.derivation.signs import Claim, Fact, Sign, signs, upright
 from tensorprop.render.notation import LATEX, UNICODE
 
 __all__ = ["Reason", "dimensions", "patterns", "reasons"]
@@ -73,6 +73,7 @@ class Reason:
 
 _QUESTIONS = {
     "alone": "Why δ alone?",
+    "plain": "Why no sign?",
     "twice": "Why several terms?",
     "recurrence": "Why backwards in time?",
     "softmax": "Why is something subtracted?",
@@ -145,6 +146,9 @@ def _all(p: Passage, shown: MatrixForm, form: Form) -> Iterator[Fact]:
     if index is None:
         yield from _left_over(p)
         return
+    if index.whole.letters and not signs(index) and not any(_alone(p)):
+        told = say("No index is summed, and none stands in two factors: entry by entry, as it is written.")
+        yield _fact("plain", told, say("Nothing is summed: as it is written."))
     seen = False
     for fact in facts(index, shown.part, shown.left):
         if fact.topic == "elementwise" and not seen:
