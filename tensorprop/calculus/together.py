@@ -21,7 +21,7 @@ from tensorprop.calculus.known_sums import Given, SumsKnown
 from tensorprop.calculus.reuse import reused
 from tensorprop.calculus.simplify import known, simplify_expr
 from tensorprop.calculus.stable import match
-from tensorprop.core.build import MINUS_ONE, ONE, add, mul, power, reduce, substitute, sum_over
+from tensorprop.core.build import COLUMN, MINUS_ONE, ONE, ROW, add, fresh, mul, power, reduce, substitute, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
@@ -29,7 +29,7 @@ from tensorprop.core.names import adjoint_name, is_adjoint, primal
 from tensorprop.core.plane import complex_names, with_adjoints
 from tensorprop.core.ranges import OneAxis, one_axis, sized
 from tensorprop.core.terms import factors_of, number_and_rest, terms_of
-from tensorprop.core.walk import fold, inline, postorder, tensors_of, transform
+from tensorprop.core.walk import fold, inline, lettered, postorder, tensors_of, transform
 
 __all__ = ["Ends", "Together", "ended", "nearest", "unfolded"]
 
@@ -193,10 +193,10 @@ class Ends:
         """A rule put together, with what is known of sums; and what it would be if a sum were 1."""
         value, sums = self._known.used(value)
         again, named, read, more = self._read(rule, value)
-        value = sized(again, rule.target, self._axis)
+        value = _written(sized(again, rule.target, self._axis), rule)
         if_one = None
         for left, short in self._known.supposed(value):
-            if_one = left, equation(rule.target, sized(short, rule.target, self._axis))
+            if_one = left, equation(rule.target, _written(sized(short, rule.target, self._axis), rule))
         left = tuple(sorted(_adjoints(value)))
         made = equation(rule.target, value)
         return Together(made, tuple(dict.fromkeys(put)), left, (*sums, *more), named, read, if_one)
@@ -229,6 +229,23 @@ class Ends:
             read = tuple(e for e in self._forward if e.name in new and not isinstance(e.value, (Reduce, Call)))
             return made, tuple(e for e in there if e.name not in self._forward.names), read, more
         return value, (), (), ()
+
+
+def _written(e: Expr, rule: Equation) -> Expr:
+    """``e`` with letters of people where a sum runs along the rows or columns of a whole matrix.
+
+    >>> from tensorprop.core.build import tensor
+    >>> from tensorprop.text import parse
+    >>> s = parse("y = Σ_i x_i")
+    >>> str(_written(sum_over((ROW,), tensor("x", ROW)), s["y"]))
+    'Σ_l x_l'
+    """
+    own = [i for i in (ROW, COLUMN) if any(isinstance(n, Sum) and i in n.indices for n in postorder(e))]
+    taken, names = {*rule.letters, *e.binds, *e.free, *(t.name for t in tensors_of(e))}, dict[str, str]()
+    for i in own:
+        names[i] = fresh("k", taken)
+        taken.add(names[i])
+    return lettered(e, names) if names else e
 
 
 def _spread(e: Expr) -> Expr:

@@ -26,6 +26,7 @@ from tensorprop.render.derivation.signs import (
     upright,
 )
 from tensorprop.render.trees import MathTree
+from tensorprop.text.vocabulary import COLUMN, ROW
 
 __all__ = ["TWIN", "facts"]
 
@@ -142,6 +143,9 @@ class _Facts(Products):
                        lies="stands as a column" if s.tree.kind == "column" else "lies as a row")  # fmt: skip
             return Fact("transpose", said, said, sign)
         rows, columns = s.letters
+        if {ROW, COLUMN} & {rows, columns}:  # nobody has called them
+            said = say("{A} is turned here: {T}.", A=plain, T=self._show(s.tree))
+            return Fact("transpose", said, said, sign)
         claims = (Claim("rows", (rows,), s.path), Claim("columns", (columns,), s.path))
         facts_: dict[str, Math | str] = {"A": plain, "i": letter(rows), "j": letter(columns), "T": self._show(s.tree)}
         twin = self._twin(s, above)
