@@ -27,13 +27,9 @@ from tensorprop.check.slips.samples import Arrays, Sample, adjoints_of, both, dr
 from tensorprop.check.slips.search import exactly, explanations, supposing
 from tensorprop.check.slips.smallest import smallest
 from tensorprop.check.slips.theirs import as_written, in_their_text
-from tensorprop.core.build import (
-    ONE,
-    add,
-    subtract,
-)
+from tensorprop.core.build import ONE, add, mul, subtract
 from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Bracket
+from tensorprop.core.expr import Bracket, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.walk import postorder
 from tensorprop.errors import TensorpropError
@@ -77,7 +73,7 @@ def diagnose(
     """
     pieces = system(parts)
     backward = adjoints_of(forward)
-    derived = _as_told(derived, hand)
+    derived = _as_told(derived, hand, seed_of(forward))
     samples = _samples(hand, forward, pieces, given, [d for d in (shown, seen) if d is not None])
     if not samples:
         return _apart(hand, derived, None)
@@ -213,9 +209,14 @@ def diagnose_values(
     return Diagnosis(best.kinds[0], held.words.said(best.words), best.kinds, None, derived, None, False, None, None)
 
 
-def _as_told(derived: Equation, hand: Equation) -> Equation:
-    """The derived rule in the letters and the order of the one that was written, without guards that this has not."""
+def _as_told(derived: Equation, hand: Equation, seed: str | None) -> Equation:
+    """The derived rule in the letters and the order of the one that was written, without guards that this has not.
+
+    And with ∂E/∂E = 1 as a factor, where the one that was written has it: ``δA_ij = δy y inv(A)_ji``.
+    """
     letters = dict(zip(derived.letters, hand.letters, strict=True))
+    if seed is not None and seed in hand.inputs and seed not in derived.inputs:
+        derived = equation(derived.target, mul(Tensor(seed, ()), derived.value))
     return unguarded(as_written(derived.rename(letters), hand), hand)
 
 
