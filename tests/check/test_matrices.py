@@ -182,3 +182,16 @@ def test_formula_of_the_factor_of_every_matrix() -> None:
     page = tp.parse("z_bi = cholesky(S_b)_ij x_bj; spd(S)")
     assert str(tp.formula(page)) == "z = cholesky(S) x  (for every b)"
     assert "δx = cholesky(S)ᵀ δz" in str(tp.formula(tp.adjoint(page)))
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("C_ij = A_ik X_kj; y = logdet(C)", "∂y/∂X = Aᵀ(AX)⁻ᵀ"),
+        ("C_ij = A_ik X_kl B_lj; y = logdet(C)", "∂y/∂X = (B(AXB)⁻¹A)ᵀ"),
+        ("C_ij = X_ik A_kl X_jl; y = logdet(C)", "∂y/∂X = (XAXᵀ)⁻ᵀXAᵀ + (XAXᵀ)⁻¹XA"),
+    ],
+)
+def test_formula_of_a_product_that_is_singular_at_some_sizes(text: str, shown: str) -> None:
+    """Where A X has more rows than A has columns it has no inverse, and no formula of it can be tried."""
+    assert str(tp.formula(tp.derive(text, wrt="X"))) == shown
