@@ -1,7 +1,7 @@
 """In which order the factors of one contraction are multiplied, two at a time. opt_einsum is used here only.
 
-In: the letters of every operand, those of the result, and sizes. Out: pairs. Few operands are left to opt_einsum;
-of more, its greedy trees are where a search of our own begins: they are turned about (`run.annealed`), and the best
+In: the letters of every operand, those of the result, and sizes. Out: pairs. Of few operands the best tree is found;
+of more, opt_einsum's greedy trees begin a search of our own: they are turned about (`run.annealed`), the best
 made better part by part (`run.mended`). What the search may take is counted in steps, not in time.
 """
 
@@ -25,8 +25,7 @@ from tensorprop.run.sizes import weight
 
 __all__ = ["contraction_path", "searching"]
 
-_EXHAUSTIVE = 5  # operands up to which every order is tried
-_SEARCHED = 8  # up to which opt_einsum's search is good; beyond, greedy trees are made better
+_SEARCHED = 8  # operands up to which the best of all trees is found; beyond, greedy ones are made better
 _EAGER = (1.0, 0.7, 0.4, 0.1)  # how much a greedy search likes to take large arrays away
 _SEEDS, _BLUR = 3, 0.7  # greedy trees for each of these, and how far they differ
 _WEIGHED, _FEW = 300_000, 3  # pairs of operands that share a letter, weighed by all of them; but so many trees
@@ -53,8 +52,8 @@ def contraction_path(
     """Which two operands to contract, again and again, until one is left.
 
     Operands are the letters of their axes. A pair names places in the list as it then is: both are taken out, and the
-    result is put at the end. Up to five operands every order is tried for the fewest flops; beyond, good ones are
-    searched, of more than eight by turning greedy trees about.
+    result is put at the end. Up to eight operands the order of fewest multiplications is found; beyond, good ones are
+    searched by turning greedy trees about.
 
     >>> contraction_path([("i", "j"), ("j", "k"), ("k",)], ("i",), {"i": 100, "j": 100, "k": 100})
     [(1, 2), (0, 1)]
@@ -78,10 +77,9 @@ def _path(
 
     arrays, size = [frozenset(o) for o in operands], dict(sizes)
     kept = output & size.keys()
-    if len(operands) <= _SEARCHED:
-        find: Any = paths.optimal if len(operands) <= _EXHAUSTIVE else paths.auto
-        return tuple(_pairs(find(arrays, kept, size)))
     network = Operands(arrays, kept, size)
+    if len(operands) <= _SEARCHED:
+        return tuple(_best_of_all(network))
     greedy: Any = paths.greedy
     sharing = Counter(i for o in arrays for i in o)
     count = max(_FEW, _WEIGHED // sum(n * n for n in sharing.values()))
@@ -91,6 +89,37 @@ def _path(
     ]
     grown.sort(key=lambda tree: tree.total)
     return tuple(_searched(grown, effort).path())
+
+
+def _best_of_all(network: Operands) -> list[tuple[int, int]]:
+    """The tree of fewest multiplications, set by set of operands; of equal ones that which writes least."""
+    n, every = len(network.operands), (1 << len(network.operands)) - 1
+    has = [0] * (every + 1)
+    for s in range(1, every + 1):
+        has[s] = has[s & (s - 1)] | network.operands[(s & -s).bit_length() - 1]
+    own = [has[s] & (network.output | has[every ^ s]) for s in range(every + 1)]
+    best = [(0.0, 0.0, 0)] * (every + 1)
+    for s in sorted(range(1, every + 1), key=int.bit_count):
+        if s & (s - 1):
+            written, found, part = network.size(own[s]), list[tuple[float, float, int]](), (s - 1) & s
+            while part > s ^ part:
+                one, other = best[part], best[s ^ part]
+                work = one[0] + other[0] + network.size(own[part] | own[s ^ part])
+                found.append((work, one[1] + other[1] + written, part))
+                part = (part - 1) & s
+            best[s] = min(found)
+    pairs, stack, now = list[tuple[int, int]](), [every], [1 << k for k in range(n)]
+    while stack:
+        s = stack.pop()
+        if s & (s - 1):
+            pairs.append((best[s][2], s ^ best[s][2]))
+            stack += pairs[-1]
+    path: list[tuple[int, int]] = []
+    for one, other in reversed(pairs):
+        first, second = sorted((now.index(one), now.index(other)))
+        path.append((first, second))
+        now = [s for s in now if s not in (one, other)] + [one | other]
+    return path
 
 
 def _searched(grown: Sequence[Pairing], effort: float) -> Pairing:

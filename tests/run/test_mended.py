@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import combinations
 
 import pytest
 
@@ -48,6 +49,29 @@ def regular(n: int, seed: int) -> Network:
         for v in set(ends[k : k + 2]):
             operands[v] = (*operands[v], f"x{k}")
     return operands, (), {i: 3 for o in operands for i in o}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_of_few_operands_the_best_of_all_trees_is_found(seed: int) -> None:
+    """Against every tree there is: any two of what is left, again and again."""
+    r = random.Random(seed)
+    sizes = {i: r.randint(2, 9) for i in "abcdefg"}
+    operands = [tuple(r.sample("abcdefg", r.randint(1, 3))) for _ in range(6)]
+    out = tuple(r.sample(sorted({i for o in operands for i in o}), 1))
+    operands = [tuple(i for i in o if i in out or sum(i in p for p in operands) > 1) for o in operands]
+
+    def least(now: list[frozenset[str]]) -> float:
+        if len(now) == 1:
+            return 0.0
+        found = math.inf
+        for one, other in combinations(range(len(now)), 2):
+            rest, pair = [o for k, o in enumerate(now) if k not in (one, other)], now[one] | now[other]
+            left = pair & frozenset(out).union(*rest)
+            found = min(found, math.prod(float(sizes[i]) for i in pair) + least([*rest, left]))
+        return found
+
+    network = operands, out, sizes
+    assert flops(network, contraction_path(*network)) == least([frozenset(o) for o in operands])
 
 
 def test_a_batch_of_a_train_goes_core_by_core() -> None:
