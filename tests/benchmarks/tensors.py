@@ -45,6 +45,13 @@ _LARGE = dict.fromkeys("ijk", 100)
 _EIGHT = dict.fromkeys("pqr", 8)
 _LORA = {"i": 512, "r": 8, "j": 512, "b": 256}
 _X = {"x": "bijk"}
+_BILINEAR = {"b": 32, "i": 128, "j": 128, "k": 128, "o": 10}
+_LAYERS = {"b": 256, "i": 32, "j": 32, "p": 16, "q": 16, "s": 32, "o": 64}
+_EIGHTHS = {"b": 32} | dict.fromkeys("ijkl", 8) | dict.fromkeys("ABCD", 8) | dict.fromkeys("pqr", 8)
+_TWO, _IN = {"x": "bi", "z": "bj"}, {"x": "bijkl"}
+_FEW = {"i": 512, "r": 64, "j": 512, "b": 8}
+_FOLDED = {"A": "ip", "B": "jq", "C": "pqs", "D": "so"}
+_EIGHT_MAPS = {"G0": "iAp", "G1": "pjBq", "G2": "qkCr", "G3": "rlD"}
 ROWS = (
     _Row("tensor train of 6 cores on whole tensors 4⁶, batch 64", _CORES, _FOUR, _TRAIN, {"x": "bijklmn"}, "b"),
     _Row("tensor train of 6 cores, a map 4⁶ → 4⁶, batch 64", _CORES, _FOUR, _MAPS, {"x": "bijklmn"}, "bABCDFH"),
@@ -54,6 +61,10 @@ ROWS = (
     _Row("Tucker of rank 8 of 100³", "G A B C", _LARGE | _EIGHT, {"G": "pqr", **_TUCKER}, {"x": "ijk"}, "ijk", "x"),
     _Row("Tucker maps 16³ → 8³, batch 128", "x A B C", _SMALL | _EIGHT, _TUCKER, _X, "bpqr"),
     _Row("LoRA 512-8-512, batch 256", "x A B", _LORA, {"A": "ir", "B": "rj"}, {"x": "bi"}, "bj"),
+    _Row("LoRA 512-64-512, batch 8", "x A B", _FEW, {"A": "ir", "B": "rj"}, {"x": "bi"}, "bj"),
+    _Row("bilinear 128 × 128 → 128 → 10, batch 32", "x z W V", _BILINEAR, {"W": "ijk", "V": "ko"}, _TWO, "bo"),
+    _Row("Tucker layer 32 × 32 → 16 × 16 → 32 → 64, batch 256", "x A B C D", _LAYERS, _FOLDED, {"x": "bij"}, "bo"),
+    _Row("tensor train of 4 cores, a map 8⁴ → 8⁴, batch 32", "x G0 G1 G2 G3", _EIGHTHS, _EIGHT_MAPS, _IN, "bABCD"),
 )
 
 
