@@ -21,7 +21,7 @@ from tensorprop.core.names import adjoint_name, outer_adjoint
 from tensorprop.core.walk import tensors_of, transform
 from tensorprop.errors import TensorpropError, UnknownName, among
 
-__all__ = ["Ahead", "Back", "Task", "completed_by_adjoints", "kept_of", "stored"]
+__all__ = ["Ahead", "Back", "Task", "Way", "completed_by_adjoints", "kept_of", "stored"]
 
 
 class Task(NamedTuple):

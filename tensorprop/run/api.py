@@ -105,8 +105,9 @@ def compile(  # the verb is called so in the whole library; the built-in is not 
     ``debug="nan"`` runs step by step, slowly, and raises NotFinite for the first NaN or infinity: which step of which
     equation, which entry, and from which numbers.
     ``effort`` and ``memory`` are those of ``plan``: how long orders are searched for, and how many bytes may lie in
-    memory, inputs included; if that is too little, an index is cut and its parts are done one after another, and if no
-    cut is enough, nothing is computed. ``tune=True`` is that of ``value_and_grad``.
+    memory, inputs included; if that is too little, an index is cut and its parts are done one after another, or what
+    a way back reads is made again, and if neither is enough, nothing is computed. ``tune=True`` is that of
+    ``value_and_grad``.
 
     Errors: OpenFunction here, for a function that nothing is given for; at the call MissingInput, UnknownName,
     RankMismatch, SizeMismatch and what else ``extents`` finds, before anything is computed.
@@ -211,7 +212,8 @@ def value_and_grad(
     ``save="p"``, ``("p", "r")`` or ``()`` names the tensors that are kept for the way back, as in ``jax_function``;
     what else the rules need is made again from these and the inputs. By default what the layer says
     (``chain(…, save="p")``), else all that the rules read. ``g.saved`` and ``g.again`` tell.
-    ``effort`` and ``memory`` are those of ``plan``: value and gradients are added up part by part where they need more.
+    ``effort`` and ``memory`` are those of ``plan``: value and gradients are added up part by part where they need more,
+    or what the rules read is made again (``plan`` says which).
     ``tune=True`` compiles the program in several forms while it is traced (orders, layouts, JAX's own derivatives),
     times them on random arrays, and takes the fastest; what was found is kept on disk, in ``$TENSORPROP_CACHE`` or the
     user's cache, by equations, types, device and versions.
@@ -371,7 +373,9 @@ class Gradient(MadeOf, Packing, Generic[R]):
         self._spare = spare_names(whole, needed) - frozenset(wrt)
         self._seen: Met | None = None
         names = (error, *self._deltas, *aux)
-        self._two = None if save is None else TwoParts(forward, rules, error, wrt, aux, save)
+        self._two = (
+            None if save is None else TwoParts(forward.only((error, *aux)), rules, (error, *aux), self._deltas, save)
+        )
         own = ByJax(written.only((error, *aux)), error, wrt, aux)
         self._program = program_of(needed, self.system, names, calls, precision, debug, True, self._two, how, own)
         self._run = self._both if debug else _jit(self._both, "value_and_grad")

@@ -13,7 +13,7 @@ about takes none.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
 from itertools import count
@@ -54,7 +54,7 @@ MATRIX_FLOPS: dict[str, float] = {
 }  # fmt: skip
 
 # Operations that move nothing by themselves: other readings of the same memory.
-VIEWS = frozenset({"named", "transpose", "expand", "broadcast"})
+VIEWS = frozenset({"named", "transpose", "expand", "broadcast", "apart"})
 
 # Operations that write an array, whatever they read; all others are done as they are read.
 WRITES = frozenset({"sum", "reduce", "dot", "conv", "gather", "scatter", "stack", "running"}) | {
@@ -302,6 +302,9 @@ class Count:
         return Shaped(
             "frechet", (a, along), a.shape, self.itemsize, 3 * int(MATRIX_FLOPS["expm"]) * a.size * a.shape[-1]
         )
+
+    def apart(self, arrays: Mapping[str, Shaped], after: Sequence[Shaped]) -> dict[str, Shaped]:
+        return {n: Shaped("apart", (a,), a.shape, a.itemsize) for n, a in arrays.items()}
 
     def identity(self, a: Any) -> int:
         """Names apart: what is called twice is one array."""

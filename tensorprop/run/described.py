@@ -179,7 +179,7 @@ class Described:
                 )
             case "within":
                 return self.expr(a.operands[0], at, spec)
-            case "named" | "transpose" | "expand" | "broadcast" | "diagonal" | "take" | "shifted":
+            case "named" | "transpose" | "expand" | "broadcast" | "apart" | "diagonal" | "take" | "shifted":
                 return self.expr(a.operands[0], _within(a, at), spec)
             case _:
                 return _entrywise(a, [self.expr(b, at if getattr(b, "shape", ()) else (), spec) for b in a.operands])

@@ -340,6 +340,9 @@ class JaxOperations:
             a = lax.pad(a, jnp.asarray(NEUTRAL[op], a.dtype), pads)
         return _RUNNING[op](a, axis, reverse=back)
 
+    def apart(self, arrays: Mapping[str, Array], after: Sequence[Array]) -> dict[str, Array]:
+        return lax.optimization_barrier((dict(arrays), list(after)))[0]
+
     def scope(self, name: str) -> AbstractContextManager[Any]:
         return jax.named_scope(name.replace("·", "").replace("/", "∕"))
 
@@ -417,11 +420,6 @@ def _split(a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, 
 # --------------------------------------------------------------------------- at the edges of a program
 class Listed(TypeError):
     """A list came in where JAX wants an array; raised while tracing, so that it is turned into one outside."""
-
-
-def apart(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """The same arrays, through which the compiler may not look: what is made again of them, it may not keep."""
-    return lax.optimization_barrier(dict(arrays))
 
 
 def jit(program: Callable[..., Any], name: str) -> Callable[..., Any]:

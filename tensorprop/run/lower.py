@@ -12,7 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from tensorprop.core.build import power
 from tensorprop.core.equation import Equation, Loop, System
@@ -39,13 +39,22 @@ from tensorprop.run.product import Contraction, Factor, contracted
 from tensorprop.run.sizes import Extents, Part, Steps, begin
 from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Values, Wish
 
-__all__ = ["lower"]
+__all__ = ["Tie", "lower"]
 
 
 Form = Callable[["_Run"], Rule]
 """One way to work out an expression, for a run that asks it."""
 
 _Key = tuple[Expr, tuple[int, ...], tuple[int, ...], bool, str | None]
+
+
+class Tie(NamedTuple):
+    """Arrays under new names, by their old ones, which are there once the tensors ``after`` are."""
+
+    arrays: Mapping[str, str]
+    after: tuple[str, ...]
+
+
 _ENDS = {"∞": math.inf, "-∞": -math.inf}
 
 
@@ -57,16 +66,19 @@ def lower(
     sizes: Extents,
     precision: Precision | None = None,
     in_blocks: bool = True,
+    ties: Mapping[str, Tie] | None = None,
 ) -> dict[str, Array]:
     """The arrays that ``outputs`` name, each with the axes of its equation's left side, in its order.
 
     ``sizes`` are the :class:`Extents` of these arrays' shapes. Shared nodes are computed once in every
     ``precision``. Unless ``in_blocks`` is false, what is zero beside a triangle is left out where that takes less.
+    ``ties``: what is done before the equation of a tensor.
     """
-    run = _Run(system.only(outputs), arrays, ops, sizes, precision=precision)
-    if in_blocks:
+    through = (n for tie in (ties or {}).values() for n in (*tie.arrays.values(), *tie.after) if n in system)
+    run = _Run(system.only((*outputs, *through)), arrays, ops, sizes, precision=precision)
+    if in_blocks and not ties:
         _parted(run, outputs)
-    return _all(run, outputs)
+    return _all(run, outputs, ties)
 
 
 def _parted(run: _Run, outputs: Sequence[str]) -> None:
@@ -83,7 +95,7 @@ def _parted(run: _Run, outputs: Sequence[str]) -> None:
     run.waiting = waits if waits and costs[1] < costs[0] else frozenset()
 
 
-def _all(run: _Run, outputs: Sequence[str]) -> dict[str, Array]:
+def _all(run: _Run, outputs: Sequence[str], ties: Mapping[str, Tie] | None = None) -> dict[str, Array]:
     """The arrays of the outputs, one equation or loop after the other; what waits is made when it is read."""
     for block in run.system.blocks:
         eq = block.body[0] if isinstance(block, Loop) else block
@@ -91,6 +103,7 @@ def _all(run: _Run, outputs: Sequence[str]) -> dict[str, Array]:
             if isinstance(block, Loop):
                 run.loop(run.extents.steps[eq.name], outputs)
             elif block.name not in run.waiting:
+                _tied(run, (ties or {}).get(block.name))
                 run.equation(block)
         except OverflowError:
             raise NumberTooLarge(
@@ -99,6 +112,13 @@ def _all(run: _Run, outputs: Sequence[str]) -> dict[str, Array]:
                 about=eq.target,
             ) from None
     return {name: run.stored(name) for name in outputs}
+
+
+def _tied(run: _Run, tie: Tie | None) -> None:
+    """The arrays that an equation reads once others are there."""
+    if tie is not None:
+        arrays = {new: run.stored(old) for new, old in tie.arrays.items()}
+        run.arrays.update(run.ops.apart(arrays, [run.stored(n) for n in tie.after]))
 
 
 class _Run(Values):

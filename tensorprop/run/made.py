@@ -16,6 +16,7 @@ from tensorprop.errors import NonNumericDtype, NumberTooLarge, OutOfRange, Tenso
 from tensorprop.run.again import TwoParts
 from tensorprop.run.arrays import accept, look
 from tensorprop.run.bound import Functions
+from tensorprop.run.budget import fitting
 from tensorprop.run.extents import extents
 from tensorprop.run.forms import FORMS, Choice, Form, done_as
 from tensorprop.run.how import PLAIN, How
@@ -23,7 +24,6 @@ from tensorprop.run.lower import lower
 from tensorprop.run.path import searching
 from tensorprop.run.precision import Precision
 from tensorprop.run.sizes import Extents
-from tensorprop.run.sliced import fitting
 from tensorprop.text import locate, show
 
 if TYPE_CHECKING:
@@ -63,11 +63,13 @@ def program_of(
             ops = JaxOperations(dtype, calls) if debug is None else _watched(dtype, calls, system, ready)
             with searching(how.effort):
                 if two is not None:
-                    return two.run(ready, names, sizes.shapes, ops, precision)
+                    out = two.lower(system, ready, names, ops, sizes, precision)
+                    return tuple(out[n] for n in names)
                 if how.memory is not None and debug is None and _sized(ready):
                     cut = fitting(system, sizes, names, dtype.itemsize, how.memory)
                     if cut is not None:
-                        return tuple(cut.lower(system, ready, names, ops, sizes, precision)[n] for n in names)
+                        out = cut.lower(system, ready, names, ops, sizes, precision)
+                        return tuple(out[n] for n in names)
                 if how.tune and debug is None:
                     return _tuned(system, names, calls, precision, by_jax)(ready, sizes, ops)
                 out = lower(system, ready, names, ops, sizes, precision, in_blocks=debug is None)

@@ -27,13 +27,13 @@ from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.errors import MissingInput, PlanTooLarge, SizeMismatch, TensorpropError, UnknownName, UsageError, among
 from tensorprop.face import Face
 from tensorprop.run.bound import Functions, bound
+from tensorprop.run.budget import fitting
 from tensorprop.run.count import Count
 from tensorprop.run.described import Description
 from tensorprop.run.extents import Extents, extents, supported
 from tensorprop.run.how import effort_of, in_bytes, memory
 from tensorprop.run.lower import lower
 from tensorprop.run.path import contraction_path, searching
-from tensorprop.run.sliced import fitting
 from tensorprop.run.steps import steps
 from tensorprop.text import locate, show
 
@@ -193,7 +193,7 @@ def plan(
     ``effort`` is how long an order of many operands is searched for: 1 is a second or two for hundreds, 10 ten times
     that. It is counted in steps: the same product has the same order everywhere. ``memory`` is what may lie in memory
     at a time, inputs included: where the program needs more, an index is cut, and its parts are done one after another,
-    as ``compile`` and ``value_and_grad`` do it then; ``Plan.cut`` says which.
+    or what a way back reads is made again, as ``compile`` and ``value_and_grad`` do it then; ``Plan.cut`` says which.
 
     >>> from tensorprop.text import parse
     >>> p = plan(parse("y_i = A_ij B_jk x_k"), {"i": 100, "j": 100, "k": 100})

@@ -14,7 +14,7 @@ from tensorprop.core.functions import orders
 from tensorprop.run.count import VIEWS, Shaped
 from tensorprop.run.values import DOT, MOVE
 
-__all__ = ["priced"]
+__all__ = ["START", "priced"]
 
 # nanoseconds: for one entry that is worked on, called, found at run time, run over
 _ENTRY = 0.25
@@ -22,7 +22,7 @@ _CALL = 1.5
 _ROW = 8.0
 _SCAN = 3.0
 _LOOK, _TAKEN, _SORTED = 2.0, 0.4, 45.0  # of the greatest: for one entry, and each that is taken; of a sort, by log₂ n
-_START = 500.0  # of an operation that is a loop of its own
+START = 500.0  # of an operation that is a loop of its own
 
 _FREE = VIEWS | {"given", "iota", "full", "table", "take", "reshape"}
 
@@ -33,17 +33,17 @@ def _cost(a: Shaped) -> float:
             return DOT * a.flops + MOVE * (a.size + sum(s.size for s in a.sources))
         case "gather" | "scatter":
             rows = math.prod(a.operands[1].shape)
-            return _START + _ROW * rows + _ENTRY * (max(a.size, a.operands[0].size) if a.kind == "scatter" else a.size)
+            return START + _ROW * rows + _ENTRY * (max(a.size, a.operands[0].size) if a.kind == "scatter" else a.size)
         case "call":
             return _CALL * a.size
         case "running":
-            return _START + _SCAN * a.size
+            return START + _SCAN * a.size
         case "reduce" if orders(a.note[0]):
             entries, taken = a.operands[0].size, a.shape[a.note[1][0]]
             there = a.operands[0].shape[a.note[1][0]]
             if taken < there:
-                return _START + entries * (_LOOK + _TAKEN * taken)
-            return _START + _SORTED * entries * math.log2(max(there, 2))
+                return START + entries * (_LOOK + _TAKEN * taken)
+            return START + _SORTED * entries * math.log2(max(there, 2))
         case "sum" | "reduce":
             return _ENTRY * max(a.flops, a.size)
         case _:

@@ -20,18 +20,12 @@ from tensorprop.core.expr import Dim, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.ranges import Ranges, infer
 from tensorprop.core.told import Axis
 from tensorprop.core.walk import postorder, tensors_of, transform
-from tensorprop.errors import PlanTooLarge, TensorpropError
-from tensorprop.run.count import Count
 from tensorprop.run.extents import Extents, extents
-from tensorprop.run.how import memory
 from tensorprop.run.lower import lower
 from tensorprop.run.precision import Precision
-from tensorprop.run.steps import steps
 from tensorprop.run.values import Array, Operations
 
-__all__ = ["InParts", "Slices", "fitting", "peak"]
-
-_PARTS = 4096  # in which an index is cut at most
+__all__ = ["InParts", "Slices", "slices"]
 
 
 class Slices(NamedTuple):
@@ -140,7 +134,7 @@ def _worked(
 
 
 # --------------------------------------------------------------------------- which indices can be cut
-def _slices(whole: System, sizes: Extents, outputs: Iterable[str]) -> Iterator[Slices]:
+def slices(whole: System, sizes: Extents, outputs: Iterable[str]) -> Iterator[Slices]:
     """Every index that can be cut, the longest first."""
     if whole.facts or whole.recurrent:
         return
@@ -252,46 +246,3 @@ def _only_subscripts(e: Expr, letters: set[str]) -> bool:
         if any(isinstance(c, Index) and c.name in letters for c in n.children):
             return False
     return not any(isinstance(s, Index) is False and s.free & letters for s in inside if not isinstance(s, Number))
-
-
-# --------------------------------------------------------------------------- what fits
-def peak(system: System, sizes: Extents, outputs: Sequence[str], itemsize: int, cut: InParts | None = None) -> int:
-    """The bytes that lie in memory at most, inputs included."""
-    ops = Count(itemsize)
-    given = {n: ops.given(n, sizes.shapes[n]) for n in system.inputs}
-    results = (cut.lower if cut else lower)(system, given, outputs, ops, sizes)
-    return max((made.held for made in steps(results, given.values())), default=0)
-
-
-def fitting(system: System, sizes: Extents, outputs: Sequence[str], itemsize: int, most: int) -> InParts | None:
-    """None where the program needs no more than so many bytes, else the cut of fewest parts with which it does.
-
-    Errors: PlanTooLarge if none does: what the least would be, and along which index.
-    """
-    whole = peak(system, sizes, outputs, itemsize)
-    if whole <= most:
-        return None
-    least: tuple[int, InParts] | None = None
-    for slices in _slices(system, sizes, outputs):
-        for parts in (k for k in range(2, min(slices.length, _PARTS) + 1) if slices.length % k == 0):
-            cut = InParts(slices, parts)
-            try:
-                needs = peak(system, sizes, outputs, itemsize, cut)
-            except TensorpropError:  # a form that does not stand cut
-                break
-            if needs <= most:
-                return cut
-            if needs < (least[0] if least else whole):
-                least = needs, cut
-    told = (
-        f"cut along {least[1].slices.letter} in {least[1].parts} parts it takes {memory(least[0])}"
-        if least
-        else "no cut of an index takes less: what is made along it reads it whole somewhere"
-    )
-    raise PlanTooLarge(
-        f"the program takes {memory(whole)}, more than the {memory(most)} that memory= allows",
-        known=told,
-        fix=f"allow {memory(least[0])}, or pass fewer of {least[1].slices.letter} at a time"
-        if least
-        else f"allow {memory(whole)}, or pass smaller arrays",
-    )

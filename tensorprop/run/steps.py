@@ -5,10 +5,10 @@ that it reads and writes, what is held meanwhile, and an expression for people.
 
 What lies in memory. A contraction, a sum and a reduction write their result. What is entrywise is done as it is read,
 in the loop of whoever needs it, and has no place of its own, unless it is an output, is read by something that needs
-an array (a contraction), or is costly and read by two loops. An entrywise step writes where its operand lay if nothing
-else needs that any more, a ``where`` apart. Inputs are held throughout, an output from its step to the
-end, anything else from its step to its last use, or, of a product for one of the parts of an array, until these are put
-together: XLA works out such products first.
+an array (a contraction, a way back that makes other things again), or is costly and read by two loops. An entrywise
+step writes where its operand lay if nothing else needs that any more, a ``where`` apart. Inputs are held throughout, an
+output from its step to the end, anything else from its step to its last use, or, of a product for one of the parts of
+an array, until these are put together: XLA works out such products first.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ class _Record:
             elif isinstance(a.note, Expr):
                 self.node.setdefault(core(a), a.note)
         self.outputs = {self._maker(a) for a in results.values()}
+        self.kept = {core(a) for a in self.ops if a.kind == "apart"}
         self.memory: set[Shaped] = set()
         self.folded: set[Shaped] = set()
         self._settle()
@@ -104,7 +105,7 @@ class _Record:
             loops[a] = found
             if a.kind == "given" or a in self.folded:
                 continue
-            needed = any(r.kind in ("dot", "conv") for r in readers)
+            needed = a in self.kept or any(r.kind in ("dot", "conv") for r in readers)
             twice = len(found) > 1 or any(r.kind == "reduce" and REDUCTIONS[r.note[0]].passes > 1 for r in readers)
             if a in self.outputs or a.kind in WRITES or needed or (twice and self._costly(a)):
                 self.memory.add(a)
@@ -117,7 +118,7 @@ class _Record:
         if a.kind not in ("multiply", "negative") or len(a.sources) != 1:
             return None
         inner = core(a.sources[0], _RENAMES)
-        alone = len(self.readers[inner]) == 1 and inner not in self.tensors and inner.kind in WRITES
+        alone = len(self.readers.get(inner, ())) == 1 and inner not in self.tensors and inner.kind in WRITES
         return inner if alone and inner.size == a.size else None
 
     def _costly(self, a: Shaped) -> bool:

@@ -158,6 +158,10 @@ class Operations(Protocol):
         """
         ...
 
+    def apart(self, arrays: Mapping[str, Array], after: Sequence[Array]) -> dict[str, Array]:
+        """The same arrays, through which a compiler may not look, there once those of ``after`` are."""
+        ...
+
     def scope(self, name: str) -> AbstractContextManager[Any]:
         """What is made inside belongs to the equation of the tensor called so."""
         ...

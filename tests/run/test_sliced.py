@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 import tensorprop as tp
+from tensorprop.calculus import adjoint
+from tensorprop.core.equation import Equation
 from tensorprop.core.walk import tensors_of
 from tensorprop.errors import PlanTooLarge, UsageError
+from tensorprop.run.again import TwoParts
 from tests.uncompiled import uncompiled
 
 NET = "z_bj = x_bi W_ij + c_j; h_bj = tanh(z_bj); o_bk = h_bj V_jk"
@@ -82,3 +85,42 @@ def test_what_cannot_fit_is_refused_with_the_index_to_cut() -> None:
         tp.compile("y = a_i b_i", backend="numpy", memory="1GB")
     with pytest.raises(UsageError, match="memory='lots' is no size"):
         tp.compile("y = a_i b_i", memory="lots")
+
+
+def test_what_the_way_back_reads_is_made_again_functions_before_products() -> None:
+    """Batch norm reads the whole batch in every layer. What is planned is what XLA sets aside."""
+    lines = "z{k}_bj = h{k}_bi W{k}_ij; m{k}_j = mean_b(z{k}_bj); c{k}_bj = z{k}_bj - m{k}_j"
+    lines += "; h{n}_bj = exp(-c{k}_bj^2) + tanh(c{k}_bj); "
+    text = "".join(lines.format(k=k, n=k + 1) for k in range(3)) + "E = mean_b(Σ_j h3_bj^2)"
+    rng = np.random.default_rng(2)
+    params = {f"W{k}": rng.normal(size=(8, 8)) / 3 for k in range(3)}
+    x = rng.normal(size=(512, 8))
+    g = tp.value_and_grad(text, wrt="W0 W1 W2")
+    shapes = {n: a.shape for n, a in {**params, "h0": x}.items()}
+    whole = tp.plan(g.system, shapes=shapes)
+    budget = int(0.7 * whole.peak)
+    found = tp.plan(g.system, shapes=shapes, memory=budget)
+    assert found.peak <= budget and found.cut == "c0 made again on the way back"
+    with jax.enable_x64(True):
+        wide = tp.value_and_grad(text, wrt="W0 W1 W2", memory=2 * budget)
+        for a, b in zip(*(jax.tree.leaves(uncompiled(f)(params, h0=x)) for f in (wide, g)), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
+    small = tp.value_and_grad(text, wrt="W0 W1 W2", memory=budget)
+    types = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, jnp.float32), (params, x))
+    m: Any = jax.jit(lambda p, x: small(p, h0=x)).lower(*types).compile().memory_analysis()
+    assert found.peak == pytest.approx(m.argument_size_in_bytes + m.output_size_in_bytes + m.temp_size_in_bytes, 0.1)
+    with pytest.raises(PlanTooLarge, match="in 8 parts it takes"):
+        tp.plan(g.system, shapes=shapes, memory="40KB")
+
+
+def test_what_is_made_again_waits_for_what_is_owed() -> None:
+    """Each segment of a chain is made again beside its own rules, not all at once before the way back begins."""
+    text = "; ".join(f"a{k}_bi = tanh(h{k}_bj U{k}_ji); h{k + 1}_bi = h{k}_bi + a{k}_bj V{k}_ji" for k in range(3))
+    s = tp.parse(f"{text}; E = h3_bi h3_bi")
+    back = adjoint(s, [n for n in s.inputs if n != "h0"])
+    two = TwoParts(s, back, ("E",), tuple(eq.name for eq in back if eq.name[1] in "UV"), frozenset({"h1", "h2", "h3"}))
+    assert two.again == ("a0", "a1", "a2")
+    order = [b.name for b in two.back.blocks if isinstance(b, Equation)]
+    for k, n in enumerate(two.again):
+        assert order.index(f"δh{k + 1}") < order.index(n) < order.index(f"δV{k}") < order.index(f"δU{k}")
+        assert two.ties[n].after == (f"δh{k + 1}",)
