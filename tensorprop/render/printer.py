@@ -258,7 +258,7 @@ class TreePrinter:
         if not d.tight:
             return d.thin if _long(before) or _long(after) else d.space
         if isinstance(before, m.Figure):
-            return " " if _wide(after, right) or "/" in left else ""
+            return " " if _wide(after, right) or "/" in left or "e" in left else ""
         if before.kind == "scalar" and (not left.endswith(")") or after.kind != "scalar"):
             return " "
         return " " if _wide(before, left) or _wide(after, right) else ""

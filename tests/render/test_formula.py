@@ -368,6 +368,7 @@ def test_two_blocks_of_axes_that_change_places_are_a_transpose(spec, text, code)
     [
         ("y_i = Σ_j P_ij (x_j - x_i)", "y = Px − P1 ⊙ x"),
         ("y_ik = A_ij (x_jk - x_ik)", "y = (A − diag(A1))x"),
+        ("y_b = 1e30 x_b", "y = 1e30 x"),
         ("d_ij = (x_ic - y_jc)(x_ic - y_jc)", "d_ij = ‖x_i − y_j‖²  (for every i, j)"),  # easier by slices
         ("y_bi = (x_bj - m_j) W_ji", "y = (x − 1mᵀ)W"),  # as it is, where that is easier to read
     ],
