@@ -556,8 +556,9 @@ def _line(line: Line, to: ArrayLibrary, turned: frozenset[str]) -> str:
         code = ArrayCode(to, turned, tuple(dict.fromkeys((*order, *carried))))
         try:
             text = code.line(line.right, line.left)
-        except NoCode:
-            return _entry_by_entry(line, to, turned)
+        except NoCode as no:
+            text = _entry_by_entry(line, to, turned)
+            return f"# {no}: {_indexed(line.equation)}" if text.startswith("#") else text
         if found is None or len(found[1]) == 1 or not any(move in text for move in _MOVES):
             return text
     value = eq.value

@@ -562,3 +562,14 @@ def test_code_of_an_ellipsis_serves_an_operand_that_has_none_of_its_axes(spec):
         arrays_of = dict(zip(dict.fromkeys(names), arrays, strict=True))
         got = executed(f"Y = {f.numpy}", arrays_of)["Y"]
         np.testing.assert_allclose(got, np.einsum(spec, *arrays), rtol=1e-12)
+
+
+def test_a_mixture_of_experts_has_formulas_forward_and_backward():
+    """In δx the letter of the gates' softmax is bound in one term, and is another index in the other."""
+    s = tp.parse("g_te = softmax_e(x_td G_de); h_tef = relu(x_td U_edf); y_td = g_te h_tef V_efd; E = y_td t_td")
+    f = tp.formula(s + tp.adjoint(s, wrt=("x", "U", "V", "G")))
+    assert f.kind == "batched" and {
+        "y = Σ_f (g ⊙ h_f) V_f",
+        "δx = (Σ_f ([x U_fᵀ > 0] ⊙ δh_f) U_f) + (g ⊙ (δg − (g ⊙ δg)11ᵀ))Gᵀ",
+        "δV_f = (g ⊙ h_f)ᵀ δy  (for every f)",
+    } <= {*str(f).split("\n")}

@@ -12,10 +12,11 @@ from dataclasses import replace
 from itertools import chain, groupby, islice, takewhile
 from typing import NamedTuple
 
-from tensorprop.core.build import ZERO
-from tensorprop.core.equation import Equation, System
-from tensorprop.core.expr import Expr, Number, Tensor
-from tensorprop.core.walk import postorder, tensors_of
+from tensorprop.core.build import ZERO, add
+from tensorprop.core.equation import Equation, System, equation
+from tensorprop.core.expr import Add, Expr, Number, Reduce, Sum, Tensor
+from tensorprop.core.ranges import infer
+from tensorprop.core.walk import freshen, postorder, tensors_of
 from tensorprop.render import trees as m
 from tensorprop.render import weight as told
 from tensorprop.render.entries_code import spec_of
@@ -48,9 +49,30 @@ def lines(s: System, convention: Convention, carry: tuple[str, ...] | None = Non
     matrix's two are to be treated: carried, taken as one, or added up.
     """
     met = [seen(eq, s, soft if (soft := as_softmax(eq)) is not eq else None) for eq in s]
-    page = tuple(eq if one is None else one.equation for eq, one in zip(s, met, strict=True))
-    both = zip(s, met, strict=True)
-    return agreed([Choices(eq, convention, carry, style, page, one, _sliding(eq, s)) for eq, one in both])
+    page = tuple(_told_apart(eq, s) if one is None else one.equation for eq, one in zip(s, met, strict=True))
+    every = zip(s, page, met, strict=True)
+    return agreed([Choices(eq, convention, carry, style, page, one, _sliding(eq, s), to) for eq, to, one in every])
+
+
+def _told_apart(eq: Equation, s: System) -> Equation:
+    """The equation with another letter where one is bound in two terms along different axes.
+
+    A term in which f is added up outside has nothing to do with f in another: ``Σ_ef U_edf h_ef + Σ_e G_de (Σ_f g_f)``.
+    """
+    terms = eq.value.terms if isinstance(eq.value, Add) else ()
+    often = {i for n, t in enumerate(terms) for other in terms[:n] for i in t.binds & other.binds}
+    if not often:
+        return eq
+    ranges, known, out = infer(s), dict[str, set[object]](), list[Expr]()
+    for t in terms:
+        runs: dict[str, set[object]] = {}
+        for n in postorder(t):
+            for i, axis in ranges.bound(n).items() if isinstance(n, (Sum, Reduce)) else ():
+                runs.setdefault(i, set()).add(axis)
+        clash = {i for i in often & runs.keys() if known.setdefault(i, runs[i]) != runs[i]}
+        others = (eq.value.binds | eq.value.free) - t.binds
+        out.append(freshen(t, others.union(clash)) if clash else t)
+    return equation(eq.target, add(*out))
 
 
 def _sliding(eq: Equation, s: System) -> Seen | None:
@@ -75,16 +97,17 @@ class Choices:
         page: tuple[Equation, ...] = (),
         met: Seen | None = None,
         slid: Seen | None = None,
+        clear: Equation | None = None,
     ) -> None:
         self._written = eq
         self._slid: Choices | None = None
         if slid is not None and style is None:
-            others = tuple(slid.equation if e is eq else e for e in page)
+            others = tuple(slid.equation if e is (clear or eq) else e for e in page)
             self._slid = Choices(eq, convention, carry, style, others, slid)
         self._met = met
         self._entries = dict(met.entries) if met is not None else {}
         self._out = met.out if met is not None else frozenset[str]()
-        self._eq = eq if met is None else met.equation
+        self._eq = (clear or eq) if met is None else met.equation
         self._page = page
         self._convention = convention
         self._carry = carry

@@ -13,7 +13,7 @@ from itertools import combinations, pairwise, product
 from typing import Literal, TypeAlias
 
 from tensorprop.core.equation import Equation
-from tensorprop.core.expr import Bracket, Index, Reduce, Tensor
+from tensorprop.core.expr import Add, Bracket, Index, Reduce, Tensor
 from tensorprop.core.functions import is_matrix
 from tensorprop.core.names import is_derivative
 from tensorprop.core.walk import postorder, tensors_of
@@ -29,7 +29,7 @@ Style: TypeAlias = Literal["carry", "join", "sum"] | None
 Look: TypeAlias = tuple[tuple[object, ...], tuple[int, ...], str, int]
 """How a tensor is read: its slots, the axes that stay, what it is, how many axes are its rows'."""
 
-_FACTORS = 9  # of products of more factors none is added up outside
+_FACTORS = 9  # of terms with more tensors none is added up outside
 _MOST = 4000  # sets of indices that are looked at
 
 
@@ -62,7 +62,8 @@ def readings(
     space = _Space(eq, page)
     if is_derivative(eq.name):
         return  # the axes of a derivative are two tensors', and fixing one says nothing
-    many = len(space.places) > _FACTORS
+    terms = eq.value.terms if isinstance(eq.value, Add) else (eq.value,)
+    many = max(sum(isinstance(e, Tensor) for e in postorder(t)) for t in terms) > _FACTORS
     kept, summed = space.kept, [i for i in space.summed if i in out or not (style == "carry" or many)]
     joins = (False, True) if style in ("join", None) else (False,)
     waiting: dict[int, list[Treatment]] = {}
