@@ -24,7 +24,8 @@ DATA = Path(__file__).parents[1] / "data"
 WRITTEN = [c["written"] for c in json.loads((DATA / "printed_formulas.json").read_text(encoding="utf-8"))["cases"]]
 SPECS = json.loads((DATA / "einsum_to_matrix.json").read_text(encoding="utf-8"))["cases"]
 WRITTEN += [c["spec"] for c in SPECS if "->" in c["spec"]]  # without an arrow a spec is refused
-LAYERS = [k for k in vars(library).values() if isinstance(k, type) and k is not tp.Layer and issubclass(k, tp.Layer)]
+NAMED = [getattr(library, n) for n in library.__all__]  # fetched on first use
+LAYERS = [k for k in NAMED if isinstance(k, type) and k is not tp.Layer and issubclass(k, tp.Layer)]
 OPTIONS: list[dict[str, Any]] = [
     dict(zip(("layout", "samples", "derivative", "adjoint", "bold"), chosen, strict=True))
     for chosen in itertools.product(

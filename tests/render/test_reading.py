@@ -81,7 +81,7 @@ def test_printed_code_is_read_again(page: str) -> None:
 @pytest.mark.campaign
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 def test_every_layer_is_read_again(layout: dict[str, Any]) -> None:
-    kinds = [k for k in vars(library).values() if isinstance(k, type) and k is not tp.Layer]
+    kinds = [k for n in library.__all__ if isinstance(k := getattr(library, n), type) and k is not tp.Layer]
     assert sum(come_back(kind(), ("unicode", "latex", "ascii"), layout) for kind in kinds) > 100
 
 
