@@ -96,7 +96,7 @@ def test_a_letter_may_run_twice_in_a_loop(text):
         ("y[out] = W[in, out] x[in]", "y = Wᵀx", "s1 += W[in_, out] * x[in_]", "loop"),
         ("a^(k)_i = f^(k)(z^(k)_i)", "a^(k) = f^(k)(z^(k))", "a_k = f_k(z_k)", "numpy"),
         ("δz_i = δa_i f^(k)′(z_i)", "δz = δa ⊙ f^(k)′(z)", "δz = δa * df_k(z)", "jax"),
-        ("y = 1e120 x + (1e120 + 3) z", "y = 1e120x + (1e120 + 3)z", "y = 1e120 * x + (1e120 + 3) * z", "numpy"),
+        ("y = 1e120 x + (1e120 + 3) z", "y = 1e120 x + (1e120 + 3) z", "y = 1e120 * x + (1e120 + 3) * z", "numpy"),
     ],
 )
 def test_names_and_numbers_that_code_writes_in_another_way(text, formula, line, form):

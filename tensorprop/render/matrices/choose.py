@@ -49,9 +49,13 @@ def lines(s: System, convention: Convention, carry: tuple[str, ...] | None = Non
     matrix's two are to be treated: carried, taken as one, or added up.
     """
     met = [seen(eq, s, soft if (soft := as_softmax(eq)) is not eq else None) for eq in s]
-    page = tuple(_told_apart(eq, s) if one is None else one.equation for eq, one in zip(s, met, strict=True))
-    every = zip(s, page, met, strict=True)
-    return agreed([Choices(eq, convention, carry, style, page, one, _sliding(eq, s), to) for eq, to, one in every])
+    page = tuple(eq if one is None else one.equation for eq, one in zip(s, met, strict=True))
+    return agreed(
+        [
+            Choices(eq, convention, carry, style, page, one, _sliding(eq, s), _told_apart(eq, s) if one is None else eq)
+            for eq, one in zip(s, met, strict=True)
+        ]
+    )
 
 
 def _told_apart(eq: Equation, s: System) -> Equation:
@@ -68,8 +72,9 @@ def _told_apart(eq: Equation, s: System) -> Equation:
         runs: dict[str, set[object]] = {}
         for n in postorder(t):
             for i, axis in ranges.bound(n).items() if isinstance(n, (Sum, Reduce)) else ():
-                runs.setdefault(i, set()).add(axis)
-        clash = {i for i in often & runs.keys() if known.setdefault(i, runs[i]) != runs[i]}
+                if isinstance(axis, tuple):
+                    runs.setdefault(i, set()).add(axis)
+        clash = {i for i in often & runs.keys() if known.setdefault(i, runs[i]).isdisjoint(runs[i])}
         others = (eq.value.binds | eq.value.free) - t.binds
         out.append(freshen(t, others.union(clash)) if clash else t)
     return equation(eq.target, add(*out))
@@ -102,12 +107,17 @@ class Choices:
         self._written = eq
         self._slid: Choices | None = None
         if slid is not None and style is None:
-            others = tuple(slid.equation if e is (clear or eq) else e for e in page)
+            others = tuple(slid.equation if e is eq else e for e in page)
             self._slid = Choices(eq, convention, carry, style, others, slid)
         self._met = met
         self._entries = dict(met.entries) if met is not None else {}
         self._out = met.out if met is not None else frozenset[str]()
-        self._eq = (clear or eq) if met is None else met.equation
+        self._eq = eq if met is None else met.equation
+        self._clear: Choices | None = None
+        if clear is not None and clear is not eq:
+            others = tuple(clear if e is eq else e for e in page)
+            self._clear = Choices(clear, convention, carry, style, others)
+            self._clear._written = eq
         self._page = page
         self._convention = convention
         self._carry = carry
@@ -144,6 +154,8 @@ class Choices:
                 yield found
         else:
             yield from self._found()
+            if self._clear is not None:
+                yield from self._clear._found()
         yield self.plainly()
 
     def plainly(self) -> Line:
