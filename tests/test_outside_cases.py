@@ -36,7 +36,7 @@ RIGHT: dict[str, tuple[list[str], list[str]]] = {
     "B-stop-gradient": (["stop(z_bi)"], []),
     "B-split": ([], ["UnreadableFunction"]),
     "B-slice": ([], ["UnreadableFunction"]),
-    "B-position-number": (["const1"], ["UnreadableFunction"]),
+    "B-position-number": ([], ["UnreadableFunction", "const1"]),
     "B-constants-both-sides": (["may be 1/n"], ["UnknownRange"]),
     "B-eqx-arg": ([], ["UsageError"]),
     "B-reshape-compile": (["W[i, 4j+k]"], ["UnreadableFunction"]),

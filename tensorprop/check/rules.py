@@ -30,9 +30,10 @@ from tensorprop.check.prove.ties import apart
 from tensorprop.check.report import Diagnosis, Finding, Report, Verdict
 from tensorprop.check.slips.diagnose import diagnose
 from tensorprop.check.slips.samples import carried_outputs
+from tensorprop.check.thresholds import thresholds
 from tensorprop.core.build import ONE, bracket, number
 from tensorprop.core.equation import DECLARED, Declared, Equation, Loop, Outside, Range, System, system
-from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Tensor
+from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.names import adjoint_name, primal
 from tensorprop.core.ranges import infer
@@ -59,7 +60,6 @@ Given = tuple[tuple[Expr, Expr], ...]
 DRAWS = 6
 SEEDS = (0, 1, 2)
 FAR = 2.0  # numbers up to here are met by the usual entries
-ENDLESS = 1e6  # numbers from here on stand for infinity
 FIRST = 2  # numbers up to here are met by the usual sizes, 3 and more
 LARGEST = 10_000_000  # entries of an array that is drawn
 SMALL = 100_000  # entries of one on which slips are looked for
@@ -258,12 +258,12 @@ class _Samples:
                 )
             with suppress(NotFinite):  # the layer itself has no value where arrays are so long
                 yield sizes, 0, self.once(sizes)
-        near = () if self.proved else tuple(sorted({n for eq in (*rules, *s) for n in _thresholds(eq.value) if n}))
+        near = () if self.proved else tuple(sorted({n for eq in (*rules, *s) for n in thresholds(eq.value) if n}))
         for sign in (1.0, -1.0) if near and self.drawn and not s.complex else ():
             sizes = self.drawn[0][0]
             with suppress(NotFinite):  # the layer has no value there
                 yield sizes, 1, self.once(sizes, sign, between=near)
-        far = max((n for eq in rules for n in _thresholds(eq.value)), default=0.0)
+        far = max((n for eq in rules for n in thresholds(eq.value)), default=0.0)
         for sign in (1.0, -1.0) if far > FAR and self.drawn else ():
             sizes = self.drawn[0][0]
             with suppress(NotFinite):  # the layer itself has no value so far out
@@ -454,17 +454,6 @@ def _tied(e: Expr) -> Iterator[tuple[str, int]]:
                 yield j, ends[i]
 
 
-def _thresholds(e: Expr) -> Iterator[float]:
-    """Numbers with which entries are compared: ``[x_i > 100]``, ``relu(x_i - 100)``, ``max(x_i, 100)``."""
-    for n in postorder(e):
-        if isinstance(n, Bracket) or (
-            isinstance(n, Call) and n.function in ("relu", "step", "max", "min", "abs", "sign")
-        ):
-            inside = [m for side in n.children for m in (side, *(() if isinstance(side, Tensor) else side.children))]
-            if any(True for _ in tensors_of(n)):
-                yield from (float(abs(m.value)) for m in inside if isinstance(m, Number) and abs(m.value) < ENDLESS)
-
-
 @lru_cache(maxsize=64)
 def _drawn(s: System, given: Given, square: tuple[int, ...]) -> tuple[Draw, ...]:
     """Arrays of all different sizes, and for the seeds ``square`` of equal ones. Errors: those of an evaluation,
@@ -492,7 +481,10 @@ def _values(
     for kind in KINDS:
         inputs = arrays(s, sizes, seed, kind, given)
         free = {name: a for name, a in inputs.items() if name not in fixed and name not in s.declared}
-        inputs |= {name: _around(scale * a, between, seed) if between else scale * a for name, a in free.items()}
+        inputs |= {
+            name: _around(scale * a, between, seed + 2 * (scale < 0)) if between else scale * a
+            for name, a in free.items()
+        }
         plain = evaluate(s, inputs, seed)  # NumPy says which subscript leaves its axis, JAX does not
         ends = _seeds(s, plain, seed)
         values, adjoints = oracle(inputs, ends, {name: a.shape for name, a in plain.items()}, seed)
@@ -507,7 +499,8 @@ def _around(a: np.ndarray, numbers: tuple[float, ...], seed: int) -> np.ndarray:
     """Entries of the same signs that lie below, between and above some numbers."""
     ends = (0.0, *numbers, 2 * numbers[-1])
     places = [low + (high - low) * part for low, high in pairwise(ends) for part in (0.3, 0.7)]
-    return np.sign(a) * np.random.default_rng([seed, a.size]).choice(places, a.shape)
+    places = np.random.default_rng([seed, a.size]).permutation(places)
+    return np.sign(a) * np.resize(places, a.shape)  # as many of them as there is room for
 
 
 def _seeds(s: System, values: Arrays, seed: int) -> dict[str, np.ndarray]:

@@ -22,7 +22,7 @@ from tensorprop.errors import (
 from tensorprop.text import doubts
 from tensorprop.text.cursor import RELATIONS
 from tensorprop.text.implied import Bind, Leaf, Size, Tree
-from tensorprop.text.meant import argument, entry_end, following, indexed, length, piece, run_through
+from tensorprop.text.meant import argument, conditioned, entry_end, following, indexed, length, piece, run_through
 from tensorprop.text.subscripts import Subscripts
 from tensorprop.text.vocabulary import BINDERS, COLUMN, ROW, SPLIT, STARTS
 
@@ -173,8 +173,11 @@ class Binders(Subscripts):
         closer = {"_{": "}", "[": "]"}.get(self.texts[q])
         while closer and self.kinds[q] not in (closer, "end", ";"):
             q += 1
-            if self.kinds[q] in RELATIONS:
-                self.unexpected(q, "an index runs over the whole of its axis", run_through(self, name, q))
+            if self.kinds[q] in RELATIONS or self.texts[q] == "in":
+                fix = run_through(self, name, q) if self.kinds[q] == "=" else conditioned(self, name, q)
+                sign, span = piece(self, q, q + 1), (self.starts[q], self.ends[q])
+                problem = f'"{sign}" does not fit here: an index runs over the whole of its axis'
+                self.fail(UnexpectedChar, problem, span, fix)
         at = self.p
         found: list[Expr] = []
         held, self.spans = self.spans, {}

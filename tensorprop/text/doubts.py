@@ -195,7 +195,9 @@ def open_function(c: Cursor, name: str, span: tuple[int, int]) -> None:
     if last != name:
         _two_names(c, name.removesuffix(last), last, span)
     if len(name.rstrip("0123456789")) > 1 and name not in c.called:
-        like = near(name, [*KNOWN, *BINDERS, "dim"])
+        like = [f for f in KNOWN if f.lower() == name.lower() and len(f) > 2][:1] or near(
+            name, [*KNOWN, *BINDERS, "dim"]
+        )
         if like:
             c.fail(
                 UnknownFunction,

@@ -44,7 +44,7 @@ FUNCTIONS_ELSEWHERE: dict[str, dict[int, str]] = {
     **_all("sqr squared", {1: "«f0»^2"}),
     "log": {2: "log(«0») / log(«1»)"},
     **_all("clamp clip_by_value", {3: "clip(«0», «1», «2»)"}),
-    "lerp": {3: "«f0» + «f2» («1» - «f1»)"},
+    "lerp": {3: "«f0» + «f2» («1» - «f0»)"},
     "xlog1py": {2: "xlogy(«0», 1 + «f1»)"},
     "logit": {2: "logit(clip(«0», «1», 1 - «f1»))"},
     "gamma": {1: "exp(lgamma(«0»))"},
@@ -117,17 +117,18 @@ ALONG_AN_AXIS: dict[str, str] = {
 def whole_word(c: Cursor, p: int) -> str:
     """The word that begins at token ``p``, with all its underscores: ``nan_to_num``."""
     m = re.match(r"\w+", c.text[c.starts[p] :])
-    return m[0] if m else ""
+    return m[0] if m else c.texts[p]
 
 
 def written(c: Cursor, p: int) -> str | None:
     """How the function at token ``p`` and its arguments are written; None where no table says."""
     word = whole_word(c, p)
+    end = c.starts[p] + len(word) if c.text.startswith(word, c.starts[p]) else c.ends[p]
     templates = FUNCTIONS_ELSEWHERE.get(word, {})
     if not templates and word not in ALONG_AN_AXIS:
         return None
-    start = next((q for q in range(p, len(c.kinds)) if c.starts[q] >= c.starts[p] + len(word)), p)
-    stop = c.closing(start) if c.kinds[start] in ("(", "[") and c.starts[start] == c.starts[p] + len(word) else None
+    start = next((q for q in range(p, len(c.kinds)) if c.starts[q] >= end), p)
+    stop = c.closing(start) if c.kinds[start] in ("(", "[") and c.starts[start] == end else None
     if stop is None or stop == start + 1:
         return None
     bounds = _arguments(c, start, stop)

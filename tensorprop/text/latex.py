@@ -67,6 +67,7 @@ _SIGNS = {  # commands that are refused as these signs are
 }
 _ACCENTED = re.compile(r"\s*(?:\{((?:[^{}]|\{[^{}]*\})*)\}|(\\[A-Za-z]+|[A-Za-zℓ]))")
 _FONT = re.compile(r"\\(?:" + "|".join(_FONTS) + r")\s*\{([^{}]*)\}")
+_ASKS = re.compile(r"\s*(?:_\s*\{([^{}]*)\}|\[([^\[\]]*)\]|\\?\{([^{}]*?)\\?\}|\(([^()]*)\))")  # of an indicator
 _GROUP = re.compile(r"\s*\{([^{}]*)\}")
 
 
@@ -98,8 +99,10 @@ def latex(text: str, command: str, start: int, end: int) -> tuple[str, str, int]
         if word == "mathbb" and name == "E":
             fix = "write the mean over an index, mean_b(…)"
             raise AmbiguousNotation("an expectation, or a tensor called E?", text, (start, m.end()), fix=f"{fix}, or E")
-        if name == "1":
-            fix = "the bracket alone is 1 where it holds: [y_b = c]"
+        if name == "1" or (word in ("mathbb", "mathbbm", "mathds") and name == "I" and _ASKS.match(text, m.end())):
+            asked = _ASKS.match(text, m.end())
+            said = next(g for g in asked.groups() if g) if asked else ""
+            fix = f"the bracket alone is 1 where it holds: {f'write `[{said.strip()}]`' if said else '[y_b = c]'}"
             raise UnexpectedChar("an indicator is not in the notation", text, (start, m.end()), fix=fix)
         if not re.fullmatch(NAME, name):
             at = m.start(1)
@@ -107,6 +110,7 @@ def latex(text: str, command: str, start: int, end: int) -> tuple[str, str, int]
                 if not re.match(f"[{LETTERS}0-9\\s\\\\]", c):
                     refuse_character(text, at + k)
             raise UnexpectedChar(f"no name in {command}{{}}", text, (start, m.end()), fix="a name starts with a letter")
+        _refuse_word_beside(text, name, start, m.end())
         return "N", name, m.end()
     if word in _ACCENTS:
         return _accented(text, word, start, end)
@@ -124,6 +128,24 @@ def latex(text: str, command: str, start: int, end: int) -> tuple[str, str, int]
         or _FIXES.get(
             word, f"a name of several letters is written {word} or \\mathrm{{{word}}}" if word.isalpha() else None
         ),
+    )
+
+
+def _refuse_word_beside(text: str, name: str, start: int, end: int) -> None:
+    """``x_{\\text{new}}`` and ``q^{\\text{old}}_i``: a word below or above a name is no index and no power."""
+    m = re.search(r"((?:\\?[A-Za-z]+|[A-Za-z]+\s*\{\w+\}))\s*([_^])\s*\{?\s*$", text[:start])
+    if m is None or len(name) < 2 or not re.match(r"\s*(?:\}|$|[^\s,\w])", text[end:]):
+        return
+    base = m[1].lstrip("\\")
+    base = GREEK.get(base, base)
+    after = re.match(r"\s*\}\s*(_\s*(?:\{[^{}]*\}|\w+))?", text[end:])
+    below = (after[1] or "") if after else ""
+    raise AmbiguousNotation(
+        f"{name} {'below' if m[2] == '_' else 'above'} {base} is a word, and no {'index' if m[2] == '_' else 'power'}",
+        text,
+        (m.start(), end + (len(after[0].rstrip()) if after else 0)),
+        fix=f"it is a part of the name: write `{base}{name}{below}`, or "
+        + (f"`{base}^({name}){below}`" if below else f"`{base}^{{({name})}}`"),
     )
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "argument",
     "bracketed",
     "chosen",
+    "conditioned",
     "entry_end",
     "following",
     "gradient",
@@ -233,6 +234,18 @@ def _with_letters(c: Cursor, start: int, stop: int) -> str | None:
     return f"({said})" if len(names) > 1 else said
 
 
+def conditioned(c: Cursor, name: str, p: int) -> str:
+    """What to write for ``\\sum_{i<j}``, whose relation stands at ``p``: a bracket; for ``j \\in N(i)`` a factor."""
+    start = next(q for q in range(p, -1, -1) if c.texts[q] in ("_{", "["))
+    stop = c.closing(start) or p + 1
+    if c.texts[p] == "in":
+        return f"which entries are meant is a factor of 0 and 1, an input: {name}_j A_ij …"
+    letters = dict.fromkeys(t for q, t in enumerate(c.texts[start:stop], start) if c.kinds[q] == "N" and len(t) == 1)
+    if name in ("∏", "prod"):
+        return f"write prod_{''.join(letters)}(where([{piece(c, start + 1, stop)}], …, 1))"
+    return f"write a bracket: `{name}_{''.join(letters)} [{piece(c, start + 1, stop)}] …`"
+
+
 def run_through(c: Cursor, name: str, p: int) -> str:
     """What to write for ``\\sum_{i=1}^{m}``, whose relation stands at ``p``: the whole axis, or a part of it."""
     letter = c.texts[p - 1] if c.kinds[p - 1] == "N" else "i"
@@ -252,6 +265,12 @@ def run_through(c: Cursor, name: str, p: int) -> str:
             f" prod_{letter}(where([{letter} < {below}], …, 1)) (indices count from 0)"
         )
     sign = name
+    end = c.closing(next(q for q in range(p, -1, -1) if c.texts[q] in ("_{", "["))) or p + 2
+    if end > p + 2:  # j = i + 1
+        return (
+            f"write {sign}_{letter} for the whole axis, which needs no limits; for a part of it a bracket,"
+            f" {sign}_{letter} [{letter} ≥ {piece(c, p + 1, end)}]"
+        )
     return (
         f"write {sign}_{letter} for the whole axis, which needs no limits; for a part of it a bracket,"
         f" {sign}_{letter} [{letter} < {below}] (indices count from 0)"

@@ -42,8 +42,8 @@ def finite(v: Fraction) -> bool:
 
 
 def is_decimal(v: Fraction) -> bool:
-    """Whether a number is written as a decimal, and not as a small fraction: 0.3, not 1/2."""
-    return v.denominator >= _SMALL and finite(v)
+    """Whether a number is written as a decimal, and not as a small fraction: 0.3 and 0.2, not 1/2."""
+    return v.denominator == 5 or (v.denominator >= _SMALL and finite(v))
 
 
 def digits(v: Fraction) -> str:

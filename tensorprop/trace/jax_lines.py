@@ -282,7 +282,7 @@ class JaxprReader(Recognition):
 
     def consts(self, closed: Sequence[Any]) -> list[Traced]:
         """The arrays that closed jaxprs hold."""
-        held = [tuple(getattr(j, "consts", ())) for j in closed]
+        held = [tuple(map(_plain, getattr(j, "consts", ()))) for j in closed]
         if len({len(some) for some in held}) > 1:
             raise Apart("the function holds other arrays at other sizes", self.where)
         return [
@@ -334,6 +334,13 @@ def _asked_by_jax(where: str) -> bool:
     number = rest.partition(":")[0]
     line = linecache.getline(f"{path}.py", int(number)) if number.isdigit() else ""
     return "logaddexp" in line and "inf" not in line and "==" not in line
+
+
+def _plain(array: Any) -> Any:
+    """The key of a random number, which is no array of numbers, as its bits: what is drawn from it is refused."""
+    dtype = getattr(array, "dtype", None)
+    extended = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.extended)
+    return jax.random.key_data(array) if extended else array
 
 
 def _listed(values: Traced | list[Traced]) -> list[Traced]:

@@ -7,7 +7,7 @@ backwards), what is sliced an entry at t. What is only handed on is what it was 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from jax.extend.core import Literal
@@ -24,6 +24,7 @@ __all__ = ["scanned"]
 
 Body = Callable[[Sequence[Any], list[Traced]], list[Traced]]
 """The results of jaxprs, given the values of their arguments."""
+_STEPS = 8  # of a loop within a loop that are written out
 
 
 class _Unrolled(NamedTuple):
@@ -42,6 +43,10 @@ def scanned(page: Recognition, eqns: Sequence[Any], args: list[Traced], body: Bo
     inner = closed[0].jaxpr
     given, carried, _ = carried_by(eqn)
     consts, first, rows = args[:given], args[given : given + carried], args[given + carried :]
+    lengths = {int(e.params["length"]) for e in eqns}
+    if page.around and len(lengths) == 1 and max(lengths) <= _STEPS and len(eqn.outvars) == carried:
+        order = range(max(lengths))[:: -1 if eqn.params["reverse"] else 1]
+        return _steps(page, order, (consts, first, rows), lambda some: body(closed, some))
     loop = _loop(page, tuple(int(e.params["length"]) for e in eqns), bool(eqn.params["reverse"]))
     names: dict[int, Traced] = {}
     state: list[Traced] = []
@@ -64,6 +69,19 @@ def scanned(page: Recognition, eqns: Sequence[Any], args: list[Traced], body: Bo
     stacks = [_stacked(page, v, loop) for v in results[carried:]]
     page.around.pop()
     return [*ends, *stacks]
+
+
+def _steps(
+    page: Recognition,
+    order: Iterable[int],
+    given: tuple[list[Traced], list[Traced], list[Traced]],
+    body: Callable[[list[Traced]], list[Traced]],
+) -> list[Traced]:
+    """A few steps within the step of another loop, one by one: what is carried out of the last."""
+    consts, state, rows = given
+    for k in order:
+        state = body([*consts, *state, *(_at(page, v, number(k)) for v in rows)])
+    return state
 
 
 def _loop(page: Recognition, length: Extent, backwards: bool) -> _Unrolled:

@@ -409,7 +409,7 @@ class _Lettering:
     def facts(self, equations: Sequence[Equation]) -> list[Range]:
         """``dim(t) = …`` for every letter whose range nothing tells, or that runs over a part of the axis that it has.
 
-        Errors: UnknownRange, for a letter of a constant size that no part of an axis has.
+        Errors: UnknownRange, for a letter of a constant size that no term has.
         """
         classes = {x: c for c, letters in self.letters.items() for x in letters}
         axes = {self.called.get(n, n): [self.trace.sizes[i] for i in letters] for n, letters in self.shapes.items()}
@@ -419,7 +419,8 @@ class _Lettering:
         for eq, line in zip(equations, self.lines, strict=True):
             for letter in _untold(eq, extents, axes):
                 size = self.size(classes[letter])
-                if isinstance(size, Number) and classes[letter] not in stated:
+                said = classes[letter] in stated or letter not in eq.letters or letter in eq.value.free
+                if isinstance(size, Number) and not said:  # a left index that no term has
                     raise UnknownRange(
                         f"{_which(eq, letter, line.output)}, of size {self.trace.sizes[classes[letter]][0]}, "
                         "is that of no tensor: nothing tells how long it is",

@@ -300,6 +300,7 @@ def _comparison(relation: str) -> Rule:
 PRIMITIVES.update(
     (n, _comparison(r)) for n, r in {"gt": ">", "lt": "<", "ge": "≥", "le": "≤", "eq": "=", "ne": "≠"}.items()
 )
+PRIMITIVES.update((f"{n}_to", PRIMITIVES[n]) for n in ("lt", "le", "eq"))  # of sorted numbers, with nan at the end
 
 
 def _negation(e: Expr) -> Expr:

@@ -64,6 +64,23 @@ WRONG = [
     ("y_i = 0.2 x_i^3 - 0.5 x_i^2", "δx_i = (0.6 x_i^2 + x_i) δy_i",
      "the sign of x_i in (0.6 x_i^2 + x_i) is wrong: - belongs there, not +"),
     ("y_i = log10(x_i)", "δx_i = δy_i / x_i", "the factor 1 / log(10) is missing"),
+    # by what stands beside what, all that both have in common taken away
+    ("y_i = x_i σ(1.702 x_i)", "δx_i = δy_i (σ(1.702 x_i) + x_i σ(1.702 x_i) (1 - σ(x_i)))",
+     "(1 - σ(x_i)) stands where 1.702 (1 - σ(1.702 x_i)) belongs"),
+    ("y_i = 0.5 x_i (1 + tanh(0.797885 (x_i + 0.044715 x_i^3)))", "δx_i = δy_i (0.5 (1 + tanh(0.8 (x_i + 0.044715"
+     " x_i^3))) + 0.5 x_i (1 - tanh(0.8 (x_i + 0.044715 x_i^3))^2) 0.8 (1 + 0.134145 x_i^2))",
+     "0.8 stands where 0.797885 belongs"),
+    ("y_i = x_i^1.7", "δx_i = 0.7 x_i^0.7 δy_i", "0.7 stands where 1.7 belongs"),
+    ("y_i = 2.5^x_i", "δx_i = 0.91629 y_i δy_i", "0.91629 is log(5/2) to 5 digits"),
+    ("y_i = where([abs(x_i) < 1.5], 0.5 x_i^2, 1.5 abs(x_i) - 1.125)",
+     "δx_i = where([abs(x_i) < 1], x_i, 1.5 sign(x_i)) δy_i", "1 stands where 1.5 belongs"),
+    # divided by where it is multiplied by, and not at all
+    ("p_bc = softmax_c(s_bc / 0.7)", "δs_bc = p_bc (δp_bc - Σ_d p_bd δp_bd)",
+     "the whole is 0.7 times what it should be: to divide by 0.7 is missing"),
+    ("p_bc = softmax_c(s_bc / 0.7)", "δs_bc = 0.7 p_bc (δp_bc - Σ_d p_bd δp_bd)",
+     "the whole is 49/100 times what it should be: 0.7 stands where 1 / 0.7 belongs"),
+    ("y_i = exp(-x_i^2 / (2 0.3^2)) / (0.3 sqrt(2 π))", "δx_i = -x_i y_i δy_i / 0.3",
+     "the whole is 0.3 times what it should be: to divide by 0.3 is missing"),
     ("s_tu = 0.125 q_td k_ud", "δq_td = δs_tu k_ud",
      "the whole is 8 times what it should be: the factor 0.125 is missing"),
 ]  # fmt: skip
@@ -88,6 +105,7 @@ def test_every_claim_about_a_decimal_is_proved(forward: str, rule: str, words: s
         ("y_i = 0.2 x_i + 0.8 max(0, x_i); δx_i = (0.2 + [x_i > 0]) δy_i", "the factor 0.8 is missing"),
         ("y_i = min(1, max(0, 0.2 x_i + 0.5)); δx_i = [0 < 0.2 x_i + 0.5] [0.2 x_i + 0.5 < 1] δy_i", "0.2 is missing"),
         ("E = Σ_i max(0, 0.2 - s_i + n_i); δs_i = [0.2 - s_i + n_i > 0]", "the whole should be negated"),
+        ("y_i = clip(x_i, -0.4, 0.4); δx_i = [abs(x_i) < 0.5] δy_i", "0.5 stands where 0.4 belongs"),
     ],
 )
 def test_a_slip_beside_ties_is_proved_apart_from_these(page: str, words: str) -> None:
@@ -96,6 +114,26 @@ def test_a_slip_beside_ties_is_proved_apart_from_these(page: str, words: str) ->
     assert found.corrected is not None  # applied: where no two numbers are equal, it is the derived rule
     (verdict,) = (v for v in tp.check(f"{page.partition(';')[0]}; {found.corrected}").verdicts if v.written)
     assert verdict.finding is None and (verdict.proved or "apart from ties" in verdict.words), verdict.words
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("y_i = 0.5 (1 + erf(0.70710678 x_i)); δx_i = 0.39894228 exp(-x_i^2) δy_i",
+         "the factor 1/2 is missing: -1 stands where -1/2 belongs; 0.39894228 is 1 / sqrt(2 π) to 7 digits"),
+        ("y_i = log(x_i) / 2.302585; δx_i = 0.4342945 δy_i / x_i^2",
+         "1 / x_i^2 stands where 1 / x_i belongs; 0.4342945 is 1 / log(10) to 6 digits"),
+        ("y_i = 1.5957691 x_i; δx_i = 0.7978845 δy_i",
+         "the whole is 1/2 of what it should be: a factor 2 is missing; 0.7978845 is sqrt(2 / π) to 6 digits"),
+    ],
+)  # fmt: skip
+def test_a_slip_beside_rounded_constants_is_found_with_these_in_full(page: str, words: str) -> None:
+    found = tp.check(page).findings[0].diagnosis
+    assert found is not None and found.proved and found.words == words, found
+
+
+def test_fifths_are_decimals() -> None:
+    assert str(tp.parse("y_i = σ(0.2 x_i + 0.5) + 0.6")) == "y_i = σ(0.2 x_i + 1/2) + 0.6"
 
 
 GELU = "y_i = gelu_tanh(x_i); δx_i = δy_i (1/2 (1 + tanh({c} (x_i + 0.044715 x_i^3))) + 1/2 x_i (1 - tanh({c} (x_i + 0.044715 x_i^3))^2) {c} (1 + 0.134145 x_i^2))"  # fmt: skip # noqa: E501
@@ -133,6 +171,9 @@ def test_what_differs_at_ties_alone_is_told(page: str) -> None:
         "y_i = max(0, x_i); δx_i = [x_i > 1] δy_i",
         "y_i = max(0.1, x_i); δx_i = [x_i > 0] δy_i",  # no usual sample lies between 0 and 0.1
         "y_i = where([x_i > 0.02], x_i, 0); δx_i = [x_i > 0.01] δy_i",
+        "y_i = x_i clip(0.2 x_i + 0.5, 0, 1); δx_i = δy_i (clip(0.2 x_i + 0.5, 0, 1) + 0.2 x_i)",
+        "y_i = x_i hard_sigmoid(x_i); δx_i = δy_i (hard_sigmoid(x_i) + x_i / 6)",
+        "y_i = relu6(x_i); δx_i = [x_i > 0] δy_i",
     ],
 )
 def test_a_wrong_rule_is_not_saved_by_ties(page: str) -> None:

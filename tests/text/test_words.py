@@ -98,6 +98,15 @@ REFUSED = [
     ("n = «||»x_i - y_i||^2", "UnexpectedChar", ["`Σ_i (x_i - y_i)^2`"]),
     (r"y = «\mathbb{E}»[x_i]", "AmbiguousNotation", ["mean_b(…)"]),
     (r"y_i = «\mathbb{1}»[x_i = 0]", "UnexpectedChar", ["bracket alone"]),
+    (r"y_i = x_i «\mathbb{I}»[x_i > 0]", "UnexpectedChar", ["`[x_i > 0]`"]),
+    (r"y_i = x_i «\mathbf{1}»\{x_i > 0\}", "UnexpectedChar", ["`[x_i > 0]`"]),
+    (r"«x_{\text{new}}» = 2", "AmbiguousNotation", ["`xnew`", "`x^{(new)}`"]),
+    (r"y_i = «W^{\text{in}}_{ij}» x_j", "AmbiguousNotation", ["`Win_{ij}`", "`W^(in)_{ij}`"]),
+    (r"L = \sum_{i«<»j} w_{ij}", "UnexpectedChar", ["`Σ_ij [i<j] …`"]),
+    (r"L = \sum_{j«=»i+1}^{n} w_{ij}", "UnexpectedChar", ["Σ_j [j ≥ i+1]"]),
+    (r"y_i = \sum_{j «\in» N_i} x_j", "UnexpectedChar", ["factor of 0 and 1"]),
+    ("z = x«^H» y", "AmbiguousNotation", ["conj(A_ji)"]),
+    ("y_i = «SIGMOID»(x_i)", "UnknownFunction", ["did you mean sigmoid"]),
     (r"y_i = «\begin»{aligned} x_i", "UnexpectedChar", ["leave the environment out"]),
 ]
 

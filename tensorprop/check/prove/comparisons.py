@@ -6,7 +6,7 @@ In: brackets, and products and sums with brackets in them, on canonical forms. O
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from tensorprop.check.prove.monomials import (
@@ -197,20 +197,26 @@ def on_a_line(n: Mul, normal: Callable[[Expr], Expr]) -> Expr | None:
             c = leading(x)
             x = normal(mul(number(1 / c), x))
             found.append((x, -start / c, "=" if b.relation == "=" else ">" if c > 0 else "<", b))
-    for (x, s, one, a), (y, t, other, b) in itertools.combinations(found, 2):
-        if x is not y:
-            continue
-        rest = [f for f in n.factors if f is not a and f is not b]
-        if one == other == "=":
-            return ZERO
-        if one == other:
-            return mul(*rest, a if (s > t) == (one == ">") else b)
-        if "=" in (one, other):
-            at, point, way, edge = (s, a, other, t) if one == "=" else (t, b, one, s)
-            return mul(*rest, point) if (at > edge if way == ">" else at < edge) else ZERO
-        low, high = (s, t) if one == ">" else (t, s)
-        return mul(*rest, subtract(add(a, b), ONE)) if low < high else ZERO
+    for x in dict.fromkeys(line for line, *_ in found):
+        here = [f for f in found if f[0] is x]
+        if len(here) > 1:
+            met = _between(here)
+            return met if met is ZERO else mul(*(f for f in n.factors if all(f is not b for *_, b in here)), met)
     return None
+
+
+def _between(thresholds: Sequence[tuple[Expr, Fraction, str, Bracket]]) -> Expr:
+    """The product of thresholds of one number, all at once: a point, or what lies above one and below another."""
+    points = {s: b for _, s, way, b in thresholds if way == "="}
+    low = max(((s, b) for _, s, way, b in thresholds if way == ">"), key=lambda f: f[0], default=None)
+    high = min(((s, b) for _, s, way, b in thresholds if way == "<"), key=lambda f: f[0], default=None)
+    if points:
+        (at, point), *others = points.items()
+        inside = not others and (low is None or at > low[0]) and (high is None or at < high[0])
+        return point if inside else ZERO
+    if low is None or high is None:
+        return next(f[1] for f in (low, high) if f is not None)
+    return subtract(add(low[1], high[1]), ONE) if low[0] < high[0] else ZERO
 
 
 def at_a_tie(n: Mul, normal: Callable[[Expr], Expr]) -> Expr:

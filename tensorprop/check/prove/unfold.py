@@ -41,7 +41,7 @@ from tensorprop.core.canon import leading
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Mul, Number, Reduce, Sum
 from tensorprop.core.functions import FUNCTIONS, read, watch
 from tensorprop.core.templates import meaning
-from tensorprop.core.terms import factors_of
+from tensorprop.core.terms import factors_of, terms_of
 from tensorprop.core.walk import inline, postorder, transform
 from tensorprop.text import parse_expression
 
@@ -120,8 +120,12 @@ def unfolded(e: Expr) -> Expr:
 # --------------------------------------------------------------------------- on canonical forms
 def settled(e: Expr, normal: Callable[[Expr], Expr]) -> Expr:
     """The canonical form of an unfolded expression, the laws that need canonical arguments applied until none does."""
+    before = _MANY
     for _ in range(_ROUNDS):
         e = normal(e)
+        if len(terms_of(e)) > 4 * before:  # cases of cases, of which each round makes many more
+            break
+        before = max(len(terms_of(e)), _MANY)
         new = transform(e, lambda n: _settle(n, normal))
         if new is e:
             break
@@ -130,6 +134,7 @@ def settled(e: Expr, normal: Callable[[Expr], Expr]) -> Expr:
 
 
 _ROUNDS = 12
+_MANY = 60  # terms of a form, which may grow fourfold in a round
 
 
 def _settle(n: Expr, normal: Callable[[Expr], Expr]) -> Expr:

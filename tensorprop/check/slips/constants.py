@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import permutations
 
+import numpy as np
+
 from tensorprop.core.build import MINUS_ONE, mul, negate, power
 from tensorprop.core.equation import Equation, equation
 from tensorprop.core.expr import Call, Expr, Number
-from tensorprop.core.functions import read
+from tensorprop.core.functions import FUNCTIONS, read
 from tensorprop.core.walk import postorder, transform
+from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.text import show
+from tensorprop.text.numerals import finite
 
 __all__ = ["Rounded", "constant", "has_constants", "rounded"]
 
@@ -67,27 +71,42 @@ def rounded(rule: Equation, other: Equation | None = None) -> Rounded | None:
     numbers = [n for n in postorder(rule.value) if isinstance(n, Number)]
     long = [n for n in postorder(other.value) if isinstance(n, Number) and _long(n)] if other is not None else []
     long += [Number(a.value / b.value) for a, b in permutations(long, 2)]
-    every = {n: _known(n.value) or _begun(n.value, long) for n in numbers}
+    exact = [(n, float(n.value), len(str(n.value.numerator))) for n in long if n.value]
+    exact += [(e, c, 17) for e, c in _constants_of(other.value)] if other is not None else []
+    every = {n: _known(n.value) or _begun(n.value, exact) for n in numbers}
     found = {n: known for n, known in every.items() if known is not None}
     if not found:
         return None
-    told = [f"{show(n)} is {show(full)} to {digits} digits" for n, (full, digits, _) in found.items()]
+    told = [f"{_spelled(n)} is {show(full)} to {digits} digits" for n, (full, digits, _) in found.items()]
     value = transform(rule.value, lambda n: found[n][0] if isinstance(n, Number) and n in found else n)
     return Rounded(equation(rule.target, value), "; ".join(dict.fromkeys(told)), max(e for _, _, e in found.values()))
 
 
+def _spelled(n: Number) -> str:
+    """1 / 1.41421356, for which there is no decimal."""
+    below = Number(1 / n.value) if n.value and not finite(n.value) and finite(1 / n.value) else None
+    return show(n) if below is None else f"1 / {show(below)}"
+
+
 def _known(value: Fraction) -> tuple[Expr, int, float] | None:
     """The constant that a decimal begins like, the digits that are right, and the relative error."""
-    figures = str(value.numerator).strip("-0")
-    if value.denominator == 1 or len(figures) < _DIGITS or not value:
+    if value.denominator == 1 or not value:
+        return None
+    figures = max((str(n).strip("-0") for n in (value.numerator, value.denominator)), key=len)
+    if len(figures) < _DIGITS or (len(str(value.numerator).strip("-0")) < _DIGITS and finite(value)):
         return None
     c, best = abs(float(value)), None
     for full, exact in _candidates():
         error = abs(c / exact - 1)
-        digits = 17 if error == 0 else math.floor(-math.log10(2 * error)) + 1
+        digits = min(len(figures), _digits(c, error))
         if digits >= max(_DIGITS, min(len(figures), 15) - 1) and (best is None or digits > best[1]):
-            best = mul(Number(Fraction(-1 if value < 0 else 1)), full), min(digits, len(figures)), error
+            best = mul(Number(Fraction(-1 if value < 0 else 1)), full), digits, error
     return best
+
+
+def _digits(c: float, error: float) -> int:
+    """How many digits of a number are right that has this relative error: half of the last one may be lacking."""
+    return 17 if error == 0 else math.floor(-math.log10(2 * error * c)) + math.floor(math.log10(c)) + 1
 
 
 def _long(n: Number) -> bool:
@@ -104,14 +123,24 @@ def has_constants(rule: Equation) -> bool:
     )
 
 
-def _begun(value: Fraction, others: Sequence[Number]) -> tuple[Expr, int, float] | None:
-    """The longer number of which a decimal has the first digits."""
+def _constants_of(e: Expr) -> Iterator[tuple[Expr, float]]:
+    """Constants of an expression and their values: ``log(5/2)``."""
+    for n in postorder(e):
+        if isinstance(n, Call) and n.args and all(isinstance(a, Number) for a in n.args) and n.function in FUNCTIONS:
+            with np.errstate(all="ignore"):
+                c = complex(NUMPY[n.function](*(float(a.value) for a in n.args if isinstance(a, Number))))
+            if not c.imag and math.isfinite(c.real) and c.real:
+                yield n, c.real
+
+
+def _begun(value: Fraction, others: Sequence[tuple[Expr, float, int]]) -> tuple[Expr, int, float] | None:
+    """The longer number, or constant, of which a decimal has the first digits."""
     figures = len(str(value.numerator).strip("-0"))
-    for n in others if value.denominator > 1 and figures >= _DIGITS else ():
-        error = abs(float(value / n.value) - 1) if n.value and len(str(n.value.numerator)) > figures else 1.0
-        digits = math.floor(-math.log10(2 * error)) + 1 if error else figures
+    for e, c, size in others if value.denominator > 1 and figures >= _DIGITS else ():
+        error = abs(float(value) / c - 1) if size > figures else 1.0
+        digits = _digits(abs(float(value)), error)
         if digits >= _DIGITS:
-            return n, min(digits, figures), error
+            return e, min(digits, figures), error
     return None
 
 
@@ -130,8 +159,8 @@ def constant(c: float) -> Expr | None:
 
 
 def _candidates() -> Iterator[tuple[Expr, float]]:
-    for text, value in _CONSTANTS:
-        for q in _TIMES:
+    for q in _TIMES:
+        for text, value in _CONSTANTS:
             yield mul(Number(q), read(text)), float(q) * value
     for q in _FRACTIONS:
         yield Number(q), float(q)

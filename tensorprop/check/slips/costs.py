@@ -56,6 +56,7 @@ COST: dict[str, float] = {
     "twice or half a term": 4,
     "another number": 4.5,
     "a number, solved for": 4.6,
+    "a bound of a comparison": 3.2,
     # powers and functions
     "1 - x for x": 3.2,
     "an entry squared": 3.9,
@@ -75,6 +76,7 @@ COST: dict[str, float] = {
     "another tensor of another range": 5,
     "another tensor throughout": 4.2,
     "another tensor of another range throughout": 5.5,
+    "a part for another one": 6,
     # the rule as a whole
     "zero": 0,
     "the sign of the whole": 0.3,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from itertools import islice
 
 import numpy as np
@@ -23,13 +24,14 @@ from tensorprop.check.report import Counterexample, Diagnosis
 from tensorprop.check.slips.constants import has_constants, rounded
 from tensorprop.check.slips.edits import multiplied_out
 from tensorprop.check.slips.held import Explanation, Held
+from tensorprop.check.slips.replaced import replaced
 from tensorprop.check.slips.samples import Arrays, Sample, adjoints_of, both, draws, same_values
 from tensorprop.check.slips.search import exactly, explanations, supposing
 from tensorprop.check.slips.smallest import smallest
 from tensorprop.check.slips.theirs import as_written, in_their_text
 from tensorprop.core.build import ONE, add, mul, subtract
-from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Bracket, Tensor
+from tensorprop.core.equation import Equation, Loop, System, equation, system
+from tensorprop.core.expr import Bracket, Number, Tensor
 from tensorprop.core.kinds import whole_numbers
 from tensorprop.core.walk import postorder
 from tensorprop.errors import TensorpropError
@@ -39,6 +41,8 @@ __all__ = ["diagnose", "diagnose_values"]
 
 _LIKELY = 7.0  # explanations by two slips that are told without a proof cost no more
 _PLAIN = 3.0  # explanations that are farther off give way to a rounded constant beside a slip
+_WORDY = 90  # characters of words from which on another way to say it is looked for
+_SMALL = frozenset(Fraction(n) for n in ("1", "2", "1/2", "3", "1/3", "4", "1/4"))
 _PROOFS = 40  # edits that pass the numbers and are taken to the proof
 
 
@@ -109,14 +113,58 @@ def diagnose(
         return bool(ties or also) and proves(one, other, definitions, known)
 
     best, proved = _best(held, alike, holds, None if seen is not None else given)
-    if full is not None and has_constants(derived) and (best is None or not proved or best.cost > _PLAIN):
-        more = diagnose(full.rule, derived, forward, parts=pieces, given=given, others=known, rivals=rivals)
-        if more is not None and more.proved and more.kind not in ("function", "unknown"):
-            kinds = (*more.kinds, "rounded")
-            return replace(more, words=f"{more.words}; {full.words}", kinds=kinds, written=hand, counterexample=small)
+    if best is None or not proved or best.cost > _PLAIN or len(best.kinds) > 1:
+        more = _in_full(hand, derived, forward, parts=pieces, given=given, rivals=rivals)
+        if more is not None:
+            return replace(more, written=hand, counterexample=small)
+    best, proved = _shorter(best, proved, held, holds)
     if best is None:
         return _apart(held.sized(hand), held.sized(derived), small, held)
     return _told(best, proved, held, hand, derived, source, small)
+
+
+def _shorter(
+    best: Explanation | None, proved: bool, held: Held, holds: Callable[..., bool]
+) -> tuple[Explanation | None, bool]:
+    """What stands for what, where nothing better is proved, or where more words would say the same."""
+    said = sum(map(len, best.words)) if best is not None else 0
+    plain = best is not None and len(best.kinds) == 1
+    wordy = plain and proved and said >= _WORDY and best is not None and "stands where" in best.words[0]
+    if (proved or plain) and not wordy:
+        return best, proved
+    other = next((f for f in replaced(held) if (not proved or sum(map(len, f.words)) < 0.7 * said) and holds(f)), None)
+    return (other, True) if other is not None else (best, proved)
+
+
+def _in_full(
+    hand: Equation,
+    derived: Equation,
+    forward: System,
+    *,
+    parts: System,
+    given: Given,
+    rivals: Mapping[str, Equation] | None,
+) -> Diagnosis | None:
+    """What is wrong with a rule beside its rounded constants: with all in full, those of the equations too."""
+    full, exact = rounded(hand, derived), rounded(derived, hand)
+    if full is None or not (exact is not None or has_constants(derived)):
+        return None
+    kept = set(postorder(full.rule.value))
+    there = [n.value for eq in (derived, *forward) for n in postorder(eq.value) if isinstance(n, Number) and n.value]
+    own = [n.value for n in postorder(hand.value) if isinstance(n, Number) and n not in kept]
+    if all(any(abs(q / v) in _SMALL and v.denominator > 12 for v in there) for q in own):
+        return None  # the equations have the decimal too, perhaps a few times
+    lines = [(eq, rounded(eq)) for eq in forward]
+    if any(found is not None for _, found in lines) and not any(isinstance(b, Loop) for b in forward.blocks):
+        forward = system(found.rule if found is not None else eq for eq, found in lines)
+        derived = exact.rule if exact is not None else derived
+    try:
+        more = diagnose(full.rule, derived, forward, parts=parts, given=given, rivals=rivals)
+    except TensorpropError:
+        return None
+    if more is None or not more.proved or more.kind in ("function", "unknown", "rounded"):
+        return None
+    return replace(more, words=f"{more.words}; {full.words}", kinds=(*more.kinds, "rounded"))
 
 
 def _samples(

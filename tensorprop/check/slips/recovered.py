@@ -9,22 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 
+from tensorprop.check.prove.monomials import is_about_indices
 from tensorprop.check.slips.changes import Occurrence
 from tensorprop.check.slips.costs import COST
 from tensorprop.check.slips.edits import Edit, by_cases, places_of
 from tensorprop.check.slips.held import Held, rational
 from tensorprop.check.slips.samples import same_values
-from tensorprop.core.build import ONE, ZERO, mul, number
+from tensorprop.core.build import ONE, ZERO, bracket, mul, number
 from tensorprop.core.equation import Equation
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Mul, Number, Tensor
+from tensorprop.core.walk import postorder, transform
 from tensorprop.errors import TensorpropError
+from tensorprop.text.numerals import is_decimal
 
 __all__ = ["recovered"]
 
 _TWO = number(2)
+_SMALL = {Fraction(n) for n in ("1", "2", "1/2", "3", "1/3", "4", "1/4")}
+_PAIRS = 16  # numbers for others that are tried at all their places
 
 
 def recovered(h: Held) -> Iterator[tuple[Edit, Expr, Equation | None]]:
@@ -35,11 +41,35 @@ def recovered(h: Held) -> Iterator[tuple[Edit, Expr, Equation | None]]:
     cases = by_cases(whole)
     for form in dict.fromkeys((whole, cases)):
         yield from ((e, e.value, None) for e in _of(h, form, h.letters, lambda value: value))
+    yield from ((e, e.value, None) for e in (*_throughout(h, whole), *_compared(h, whole)))
     for part in h.parts:
         inside = _of(h, part.value, part.letters, lambda value, part=part: h.with_value(part, value))
         for e in inside:
             if (found := h.with_value(part, e.value)) is not None:
                 yield e, found, part
+
+
+def _throughout(h: Held, value: Expr) -> Iterator[Edit]:
+    """A decimal for another one at all its places, also where it was multiplied by a small number: 0.8, and 0.4."""
+    here = {n.value for n in postorder(value) if isinstance(n, Number)}
+    ours, theirs = ([*filter(is_decimal, some)] for some in (here, h.words.numbers - here))
+    pairs = sorted(product(ours, theirs), key=lambda p: ([q not in h.words.decimals for q in p], p))
+    for old, new in pairs[:_PAIRS]:
+        put = {Number(v): Number(v / old * new) for v in here if v and v / old in _SMALL}
+        done = transform(value, lambda n, put=put: put.get(n, n) if isinstance(n, Number) else n)
+        if len(put) and new and h.repairs(done):
+            yield Edit("number", Number(old), Number(new), done, COST["a number, solved for"] - 0.2, ())
+
+
+def _compared(h: Held, value: Expr) -> Iterator[Edit]:
+    """Another number with which entries are compared: ``[abs(x_i) < 1]``, where the equations have 1.5."""
+    brackets = [n for n in postorder(value) if isinstance(n, Bracket) and not is_about_indices(n)]
+    sides = dict.fromkeys((b, m) for b in brackets for m in b.children if isinstance(m, Number))
+    for (b, old), new in [p for p in product(sides, sorted(h.words.numbers)) if p[0][1].value != p[1]][:_PAIRS]:
+        other = bracket(b.relation, *(Number(new) if m is old else m for m in b.children))
+        done = transform(value, lambda n, b=b, other=other: other if n is b else n)
+        if h.repairs(done):
+            yield Edit("number", old, Number(new), done, COST["a bound of a comparison"], ())
 
 
 def _of(h: Held, value: Expr, letters: tuple[str, ...], whole: Callable[[Expr], Expr | None]) -> Iterator[Edit]:

@@ -58,7 +58,8 @@ class Wording:
         self.ranges = infer(forward)
         right = (derived, *forward)
         self.numbers = {abs(n.value) for eq in right for n in postorder(eq.value) if isinstance(n, Number)}
-        text = " ".join(t for t in (source, forward.origin) if t)
+        text = "; ".join(t for t in (source, forward.origin) if t)
+        self.source = text
         self.decimals = {Fraction(t): t for t in re.findall(r"\d*\.\d+", text)}
         self.tensor = primal(derived.name)
 
@@ -66,7 +67,7 @@ class Wording:
         if not sizes:
             if q == -1:
                 return "sign", "the sign is wrong: the whole should be negated"
-            return "factor", f"the whole is {self.multiplied(q)}"
+            return "factor", self._instead(q) or f"the whole is {self.multiplied(q)}"
         over = [self.called(d) for d, n in sizes for _ in range(n) if n > 0]
         under = [self.called(d) for d, n in sizes for _ in range(-n) if n < 0]
         more = "" if q == 1 else f", and a factor {in_figures(1 / q)}"
@@ -81,12 +82,37 @@ class Wording:
             return "mean", f"a mean stands where a sum belongs: 1/{' 1/'.join(under)} is one too many{more}"
         return "mean", f"1/{' 1/'.join(under)} is one too many{more}"
 
+    def _instead(self, q: Fraction) -> str | None:
+        """The number before the rule that stands where another one belongs: 0.7 for 1.7, not 7/17 too many."""
+        here = number_and_rest(self.hand.value)[0] if self.hand is not None else Fraction(1)
+        plain = 1 in (abs(q.numerator), q.denominator) or {abs(q), abs(1 / q)} & {*self.numbers, *self.decimals}
+        if not self.decimals or plain or abs(here) == 1 or self._divided(abs(q)) is not None:
+            return None
+        return f"{self.figures(here)} stands where {self.figures(here / q)} belongs"
+
     def multiplied(self, q: Fraction) -> str:
         """What a factor too many, or too few, has done: one that was lost is a number that the right rule has."""
         lost, text = 1 / q, self.figures(1 / q)
+        how = self._divided(abs(q))
+        if how is not None:
+            return f"{self.figures(q)} times what it should be: {how}"
         if abs(lost) in self.numbers and "." in text:
             return f"{self.figures(q)} times what it should be: the factor {text} is missing"
         return multiplied(q)
+
+    def _divided(self, q: Fraction) -> str | None:
+        """A decimal by which the right rule divides: ``x / 0.3`` for ``x / 0.3²``, ``0.7 x`` for ``x / 0.7``."""
+        line = next((t for t in re.split(r"[;\n]", self.source) if self._is_of(t)), None)
+        for value, text in self.decimals.items() if line is not None else ():
+            mine = re.findall(rf"(/ ?)?(?<![\d.]){re.escape(text)}(?!\d)", line or "")
+            if q == value and all(mine) and re.search(rf"/ ?{re.escape(text)}", self.source):
+                return f"to divide by {text} is missing"
+            if q == value**2 and mine and not any(mine):
+                return f"{text} stands where 1 / {text} belongs"
+        return None
+
+    def _is_of(self, line: str) -> bool:
+        return line.strip().startswith(self.derived.name)
 
     def unwritten(self, n: Expr) -> bool:
         """Whether a number stands nowhere in the rule that was written."""
@@ -103,9 +129,13 @@ class Wording:
     def said(self, words: Sequence[str]) -> str:
         """The words of an explanation, sizes named by letters, and decimals as they were written."""
         words = "; ".join(words)
-        fraction = r"(?<!\^\()(?<![\w./^])\d+/\d+(?![\w./])"
-        words = re.sub(fraction, lambda m: self.decimals.get(Fraction(m[0]), m[0]), words)
+        fraction = r"(?<!\^\()(?<![\w./^])\d+/\d+(?![\w./]| times)"
+        words = re.sub(fraction, lambda m: self._written(Fraction(m[0])), words)
         return re.sub(r"dim\(([^(),]+), (\d+)\)", lambda m: self.called(Dim(m[1], int(m[2]))), words)
+
+    def _written(self, q: Fraction) -> str:
+        """A fraction as the decimal that the user wrote, or one over it."""
+        return self.decimals.get(q) or (f"1 / {self.decimals[1 / q]}" if 1 / q in self.decimals else str(q))
 
     def called(self, d: Dim) -> str:
         """``dim(b)``, by a letter that runs along the axis in the rules."""
@@ -320,6 +350,8 @@ class Wording:
         if isinstance(wrong, Number) and isinstance(right, Number) and wrong.value == -right.value:
             return "sign", _sign(right)
         within = e.steps[1][0] if len(e.steps) > 1 else None
+        if not e.steps:  # at all its places, or in a comparison
+            return "factor", stands
         if not isinstance(wrong, Number) or not isinstance(right, Number):
             (c, rest), (d, other) = number_and_rest(wrong), number_and_rest(right)
             if rest is other and c and d and not _under(e):
