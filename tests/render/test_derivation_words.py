@@ -250,3 +250,8 @@ def test_rules_alone_are_told_sign_by_sign() -> None:
     several = explain("δW_ij = a_bi δz_bj; δb_j = Σ_b δz_bj", detail="short")
     assert "b is summed, the first index of a: aᵀ." in " ".join(str(several).split())
     assert explain("δz_i = W_ij δy_j f′(z_i)", wrt="W").parts[0].name == "W"
+
+
+def test_a_law_does_not_call_a_tensor_of_the_page_an_error() -> None:
+    said = str(explain("e_td = E[tok_t, d]; h_tk = tanh(e_td W_dk); L = h_tk v_tk"))
+    assert "∂L/∂x_k = Σ_j ∂L/∂v_j ∂v_j/∂x_k" in said and "∂E/" not in said and "δx_k = ∂L/∂x_k" in said

@@ -353,6 +353,14 @@ class _Full(_Level):
             tuple(_pair(self.d.line(eq), part.shown.whole if eq is part.rule else None) for eq in step.equations), True
         )
 
+    def _law(self, statement: Math) -> Math:
+        """A law as it is stated; where E is a tensor of the page, by the name that the error has."""
+        if "E" not in self.d.system.names or self.d.error == "E":
+            return statement
+        error = whole(self.d.error)
+        return Math(statement.unicode.replace("∂E", f"∂{error.unicode}"),
+                    statement.latex.replace(r"\partial E", rf"\partial {error.latex}"))  # fmt: skip
+
     def _routine(self, step: DerivationStep) -> bool:
         """Whether a step has been met, and says nothing that is new."""
         plain = self.many and law_name(step.law) == "distributive law"  # its title says it
@@ -364,7 +372,7 @@ class _Full(_Level):
         name = law_name(step.law)
         beside = "" if name.lower() == step.title.lower() or not new else name
         said = self.many and (name in self.told or step.law == "bound_letters")  # its sentence says it, too
-        yield Heading(2, title, beside, step.statement if new and not said else NOTHING)
+        yield Heading(2, title, beside, self._law(step.statement) if new and not said else NOTHING)
         self.told |= {step.law, name}
         if step.equations:
             yield self._lines(step, part)

@@ -24,7 +24,7 @@ from tensorprop.core.build import add, bracket, mul
 from tensorprop.core.canon import canonical
 from tensorprop.core.english import numeral
 from tensorprop.core.equation import Equation, equation
-from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix
 from tensorprop.core.names import NOBODY, adjoint_name
 from tensorprop.core.terms import factors_of, number_and_rest
@@ -211,7 +211,9 @@ def _diagonal(p: Passage) -> tuple[Local, Expr] | None:
 
 def _brackets_last(n: Expr) -> Expr:
     """``p_j [j = l]``: a canonical form has its factors in no order that is meant for people."""
-    return mul(*sorted(n.factors, key=lambda f: isinstance(f, Bracket))) if isinstance(n, Mul) else n
+    if not isinstance(n, Mul):
+        return n
+    return mul(*sorted(n.factors, key=lambda f: (isinstance(f, Bracket), not isinstance(f, Number), UNICODE.show(f))))
 
 
 def _length(f: MatrixForm) -> int:
