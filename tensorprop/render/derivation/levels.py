@@ -358,8 +358,9 @@ class _Full(_Level):
         if "E" not in self.d.system.names or self.d.error == "E":
             return statement
         error = whole(self.d.error)
-        return Math(statement.unicode.replace("∂E", f"∂{error.unicode}"),
-                    statement.latex.replace(r"\partial E", rf"\partial {error.latex}"))  # fmt: skip
+        return Math(
+            statement.unicode.replace("E/", f"{error.unicode}/"), statement.latex.replace(" E}", f" {error.latex}}}")
+        )
 
     def _routine(self, step: DerivationStep) -> bool:
         """Whether a step has been met, and says nothing that is new."""
