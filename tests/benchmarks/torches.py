@@ -157,6 +157,6 @@ LOSSES: dict[str, Loss] = {
     "LSTM": _lstm,
     "residual MLP with layer norm by hand": _residual(-1),
     "residual MLP with batch norm by hand": _residual(0),
-    "bilinear": _bilinear,
+    "bilinear 64": _bilinear,
     **{row.name + ", all gradients": _product(row) for row in ROWS},
 }
