@@ -86,7 +86,9 @@ def figure(v: Fraction) -> tuple[str, int]:
     """
     if v.denominator == 1:
         text = figures(v)
-        return text, SIGN if v < 0 else SUM if " + " in text else ATOM
+        if " + " in text:  # of more digits than are written at once
+            return (f"-({text[1:]})", SIGN) if v < 0 else (text, SUM)
+        return text, SIGN if v < 0 else ATOM
     if abs(v) < 1e300 and Fraction(repr(float(v))) == v:
         return repr(float(v)), SIGN if v < 0 else ATOM
     return f"{v.numerator} / {v.denominator}", TIMES
@@ -263,12 +265,13 @@ class ArrayCode:
         return _rewritten(self.bench.full(s), diagonal=True)
 
     def _diagonal(self, s: Snippet) -> Snippet:
+        batch = self.bench.batch(s)
+        s = self.bench.ordered(s, (*batch, *(i for i in s.axes if i not in batch)))
         if s.under:
             s = replace(s, text=f"1 / {s.at(SIGN)}", level=TIMES)
-        batch = self.bench.batch(s)
         if batch:
-            eye = f"{self.to.call('eye')}({s.text}.shape[-1])"
-            return self._square(f"{s.at(ATOM)}[..., None] * {eye}", batch)
+            eye = f"{self.to.call('eye')}({s.at(ATOM)}.shape[-1])"
+            return replace(self._square(f"{s.at(ATOM)}[..., None] * {eye}", batch), level=TIMES)
         return self._square(f"{self.to.call('diag')}({s.text})", ())
 
     @of.register

@@ -128,7 +128,8 @@ class _Entries(ArrayCode):
     """Array code of an expression: every index is an axis."""
 
     def __init__(self, eq: Equation, to: ArrayLibrary, turned: bool, page: System | None = None) -> None:
-        letters = dict.fromkeys((*eq.letters, *sorted(i for t in tensors_of(eq.value) for i in t.free)))
+        compared = sorted(i for n in postorder(eq.value) if isinstance(n, Bracket) for i in n.free)
+        letters = dict.fromkeys((*eq.letters, *sorted(i for t in tensors_of(eq.value) for i in t.free), *compared))
         super().__init__(to, frozenset(), tuple(letters))
         self._eq = eq
         self._page = page

@@ -96,6 +96,19 @@ def test_a_letter_may_run_twice_in_a_loop(text):
         ("y[out] = W[in, out] x[in]", "y = Wᵀx", "s1 += W[in_, out] * x[in_]", "loop"),
         ("a^(k)_i = f^(k)(z^(k)_i)", "a^(k) = f^(k)(z^(k))", "a_k = f_k(z_k)", "numpy"),
         ("δz_i = δa_i f^(k)′(z_i)", "δz = δa ⊙ f^(k)′(z)", "δz = δa * df_k(z)", "jax"),
+        (
+            "J_ibj = a_bi δ_ij",
+            "J = diag(a)  (for every b)",
+            "J = (a[..., None] * np.eye(a.shape[-1])).swapaxes(0, 1)",
+            "numpy",
+        ),
+        (
+            "z_bki = δ_ik / d_bi",
+            "z = diag(d)⁻¹  (for every b)",
+            "z = (1 / d)[..., None] * np.eye((1 / d).shape[-1])",
+            "numpy",
+        ),
+        ("y = Σ_m δ_mk T_k", "y = 1ᵀT", 'y = np.einsum("km,k->"', "einsum"),
         ("y = 1e120 x + (1e120 + 3) z", "y = 1e120 x + (1e120 + 3) z", "y = 1e120 * x + (1e120 + 3) * z", "numpy"),
     ],
 )

@@ -363,6 +363,11 @@ def test_two_blocks_of_axes_that_change_places_are_a_transpose(spec, text, code)
     assert (str(f), f.numpy) == (text, code)
 
 
+def test_sizes_that_no_letter_runs_along_in_products_that_are_multiplied_out():
+    page = "E_jk = b_j c_k; n_om = (x_moo + d_om + a) dim(W, 0) (dim(Q, 0) + C) W_m"
+    assert "n_o = |m| (dim(Q, 0) + C) ((x_oo + d_o + a 1) ⊙ W)" in str(tp.formula(page))
+
+
 @pytest.mark.parametrize(
     "page, text",
     [

@@ -124,7 +124,8 @@ class Leaves:
         """A letter of this equation that runs as far as the axis by what the other equations say."""
         if len(self._page) < 2:
             return ""
-        ranges = infer(system(self._page))
+        page = (self._eq if eq.name == self._eq.name else eq for eq in self._page)  # which may be multiplied out
+        ranges = infer(system(page))
         kin = ranges.find(tensor, axis)
         letters = ((i, at) for i, at in ranges.letters(self._eq).items() if i not in (ROW, COLUMN))
         return next((i for i, at in letters if ranges.find(*at) == kin), "")
