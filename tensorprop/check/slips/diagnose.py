@@ -129,7 +129,8 @@ def _shorter(
     """What stands for what, where nothing better is proved, or where more words would say the same."""
     said = sum(map(len, best.words)) if best is not None else 0
     plain = best is not None and len(best.kinds) == 1
-    wordy = plain and proved and said >= _WORDY and best is not None and "stands where" in best.words[0]
+    first, stands, _ = best.words[0].partition("stands where") if best is not None else ("", "", "")
+    wordy = plain and proved and said >= _WORDY and bool(stands) and ": " not in first  # "transposed in one term: …"
     if (proved or plain) and not wordy:
         return best, proved
     other = next((f for f in replaced(held) if (not proved or sum(map(len, f.words)) < 0.7 * said) and holds(f)), None)
