@@ -131,10 +131,7 @@ class Notation:
         return out, _SUM
 
     def _under(self, sign: str, indices: Sequence[str]) -> str:
-        letters = [self.letter(i) for i in indices]
-        if self.to.long_sub == "{0}[{1}]" and any(len(i) > 1 for i in letters):
-            return f"{sign}_{{{','.join(letters)}}}"
-        return self.pen.subscript(sign, letters)
+        return self.pen.subscript(sign, [self.letter(i) for i in indices])
 
     # ----------------------------------------------------------------- products
     def _in_order(self, n: Mul, parts: tuple[Text, ...], axes: Axes) -> Text:

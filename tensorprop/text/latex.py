@@ -140,6 +140,9 @@ def _refuse_word_beside(text: str, name: str, start: int, end: int) -> None:
     base = GREEK.get(base, base)
     after = re.match(r"\s*\}\s*(_\s*(?:\{[^{}]*\}|\w+))?", text[end:])
     below = (after[1] or "") if after else ""
+    if m[2] == "_" and base in ("sum", "prod", "max", "min"):
+        fix = f"an index of several letters stands in brackets: write `\\{base}[{name}]`"
+        raise AmbiguousNotation(f"{name} below {base} is a word", text, (m.start(), end + 1), fix=fix)
     raise AmbiguousNotation(
         f"{name} {'below' if m[2] == '_' else 'above'} {base} is a word, and no {'index' if m[2] == '_' else 'power'}",
         text,

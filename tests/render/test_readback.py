@@ -118,6 +118,10 @@ def test_a_text_that_says_something_else_is_not_shown():
         ("i_b = σ(z_{b·0·})  (for every b)", "i_btj = σ(z[b, t, 0, j])"),
         ("y = colmean(a)ᵀ  ((x,w) as one, for every b)", "y_bc = mean_xw(a_bxwc)"),
         ("B = A − diag(diag(A))", "B_ij = [i ≠ j] A_ij"),
+        ("S = Σ[head] f(Q_head K_head)", "S[q,k] = Σ[head] f(Σ[d] Q[head,q,d] K[head,d,k])"),
+        (r"S = \sum_{\mathrm{head}} f(Q_{\mathrm{head}} K_{head})", "S[q,k] = Σ[head] f(Σ[d] Q[head,q,d] K[head,d,k])"),
+        ("S_qk = Σ_{head,d} f(Q[head, q, d] K[head, d, k])", "S[q,k] = Σ[head,d] f(Q[head,q,d] K[head,d,k])"),
+        ("y = Σ[out] g_out f(W_{out,out})", "y[b] = Σ[out] g[out] f(W[b, out, out])"),
         ("δc = −1/|b|", "δc_b = -1 / dim(b)"),
     ],
 )

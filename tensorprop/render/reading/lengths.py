@@ -135,6 +135,11 @@ class Known:
                 return fit
         return []
 
+    @property
+    def long(self) -> frozenset[str]:
+        """The words that are one index each, ``W[in, out]``."""
+        return frozenset(i for i in (*self.letters.values(), *self._also) if len(i) > 1)
+
     def called(self, letter: str, where: str = "") -> list[Axis]:
         """The axes that the equations call by a letter, each class once; those of the tensors in a text alone, if
         there are such."""

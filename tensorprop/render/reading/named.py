@@ -61,10 +61,10 @@ class NameReader(ABC):
         if not self._sign(sign):
             raise UnexpectedEnd("a parenthesis is not closed", self._text, opened.span)
 
-    def _joined(self, ahead: int = 0) -> bool:
+    def _joined(self, ahead: int = 0, sign: str = "(") -> bool:
         """Whether a parenthesis follows at once."""
         one, other = self._peek(ahead - 1), self._peek(ahead)
-        return one is not None and other is not None and other.text == "(" and one.span[1] == other.span[0]
+        return one is not None and other is not None and other.text == sign and one.span[1] == other.span[0]
 
     # ----------------------------------------------------------------- names
     def _named(self, token: Lexeme) -> Typed:
@@ -153,7 +153,7 @@ class NameReader(ABC):
         names = self._types.names
         label = self._label(word)
         whole = prefix + word if label is None else f"{prefix}{word}^({label})"
-        if self._sign("_"):
+        if self._sign("_") or self._in_brackets():
             cut = self._lowered()
             figure = "".join(cut)
             if names.rank(whole + figure) is not None and figure.isdigit() and primal(whole) not in names.time:
@@ -174,38 +174,51 @@ class NameReader(ABC):
                 return adjoint_name(typed[word[1:]])  # dW, dalpha, as it stands in code
         return None
 
-    def _lowered(self) -> tuple[str, ...]:
-        """What stands below: the indices of carried axes, figures, a dot for an axis that stays."""
+    def _lowered(self, long: frozenset[str] = frozenset()) -> tuple[str, ...]:
+        """What stands below: the indices of carried axes, figures, a dot for an axis that stays; ``long``: other words
+        that are one index each."""
         opened = self._peek()
         found: list[str] = []
-        if opened is not None and opened.text == "{":
+        if opened is not None and opened.text in ("{", "["):
+            closes = "}" if opened.text == "{" else "]"
             self._at += 1
             parts: list[str] = [""]
             depth = 0
-            while (token := self._peek()) is not None and token.text != "}":
+            while (token := self._peek()) is not None and token.text != closes:
                 depth += (token.text == "(") - (token.text == ")")
                 new = token.text == "," and not depth
                 parts = [*parts, ""] if new else [*parts[:-1], f"{parts[-1]} {token.text}"]
                 self._at += 1
             for part in parts:
                 moved = re.search("[-−+|(]", part) is not None
-                found += [re.sub(r"\s", "", part).replace("−", "-")] if moved else self._each_of(part.split())
-            self._close("}", opened)
+                found += [re.sub(r"\s", "", part).replace("−", "-")] if moved else self._each_of(part.split(), long)
+            self._close(closes, opened)
         elif opened is not None:
-            found += self._apart(opened.text)
+            found += self._apart(opened.text, long)
             self._at += 1
         return tuple(found)
+
+    def _in_brackets(self) -> bool:
+        """Whether carried indices stand in brackets, ``W[b, out]``, as they are printed where one of them is long."""
+        opened = self._peek()
+        if opened is None or opened.text != "[" or not self._joined(sign="["):
+            return False
+        inside = self._text[opened.span[1] :].partition("]")[0]
+        parts = [re.sub(r"\s", "", part).replace("−", "-") for part in inside.split(",")]
+        return all(part in self._types.every or _at_place(part) or self._moved(part) for part in parts) and any(
+            len(word) > 1 for word in re.findall(r"[^\W\d]+", inside)
+        )
 
     def _moved(self, part: str) -> bool:
         """Whether a subscript is a carried index plus or minus a whole number."""
         found = re.fullmatch(r"(\w+)[-+]\d+", part)
         return found is not None and found[1] in self._types.every
 
-    def _each_of(self, texts: list[str]) -> list[str]:
-        return [part for text in texts for part in self._apart(text)]
+    def _each_of(self, texts: list[str], long: frozenset[str]) -> list[str]:
+        return [part for text in texts for part in self._apart(text, long)]
 
-    def _apart(self, text: str) -> list[str]:
-        return [text] if text in self._types.every else re.findall(r"\d+|[^\W\d_]|·", text)
+    def _apart(self, text: str, long: frozenset[str]) -> list[str]:
+        return [text] if text in self._types.every or text in long else re.findall(r"\d+|[^\W\d_]|·", text)
 
     def _label(self, name: str) -> str | None:
         """The label of a layer, ``^(k+1)`` or ``^{(k)}``, where a tensor or a function of this name has one."""

@@ -305,9 +305,9 @@ class FormulaReader(NameReader):
 
     def _added(self, sign: Lexeme) -> Typed:
         """``Σ_b X_bᵀ Y_b``: added up over every value of indices that are carried within."""
-        if not self._sign("_"):
+        if not self._sign("_") and not self._joined(sign="["):
             raise ParseError("Σ says over which index it adds up: Σ_b X_b", self._text, sign.span)
-        letters = self._lowered()
+        letters = self._lowered(self._types.names.long)
         carried, every = self._types.carried, self._types.every
         self._types.carried, self._types.every = dict(carried), (*every, *letters)
         for i in letters:
@@ -315,8 +315,10 @@ class FormulaReader(NameReader):
         minus = self._sign("-", "−")
         body = self._entrywise() if not minus else self._types.negative(self._entrywise())
         self._types.carried, self._types.every = carried, every
-        below = "".join(letters)
-        math = Math(f"Σ_{below} {body.math.unicode}", rf"\sum_{{{below}}} {body.math.latex}")
+        long = any(len(i) > 1 for i in letters)
+        below = ",".join(letters) if long else "".join(letters)
+        shown = f"Σ[{below}]" if long else f"Σ_{below}"
+        math = Math(f"{shown} {body.math.unicode}", rf"\sum_{{{below}}} {body.math.latex}")
         return replace(body, entry=sum_over(letters, body.entry), math=math)
 
     def _bracket(self, opened: Lexeme) -> Typed:
