@@ -96,13 +96,23 @@ class Page:
         )
 
 
-def read(forward: str | System, backward: str | None = None, given: str = "", *, convention: str = "strict") -> Page:
-    """Read a page; see `tensorprop.Layer` for what may stand on it."""
+def read(
+    forward: str | System,
+    backward: str | None = None,
+    given: str = "",
+    *,
+    convention: str = "strict",
+    differentiated: bool = False,
+) -> Page:
+    """Read a page; see `tensorprop.Layer` for what may stand on it.
+
+    ``differentiated``: all lines of ``forward`` are the forward pass, also those of a δ: a rule that is derived from.
+    """
     if isinstance(forward, str):
         forward, told = without_given(forward)
         given = f"{given}\n{told}"
     source = _Source(forward, convention)
-    mine, theirs = sides(source.equations)
+    mine, theirs = (source.equations, ()) if differentiated else sides(source.equations)
     if backward is not None and theirs:
         raise source.place(
             UsageError(

@@ -338,7 +338,10 @@ def _brought_together(e: Expr, axis: OneAxis) -> Expr:
     ordered = sorted(terms_of(e), key=lambda t: number_and_rest(t)[0] < 0)
     terms = [_averaged(_opened_all(t), axis) for t in ordered]
     terms = [_saved_first([transform(f, _in_order) for f in fs]) for fs in terms]
-    common = [f for f in terms[0] if not isinstance(f, Number) and all(f in fs for fs in terms[1:])]
+    common: list[Expr] = []
+    for f in terms[0]:
+        if not isinstance(f, Number) and all(fs.count(f) > common.count(f) for fs in terms):
+            common.append(f)
     if len(terms) < 2 or not common:
         return add(*(mul(*fs) for fs in terms))
     rest: list[Expr] = []

@@ -68,20 +68,22 @@ def judge(attempt: str, s: System, rules: System, convention: Convention, given:
     """Whether a formula in matrices is one of the rules, and if not, why.
 
     It is right in the convention that is asked for, or in another one, which is said then: vectors as rows, samples as
-    columns, numerator layout. ``given``: what is known of the inputs. Of several formulas, a line each, the first that
-    is wrong is told.
+    columns, numerator layout. ``given``: what is known of the inputs. Of several formulas, a line each, the judgement
+    is that of the first that is wrong, and has those of all as its ``lines``.
 
     Errors: ParseError for what is no formula, UnknownName for a name that is not in the equations.
     """
     court = Court(s, rules, given)
     if is_loop(attempt):
         found = _of_loops(attempt, court, convention.over((*s, *rules)))
-        return next((one for one in found if not one.judgement.right), found[0])
-    lines = list(split(attempt))
-    if not lines:
-        raise UnexpectedEnd("the formula ends where a name is needed", attempt, (len(attempt), len(attempt)))
-    found = [_judged(line, court, convention, attempt if len(lines) == 1 else "") for line in lines]
-    return next((one for one in found if not one.judgement.right), found[0])
+    else:
+        texts = list(split(attempt))
+        if not texts:
+            raise UnexpectedEnd("the formula ends where a name is needed", attempt, (len(attempt), len(attempt)))
+        found = [_judged(line, court, convention, attempt if len(texts) == 1 else "") for line in texts]
+    first = next((one for one in found if not one.judgement.right), found[0])
+    lines = tuple(one.judgement for one in found)
+    return replace(first, judgement=replace(first.judgement, lines=lines)) if len(lines) > 1 else first
 
 
 def check_formulas(text: str, page: Page, convention: Convention | None = None) -> Report:
@@ -177,7 +179,7 @@ def _entries(line: FormulaText, raw: str, court: Court) -> Equation | None:
         if words:  # Σ_{out}, where out is an index, and o, u, t are none
             text = re.sub(rf"(?:Σ|\\sum)\s*_\s*{{?(?:\\mathrm{{)?({words})\b}}*", r"Σ[\1]", text)
         try:
-            (rule,) = read(court.system, re.sub(r"\|([^\W\d_])\|", size, text)).rules
+            (rule,) = read(court.system, re.sub(r"\|([^\W\d_])\|", size, text), differentiated=True).rules
             return rule
         except (TensorpropError, ValueError):
             continue  # a formula with indices that are carried along, or none

@@ -48,11 +48,11 @@ def mentioned_in(line: FormulaText, names: Known) -> set[str]:
         coded |= {adjoint_name(n): coded[adjoint_name(n)] | {f"d{one}" for one in coded[n]} for n in names.ranks}
         return {n for n, typed in coded.items() if typed & words}
     found: set[str] = set()
-    before = ""
+    deltas = ""
     for token in tokens(line.body):
         if token.kind == "name":
-            found.add(adjoint_name(token.text) if before == "adjoint" else token.text)
-        before = token.kind
+            found.add(deltas + token.text)
+        deltas = deltas + "δ" if token.kind == "adjoint" else ""
     return found
 
 

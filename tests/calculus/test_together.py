@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import tensorprop as tp
-from tensorprop.calculus.together import Ends
+from tensorprop.calculus.together import Ends, _brought_together
 from tensorprop.core.equation import system
+from tensorprop.core.ranges import one_axis
 from tensorprop.core.walk import tensors_of
-from tensorprop.text import parse_expression
+from tensorprop.text import parse, parse_expression
 
 MEANS = "m_b = mean_i(x_bi); v_b = mean_i((x_bi - m_b)^2); "
 ENDS = {
@@ -123,3 +124,9 @@ def test_a_sum_that_is_no_deviation_is_not_taken_for_zero():
     s = tp.parse("m_b = mean_i(y_bi); c_bi = x_bi - m_b; v_b = mean_i(c_bi^2); n_bi = c_bi / sqrt(v_b + 0.1)")
     for m in Ends(s, tp.adjoint(s, ("x", "y"))).all():
         assert not m.sums
+
+
+def test_a_factor_is_outside_as_often_as_the_least_of_the_terms_has_it():
+    """``W²`` of one term and ``W`` of the other have one W in common: it was taken out of both twice."""
+    value = parse("y = W W a + W b")["y"].value
+    assert str(_brought_together(value, one_axis(parse("y = a")))) == "W (W a + b)"

@@ -172,3 +172,24 @@ def test_of_several_formulas_every_one_is_judged(between: str) -> None:
     assert whole is not None and whole.right
     verdict = tp.explain(text, attempt=first + between + wrong).verdict
     assert verdict is not None and not verdict.right and "δw_i" in str(verdict)
+
+
+def test_every_wrong_line_of_an_attempt_is_quoted() -> None:
+    found = tp.explain("z_i = A_ij x_j; y_i = σ(z_i)", attempt="δz = δy ⊙ y\nδx = Aᵀ δz\nδA = x δzᵀ")
+    assert found.verdict is not None and [one.right for one in found.verdict.each] == [False, True, False]
+    told = str(found.verdict)
+    assert "δz = δy ⊙ y\n" in told and "δA = x δzᵀ\n" in told and "δx" not in told
+    assert all(f"The attempt: {one}" in str(found) for one in ("δz = δy ⊙ y", "δx = Aᵀ δz", "δA = x δzᵀ"))
+    assert [one["right"] for one in found.as_dict()["attempt"]["lines"]] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("page", "wrt"),
+    [("δx_i = h_i^2", "h"), ("y_i = W_ij δx_j δx_i", "δx"), ("δx_bi = W_ij h_bj; z_bi = δx_bi^2 δy_bi", "h")],
+)
+def test_rules_of_a_page_about_a_delta_are_given_back(page: str, wrt: str) -> None:
+    """δδx is the adjoint of δx where the page has a δx of its own; a line with indices is a rule, not a forward one."""
+    for part in tp.explain(page, wrt=wrt).parts:
+        for form in (str(part.rule), part.shown.unicode, part.shown.latex):
+            verdict = tp.explain(page, wrt=wrt, attempt=form).verdict
+            assert verdict is not None and verdict.right, (form, str(verdict))

@@ -88,14 +88,25 @@ class Remark:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is said of a formula that somebody tried: ``right`` or not, as it was read, and sentences that say why."""
+    """What is said of a formula that somebody tried: ``right`` or not, as it was read, and sentences that say why.
+
+    Of several formulas it is the first that is wrong, or the first; ``lines`` are the judgements of all then.
+    """
 
     formula: Math
     right: bool
     sentences: tuple[Sentence, ...]
     target: str
+    lines: tuple[Judgement, ...] = ()
+
+    @property
+    def each(self) -> tuple[Judgement, ...]:
+        """The judgements of all formulas, in the order in which they were written."""
+        return self.lines or (self,)
 
     def __str__(self) -> str:
+        if wrong := [one for one in self.lines if not one.right]:
+            return "\n".join(f"{one.formula.unicode}\n{one}" for one in wrong)
         return "\n".join(s.unicode for s in self.sentences)
 
 

@@ -84,9 +84,9 @@ class _Level:
         for remark in d.remarks:
             yield from self.remark(remark)
         yield from self.closing()
-        if d.verdict is not None:
-            yield Heading(1, say("The attempt: {f}", f=d.verdict.formula))
-            for s in d.verdict.sentences:
+        for verdict in d.verdict.each if d.verdict is not None else ():
+            yield Heading(1, say("The attempt: {f}", f=verdict.formula))
+            for s in verdict.sentences:
                 yield Paragraph(s)
 
     def opening(self) -> Iterator[Block]:

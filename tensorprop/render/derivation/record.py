@@ -14,7 +14,7 @@ from tensorprop.core.names import adjoint_name
 from tensorprop.face import Face
 from tensorprop.render import document
 from tensorprop.render.derivation import levels
-from tensorprop.render.derivation.contents import Contents
+from tensorprop.render.derivation.contents import Contents, Judgement
 from tensorprop.render.derivation.matrix import MatrixForm
 from tensorprop.render.derivation.sentences import Math
 from tensorprop.render.document import Block
@@ -104,12 +104,12 @@ class Derivation(Face, Contents):
             ],
             "attempt": None
             if self.verdict is None
-            else {
-                "formula": self.verdict.formula.unicode,
-                "right": self.verdict.right,
-                "sentences": [s.unicode for s in self.verdict.sentences],
-            },
+            else {**_told(self.verdict), "lines": [_told(one) for one in self.verdict.each]},
         }
+
+
+def _told(j: Judgement) -> dict[str, Any]:
+    return {"formula": j.formula.unicode, "right": j.right, "sentences": [s.unicode for s in j.sentences]}
 
 
 def _both(m: Math) -> dict[str, str]:

@@ -38,9 +38,9 @@ class Known:
         self._settled: dict[Axis, Axis] = {}
         for members in infer(s).classes() if s is not None else ():
             first = min(members, key=lambda axis: is_adjoint(axis[0]))
-            first = primal(first[0]), first[1]
+            first = self._owner(first[0]), first[1]
             for n, k in members:
-                self._settled.setdefault((primal(n), k), first)
+                self._settled.setdefault((self._owner(n), k), first)
         self._parent: dict[Axis, Axis] = {}
         self.letters: dict[Axis, str] = {}
         """How the equations call an axis, by its class."""
@@ -62,9 +62,17 @@ class Known:
         """The number of axes, also of an adjoint; None for a name that is not known."""
         return self.ranks.get(name, self.ranks.get(primal(name)))
 
+    def _owner(self, name: str) -> str:
+        """The tensor whose axes a δ has: the innermost that is known, x for δx, and δx for δδx where there is no x."""
+        below, found = name, name if name in self.ranks else primal(name)
+        while is_adjoint(below):
+            below = primal(below)
+            found = below if below in self.ranks else found
+        return found
+
     def find(self, axis: Axis) -> Axis:
         """The axis that stands for all that are equally long; δz is as long as z."""
-        axis = primal(axis[0]), axis[1]
+        axis = self._owner(axis[0]), axis[1]
         axis = self._settled.get(axis, axis)
         while (up := self._parent.get(axis, axis)) != axis:
             axis = up
@@ -97,7 +105,7 @@ class Known:
         """The size of an axis, if a tensor has it."""
         axis = self.find(axis)
         known = [(n, k) for n, rank in self.ranks.items() for k in range(rank) if self.find((n, k)) == axis]
-        return Dim(primal(known[0][0]), known[0][1]) if known else None
+        return Dim(self._owner(known[0][0]), known[0][1]) if known else None
 
     def meant(self, text: str) -> tuple[str, ...]:
         """The letters for every value of which a formula has to be meant that says none: the one least set of them

@@ -175,7 +175,7 @@ _LETTER = f"(?![δ∂])[{LETTERS}ℓ]"
 _TOKEN = re.compile(
     rf"""\s*(?:
       (?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+|[½⅓⅔¼¾])
-    | (?P<adjoint>∂\s*[A-Za-zℒℓ]*\s*/\s*∂|δ(?={_LETTER}))
+    | (?P<adjoint>∂\s*[A-Za-zℒℓ]*\s*/\s*∂|δ(?=δ*{_LETTER}))
     | (?P<name>{_LONG}|(?:{_LETTER})+[0-9₀-₉]*|δ|𝟏|ⅈ)
     | (?P<bar>\u0304)
     | (?P<raised>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᵀ]+|ᴴ|†|\.T\b|\.H\b)

@@ -71,21 +71,16 @@ class NameReader(ABC):
         """A tensor, one of several names side by side, or a function."""
         prefix = ""
         if token.kind == "adjoint":
-            prefix, after = "δ", self._peek()
-            if after is None or after.kind != "name":
-                raise UnexpectedEnd("δ needs a name", self._text, token.span)
-            token = after
-            self._at += 1
+            prefix, found = self._prefixed(token)
+            if found is None:  # a bare δ, and the adjoint behind it
+                return self._bare_delta(token)
+            token = found
         word = token.text.translate(LOWERED)
         if word in ("𝟏", "ones") and not prefix:
             return self._types.ones()
         if word == "δ":
             label = self._label(word)
-            if label is not None:
-                return self._types.tensor(f"δ^({label})")
-            if self._bare is None:
-                raise AmbiguousNotation("δ does not say the adjoint of which tensor it is", self._text, token.span)
-            return self._types.tensor(self._bare())
+            return self._bare_delta(token) if label is None else self._types.tensor(f"δ^({label})")
         if (bar := self._peek()) is not None and bar.kind == "bar":
             several = self._pieces(word) if self._types.names.rank(word) is None else None
             if several is not None:  # the bar is over the last
@@ -114,6 +109,24 @@ class NameReader(ABC):
         if pieces is None or prefix:
             raise self._types.known(prefix + word, self._text, token.span)
         return self._each(pieces, token)
+
+    def _bare_delta(self, token: Lexeme) -> Typed:
+        """A δ that does not say of which tensor it is."""
+        if self._bare is None:
+            raise AmbiguousNotation("δ does not say the adjoint of which tensor it is", self._text, token.span)
+        return self._types.tensor(self._bare())
+
+    def _prefixed(self, token: Lexeme) -> tuple[str, Lexeme | None]:
+        """The δ before a name, with that name; several where the page has a δ of its own: ``δδx`` is that of δx."""
+        prefix, ahead = "δ", 0
+        while (after := self._peek(ahead)) is not None and after.kind == "adjoint":
+            prefix, ahead = prefix + "δ", ahead + 1
+        if after is None or after.kind != "name":
+            raise UnexpectedEnd("δ needs a name", self._text, token.span)
+        if ahead and self._types.names.rank(prefix + after.text.translate(LOWERED)) is None:
+            return "", None
+        self._at += ahead + 1
+        return prefix, after
 
     def _entry_of(self, value: Typed) -> Typed:
         """``logsoftmax(z)[y]``: the entry of a vector at a place, where one follows at once."""
