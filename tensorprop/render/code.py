@@ -234,7 +234,11 @@ class ArrayCode:
     @of.register
     def _(self, t: m.Product) -> Snippet:
         scalars = [self.of(f) for f in t.factors if f.kind == "scalar"]
-        rest = [self._factor(f) for f in t.factors if f.kind != "scalar"]
+        trees = [f for f in t.factors if f.kind != "scalar"]
+        if _all_of(trees) and not isinstance(trees[1], m.Diag | m.Inverse | m.Identity):
+            rest = [self._entries(self.of(trees[1]))]
+        else:
+            rest = [self._factor(f) for f in trees]
         out: Snippet | None = None
         for s in scalars:
             out = s if out is None else self.bench.times(out, s)
@@ -249,6 +253,11 @@ class ArrayCode:
         if chain.diagonal:
             chain = self._diagonal(chain)
         return chain if out is None else self.bench.times(out, chain)
+
+    def _entries(self, s: Snippet) -> Snippet:
+        """The sum of all entries, 1ᵀX1."""
+        s = self.bench.full(s)
+        return _rewritten(self.bench.summed(s, (*s.rows, *s.cols)), kind="scalar")
 
     def _factor(self, t: MathTree) -> Snippet:
         """A factor; a diagonal matrix is left as its vector."""
@@ -441,6 +450,11 @@ class ArrayCode:
 
     @of.register
     def _(self, t: m.MatrixTrace) -> Snippet:
+        if isinstance(t.of, m.Product) and len(t.of.factors) == 2:
+            a, b = t.of.factors
+            if isinstance(a, m.Transpose) is not isinstance(b, m.Transpose):  # tr(AᵀB) is Σ_ij A_ij B_ij
+                one, other = (self.of(f.of if isinstance(f, m.Transpose) else f) for f in (a, b))
+                return self._entries(self.bench.times(one, other))
         s = self._lying(t.of)
         batch = self.bench.batch(s)
         name, more = ("trace", "") if not batch else ("trace", ", axis1=-2, axis2=-1")
@@ -525,6 +539,13 @@ class ArrayCode:
 def _last_two(s: Snippet) -> tuple[str, ...]:
     """The axes of a matrix, the last two exchanged."""
     return (*s.axes[:-2], *s.axes[:-3:-1])
+
+
+def _all_of(factors: list[MathTree]) -> bool:
+    """Whether it is 1ᵀX1, the sum of all entries."""
+    if len(factors) != 3 or (factors[0].kind, factors[1].kind, factors[2].kind) != ("row", "matrix", "column"):
+        return False
+    return all(isinstance(f.of if isinstance(f, m.Transpose) else f, m.Ones) for f in (factors[0], factors[2]))
 
 
 def _rewritten(s: Snippet, **changes: Any) -> Snippet:

@@ -43,6 +43,9 @@ NUMPY = [
     ("Y_bqhk = A_bqhd B_bkhd", 'Y = np.einsum("bqhd,bkhd->bqhk", A, B)', 'Y = torch.einsum("bqhd,bkhd->bqhk", A, B)'),
     ("Y_ij = X_bti D_btj", 'Y = np.einsum("bti,btj->ij", X, D)', 'Y = torch.einsum("bti,btj->ij", X, D)'),
     ("Y_btk = X_btc W_ck", "Y = X @ W", ""),
+    ("L = -t_bc log(p_bc) / dim(b)", "L = -np.sum(t * np.log(p)) / t.shape[0]",
+     "L = -torch.sum(t * torch.log(p)) / t.shape[0]"),
+    ("s = Σ_ij f(x_i - y_j)", "s = np.sum(f(x[:, None] - y))", "s = torch.sum(f(x[:, None] - y))"),
     ("q_t = p[t, 2 t] c", "# no matrix form", "# no matrix form"),
 ]  # fmt: skip
 
