@@ -412,7 +412,7 @@ class Gradient(MadeOf, Packing, Generic[R]):
             told = (*params, *map(type, params.values()))
             if told in self._flat or self._is_flat(params, told):
                 return self._called(params, data)
-        return self._of_tree(params, data)
+        return self.of_tree(params, data, self._rest)
 
     def _is_flat(self, params: Arrays, told: tuple[object, ...]) -> bool:
         """Whether these names with values of these types are the parameters as they are called; it is asked once."""
@@ -422,8 +422,11 @@ class Gradient(MadeOf, Packing, Generic[R]):
             self._flat.add(told)
         return told in self._flat
 
-    def _of_tree(self, params: Any, data: Arrays) -> Any:
-        """Parameters in any tree: the leaves that are meant, by name, and the gradients in a tree of the same shape."""
+    def of_tree(self, params: Any, data: Arrays, rest: str) -> Any:
+        """Parameters in any tree: the leaves that are meant, by name, and the gradients in a tree of the same shape.
+
+        ``rest`` says what stands for a leaf that no equation names, as in ``value_and_grad``.
+        """
         from tensorprop.run.jax_trees import leaves
 
         tree = leaves(params)
@@ -438,7 +441,7 @@ class Gradient(MadeOf, Packing, Generic[R]):
         if twice:
             raise UsageError(f"{', '.join(twice)}: given as parameter and again as data", fix="pass it once")
         value, grads = self._called({n: tree.values[k] for n, k in met.items()}, data)
-        return value, tree.gradients({met[n]: g for n, g in grads.items()}, self._rest)
+        return value, tree.gradients({met[n]: g for n, g in grads.items()}, rest)
 
     def _called(self, params: Arrays, data: Arrays) -> Any:
         try:
@@ -511,6 +514,14 @@ class ByParameters(MadeOf, Packing, Generic[R]):
 
     @public
     def __call__(self, params: P, /, **data: Any) -> tuple[R, P]:
+        return self.of(self._meant(params, data))(params, **data)
+
+    def of_tree(self, params: Any, data: Arrays, rest: str) -> Any:
+        """See `Gradient.of_tree`."""
+        return self.of(self._meant(params, data)).of_tree(params, data, rest)
+
+    def _meant(self, params: Any, data: Arrays) -> tuple[str, ...]:
+        """The inputs that these parameters hold."""
         from tensorprop.run.jax_trees import leaves
 
         tree = leaves(params)
@@ -518,7 +529,7 @@ class ByParameters(MadeOf, Packing, Generic[R]):
             self._met[key] = tuple(tree.met((n for n in self.inputs if n not in data), self._options["paths"]))
         if not (met := self._met[key]):
             raise tree.missing(n for n in self.inputs if n not in data)
-        return self.of(met)(params, **data)
+        return met
 
     def __str__(self) -> str:
         return f"<value and gradient of {self._error} by what is given first>\n{show(self._whole)}"

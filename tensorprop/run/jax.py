@@ -22,6 +22,7 @@ from jax import lax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from tensorprop.errors import UsageError
+from tensorprop.run.jax_direct import WIDE, add, alike, divide, multiply, settled, subtract
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE
 from tensorprop.run.jax_matrices import factored, frechet, logdet, solved
 from tensorprop.run.lowerings.running import NEUTRAL
@@ -86,19 +87,19 @@ class JaxOperations:
         return jnp.asarray(a).astype(kind)
 
     def multiply(self, a: Array, b: Array) -> Array:
-        return jnp.multiply(a, b)
+        return multiply(a, b)
 
     def divide(self, a: Array, b: Array) -> Array:
-        return jnp.divide(a, b)
+        return divide(a, b)
 
     def add(self, a: Array, b: Array) -> Array:
-        return jnp.add(a, b)
+        return add(a, b)
 
     def subtract(self, a: Array, b: Array) -> Array:
-        return jnp.subtract(a, b)
+        return subtract(a, b)
 
     def negative(self, a: Array) -> Array:
-        return jnp.negative(a)
+        return lax.neg(a) if settled(a) else jnp.negative(a)
 
     def power(self, a: Array, exponent: Fraction) -> Array:
         """Whole powers by multiplication, half powers by square roots, the rest by ``pow``."""
@@ -107,9 +108,9 @@ class JaxOperations:
             if n == 1:
                 return a
             if n == 2:
-                return jnp.multiply(a, a)
+                return multiply(a, a)
             if n < 0:
-                return jnp.divide(1, self.power(a, -exponent))
+                return divide(1, self.power(a, -exponent))
             return lax.integer_pow(a, n)
         if exponent == Fraction(1, 2):
             return jnp.sqrt(a)
@@ -194,7 +195,7 @@ class JaxOperations:
         return jnp.concatenate([jnp.asarray(a) for a in arrays], axis)
 
     def sum(self, a: Array, axes: _Axes) -> Array:
-        return jnp.sum(a, axes)
+        return lax.reduce_sum(a, axes) if settled(a) and a.dtype in WIDE else jnp.sum(a, axes)
 
     def reduce(self, op: str, a: Array, axes: _Axes) -> Array:
         return JAX_REDUCE[op](a, axes)
@@ -208,8 +209,9 @@ class JaxOperations:
         return jnp.take_along_axis(a, at, -1) if op == "top" else at.astype(jnp.result_type(int))
 
     def dot(self, a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array:
-        dtype = jnp.result_type(a, b)
-        a, b = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
+        if alike(a, b) is None:
+            dtype = jnp.result_type(a, b)
+            a, b = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
         if _spread(a) is None and _spread(b) is None:
             a, b, summed, batch = _one_sum(a, b, summed, batch)
         return lax.dot_general(a, b, (summed, batch), out_sharding=_split(a, b, summed, batch))

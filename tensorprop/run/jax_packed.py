@@ -7,6 +7,7 @@ function ``(vector, **data) → (E, gradient as a vector)`` that is one program 
 from __future__ import annotations
 
 import math
+from itertools import groupby
 from typing import Any
 
 import jax
@@ -19,6 +20,7 @@ from tensorprop.run.jax_trees import leaves
 __all__ = ["Packed"]
 
 Array = Any
+_FIX = "pass p.vector, or p.pack(params)"
 
 
 class Packed:
@@ -58,7 +60,15 @@ class Packed:
         return kind
 
     def _flat(self, values: list[Any]) -> Array:
-        return jnp.concatenate([jnp.reshape(jnp.asarray(a, self.dtype), (-1,)) for a in values])
+        """The leaves in one vector; leaves that are None are zeros, and such that lie side by side are one run."""
+        parts: list[Array] = []
+        for idle, run in groupby(zip(values, self._parts, strict=True), lambda leaf: leaf[0] is None):
+            found = [*run]
+            if idle:
+                parts.append(jnp.zeros(found[-1][1][1] - found[0][1][0], self.dtype))
+            else:
+                parts += [jnp.reshape(jnp.asarray(a, self.dtype), (-1,)) for a, _ in found]
+        return jnp.concatenate(parts)
 
     def pack(self, params: Any) -> Array:
         """The vector of other parameters in the same tree."""
@@ -74,19 +84,19 @@ class Packed:
         if np.shape(vector) != (self.size,):
             raise UsageError(
                 f"a vector of {self.size} numbers is needed here, not an array of shape {np.shape(vector)}",
-                fix="pass p.vector, or p.pack(params)",
+                fix=_FIX,
             )
         parts = zip(self._parts, self._shapes, strict=True)
         return self._made([jnp.reshape(vector[a:b], shape) for (a, b), shape in parts])
 
     def _stepped(self, vector: Array, data: dict[str, Any]) -> Any:
-        value, slopes = self.gradient(self.unpack(vector), **data)
+        if not hasattr(vector, "shape"):
+            raise UsageError(f"a vector of {self.size} numbers is needed here, not a {type(vector).__name__}", fix=_FIX)
+        value, slopes = self.gradient.of_tree(self.unpack(vector), data, "none")
         return value, self._flat(leaves(slopes).values)
 
     @public
     def __call__(self, vector: Array, /, **data: Any) -> tuple[Any, Array]:
-        if not hasattr(vector, "shape") or vector.shape != (self.size,):
-            self.unpack(vector)
         return self._traced(vector, data)
 
     def __repr__(self) -> str:

@@ -248,11 +248,13 @@ def input_shapes(
     names: Iterable[str] | None = None,
 ) -> dict[str, tuple[int, ...]]:
     """The shapes of the inputs, or of those that are named: as they are given, then as the letters say."""
+    _whole([*sizes.items(), *((name, n) for name, shape in shapes.items() for n in shape)])
+    names = tuple(system.inputs if names is None else names)
+    if not sizes and shapes.keys() >= {*names}:
+        rest = {name: tuple(shape) for name, shape in shapes.items() if name not in system}
+        return {**{name: tuple(shapes[name]) for name in names}, **rest}
     ranges = infer(system)
     labels = _labels(system, ranges)
-    for what, n in [*sizes.items(), *((name, n) for name, shape in shapes.items() for n in shape)]:
-        if isinstance(n, bool) or not isinstance(n, int) or n < 0:
-            raise UsageError(f"the size {n!r} of {what} is not a whole number")
     for letter in sizes:
         if letter not in labels:
             raise UnknownName(
@@ -282,7 +284,7 @@ def input_shapes(
             )
     found: dict[str, tuple[int, ...]] = {}
     need: dict[str, None] = {}
-    for name in system.inputs if names is None else names:
+    for name in names:
         if name in shapes:
             found[name] = tuple(shapes[name])
             continue
@@ -293,15 +295,27 @@ def input_shapes(
                 need[letters[0] if letters else f"axis {k + 1} of {name}"] = None
         found[name] = tuple(known[axis][0] if axis in known else 0 for axis in axes)
     if need:
-        unnamed = [n for n in need if n.startswith("axis ")]
-        raise MissingInput(
-            f"no size for {', '.join(need)}",
-            known="indices: " + (", ".join(labels) or "none") + ("; given: " + ", ".join(sizes) if sizes else ""),
-            fix="an axis that no letter indexes takes its size from shapes={name: (…)}"
-            if unnamed
-            else "say for example sizes={" + ", ".join(f'"{i}": 64' for i in need) + "}",
-        )
+        raise _unsized([*need], labels, sizes)
     return {**found, **{name: tuple(shape) for name, shape in shapes.items() if name not in system}}
+
+
+def _whole(sizes: Iterable[tuple[str, object]]) -> None:
+    """Refuse sizes that count nothing."""
+    for what, n in sizes:
+        if isinstance(n, bool) or not isinstance(n, int) or n < 0:
+            raise UsageError(f"the size {n!r} of {what} is not a whole number")
+
+
+def _unsized(need: list[str], labels: Iterable[str], sizes: Iterable[str]) -> MissingInput:
+    """What is said of letters, or axes, whose size nothing tells."""
+    unnamed = any(n.startswith("axis ") for n in need)
+    return MissingInput(
+        f"no size for {', '.join(need)}",
+        known="indices: " + (", ".join(labels) or "none") + ("; given: " + ", ".join(sizes) if sizes else ""),
+        fix="an axis that no letter indexes takes its size from shapes={name: (…)}"
+        if unnamed
+        else "say for example sizes={" + ", ".join(f'"{i}": 64' for i in need) + "}",
+    )
 
 
 def _rank(system: System, name: str, otherwise: int) -> int:

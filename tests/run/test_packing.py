@@ -42,6 +42,16 @@ def test_a_step_is_one_line_on_the_vector() -> None:
     assert np.allclose(v, [1, 1, 2, 2, 2])
 
 
+@pytest.mark.parametrize("wrt", ["a d", None])
+def test_leaves_that_no_equation_names_have_zeros_where_they_lie(wrt: str | None) -> None:
+    g = tp.value_and_grad("E = a_i a_i + 3 d_i d_i", wrt=wrt)
+    tree = {n: np.full(k, 2.0, np.float32) for n, k in {"a": 2, "b": 3, "c": 1, "d": 2, "e": 4}.items()}
+    p = g.packed(tree)
+    assert p(p.vector)[1].tolist() == [4, 4, 0, 0, 0, 0, 12, 12, 0, 0, 0, 0]
+    with pytest.raises(tp.TensorpropError, match="a vector of 12 numbers is needed here, not a list"):
+        p([2.0] * 12)
+
+
 def test_what_is_no_vector_of_these_parameters_is_refused() -> None:
     g = tp.value_and_grad(TEXT, wrt="W b c")
     p = g.packed(params())
