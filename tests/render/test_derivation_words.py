@@ -255,3 +255,8 @@ def test_rules_alone_are_told_sign_by_sign() -> None:
 def test_a_law_does_not_call_a_tensor_of_the_page_an_error() -> None:
     said = str(explain("e_td = E[tok_t, d]; h_tk = tanh(e_td W_dk); L = h_tk v_tk"))
     assert "∂L/∂x_k = Σ_j ∂L/∂v_j ∂v_j/∂x_k" in said and "∂E/" not in said and "δx_k = ∂L/∂x_k" in said
+
+
+def test_the_matrix_of_derivatives_has_the_masks_of_the_page() -> None:
+    told = str(explain("y_t = Σ_s [s <= t] W_ts Σ_u [u <= s] x_u", wrt="x"))
+    assert "It is ∂y/∂x = Lᵀ triu(Wᵀ)" in told and "11ᵀ" not in told

@@ -551,3 +551,17 @@ def test_a_derivative_of_the_exponential_in_a_direction(text: str, wrt: str, sho
 def test_a_derivative_in_a_direction_that_does_not_fit_is_refused() -> None:
     with pytest.raises(RankMismatch):
         tp.parse_formula("D = expm′(X)[v]", like={"X": "matrix", "v": "vector", "D": "matrix"})
+
+
+@pytest.mark.parametrize(
+    ("page", "line"),
+    [
+        ("y_t = Σ_s V_s W_ts + h_t Σ_s g_s [s<t]", "y = WV + h ⊙ L g  (L_ts = [s < t])"),
+        ("y_ti = Σ_s [s <= t] V_si + Σ_s [s <= t] U_si", "y = L V + M U  (L_ts = [s ≤ t], M_ts = [s ≤ t])"),
+        ("y_t = Σ_s [s <= t] W_ts Σ_u [u <= s] x_u", "y = tril(W) L x  (L_su = [u ≤ s])"),
+        ("y_t = Σ_su [s <= t] [u <= s] V_s x_u", "y = L diag(V) M x  (L_ts = [s ≤ t], M_su = [u ≤ s])"),
+    ],
+)
+def test_masks_of_one_relation_are_told_apart_by_their_axes(page: str, line: str) -> None:
+    """The first two could not be computed: one ``tril(11ᵀ)`` was as long as the axis of another sum."""
+    assert formula(page).unicode == line

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tensorprop.core.build import ZERO, add
 from tensorprop.core.equation import Equation, System, equation
-from tensorprop.core.expr import Add, Expr, Number, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Bracket, Expr, Number, Reduce, Sum, Tensor
 from tensorprop.core.ranges import infer
 from tensorprop.core.walk import freshen, postorder, tensors_of
 from tensorprop.render import trees as m
@@ -78,6 +78,12 @@ def _told_apart(eq: Equation, s: System) -> Equation:
         others = (eq.value.binds | eq.value.free) - t.binds
         out.append(freshen(t, others.union(clash)) if clash else t)
     return equation(eq.target, add(*out))
+
+
+def _compares(eq: Equation) -> bool:
+    """Whether a bound letter is compared: as ``tril(11ᵀ)`` it is as long as one axis, whichever else it runs along."""
+    orders = (n for n in postorder(eq.value) if isinstance(n, Bracket) and n.relation != "=")
+    return any(not n.free <= {*eq.letters} for n in orders)
 
 
 def _sliding(eq: Equation, s: System) -> Seen | None:
@@ -153,7 +159,8 @@ class Choices:
             if found is not None:
                 yield found
         else:
-            yield from self._found()
+            if self._clear is None or not _compares(eq):
+                yield from self._found()
             if self._clear is not None:
                 yield from self._clear._found()
         yield self.plainly()

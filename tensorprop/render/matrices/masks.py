@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import compress
 from typing import NamedTuple, TypeAlias
 
 from tensorprop.calculus.stable import MASKED, stable_expr
@@ -163,14 +164,21 @@ class _Namer:
         lower = t.part in "≥>"
         part = t.part if lower else _SWAPPED[t.part]
         found = [(key, b) for key, b in brackets.items() if key[2] == part]
-        if len(found) != 1:
+        along = [self._long(one) for one in (ones if lower else ones[::-1])]
+        told = [[self._of(i, eq) for i in key[:2]] for key, _ in found]
+        if len(found) > 1:  # the one of the axes that the ones have; several of the same axes are one matrix
+            there = [all(a in (of or (_UNTOLD,)) for a, of in zip(along, pair, strict=True)) for pair in told]
+            found, told = list(compress(found, there)), list(compress(told, there))
+        if not found:
             return None
-        ((row, column, _), b) = found[0]
-        key = self._same((self._of(row, eq), self._of(column, eq), part, added))
+        ((row, column, _), b), pair = found[0], told[0]
+        rows, columns = (a if a in of else (*of, _UNTOLD)[0] for a, of in zip(along, pair, strict=True))
+        key = self._same((rows, columns, part, added))
         if key not in self.known:
             used = self._names | {one.name for one in self.known.values()}
             free = [c for c in (_ADDED if added else _NAMES) if c not in used]
-            if not free or not new:
+            several = _UNTOLD in key[:2] and any(known[2:] == key[2:] for known in self.known)
+            if not free or not new or several:  # several: it may be any of these
                 return None
             self.known[key] = m.Mask(free[0], b, (row, column), part, ones, added)
         it = replace(self.known[key], ones=ones if lower else (ones[1], ones[0]))
@@ -185,8 +193,16 @@ class _Namer:
         ]
         return same[0] if len(same) == 1 else key
 
-    def _of(self, letter: str, eq: Equation) -> Axis:
-        """The axis along which a letter runs, as a tensor tells it that has the letter or one that equals it."""
+    def _long(self, one: m.Ones) -> Axis:
+        """The axis that is as long as a vector of ones."""
+        name = one.axis.tensor if one.axis.tensor in self._names else primal(one.axis.tensor)
+        if one.more or name not in self._names:
+            return _UNTOLD
+        found = self._axis(Dim(name, one.axis.axis))
+        return found.tensor, found.axis
+
+    def _of(self, letter: str, eq: Equation) -> tuple[Axis, ...]:
+        """The axes along which a letter runs, as tensors tell it that have the letter or one that equals it."""
         tied = {letter}
         for e in postorder(eq.value):
             match e:
@@ -194,13 +210,14 @@ class _Namer:
                     tied |= {i, j}
                 case _:
                     pass
+        out: dict[Axis, None] = {}
         for t in (eq.target, *tensors_of(eq.value)):
             axes = primal_axes(t) or [(t.name, k) for k in range(len(t.subscripts))]
             for axis, place in zip(axes, t.subscripts, strict=True):
                 if axis[0] in self._names and isinstance(place, Index) and place.name in tied:
                     found = self._axis(Dim(*axis))
-                    return found.tensor, found.axis
-        return _UNTOLD
+                    out[found.tensor, found.axis] = None
+        return tuple(out)
 
 
 def _orders(line: Line) -> _Brackets:
