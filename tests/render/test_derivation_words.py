@@ -260,3 +260,11 @@ def test_a_law_does_not_call_a_tensor_of_the_page_an_error() -> None:
 def test_the_matrix_of_derivatives_has_the_masks_of_the_page() -> None:
     told = str(explain("y_t = Σ_s [s <= t] W_ts Σ_u [u <= s] x_u", wrt="x"))
     assert "It is ∂y/∂x = Lᵀ triu(Wᵀ)" in told and "11ᵀ" not in told
+
+
+def test_rules_put_together_stand_under_one_heading_and_say_what_was_done() -> None:
+    page = "m_h = A_hj x_j; g_h = sigmoid(m_h); y_h = g_h m_h + (1 - g_h) x_h; E = Σ_h (y_h - t_h)^4"
+    told = str(explain(page, wrt="A"))
+    assert told.count("Put together\n") == 1 and "Multiplied out" not in told
+    assert "What is common, taken out:\n    δA_hj = x_j g_h δy_h (1 + (1 − g_h) (m_h − x_h))" in told
+    assert "diag(m − x), and diag(u) v" in told

@@ -12,8 +12,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 from tensorprop.core.equation import Equation
-from tensorprop.core.expr import Add, Mul
+from tensorprop.core.expr import Add, Expr, Mul
 from tensorprop.core.names import adjoint_name
+from tensorprop.core.terms import factors_of
 from tensorprop.render.derivation.beside import beside
 from tensorprop.render.derivation.contents import Contents, DerivationStep, Remark, RulePart
 from tensorprop.render.derivation.index_table import HEAD, Row
@@ -67,6 +68,11 @@ def _pair(line: Math, shown: Math | None) -> tuple[Math, Math | None]:
 _MANY = 6  # rules beside which a terminal does without the lines that lead to a rule's end
 
 
+def _outside(e: Expr) -> int:
+    """How many factors stand beside a sum of terms, or are one of several; a sum of terms itself is none."""
+    return 0 if isinstance(e, Add) else sum(not isinstance(f, Add) for f in factors_of(e)) + isinstance(e, Mul)
+
+
 class _Level:
     """What all levels have in common."""
 
@@ -81,8 +87,10 @@ class _Level:
         yield from self.opening()
         for n, part in enumerate(d.parts, 1):
             yield from self.part(n, part)
-        for remark in d.remarks:
-            yield from self.remark(remark)
+        title = ""
+        for remark in d.remarks:  # those of one title stand under one heading
+            yield from self.remark(replace(remark, more=True) if remark.title == title else remark)
+            title = remark.title
         yield from self.closing()
         for verdict in d.verdict.each if d.verdict is not None else ():
             yield Heading(1, say("The attempt: {f}", f=verdict.formula))
@@ -117,7 +125,7 @@ class _Level:
             yield Paragraph(told, pages=pages)
             yield Lines(((self.d.line(eq), None),), pages=pages)
         if remark.before:
-            apart = isinstance(remark.equations[-1].value, Mul) and isinstance(remark.before[-1][1].value, Add)
+            apart = _outside(remark.equations[-1].value) > _outside(remark.before[-1][1].value)
             yield Paragraph(say("What is common, taken out:" if apart else "Multiplied out:"), pages=pages)
         shown = remark.shown or (None,) * len(remark.equations)
         if remark.equations:

@@ -181,7 +181,8 @@ def _diagonal_said(p: Passage, form: Form) -> Sentence | None:
     d = Tensor(local.rule.name.replace("·", ""), ())
     law = Math("diag(u) v = u ⊙ v", r"\operatorname{diag}(u) v = u \odot v")
     if len(p.letters) == 1:
-        u = form(equation(Tensor(NOBODY, local.forward.target.subscripts), slope))
+        told = transform(slope, _positive_first)
+        u = form(equation(Tensor(NOBODY, local.forward.target.subscripts), told))
         if u.unicode:
             return say(
                 "As a matrix, {d} is {u}, and {law}.",
