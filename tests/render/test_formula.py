@@ -125,6 +125,7 @@ def test_printed_numpy_code_computes_the_einsum(case):
         ("E = 1/2 (h_bj - y_bj)^2", "E = ½‖h − y‖²"),
         ("y = x_i A_ij x_j", "y = xᵀAx"),
         ("g_i = A_ij x_j + A_ji x_j + b_i", "g = (A + Aᵀ)x + b"),
+        ("y_bo = W_oi x_bi + B_or A_ri x_bi", "y = x(W + BA)ᵀ"),
         ("G_ij = X_ik b_k c_j + X_ik c_k b_j", "G = X(bcᵀ + cbᵀ)"),
         ("G_ij = 6 X_jk X_ki + 2 X_ji - 5 δ_ij", "G = (6X² + 2X − 5I)ᵀ"),
         ("G_ij = X_jk B_ki + B_jk X_ki", "G = (XB + BX)ᵀ"),

@@ -573,3 +573,8 @@ def test_a_mixture_of_experts_has_formulas_forward_and_backward():
         "δx = (Σ_f ([x U_fᵀ > 0] ⊙ δh_f) U_f) + (g ⊙ (δg − (g ⊙ δg)11ᵀ))Gᵀ",
         "δV_f = (g ⊙ h_f)ᵀ δy  (for every f)",
     } <= {*str(f).split("\n")}
+
+
+def test_heads_of_a_group_are_carried_and_not_time():
+    page = formula("S_bghtu = Q_btghd K_bugd / sqrt(dim(d)); P_bghtu = softmax_u(S_bghtu); O_btghd = P_bghtu V_bugd")
+    assert str(page) == "S_bgh = Q_bgh K_bgᵀ/√|d|, P = softmax(S), O_bgh = P_bgh V_bg  (for every b, g, h)"

@@ -12,6 +12,7 @@ from itertools import combinations
 
 from tensorprop.render import trees as m
 from tensorprop.render.matrices.laid import Laid, turn
+from tensorprop.render.matrices.polish import flipped
 from tensorprop.render.trees import MathTree, coefficient, scaled
 from tensorprop.render.weight import weight
 
@@ -121,8 +122,8 @@ def _together(a: MathTree, b: MathTree) -> Iterator[MathTree]:
     s, t = _ScaledTerm.of(a), _ScaledTerm.of(b)
     yield from _joined_terms(s, t)
     if s.scalar_product and t.scalar_product:  # a number is its own transpose: bᵀBx is xᵀBᵀb
-        flipped = tuple(turn(Laid(f, 0)).tree for f in reversed(t.rest))
-        yield from _joined_terms(s, _ScaledTerm(t.ratio, t.scalars, flipped, t.below))
+        turned = tuple(turn(Laid(f, 0)).tree for f in reversed(t.rest))
+        yield from _joined_terms(s, _ScaledTerm(t.ratio, t.scalars, turned, t.below))
 
 
 def _joined_terms(s: _ScaledTerm, t: _ScaledTerm) -> Iterator[MathTree]:
@@ -158,7 +159,7 @@ def _joined_terms(s: _ScaledTerm, t: _ScaledTerm) -> Iterator[MathTree]:
         if body.kind == "scalar":
             yield _ScaledTerm(ratio, (*scalars, body), (*s.rest[:head], *s.rest[len(s.rest) - tail :]), below).tree()
         else:
-            outer = (*s.rest[:head], body, *s.rest[len(s.rest) - tail :])
+            outer = (*s.rest[:head], _upright(body), *s.rest[len(s.rest) - tail :])
             yield _ScaledTerm(ratio, scalars, outer, below).tree()
     if len(s.rest) == len(t.rest) == 1 and isinstance(s.rest[0], m.Hadamard) and isinstance(t.rest[0], m.Hadamard):
         one, two = s.rest[0].factors, t.rest[0].factors
@@ -170,6 +171,14 @@ def _joined_terms(s: _ScaledTerm, t: _ScaledTerm) -> Iterator[MathTree]:
                 _ScaledTerm(right.ratio, right.scalars, (_entrywise(y),), None),
             )
             yield _ScaledTerm(ratio, scalars, (m.Hadamard((*common, body)),), below).tree()
+
+
+def _upright(body: MathTree) -> MathTree:
+    """A sum of transposes as the transpose of a sum, where that is shorter: ``Wᵀ + AᵀBᵀ`` is ``(W + BA)ᵀ``."""
+    if not isinstance(body, m.TermSum) or body.kind != "matrix":
+        return body
+    other = m.Transpose(m.TermSum(tuple(flipped(term) for term in body.terms)))
+    return other if weight(other) < weight(body) else body
 
 
 def _only_ones(factors: tuple[MathTree, ...]) -> bool:

@@ -13,7 +13,7 @@ from tensorprop.render import trees as m
 from tensorprop.render.trees import MathTree, coefficient, scaled
 from tensorprop.render.weight import transposes, weight
 
-__all__ = ["polished"]
+__all__ = ["flipped", "polished"]
 
 
 def polished(t: MathTree) -> MathTree:
@@ -119,20 +119,20 @@ def _outer_to_diagonals(t: MathTree) -> MathTree:
             continue
         (rest,) = [p for p in parts if p is not outer]
         u, v = outer.factors
-        out += [m.Diag(u), *(rest.factors if isinstance(rest, m.Product) else (rest,)), m.Diag(_flipped(v))]
+        out += [m.Diag(u), *(rest.factors if isinstance(rest, m.Product) else (rest,)), m.Diag(flipped(v))]
     return t if len(out) == len(t.factors) else _product(out)
 
 
-def _flipped(t: MathTree) -> MathTree:
+def flipped(t: MathTree) -> MathTree:
     """The transpose, taken inside sums and products."""
     match t:
         case m.Transpose(of):
             return of
         case m.TermSum(terms):
-            return m.TermSum(tuple(map(_flipped, terms)))
+            return m.TermSum(tuple(map(flipped, terms)))
         case m.Product(factors):
             lead = sum(f.kind == "scalar" for f in factors)
-            return m.Product((*factors[:lead], *map(_flipped, reversed(factors[lead:]))))
+            return m.Product((*factors[:lead], *map(flipped, reversed(factors[lead:]))))
         case m.Diag() | m.Identity():
             return t
         case _:
@@ -147,7 +147,7 @@ def _gram(t: MathTree) -> MathTree:
     sums = [n for n, f in enumerate(out) if isinstance(f, m.TermSum) and f.kind != "scalar"]
     for n, last in pairwise(sums):
         a, b = out[n], out[last]
-        if _flipped(a) == b:
+        if flipped(a) == b:
             turned = transposes(a) > transposes(b)
             out[n], out[last] = (m.Transpose(b), b) if turned else (a, m.Transpose(a))
     return m.Product(tuple(out))

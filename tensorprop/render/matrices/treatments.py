@@ -238,7 +238,7 @@ def price(line: Line, dots: float = 0.0, letters: bool = False) -> float:
     names = [n for side in (line.left, line.right) if side for n in side.walk() if isinstance(n, m.Name)]
     total += told.WITHIN * sum(map(within, names)) * dots
     for i in line.carried:
-        leads = all(None not in n.slots[: n.slots.index(i)] for n in names if i in n.slots and len(n.slots) > 2)
+        leads = all(i in n.slots[: len(line.carried)] for n in names if i in n.slots and len(n.slots) > 2)
         total += told.LEADING if leads else told.CARRIED
         total += told.BESIDE * (line.seen is not None and bool(line.seen.out) and i not in line.seen.out)
     if line.carried and line.left is not None and line.left.kind != "matrix":
