@@ -18,11 +18,11 @@ __all__ = ["LAWS", "Law", "beside_laws", "law", "rewrite"]
 _ROUNDS = 64  # a node is rewritten at most this often; every law makes it smaller or puts it in order
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Law:
     """``left == right``, as text, over the free letters; ``because`` captions a step that uses it.
 
-    ``apply`` is the law at a node of one of the kinds ``on``.
+    ``apply`` is the law at a node of one of the kinds ``on``. There is one object for each law.
     """
 
     text: str
