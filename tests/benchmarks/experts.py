@@ -4,6 +4,7 @@ symmetric, blocks of a diagonal alone."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -128,12 +129,12 @@ def experts() -> list[Model]:
         p = {f"W{k}": 0.05 * normal(128, 128) for k in range(depth)}
         for norm, axis, kept, reduced in (("layer", -1, "b", "i"), ("batch", 0, "i", "b")):
             text = deep_text(BLOCK, depth, kept, reduced)
-            ours = lambda text=text, p=p: tp.value_and_grad(text, tuple(p))  # noqa: E731
+            ours = partial(tp.value_and_grad, text, tuple(p))
             name = f"residual MLP with {norm} norm, depth {depth}, against its three-term rule"
             made.append(_against(name, ours, _ruled(axis), p, d))
     for T in (512, 1024):
         p = {n: normal(8, T, 64) for n in "QKV"}
         text = ATTENTION.format(weights=CAUSAL["where"])
-        ours = lambda text=text: tp.value_and_grad(text, "Q K V")  # noqa: E731
+        ours = partial(tp.value_and_grad, text, "Q K V")
         made.append(_against(f"causal attention, 8 heads, T {T}, against 8 blocks", ours, _blocked, p, {}))
     return made
