@@ -173,7 +173,7 @@ class Binders(Subscripts):
         closer = {"_{": "}", "[": "]"}.get(self.texts[q])
         while closer and self.kinds[q] not in (closer, "end", ";"):
             q += 1
-            if self.kinds[q] in RELATIONS or self.texts[q] == "in":
+            if self.kinds[q] in RELATIONS or (self.texts[q] == "in" and self.kinds[q - 1] == "N"):  # i in B, not Σ[in]
                 fix = run_through(self, name, q) if self.kinds[q] == "=" else conditioned(self, name, q)
                 sign, span = piece(self, q, q + 1), (self.starts[q], self.ends[q])
                 problem = f'"{sign}" does not fit here: an index runs over the whole of its axis'
