@@ -8,7 +8,7 @@ in the loop of whoever needs it, and has no place of its own, unless it is an ou
 an array (a contraction, a way back that makes other things again), or is costly and read by two loops. An entrywise
 step writes where its operand lay if nothing else needs that any more, a ``where`` apart. Inputs are held throughout, an
 output from its step to the end, anything else from its step to its last use, or, of a product for one of the parts of
-an array, until these are put together: XLA works out such products first.
+an array, until these are put together: XLA works out such products first, and copies all that they read before them.
 """
 
 from __future__ import annotations
@@ -167,6 +167,12 @@ class _Record:
         reads = {a: self.reads(a) for a in self.rows}
         last = {b: a for a in self.rows if a in self.memory for b in reads[a]}
         whole, later = _together(reads), dict[Shaped, int]()
+        copies = {
+            a for a in self.memory if a in whole and a.kind not in WRITES and all(b.kind == "given" for b in reads[a])
+        }
+        early: dict[Shaped, int] = {}  # the copies of parts of inputs, by the array whose parts they are for
+        for a in copies:
+            early[whole[a]] = early.get(whole[a], 0) + a.bytes
         done: set[Shaped] = set()
         for a in self.rows:
             lies = a if a in self.memory else None
@@ -177,7 +183,8 @@ class _Record:
             chosen = a.kind == "call" and a.note == "where"  # XLA writes a choice beside what it chooses from
             along = (a.kind not in WRITES and not chosen) or (a.kind == "reduce" and keeps(a.note[0]))
             used = next((b for b in free if b.bytes == a.bytes and along), None)
-            held += a.bytes if lies and used is None else 0
+            held += early.pop(whole[a], 0) if a in whole else 0
+            held += a.bytes if lies and used is None and a not in copies else 0
             yield Made(
                 self.equation.get(a, ""),
                 described.row(a),
