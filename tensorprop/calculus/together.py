@@ -20,7 +20,7 @@ from typing import NamedTuple
 from tensorprop.calculus.known_sums import Given, SumsKnown
 from tensorprop.calculus.reuse import reused
 from tensorprop.calculus.simplify import known, simplify_expr
-from tensorprop.calculus.stable import match
+from tensorprop.calculus.stable import match, stable_expr
 from tensorprop.core.build import COLUMN, MINUS_ONE, ONE, ROW, add, fresh, mul, power, reduce, substitute, sum_over
 from tensorprop.core.canon import canonical
 from tensorprop.core.equation import Equation, System, equation, system
@@ -304,13 +304,20 @@ def _nodes(e: Expr) -> int:
 def _called(forward: System, e: Expr) -> Expr:
     """The expression with reductions and reciprocals of the page by their names: ``m_b`` for ``mean_j(x_bj)``.
 
-    And ``r_b³`` for ``1 / sqrt(v_b)³``, where r_b is ``1 / sqrt(v_b)``.
+    And ``r_b³`` for ``1 / sqrt(v_b)³``, where r_b is ``1 / sqrt(v_b)``; ``p_i`` for ``softmax_i(x_i)``, also where the
+    page has it as ``exp(x_i) / Σ_j exp(x_j)``.
     """
     plain = [eq for eq in forward if len({*eq.letters}) == len(eq.target.subscripts)]
     made = [eq for eq in plain if isinstance(eq.value, Reduce)]
     inverse = [(eq, *below) for eq in plain if (below := _power(eq.value)) is not None and below[1] < 0]
 
+    soft = [(eq, canonical(form)) for eq in plain if _is_softmax(form := stable_expr(eq.value))]
+
     def rule(n: Expr) -> Expr:
+        for eq, form in soft if _is_softmax(n) else ():
+            at = match(form, canonical(n), eq.letters)
+            if at is not None:
+                return substitute(eq.target, at)
         below = _power(n) if isinstance(n, Call) and _divisor(n) is not None else None
         for eq, base, once in inverse if below is not None else ():
             assert below is not None
@@ -326,6 +333,10 @@ def _called(forward: System, e: Expr) -> Expr:
         return n
 
     return transform(e, rule)
+
+
+def _is_softmax(e: Expr) -> bool:
+    return isinstance(e, Reduce) and e.op == "softmax"
 
 
 def _brought_together(e: Expr, axis: OneAxis) -> Expr:

@@ -64,6 +64,16 @@ ENDS = {
         "x",
         ["δx_bi = p_bi Σ_k y_bk - y_bi"],
     ),
+    "a softmax by hand of what is turned round, and an average": (
+        "r_bi = exp(-x_bi) / Σ_j exp(-x_bj); y_b = r_bi x_bi",
+        "x",
+        ["δx_bi = r_bi δy_b (1 + r_bk x_bk - x_bi)"],
+    ),
+    "rows of weights by hand": (
+        "a_ij = exp(x_i k_j) / Σ_l exp(x_i k_l); o_i = a_ij v_j",
+        "x",
+        ["δx_i = k_j a_ij δa_ij - (k_m a_im) Σ_j a_ij δa_ij"],
+    ),
     "weight norm": (
         "r_j = 1 / sqrt(Σ_i x_ij^2); u_ij = x_ij r_j; W_ij = g_j u_ij",
         "x",
@@ -81,7 +91,7 @@ def test_a_rule_ends_as_in_books_and_keeps_its_value(text, wrt, lines):
     made = list(Ends(s, rules).all())
     assert [str(m.rule) for m in made] == lines
     rng = np.random.default_rng(0)
-    size, whole = {"b": 4, "i": 3, "j": 3, "k": 3}, s + rules
+    size, whole = {"b": 4, "i": 3, "j": 3, "k": 3, "l": 3}, s + rules
     letters = {t.name: t.letters for eq in [*whole][::-1] for t in tensors_of(eq.value)}
     arrays = {n: 0.3 + 0.4 * rng.random([size[i] for i in letters[n]]) for n in whole.inputs}
     for m in made:
