@@ -464,6 +464,14 @@ class ArrayCode:
 
     @of.register
     def _(self, t: m.Diagonal) -> Snippet:
+        if isinstance(t.of, m.Product) and len(t.of.factors) == 2:
+            a, b = t.of.factors
+            one, other = self.of(a), self.of(b).turned
+            alike = isinstance(a, m.Transpose) is isinstance(b, m.Transpose)
+            if len(one.rows) > 1 or (not alike and one.rows and one.cols and other.rows and other.cols):
+                s = self.bench.full(self.bench.times(one, other))  # diag(ABᵀ) is (A ⊙ B)1
+                out = _rewritten(self.bench.summed(s, s.cols), kind="column")
+                return out.turned if t.lies == "row" else out
         s = self._lying(t.of)
         batch = self.bench.batch(s)
         i = s.rows

@@ -50,6 +50,11 @@ NUMPY = [
 ]  # fmt: skip
 
 
+def test_the_diagonal_of_a_product_over_rows_that_are_one_is_added_up_entry_by_entry():
+    f = tp.formula("δS_bhtu = P_bhtu (δP_bhtu - Σ_v δP_bhtv P_bhtv)", derivative="numerator")
+    assert f.numpy == "δS = P * (δP - np.sum(P * δP, axis=3)[..., None])"  # executed before it is shown
+
+
 @pytest.mark.parametrize("text, numpy, torch", NUMPY, ids=lambda x: x)
 def test_the_code_is_what_people_would_write(text, numpy, torch):
     f = tp.formula(text)
