@@ -236,7 +236,7 @@ class ArrayCode:
         scalars = [self.of(f) for f in t.factors if f.kind == "scalar"]
         trees = [f for f in t.factors if f.kind != "scalar"]
         if _all_of(trees) and not isinstance(trees[1], m.Diag | m.Inverse | m.Identity):
-            rest = [self._entries(self.of(trees[1]))]
+            rest = [self.bench.added(self.of(trees[1]))]
         else:
             rest = [self._factor(f) for f in trees]
         out: Snippet | None = None
@@ -253,11 +253,6 @@ class ArrayCode:
         if chain.diagonal:
             chain = self._diagonal(chain)
         return chain if out is None else self.bench.times(out, chain)
-
-    def _entries(self, s: Snippet) -> Snippet:
-        """The sum of all entries, 1ᵀX1."""
-        s = self.bench.full(s)
-        return _rewritten(self.bench.summed(s, (*s.rows, *s.cols)), kind="scalar")
 
     def _factor(self, t: MathTree) -> Snippet:
         """A factor; a diagonal matrix is left as its vector."""
@@ -454,7 +449,7 @@ class ArrayCode:
             a, b = t.of.factors
             if isinstance(a, m.Transpose) is not isinstance(b, m.Transpose):  # tr(AᵀB) is Σ_ij A_ij B_ij
                 one, other = (self.of(f.of if isinstance(f, m.Transpose) else f) for f in (a, b))
-                return self._entries(self.bench.times(one, other))
+                return self.bench.added(self.bench.times(one, other))
         s = self._lying(t.of)
         batch = self.bench.batch(s)
         name, more = ("trace", "") if not batch else ("trace", ", axis1=-2, axis2=-1")
@@ -470,7 +465,7 @@ class ArrayCode:
             alike = isinstance(a, m.Transpose) is isinstance(b, m.Transpose)
             if len(one.rows) > 1 or (not alike and one.rows and one.cols and other.rows and other.cols):
                 s = self.bench.full(self.bench.times(one, other))  # diag(ABᵀ) is (A ⊙ B)1
-                out = _rewritten(self.bench.summed(s, s.cols), kind="column")
+                out = replace(self.bench.summed(s, s.cols), kind="column")
                 return out.turned if t.lies == "row" else out
         s = self._lying(t.of)
         batch = self.bench.batch(s)

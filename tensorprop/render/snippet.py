@@ -254,6 +254,11 @@ class Bench:
         text = f"{self.to.call('sum')}({s.text}{where})"
         return replace(s, text=text, level=ATOM, axes=axes, rows=rows, cols=cols, factors=())
 
+    def added(self, s: Snippet) -> Snippet:
+        """The sum of all entries, 1ᵀX1, for every carried index."""
+        s = self.full(s)
+        return replace(self.summed(s, (*s.rows, *s.cols)), kind="scalar")
+
     def product(self, a: Snippet, b: Snippet) -> Snippet:
         """The matrix product: the columns of one meet the rows of the other."""
         tall, wide = a.kind in ("column", "matrix"), b.kind in ("row", "matrix")
