@@ -462,9 +462,8 @@ class ArrayCode:
         if isinstance(t.of, m.Product) and len(t.of.factors) == 2:
             a, b = t.of.factors
             one, other = self.of(a), self.of(b).turned
-            alike = isinstance(a, m.Transpose) is isinstance(b, m.Transpose)
-            if len(one.rows) > 1 or (not alike and one.rows and one.cols and other.rows and other.cols):
-                s = self.bench.full(self.bench.times(one, other))  # diag(ABᵀ) is (A ⊙ B)1
+            if len(one.rows) > 1:  # diag(ABᵀ) is (A ⊙ B)1
+                s = self.bench.full(self.bench.times(one, other))
                 out = replace(self.bench.summed(s, s.cols), kind="column")
                 return out.turned if t.lies == "row" else out
         s = self._lying(t.of)
