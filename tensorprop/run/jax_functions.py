@@ -77,9 +77,10 @@ def _xlogy(x: Array, w: Array) -> Array:
 
 
 def _logit(x: Array) -> Array:
-    """log(x / (1 - x)); near ½ by 1 + (2 x - 1) / (1 - x), of which nothing cancels."""
-    middle = jnp.log1p((2 * x - 1) / (1 - x))
-    return jnp.where((x > 0.25) & (x < 0.75), middle, jnp.log(x) - jnp.log1p(-x))
+    """log(x / (1 - x)); near ½ by 1 + |2 x - 1| / min(x, 1 - x), of which nothing cancels, and which is over 1."""
+    low = x < 0.5
+    middle = jnp.log1p(jnp.abs(2 * x - 1) / jnp.where(low, x, 1 - x))
+    return jnp.where((x > 0.25) & (x < 0.75), jnp.where(low, -middle, middle), jnp.log(x) - jnp.log1p(-x))
 
 
 def _copysign(x: Array, w: Array) -> Array:

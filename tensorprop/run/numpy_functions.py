@@ -113,10 +113,11 @@ def _sinc(x: Array) -> Array:
 
 
 def _logit(x: Array) -> Array:
-    """log(x / (1 - x)); near ½ by 1 + (2 x - 1) / (1 - x), of which nothing cancels."""
+    """log(x / (1 - x)); near ½ by 1 + |2 x - 1| / min(x, 1 - x), of which nothing cancels, and which is over 1."""
     x = _float(x)
-    middle = np.log1p((2.0 * x - 1.0) / (1.0 - x))
-    return np.where((x > 0.25) & (x < 0.75), middle, np.log(x) - np.log1p(-x))
+    low = x < 0.5
+    middle = np.log1p(np.abs(2 * x - 1) / np.where(low, x, 1 - x))
+    return np.where((x > 0.25) & (x < 0.75), np.where(low, -middle, middle), np.log(x) - np.log1p(-x))
 
 
 def _xlogy(x: Array, w: Array) -> Array:
