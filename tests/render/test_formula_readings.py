@@ -578,3 +578,10 @@ def test_a_mixture_of_experts_has_formulas_forward_and_backward():
 def test_heads_of_a_group_are_carried_and_not_time():
     page = formula("S_bghtu = Q_btghd K_bugd / sqrt(dim(d)); P_bghtu = softmax_u(S_bghtu); O_btghd = P_bghtu V_bugd")
     assert str(page) == "S_bgh = Q_bgh K_bgᵀ/√|d|, P = softmax(S), O_bgh = P_bgh V_bg  (for every b, g, h)"
+
+
+def test_a_loss_of_labels_in_one_line_leaves_its_page_in_matrices():
+    page = "h_bj = tanh(x_bi W_ij + c_j); z_bk = h_bj V_jk + d_k; E = -mean_b(logsoftmax_k(z_bk)[y_b])"
+    f = tp.formula(page)
+    assert str(f) == "h = tanh(xW + 1cᵀ), z = hV + 1dᵀ, E = −Σ_b logsoftmax(z_b)[y_b]/|b|"
+    assert "E = -np.mean(" in f.numpy

@@ -269,13 +269,24 @@ def _scattered(n: m.Name) -> bool:
 def looks(line: Line) -> dict[str, Look] | None:
     """How each tensor of a line is read; None if one is read in two ways, or moved along an axis that stays."""
     found: dict[str, Look] = {}
-    for side in (line.left, line.right):
-        for n in side.walk() if side else ():
-            if isinstance(n, m.Name):
+    sides = [side for side in (line.left, line.right) if side is not None]
+    slices = {n for side in sides for n in _rows(side)}
+    for side in sides:
+        for n in side.walk():
+            if isinstance(n, m.Name) and n not in slices:
                 seen = _look(n)
                 if seen is None or found.setdefault(seen[0], seen[1]) != seen[1]:
                     return None
     return found
+
+
+def _rows(tree: m.MathTree) -> Iterator[m.Name]:
+    """The rows, one by one, of which entries are added up: ``s_b`` in ``Σ_b logsoftmax(s_b)[y_b]``, of any ``s``."""
+    for over in tree.walk():
+        if isinstance(over, m.Over) and any(isinstance(n, m.Picked) for n in over.body.walk()):
+            for n in over.body.walk():
+                if isinstance(n, m.Name) and not {s for s in n.slots if s is not None}.isdisjoint(over.letters):
+                    yield n
 
 
 def _look(n: m.Name) -> tuple[str, Look] | None:
