@@ -157,9 +157,7 @@ class Wording:
     def term(self, t: Expr, c: Expr, one_of: int = 1) -> tuple[str, str]:
         """A term that is c times what it should be, ``one_of`` so many that are wrong."""
         if c is ZERO:
-            kind, words = self.missing(t)
-            path = "^the second path, (through .*?), is"
-            return kind, words if one_of == 1 else re.sub(path, r"the path \1 is", words)
+            return self.missing(t, several=one_of > 1)
         if c is MINUS_ONE:
             return "sign", _sign(t)
         return "factor", f"the term {with_sign(t)} is {self.times(c)}"
@@ -174,8 +172,11 @@ class Wording:
             case _:
                 return f"{show(c)} times what it should be: the factor {show(c)} is one too many"
 
-    def missing(self, t: Expr, whole: Expr | None = None) -> tuple[str, str]:
-        """A term that is not there: one way on which the tensor works. ``whole``: with all that it is multiplied by."""
+    def missing(self, t: Expr, whole: Expr | None = None, several: bool = False) -> tuple[str, str]:
+        """A term that is not there: one way on which the tensor works.
+
+        ``whole``: with all that it is multiplied by. ``several``: it is not the only one that is missing.
+        """
         uses = [n for eq in self.forward for n in _occurrences(eq.value) if n.name == self.tensor]
         if len(uses) < 2:
             return "missing term", f"the term {with_sign(t)} is missing"
@@ -189,7 +190,9 @@ class Wording:
         mine = set() if self.hand is None else {n.name for n in tensors_of(self.hand.value)}
         ways = sorted(primal(name) for name in there - mine)
         if ways:
-            return "second path", f"the second path, through {' and '.join(ways)}, is missing: {with_sign(t)}"
+            through = f"through {' and '.join(ways)}"
+            path = f"path {through}" if several else f"second path, {through},"
+            return "second path", f"the {path} is missing: {with_sign(t)}"
         users = [eq.name for eq in self.forward if any(n.name == self.tensor for n in _occurrences(eq.value))]
         owed = {n.name for n in tensors_of(self.derived.value) if is_adjoint(n.name)}
         if owed and owed.isdisjoint(map(adjoint_name, users)):  # a rule that was put together has terms of its own
