@@ -17,6 +17,7 @@ from tensorprop.calculus.source import Source, as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
 from tensorprop.calculus.together import ended
 from tensorprop.core.affine import Form, difference, form, whole, written
+from tensorprop.core.alike import codes, plainly_told, renamed
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, substitute, subtract
 from tensorprop.core.equation import Equation, Fact, Loop, Range, System, equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Reduce, Tensor
@@ -172,6 +173,14 @@ class _Sweep:
                 about=s[s.outputs[0]].target,
             )
         self.shares: dict[str, list[tuple[Tensor, Expr]]] = {}
+        self.readers: dict[str, list[tuple[Equation, Expr]]] | None = None
+        """Where rules are alike up to names: the equations that read a tensor, with what is owed to them."""
+        if not self.plane and plainly_told(whole) and not any(map(is_adjoint, whole.names)):
+            self.readers = {}
+            self.codes = codes(s)
+        self.kinds: dict[object, tuple[tuple[str, ...], Equation]] = {}
+        self.gone: dict[Equation, dict[str, list[tuple[Tensor, Expr]]]] = {}
+        """What an equation owes, once somebody has asked."""
         self.rules: list[Equation] = []
         self.active, grew = set(names), True
         while grew:  # in a loop, a tensor may depend on one that stands after it
@@ -199,6 +208,15 @@ class _Sweep:
 
     def back(self, eq: Equation, seed: Expr) -> None:
         """Owe the seed to the tensors of a right side."""
+        if self.readers is not None:
+            for name in eq.inputs:
+                if name in self.active:
+                    self.readers.setdefault(name, []).append((eq, seed))
+        else:
+            self.owe(eq, seed)
+
+    def owe(self, eq: Equation, seed: Expr) -> None:
+        """See `back`."""
         if any(name in self.active for name in eq.inputs):
             seed = mul(seed, *self._bounds(eq))
             again = eq.name in self.loops and isinstance(eq.value, Reduce) and eq.value.op in ("max", "min")
@@ -314,6 +332,38 @@ class _Sweep:
         return mul(*map(moved, e.factors)) if reads else e
 
     def rule(self, name: str) -> Equation:
+        """``δname_K = …``, as the rule of a tensor reads that is read alike, or worked out."""
+        if self.readers is None:
+            return self.worked(name)
+        readers = self.readers.get(name, ())
+        key, names = self._kind(name, readers)
+        if key not in self.kinds:
+            for eq, seed in readers:
+                if eq not in self.gone:
+                    self.shares = self.gone[eq] = {}
+                    self.owe(eq, seed)
+            self.shares = {name: [share for eq, _ in readers for share in self.gone[eq].get(name, ())]}
+            made = self.worked(name)
+            self.kinds[key] = names, made
+            return made
+        old, rule = self.kinds[key]
+        called = dict(zip(old, names, strict=True))
+        called |= {adjoint_name(a): adjoint_name(b) for a, b in called.items()}
+        target = renamed(rule.target, called)
+        assert isinstance(target, Tensor)
+        return equation(target, renamed(rule.value, called))
+
+    def _kind(self, name: str, readers: Iterable[tuple[Equation, Expr]]) -> tuple[object, tuple[str, ...]]:
+        """All that a rule is made of, up to names, and these names."""
+        names = {name: 0}
+        told: list[object] = [self.s[name].letters if self.s.defines(name) else None]
+        for eq, seed in readers:
+            code = self.codes[eq]
+            told += [code.text, seed is ONE, names.setdefault(eq.name, len(names))]
+            told += [names.setdefault(n, len(names)) for n in code.names]
+        return tuple(told), tuple(names)
+
+    def worked(self, name: str) -> Equation:
         """``δname_K = …``: the contributions put together, in the letters of the first plain use."""
         shares = self.shares.get(name, [])
         letters = self._unstated(name, _letters(self.whole, name, [t for t, _ in shares]))

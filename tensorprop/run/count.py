@@ -13,7 +13,7 @@ about takes none.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
 from itertools import count
@@ -311,6 +311,9 @@ class Count:
         while isinstance(a, Shaped) and a.kind == "named":
             a = a.operands[0]
         return id(a)
+
+    def typed(self, a: Shaped) -> Hashable:
+        return a.shape, a.itemsize, a.letters
 
     # ----------------------------------------------------------------- along axes
     def sum(self, a: Shaped, axes: _Axes) -> Shaped:

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from fractions import Fraction
+from typing import Any, NamedTuple
 
+from tensorprop.core.alike import Code
 from tensorprop.core.build import COLUMN, ROW
 from tensorprop.core.equation import Declared, Equation, Loop, System, primal_axes
-from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Tensor
+from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import REDUCTIONS, is_known, is_matrix, runs
 from tensorprop.core.ranges import infer
-from tensorprop.core.told import Axis, Letters, Witness
+from tensorprop.core.told import Axis, Letters, Size, Witness
 from tensorprop.core.walk import postorder
 from tensorprop.errors import (
     MissingInput,
@@ -59,6 +61,14 @@ def extents(system: System, shapes: Mapping[str, tuple[int, ...]]) -> Extents:
         raise locate(error, system) from None
 
 
+class _Kind(NamedTuple):
+    """Of equations that are alike: the sizes of the left side's letters; of every binder by its number, for each of its
+    letters the tensor, the axis and the entry that tell it."""
+
+    sizes: dict[str, int]
+    bound: list[tuple[int, dict[str, tuple[int, int, int]]]]
+
+
 class _Work:
     """One walk through the blocks, each after those that it needs."""
 
@@ -72,6 +82,7 @@ class _Work:
         self.letters = Letters(self._meet, system.stated, system.outside)
         self.sizes: dict[Equation, dict[str, int]] = {}
         self.extents = Extents(system, self.shapes, self.sizes, self.letters.bound)
+        self.kinds: dict[Any, _Kind | None] = {}
         waiting = list(system.blocks)
         while waiting:
             later = [b for b in waiting if not self._block(b, patient=True)]
@@ -102,9 +113,51 @@ class _Work:
                 return False
         if isinstance(block, Loop):
             self._loop(block)
+        elif (code := self.extents.codes.get(block)) is not None:
+            self._coded(block, code)
         else:
             self._equation(block)
         return True
+
+    def _coded(self, eq: Equation, code: Code) -> None:
+        """The sizes of the letters of an equation, as one that is alike has them."""
+        axes = primal_axes(eq.target)
+        primal = tuple((n in self.shapes and self.shapes[n][k : k + 1]) for n, k in axes) if axes is not None else None
+        key = code.text, primal, tuple([self.shapes[n] for n in code.names])
+        if key not in self.kinds:
+            self._equation(eq)
+            self.kinds[key] = self._kind(eq, code)
+            return
+        kind = self.kinds[key]
+        if kind is None:
+            self._equation(eq)
+            return
+        self.sizes[eq] = kind.sizes
+        self.shapes[eq.name] = tuple(kind.sizes.values())
+        for k, bound in kind.bound:
+            binder = code.nodes[k]
+            if binder not in self.letters.bound:
+                self.letters.binders.append(binder)
+                told: dict[str, Size | None] = {}
+                for i, (name, axis, at) in bound.items():
+                    entry = code.nodes[at]
+                    assert isinstance(entry, Tensor)
+                    told[i] = Witness(code.names[name], axis, entry)
+                self.letters.bound[binder] = told
+
+    def _kind(self, eq: Equation, code: Code) -> _Kind | None:
+        """What is told of an equation, its tensors by number; None where sizes are told otherwise than by its axes."""
+        nodes, names = ({n: k for k, n in enumerate(of)} for of in (code.nodes, code.names))
+        bound: list[tuple[int, dict[str, tuple[int, int, int]]]] = []
+        for k, n in enumerate(code.nodes):
+            if isinstance(n, (Sum, Reduce)):
+                sizes: dict[str, tuple[int, int, int]] = {}
+                for letter, place in self.letters.bound[n].items():
+                    if not isinstance(place, Witness) or place.entry not in nodes or place.name not in names:
+                        return None
+                    sizes[letter] = names[place.name], place.axis, nodes[place.entry]
+                bound.append((k, sizes))
+        return _Kind(self.sizes[eq], bound)
 
     def _needed(self, eq: Equation) -> list[str]:
         """The tensors whose sizes a line of the System gives to a letter of the equation."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
-__all__ = ["FORMS", "Choice", "Form", "done_as", "form", "way"]
+__all__ = ["FORMS", "Choice", "Form", "done_as", "form", "gathering", "way"]
 
 
 class Form(NamedTuple):
@@ -57,6 +57,11 @@ _places: ContextVar[dict[str, Choice] | None] = ContextVar("places", default=Non
 def form() -> Form:
     """The form in which a program is being made."""
     return _form.get()
+
+
+def gathering() -> bool:
+    """Whether it is being gathered where there is a choice."""
+    return _places.get() is not None
 
 
 def way(place: Callable[[], tuple[str, int, float]]) -> int:

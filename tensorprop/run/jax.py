@@ -8,7 +8,7 @@ matrix product is one ``dot_general``. What an index is, is not known here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
 from fractions import Fraction
@@ -353,6 +353,9 @@ class JaxOperations:
 
     def identity(self, a: Array) -> int:
         return id(a)
+
+    def typed(self, a: Array) -> Hashable:
+        return a.aval
 
 
 def differentiated(values: Callable[[Any], Any], params: Any) -> Any:

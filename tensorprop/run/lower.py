@@ -36,6 +36,7 @@ from tensorprop.run.lowerings.whole_form import Affine, affine
 from tensorprop.run.precision import Precision
 from tensorprop.run.price import priced
 from tensorprop.run.product import Contraction, Factor, contracted
+from tensorprop.run.replayed import Replays
 from tensorprop.run.sizes import Extents, Part, Steps, begin
 from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Values, Wish
 
@@ -149,6 +150,7 @@ class _Run(Values):
         self.zeros: Zeros | None = None
         self.waiting: frozenset[str] = frozenset()
         """Tensors that are read in blocks, see `lowerings.triangle`."""
+        self.replays: Replays | None = None
         sides = [eq.value for eq in system] if sides is None else sides
         self.uses = Counter(c for n in _nodes(sides) for c in n.children)
         self.uses.update(sides)
@@ -156,7 +158,9 @@ class _Run(Values):
     def equation(self, eq: Equation) -> None:
         """Work out an equation, and keep its array."""
         self.turn(self.precision and self.precision.of(eq.name))
-        self.arrays[eq.name] = self.side(eq)
+        if self.replays is None and self.precision is None and self.zeros is None:
+            self.replays = Replays(self)
+        self.arrays[eq.name] = self.side(eq) if self.replays is None else self.replays.side(self, eq)
 
     def turn(self, kind: str | None) -> None:
         """Work in the dtype that is asked for from here on."""

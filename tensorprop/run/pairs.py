@@ -54,11 +54,11 @@ def order(on: Values, p: Scope, operands: Sequence[Value]) -> Path:
         best = next(_turned(on, operands), None)
         if best is None:
             best = contraction_path([v.axes for v in operands], p.free, p.sizes)
-            on.grown(operands, best)
+            on.grown([v.array for v in operands], best)
         return best
     turned = [*_turned(on, operands)]
     best = _of_several(on, p, operands, size, turned) if turned else _of_inner(on, p, operands, size)
-    on.grown(operands, best)
+    on.grown([v.array for v in operands], best)
     return best
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from tensorprop.core.alike import codes
 from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum
 from tensorprop.core.told import Size, Witness
@@ -89,6 +90,8 @@ class Extents:
         self.shapes = shapes
         self.steps: dict[str, Steps] = {}
         """The loop that defines a tensor, in numbers."""
+        self.codes = codes(system)
+        """Equations up to the names of their tensors."""
         self._letters = letters
         self._bound = bound
         self._free: dict[Expr, tuple[str, ...]] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
@@ -168,6 +168,9 @@ class Operations(Protocol):
 
     def named(self, a: Array, letters: tuple[str, ...], what: Expr | str | None = None) -> Array: ...
     def identity(self, a: Array) -> int: ...
+    def typed(self, a: Array) -> Hashable:
+        """All that an operation can know of an array before it has numbers."""
+        ...
 
 
 class Value(NamedTuple):
@@ -218,7 +221,8 @@ class Values:
         self.trees: list[Tree] = []
         """Products of several operands that were worked out, and in which pairs."""
         self._grown: dict[int, list[int]] = {}
-        self._held: list[Array] = []
+        self.grew: list[Array] = []
+        """The operands of these: an identity is one as long as its array lives."""
 
     def diagonal(self, array: Array, axes: Sequence[str]) -> Value:
         """Axes with the same letter become one."""
@@ -258,13 +262,13 @@ class Values:
         found = self.products.get(key)
         return Value(found.array, tuple(letters[k] for k in found.axes)) if found is not None else None
 
-    def grown(self, operands: Sequence[Value], path: Sequence[tuple[int, int]]) -> None:
+    def grown(self, operands: Sequence[Array], path: Sequence[tuple[int, int]]) -> None:
         """Keep in which pairs a product was worked out."""
-        of = tuple(self.ops.identity(v.array) for v in operands)
+        of = tuple(map(self.ops.identity, operands))
         for a in dict.fromkeys(of):
             self._grown.setdefault(a, []).append(len(self.trees))
         self.trees.append((of, tuple(path)))
-        self._held += [v.array for v in operands]  # an identity is one as long as its array lives
+        self.grew += operands
 
     def alike(self, operands: Sequence[int]) -> list[Tree]:
         """The products that have all of these operands, or all but some and one that is not among them."""

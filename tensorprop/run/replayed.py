@@ -1,0 +1,283 @@
+"""Equations that are alike are worked out once: what was done for one is done again on the arrays of the others.
+
+In: a lowering and an equation of it. Out: the array of its left side. A model of many layers has few kinds of
+equations; how one is done (its form, its order, its axes) is decided for the first of a kind, written down as the
+operations that it came to, and these are done for the rest.
+
+Two equations are alike if they are one text up to the names of their tensors, if what these names stand for is of one
+type (shapes, dtypes, letters), if the same of their tensors are one array, and if the same of their nodes have values
+already. What an equation leaves behind for others (values of shared nodes, products, trees) is written down with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from tensorprop.core.alike import Code, renamed
+from tensorprop.core.equation import Equation, System
+from tensorprop.core.expr import Expr, Reduce, Sum
+from tensorprop.run.forms import gathering
+from tensorprop.run.sizes import Extents
+from tensorprop.run.values import Array, Operations, Pattern, Tree, Twin, Value
+
+__all__ = ["Replays"]
+
+_LITERALS = (int, float, complex, Fraction, str, type(None), np.ndarray, np.generic, np.dtype)
+
+
+class Lowering(Protocol):
+    """What is asked of the lowering whose equations these are."""
+
+    system: System
+    extents: Extents
+    arrays: dict[str, Array]
+    ops: Operations
+    kind: str | None
+    uses: Counter[Expr]
+    values: dict[Any, Value]
+    factors: dict[Any, Any]
+    products: dict[Pattern, Twin]
+    trees: list[Tree]
+    grew: list[Array]
+
+    def side(self, eq: Equation) -> Array: ...
+    def grown(self, operands: Sequence[Array], path: Sequence[tuple[int, int]]) -> None: ...
+
+
+class _Place(NamedTuple):
+    """An array by its number among those that an equation is made of."""
+
+    number: int
+
+
+class _Parts(NamedTuple):
+    """A list or a tuple with arrays in it."""
+
+    kind: type[Any]
+    parts: tuple[Any, ...]
+
+
+class _About(NamedTuple):
+    """What an operation is told of: the left side (None), a tensor, a node, or one that was made, with its names."""
+
+    what: int | str | Expr | None
+
+
+class _Step(NamedTuple):
+    """An operation by its name, and what it is given."""
+
+    name: str
+    args: tuple[Any, ...]
+    options: Mapping[str, Any]
+
+
+class _Record(NamedTuple):
+    """The operations of an equation, the place of its result, and what it leaves behind."""
+
+    names: tuple[str, ...]
+    steps: Sequence[_Step]
+    result: Any
+    values: Sequence[tuple[int | Expr, tuple[Any, ...], Any, Value]]
+    products: Sequence[tuple[Any, Any, tuple[tuple[int, ...], ...], tuple[int, ...], Any]]
+    trees: Sequence[tuple[tuple[Any, ...], tuple[tuple[int, int], ...]]]
+
+
+class _Unknown(Exception):
+    """Something was read that is no part of the equation."""
+
+
+class Replays:
+    """What was done for the equations of one lowering, by what they are."""
+
+    def __init__(self, run: Lowering) -> None:
+        codes = run.extents.codes
+        self.codes = {eq: codes[eq] for eq in run.system if eq in codes}
+        self.many = Counter(code.text for code in self.codes.values())
+        self.records: dict[Any, _Record | None] = {}
+        self.shared: dict[Expr, list[tuple[Any, ...]]] = {}
+        self.seen = 0
+
+    def side(self, run: Lowering, eq: Equation) -> Array:
+        """The array of an equation's left side, worked out or done again."""
+        code = self.codes.get(eq)
+        if code is None or self.many[code.text] < 2 or gathering():
+            return run.side(eq)
+        for key, _ in islice(run.values.items(), self.seen, None):
+            if run.uses[key[0]] > 1:
+                self.shared.setdefault(key[0], []).append(key)
+        self.seen = len(run.values)
+        given, kind = self._kind(run, eq, code)
+        if kind is None:
+            return run.side(eq)
+        if kind not in self.records:
+            recording = _Recording(run, eq, code, given)
+            array = recording.side()
+            self.records[kind] = recording.record
+            return array
+        record = self.records[kind]
+        return run.side(eq) if record is None else self.again(run, eq, code, given, record)
+
+    def _kind(self, run: Lowering, eq: Equation, code: Code) -> tuple[list[Array], Any]:
+        """The arrays that an equation is made of, and all that decides how it is worked out."""
+        given = [run.arrays.get(name) for name in code.names]
+        told: list[Any] = [code.text, run.kind, tuple(run.extents.letters(eq).items())]
+        told += [run.extents.shapes.get(name) for name in code.names]
+        for k, n in enumerate(code.nodes):
+            if isinstance(n, (Sum, Reduce)):
+                if not run.extents.steady(n):
+                    return given, None
+                told.append(tuple(run.extents.bound(n, {}).items()))
+            if run.uses[n] > 1:
+                told.append(k)
+                for key in self.shared.get(n, ()):
+                    v = run.values[key]
+                    told += [key[1:], v.axes, v.truth, v.array if v.number else None]
+                    if not v.number:
+                        given.append(v.array)
+        ops = run.ops
+        told += [None if a is None else ops.typed(a) for a in given]
+        first: dict[int, int] = {}
+        told += [first.setdefault(ops.identity(a), k) for k, a in enumerate(given)]
+        return given, tuple(told)
+
+    def again(self, run: Lowering, eq: Equation, code: Code, given: Sequence[Array], record: _Record) -> Array:
+        """What was done for one equation, done for another that is alike."""
+        names = dict(zip(record.names, code.names, strict=True))
+        arrays, ops = [*given], run.ops
+
+        def at(a: Any) -> Any:
+            if isinstance(a, _Place):
+                return arrays[a.number]
+            return a.kind(map(at, a.parts)) if isinstance(a, _Parts) else a
+
+        def node(n: int | Expr) -> Expr:
+            return code.nodes[n] if isinstance(n, int) else renamed(n, names)
+
+        with ops.scope(eq.name):
+            for step in record.steps:
+                args = list(map(at, step.args))
+                if step.name == "named" and isinstance(args[2], _About):
+                    what = args[2].what
+                    args[2] = eq.name if what is None else names[what] if isinstance(what, str) else node(what)
+                arrays.append(getattr(ops, step.name)(*args, **{k: at(a) for k, a in step.options.items()}))
+        for n, rest, array, v in record.values:
+            run.values.setdefault((node(n), *rest), v._replace(array=at(array)))
+        for one, other, (first, second, kept), axes, made in record.products:
+            twins = at(one), at(other)
+            i, j = map(ops.identity, twins)
+            if i > j:  # the one that stands first in the key gives the numbers
+                number = {k: n for n, k in enumerate(dict.fromkeys((*second, *first)))}
+                i, j, first, second = j, i, second, first
+                first, second, axes = (tuple(number[k] for k in letters) for letters in (first, second, axes))
+                kept = tuple(sorted(number[k] for k in kept))
+            run.products.setdefault((i, j, first, second, kept), Twin(at(made), axes, twins))
+        for of, path in record.trees:
+            run.grown(list(map(at, of)), path)
+        return at(record.result)
+
+
+class _Recording:
+    """Operations that are done and written down."""
+
+    def __init__(self, run: Lowering, eq: Equation, code: Code, given: Sequence[Array]) -> None:
+        self.run, self.eq, self.code = run, eq, code
+        self.ops = run.ops
+        self.place = {id(a): k for k, a in reversed([*enumerate(given)]) if a is not None}
+        self.node = {n: k for k, n in enumerate(code.nodes)}
+        self.arrays = [*given]
+        self.steps: list[_Step] = []
+        self.record: _Record | None = None
+        self.known = True
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.ops, name)
+        if name in ("identity", "typed", "scope") or not callable(found):
+            return found
+
+        def done(*args: Any, **options: Any) -> Any:
+            made = found(*args, **options)
+            if self.known:
+                try:
+                    self._wrote(name, args, options, made)
+                except _Unknown:
+                    self.known = False
+            return made
+
+        self.__dict__[name] = done
+        return done
+
+    def _wrote(self, name: str, args: tuple[Any, ...], options: Mapping[str, Any], made: Any) -> None:
+        if isinstance(made, _LITERALS) or (name == "named" and made is args[0]):
+            return
+        if name == "named":
+            step = _Step(name, (self._told(args[0]), args[1], self._about(*args[2:])), {})
+        else:
+            step = _Step(name, tuple(map(self._told, args)), {k: self._told(a) for k, a in options.items()})
+        self.steps.append(step)
+        self.place.setdefault(id(made), len(self.arrays))
+        self.arrays.append(made)
+
+    def _told(self, a: Any) -> Any:
+        """An argument with places in place of arrays."""
+        if (at := self.place.get(id(a))) is not None:
+            return _Place(at)
+        if type(a) in (tuple, list):
+            parts = tuple(map(self._told, a))
+            return _Parts(type(a), parts) if any(isinstance(b, (_Place, _Parts)) for b in parts) else a
+        if isinstance(a, _LITERALS):
+            return a
+        raise _Unknown
+
+    def _about(self, what: Expr | str | None = None) -> Any:
+        if what is None:
+            return None
+        if isinstance(what, str):
+            if what != self.eq.name and what not in self.code.names:
+                raise _Unknown
+            return _About(None if what == self.eq.name else what)
+        return _About(self.node.get(what, what))
+
+    def side(self) -> Array:
+        """The array of the left side; the record is there afterwards, if all that was read is known."""
+        run = self.run
+        before = len(run.values), len(run.products), len(run.trees), len(run.factors)
+        held = len(run.grew)
+        run.ops = self  # pyright: ignore
+        try:
+            array = run.side(self.eq)
+        finally:
+            run.ops = self.ops
+        if self.known and len(run.factors) == before[3]:
+            try:
+                self.record = self._made(array, before, held)
+            except _Unknown:
+                self.record = None
+        return array
+
+    def _made(self, array: Array, before: tuple[int, ...], held: int) -> _Record:
+        run = self.run
+        values = [
+            (self.node[key[0]] if key[0] in self.node else key[0], key[1:], self._told(v.array), v)
+            for key, v in islice(run.values.items(), before[0], None)
+            if run.uses[key[0]] != 1
+        ]
+        products = [
+            (*map(self._told, self._ordered(key, twin)), key[2:], twin.axes, self._told(twin.array))
+            for key, twin in islice(run.products.items(), before[1], None)
+        ]
+        trees: list[tuple[tuple[Any, ...], tuple[tuple[int, int], ...]]] = []
+        for of, path in run.trees[before[2] :]:
+            trees.append((tuple(map(self._told, run.grew[held : held + len(of)])), path))
+            held += len(of)
+        return _Record(self.code.names, self.steps, self._told(array), values, products, trees)
+
+    def _ordered(self, key: tuple[Any, ...], twin: Twin) -> tuple[Array, Array]:
+        """The two arrays of a product in the order in which its key has them."""
+        one, other = twin.of
+        return (one, other) if self.ops.identity(one) == key[0] else (other, one)
