@@ -17,11 +17,11 @@ from tensorprop.calculus.source import Source, as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
 from tensorprop.calculus.together import ended
 from tensorprop.core.affine import Form, difference, form, whole, written
-from tensorprop.core.alike import codes, plainly_told, renamed
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, substitute, subtract
 from tensorprop.core.equation import Equation, Fact, Loop, Range, System, equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Reduce, Tensor
 from tensorprop.core.kinds import smooth
+from tensorprop.core.nameless import codes, plainly_told, renamed
 from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, owed_to
 from tensorprop.core.plane import complex_names, real_part, said_complex, squares, with_adjoints
 from tensorprop.core.ranges import Ranges, infer, spelled, told

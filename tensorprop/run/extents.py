@@ -13,11 +13,11 @@ from collections.abc import Container, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from tensorprop.core.alike import Code
 from tensorprop.core.build import COLUMN, ROW
 from tensorprop.core.equation import Declared, Equation, Loop, System, primal_axes
 from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import REDUCTIONS, is_known, is_matrix, runs
+from tensorprop.core.nameless import Nameless
 from tensorprop.core.ranges import infer
 from tensorprop.core.told import Axis, Letters, Size, Witness
 from tensorprop.core.walk import postorder
@@ -119,7 +119,7 @@ class _Work:
             self._equation(block)
         return True
 
-    def _coded(self, eq: Equation, code: Code) -> None:
+    def _coded(self, eq: Equation, code: Nameless) -> None:
         """The sizes of the letters of an equation, as one that is alike has them."""
         axes = primal_axes(eq.target)
         primal = tuple((n in self.shapes and self.shapes[n][k : k + 1]) for n, k in axes) if axes is not None else None
@@ -145,7 +145,7 @@ class _Work:
                     told[i] = Witness(code.names[name], axis, entry)
                 self.letters.bound[binder] = told
 
-    def _kind(self, eq: Equation, code: Code) -> _Kind | None:
+    def _kind(self, eq: Equation, code: Nameless) -> _Kind | None:
         """What is told of an equation, its tensors by number; None where sizes are told otherwise than by its axes."""
         nodes, names = ({n: k for k, n in enumerate(of)} for of in (code.nodes, code.names))
         bound: list[tuple[int, dict[str, tuple[int, int, int]]]] = []

@@ -98,6 +98,7 @@ def _parted(run: _Run, outputs: Sequence[str]) -> None:
 
 def _all(run: _Run, outputs: Sequence[str], ties: Mapping[str, Tie] | None = None) -> dict[str, Array]:
     """The arrays of the outputs, one equation or loop after the other; what waits is made when it is read."""
+    run.replays = Replays(run) if run.precision is None and run.zeros is None else None
     for block in run.system.blocks:
         eq = block.body[0] if isinstance(block, Loop) else block
         try:
@@ -158,8 +159,6 @@ class _Run(Values):
     def equation(self, eq: Equation) -> None:
         """Work out an equation, and keep its array."""
         self.turn(self.precision and self.precision.of(eq.name))
-        if self.replays is None and self.precision is None and self.zeros is None:
-            self.replays = Replays(self)
         self.arrays[eq.name] = self.side(eq) if self.replays is None else self.replays.side(self, eq)
 
     def turn(self, kind: str | None) -> None:

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from tensorprop.core.alike import Code, renamed
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Expr, Reduce, Sum
+from tensorprop.core.nameless import Nameless, renamed
 from tensorprop.run.forms import gathering
 from tensorprop.run.sizes import Extents
 from tensorprop.run.values import Array, Operations, Pattern, Tree, Twin, Value
@@ -31,7 +31,7 @@ __all__ = ["Replays"]
 _LITERALS = (int, float, complex, Fraction, str, type(None), np.ndarray, np.generic, np.dtype)
 
 
-class Lowering(Protocol):
+class Lowered(Protocol):
     """What is asked of the lowering whose equations these are."""
 
     system: System
@@ -50,26 +50,26 @@ class Lowering(Protocol):
     def grown(self, operands: Sequence[Array], path: Sequence[tuple[int, int]]) -> None: ...
 
 
-class _Place(NamedTuple):
+class _Slot(NamedTuple):
     """An array by its number among those that an equation is made of."""
 
     number: int
 
 
-class _Parts(NamedTuple):
+class _Nest(NamedTuple):
     """A list or a tuple with arrays in it."""
 
     kind: type[Any]
     parts: tuple[Any, ...]
 
 
-class _About(NamedTuple):
+class _Meant(NamedTuple):
     """What an operation is told of: the left side (None), a tensor, a node, or one that was made, with its names."""
 
     what: int | str | Expr | None
 
 
-class _Step(NamedTuple):
+class _Op(NamedTuple):
     """An operation by its name, and what it is given."""
 
     name: str
@@ -77,11 +77,11 @@ class _Step(NamedTuple):
     options: Mapping[str, Any]
 
 
-class _Record(NamedTuple):
+class _Done(NamedTuple):
     """The operations of an equation, the place of its result, and what it leaves behind."""
 
     names: tuple[str, ...]
-    steps: Sequence[_Step]
+    steps: Sequence[_Op]
     result: Any
     values: Sequence[tuple[int | Expr, tuple[Any, ...], Any, Value]]
     products: Sequence[tuple[Any, Any, tuple[tuple[int, ...], ...], tuple[int, ...], Any]]
@@ -95,15 +95,15 @@ class _Unknown(Exception):
 class Replays:
     """What was done for the equations of one lowering, by what they are."""
 
-    def __init__(self, run: Lowering) -> None:
+    def __init__(self, run: Lowered) -> None:
         codes = run.extents.codes
         self.codes = {eq: codes[eq] for eq in run.system if eq in codes}
         self.many = Counter(code.text for code in self.codes.values())
-        self.records: dict[Any, _Record | None] = {}
+        self.records: dict[Any, _Done | None] = {}
         self.shared: dict[Expr, list[tuple[Any, ...]]] = {}
         self.seen = 0
 
-    def side(self, run: Lowering, eq: Equation) -> Array:
+    def side(self, run: Lowered, eq: Equation) -> Array:
         """The array of an equation's left side, worked out or done again."""
         code = self.codes.get(eq)
         if code is None or self.many[code.text] < 2 or gathering():
@@ -116,14 +116,14 @@ class Replays:
         if kind is None:
             return run.side(eq)
         if kind not in self.records:
-            recording = _Recording(run, eq, code, given)
+            recording = _Scribe(run, eq, code, given)
             array = recording.side()
             self.records[kind] = recording.record
             return array
         record = self.records[kind]
         return run.side(eq) if record is None else self.again(run, eq, code, given, record)
 
-    def _kind(self, run: Lowering, eq: Equation, code: Code) -> tuple[list[Array], Any]:
+    def _kind(self, run: Lowered, eq: Equation, code: Nameless) -> tuple[list[Array], Any]:
         """The arrays that an equation is made of, and all that decides how it is worked out."""
         given = [run.arrays.get(name) for name in code.names]
         told: list[Any] = [code.text, run.kind, tuple(run.extents.letters(eq).items())]
@@ -146,15 +146,15 @@ class Replays:
         told += [first.setdefault(ops.identity(a), k) for k, a in enumerate(given)]
         return given, tuple(told)
 
-    def again(self, run: Lowering, eq: Equation, code: Code, given: Sequence[Array], record: _Record) -> Array:
+    def again(self, run: Lowered, eq: Equation, code: Nameless, given: Sequence[Array], record: _Done) -> Array:
         """What was done for one equation, done for another that is alike."""
         names = dict(zip(record.names, code.names, strict=True))
         arrays, ops = [*given], run.ops
 
         def at(a: Any) -> Any:
-            if isinstance(a, _Place):
+            if isinstance(a, _Slot):
                 return arrays[a.number]
-            return a.kind(map(at, a.parts)) if isinstance(a, _Parts) else a
+            return a.kind(map(at, a.parts)) if isinstance(a, _Nest) else a
 
         def node(n: int | Expr) -> Expr:
             return code.nodes[n] if isinstance(n, int) else renamed(n, names)
@@ -162,7 +162,7 @@ class Replays:
         with ops.scope(eq.name):
             for step in record.steps:
                 args = list(map(at, step.args))
-                if step.name == "named" and isinstance(args[2], _About):
+                if step.name == "named" and isinstance(args[2], _Meant):
                     what = args[2].what
                     args[2] = eq.name if what is None else names[what] if isinstance(what, str) else node(what)
                 arrays.append(getattr(ops, step.name)(*args, **{k: at(a) for k, a in step.options.items()}))
@@ -182,17 +182,17 @@ class Replays:
         return at(record.result)
 
 
-class _Recording:
+class _Scribe:
     """Operations that are done and written down."""
 
-    def __init__(self, run: Lowering, eq: Equation, code: Code, given: Sequence[Array]) -> None:
+    def __init__(self, run: Lowered, eq: Equation, code: Nameless, given: Sequence[Array]) -> None:
         self.run, self.eq, self.code = run, eq, code
         self.ops = run.ops
         self.place = {id(a): k for k, a in reversed([*enumerate(given)]) if a is not None}
         self.node = {n: k for k, n in enumerate(code.nodes)}
         self.arrays = [*given]
-        self.steps: list[_Step] = []
-        self.record: _Record | None = None
+        self.steps: list[_Op] = []
+        self.record: _Done | None = None
         self.known = True
 
     def __getattr__(self, name: str) -> Any:
@@ -216,9 +216,9 @@ class _Recording:
         if isinstance(made, _LITERALS) or (name == "named" and made is args[0]):
             return
         if name == "named":
-            step = _Step(name, (self._told(args[0]), args[1], self._about(*args[2:])), {})
+            step = _Op(name, (self._told(args[0]), args[1], self._about(*args[2:])), {})
         else:
-            step = _Step(name, tuple(map(self._told, args)), {k: self._told(a) for k, a in options.items()})
+            step = _Op(name, tuple(map(self._told, args)), {k: self._told(a) for k, a in options.items()})
         self.steps.append(step)
         self.place.setdefault(id(made), len(self.arrays))
         self.arrays.append(made)
@@ -226,10 +226,10 @@ class _Recording:
     def _told(self, a: Any) -> Any:
         """An argument with places in place of arrays."""
         if (at := self.place.get(id(a))) is not None:
-            return _Place(at)
+            return _Slot(at)
         if type(a) in (tuple, list):
             parts = tuple(map(self._told, a))
-            return _Parts(type(a), parts) if any(isinstance(b, (_Place, _Parts)) for b in parts) else a
+            return _Nest(type(a), parts) if any(isinstance(b, (_Slot, _Nest)) for b in parts) else a
         if isinstance(a, _LITERALS):
             return a
         raise _Unknown
@@ -240,8 +240,8 @@ class _Recording:
         if isinstance(what, str):
             if what != self.eq.name and what not in self.code.names:
                 raise _Unknown
-            return _About(None if what == self.eq.name else what)
-        return _About(self.node.get(what, what))
+            return _Meant(None if what == self.eq.name else what)
+        return _Meant(self.node.get(what, what))
 
     def side(self) -> Array:
         """The array of the left side; the record is there afterwards, if all that was read is known."""
@@ -260,7 +260,7 @@ class _Recording:
                 self.record = None
         return array
 
-    def _made(self, array: Array, before: tuple[int, ...], held: int) -> _Record:
+    def _made(self, array: Array, before: tuple[int, ...], held: int) -> _Done:
         run = self.run
         values = [
             (self.node[key[0]] if key[0] in self.node else key[0], key[1:], self._told(v.array), v)
@@ -275,7 +275,7 @@ class _Recording:
         for of, path in run.trees[before[2] :]:
             trees.append((tuple(map(self._told, run.grew[held : held + len(of)])), path))
             held += len(of)
-        return _Record(self.code.names, self.steps, self._told(array), values, products, trees)
+        return _Done(self.code.names, self.steps, self._told(array), values, products, trees)
 
     def _ordered(self, key: tuple[Any, ...], twin: Twin) -> tuple[Array, Array]:
         """The two arrays of a product in the order in which its key has them."""

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from tensorprop.core.alike import codes
 from tensorprop.core.equation import Equation, Loop, System
 from tensorprop.core.expr import Add, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum
+from tensorprop.core.nameless import codes
 from tensorprop.core.told import Size, Witness
 from tensorprop.core.walk import postorder
 from tensorprop.errors import SizeMismatch, UnknownRange

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import pytest
 
 import tensorprop as tp
-from tensorprop.core.alike import codes
+from tensorprop.core.nameless import codes
 from tensorprop.errors import SizeMismatch
 from tensorprop.run.count import Count
 from tensorprop.run.extents import extents

@@ -1,6 +1,6 @@
 """What an equation is up to the names of its tensors: of a model of many layers most are alike.
 
-In: equations. Out: a text of numbers and letters (`Code`) that two of them share if they are the same but for names.
+In: equations. Out: a text of numbers and letters (`Nameless`), which two of them share that are the same but for names.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from tensorprop.core.equation import Equation, Loop, Range, System
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.walk import postorder, transform
 
-__all__ = ["Code", "codes", "plainly_told", "renamed"]
+__all__ = ["Nameless", "codes", "plainly_told", "renamed"]
 
 
-class Code(NamedTuple):
+class Nameless(NamedTuple):
     """The text of an equation with numbers in place of the names of its tensors; these names, and its nodes."""
 
     text: tuple[Any, ...]
@@ -23,7 +23,7 @@ class Code(NamedTuple):
     nodes: tuple[Expr, ...]
 
 
-def codes(s: System) -> dict[Equation, Code]:
+def codes(s: System) -> dict[Equation, Nameless]:
     """The codes of the equations of which nothing is said elsewhere: no loop and no fact names one of their tensors."""
     told = {f.tensor for f in s.facts if not isinstance(f, Range)}
     told |= {eq.name for b in s.blocks if isinstance(b, Loop) for eq in b.equations}
@@ -43,7 +43,7 @@ def plainly_told(s: System) -> bool:
     return all(isinstance(i, Index) for eq in s for i in eq.target.subscripts)
 
 
-def _code(eq: Equation) -> Code:
+def _code(eq: Equation) -> Nameless:
     nodes = tuple(postorder(eq.value))
     place: dict[Expr, int] = {}
     names: dict[str, int] = {}
@@ -68,7 +68,7 @@ def _code(eq: Equation) -> Code:
                 text.append(("dim", names.setdefault(n.tensor, len(names)), n.axis))
             case _:
                 text.append((type(n), *below))
-    return Code(tuple(text), tuple(names), nodes)
+    return Nameless(tuple(text), tuple(names), nodes)
 
 
 def renamed(e: Expr, names: Mapping[str, str]) -> Expr:
