@@ -16,6 +16,8 @@ import tensorprop as tp
 from tests.benchmarks.deep import BLOCK, deep_text
 from tests.benchmarks.masked import ATTENTION, CAUSAL
 from tests.benchmarks.models import Model
+from tests.benchmarks.written import NAMES, arrays
+from tests.benchmarks.written import text as written_text
 
 LOGISTIC = "E = Σ_b softplus(-y_b X_bi w_i)"
 FACTORS = "E = Σ_mn 1/2 (T_mn - U_mk V_nk)^2"
@@ -107,6 +109,61 @@ def _blocked(p: Any, _: Any, parts: int = 8) -> Any:
     return value, {"Q": jnp.concatenate(dQ, 1), "K": dK, "V": dV}
 
 
+def _normed(x: Any, g: Any, c: Any) -> tuple[Any, Any, Any]:
+    """A layer norm, and what its three-term rule reads."""
+    far = x - x.mean(-1, keepdims=True)
+    r = jax.lax.rsqrt((far * far).mean(-1, keepdims=True) + 1e-5)
+    n = far * r
+    return n * g + c, n, r
+
+
+def _unnormed(owed: Any, saved: list[Any], g: Any) -> tuple[Any, Any, Any]:
+    """What is owed to the input of a layer norm, its scale and its shift."""
+    (n, r), dn = saved, owed * g
+    dx = r * (dn - dn.mean(-1, keepdims=True) - n * (dn * n).mean(-1, keepdims=True))
+    return dx, (owed * n).sum((0, 1)), owed.sum((0, 1))
+
+
+def _transformer(p: Any, d: Any) -> Any:
+    """Value and gradients of the transformer as text: softmax and layer norm by their short rules, products saved."""
+    x, saved, layers = d["A"], list[Any](), len(p) // len(NAMES)
+    for k in range(layers):
+        Q, K, V, P, W, Y = (p[f"{n}{k}"] for n in "QKVOWY")
+        n, *first = _normed(x, p[f"g{k}"], p[f"c{k}"])
+        q, key, v = (jnp.einsum("bti,ihd->bthd", n, w) for w in (Q, K, V))
+        w = jax.nn.softmax(jnp.einsum("bthd,buhd->bhtu", q, key) / np.sqrt(q.shape[-1]))
+        o = jnp.einsum("bhtu,buhd->bthd", w, v)
+        x = x + jnp.einsum("bthd,hdi->bti", o, P)
+        m, *second = _normed(x, p[f"e{k}"], p[f"a{k}"])
+        z = m @ W + p[f"b{k}"]
+        h = jax.nn.gelu(z, approximate=False)
+        x = x + h @ Y + p[f"u{k}"]
+        saved.append((n, first, q, key, v, w, o, m, second, z, h))
+    off = x - d["G"]
+    owed, grads = 2 / off.size * off, dict[str, Any]()
+    for k in reversed(range(layers)):
+        n, first, q, key, v, w, o, m, second, z, h = saved[k]
+        Q, K, V, P, W, Y = (p[f"{name}{k}"] for name in "QKVOWY")
+        slope = 0.5 * (1 + jax.lax.erf(z / np.sqrt(2))) + z * jnp.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+        dz = (owed @ Y.T) * slope
+        grads[f"Y{k}"], grads[f"u{k}"] = jnp.einsum("btf,bti->fi", h, owed), owed.sum((0, 1))
+        grads[f"W{k}"], grads[f"b{k}"] = jnp.einsum("bti,btf->if", m, dz), dz.sum((0, 1))
+        dr, grads[f"e{k}"], grads[f"a{k}"] = _unnormed(dz @ W.T, second, p[f"e{k}"])
+        owed = owed + dr
+        do = jnp.einsum("bti,hdi->bthd", owed, P)
+        grads[f"O{k}"] = jnp.einsum("bthd,bti->hdi", o, owed)
+        dw = jnp.einsum("bthd,buhd->bhtu", do, v)
+        ds = w * (dw - jnp.sum(w * dw, -1, keepdims=True)) / np.sqrt(q.shape[-1])
+        dq, dk = jnp.einsum("bhtu,buhd->bthd", ds, key), jnp.einsum("bhtu,bthd->buhd", ds, q)
+        dv = jnp.einsum("bhtu,bthd->buhd", w, do)
+        for name, g in zip("QKV", (dq, dk, dv), strict=True):
+            grads[f"{name}{k}"] = jnp.einsum("bti,bthd->ihd", n, g)
+        dn = sum(jnp.einsum("bthd,ihd->bti", g, a) for g, a in ((dq, Q), (dk, K), (dv, V)))
+        dx, grads[f"g{k}"], grads[f"c{k}"] = _unnormed(dn, first, p[f"g{k}"])
+        owed = owed + dx
+    return jnp.mean(off * off), {name: grads[name] for name in p}
+
+
 def experts() -> list[Model]:
     """Hessians, deep residual networks and causal attention against these."""
     rng = np.random.default_rng(11)
@@ -137,4 +194,7 @@ def experts() -> list[Model]:
         text = ATTENTION.format(weights=CAUSAL["where"])
         ours = partial(tp.value_and_grad, text, "Q K V")
         made.append(_against(f"causal attention, 8 heads, T {T}, against 8 blocks", ours, _blocked, p, {}))
+    p, d = arrays(24)
+    ours = partial(tp.value_and_grad, written_text(24), tuple(p))
+    made.append(_against("transformer of 24 layers as text, against softmax and layer norm", ours, _transformer, p, d))
     return made

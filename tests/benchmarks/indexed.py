@@ -86,5 +86,7 @@ def indexed() -> list[Model]:
     p = {f"G{k}": 0.3 * normal(*((12, 8) if k == 0 else (8, 12) if k == 5 else (8, 12, 8))) for k in range(6)}
     p["G5"] = p["G5"].T
     data = {f"x{k}": normal(256, 12) for k in range(6)}
-    made.append(model("tensor train of 6 cores, batch 256, all gradients", TRAIN, _train, p, data))
+    name = "tensor train of 6 cores, batch 256, all gradients"
+    made.append(model(name, TRAIN, _train, p, data))
+    made.append(model(f"{name}, tune=True", TRAIN, _train, p, data, tune=True))
     return made

@@ -6,6 +6,7 @@ import importlib.util
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -111,13 +112,13 @@ NETWORKS = (
     _lattice(5, 6, (2, 3, 4), 5, 4),
     _lattice(10, 10, (2, 3), 6),
     _regular(26, 3, (8,), 1, 8),
-    _regular(34, 5, (2, 3, 4, 5, 6), 1),
+    _regular(34, 5, (2, 3, 4, 5, 6), 1, 2),
     _regular(40, 3, (5,), 3, 5),
     _regular(75, 4, (2, 3), 2),
     _regular(60, 3, (3,), 5, 3),
     _regular(150, 3, (2, 3, 4, 5), 3),
     _regular(200, 3, (2, 3), 4),
-    _queens(4, 5, 5),
+    _queens(4, 5, 4),
     _queens(5, 3),
     _sentences(20, 1, 200),
     _sentences(42, 2, 1900),
@@ -187,10 +188,11 @@ def _model(n: Contracted, rng: np.random.Generator) -> Model:
     names = [f"A{k}" for k in range(len(n.operands))]
     letters = {i: k for k, i in enumerate(sizes)}
     p: dict[str, Any] = {}
+    uses = Counter(i for o in n.operands for i in o)
     for name, o in zip(names, n.operands, strict=True):
         shape = [sizes[i] for i in o]
         near_one = 1 + 0.3 * rng.normal(size=shape)  # no sum is nearly nothing, and the whole about 1
-        p[name] = jnp.asarray(near_one / math.prod(s**0.5 for s in shape), jnp.float32)
+        p[name] = jnp.asarray(near_one / math.prod(sizes[i] ** (1 / uses[i]) for i in o), jnp.float32)
 
     def theirs(p: Any, d: Any) -> Any:
         pairs = [x for name, o in zip(names, n.operands, strict=True) for x in (p[name], [letters[i] for i in o])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -40,29 +41,36 @@ def names(layers: int, mark: str = "") -> list[str]:
     return [f"{n}{mark}{k}" for k in range(layers) for n in NAMES]
 
 
-def _loss(layers: int) -> Any:
-    def loss(p: Any, d: Any) -> Any:
+def loss(layers: int) -> Any:
+    """The same in JAX."""
+
+    def of(p: Any, d: Any) -> Any:
         x = d["A"]
         for k in range(layers):
             x = block(x, tuple(p[f"{n}{k}"] for n in NAMES))
         return jnp.mean((x - d["G"]) ** 2)
 
-    return loss
+    return of
+
+
+def arrays(layers: int, sizes: Mapping[str, int] = SIZES) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters of so many layers, and data."""
+    rng = np.random.default_rng(6)
+    p: dict[str, Any] = {}
+    for n in names(layers):
+        shape = tuple(sizes[i] for i in SHAPES.get(n[0], "i"))
+        p[n] = jnp.asarray(0.05 * rng.normal(size=shape) + (n[0] in "ge"), jnp.float32)
+    return p, {n: jnp.asarray(rng.normal(size=tuple(sizes[i] for i in "bti")), jnp.float32) for n in "AG"}
 
 
 def written() -> list[Model]:
-    """4, 8, 12 and 24 layers."""
-    rng = np.random.default_rng(6)
+    """4, 8, 12 and 24 layers, and a wider block."""
     made: list[Model] = []
     for layers in (4, 8, 12, 24):
-        p: dict[str, Any] = {}
-        for n in names(layers):
-            shape = tuple(SIZES[i] for i in SHAPES.get(n[0], "i"))
-            p[n] = jnp.asarray(0.05 * rng.normal(size=shape) + (n[0] in "ge"), jnp.float32)
-        d = {n: jnp.asarray(rng.normal(size=(BATCH, T, WIDTH)), jnp.float32) for n in "AG"}
         title = f"transformer of {layers} layers as text, width {WIDTH}, T {T}, batch {BATCH}"
-        made.append(model(title, text(layers), _loss(layers), p, d))
-    return made
+        made.append(model(title, text(layers), loss(layers), *arrays(layers)))
+    wide = {"b": 8, "t": 128, "i": 256, "h": 8, "d": 32, "f": 1024}
+    return [*made, model("transformer block as text, width 256, T 128, batch 8", text(1), loss(1), *arrays(1, wide))]
 
 
 def front(layers: int = 12, repeats: int = 9) -> tuple[float, float, float]:
