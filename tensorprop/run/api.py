@@ -29,7 +29,7 @@ from tensorprop.run.again import TwoParts
 from tensorprop.run.arrays import accept, is_one_array, look
 from tensorprop.run.bound import Functions, bound
 from tensorprop.run.extents import supported
-from tensorprop.run.how import PLAIN, How, how
+from tensorprop.run.how import PLAIN, How, how, unlike
 from tensorprop.run.joined import concrete_all, joined
 from tensorprop.run.labels import Labels
 from tensorprop.run.made import ByJax, program_of, reference_of
@@ -37,6 +37,7 @@ from tensorprop.run.packing import Packing
 from tensorprop.run.precision import Precision, Precisions, precise
 from tensorprop.run.program import Listing, Met, met
 from tensorprop.run.program import program as listing
+from tensorprop.run.side_by_side import ByRuns, merged
 from tensorprop.run.wanted import is_input, outputs_of, scalar_of, several, spare_names
 from tensorprop.text import show
 
@@ -227,7 +228,7 @@ def value_and_grad(
     >>> float(E), grads["W"].tolist()
     (2.5, [[1.0, 2.0], [2.0, 4.0]])
     """
-    _unlike(argnums, has_aux)
+    unlike(argnums, has_aux)
     if rest not in ("zero", "none"):
         raise UsageError(f"rest={rest!r}: what is the gradient of other leaves?", fix='rest="zero" or rest="none"')
     variables = several(wrt if wrt is not None else getattr(s, "parameters", ()))
@@ -443,6 +444,20 @@ class Gradient(MadeOf, Packing, Generic[R]):
         value, grads = self._called({n: tree.values[k] for n, k in met.items()}, data)
         return value, tree.gradients({met[n]: g for n, g in grads.items()}, rest)
 
+    def by_runs(self, tree: Any, data: Arrays) -> ByRuns | None:
+        """See `Packing.by_runs`. What is asked of single tensors (kept, watched, of a dtype) is asked of these."""
+        whole, *_, calls, paths, _, precision, debug, save, how = self._parts
+        places = tree.met((*self.wrt, *(n for n in self.inputs if n not in data)), dict(paths))
+        if precision or debug or save is not None or how != PLAIN or not places.keys() >= {*self.wrt}:
+            return None
+        found, runs = merged(whole.only((self._error, *self.aux)), {n: places[n] for n in self.wrt})
+        if not runs:
+            return None
+        told = {**{n: tree.values[k] for n, k in places.items()}, **data}
+        accept(self._needed, {n: a for n, a in told.items() if n in self._needed.inputs}, True)
+        wrt = (*(n for n in self.wrt if n in found.inputs), *runs)
+        return ByRuns(value_and_grad(found, wrt, self._error, aux=self.aux, functions=calls), runs, places)
+
     def _called(self, params: Arrays, data: Arrays) -> Any:
         try:
             found = self._run(params, data)
@@ -516,6 +531,10 @@ class ByParameters(MadeOf, Packing, Generic[R]):
     def __call__(self, params: P, /, **data: Any) -> tuple[R, P]:
         return self.of(self._meant(params, data))(params, **data)
 
+    def by_runs(self, tree: Any, data: Arrays) -> ByRuns | None:
+        """See `Packing.by_runs`."""
+        return self.of(self._meant(tree.made(tree.values), data)).by_runs(tree, data)
+
     def of_tree(self, params: Any, data: Arrays, rest: str) -> Any:
         """See `Gradient.of_tree`."""
         return self.of(self._meant(params, data)).of_tree(params, data, rest)
@@ -537,20 +556,6 @@ class ByParameters(MadeOf, Packing, Generic[R]):
 
 def _pairs(paths: Mapping[str, str] | None) -> Paths:
     return tuple(sorted((paths or {}).items()))
-
-
-def _unlike(argnums: object, has_aux: object) -> None:
-    """The options of ``jax.value_and_grad`` that have other names here."""
-    if argnums is not None:
-        raise UsageError(
-            "arguments have names here, not numbers",
-            fix='instead of argnums name the tensors: wrt="W b"',
-        )
-    if has_aux is not None:
-        raise UsageError(
-            "what else is returned is named here",
-            fix='instead of has_aux name the tensors: aux="h", which gives ((E, {"h": …}), gradients)',
-        )
 
 
 def _debug(debug: str | None, backend: str = "jax") -> Literal["nan"] | None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tensorprop.errors import UsageError
 
-__all__ = ["PLAIN", "How", "effort_of", "how", "in_bytes", "memory"]
+__all__ = ["PLAIN", "How", "effort_of", "how", "in_bytes", "memory", "unlike"]
 
 _UNITS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
@@ -74,3 +74,17 @@ def memory(n: int) -> str:
             x = n / (1 << power)
             return f"{x:.3g} {unit}" if x < 1000 else f"{x:.0f} {unit}" if x < 10**6 else f"{x:.1e} {unit}"
     return f"{n} B"
+
+
+def unlike(argnums: object, has_aux: object) -> None:
+    """The options of ``jax.value_and_grad`` that have other names here."""
+    if argnums is not None:
+        raise UsageError(
+            "arguments have names here, not numbers",
+            fix='instead of argnums name the tensors: wrt="W b"',
+        )
+    if has_aux is not None:
+        raise UsageError(
+            "what else is returned is named here",
+            fix='instead of has_aux name the tensors: aux="h", which gives ((E, {"h": …}), gradients)',
+        )

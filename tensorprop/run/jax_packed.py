@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from tensorprop.errors import UsageError, public
-from tensorprop.run.jax_trees import leaves
+from tensorprop.run.jax_trees import ParameterTree, leaves
+from tensorprop.run.side_by_side import ByRuns
 
 __all__ = ["Packed"]
 
@@ -92,8 +93,42 @@ class Packed:
     def _stepped(self, vector: Array, data: dict[str, Any]) -> Any:
         if not hasattr(vector, "shape"):
             raise UsageError(f"a vector of {self.size} numbers is needed here, not a {type(vector).__name__}", fix=_FIX)
-        value, slopes = self.gradient.of_tree(self.unpack(vector), data, "none")
-        return value, self._flat(leaves(slopes).values)
+        tree = leaves(self.unpack(vector))
+        own = self.gradient.by_runs(tree, data)
+        if own is None:
+            value, slopes = self.gradient.of_tree(self.unpack(vector), data, "none")
+            return value, self._flat(leaves(slopes).values)
+        return self._by_runs(own, tree, vector, data)
+
+    def _by_runs(self, own: ByRuns, tree: ParameterTree, vector: Array, data: dict[str, Any]) -> Any:
+        """Value and slopes by the leaves, and by what is made of several of them side by side."""
+        spans = {name: self._spans([own.places[n] for n in of]) for name, of in own.runs.items()}
+        params = {n: tree.values[k] for n, k in own.places.items() if n in own.gradient.wrt}
+        for name, parts in spans.items():
+            params[name] = jnp.concatenate([vector[a:b] for a, b in parts])
+        value, slopes = own.gradient(params, **data)
+        by_leaf: list[Any] = [None] * len(tree.values)
+        for name, g in slopes.items():
+            if name not in spans:
+                by_leaf[own.places[name]] = g
+        total = self._flat(by_leaf)
+        for name, parts in spans.items():
+            at = 0
+            for a, b in parts:
+                part = slopes[name][at : at + b - a]
+                total = total + jax.lax.pad(part, jnp.zeros((), part.dtype), [(a, self.size - b, 0)])
+                at += b - a
+        return value, total
+
+    def _spans(self, places: list[int]) -> list[tuple[int, int]]:
+        """Where leaves lie in the vector; such that follow one another are one run."""
+        found: list[tuple[int, int]] = []
+        for a, b in (self._parts[k] for k in places):
+            if found and found[-1][1] == a:
+                found[-1] = found[-1][0], b
+            else:
+                found.append((a, b))
+        return found
 
     @public
     def __call__(self, vector: Array, /, **data: Any) -> tuple[Any, Array]:
