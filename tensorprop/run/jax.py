@@ -7,7 +7,6 @@ matrix product is one ``dot_general``. What an index is, is not known here.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
@@ -23,6 +22,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from tensorprop.errors import UsageError
 from tensorprop.run.jax_direct import WIDE, add, alike, divide, multiply, settled, subtract
+from tensorprop.run.jax_dots import as_matrices, many_short, one_sum
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE
 from tensorprop.run.jax_matrices import factored, frechet, logdet, solved
 from tensorprop.run.lowerings.running import NEUTRAL
@@ -213,7 +213,9 @@ class JaxOperations:
             dtype = jnp.result_type(a, b)
             a, b = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
         if _spread(a) is None and _spread(b) is None:
-            a, b, summed, batch = _one_sum(a, b, summed, batch)
+            if many_short(a, b):
+                return as_matrices(a, b, summed, batch)
+            a, b, summed, batch = one_sum(a, b, summed, batch)
         return lax.dot_general(a, b, (summed, batch), out_sharding=_split(a, b, summed, batch))
 
     def reshape(self, a: Array, shape: _Axes) -> Array:
@@ -366,25 +368,6 @@ def differentiated(values: Callable[[Any], Any], params: Any) -> Any:
 def types_of_arrays(arrays: Any) -> Any:
     """Shapes and dtypes in place of arrays."""
     return {n: jax.ShapeDtypeStruct(a.shape, a.dtype) for n, a in arrays.items()}
-
-
-def _one_sum(
-    a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]
-) -> tuple[Array, Array, tuple[_Axes, _Axes], tuple[_Axes, _Axes]]:
-    """Summed axes that lie side by side in both operands read as one: a matrix is then not turned for the product."""
-    order = sorted(range(len(summed[0])), key=lambda k: summed[0][k])
-    first, second = ([side[k] for k in order] for side in summed)
-    if len(order) < 2 or any(s != [*range(s[0], s[0] + len(s))] for s in (first, second)):
-        return a, b, summed, batch
-    gone = len(order) - 1
-
-    def merged(x: Array, at: int) -> Array:
-        return lax.reshape(x, (*x.shape[:at], math.prod(x.shape[at : at + gone + 1]), *x.shape[at + gone + 1 :]))
-
-    one, other = (
-        tuple(k if k < s[0] else k - gone for k in axes) for axes, s in zip(batch, (first, second), strict=True)
-    )
-    return merged(a, first[0]), merged(b, second[0]), ((first[0],), (second[0],)), (one, other)
 
 
 def _inexact(a: Array) -> Array:

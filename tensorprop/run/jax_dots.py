@@ -1,0 +1,82 @@
+"""How the operands of one matrix product lie: which axes are read as one.
+
+In: two arrays, the axes that are summed and those that both keep. Out: arrays and axes for ``lax.dot_general`` with the
+same entries.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from jax import lax
+
+__all__ = ["as_matrices", "many_short", "one_sum"]
+
+Array = Any
+_Axes = tuple[int, ...]
+
+_MANY, _SHORT = 5, 8
+
+
+def many_short(a: Array, b: Array) -> bool:
+    """Whether an operand has so many and so short axes that it is dear to find where an entry goes, axis by axis."""
+    known = (x.shape for x in (a, b) if x.ndim >= _MANY and all(isinstance(n, int) for n in x.shape))
+    return any(math.prod(shape) < _SHORT ** len(shape) for shape in known)
+
+
+def as_matrices(a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array:
+    """The product with all axes of a kind read as one: what is moved has as few and as long axes as can be."""
+    own = [
+        [k for k in range(x.ndim) if k not in s and k not in kept]
+        for x, s, kept in zip((a, b), summed, batch, strict=True)
+    ]
+    ways: list[tuple[int, int, list[list[int]]]] = []  # what is moved, and the summed axes in an order of one operand
+    for n, side in enumerate(summed):
+        order = sorted(range(len(side)), key=side.__getitem__)
+        one, other = ([s[k] for k in order] for s in summed)
+        moved = a.size * _moves((*batch[0], *own[0], *one)) + b.size * _moves((*batch[1], *other, *own[1]))
+        ways.append((moved, n if a.size >= b.size else 1 - n, [one, other]))
+    one, other = min(ways)[2]
+    left, right = _laid(a, (batch[0], own[0], one)), _laid(b, (batch[1], other, own[1]))
+    made = lax.dot_general(left, right, (((2,), (1,)), ((0,), (0,))))
+    kept = (*(a.shape[k] for k in (*batch[0], *own[0])), *(b.shape[k] for k in own[1]))
+    return lax.reshape(made, kept)
+
+
+def _moves(order: Sequence[int]) -> bool:
+    return any(k != n for n, k in enumerate(order))
+
+
+def _laid(a: Array, groups: Sequence[Sequence[int]]) -> Array:
+    """The array with its axes in the order of these groups, each made one; axes that stay side by side move as one."""
+    runs: list[list[int]] = []
+    for k in (k for group in groups for k in group):
+        if runs and runs[-1][-1] == k - 1:
+            runs[-1].append(k)
+        else:
+            runs.append([k])
+    there = sorted(runs)
+    merged = lax.reshape(a, [math.prod(a.shape[k] for k in run) for run in there])
+    turned = lax.transpose(merged, [there.index(run) for run in runs])
+    return lax.reshape(turned, [math.prod(a.shape[k] for k in group) for group in groups])
+
+
+def one_sum(
+    a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]
+) -> tuple[Array, Array, tuple[_Axes, _Axes], tuple[_Axes, _Axes]]:
+    """Summed axes that lie side by side in both operands read as one: a matrix is then not turned for the product."""
+    order = sorted(range(len(summed[0])), key=lambda k: summed[0][k])
+    first, second = ([side[k] for k in order] for side in summed)
+    if len(order) < 2 or any(s != [*range(s[0], s[0] + len(s))] for s in (first, second)):
+        return a, b, summed, batch
+    gone = len(order) - 1
+
+    def merged(x: Array, at: int) -> Array:
+        return lax.reshape(x, (*x.shape[:at], math.prod(x.shape[at : at + gone + 1]), *x.shape[at + gone + 1 :]))
+
+    one, other = (
+        tuple(k if k < s[0] else k - gone for k in axes) for axes, s in zip(batch, (first, second), strict=True)
+    )
+    return merged(a, first[0]), merged(b, second[0]), ((first[0],), (second[0],)), (one, other)

@@ -1,0 +1,44 @@
+"""A product whose operands have many short axes, read as matrices, is the product: against ``numpy.einsum``."""
+
+from __future__ import annotations
+
+import random
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tensorprop.run.jax import JaxOperations
+from tensorprop.run.jax_dots import as_matrices, many_short
+from tests.uncompiled import uncompiled
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("seed", range(40))
+def test_operands_read_as_matrices_give_the_product(seed: int) -> None:
+    r, rng = random.Random(seed), np.random.default_rng(seed)
+    counts = [r.randint(0, 3) for _ in range(4)]
+    letters = iter("abcdefghijkl")
+    kept, summed, left, right = ("".join(next(letters) for _ in range(n)) for n in counts)
+    size = {i: r.choice([1, 2, 3]) for i in kept + summed + left + right}
+    one, other = (r.sample(part, len(part)) for part in (kept + summed + left, kept + summed + right))
+    a, b = (rng.normal(size=[size[i] for i in axes]) for axes in (one, other))
+    batch, over = ("".join(r.sample(part, len(part))) for part in (kept, summed))
+    of = [tuple(tuple(map(axes.index, part)) for axes in (one, other)) for part in (over, batch)]
+    found = uncompiled(lambda a, b: as_matrices(a, b, of[0], of[1]))(a, b)
+    own = "".join(i for i in one if i in left) + "".join(i for i in other if i in right)
+    wanted = np.einsum(f"{''.join(one)},{''.join(other)}->{batch}{own}", a, b)
+    assert np.shape(found) == wanted.shape
+    bound = np.einsum(f"{''.join(one)},{''.join(other)}->{batch}{own}", abs(a), abs(b))
+    assert (abs(found - wanted) <= (16 + 4 * np.sqrt(27)) * np.finfo(float).eps * bound).all()
+
+
+def test_axes_are_read_as_one_where_they_are_many_and_short() -> None:
+    few, short, long = jnp.ones((4, 4, 4)), jnp.ones((2,) * 6), jnp.ones((8,) * 5)
+    assert many_short(few, short) and many_short(short, few)
+    assert not many_short(few, few) and not many_short(long, few)
+    program = str(
+        jax.make_jaxpr(lambda a, b: JaxOperations().dot(a, b, ((0, 2, 4), (1, 2, 0)), ((), ())))(short, few[:2, :2, :2])
+    )
+    assert "dimension_numbers=(([2], [1]), ([0], [0]))" in program
