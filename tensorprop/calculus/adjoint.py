@@ -356,7 +356,7 @@ class _Sweep:
     def _kind(self, name: str, readers: Iterable[tuple[Equation, Expr]]) -> tuple[object, tuple[str, ...]]:
         """All that a rule is made of, up to names, and these names."""
         names = {name: 0}
-        told: list[object] = [self.s[name].letters if self.s.defines(name) else None]
+        told: list[object] = [self.whole.rank(name), self.whole.defines(name) and self.whole[name].letters]
         for eq, seed in readers:
             code = self.codes[eq]
             told += [code.text, seed is ONE, names.setdefault(eq.name, len(names))]

@@ -106,3 +106,8 @@ def test_what_is_alike_is_one_text() -> None:
     first, second, third, fourth = (codes(s)[eq].text for eq in s)
     assert first == second
     assert len({first, third, fourth}) == 3
+
+
+def test_rules_of_what_nothing_reads_have_its_axes() -> None:
+    s = tp.parse("y = a_i a_i; z = b_ij b_ij; w = c + 1")
+    assert str(tp.adjoint(s, "a b c", of="y")) == "δa_i = 2 a_i\nδb_ij = 0\nδc = 0"
