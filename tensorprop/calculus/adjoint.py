@@ -21,7 +21,7 @@ from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, s
 from tensorprop.core.equation import Equation, Fact, Loop, Range, System, equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Reduce, Tensor
 from tensorprop.core.kinds import smooth
-from tensorprop.core.nameless import codes, plainly_told, renamed
+from tensorprop.core.nameless import codes, joined_axes, plainly_told, renamed
 from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, owed_to
 from tensorprop.core.plane import complex_names, real_part, said_complex, squares, with_adjoints
 from tensorprop.core.ranges import Ranges, infer, spelled, told
@@ -178,7 +178,7 @@ class _Sweep:
         if not self.plane and plainly_told(whole) and not any(map(is_adjoint, whole.names)):
             self.readers = {}
             self.codes = codes(s)
-        self.kinds: dict[object, tuple[tuple[str, ...], Equation]] = {}
+        self.kinds: dict[object, tuple[tuple[str, ...], Equation, dict[Dim, tuple[str, int]]]] = {}
         self.gone: dict[Equation, dict[str, list[tuple[Tensor, Expr]]]] = {}
         """What an equation owes, once somebody has asked."""
         self.rules: list[Equation] = []
@@ -344,14 +344,18 @@ class _Sweep:
                     self.owe(eq, seed)
             self.shares = {name: [share for eq, _ in readers for share in self.gone[eq].get(name, ())]}
             made = self.worked(name)
-            self.kinds[key] = names, made
+            sizes = [*dims_of(made.value)]
+            told = self._told_here(sizes, [eq for eq, _ in readers]) if sizes else {}
+            if told is not None:
+                self.kinds[key] = names, made, told
             return made
-        old, rule = self.kinds[key]
+        old, rule, told = self.kinds[key]
         called = dict(zip(old, names, strict=True))
         called |= {adjoint_name(a): adjoint_name(b) for a, b in called.items()}
         target = renamed(rule.target, called)
         assert isinstance(target, Tensor)
-        return equation(target, renamed(rule.value, called))
+        sizes = {d: self.ranges.size(called[of], axis) for d, (of, axis) in told.items()}
+        return equation(target, renamed(rule.value, called, sizes))
 
     def _kind(self, name: str, readers: Iterable[tuple[Equation, Expr]]) -> tuple[object, tuple[str, ...]]:
         """All that a rule is made of, up to names, and these names."""
@@ -362,6 +366,26 @@ class _Sweep:
             told += [code.text, seed is ONE, names.setdefault(eq.name, len(names))]
             told += [names.setdefault(n, len(names)) for n in code.names]
         return tuple(told), tuple(names)
+
+    def _told_here(self, sizes: Iterable[Dim], readers: Iterable[Equation]) -> dict[Dim, tuple[str, int]] | None:
+        """Sizes that other tensors tell, and axes here that are as long; None where it takes other equations to say so.
+
+        Which tensor tells a size is seen of all equations of the System together; elsewhere it may be another one.
+        """
+        parts = joined_axes(readers)
+        if parts is None:
+            return None
+        found: dict[Dim, tuple[str, int]] = {}
+        for d in sizes:
+            own = self.ranges.find(d.tensor, d.axis)
+            here = [at for at in parts if self.ranges.find(*at) == own]
+            if len({parts[at] for at in here}) != 1:
+                return None
+            if (d.tensor, d.axis) not in parts:
+                if self.ranges.size(*here[0]) is not d:
+                    return None
+                found[d] = here[0]
+        return found
 
     def worked(self, name: str) -> Equation:
         """``δname_K = …``: the contributions put together, in the letters of the first plain use."""

@@ -5,14 +5,18 @@ In: equations. Out: a text of numbers and letters (`Nameless`), which two of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tensorprop.core.equation import Equation, Loop, Range, System
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
+from tensorprop.core.functions import is_matrix
 from tensorprop.core.walk import postorder, transform
 
-__all__ = ["Nameless", "codes", "plainly_told", "renamed"]
+__all__ = ["Nameless", "codes", "joined_axes", "plainly_told", "renamed"]
+
+
+_NONE: Mapping[Dim, Expr] = {}
 
 
 class Nameless(NamedTuple):
@@ -24,7 +28,10 @@ class Nameless(NamedTuple):
 
 
 def codes(s: System) -> dict[Equation, Nameless]:
-    """The codes of the equations of which nothing is said elsewhere: no loop and no fact names one of their tensors."""
+    """The codes of the equations of which nothing is said elsewhere: no loop and no fact names one of their tensors, and
+    no letter has a stated range."""
+    if any(isinstance(f, Range) for f in s.facts):
+        return {}
     told = {f.tensor for f in s.facts if not isinstance(f, Range)}
     told |= {eq.name for b in s.blocks if isinstance(b, Loop) for eq in b.equations}
     found = {eq: _code(eq) for eq in s if eq.place is None and eq.name not in told}
@@ -41,6 +48,38 @@ def plainly_told(s: System) -> bool:
             if isinstance(n, (Tensor, Bracket)) and not all(isinstance(c, (Index, Tensor)) for c in n.children):
                 return False
     return all(isinstance(i, Index) for eq in s for i in eq.target.subscripts)
+
+
+def joined_axes(equations: Iterable[Equation]) -> dict[tuple[str, int], int] | None:
+    """The axes of tensors that one letter after another ties together in these equations, by the number of their part.
+
+    None where a letter has two meanings in an equation, or a subscript is no letter. The letter of ``softmax_i(x_i)``
+    has one, inside and outside.
+
+    >>> from tensorprop.text import parse
+    >>> joined_axes(parse("y_i = A_ij x_j; z_k = y_k B_kl c_l"))
+    {('y', 0): 0, ('A', 0): 0, ('A', 1): 1, ('x', 0): 1, ('z', 0): 0, ('B', 0): 0, ('B', 1): 2, ('c', 0): 2}
+    """
+    parts: dict[tuple[str, int], set[tuple[str, int]]] = {}
+    for eq in equations:
+        nodes = [*postorder(eq.value)]
+        if any(isinstance(n, Reduce) and is_matrix(n.op) for n in nodes):
+            return None
+        bound = [i for n in nodes if isinstance(n, (Sum, Reduce)) for i in n.indices if Index(i) not in n.children[1:]]
+        if len({*bound, *eq.letters}) < len(bound) + len(eq.letters):
+            return None
+        first: dict[str, tuple[str, int]] = {}
+        for t in (eq.target, *(n for n in nodes if isinstance(n, Tensor))):
+            for axis, s in enumerate(t.subscripts):
+                if not isinstance(s, Index):
+                    return None
+                here = parts.setdefault((t.name, axis), {(t.name, axis)})
+                there = parts[first.setdefault(s.name, (t.name, axis))]
+                if here is not there:
+                    there |= here
+                    parts.update(dict.fromkeys(here, there))
+    number: dict[int, int] = {}
+    return {at: number.setdefault(id(part), len(number)) for at, part in parts.items()}
 
 
 def _code(eq: Equation) -> Nameless:
@@ -71,8 +110,8 @@ def _code(eq: Equation) -> Nameless:
     return Nameless(tuple(text), tuple(names), nodes)
 
 
-def renamed(e: Expr, names: Mapping[str, str]) -> Expr:
-    """The expression of other tensors.
+def renamed(e: Expr, names: Mapping[str, str], sizes: Mapping[Dim, Expr] = _NONE) -> Expr:
+    """The expression of other tensors, and with what stands for some ``sizes``.
 
     >>> from tensorprop.core.build import mul, tensor
     >>> renamed(mul(tensor("a", "i"), tensor("b", "i")), {"a": "c"})
@@ -82,6 +121,8 @@ def renamed(e: Expr, names: Mapping[str, str]) -> Expr:
     def rule(n: Expr) -> Expr:
         if isinstance(n, Tensor):
             return Tensor(names.get(n.name, n.name), n.subscripts)
-        return Dim(names.get(n.tensor, n.tensor), n.axis) if isinstance(n, Dim) else n
+        if isinstance(n, Dim):
+            return sizes[n] if n in sizes else Dim(names.get(n.tensor, n.tensor), n.axis)
+        return n
 
     return transform(e, rule)

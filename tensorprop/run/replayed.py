@@ -48,6 +48,7 @@ class Lowered(Protocol):
 
     def side(self, eq: Equation) -> Array: ...
     def grown(self, operands: Sequence[Array], path: Sequence[tuple[int, int]]) -> None: ...
+    def alike(self, operands: Sequence[int], before: int | None = None) -> list[Tree]: ...
 
 
 class _Slot(NamedTuple):
@@ -109,8 +110,7 @@ class Replays:
         if code is None or self.many[code.text] < 2 or gathering():
             return run.side(eq)
         for key, _ in islice(run.values.items(), self.seen, None):
-            if run.uses[key[0]] > 1:
-                self.shared.setdefault(key[0], []).append(key)
+            self.shared.setdefault(key[0], []).append(key)
         self.seen = len(run.values)
         given, kind = self._kind(run, eq, code)
         if kind is None:
@@ -121,7 +121,9 @@ class Replays:
             self.records[kind] = recording.record
             return array
         record = self.records[kind]
-        return run.side(eq) if record is None else self.again(run, eq, code, given, record)
+        if record is None or _has_past(run, given, record):
+            return run.side(eq)
+        return self.again(run, eq, code, given, record)
 
     def _kind(self, run: Lowered, eq: Equation, code: Nameless) -> tuple[list[Array], Any]:
         """The arrays that an equation is made of, and all that decides how it is worked out."""
@@ -133,9 +135,11 @@ class Replays:
                 if not run.extents.steady(n):
                     return given, None
                 told.append(tuple(run.extents.bound(n, {}).items()))
-            if run.uses[n] > 1:
+            if isinstance(n, Sum):
+                told.append(run.uses[n] > 1)
+            if n in self.shared:
                 told.append(k)
-                for key in self.shared.get(n, ()):
+                for key in self.shared[n]:
                     v = run.values[key]
                     told += [key[1:], v.axes, v.truth, v.array if v.number else None]
                     if not v.number:
@@ -168,18 +172,41 @@ class Replays:
                 arrays.append(getattr(ops, step.name)(*args, **{k: at(a) for k, a in step.options.items()}))
         for n, rest, array, v in record.values:
             run.values.setdefault((node(n), *rest), v._replace(array=at(array)))
-        for one, other, (first, second, kept), axes, made in record.products:
+        for one, other, pattern, axes, made in record.products:
             twins = at(one), at(other)
-            i, j = map(ops.identity, twins)
-            if i > j:  # the one that stands first in the key gives the numbers
-                number = {k: n for n, k in enumerate(dict.fromkeys((*second, *first)))}
-                i, j, first, second = j, i, second, first
-                first, second, axes = (tuple(number[k] for k in letters) for letters in (first, second, axes))
-                kept = tuple(sorted(number[k] for k in kept))
-            run.products.setdefault((i, j, first, second, kept), Twin(at(made), axes, twins))
+            key, number = _pattern(ops.identity(twins[0]), ops.identity(twins[1]), pattern)
+            run.products.setdefault(key, Twin(at(made), tuple(number[k] for k in axes), twins))
         for of, path in record.trees:
             run.grown(list(map(at, of)), path)
         return at(record.result)
+
+
+def _pattern(i: int, j: int, pattern: tuple[tuple[int, ...], ...]) -> tuple[Pattern, dict[int, int]]:
+    """What a product of two other arrays is; the one that stands first in the key gives the numbers of the axes."""
+    first, second, kept = pattern
+    if i <= j:
+        return (i, j, first, second, kept), {k: k for k in (*first, *second)}
+    number = {k: n for n, k in enumerate(dict.fromkeys((*second, *first)))}
+    one, other, both = (tuple(number[k] for k in axes) for axes in (second, first, kept))
+    return (j, i, one, other, tuple(sorted(both))), number
+
+
+def _has_past(run: Lowered, given: Sequence[Array], record: _Done) -> bool:
+    """Whether products of these arrays are there, which those of the equation that was written down were not."""
+
+    def identity(at: Any) -> int | None:
+        known = isinstance(at, _Slot) and at.number < len(given)
+        return run.ops.identity(given[at.number]) if known else None
+
+    for one, other, pattern, *_ in record.products:
+        i, j = identity(one), identity(other)
+        if i is not None and j is not None and _pattern(i, j, pattern)[0] in run.products:
+            return True
+    for of, _ in record.trees:
+        known = map(identity, of)
+        if run.alike([-1 - n if k is None else k for n, k in enumerate(known)]):
+            return True
+    return False
 
 
 class _Scribe:
@@ -191,6 +218,7 @@ class _Scribe:
         self.place = {id(a): k for k, a in reversed([*enumerate(given)]) if a is not None}
         self.node = {n: k for k, n in enumerate(code.nodes)}
         self.arrays = [*given]
+        self.given = {self.ops.identity(a): k for k, a in reversed([*enumerate(given)]) if a is not None}
         self.steps: list[_Op] = []
         self.record: _Done | None = None
         self.known = True
@@ -253,7 +281,8 @@ class _Scribe:
             array = run.side(self.eq)
         finally:
             run.ops = self.ops
-        if self.known and len(run.factors) == before[3]:
+        past = any(run.alike(of, before[2]) for of, _ in run.trees[before[2] :])
+        if self.known and not past and len(run.factors) == before[3]:
             try:
                 self.record = self._made(array, before, held)
             except _Unknown:
@@ -265,17 +294,21 @@ class _Scribe:
         values = [
             (self.node[key[0]] if key[0] in self.node else key[0], key[1:], self._told(v.array), v)
             for key, v in islice(run.values.items(), before[0], None)
-            if run.uses[key[0]] != 1
         ]
         products = [
-            (*map(self._told, self._ordered(key, twin)), key[2:], twin.axes, self._told(twin.array))
+            (*map(self._first, self._ordered(key, twin)), key[2:], twin.axes, self._told(twin.array))
             for key, twin in islice(run.products.items(), before[1], None)
         ]
         trees: list[tuple[tuple[Any, ...], tuple[tuple[int, int], ...]]] = []
         for of, path in run.trees[before[2] :]:
-            trees.append((tuple(map(self._told, run.grew[held : held + len(of)])), path))
+            trees.append((tuple(map(self._first, run.grew[held : held + len(of)])), path))
             held += len(of)
         return _Done(self.code.names, self.steps, self._told(array), values, products, trees)
+
+    def _first(self, a: Array) -> Any:
+        """The place of an array, as the first that is the same."""
+        at = self.given.get(self.ops.identity(a))
+        return self._told(a) if at is None else _Slot(at)
 
     def _ordered(self, key: tuple[Any, ...], twin: Twin) -> tuple[Array, Array]:
         """The two arrays of a product in the order in which its key has them."""

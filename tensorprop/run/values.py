@@ -270,9 +270,12 @@ class Values:
         self.trees.append((of, tuple(path)))
         self.grew += operands
 
-    def alike(self, operands: Sequence[int]) -> list[Tree]:
-        """The products that have all of these operands, or all but some and one that is not among them."""
-        shared = Counter(k for a in dict.fromkeys(operands) for k in self._grown.get(a, ()))
+    def alike(self, operands: Sequence[int], before: int | None = None) -> list[Tree]:
+        """The products (``before`` the one of this number) that have all of these operands, or all but some and one
+        that is not among them."""
+        shared = Counter(
+            k for a in dict.fromkeys(operands) for k in self._grown.get(a, ()) if before is None or k < before
+        )
         return [self.trees[k] for k, n in sorted(shared.items()) if n >= len(set(self.trees[k][0])) - 1]
 
     def product_of_two(self, left: Value, right: Value, keep: frozenset[str]) -> Value:

@@ -6,10 +6,14 @@ import sys
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import tensorprop as tp
-from tensorprop.core.nameless import codes
+from tensorprop.core.equation import Equation, equation, system
+from tensorprop.core.expr import Tensor
+from tensorprop.core.nameless import codes, renamed
+from tensorprop.core.walk import dims_of
 from tensorprop.errors import SizeMismatch
 from tensorprop.run.count import Count
 from tensorprop.run.extents import extents
@@ -17,6 +21,7 @@ from tensorprop.run.lower import lower
 from tensorprop.run.replayed import Replays
 from tensorprop.run.steps import steps
 from tests.benchmarks.written import names, text
+from tests.strategies import case_number
 
 LAYERS = {
     "network": "h{n}_bi = tanh(h{k}_bj W{k}_ij + c{k}_i)",
@@ -111,3 +116,47 @@ def test_what_is_alike_is_one_text() -> None:
 def test_rules_of_what_nothing_reads_have_its_axes() -> None:
     s = tp.parse("y = a_i a_i; z = b_ij b_ij; w = c + 1")
     assert str(tp.adjoint(s, "a b c", of="y")) == "δa_i = 2 a_i\nδb_ij = 0\nδc = 0"
+
+
+def test_sizes_in_rules_are_told_by_what_is_as_long() -> None:
+    page = (
+        "a{k}_mi = B{k}_mi P{k}_i; y{k}_m = logsoftmax_m(D{k}_m - D{k}_m + G{k}) D{k}_m + a{k}_mi P{k}_i; "
+        "E{k} = y{k}_m y{k}_m"
+    )
+    s = tp.parse("; ".join(page.format(k=k) for k in (1, 2)) + "; E = E1 + E2")
+    rules = {eq.name: eq.value for eq in tp.adjoint(s, "D1 D2")}
+    assert {d.tensor for d in dims_of(rules["δD1"])} == {"B1"}
+    assert {d.tensor for d in dims_of(rules["δD2"])} == {"B2"}
+
+
+def _called(eq: Equation, names: dict[str, str]) -> Equation:
+    target = renamed(eq.target, names)
+    assert isinstance(target, Tensor)
+    return equation(target, renamed(eq.value, names))
+
+
+@pytest.mark.parametrize("start", [0, pytest.param(20, marks=pytest.mark.campaign), 1240])
+def test_random_systems_twice_are_those_of_each_by_itself(start: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two copies of a System under other names: rules, sizes and plans with and without what is alike."""
+    for seed in range(start, start + 20):
+        case = case_number(seed)
+        other = {n: f"{n}2" for n in case.system.names}
+        twice = system([*case.system, *(_called(eq, other) for eq in case.system)])
+        arrays = {**case.arrays, **{f"δ{n}": a for n, a in case.seeds.items()}}
+        shapes = {n: np.shape(a) for n, a in arrays.items()}
+        shapes |= {f"{n}2": shape for n, shape in shapes.items()}
+        found: list[tuple[object, ...]] = []
+        for alone in (False, True):
+            with monkeypatch.context() as m:
+                if alone:
+                    m.setattr(sys.modules["tensorprop.calculus.adjoint"], "plainly_told", lambda s: False)
+                    m.setattr(Replays, "side", lambda self, run, eq: run.side(eq))
+                    m.setattr(sys.modules["tensorprop.run.sizes"], "codes", lambda s: {})
+                whole = twice + tp.adjoint(twice, [*case.wrt, *(other[n] for n in case.wrt)])
+                own = {n: shapes[n] for n in whole.inputs}
+                known, ops = extents(whole, own), Count()
+                given = {n: ops.given(n, shape) for n, shape in own.items()}
+                made = steps(lower(whole, given, whole.outputs, ops, known), given.values())
+                rows = [(r.equation, str(r.row), r.flops, r.held, r.about) for r in made]
+                found.append((whole, dict(known.shapes), rows))
+        assert found[0] == found[1], f"case {seed}\n{case.system}"
