@@ -28,8 +28,8 @@ class Nameless(NamedTuple):
 
 
 def codes(s: System) -> dict[Equation, Nameless]:
-    """The codes of the equations of which nothing is said elsewhere: no loop and no fact names one of their tensors, and
-    no letter has a stated range."""
+    """The codes of the equations of which nothing is said elsewhere: no loop and no fact names one of their tensors,
+    and no letter has a stated range."""
     if any(isinstance(f, Range) for f in s.facts):
         return {}
     told = {f.tensor for f in s.facts if not isinstance(f, Range)}
