@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
@@ -210,7 +210,7 @@ def _has_past(run: Lowered, given: Sequence[Array], record: _Done) -> bool:
 
 
 class _Scribe:
-    """Operations that are done and written down."""
+    """Operations that are done and written down: what an equation is lowered with while its kind is new."""
 
     def __init__(self, run: Lowered, eq: Equation, code: Nameless, given: Sequence[Array]) -> None:
         self.run, self.eq, self.code = run, eq, code
@@ -276,7 +276,7 @@ class _Scribe:
         run = self.run
         before = len(run.values), len(run.products), len(run.trees), len(run.factors)
         held = len(run.grew)
-        run.ops = self  # pyright: ignore
+        run.ops = cast("Operations", self)
         try:
             array = run.side(self.eq)
         finally:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from tensorprop.core.expr import Expr
 from tensorprop.run.forms import form, way
+from tensorprop.run.sizes import weight
 
 __all__ = ["DOT", "MOVE", "Array", "Operations", "Rule", "Sizes", "Step", "Value", "Values", "Wish", "python"]
 
@@ -288,7 +289,7 @@ class Values:
         chosen = way(lambda: self.place_of(left, right, keep))
         if chosen == _REDUCED:
             return self.entrywise(left, right, summed)
-        swap = self.swapped(left, right, own) if all(own) else self.turned(left, right, own, batch)
+        swap = self.swapped(left, right, own, batch) if all(own) else self.turned(left, right, own, batch)
         if swap != ((form().other_rows and all(own)) ^ (chosen == _OTHER_ROWS)):
             left, right, own = right, left, own[::-1]
         array = self.ops.dot(
@@ -317,11 +318,16 @@ class Values:
         few = entries <= _ENTRIES
         return f"dot {told} → {kept}", 3 if few else 2, 2 * DOT * entries + MOVE * moved
 
-    def swapped(self, left: Value, right: Value, own: tuple[list[str], list[str]]) -> bool:
+    def swapped(self, left: Value, right: Value, own: tuple[list[str], list[str]], batch: Sequence[str] = ()) -> bool:
         """Whether the right operand's indices are the rows: as the left side has them, else the larger ones.
 
-        Columns are what a machine works on several at a time: few that do not fill it are better rows.
+        Columns are what a machine works on several at a time: few that do not fill it are better rows. Of a batch of
+        products the larger operand is read as it lies: on the left if its summed indices are its last, on the right if
+        they are its first.
         """
+        lies = self._lies(left, right, own, batch) if batch else None
+        if lies is not None:
+            return lies
         here, there = (min((self.place[i] for i in letters if i in self.place), default=None) for letters in own)
         if here is not None and there is not None:
             return there < here
@@ -331,6 +337,20 @@ class Values:
         )
         ragged = min(rows, columns) < _RAGGED and min(rows, columns) % _LANES
         return columns < rows if ragged else columns > rows
+
+    @staticmethod
+    def _lies(left: Value, right: Value, own: tuple[list[str], list[str]], batch: Sequence[str]) -> bool | None:
+        """Whether the operands of a batch of products change places, so that the larger one is read as it lies."""
+        sizes = [math.prod(map(weight, v.array.shape)) for v in (left, right)]
+        if sizes[0] == sizes[1]:
+            return None
+        larger = int(sizes[1] > sizes[0])
+        axes = (left, right)[larger].axes
+        mine = [k for k, i in enumerate(axes) if i in own[larger]]
+        summed = [k for k, i in enumerate(axes) if i not in own[larger] and i not in batch]
+        if max(mine) < min(summed):
+            return larger == 1
+        return larger == 0 if max(summed) < min(mine) else None
 
     def turned(self, left: Value, right: Value, own: tuple[list[str], list[str]], batch: Sequence[str]) -> bool:
         """Whether a matrix and a vector change places, so that the matrix is read as it lies: ``Σ_b v_b x_bi``."""

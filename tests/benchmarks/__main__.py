@@ -5,6 +5,7 @@ a formula takes."""
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import sys
@@ -41,20 +42,23 @@ def agreement(model: Model, theirs: Any) -> float:
 def first_calls(model: Model) -> tuple[float, float, float, tuple[int, ...]]:
     """Seconds from nothing to the first result: ours (deriving, tracing, compiling) and JAX's; ours / JAX's memory;
     lines of the compiled programs."""
-    temporary: list[int] = []
-    lines: list[int] = []
+    programs: list[Any] = []
 
     def first(f: Any) -> Any:
         program: Any = jax.jit(f).lower(model.params, model.data).compile()
-        temporary.append(program.memory_analysis().temp_size_in_bytes)
-        lines.append(program.as_text().count("\n"))
+        programs.append(program)
         return program(model.params, model.data)
 
     def ours() -> Any:
         step = model.fresh()[0]
         return first(lambda p, d: step(p, **d))
 
+    gc.collect()
+    gc.freeze()  # what other rows left is not looked at again, as it is not there in a process of its own
     mine, other = seconds(ours), seconds(lambda: first(model.fresh()[1]))
+    gc.unfreeze()
+    temporary = [p.memory_analysis().temp_size_in_bytes for p in programs]
+    lines = (p.as_text().count("\n") for p in programs)
     return mine, other, temporary[0] / max(temporary[1], 1), tuple(lines)
 
 
