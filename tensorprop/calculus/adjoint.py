@@ -21,12 +21,12 @@ from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, s
 from tensorprop.core.equation import Equation, Fact, Loop, Range, System, equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Reduce, Tensor
 from tensorprop.core.kinds import smooth
-from tensorprop.core.nameless import codes, joined_axes, plainly_told, renamed
-from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, owed_to
+from tensorprop.core.nameless import codes, joined_axes, plainly_told
+from tensorprop.core.names import adjoint_name, also_adjoints, is_adjoint, outer_adjoint, owed_to
 from tensorprop.core.plane import complex_names, real_part, said_complex, squares, with_adjoints
 from tensorprop.core.ranges import Ranges, infer, spelled, told
 from tensorprop.core.told import Witness, is_size
-from tensorprop.core.walk import apart, dims_of, freshen, lettered, tensors_of, transform
+from tensorprop.core.walk import apart, called, dims_of, freshen, lettered, tensors_of, transform
 from tensorprop.errors import CircularDefinition, ComplexConvention, NameConflict, UnknownName, UsageError, among
 from tensorprop.text.vocabulary import COLUMN, ROW
 
@@ -350,12 +350,12 @@ class _Sweep:
                 self.kinds[key] = names, made, told
             return made
         old, rule, told = self.kinds[key]
-        called = dict(zip(old, names, strict=True))
-        called |= {adjoint_name(a): adjoint_name(b) for a, b in called.items()}
-        target = renamed(rule.target, called)
+        names_here = dict(zip(old, names, strict=True))
+        new = also_adjoints(names_here)
+        target = called(rule.target, new)
         assert isinstance(target, Tensor)
-        sizes = {d: self.ranges.size(called[of], axis) for d, (of, axis) in told.items()}
-        return equation(target, renamed(rule.value, called, sizes))
+        sizes = {d: self.ranges.size(names_here[of], axis) for d, (of, axis) in told.items()}
+        return equation(target, called(rule.value, new, sizes))
 
     def _kind(self, name: str, readers: Iterable[tuple[Equation, Expr]]) -> tuple[object, tuple[str, ...]]:
         """All that a rule is made of, up to names, and these names."""

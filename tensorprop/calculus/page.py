@@ -14,9 +14,9 @@ from tensorprop.calculus.placed import everywhere
 from tensorprop.calculus.shorthand import adjoints_spelled, forward_spelled
 from tensorprop.core.english import counted
 from tensorprop.core.equation import Equation, Loop, System, equation, renamed, system
-from tensorprop.core.expr import Dim, Expr, Index, Number, Sum, Tensor
-from tensorprop.core.names import adjoint_name, is_adjoint, outer_adjoint, primal
-from tensorprop.core.walk import tensors_of, transform
+from tensorprop.core.expr import Expr, Index, Number, Sum, Tensor
+from tensorprop.core.names import adjoint_name, also_adjoints, is_adjoint, outer_adjoint, primal
+from tensorprop.core.walk import called, tensors_of
 from tensorprop.errors import (
     CircularDefinition,
     DuplicateDefinition,
@@ -68,17 +68,8 @@ class Page:
 
     def rename(self, names: Mapping[str, str]) -> Page:
         """The page with tensors, and their adjoints, called otherwise."""
-
-        def new(old: str) -> str:
-            stem = primal(old)
-            return adjoint_name(names[stem]) if stem != old and stem in names else names.get(old, old)
-
-        def rule(n: Expr) -> Expr:
-            if isinstance(n, Tensor):
-                return Tensor(new(n.name), n.subscripts)
-            return Dim(new(n.tensor), n.axis) if isinstance(n, Dim) else n
-
-        return self.map(lambda e: transform(e, rule))
+        new = also_adjoints(names)
+        return self.map(lambda e: called(e, new))
 
     def map(self, change: Callable[[Expr], Expr]) -> Page:
         """The page with both sides of every equation put through ``change``."""

@@ -5,18 +5,15 @@ In: equations. Out: a text of numbers and letters (`Nameless`), which two of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from tensorprop.core.equation import Equation, Loop, Range, System
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import is_matrix
-from tensorprop.core.walk import postorder, transform
+from tensorprop.core.walk import postorder
 
-__all__ = ["Nameless", "codes", "joined_axes", "plainly_told", "renamed"]
-
-
-_NONE: Mapping[Dim, Expr] = {}
+__all__ = ["Nameless", "codes", "joined_axes", "plainly_told"]
 
 
 class Nameless(NamedTuple):
@@ -108,21 +105,3 @@ def _code(eq: Equation) -> Nameless:
             case _:
                 text.append((type(n), *below))
     return Nameless(tuple(text), tuple(names), nodes)
-
-
-def renamed(e: Expr, names: Mapping[str, str], sizes: Mapping[Dim, Expr] = _NONE) -> Expr:
-    """The expression of other tensors, and with what stands for some ``sizes``.
-
-    >>> from tensorprop.core.build import mul, tensor
-    >>> renamed(mul(tensor("a", "i"), tensor("b", "i")), {"a": "c"})
-    Mul((Tensor('c', (Index('i'),)), Tensor('b', (Index('i'),))))
-    """
-
-    def rule(n: Expr) -> Expr:
-        if isinstance(n, Tensor):
-            return Tensor(names.get(n.name, n.name), n.subscripts)
-        if isinstance(n, Dim):
-            return sizes[n] if n in sizes else Dim(names.get(n.tensor, n.tensor), n.axis)
-        return n
-
-    return transform(e, rule)

@@ -7,7 +7,7 @@ printed is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from tensorprop.core.expr import Tensor
@@ -18,6 +18,7 @@ __all__ = [
     "Derivative",
     "Plain",
     "adjoint_name",
+    "also_adjoints",
     "derivative_name",
     "innermost",
     "is_adjoint",
@@ -106,6 +107,20 @@ def primal(name: str) -> str:
     ('z', 'z')
     """
     return name[1:] if is_adjoint(name) else name
+
+
+def also_adjoints(names: Mapping[str, str]) -> Callable[[str], str]:
+    """What tensors are called, and their adjoints with them.
+
+    >>> [*map(also_adjoints({"x": "z"}), ("x", "δx", "y"))]
+    ['z', 'δz', 'y']
+    """
+
+    def new(old: str) -> str:
+        stem = primal(old)
+        return adjoint_name(names[stem]) if stem != old and stem in names else names.get(old, old)
+
+    return new
 
 
 def innermost(name: str) -> str:

@@ -11,7 +11,18 @@ from typing import TypeVar
 from tensorprop.core.build import fresh, reduce, remake, substitute, sum_over
 from tensorprop.core.expr import Dim, Expr, Index, Reduce, Sum, Tensor
 
-__all__ = ["apart", "dims_of", "fold", "freshen", "inline", "lettered", "postorder", "tensors_of", "transform"]
+__all__ = [
+    "apart",
+    "called",
+    "dims_of",
+    "fold",
+    "freshen",
+    "inline",
+    "lettered",
+    "postorder",
+    "tensors_of",
+    "transform",
+]
 
 V = TypeVar("V")
 
@@ -155,6 +166,27 @@ def lettered(e: Expr, names: Mapping[str, str]) -> Expr:
                 return remake(n, children)
 
     return fold(e, rule)
+
+
+_NONE: Mapping[Dim, Expr] = {}
+
+
+def called(e: Expr, new: Callable[[str], str], sizes: Mapping[Dim, Expr] = _NONE) -> Expr:
+    """The same expression of tensors that are called otherwise, and with what stands for some ``sizes``.
+
+    >>> from tensorprop.core.build import mul, tensor
+    >>> called(mul(tensor("a", "i"), Dim("b", 0)), str.upper)
+    Mul((Tensor('A', (Index('i'),)), Dim('B', 0)))
+    """
+
+    def rule(n: Expr) -> Expr:
+        if isinstance(n, Tensor):
+            return Tensor(new(n.name), n.subscripts)
+        if isinstance(n, Dim):
+            return sizes[n] if n in sizes else Dim(new(n.tensor), n.axis)
+        return n
+
+    return transform(e, rule)
 
 
 def _away(indices: tuple[str, ...], avoid: frozenset[str]) -> dict[str, str]:

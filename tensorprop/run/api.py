@@ -445,7 +445,8 @@ class Gradient(MadeOf, Packing, Generic[R]):
         return value, tree.gradients({met[n]: g for n, g in grads.items()}, rest)
 
     def by_runs(self, tree: Any, data: Arrays) -> ByRuns | None:
-        """See `Packing.by_runs`. What is asked of single tensors (kept, watched, of a dtype) is asked of these."""
+        """The same gradient of leaves that lie side by side; None where nothing is put together, or where something is
+        asked of single tensors: that they be kept, watched, of a dtype."""
         whole, *_, calls, paths, _, precision, debug, save, how = self._parts
         places = tree.met((*self.wrt, *(n for n in self.inputs if n not in data)), dict(paths))
         if precision or debug or save is not None or how != PLAIN or not places.keys() >= {*self.wrt}:
@@ -532,7 +533,7 @@ class ByParameters(MadeOf, Packing, Generic[R]):
         return self.of(self._meant(params, data))(params, **data)
 
     def by_runs(self, tree: Any, data: Arrays) -> ByRuns | None:
-        """See `Packing.by_runs`."""
+        """See `Gradient.by_runs`."""
         return self.of(self._meant(tree.made(tree.values), data)).by_runs(tree, data)
 
     def of_tree(self, params: Any, data: Arrays, rest: str) -> Any:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tensorprop.errors import UsageError, public
-from tensorprop.run.jax_trees import ParameterTree, leaves
+from tensorprop.run.jax_trees import leaves
 from tensorprop.run.side_by_side import ByRuns
 
 __all__ = ["Packed"]
@@ -93,21 +93,22 @@ class Packed:
     def _stepped(self, vector: Array, data: dict[str, Any]) -> Any:
         if not hasattr(vector, "shape"):
             raise UsageError(f"a vector of {self.size} numbers is needed here, not a {type(vector).__name__}", fix=_FIX)
-        tree = leaves(self.unpack(vector))
+        params = self.unpack(vector)
+        tree = leaves(params)
         own = self.gradient.by_runs(tree, data)
-        if own is None:
-            value, slopes = self.gradient.of_tree(self.unpack(vector), data, "none")
-            return value, self._flat(leaves(slopes).values)
-        return self._by_runs(own, tree, vector, data)
+        if own is not None:
+            return self._by_runs(own, tree.values, vector, data)
+        value, slopes = self.gradient.of_tree(params, data, "none")
+        return value, self._flat(leaves(slopes).values)
 
-    def _by_runs(self, own: ByRuns, tree: ParameterTree, vector: Array, data: dict[str, Any]) -> Any:
+    def _by_runs(self, own: ByRuns, values: list[Any], vector: Array, data: dict[str, Any]) -> Any:
         """Value and slopes by the leaves, and by what is made of several of them side by side."""
         spans = {name: self._spans([own.places[n] for n in of]) for name, of in own.runs.items()}
-        params = {n: tree.values[k] for n, k in own.places.items() if n in own.gradient.wrt}
+        params = {n: values[k] for n, k in own.places.items() if n in own.gradient.wrt}
         for name, parts in spans.items():
             params[name] = jnp.concatenate([vector[a:b] for a, b in parts])
         value, slopes = own.gradient(params, **data)
-        by_leaf: list[Any] = [None] * len(tree.values)
+        by_leaf: list[Any] = [None] * len(values)
         for name, g in slopes.items():
             if name not in spans:
                 by_leaf[own.places[name]] = g

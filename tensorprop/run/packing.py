@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-from tensorprop.run.side_by_side import ByRuns
 
 if TYPE_CHECKING:
     from tensorprop.run.jax_packed import Packed
@@ -35,7 +32,3 @@ class Packing:
         from tensorprop.run.jax_packed import Packed
 
         return Packed(self, params)
-
-    def by_runs(self, tree: Any, data: Mapping[str, Any]) -> ByRuns | None:
-        """The same gradient of leaves that lie side by side; None where nothing is put together."""
-        raise NotImplementedError

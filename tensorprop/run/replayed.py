@@ -21,7 +21,8 @@ import numpy as np
 
 from tensorprop.core.equation import Equation, System
 from tensorprop.core.expr import Expr, Reduce, Sum
-from tensorprop.core.nameless import Nameless, renamed
+from tensorprop.core.nameless import Nameless
+from tensorprop.core.walk import called
 from tensorprop.run.forms import gathering
 from tensorprop.run.sizes import Extents
 from tensorprop.run.values import Array, Operations, Pattern, Tree, Twin, Value
@@ -161,7 +162,7 @@ class Replays:
             return a.kind(map(at, a.parts)) if isinstance(a, _Nest) else a
 
         def node(n: int | Expr) -> Expr:
-            return code.nodes[n] if isinstance(n, int) else renamed(n, names)
+            return code.nodes[n] if isinstance(n, int) else called(n, lambda name: names.get(name, name))
 
         with ops.scope(eq.name):
             for step in record.steps:

@@ -318,7 +318,7 @@ class Values:
         few = entries <= _ENTRIES
         return f"dot {told} → {kept}", 3 if few else 2, 2 * DOT * entries + MOVE * moved
 
-    def swapped(self, left: Value, right: Value, own: tuple[list[str], list[str]], batch: Sequence[str] = ()) -> bool:
+    def swapped(self, left: Value, right: Value, own: tuple[list[str], list[str]], batch: Sequence[str]) -> bool:
         """Whether the right operand's indices are the rows: as the left side has them, else the larger ones.
 
         Columns are what a machine works on several at a time: few that do not fill it are better rows. Of a batch of

@@ -13,8 +13,8 @@ import pytest
 import tensorprop as tp
 from tensorprop.core.equation import Equation, equation, system
 from tensorprop.core.expr import Tensor
-from tensorprop.core.nameless import codes, renamed
-from tensorprop.core.walk import dims_of
+from tensorprop.core.nameless import codes
+from tensorprop.core.walk import called, dims_of
 from tensorprop.errors import SizeMismatch
 from tensorprop.run.count import Count
 from tensorprop.run.extents import extents
@@ -131,9 +131,9 @@ def test_sizes_in_rules_are_told_by_what_is_as_long() -> None:
 
 
 def _called(eq: Equation, names: dict[str, str]) -> Equation:
-    target = renamed(eq.target, names)
+    target = called(eq.target, names.__getitem__)
     assert isinstance(target, Tensor)
-    return equation(target, renamed(eq.value, names))
+    return equation(target, called(eq.value, names.__getitem__))
 
 
 @pytest.mark.parametrize("start", [0, pytest.param(20, marks=pytest.mark.campaign), 1240])
