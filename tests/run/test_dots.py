@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import sys
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import tensorprop as tp
 from tensorprop.run.jax import JaxOperations
 from tensorprop.run.jax_dots import as_matrices, many_short
 from tests.uncompiled import uncompiled
@@ -25,8 +28,8 @@ def test_operands_read_as_matrices_give_the_product(seed: int) -> None:
     one, other = (r.sample(part, len(part)) for part in (kept + summed + left, kept + summed + right))
     a, b = (rng.normal(size=[size[i] for i in axes]) for axes in (one, other))
     batch, over = ("".join(r.sample(part, len(part))) for part in (kept, summed))
-    of = [tuple(tuple(map(axes.index, part)) for axes in (one, other)) for part in (over, batch)]
-    found = uncompiled(lambda a, b: as_matrices(a, b, of[0], of[1]))(a, b)
+    (s0, s1), (b0, b1) = ([tuple(map(axes.index, part)) for axes in (one, other)] for part in (over, batch))
+    found = uncompiled(lambda a, b: as_matrices(a, b, (s0, s1), (b0, b1)))(a, b)
     own = "".join(i for i in one if i in left) + "".join(i for i in other if i in right)
     wanted = np.einsum(f"{''.join(one)},{''.join(other)}->{batch}{own}", a, b)
     assert np.shape(found) == wanted.shape
@@ -42,3 +45,22 @@ def test_axes_are_read_as_one_where_they_are_many_and_short() -> None:
         jax.make_jaxpr(lambda a, b: JaxOperations().dot(a, b, ((0, 2, 4), (1, 2, 0)), ((), ())))(short, few[:2, :2, :2])
     )
     assert "dimension_numbers=(([2], [1]), ([0], [0]))" in program
+
+
+def test_of_a_batch_of_products_the_larger_operand_is_read_as_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores and what is owed to them are larger than what they meet: no product of them sums over both their rows."""
+    text = "S_bhtu = Q_bthd K_buhd; P_bhtu = softmax_u(S_bhtu); O_bthd = P_bhtu V_buhd; E = O_bthd G_bthd"
+    arrays = {n: jnp.zeros((2, 16, 3, 4)) for n in "QKVG"}
+    params = {n: arrays[n] for n in "QKV"}
+    met: list[tuple[int, int]] = []
+
+    class Asked(JaxOperations):
+        def dot(self, a: Any, b: Any, summed: Any, batch: Any) -> Any:
+            for side, x in enumerate((a, b)):
+                if x.shape == (2, 3, 16, 16):
+                    met.append((side, *summed[side]))
+            return super().dot(a, b, summed, batch)
+
+    monkeypatch.setattr(sys.modules["tensorprop.run.jax"], "JaxOperations", Asked)
+    jax.make_jaxpr(tp.value_and_grad(text, "Q K V"))(params, G=arrays["G"])
+    assert sorted(met) == [(0, 3), (0, 3), (1, 2), (1, 2)]
