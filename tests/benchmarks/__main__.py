@@ -86,8 +86,8 @@ def steps(budget: float) -> None:
     for m in (*models(), *indexed(), *tensors(), *masked(), *deep(), *depth(), *written(), *networks(), *experts()):
         if not all(word in m.name for word in sys.argv[2:]):
             continue
+        mine, other, memory, lines = first_calls(m)  # before this model has been compiled, which leaves its traces
         difference = agreement(m, m.theirs())
-        mine, other, memory, lines = first_calls(m)
         r = interleaved(m.ours, m.theirs, budget)
         cells = (
             m.name,
