@@ -22,7 +22,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from tensorprop.errors import UsageError
 from tensorprop.run.jax_direct import WIDE, add, alike, divide, multiply, settled, subtract
-from tensorprop.run.jax_dots import as_matrices, many_short, one_sum
+from tensorprop.run.jax_dots import product
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE
 from tensorprop.run.jax_matrices import factored, frechet, logdet, solved
 from tensorprop.run.lowerings.running import NEUTRAL
@@ -213,9 +213,7 @@ class JaxOperations:
             dtype = jnp.result_type(a, b)
             a, b = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
         if _spread(a) is None and _spread(b) is None:
-            if many_short(a, b):
-                return as_matrices(a, b, summed, batch)
-            a, b, summed, batch = one_sum(a, b, summed, batch)
+            return product(a, b, summed, batch)
         return lax.dot_general(a, b, (summed, batch), out_sharding=_split(a, b, summed, batch))
 
     def reshape(self, a: Array, shape: _Axes) -> Array:

@@ -1,7 +1,7 @@
-"""How the operands of one matrix product lie: which axes are read as one.
+"""How one product of two arrays is made: which axes are read as one, and what is no product of matrices.
 
-In: two arrays, the axes that are summed and those that both keep. Out: arrays and axes for ``lax.dot_general`` with the
-same entries.
+In: two arrays, the axes that are summed and those that both keep. Out: the product, its axes those that both keep, the
+left operand's own, the right one's.
 """
 
 from __future__ import annotations
@@ -12,26 +12,56 @@ from typing import Any
 
 from jax import lax
 
-__all__ = ["as_matrices", "many_short", "one_sum"]
+from tensorprop.run.jax_direct import WIDE
+
+__all__ = ["as_matrices", "as_sum", "many_short", "one_sum", "product"]
 
 Array = Any
 _Axes = tuple[int, ...]
+_Pair = tuple[_Axes, _Axes]
 
 _MANY, _SHORT = 5, 8
+_FEW = 2**15
+"""Entries of a matrix whose product with a vector takes less than ten microseconds, and its kernel ten milliseconds to
+compile, each anew, where a sum shares one with all others of its shape."""
+
+
+def product(a: Array, b: Array, summed: _Pair, batch: _Pair) -> Array:
+    """``lax.dot_general`` of two arrays of one dtype, in the way that is cheapest to compile and to run."""
+    if many_short(a, b):
+        return as_matrices(a, b, summed, batch)
+    made = as_sum(a, b, summed, batch)
+    return lax.dot_general(*one_sum(a, b, summed, batch)) if made is None else made
+
+
+def _known(*arrays: Array) -> bool:
+    return all(isinstance(n, int) for x in arrays for n in x.shape)
+
+
+def _own(x: Array, summed: _Axes, batch: _Axes) -> _Axes:
+    return tuple(k for k in range(x.ndim) if k not in summed and k not in batch)
 
 
 def many_short(a: Array, b: Array) -> bool:
     """Whether an operand has so many and so short axes that it is dear to find where an entry goes, axis by axis."""
-    known = (x.shape for x in (a, b) if x.ndim >= _MANY and all(isinstance(n, int) for n in x.shape))
+    known = (x.shape for x in (a, b) if x.ndim >= _MANY and _known(x))
     return any(math.prod(shape) < _SHORT ** len(shape) for shape in known)
 
 
-def as_matrices(a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array:
+def as_sum(a: Array, b: Array, summed: _Pair, batch: _Pair) -> Array | None:
+    """A small matrix times a vector as the sum of its columns, or rows, times numbers."""
+    own = (_own(a, summed[0], batch[0]), _own(b, summed[1], batch[1]))
+    if batch[0] or len(summed[0]) != 1 or all(own) or not any(own) or not _known(a, b) or a.dtype not in WIDE:
+        return None
+    matrix, vector, axis = (a, b, summed[0][0]) if own[0] else (b, a, summed[1][0])
+    if math.prod(matrix.shape) > _FEW:
+        return None
+    return lax.reduce_sum(matrix * lax.broadcast_in_dim(vector, matrix.shape, (axis,)), (axis,))
+
+
+def as_matrices(a: Array, b: Array, summed: _Pair, batch: _Pair) -> Array:
     """The product with all axes of a kind read as one: what is moved has as few and as long axes as can be."""
-    own = [
-        [k for k in range(x.ndim) if k not in s and k not in kept]
-        for x, s, kept in zip((a, b), summed, batch, strict=True)
-    ]
+    own = [_own(a, summed[0], batch[0]), _own(b, summed[1], batch[1])]
     ways: list[tuple[int, int, list[list[int]]]] = []  # what is moved, and the summed axes in an order of one operand
     for n, side in enumerate(summed):
         order = sorted(range(len(side)), key=side.__getitem__)
@@ -64,13 +94,13 @@ def _laid(a: Array, groups: Sequence[Sequence[int]]) -> Array:
 
 
 def one_sum(
-    a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]
-) -> tuple[Array, Array, tuple[_Axes, _Axes], tuple[_Axes, _Axes]]:
+    a: Array, b: Array, summed: _Pair, batch: _Pair
+) -> tuple[Array, Array, tuple[_Pair, _Pair]]:
     """Summed axes that lie side by side in both operands read as one: a matrix is then not turned for the product."""
     order = sorted(range(len(summed[0])), key=lambda k: summed[0][k])
     first, second = ([side[k] for k in order] for side in summed)
     if len(order) < 2 or any(s != [*range(s[0], s[0] + len(s))] for s in (first, second)):
-        return a, b, summed, batch
+        return a, b, (summed, batch)
     gone = len(order) - 1
 
     def merged(x: Array, at: int) -> Array:
@@ -79,4 +109,4 @@ def one_sum(
     one, other = (
         tuple(k if k < s[0] else k - gone for k in axes) for axes, s in zip(batch, (first, second), strict=True)
     )
-    return merged(a, first[0]), merged(b, second[0]), ((first[0],), (second[0],)), (one, other)
+    return merged(a, first[0]), merged(b, second[0]), (((first[0],), (second[0],)), (one, other))
