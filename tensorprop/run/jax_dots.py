@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jax import lax
+from jax.experimental.layout import Layout, with_layout_constraint
 
 from tensorprop.run.jax_direct import WIDE
 
@@ -21,9 +22,10 @@ _Axes = tuple[int, ...]
 _Pair = tuple[_Axes, _Axes]
 
 _MANY, _SHORT = 5, 8
-_FEW = 2**15
-"""Entries of a matrix whose product with a vector takes less than ten microseconds, and its kernel ten milliseconds to
-compile, each anew, where a sum shares one with all others of its shape."""
+_UNEVEN, _LESS_SHORT = 4, 17
+_FEW = range(2**12, 2**15 + 1)
+"""Entries of a matrix whose product with a vector takes ten microseconds, and its kernel ten milliseconds to compile,
+each anew, where a sum has a kernel that is there. A sum of fewer entries is compiled for its shape, too."""
 
 
 def product(a: Array, b: Array, summed: _Pair, batch: _Pair) -> Array:
@@ -43,20 +45,28 @@ def _own(x: Array, summed: _Axes, batch: _Axes) -> _Axes:
 
 
 def many_short(a: Array, b: Array) -> bool:
-    """Whether an operand has so many and so short axes that it is dear to find where an entry goes, axis by axis."""
-    known = (x.shape for x in (a, b) if x.ndim >= _MANY and _known(x))
-    return any(math.prod(shape) < _SHORT ** len(shape) for shape in known)
+    """Whether an operand has so many and so short axes that it is dear to find where an entry goes, axis by axis.
+
+    It is dearer where an axis is no power of two long, since an index is then divided and not shifted.
+    """
+
+    def short(shape: Sequence[int]) -> bool:
+        uneven = any(n & (n - 1) for n in shape)
+        many, limit = (_UNEVEN, _LESS_SHORT) if uneven else (_MANY, _SHORT)
+        return len(shape) >= many and math.prod(shape) < limit ** len(shape)
+
+    return any(short(x.shape) for x in (a, b) if _known(x))
 
 
 def as_sum(a: Array, b: Array, summed: _Pair, batch: _Pair) -> Array | None:
-    """A small matrix times a vector as the sum of its columns, or rows, times numbers."""
+    """A matrix of few entries times a vector as the sum of its columns, or rows, times numbers."""
     own = (_own(a, summed[0], batch[0]), _own(b, summed[1], batch[1]))
     if batch[0] or len(summed[0]) != 1 or all(own) or not any(own) or not _known(a, b) or a.dtype not in WIDE:
         return None
     matrix, vector, axis = (a, b, summed[0][0]) if own[0] else (b, a, summed[1][0])
-    if math.prod(matrix.shape) > _FEW:
+    if math.prod(matrix.shape) not in _FEW:
         return None
-    return lax.reduce_sum(matrix * lax.broadcast_in_dim(vector, matrix.shape, (axis,)), (axis,))
+    return lax.reduce_sum(lax.mul(matrix, lax.broadcast_in_dim(vector, matrix.shape, (axis,))), (axis,))
 
 
 def as_matrices(a: Array, b: Array, summed: _Pair, batch: _Pair) -> Array:
@@ -80,7 +90,11 @@ def _moves(order: Sequence[int]) -> bool:
 
 
 def _laid(a: Array, groups: Sequence[Sequence[int]]) -> Array:
-    """The array with its axes in the order of these groups, each made one; axes that stay side by side move as one."""
+    """The array with its axes in the order of these groups, each made one; axes that stay side by side move as one.
+
+    What is moved is to lie there as it then reads. Else XLA moves it on the way to the matrix, where an entry is found
+    by its row and column, taken apart by divisions: that takes up to six times as long.
+    """
     runs: list[list[int]] = []
     for k in (k for group in groups for k in group):
         if runs and runs[-1][-1] == k - 1:
@@ -88,14 +102,15 @@ def _laid(a: Array, groups: Sequence[Sequence[int]]) -> Array:
         else:
             runs.append([k])
     there = sorted(runs)
-    merged = lax.reshape(a, [math.prod(a.shape[k] for k in run) for run in there])
-    turned = lax.transpose(merged, [there.index(run) for run in runs])
-    return lax.reshape(turned, [math.prod(a.shape[k] for k in group) for group in groups])
+    shape = [math.prod(a.shape[k] for k in group) for group in groups]
+    if runs != there:
+        merged = lax.reshape(a, [math.prod(a.shape[k] for k in run) for run in there])
+        turned = lax.transpose(merged, [there.index(run) for run in runs])
+        a = with_layout_constraint(turned, Layout(tuple(range(turned.ndim))))
+    return lax.reshape(a, shape)
 
 
-def one_sum(
-    a: Array, b: Array, summed: _Pair, batch: _Pair
-) -> tuple[Array, Array, tuple[_Pair, _Pair]]:
+def one_sum(a: Array, b: Array, summed: _Pair, batch: _Pair) -> tuple[Array, Array, tuple[_Pair, _Pair]]:
     """Summed axes that lie side by side in both operands read as one: a matrix is then not turned for the product."""
     order = sorted(range(len(summed[0])), key=lambda k: summed[0][k])
     first, second = ([side[k] for k in order] for side in summed)

@@ -26,7 +26,8 @@ _CALLS = frozenset(
 OWN = "call_hi_primitive"
 """What JAX calls a primitive that carries its own rules."""
 HANDED_ON = frozenset(
-    "copy copy_p device_put name checkpoint_name optimization_barrier pvary pcast reshard sharding_constraint".split()
+    "copy copy_p device_put name checkpoint_name optimization_barrier layout_constraint pvary pcast reshard "
+    "sharding_constraint".split()
 )
 """Lines that give what they are given."""
 _LONG = 20_000
