@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, repeat
 from operator import mul
+from typing import TypeVar
 
 __all__ = ["WRITE", "Operands", "Pairing", "Path"]
 
 Path = Sequence[tuple[int, int]]
+_Letter = TypeVar("_Letter", str, int)
 WRITE = 8.0  # what an entry costs that is written and read again, in multiplications
 _POWERS = 3  # lengths of axes up to which sizes are powers of them, counted in bits
 
@@ -20,8 +22,10 @@ _POWERS = 3  # lengths of axes up to which sizes are powers of them, counted in 
 class Operands:
     """Operands whose letters are bits, the letters that are kept, and how large arrays over letters are."""
 
-    def __init__(self, operands: Sequence[frozenset[str]], output: frozenset[str], sizes: Mapping[str, int]) -> None:
-        used = sorted(frozenset[str]().union(*operands))
+    def __init__(
+        self, operands: Sequence[frozenset[_Letter]], output: frozenset[_Letter], sizes: Mapping[_Letter, int]
+    ) -> None:
+        used = sorted(frozenset[_Letter]().union(*operands))
         bit = {i: 1 << k for k, i in enumerate(used)}
         self.operands = [sum(bit[i] for i in o) for o in operands]
         self.output = sum(bit[i] for i in output if i in bit)

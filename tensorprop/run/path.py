@@ -75,8 +75,9 @@ def _path(
 ) -> tuple[tuple[int, int], ...]:
     from opt_einsum import paths
 
-    arrays, size = [frozenset(o) for o in operands], dict(sizes)
-    kept = output & size.keys()
+    number = {i: k for k, (i, _) in enumerate(sizes)}  # a set of names has another order in every process
+    arrays, size = [frozenset(number[i] for i in o) for o in operands], {number[i]: n for i, n in sizes}
+    kept = frozenset(number[i] for i in output if i in number)
     network = Operands(arrays, kept, size)
     if len(operands) <= _SEARCHED:
         return tuple(_best_of_all(network))

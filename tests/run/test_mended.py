@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import random
+import subprocess
+import sys
 from itertools import combinations
 
 import pytest
@@ -159,3 +162,20 @@ def test_the_matrix_is_read_as_it_lies() -> None:
     g = tp.value_and_grad("y_b = x_bi w_i; E = y_b y_b", wrt="w x")
     assert [s.spec for s in tp.plan(g.system, {"b": 5, "i": 7}).steps if "x" in s.by and s.spec][:1] == ["bi,i->b"]
     assert "b,bi->i" in [s.spec for s in tp.plan(g.system, {"b": 5, "i": 7}).steps]
+
+
+def test_the_same_product_has_the_same_tree_in_every_process() -> None:
+    """Sets of names come in another order in every process, and a tie may not be decided by that."""
+    told = "from tests.benchmarks.networks import NETWORKS; from tensorprop.run.path import contraction_path as path"
+    code = f"{told}; print([path(n.operands, n.out, n.sizes) for n in NETWORKS if len(n.operands) in (26, 40)])"
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in "123"
+    ]
+    assert found[0].startswith("[[(") and found[1:] == found[:1] * 2
