@@ -30,7 +30,7 @@ each anew, where a sum has a kernel that is there. A sum of fewer entries is com
 
 def product(a: Array, b: Array, summed: _Pair, batch: _Pair) -> Array:
     """``lax.dot_general`` of two arrays of one dtype, in the way that is cheapest to compile and to run."""
-    if many_short(a, b):
+    if many_short(a, b, bool(batch[0])):
         return as_matrices(a, b, summed, batch)
     made = as_sum(a, b, summed, batch)
     return lax.dot_general(*one_sum(a, b, summed, batch)) if made is None else made
@@ -44,14 +44,15 @@ def _own(x: Array, summed: _Axes, batch: _Axes) -> _Axes:
     return tuple(k for k in range(x.ndim) if k not in summed and k not in batch)
 
 
-def many_short(a: Array, b: Array) -> bool:
+def many_short(a: Array, b: Array, batch: bool = False) -> bool:
     """Whether an operand has so many and so short axes that it is dear to find where an entry goes, axis by axis.
 
-    It is dearer where an axis is no power of two long, since an index is then divided and not shifted.
+    It is dearer where an axis is no power of two long, since an index is then divided and not shifted. Of a ``batch``
+    of products XLA moves four axes well itself.
     """
 
     def short(shape: Sequence[int]) -> bool:
-        uneven = any(n & (n - 1) for n in shape)
+        uneven = not batch and any(n & (n - 1) for n in shape)
         many, limit = (_UNEVEN, _LESS_SHORT) if uneven else (_MANY, _SHORT)
         return len(shape) >= many and math.prod(shape) < limit ** len(shape)
 

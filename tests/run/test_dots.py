@@ -42,6 +42,7 @@ def test_axes_are_read_as_one_where_they_are_many_and_short() -> None:
     assert many_short(few, short) and many_short(short, few)
     assert not many_short(few, few) and not many_short(long, few)
     assert many_short(few, jnp.ones((8, 3, 8, 8))) and not many_short(few, jnp.ones((8,) * 4))  # an index by division
+    assert not many_short(few, jnp.ones((8, 3, 8, 8)), batch=True) and many_short(few, short, batch=True)
     program = str(
         jax.make_jaxpr(lambda a, b: JaxOperations().dot(a, b, ((0, 2, 4), (1, 2, 0)), ((), ())))(short, few[:2, :2, :2])
     )
