@@ -26,7 +26,7 @@ from tensorprop.calculus.stable import MASKED, match
 from tensorprop.core.build import ZERO, bracket, mul, number, power, substitute
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.names import labelled, primal, stem_and_label
+from tensorprop.core.names import part_name, primal
 from tensorprop.core.terms import number_and_rest
 from tensorprop.core.walk import postorder, tensors_of, transform
 
@@ -154,7 +154,7 @@ def _quotients(eq: Equation, names: set[str], reciprocals: set[str], own: set[st
         if not below or len(above) != 1 or not all(f.free <= letters for f in below):
             continue
         whole = n is eq.value and len(n.factors) == len(below) + 1
-        result = eq.target if whole else Tensor(_part_of(eq.name, names), eq.target.subscripts)
+        result = eq.target if whole else Tensor(part_name(eq.name, names), eq.target.subscripts)
         names.add(result.name)
         yield _Divided(above[0], below, result, whole)
 
@@ -162,13 +162,6 @@ def _quotients(eq: Equation, names: set[str], reciprocals: set[str], own: set[st
 def _divides(f: Expr) -> bool:
     """A power below 0, which is 0 nowhere."""
     return isinstance(f, Call) and f.function == "power" and isinstance(f.args[1], Number) and f.args[1].value < 0
-
-
-def _part_of(name: str, names: set[str]) -> str:
-    stem, label = stem_and_label(name)
-    return next(
-        n for k in range(len(names) + 1) if (n := labelled(f"{stem}{k}", label) if label else f"{stem}{k}") not in names
-    )
 
 
 def _shorter(n: Expr, parts: Mapping[Expr, _Divided]) -> Expr:

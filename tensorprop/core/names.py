@@ -7,8 +7,9 @@ printed is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 from tensorprop.core.expr import Tensor
 
@@ -27,6 +28,7 @@ __all__ = [
     "moved",
     "outer_adjoint",
     "owed_to",
+    "part_name",
     "parts_of_name",
     "primal",
     "primal_axes",
@@ -219,3 +221,14 @@ def stem_and_label(name: str) -> tuple[str, str]:
     """
     stem, _, label = name.partition("^")
     return stem, label.removeprefix("(").removesuffix(")")
+
+
+def part_name(name: str, taken: Container[str]) -> str:
+    """A name that nobody has, for a part of what a tensor is made of.
+
+    >>> part_name("n", {"n", "n0"}), part_name("n^(1)", {"n^(1)"})
+    ('n1', 'n0^(1)')
+    """
+    stem, label = stem_and_label(name)
+    names = (labelled(f"{stem}{k}", label) if label else f"{stem}{k}" for k in count())
+    return next(n for n in names if n not in taken)

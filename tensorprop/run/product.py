@@ -12,12 +12,13 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from tensorprop.core.expr import Bracket, Expr, Index
+from tensorprop.core.build import power
+from tensorprop.core.expr import Bracket, Call, Expr, Index, Number
 from tensorprop.run.pairs import order
 from tensorprop.run.sizes import begin, weight
 from tensorprop.run.values import Sizes, Value, Values
 
-__all__ = ["Contraction", "Factor", "contracted"]
+__all__ = ["Contraction", "Factor", "contracted", "over_root"]
 
 _FEW = 8
 
@@ -144,7 +145,7 @@ def contracted(on: Values, p: Contraction, masks: list[Value], operands: list[Va
         elif k is not None:
             operands[k] = on.divided(operands[k], d)
         else:
-            operands.append(Value(on.ops.power(d.array, Fraction(-1)), d.axes))
+            operands.append(Value(d.array if d.over else on.ops.power(d.array, Fraction(-1)), d.axes))
 
     # a bracket is zero whatever stands beside it: it goes on the result, or on every operand that has its indices
     after: list[Value] = []
@@ -208,6 +209,17 @@ def _paired(on: Values, p: Contraction, operands: list[Value]) -> Value:
         left_over.update(made.axes)
         operands.append(made)
     return operands[0]
+
+
+def over_root(e: Expr) -> Expr | None:
+    """What is multiplied by instead of dividing by a square root or a power of it; None for anything else."""
+    match e:
+        case Call("sqrt", (x,)):
+            return power(x, Number(Fraction(-1, 2)))
+        case Call("power", (Call("sqrt", (x,)), Number() as n)):
+            return power(power(x, Number(Fraction(-1, 2))), n)
+        case _:
+            return None
 
 
 def _over(c: Any, d: Any) -> Any:

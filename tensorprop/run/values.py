@@ -175,11 +175,15 @@ class Operations(Protocol):
 
 
 class Value(NamedTuple):
-    """An array and the letter of each of its axes; without axes it may be a Python number. ``truth``: of booleans."""
+    """An array and the letter of each of its axes; without axes it may be a Python number. ``truth``: of booleans.
+
+    ``over``: the value is a divisor, and the array one over it.
+    """
 
     array: Array
     axes: tuple[str, ...]
     truth: bool = False
+    over: bool = False
 
     @property
     def number(self) -> bool:
@@ -408,7 +412,8 @@ class Values:
 
     def divided(self, a: Value, d: Value) -> Value:
         frame = self.frame((a, d))
-        return Value(self.ops.divide(self.align(a, frame), self.align(d, frame)), frame)
+        join = self.ops.multiply if d.over else self.ops.divide
+        return Value(join(self.align(a, frame), self.align(d, frame)), frame)
 
     def masked(self, a: Value, m: Value) -> Value:
         """``a`` where the bracket holds, zero elsewhere, whatever ``a`` is there."""

@@ -147,7 +147,7 @@ def read_at(on: Asks, v: Value, found: Mapping[str, Expr], sizes: Sizes, outside
     """A value with letters put for some of its axes; ``outside`` where they leave it."""
     while not found.keys().isdisjoint(v.axes):
         made = yield from entries(on, v.array, [found.get(i, Index(i)) for i in v.axes], sizes, outside)
-        v = Value(made.array, made.axes, v.truth)
+        v = v._replace(array=made.array, axes=made.axes)
     return v
 
 
