@@ -3,9 +3,9 @@
 from tensorprop.calculus.adjoint import adjoint
 from tensorprop.calculus.batch import batch
 from tensorprop.calculus.derive import derive
-from tensorprop.calculus.gathered import gathered
 from tensorprop.calculus.reuse import reused, unmasked
 from tensorprop.calculus.simplify import simplify
 from tensorprop.calculus.stable import stabilise
+from tensorprop.calculus.undone import undone
 
-__all__ = ["adjoint", "batch", "derive", "gathered", "reused", "simplify", "stabilise", "unmasked"]
+__all__ = ["adjoint", "batch", "derive", "reused", "simplify", "stabilise", "undone", "unmasked"]

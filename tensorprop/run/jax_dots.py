@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
+import jax
 from jax import lax
 from jax.experimental.layout import Layout, with_layout_constraint
 
 from tensorprop.run.jax_direct import WIDE
 
-__all__ = ["as_matrices", "as_sum", "many_short", "one_sum", "product"]
+__all__ = ["as_matrices", "as_sum", "many_short", "of_matrices", "one_sum", "product"]
 
 Array = Any
 _Axes = tuple[int, ...]
@@ -23,6 +25,8 @@ _Pair = tuple[_Axes, _Axes]
 
 _MANY, _SHORT = 5, 8
 _UNEVEN, _LESS_SHORT = 4, 17
+_WORTH = 2**12
+"""Entries of an operand that it is worth to read as it lies."""
 _FEW = range(2**12, 2**15 + 1)
 """Entries of a matrix whose product with a vector takes ten microseconds, and its kernel ten milliseconds to compile,
 each anew, where a sum has a kernel that is there. A sum of fewer entries is compiled for its shape, too."""
@@ -33,7 +37,10 @@ def product(a: Array, b: Array, summed: _Pair, batch: _Pair) -> Array:
     if many_short(a, b, bool(batch[0])):
         return as_matrices(a, b, summed, batch)
     made = as_sum(a, b, summed, batch)
-    return lax.dot_general(*one_sum(a, b, summed, batch)) if made is None else made
+    if made is not None:
+        return made
+    a, b, (summed, batch) = one_sum(a, b, summed, batch)
+    return lax.dot_general(a, b, (summed, batch)) if batch[0] else of_matrices(a, b, summed)
 
 
 def _known(*arrays: Array) -> bool:
@@ -109,6 +116,60 @@ def _laid(a: Array, groups: Sequence[Sequence[int]]) -> Array:
         turned = lax.transpose(merged, [there.index(run) for run in runs])
         a = with_layout_constraint(turned, Layout(tuple(range(turned.ndim))))
     return lax.reshape(a, shape)
+
+
+def of_matrices(a: Array, b: Array, summed: _Pair) -> Array:
+    """A product without a batch, its operands so placed that neither is turned on the way, where that takes less.
+
+    A left operand whose summed axis is its last and a right one whose summed axis is its first are read as they lie.
+    On a CPU any other left operand is turned on the way, by one thread unless it has several axes of its own; where
+    both lie the other way, both are. The result of swapped operands is turned afterwards, by all threads.
+    """
+    own = (_own(a, summed[0], ()), _own(b, summed[1], ()))
+    if len(summed[0]) != 1 or not (_known(a, b) and all(own)) or max(a.size, b.size) < _WORTH:
+        return lax.dot_general(a, b, (summed, ((), ())))
+    sides = _Side.of(a, own[0], summed[0][0]), _Side.of(b, own[1], summed[1][0])
+    kept = (*(a.shape[k] for k in own[0]), *(b.shape[k] for k in own[1]))
+    if on_cpu() and _turned(*sides) > _turned(*sides[::-1]) + math.prod(kept):
+        left, right = (_flat(x, side) for x, side in zip((a, b), sides, strict=True))
+        made = lax.dot_general(right, left, (((int(sides[1].last),), (int(sides[0].last),)), ((), ())))
+        return lax.reshape(lax.transpose(with_layout_constraint(made, Layout((0, 1))), (1, 0)), kept)
+    if sides[1].last and sides[1].axes > 1:  # read from its other side; of more axes XLA makes a turned copy
+        made = lax.dot_general(a, _flat(b, sides[1]), ((summed[0], (1,)), ((), ())))
+        return lax.reshape(made, kept)
+    return lax.dot_general(a, b, (summed, ((), ())))
+
+
+class _Side(NamedTuple):
+    """An operand: its entries, how many axes of its own it has, and whether the summed one is its first or its last."""
+
+    size: int
+    axes: int
+    first: bool
+    last: bool
+
+    @staticmethod
+    def of(x: Array, own: _Axes, summed: int) -> _Side:
+        return _Side(x.size, len(own), min(own) > summed, max(own) < summed)
+
+
+def _turned(left: _Side, right: _Side) -> float:
+    """What is turned on the way, counted in entries of a result that is turned afterwards. As was timed."""
+    if not left.first or not (right.first or right.last):
+        return 0
+    return left.size / (4 if left.axes == 1 else 8) if right.first else 1.25 * (left.size + right.size)
+
+
+def _flat(x: Array, side: _Side) -> Array:
+    """The array as a matrix."""
+    own = math.prod(x.shape[:-1] if side.last else x.shape[1:])
+    return lax.reshape(x, (own, x.shape[-1]) if side.last else (x.shape[0], own))
+
+
+@cache
+def on_cpu() -> bool:
+    """Whether what is compiled here is run on a CPU, unless it is told otherwise."""
+    return jax.default_backend() == "cpu"
 
 
 def one_sum(a: Array, b: Array, summed: _Pair, batch: _Pair) -> tuple[Array, Array, tuple[_Pair, _Pair]]:

@@ -42,7 +42,6 @@ from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Values,
 
 __all__ = ["Tie", "lower"]
 
-
 Form = Callable[["_Run"], Rule]
 """One way to work out an expression, for a run that asks it."""
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import tensorprop as tp
 from tensorprop.run import jax_direct
 from tensorprop.run.jax import JaxOperations
 
@@ -82,3 +83,19 @@ def test_sums_products_and_negatives_are_the_programs_of_jax_numpy() -> None:
         assert program(lambda x: ops.sum(x, (0, 2)), a) == program(lambda x: jnp.sum(x, (0, 2)), a)
         if kind != jnp.bool_:
             assert program(ops.negative, a) == program(jnp.negative, a)
+
+
+def test_a_root_below_is_one_over_it_beside() -> None:
+    """`x / sqrt(v)` multiplies by what one array holds; of numbers that are known, and of other powers, is divided."""
+    x, v = jnp.arange(1.0, 7.0).reshape(2, 3), jnp.asarray([4.0, 9.0])
+    text = "y_bi = x_bi / sqrt(v_b); z_bi = x_bi y_bi / (sqrt(v_b))^3; w_bi = x_bi / sqrt(2) / v_b"
+    f = tp.compile(text, outputs=("y", "z", "w"), jit=False)
+    program = str(jax.make_jaxpr(lambda x, v: f(x=x, v=v))(x, v))
+    assert program.count("= rsqrt ") == 1 and "= sqrt " not in program and program.count("= div ") <= 2
+    made = f(x=x, v=v)
+    root = np.sqrt(np.asarray(v))[:, None]
+    y = np.asarray(x) / root
+    for name, wanted in {"y": y, "z": x * y / root**3, "w": x / np.sqrt(2) / v[:, None]}.items():
+        np.testing.assert_allclose(made[name], wanted, rtol=1e-6)
+    at_zero = f(x=x, v=jnp.zeros(2))["y"]
+    assert np.isinf(np.asarray(at_zero)).all()

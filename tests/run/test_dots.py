@@ -13,7 +13,7 @@ import pytest
 
 import tensorprop as tp
 from tensorprop.run.jax import JaxOperations
-from tensorprop.run.jax_dots import as_matrices, as_sum, many_short
+from tensorprop.run.jax_dots import as_matrices, as_sum, many_short, of_matrices
 from tests.uncompiled import uncompiled
 
 
@@ -66,6 +66,53 @@ def test_a_matrix_of_few_entries_times_a_vector_is_a_sum_and_others_are_products
         assert as_sum(jnp.ones((64, n)), jnp.ones(n), ((1,), (0,)), ((), ())) is None
     half = jnp.ones((64, 64), jnp.float16)  # is added up in single precision where it is a product
     assert as_sum(half, half[0], ((1,), (0,)), ((), ())) is None
+
+
+SIDES = {  # shapes, summed axes, and the axes that are summed in the product that is made, from its left operand
+    "skinny beside long, both turned": ((64, 128), (64, 10), 0, 0, (0, 0), True),
+    "the smaller one is on the left": ((64, 10), (64, 128), 0, 0, (0, 0), False),
+    "a result as large as what would be turned": ((64, 128), (64, 64), 0, 0, (0, 0), False),
+    "both lie the other way": ((128, 8), (512, 128), 0, 1, (1, 0), True),
+    "both do, of several axes": ((128, 2, 4), (16, 32, 128), 0, 2, (1, 0), True),
+    "both do, and the result is large": ((16, 512), (512, 16), 0, 1, (0, 1), False),
+    "as they lie": ((64, 128), (128, 10), 1, 0, (1, 0), False),
+    "read from its other side": ((16, 128), (16, 16, 128), 1, 2, (1, 1), False),
+    "small": ((16, 8), (8, 16), 0, 1, (0, 1), False),
+    "the summed axis among others": ((4, 64, 32), (64, 64), 1, 0, (1, 0), False),
+}
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize(("one", "other", "first", "second", "there", "swapped"), SIDES.values(), ids=SIDES)
+def test_operands_are_placed_so_that_little_is_turned(
+    one: tuple[int, ...], other: tuple[int, ...], first: int, second: int, there: tuple[int, int], swapped: bool
+) -> None:
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(size=one), rng.normal(size=other)
+
+    def f(a: Any, b: Any) -> Any:
+        return of_matrices(a, b, ((first,), (second,)))
+
+    program = str(jax.make_jaxpr(f)(a, b))
+    assert f"dimension_numbers=(([{there[0]}], [{there[1]}]), ([], []))" in program
+    assert program.count("= layout_constraint[") == program.count("= transpose[") == swapped
+    found, wanted = jax.jit(f)(a, b), np.tensordot(a, b, ((first,), (second,)))
+    assert found.shape == wanted.shape
+    bound = (16 + 4 * np.sqrt(one[first])) * np.finfo(float).eps
+    assert (abs(found - wanted) <= bound * np.tensordot(abs(a), abs(b), ((first,), (second,)))).all()
+    owed = rng.normal(size=wanted.shape)
+    slopes = jax.grad(lambda a, b: jnp.sum(f(a, b) * owed), (0, 1))(a, b)
+    backs = jax.grad(lambda a, b: jnp.sum(jnp.tensordot(a, b, ((first,), (second,))) * owed), (0, 1))(a, b)
+    for slope, back in zip(slopes, backs, strict=True):
+        assert np.allclose(slope, back, rtol=1e-12, atol=1e-12)
+    mapped = jax.vmap(f)(np.stack([a, 2 * a]), np.stack([b, b]))
+    assert np.allclose(mapped, [wanted, 2 * wanted], rtol=1e-12, atol=1e-12)
+
+
+def test_off_a_cpu_products_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tensorprop.run.jax_dots.on_cpu", lambda: False)
+    program = str(jax.make_jaxpr(lambda a, b: of_matrices(a, b, ((0,), (0,))))(jnp.ones((64, 128)), jnp.ones((64, 10))))
+    assert "layout_constraint" not in program and "transpose" not in program
 
 
 @pytest.mark.usefixtures("x64")
