@@ -128,7 +128,7 @@ def of_matrices(a: Array, b: Array, summed: _Pair) -> Array:
     own = (_own(a, summed[0], ()), _own(b, summed[1], ()))
     if len(summed[0]) != 1 or not (_known(a, b) and all(own)) or max(a.size, b.size) < _WORTH:
         return lax.dot_general(a, b, (summed, ((), ())))
-    sides = _Side.of(a, own[0], summed[0][0]), _Side.of(b, own[1], summed[1][0])
+    sides = _Placed.of(a, own[0], summed[0][0]), _Placed.of(b, own[1], summed[1][0])
     kept = (*(a.shape[k] for k in own[0]), *(b.shape[k] for k in own[1]))
     if on_cpu() and _turned(*sides) > _turned(*sides[::-1]) + math.prod(kept):
         left, right = (_flat(x, side) for x, side in zip((a, b), sides, strict=True))
@@ -140,7 +140,7 @@ def of_matrices(a: Array, b: Array, summed: _Pair) -> Array:
     return lax.dot_general(a, b, (summed, ((), ())))
 
 
-class _Side(NamedTuple):
+class _Placed(NamedTuple):
     """An operand: its entries, how many axes of its own it has, and whether the summed one is its first or its last."""
 
     size: int
@@ -149,18 +149,18 @@ class _Side(NamedTuple):
     last: bool
 
     @staticmethod
-    def of(x: Array, own: _Axes, summed: int) -> _Side:
-        return _Side(x.size, len(own), min(own) > summed, max(own) < summed)
+    def of(x: Array, own: _Axes, summed: int) -> _Placed:
+        return _Placed(x.size, len(own), min(own) > summed, max(own) < summed)
 
 
-def _turned(left: _Side, right: _Side) -> float:
+def _turned(left: _Placed, right: _Placed) -> float:
     """What is turned on the way, counted in entries of a result that is turned afterwards. As was timed."""
     if not left.first or not (right.first or right.last):
         return 0
     return left.size / (4 if left.axes == 1 else 8) if right.first else 1.25 * (left.size + right.size)
 
 
-def _flat(x: Array, side: _Side) -> Array:
+def _flat(x: Array, side: _Placed) -> Array:
     """The array as a matrix."""
     own = math.prod(x.shape[:-1] if side.last else x.shape[1:])
     return lax.reshape(x, (own, x.shape[-1]) if side.last else (x.shape[0], own))

@@ -35,7 +35,7 @@ from tensorprop.run.lowerings.triangle import LEAST, Zeros, blocks, narrowed, or
 from tensorprop.run.lowerings.whole_form import Affine, affine
 from tensorprop.run.precision import Precision
 from tensorprop.run.price import priced
-from tensorprop.run.product import Contraction, Factor, contracted, over_root
+from tensorprop.run.product import Contraction, Factor, contracted, divisor
 from tensorprop.run.replayed import Replays
 from tensorprop.run.sizes import Extents, Part, Steps, begin
 from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Values, Wish
@@ -510,21 +510,17 @@ class _Run(Values):
     ) -> Generator[Wish, Value, list[Value]]:
         """The values of factors, their axes under the product's own letters; equal letters become a diagonal.
 
-        Letters that brackets say what they are are put there; where that leaves an axis stands ``outside``: 1 beside
-        divisors, of whose roots one over them is made, by which is multiplied.
+        Letters that brackets say what they are are put there; where that leaves an axis stands ``outside``.
         """
         found: list[tuple[Value, tuple[str, ...]]] = []
         for f in factors:
             e, names, sizes = put(p, f)
-            over = over_root(e) if outside else None
-            v = yield Wish(over or e, sizes)
-            if over is not None:
-                v = (yield Wish(e, sizes)) if v.number else v._replace(over=True)
+            v = (yield from divisor(e, sizes)) if outside else (yield Wish(e, sizes))
             found.append((v, tuple(names.get(i, i) for i in v.axes)))
         out: list[Value] = []
         for v, axes in found:
             array, axes = self.diagonal(v.array, [p.same.get(i, i) for i in axes])[:2] if axes else (v.array, axes)
-            made = v._replace(array=array, axes=axes)
+            made = Value(array, axes, v.truth, v.over)
             out.append((yield from read_at(self, made, p.picks, p.sizes, outside)))
         return out
 

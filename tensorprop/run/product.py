@@ -16,9 +16,9 @@ from tensorprop.core.build import power
 from tensorprop.core.expr import Bracket, Call, Expr, Index, Number
 from tensorprop.run.pairs import order
 from tensorprop.run.sizes import begin, weight
-from tensorprop.run.values import Sizes, Value, Values
+from tensorprop.run.values import Rule, Sizes, Value, Values, Wish
 
-__all__ = ["Contraction", "Factor", "contracted", "over_root"]
+__all__ = ["Contraction", "Factor", "contracted", "divisor"]
 
 _FEW = 8
 
@@ -211,15 +211,17 @@ def _paired(on: Values, p: Contraction, operands: list[Value]) -> Value:
     return operands[0]
 
 
-def over_root(e: Expr) -> Expr | None:
-    """What is multiplied by instead of dividing by a square root or a power of it; None for anything else."""
+def divisor(e: Expr, sizes: Sizes) -> Rule:
+    """The value of what is divided by: of a square root, and a power of one, one over it, to be multiplied by."""
     match e:
         case Call("sqrt", (x,)):
-            return power(x, Number(Fraction(-1, 2)))
+            over = power(x, Number(Fraction(-1, 2)))
         case Call("power", (Call("sqrt", (x,)), Number() as n)):
-            return power(power(x, Number(Fraction(-1, 2))), n)
+            over = power(power(x, Number(Fraction(-1, 2))), n)
         case _:
-            return None
+            return (yield Wish(e, sizes))
+    v = yield Wish(over, sizes)
+    return (yield Wish(e, sizes)) if v.number else v._replace(over=True)
 
 
 def _over(c: Any, d: Any) -> Any:
