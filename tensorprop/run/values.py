@@ -22,6 +22,10 @@ __all__ = ["DOT", "MOVE", "Array", "Operations", "Rule", "Sizes", "Step", "Value
 DOT, MOVE = 0.015, 0.5  # nanoseconds: one flop of a matrix product; one entry that it reads or writes
 _OTHER_ROWS, _REDUCED = 1, 2  # ways of a product: the other operand gives the rows; entry by entry, and then summed
 _ENTRIES = 1 << 24  # so many products of entries are not made one by one
+_PASS, _FAR = (
+    1 << 16,
+    4,
+)  # entries of an operand, and of it for one of the result: so many are not multiplied by a number
 _LANES, _RAGGED = 8, 64  # entries of a row that are worked on together; beyond so many, the rest does not matter
 
 Array = Any
@@ -204,6 +208,14 @@ class Twin(NamedTuple):
     of: tuple[Array, Array]
 
 
+class _Multiple(NamedTuple):
+    """An array (which is kept, so that nothing else takes its identity) that is a number times another."""
+
+    array: Array
+    of: Array
+    number: Any
+
+
 class Wish(NamedTuple):
     """A node whose value is needed where its letters have these sizes; ``negated``: with the other sign."""
 
@@ -223,6 +235,7 @@ class Values:
         self.ops = ops
         self.place: dict[str, int] = {}
         self.products: dict[Pattern, Twin] = {}
+        self._multiples: dict[int, _Multiple] = {}
         self.trees: list[Tree] = []
         """Products of several operands that were worked out, and in which pairs."""
         self._grown: dict[int, list[int]] = {}
@@ -296,6 +309,10 @@ class Values:
         swap = self.swapped(left, right, own, batch) if all(own) else self.turned(left, right, own, batch)
         if swap != ((form().other_rows and all(own)) ^ (chosen == _OTHER_ROWS)):
             left, right, own = right, left, own[::-1]
+        (left, one), (right, other) = (
+            self.unscaled(left, right, batch, summed),
+            self.unscaled(right, left, batch, summed),
+        )
         array = self.ops.dot(
             self.ops.named(left.array, left.axes),
             self.ops.named(right.array, right.axes),
@@ -303,7 +320,21 @@ class Values:
             (tuple(map(left.axes.index, batch)), tuple(map(right.axes.index, batch))),
         )
         axes = (*batch, *own[0], *own[1])
-        return Value(self.ops.named(array, axes), axes)
+        return self.scaled(Value(self.ops.named(array, axes), axes), one * other, [])
+
+    def unscaled(self, v: Value, other: Value, batch: Sequence[str], summed: Sequence[str]) -> tuple[Value, Any]:
+        """What an operand is a number times, and the number, where the product with another is far smaller."""
+        found = self._multiples.get(self.ops.identity(v.array))
+        if found is None:
+            return v, 1
+        sizes = [
+            n for u in (v, other) for i, n in zip(u.axes, u.array.shape, strict=True) if i not in (*batch, *summed)
+        ]
+        kept = [v.array.shape[v.axes.index(i)] for i in batch]
+        known = all(isinstance(n, int) for n in (*v.array.shape, *other.array.shape))
+        if not known or math.prod(v.array.shape) < max(_PASS, _FAR * math.prod((*sizes, *kept))):
+            return v, 1
+        return v._replace(array=found.of), found.number
 
     def entrywise(self, left: Value, right: Value, summed: Sequence[str]) -> Value:
         """Multiplied entry by entry, and then summed."""
@@ -428,7 +459,9 @@ class Values:
             return Value(self.ops.multiply(array, factor), v.axes)
         if c == 1:
             return v
-        return Value(self.ops.negative(array) if c == -1 else self.ops.multiply(array, python(c)), v.axes)
+        made = self.ops.negative(array) if c == -1 else self.ops.multiply(array, python(c))
+        self._multiples[self.ops.identity(made)] = _Multiple(made, array, c)
+        return Value(made, v.axes)
 
     def multiplied(self, values: Sequence[Value]) -> Value:
         """The product of arrays, from left to right."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -66,3 +69,24 @@ def test_entries_that_are_moved_count() -> None:
         axes.append(tuple(c for c in dict.fromkeys(pair[0] + pair[1]) if c in keep))
         touched += any(large <= set(a) for a in pair)
     assert touched == 2
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize(("n", "made"), [(48, False), (24, True)], ids=["a pass over much", "over little"])
+def test_what_is_a_number_times_another_is_not_made_for_a_small_product(n: int, made: bool) -> None:
+    """δR = 2 R of E = R_ijk R_ijk: the products with it are a fraction of its size, and take the number themselves."""
+    rng = np.random.default_rng(2)
+    arrays = {name: rng.normal(size=(n, 4)) for name in "ABC"}
+    tensor = rng.normal(size=(n, n, n))
+    step = tp.value_and_grad("R_ijk = T_ijk - A_ir B_jr C_kr; E = R_ijk R_ijk", wrt=("A", "B", "C"))
+    program = jax.jit(lambda p, t: step(p, T=t)).lower(arrays, tensor).compile().as_text()
+    numbers = re.findall(r"= f64\[([\d,]+)\]\S* broadcast\(%constant", program)  # of what an array is multiplied by
+    wide = [shape for shape in numbers if math.prod(map(int, shape.split(","))) == n**3]
+    assert bool(wide) == made
+    value, grads = step(arrays, T=tensor)
+    rest = tensor - np.einsum("ir,jr,kr->ijk", *arrays.values())
+    np.testing.assert_allclose(value, np.sum(rest * rest), rtol=1e-12)
+    for name, spec in {"A": "ijk,jr,kr->ir", "B": "ijk,ir,kr->jr", "C": "ijk,ir,jr->kr"}.items():
+        others = [a for k, a in arrays.items() if k != name]
+        wanted, bound = -2 * np.einsum(spec, rest, *others), 2 * np.einsum(spec, abs(rest), *map(abs, others))
+        assert (abs(grads[name] - wanted) <= (16 + 4 * n) * np.finfo(float).eps * bound).all()
