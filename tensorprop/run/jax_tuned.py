@@ -43,6 +43,9 @@ _GAIN = 0.97  # another than the first must take less than this share
 _BETTER = 0.985  # what is changed at one place must take less than this share
 _SAME = 1e-2
 
+_LOWERING = "2"
+"""Raised when the same choices come to another program: what was timed before says nothing of it then."""
+
 
 class _Timed(NamedTuple):
     """A program that is compiled, the places at which there was a choice, and how many calls are timed together."""
@@ -163,7 +166,7 @@ def _alike(a: Any, b: Any) -> bool:
 def _file(key: str, types: Mapping[str, Any]) -> Path:
     device = jax.devices()[0]
     own = str(vars(sys.modules["tensorprop"])["__version__"])
-    told = [key, jax.__version__, own, device.platform, device.device_kind, str(os.cpu_count())]
+    told = [key, _LOWERING, jax.__version__, own, device.platform, device.device_kind, str(os.cpu_count())]
     told += [f"{n} {a.dtype} {a.shape}" for n, a in sorted(types.items())]
     home = os.environ.get("TENSORPROP_CACHE")
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
