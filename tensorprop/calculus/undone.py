@@ -8,14 +8,14 @@ standard deviation: one over it is all that is kept.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
-from fractions import Fraction
+from collections.abc import Container, Iterable, Mapping
 
 from tensorprop.core.build import add, mul, number, power, substitute
 from tensorprop.core.equation import Equation, System, equation, system
-from tensorprop.core.expr import Add, Call, Expr, Index, Mul, Number, Sum, Tensor
+from tensorprop.core.expr import Expr, Index, Mul, Sum, Tensor
 from tensorprop.core.names import part_name
 from tensorprop.core.order import names_in
+from tensorprop.core.terms import base_and_exponent, factors_of, terms_of
 from tensorprop.core.walk import transform
 
 __all__ = ["undone"]
@@ -56,29 +56,22 @@ def _joined(
     eq: Equation, reader: Equation, below: Mapping[Expr, Expr], names: Container[str]
 ) -> tuple[Equation, Equation] | None:
     """An equation times what stands beside it where it is read, under a name of its own, and who reads that."""
-    terms = reader.value.terms if isinstance(reader.value, Add) else (reader.value,)
-    mine = [t for t in terms if eq.name in names_in(t)]
-    term = mine[0]
-    read = [f for f in term.factors if eq.name in names_in(f)] if isinstance(term, Mul) else []
-    if len(mine) != 1 or len(read) != 1 or not isinstance(term, Mul):
-        return None
-    entry = read[0]
-    if not isinstance(entry, Tensor) or not _is_entry(entry):
+    terms = terms_of(reader.value)
+    term, *more = (t for t in terms if eq.name in names_in(t))
+    entry, *others = (f for f in factors_of(term) if eq.name in names_in(f))
+    if more or others or not isinstance(entry, Tensor) or not _is_entry(entry):
         return None
     letters: dict[str, Expr] = {
         i.name: Index(k) for i, k in zip(entry.subscripts, eq.letters, strict=True) if isinstance(i, Index)
     }
-    beside = [f for f in term.factors if f.free <= entry.free and substitute(f, letters) in below]
-    if not beside:
+    beside = {f: substitute(f, letters) for f in factors_of(term) if f.free <= entry.free}
+    undoing = {f: below[at] for f, at in beside.items() if at in below}
+    if not undoing:
         return None
-    value = eq.value
-    for f in beside:
-        value = _times(value, below[substitute(f, letters)])
     called = part_name(eq.name, names)
-    there = (Tensor(called, f.subscripts) if f is entry and isinstance(f, Tensor) else f for f in term.factors)
-    left = mul(*(f for f in there if f not in beside))
+    left = mul(*(Tensor(called, entry.subscripts) if f is entry else f for f in factors_of(term) if f not in undoing))
     return (
-        equation(Tensor(called, eq.target.subscripts), value),
+        equation(Tensor(called, eq.target.subscripts), _times(eq.value, undoing.values())),
         equation(reader.target, add(*(left if t is term else t for t in terms))),
     )
 
@@ -89,37 +82,20 @@ def _is_entry(t: Tensor) -> bool:
 
 def _below(eq: Equation) -> dict[Expr, Expr]:
     """By what the products of a right side divide that has no letter that is summed, and the factor that does."""
-    return {
-        f.args[0]: f
-        for n in _products(eq.value)
-        for f in n.factors
-        if isinstance(f, Call) and f.free <= eq.target.free and _divides(f)
-    }
+    found: dict[Expr, Expr] = {}
+    for part in factors_of(eq.value):
+        for f in factors_of(part.body if isinstance(part, Sum) else part):
+            base, n = base_and_exponent(f)
+            if n < 0 and n.denominator == 1 and f.free <= eq.target.free:
+                found[base] = f
+    return found
 
 
-def _products(e: Expr) -> Iterator[Mul]:
-    """The products of a right side: itself, what it sums, what its factors sum."""
-    for n in (e, *(e.factors if isinstance(e, Mul) else ())):
-        n = n.body if isinstance(n, Sum) else n
-        if isinstance(n, Mul):
-            yield n
-
-
-def _divides(f: Call) -> bool:
-    match f:
-        case Call("power", (_, Number(n))):
-            return n < 0 and n.denominator == 1
-        case _:
-            return False
-
-
-def _times(e: Expr, below: Expr) -> Expr:
-    """A product times what its factor ``below`` divides by, once."""
+def _times(e: Expr, below: Iterable[Expr]) -> Expr:
+    """A right side times what factors of it divide by, once each."""
+    less = {f: power(base, number(n + 1)) for f in below for base, n in (base_and_exponent(f),)}
 
     def rule(n: Expr) -> Expr:
-        if isinstance(n, Mul) and below in n.factors and isinstance(below, Call) and isinstance(below.args[1], Number):
-            less = power(below.args[0], number(below.args[1].value + Fraction(1)))
-            return mul(*(f for f in n.factors if f is not below), less)
-        return n
+        return mul(*(less.get(f, f) for f in n.factors)) if isinstance(n, Mul) else n
 
     return transform(e, rule)

@@ -22,10 +22,8 @@ __all__ = ["DOT", "MOVE", "Array", "Operations", "Rule", "Sizes", "Step", "Value
 DOT, MOVE = 0.015, 0.5  # nanoseconds: one flop of a matrix product; one entry that it reads or writes
 _OTHER_ROWS, _REDUCED = 1, 2  # ways of a product: the other operand gives the rows; entry by entry, and then summed
 _ENTRIES = 1 << 24  # so many products of entries are not made one by one
-_PASS, _FAR = (
-    1 << 16,
-    4,
-)  # entries of an operand, and of it for one of the result: so many are not multiplied by a number
+_PASS = 1 << 16  # entries of an operand that it is worth not to multiply by a number,
+_FAR = 4  # where the product has so many times fewer, and is multiplied instead
 _LANES, _RAGGED = 8, 64  # entries of a row that are worked on together; beyond so many, the rest does not matter
 
 Array = Any
@@ -309,10 +307,7 @@ class Values:
         swap = self.swapped(left, right, own, batch) if all(own) else self.turned(left, right, own, batch)
         if swap != ((form().other_rows and all(own)) ^ (chosen == _OTHER_ROWS)):
             left, right, own = right, left, own[::-1]
-        (left, one), (right, other) = (
-            self.unscaled(left, right, batch, summed),
-            self.unscaled(right, left, batch, summed),
-        )
+        (left, one), (right, other) = self.unscaled(left, right, summed), self.unscaled(right, left, summed)
         array = self.ops.dot(
             self.ops.named(left.array, left.axes),
             self.ops.named(right.array, right.axes),
@@ -322,19 +317,17 @@ class Values:
         axes = (*batch, *own[0], *own[1])
         return self.scaled(Value(self.ops.named(array, axes), axes), one * other, [])
 
-    def unscaled(self, v: Value, other: Value, batch: Sequence[str], summed: Sequence[str]) -> tuple[Value, Any]:
+    def unscaled(self, v: Value, other: Value, summed: Sequence[str]) -> tuple[Value, Any]:
         """What an operand is a number times, and the number, where the product with another is far smaller."""
         found = self._multiples.get(self.ops.identity(v.array))
         if found is None:
             return v, 1
-        sizes = [
-            n for u in (v, other) for i, n in zip(u.axes, u.array.shape, strict=True) if i not in (*batch, *summed)
-        ]
-        kept = [v.array.shape[v.axes.index(i)] for i in batch]
-        known = all(isinstance(n, int) for n in (*v.array.shape, *other.array.shape))
-        if not known or math.prod(v.array.shape) < max(_PASS, _FAR * math.prod((*sizes, *kept))):
+        axes = [(i, n) for u in (v, other) for i, n in zip(u.axes, u.array.shape, strict=True)]
+        if not all(isinstance(n, int) for _, n in axes):
             return v, 1
-        return v._replace(array=found.of), found.number
+        result = math.prod(n for i, n in dict(axes).items() if i not in summed)
+        far = math.prod(v.array.shape) >= max(_PASS, _FAR * result)
+        return (v._replace(array=found.of), found.number) if far else (v, 1)
 
     def entrywise(self, left: Value, right: Value, summed: Sequence[str]) -> Value:
         """Multiplied entry by entry, and then summed."""
@@ -460,7 +453,8 @@ class Values:
         if c == 1:
             return v
         made = self.ops.negative(array) if c == -1 else self.ops.multiply(array, python(c))
-        self._multiples[self.ops.identity(made)] = _Multiple(made, array, c)
+        if isinstance(c, (int, Fraction)) and c.denominator == 1 and c:  # no other number keeps what is summed in range
+            self._multiples[self.ops.identity(made)] = _Multiple(made, array, c)
         return Value(made, v.axes)
 
     def multiplied(self, values: Sequence[Value]) -> Value:

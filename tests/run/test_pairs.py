@@ -90,3 +90,11 @@ def test_what_is_a_number_times_another_is_not_made_for_a_small_product(n: int, 
         others = [a for k, a in arrays.items() if k != name]
         wanted, bound = -2 * np.einsum(spec, rest, *others), 2 * np.einsum(spec, abs(rest), *map(abs, others))
         assert (abs(grads[name] - wanted) <= (16 + 4 * n) * np.finfo(float).eps * bound).all()
+
+
+def test_what_is_divided_among_many_is_divided_before_it_is_summed() -> None:
+    """δR = 2 R / n in half precision: the sum of R itself is beyond its range, and its mean is not."""
+    tensor, a, b = (jnp.full(shape, n, jnp.float16) for shape, n in (((64, 4096), 68), ((64, 4), 1), ((4096, 4), 1)))
+    step = tp.value_and_grad("R_ij = T_ij - A_ir B_jr; E = mean_ij(R_ij^2)", wrt="A")
+    slopes = np.asarray(step({"A": a}, T=tensor, B=b)[1]["A"], float)
+    np.testing.assert_allclose(slopes, -2 * 64 / 64, rtol=5e-3)
