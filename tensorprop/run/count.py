@@ -251,7 +251,13 @@ class Count:
         return Shaped("spaced", (a,), shape, a.itemsize, note=(axis, start, step))
 
     def gather(
-        self, a: Shaped, axes: _Axes, index: Sequence[Shaped], batch: Sequence[tuple[int, int]], fill: float | None
+        self,
+        a: Shaped,
+        axes: _Axes,
+        index: Sequence[Shaped],
+        batch: Sequence[tuple[int, int]],
+        fill: float | None,
+        often: bool = False,
     ) -> Shaped:
         left = [n for k, n in enumerate(a.shape) if k not in axes and k not in dict(batch)]
         shape = (*index[0].shape, *left)

@@ -22,7 +22,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from tensorprop.errors import UsageError
 from tensorprop.run.jax_direct import WIDE, add, alike, divide, multiply, settled, subtract
-from tensorprop.run.jax_dots import product
+from tensorprop.run.jax_dots import on_cpu, product
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE
 from tensorprop.run.jax_matrices import factored, frechet, logdet, solved
 from tensorprop.run.lowerings.running import NEUTRAL
@@ -263,8 +263,16 @@ class JaxOperations:
         return lax.pad(a, jnp.zeros((), a.dtype), pads)
 
     def gather(
-        self, a: Array, axes: _Axes, index: Sequence[Array], batch: Sequence[tuple[int, int]], fill: float | None
+        self,
+        a: Array,
+        axes: _Axes,
+        index: Sequence[Array],
+        batch: Sequence[tuple[int, int]],
+        fill: float | None,
+        often: bool = False,
     ) -> Array:
+        """Beside the rows XLA has a pass that fills in what is outside, again for all who read them: on a CPU it is
+        done once if they are read ``often``."""
         rank = index[0].ndim
         start = jnp.stack([jnp.asarray(i, jnp.int32) for i in index], -1)
         paired = dict(batch)
@@ -276,7 +284,7 @@ class JaxOperations:
             operand_batching_dims=tuple(sorted(paired)),
             start_indices_batching_dims=tuple(paired[k] for k in sorted(paired)),
         )
-        return lax.gather(
+        out = lax.gather(
             a,
             start,
             numbers,
@@ -284,6 +292,7 @@ class JaxOperations:
             mode=lax.GatherScatterMode.FILL_OR_DROP,
             fill_value=fill,
         )
+        return lax.optimization_barrier(out) if often and on_cpu() else out
 
     def conv(
         self,

@@ -17,7 +17,7 @@ from jax.experimental.layout import Layout, with_layout_constraint
 
 from tensorprop.run.jax_direct import WIDE
 
-__all__ = ["as_matrices", "as_sum", "many_short", "of_matrices", "one_sum", "product"]
+__all__ = ["as_matrices", "as_sum", "many_short", "of_matrices", "on_cpu", "one_sum", "product"]
 
 Array = Any
 _Axes = tuple[int, ...]

@@ -25,7 +25,7 @@ from tensorprop.run.loops import Held, Past, looped
 from tensorprop.run.lowerings.abreast import placed, side_by_side
 from tensorprop.run.lowerings.band import bands
 from tensorprop.run.lowerings.convolution import convolution
-from tensorprop.run.lowerings.entries import entries
+from tensorprop.run.lowerings.entries import entries, read_often
 from tensorprop.run.lowerings.frechet import frechet
 from tensorprop.run.lowerings.greatest import greatest
 from tensorprop.run.lowerings.running import running_product, running_reduction
@@ -315,7 +315,7 @@ class _Run(Values):
                     del spans[axis], subscripts[axis]
                     if array is None:
                         raise OutOfRange(f"nothing gives {e} before it is read", fix="add a start for it", about=e)
-                return (yield from entries(self, array, subscripts, sizes, outside, spans))
+                return (yield from entries(self, array, subscripts, sizes, outside, spans, read_often(self, e)))
             case _:
                 raise UsageError(f"{e} has no value of its own", about=e)
 

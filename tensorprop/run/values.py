@@ -109,12 +109,18 @@ class Operations(Protocol):
         ...
 
     def gather(
-        self, a: Array, axes: _Axes, index: Sequence[Array], batch: Sequence[tuple[int, int]], fill: float | None
+        self,
+        a: Array,
+        axes: _Axes,
+        index: Sequence[Array],
+        batch: Sequence[tuple[int, int]],
+        fill: float | None,
+        often: bool = False,
     ) -> Array:
         """``a[index, index, …]`` in ``axes``; the index arrays have one shape, which comes first in the result.
 
         ``batch`` pairs an axis of ``a`` with one of the index: both have the same subscript. Outside is ``fill``; None
-        stands for what is not a number.
+        stands for what is not a number. What is read ``often`` is worth to be kept as it is then.
         """
         ...
 

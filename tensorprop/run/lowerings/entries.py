@@ -15,12 +15,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tensorprop.core.expr import Expr, Index
+from tensorprop.core.equation import System
+from tensorprop.core.expr import Expr, Index, Tensor
+from tensorprop.core.walk import postorder
 from tensorprop.run.lowerings.whole_form import Affine, affine
 from tensorprop.run.sizes import begin
 from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Wish
 
-__all__ = ["Outside", "entries"]
+__all__ = ["Outside", "entries", "read_often"]
 
 _SLICES = 32  # slices that are put together rather than gathered
 
@@ -32,6 +34,8 @@ class Asks(Protocol):
     """What a lowering is asked by: the operations, the sizes, and the small steps of `Values`."""
 
     ops: Operations
+    system: System
+    uses: Mapping[Expr, int]
     time: dict[str, Array]
 
     def affine(self, e: Expr) -> Affine | None: ...
@@ -47,12 +51,13 @@ def entries(
     sizes: Sizes,
     outside: Outside = None,
     spans: Sequence[tuple[int, int]] | None = None,
+    often: bool = False,
 ) -> Rule:
     """The entries of ``array`` at these subscripts, over the letters that stand in them.
 
     ``spans`` are the first subscript that each axis has and the one after its last. Where nobody says what lies
     outside, an entry there is 0 if the subscript is known now (a bracket makes it so), and not a number if the arrays
-    tell it.
+    tell it. Entries that are read ``often`` are gathered once.
     """
     axes: list[str | None] = []  # of the array as it now is; None: to be gathered
     waiting: list[tuple[Expr, int]] = []
@@ -83,7 +88,23 @@ def entries(
         k += 1
     if not waiting:
         return on.diagonal(array, [i for i in axes if i is not None])
-    return (yield from _gathered(on, array, axes, waiting, sizes, outside))
+    return (yield from _gathered(on, array, axes, waiting, sizes, outside, often))
+
+
+def read_often(on: Asks, e: Tensor) -> bool:
+    """Whether entries that an array tells are read more than once, as they are or as the tensor of an equation."""
+    told = _told(e)
+    if not any(told):
+        return False
+    same = [t for t in on.uses if isinstance(t, Tensor) and t.name == e.name and _told(t) == told]
+    named = {eq.name for eq in on.system if eq.value in same}
+    read = same + [t for t in on.uses if isinstance(t, Tensor) and t.name in named]
+    return sum(on.uses[t] for t in read) > 1 + len(named)
+
+
+def _told(e: Tensor) -> list[Expr | None]:
+    """The subscripts that an array tells."""
+    return [s if any(isinstance(n, Tensor) for n in postorder(s)) else None for s in e.subscripts]
 
 
 def _placed(known: Affine | None, sizes: Sizes) -> Affine | None:
@@ -165,6 +186,7 @@ def _gathered(
     waiting: Sequence[tuple[Expr, int]],
     sizes: Sizes,
     outside: Outside,
+    often: bool,
 ) -> Rule:
     """The axes without a letter gathered at these subscripts."""
     places = [k for k, i in enumerate(axes) if i is None]
@@ -185,7 +207,7 @@ def _gathered(
             batch.append((axes.index(i), n))
     static = all(on.affine(s) is not None for s, _ in waiting)
     fill = float(outside) if isinstance(outside, (int, float)) else 0.0 if static else None
-    out = on.ops.gather(array, tuple(places), index, batch, fill)
+    out = on.ops.gather(array, tuple(places), index, batch, fill, often and not static)
     paired = {k for k, _ in batch}
     left = [i for k, i in enumerate(axes) if i is not None and k not in paired]
     return on.diagonal(on.ops.named(out, (*letters, *left)), [*letters, *left])
