@@ -57,6 +57,8 @@ _RELATIONS = {
 }
 
 
+_MANY = 2**8
+"""Entries that it is worth to have side by side."""
 _RUNNING: dict[str, Callable[..., Array]] = {
     "sum": lax.cumsum,
     "prod": lax.cumprod,
@@ -271,8 +273,9 @@ class JaxOperations:
         fill: float | None,
         often: bool = False,
     ) -> Array:
-        """Beside the rows XLA has a pass that fills in what is outside, again for all who read them: on a CPU it is
-        done once if they are read ``often``."""
+        """What is outside XLA fills in for each who reads the rows, in a pass of its own: on a CPU that is done once if
+        they are read ``often``. Rows of one entry it makes columns of, and works on one entry after the other; not where
+        they are an array by themselves."""
         rank = index[0].ndim
         start = jnp.stack([jnp.asarray(i, jnp.int32) for i in index], -1)
         paired = dict(batch)
@@ -292,7 +295,8 @@ class JaxOperations:
             mode=lax.GatherScatterMode.FILL_OR_DROP,
             fill_value=fill,
         )
-        return lax.optimization_barrier(out) if often and on_cpu() else out
+        alone = not own and isinstance(out.size, int) and out.size >= _MANY
+        return lax.optimization_barrier(out) if (often or alone) and on_cpu() else out
 
     def conv(
         self,

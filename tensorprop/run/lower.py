@@ -29,7 +29,7 @@ from tensorprop.run.lowerings.entries import entries, read_often
 from tensorprop.run.lowerings.frechet import frechet
 from tensorprop.run.lowerings.greatest import greatest
 from tensorprop.run.lowerings.running import running_product, running_reduction
-from tensorprop.run.lowerings.selection import pick, put, read_at, scatter, targets
+from tensorprop.run.lowerings.selection import of_brackets, pick, put, read_at, scatter, targets
 from tensorprop.run.lowerings.solving import inverse, logdet, solving
 from tensorprop.run.lowerings.triangle import LEAST, Zeros, blocks, narrowed, ordered, read, trimmed, waiting
 from tensorprop.run.lowerings.whole_form import Affine, affine
@@ -445,7 +445,7 @@ class _Run(Values):
         rule = convolution(self, p) if not p.ready else None
         if rule is not None:
             return (yield from rule)
-        for form in (solving, frechet):
+        for form in (solving, frechet, of_brackets):
             rule = form(self, p)
             if rule is not None:
                 return (yield from rule)

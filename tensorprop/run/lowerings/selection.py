@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from tensorprop.core.affine import Form, form, written
 from tensorprop.core.build import ZERO, rename, substitute
 from tensorprop.core.equation import SORTED, System
-from tensorprop.core.expr import Bracket, Expr, Index, Number, Reduce, Sum, Tensor
+from tensorprop.core.expr import Add, Bracket, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.walk import postorder
 from tensorprop.run.lowerings.entries import Asks, entries
 from tensorprop.run.lowerings.whole_form import Affine
@@ -28,7 +28,7 @@ from tensorprop.run.product import Contraction, Factor
 from tensorprop.run.sizes import Part
 from tensorprop.run.values import Array, Rule, Sizes, Value, Wish
 
-__all__ = ["Selects", "called", "equalities", "pick", "put", "read_at", "scatter", "solved", "targets"]
+__all__ = ["Selects", "called", "equalities", "of_brackets", "pick", "put", "read_at", "scatter", "solved", "targets"]
 
 # Work in entries that a loop handles: comparing and adding takes one, a place that is known only at run time many.
 _FEW = 16  # values of a letter up to which a bracket is compared
@@ -50,6 +50,7 @@ class Selects(Asks, Protocol):
     def multiplied(self, values: Sequence[Value]) -> Value: ...
     def summed(self, v: Value, letters: Sequence[str]) -> Value: ...
     def scaled(self, v: Value, c: Any, scalar: Sequence[Value]) -> Value: ...
+    def joined(self, a: Value, b: Value, minus: bool) -> Value: ...
     def whole_tensor(self, name: str, letters: tuple[str, ...]) -> Value: ...
     def zero_outside(self, name: str) -> bool: ...
     def size(self, name: str, axis: int) -> int: ...
@@ -167,6 +168,46 @@ def targets(on: Asks, p: Contraction) -> dict[str, tuple[Factor, Expr]]:
                 found[part.name] = (m, e)
                 break
     return found
+
+
+def of_brackets(on: Selects, p: Contraction) -> Rule | None:
+    """The rule for ``Σ_n ([n' = e_n] - [n' = d_n]) f_n``: each bracket of the sum has a product of its own, if all
+    of them say where to add; what stands beside them is worked out once."""
+    for k, (e, names, sizes) in enumerate(p.factors):
+        if not isinstance(e, Add) or not all(any(isinstance(n, Bracket) for n in _parts(t)) for t in e.terms):
+            continue
+        products = [_beside(p, k, t, names, sizes) for t in e.terms]
+        if all(targets(on, q) for q in products):
+            return _joined(on, products)
+    return None
+
+
+def _parts(e: Expr) -> Sequence[Expr]:
+    return e.factors if isinstance(e, Mul) else (e,)
+
+
+def _beside(p: Contraction, k: int, term: Expr, names: Mapping[str, str], sizes: Sizes) -> Contraction:
+    """The product with this in place of factor k."""
+    q = p.within(p.free, ())
+    del q.factors[k]
+    for f in _parts(term):
+        if isinstance(f, Number):
+            q.coefficient *= f.value
+        else:
+            (q.masks if isinstance(f, Bracket) else q.factors).append((f, names, sizes))
+    return q
+
+
+def _joined(on: Selects, products: Iterable[Contraction]) -> Rule:
+    total: Value | None = None
+    for q in products:
+        minus = total is not None and q.coefficient < 0
+        if minus:
+            q.coefficient = -q.coefficient
+        v = yield from on.contract(q)
+        total = v if total is None else on.joined(total, v, minus)
+    assert total is not None
+    return total
 
 
 def _cheaper(p: Contraction, letter: str, e: Expr) -> bool:
