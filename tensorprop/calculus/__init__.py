@@ -6,6 +6,19 @@ from tensorprop.calculus.derive import derive
 from tensorprop.calculus.reuse import reused, unmasked
 from tensorprop.calculus.simplify import simplify
 from tensorprop.calculus.stable import stabilise
+from tensorprop.calculus.stages import stages
 from tensorprop.calculus.undone import undone
+from tensorprop.calculus.written_out import written_out
 
-__all__ = ["adjoint", "batch", "derive", "reused", "simplify", "stabilise", "undone", "unmasked"]
+__all__ = [
+    "adjoint",
+    "batch",
+    "derive",
+    "reused",
+    "simplify",
+    "stabilise",
+    "stages",
+    "undone",
+    "unmasked",
+    "written_out",
+]

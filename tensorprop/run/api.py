@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast, overload
 
-from tensorprop.calculus import adjoint, reused, stabilise, undone, unmasked
+from tensorprop.calculus import adjoint, reused, stabilise, stages, undone, unmasked, written_out
 from tensorprop.calculus.declared import rowed
 from tensorprop.calculus.derive import beside
 from tensorprop.calculus.projected import convention
@@ -258,6 +258,7 @@ def value_and_grad(
     forward = stabilise(whole)
     if not set(variables) <= {t.name for eq in forward for t in tensors_of(eq.value)}:
         forward = whole  # what cancels in a softmax is a variable all the same, and its gradient is worked out
+    forward = stages(forward) if kept is None and debug is None else forward
     rules = adjoint(forward, variables, error, symmetry=symmetry)
     calls = bound(tuple(dict.fromkeys((*forward.functions, *rules.functions))), functions)
     told = _pairs(paths), rest, kinds, debugging, kept, made
@@ -365,7 +366,7 @@ class Gradient(MadeOf, Packing, Generic[R]):
         self._deltas = tuple(adjoint_name(name) for name in wrt)
         written, rules = reused(forward, unmasked(forward, rules))
         rules = undone(rules, written.names, {*self._deltas, *aux})
-        forward = rowed(written)
+        forward = rowed(written_out(written, rules, calls))
         self.system = (forward + rules).only((error, *self._deltas, *aux))
         self._needed = needed
         self._labels = Labels(needed)

@@ -124,6 +124,9 @@ class Count:
     def at(self, kind: str | None) -> Count:
         return self
 
+    def kept(self, a: Any) -> Any:
+        return a
+
     def cast(self, a: Any, kind: str | None) -> Any:
         return a
 
@@ -251,13 +254,7 @@ class Count:
         return Shaped("spaced", (a,), shape, a.itemsize, note=(axis, start, step))
 
     def gather(
-        self,
-        a: Shaped,
-        axes: _Axes,
-        index: Sequence[Shaped],
-        batch: Sequence[tuple[int, int]],
-        fill: float | None,
-        often: bool = False,
+        self, a: Shaped, axes: _Axes, index: Sequence[Shaped], batch: Sequence[tuple[int, int]], fill: float | None
     ) -> Shaped:
         left = [n for k, n in enumerate(a.shape) if k not in axes and k not in dict(batch)]
         shape = (*index[0].shape, *left)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -68,6 +68,23 @@ _RUNNING: dict[str, Callable[..., Array]] = {
 }
 
 
+class _Joined(NamedTuple):
+    """An array (which is kept, so that nothing else takes its identity) and what was put together along an axis."""
+
+    array: Array
+    parts: Sequence[Array]
+    axis: int
+
+    def part(self, axis: int, start: int, size: int) -> Array | None:
+        """The part that begins there and has this size."""
+        here = 0
+        for p in self.parts if axis == self.axis else ():
+            if (here, p.shape[axis]) == (start, size):
+                return p
+            here += p.shape[axis]
+        return None
+
+
 class JaxOperations:
     """See :class:`tensorprop.run.values.Operations`. ``dtype`` is that of arrays which are made of numbers alone."""
 
@@ -75,6 +92,8 @@ class JaxOperations:
         self.dtype = dtype
         self.given = dtype
         self.functions = functions or {}
+        self.joined: dict[int, _Joined] = {}
+        """By their identities arrays that were put together."""
 
     def at(self, kind: str | None) -> JaxOperations:
         if kind == "float64" and not jax.config.read("jax_enable_x64"):
@@ -143,6 +162,12 @@ class JaxOperations:
             a = jnp.asarray(a, self.dtype)
         return jnp.where(mask, a, jnp.zeros((), jnp.result_type(a)))
 
+    def kept(self, a: Array) -> Array:
+        """XLA makes what takes few operations anew for each who reads it, and on a CPU keeps its parts instead: of
+        ``erfc`` five arrays; of rows that are gathered these, and for each reader a pass that fills in what is
+        outside."""
+        return lax.optimization_barrier(a) if on_cpu() else a
+
     def full(self, shape: _Axes, a: float) -> Array:
         return jnp.full(shape, a, self.dtype or jnp.result_type(float))
 
@@ -194,7 +219,10 @@ class JaxOperations:
         return lax.platform_dependent(cpu=plain, default=lambda: jnp.asarray(other(), dtype))
 
     def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
-        return jnp.concatenate([jnp.asarray(a) for a in arrays], axis)
+        parts = [jnp.asarray(a) for a in arrays]
+        made = jnp.concatenate(parts, axis)
+        self.joined[id(made)] = _Joined(made, parts, axis)
+        return made
 
     def sum(self, a: Array, axes: _Axes) -> Array:
         return lax.reduce_sum(a, axes) if settled(a) and a.dtype in WIDE else jnp.sum(a, axes)
@@ -244,7 +272,12 @@ class JaxOperations:
         return jnp.minimum(turn, 2 * size - 2 - turn)
 
     def shifted(self, a: Array, axis: int, start: int, size: int, step: int, fill: float) -> Array:
-        """One pad (what is outside) and one strided slice; a negative step reads backwards."""
+        """One pad (what is outside) and one strided slice; a negative step reads backwards. One of several arrays that
+        were put together is read as it is."""
+        together = self.joined.get(id(a))
+        part = together.part(axis, start, size) if together is not None and step == 1 else None
+        if part is not None:
+            return part
         if step < 0:
             a, start, step = lax.rev(a, (axis,)), a.shape[axis] - 1 - start, -step
         last = start + step * (size - 1) + 1
@@ -265,17 +298,10 @@ class JaxOperations:
         return lax.pad(a, jnp.zeros((), a.dtype), pads)
 
     def gather(
-        self,
-        a: Array,
-        axes: _Axes,
-        index: Sequence[Array],
-        batch: Sequence[tuple[int, int]],
-        fill: float | None,
-        often: bool = False,
+        self, a: Array, axes: _Axes, index: Sequence[Array], batch: Sequence[tuple[int, int]], fill: float | None
     ) -> Array:
-        """What is outside XLA fills in for each who reads the rows, in a pass of its own: on a CPU that is done once if
-        they are read ``often``. Rows of one entry it makes columns of, and works on one entry after the other; not where
-        they are an array by themselves."""
+        """Of rows of one entry XLA makes a column for a CPU, and works on one entry after the other; not where they are
+        an array by themselves."""
         rank = index[0].ndim
         start = jnp.stack([jnp.asarray(i, jnp.int32) for i in index], -1)
         paired = dict(batch)
@@ -295,8 +321,7 @@ class JaxOperations:
             mode=lax.GatherScatterMode.FILL_OR_DROP,
             fill_value=fill,
         )
-        alone = not own and isinstance(out.size, int) and out.size >= _MANY
-        return lax.optimization_barrier(out) if (often or alone) and on_cpu() else out
+        return self.kept(out) if not own and isinstance(out.size, int) and out.size >= _MANY else out
 
     def conv(
         self,

@@ -29,7 +29,7 @@ from tensorprop.run.lowerings.entries import entries, read_often
 from tensorprop.run.lowerings.frechet import frechet
 from tensorprop.run.lowerings.greatest import greatest
 from tensorprop.run.lowerings.running import running_product, running_reduction
-from tensorprop.run.lowerings.selection import of_brackets, pick, put, read_at, scatter, targets
+from tensorprop.run.lowerings.selection import added, of_brackets, pick, put, read_at, scatter, targets
 from tensorprop.run.lowerings.solving import inverse, logdet, solving
 from tensorprop.run.lowerings.triangle import LEAST, Zeros, blocks, narrowed, ordered, read, trimmed, waiting
 from tensorprop.run.lowerings.whole_form import Affine, affine
@@ -55,6 +55,8 @@ class Tie(NamedTuple):
     after: tuple[str, ...]
 
 
+_DEAR = frozenset({"erfc"})
+"""Functions of which XLA keeps many parts rather than what they come to."""
 _ENDS = {"∞": math.inf, "-∞": -math.inf}
 
 
@@ -349,7 +351,8 @@ class _Run(Values):
         if all(v.number for v in args):
             return Value(self.ops.constant(e.function, *(v.array for v in args)), ())
         frame = self.frame(args)
-        return Value(self.ops.call(e.function, *(self.align(v, frame) for v in args)), frame)
+        made = self.ops.call(e.function, *(self.align(v, frame) for v in args))
+        return Value(self.ops.kept(made) if e.function in _DEAR and self.uses[e] > 1 else made, frame)
 
     def reduction(self, e: Reduce, sizes: Sizes) -> Rule:
         """``max_u`` and the like drop their indices, ``softmax_u`` keeps them as ``at`` names them."""
@@ -424,17 +427,10 @@ class _Run(Values):
     def distributed(self, e: Sum, body: Add, sizes: Sizes) -> Rule:
         """``Σ_j (A_ij x_j + B_ij y_j)`` is contracted term by term."""
         bound = self.extents.bound(e, sizes)
-        total: Value | None = None
-        for t in body.terms:
-            p = Contraction(e.free, sizes, self.time)
+        products = [Contraction(e.free, sizes, self.time) for _ in body.terms]
+        for p, t in zip(products, body.terms, strict=True):
             _gather(self, p, t, p.bind(bound, {}), {**sizes, **bound})
-            minus = total is not None and p.coefficient < 0
-            if minus:
-                p.coefficient = -p.coefficient
-            v = yield from self.contract(p)
-            total = v if total is None else self.joined(total, v, minus)
-        assert total is not None
-        return total
+        return (yield from added(self, products))
 
     def contract(self, p: Contraction) -> Rule:
         """A product in the form that suits it: a convolution, else the cheapest of the others that fit."""

@@ -63,6 +63,10 @@ class Operations(Protocol):
     def both(self, a: Array, b: Array) -> Array: ...
     def where(self, mask: Array, a: Array) -> Array: ...
     def full(self, shape: _Axes, a: float) -> Array: ...
+    def kept(self, a: Array) -> Array:
+        """The array, which is dear to make and read more than once: made once."""
+        ...
+
     def iota(self, size: int) -> Array: ...
     def transpose(self, a: Array, order: _Axes) -> Array: ...
     def expand(self, a: Array, axes: _Axes) -> Array: ...
@@ -109,18 +113,12 @@ class Operations(Protocol):
         ...
 
     def gather(
-        self,
-        a: Array,
-        axes: _Axes,
-        index: Sequence[Array],
-        batch: Sequence[tuple[int, int]],
-        fill: float | None,
-        often: bool = False,
+        self, a: Array, axes: _Axes, index: Sequence[Array], batch: Sequence[tuple[int, int]], fill: float | None
     ) -> Array:
         """``a[index, index, …]`` in ``axes``; the index arrays have one shape, which comes first in the result.
 
         ``batch`` pairs an axis of ``a`` with one of the index: both have the same subscript. Outside is ``fill``; None
-        stands for what is not a number. What is read ``often`` is worth to be kept as it is then.
+        stands for what is not a number.
         """
         ...
 

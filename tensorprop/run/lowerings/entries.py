@@ -10,6 +10,7 @@ the array, as b in ``X[b, y_b]``, pairs the two and is not spread into a grid.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -35,7 +36,7 @@ class Asks(Protocol):
 
     ops: Operations
     system: System
-    uses: Mapping[Expr, int]
+    uses: Counter[Expr]
     time: dict[str, Array]
 
     def affine(self, e: Expr) -> Affine | None: ...
@@ -207,7 +208,8 @@ def _gathered(
             batch.append((axes.index(i), n))
     static = all(on.affine(s) is not None for s, _ in waiting)
     fill = float(outside) if isinstance(outside, (int, float)) else 0.0 if static else None
-    out = on.ops.gather(array, tuple(places), index, batch, fill, often and not static)
+    out = on.ops.gather(array, tuple(places), index, batch, fill)
+    out = on.ops.kept(out) if often and not static else out
     paired = {k for k, _ in batch}
     left = [i for k, i in enumerate(axes) if i is not None and k not in paired]
     return on.diagonal(on.ops.named(out, (*letters, *left)), [*letters, *left])

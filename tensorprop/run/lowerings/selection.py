@@ -28,7 +28,19 @@ from tensorprop.run.product import Contraction, Factor
 from tensorprop.run.sizes import Part
 from tensorprop.run.values import Array, Rule, Sizes, Value, Wish
 
-__all__ = ["Selects", "called", "equalities", "of_brackets", "pick", "put", "read_at", "scatter", "solved", "targets"]
+__all__ = [
+    "Selects",
+    "added",
+    "called",
+    "equalities",
+    "of_brackets",
+    "pick",
+    "put",
+    "read_at",
+    "scatter",
+    "solved",
+    "targets",
+]
 
 # Work in entries that a loop handles: comparing and adding takes one, a place that is known only at run time many.
 _FEW = 16  # values of a letter up to which a bracket is compared
@@ -178,7 +190,7 @@ def of_brackets(on: Selects, p: Contraction) -> Rule | None:
             continue
         products = [_beside(p, k, t, names, sizes) for t in e.terms]
         if all(targets(on, q) for q in products):
-            return _joined(on, products)
+            return added(on, products)
     return None
 
 
@@ -198,7 +210,8 @@ def _beside(p: Contraction, k: int, term: Expr, names: Mapping[str, str], sizes:
     return q
 
 
-def _joined(on: Selects, products: Iterable[Contraction]) -> Rule:
+def added(on: Selects, products: Iterable[Contraction]) -> Rule:
+    """Products worked out one after the other and added, those with a minus sign subtracted."""
     total: Value | None = None
     for q in products:
         minus = total is not None and q.coefficient < 0

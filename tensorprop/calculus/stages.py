@@ -1,0 +1,104 @@
+"""What a step of a recurrence comes to on the way gets a name: ``h_tj = tanh(z_tj)``, ``z_tj = x_tj + h_{t-1,k} W_kj``.
+
+In: a System. Out: the same, in whose recurrences the argument of a function, and a reduction, that reads the past is a
+tensor of its own. The rules then name what is owed to it, which the steps back make and the products after them read;
+and a reduction that was made on the way there is read on the way back, and not made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tensorprop.core.affine import shift
+from tensorprop.core.build import add, fresh, number, substitute
+from tensorprop.core.equation import Equation, Loop, Range, System, equation, system
+from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Tensor
+from tensorprop.core.names import part_name
+from tensorprop.core.walk import postorder, tensors_of, transform
+
+__all__ = ["stages"]
+
+
+def stages(s: System) -> System:
+    """The System with names for what its recurrences come to within a step.
+
+    >>> from tensorprop.text import parse
+    >>> print(stages(parse("h_tj = tanh(x_tj + h[t-1,k] W_kj); h[-1,j] = 0; E = h_tj y_tj")))
+    h_tj = tanh(h0_tj)
+    h0_tj = x_tj + h[t-1, k] W_kj
+    h[-1, j] = 0
+    E = h_tj y_tj
+    """
+    taken = {*s.names, *s.inputs}
+    made: dict[Equation, list[Equation]] = {}
+    ranges: list[Range] = []
+    for loop in s.blocks:
+        if isinstance(loop, Loop) and loop.step > 0:
+            for eq in loop.body:
+                made[eq] = _named(s, eq, loop, taken, ranges)
+    if all(len(found) == 1 for found in made.values()):
+        return s
+    return system([new for eq in s for new in made.get(eq, [eq])], (*s.facts, *ranges))
+
+
+def _named(s: System, eq: Equation, loop: Loop, taken: set[str], ranges: list[Range]) -> list[Equation]:
+    """An equation of a loop, and those of its parts that have names now."""
+    time, ahead = loop.time(eq)
+    first = _first(loop)
+    if first is None or ahead:
+        return [eq]
+    parts: dict[Expr, Expr] = {}
+    found: list[Equation] = []
+    for n in _parts(eq.value, loop):
+        letters = [i for i in eq.letters if i in n.free]
+        letters += [i for i in _reading(n) if i in n.free and i not in letters]
+        there = {sub.name for t in tensors_of(n) for sub in t.subscripts if isinstance(sub, Index)}
+        if time not in letters or not there.issuperset(i for i in letters if i != time):
+            continue
+        now, ends = time, time in there
+        if first:  # from the first time on, counted from 0: of what is read alone there is the same number
+            if any(shift(sub) != (time, -1) for t in tensors_of(n) for sub in t.subscripts if time in sub.free):
+                continue
+        elif not ends:
+            others = {i for e in s for i in (*e.letters, *e.value.free, *e.value.binds)}
+            now = fresh(time, others.union(letters, (r.letter for r in (*s.facts, *ranges) if isinstance(r, Range))))
+            ranges.append(Range(now, Dim(eq.name, loop.axes[eq.name])))
+        name = part_name(eq.name, taken)
+        taken.add(name)
+        moved = substitute(n, {time: add(Index(now), number(first))})
+        found.append(equation(Tensor(name, tuple(Index(now if i == time else i) for i in letters)), moved))
+        at = add(Index(time), number(-first))
+        parts[n] = Tensor(name, tuple(at if i == time else Index(i) for i in letters))
+    if not parts:
+        return [eq]
+    return [equation(eq.target, transform(eq.value, lambda n: parts.get(n, n))), *found]
+
+
+def _first(loop: Loop) -> int | None:
+    """The first time at which the equations hold, if that is 0 or 1: after the starts, which lie before it."""
+    places = [place for name in loop.axes for place, _ in loop.places(name)]
+    if not all(isinstance(p, Number) and p.value <= 0 for p in places):
+        return None
+    return int(any(p == number(0) for p in places))
+
+
+def _parts(e: Expr, loop: Loop) -> Iterator[Expr]:
+    """The outermost nodes that are worth a name."""
+    stack = [e]
+    while stack:
+        n = stack.pop()
+        for c in n.children:
+            argument = isinstance(n, Call) and n.function != "power" and not isinstance(c, (Tensor, Call))
+            if (argument or (isinstance(c, Reduce) and not c.at)) and _reads(c, loop):
+                yield c
+            else:
+                stack.append(c)
+
+
+def _reads(e: Expr, loop: Loop) -> bool:
+    """Whether an expression reads the past of a loop."""
+    return any(t.name in loop.axes for t in tensors_of(e))
+
+
+def _reading(e: Expr) -> list[str]:
+    return [n.name for n in postorder(e) if isinstance(n, Index)]
