@@ -110,7 +110,7 @@ def test_the_program_of_a_loop_and_of_compile() -> None:
     lines = {line.tensor: line for line in g.program.lines}
     size = np.zeros(1).dtype.itemsize if jax.config.jax_enable_x64 else 4  # type: ignore[attr-defined]
     assert lines["h"].saved == 6 * 2 * size and lines["h"].flops == 10 and lines["y"].saved == 0
-    assert lines["h0"].equation == "h0_tj = h[t-1, k] w_kj" and (lines["h0"].saved, lines["h0"].flops) == (0, 40)
+    assert lines["h0"].equation == "h0_uj = h[u-1, k] w_kj" and (lines["h0"].saved, lines["h0"].flops) == (0, 40)
     f = tp.compile("z_bj = x_bi W_ij; unused_b = x_bi v_i", outputs="z")
     assert [line.tensor for line in f.program.lines] == ["z"] and "number" not in str(f.program)
     assert f.program == tp.compile("z_bj = x_bi W_ij; unused_b = x_bi v_i", outputs="z").program
