@@ -23,11 +23,11 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from tensorprop.calculus.stable import MASKED, match
-from tensorprop.core.build import ZERO, bracket, mul, number, power, substitute
+from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, power, rename, substitute
 from tensorprop.core.equation import Equation, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import part_name, primal
-from tensorprop.core.terms import number_and_rest
+from tensorprop.core.terms import factors_of, number_and_rest
 from tensorprop.core.walk import postorder, tensors_of, transform
 
 __all__ = ["reused", "unmasked"]
@@ -91,7 +91,8 @@ def reused(forward: System, rules: System, *, entries: bool = False) -> tuple[Sy
 def unmasked(forward: System, rules: System) -> System:
     """The rules without masks beside the weights of a softmax that is masked so: there they are 0 already.
 
-    Every row has an entry that is not masked: ``[u ≤ t]`` lets ``u = 0`` be, wherever t is.
+    Either every row has an entry that is not masked, as ``[u ≤ t]`` lets ``u = 0`` be, wherever t is; or the mask
+    stands beside the softmax, too, which then is read by its name.
 
     >>> from tensorprop.calculus import adjoint
     >>> from tensorprop.text import parse
@@ -99,32 +100,87 @@ def unmasked(forward: System, rules: System) -> System:
     >>> print(unmasked(s, adjoint(s, "s"))["δs"])
     δs_tu = p_tu (δp_tu - Σ_v p_tv δp_tv)
     """
-    masks: dict[str, tuple[tuple[str, ...], Expr]] = {}
-    for eq in forward:
-        match eq.value:
-            case Reduce("softmax", (v,), Call("where", (Bracket() as mask, _, low)), (Index() as u,)) if low is MASKED:
-                bound = Bracket("≤", mask.right, mask.left) if mask.relation == "≥" else mask
-                if bound.relation == "≤" and bound.left is Index(v) and isinstance(bound.right, Index):
-                    masks[eq.name] = eq.letters, substitute(mask, {v: u})
-            case _:
-                pass
-    if not masks:
+    found = {eq.name: m for eq in forward if (m := _weights(eq)) is not None}
+    if not found:
         return rules
 
     def rule(n: Expr) -> Expr:
         if not isinstance(n, Mul):
             return n
+        n = _by_name(n, found)
         zero = {
             zero
             for f in n.factors
-            if isinstance(f, Tensor) and f.name in masks
-            for letters, mask in (masks[f.name],)
-            for here in (substitute(mask, dict(zip(letters, f.subscripts, strict=True))),)
+            if isinstance(f, Tensor) and f.name in found
+            for mask in found[f.name].masks
+            for here in (substitute(mask, dict(zip(found[f.name].target.letters or (), f.subscripts, strict=True))),)
             for zero in (here, bracket("≠", here, ZERO))
         }
-        return mul(*(f for f in n.factors if f not in zero)) if not zero.isdisjoint(n.factors) else n
+        return mul(*(_without(f, zero) for f in n.factors)) if zero else n
 
     return system((equation(eq.target, transform(eq.value, rule)) for eq in rules), rules.facts)
+
+
+class _Weights(NamedTuple):
+    """``target = [masks] softmax``, of what is masked so; ``apart``: the masks stand beside it."""
+
+    target: Tensor
+    masks: tuple[Expr, ...]
+    softmax: Reduce
+    apart: bool
+
+
+def _weights(eq: Equation) -> _Weights | None:
+    """The weights of a masked softmax that are 0 where they are masked."""
+    if len(eq.letters) != len(eq.target.subscripts):
+        return None
+    factors = factors_of(eq.value)
+    beside = tuple(f for f in factors if isinstance(f, Bracket))
+    rest = [f for f in factors if f not in beside]
+    match rest:
+        case [Reduce("softmax", (v,), Call("where", (mask, _, low)), (Index() as u,)) as softmax] if low is MASKED:
+            masks = tuple(substitute(m, {v: u}) for m in factors_of(mask))
+            if beside and {*beside} == {*masks}:
+                apart = _bound(softmax, (fresh(v, {*eq.letters, *softmax.body.free}),))
+                return _Weights(eq.target, masks, apart, True)
+            if not beside and isinstance(mask, Bracket):
+                bound = Bracket("≤", mask.right, mask.left) if mask.relation == "≥" else mask
+                if bound.relation == "≤" and bound.left is Index(v) and isinstance(bound.right, Index):
+                    return _Weights(eq.target, masks, softmax, False)
+        case _:
+            pass
+    return None
+
+
+def _bound(e: Reduce, letters: tuple[str, ...]) -> Reduce:
+    """A reduction with other bound letters, unless they stand in it already."""
+    if e.indices == letters or not e.body.free.isdisjoint(letters):
+        return e
+    return Reduce(e.op, letters, rename(e.body, dict(zip(e.indices, letters, strict=True))), e.at)
+
+
+def _by_name(n: Mul, found: Mapping[str, _Weights]) -> Mul:
+    """A product in which weights beside their masks are read by their name."""
+    for f in n.factors:
+        for w in found.values():
+            if not (w.apart and isinstance(f, Reduce) and f.op == "softmax"):
+                continue
+            at = match(w.softmax, _bound(f, w.softmax.indices), w.target.letters or ())
+            masks = {substitute(m, at) for m in w.masks} if at is not None else set[Expr]()
+            if at is not None and masks.issubset(n.factors):
+                name = substitute(w.target, at)
+                made = mul(*(name if g is f else g for g in n.factors if g not in masks))
+                return _by_name(made, found) if isinstance(made, Mul) else n
+    return n
+
+
+def _without(e: Expr, zero: set[Expr]) -> Expr:
+    """A factor without the brackets that what stands beside it has, its terms, too."""
+    if e in zero:
+        return ONE
+    if isinstance(e, Add):
+        return add(*(_without(t, zero) for t in e.terms))
+    return mul(*(f for f in e.factors if f not in zero)) if isinstance(e, Mul) else e
 
 
 def _tensors(e: Expr) -> frozenset[str]:
