@@ -112,9 +112,7 @@ def unmasked(forward: System, rules: System) -> System:
             zero
             for f in n.factors
             if isinstance(f, Tensor) and f.name in found
-            for mask in found[f.name].masks
-            for here in (substitute(mask, dict(zip(found[f.name].target.letters or (), f.subscripts, strict=True))),)
-            for zero in (here, bracket("≠", here, ZERO))
+            for zero in found[f.name].zero(dict(zip(found[f.name].target.letters or (), f.subscripts, strict=True)))
         }
         return mul(*(_without(f, zero) for f in n.factors)) if zero else n
 
@@ -128,6 +126,11 @@ class _Weights(NamedTuple):
     masks: tuple[Expr, ...]
     softmax: Reduce
     apart: bool
+
+    def zero(self, at: Mapping[str, Expr]) -> set[Expr]:
+        """The masks there, one by one and as one."""
+        masks = [substitute(m, at) for m in self.masks]
+        return {z for m in (*masks, mul(*masks)) for z in (m, bracket("≠", m, ZERO))}
 
 
 def _weights(eq: Equation) -> _Weights | None:
@@ -166,10 +169,11 @@ def _by_name(n: Mul, found: Mapping[str, _Weights]) -> Mul:
             if not (w.apart and isinstance(f, Reduce) and f.op == "softmax"):
                 continue
             at = match(w.softmax, _bound(f, w.softmax.indices), w.target.letters or ())
-            masks = {substitute(m, at) for m in w.masks} if at is not None else set[Expr]()
-            if at is not None and masks.issubset(n.factors):
+            zero = w.zero(at) if at is not None else set[Expr]()
+            masks = mul(*(g for g in n.factors if g in zero))
+            if at is not None and (masks in zero or masks is mul(*(substitute(m, at) for m in w.masks))):
                 name = substitute(w.target, at)
-                made = mul(*(name if g is f else g for g in n.factors if g not in masks))
+                made = mul(*(name if g is f else g for g in n.factors if g not in zero))
                 return _by_name(made, found) if isinstance(made, Mul) else n
     return n
 

@@ -1,0 +1,87 @@
+"""Parts of a step of a recurrence have names; what the recurrence comes to stays what it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensorprop as tp
+from tensorprop.calculus import stages
+
+STAGED = {
+    "h_tj = tanh(x_tj + h[t-1,k] W_kj); h[-1,j] = 0; E = h_tj y_tj": ["h0_tj = x_tj + h[t-1, k] W_kj"],
+    "h_tj = tanh(h[t-1,k] W_kj + b_j); h[-1,j] = b_j; dim(t) = 5; E = h[4,j] y_j": ["h0_uj = h[u-1, k] W_kj + b_j"],
+    "f_tj = e_tj + logsumexp_i(f[t-1,i] + a_ij); f[0,j] = e[0,j]; E = f_tj y_tj": ["f0_tj = logsumexp_i(f_ti + a_ij)"],
+    "f_tj = e_tj + logsumexp_i(f[t-1,i] + a_ij); f[-1,j] = 0; E = f_tj y_tj": ["f0_uj = logsumexp_i(f[u-1, i] + a_ij)"],
+    "h_tj = z_tj tanh(x_tj + h[t-1,j]) + σ(h[t-1,j] u_j + x_tj); h[-1,j] = 0; E = h_tj y_tj": [
+        "h0_tj = h[t-1, j] u_j + x_tj",
+        "h1_tj = x_tj + h[t-1, j]",
+    ],
+}
+ALONE = (
+    "h_bj = tanh(x_bi W_ij); E = h_bj y_bj",  # no recurrence
+    "z_tj = x_tj + h[t-1,k] W_kj; h_tj = tanh(z_tj); h[-1,j] = 0; E = h_tj y_tj",  # named already
+    "y_t = a_t y[t-1] + x_t; y[-1] = 0; E = y_t g_t",  # no function
+    "h_tj = tanh(x_tj + h[t-1,j]); h[0,j] = 0; E = h_tj y_tj",  # x is read where the first step is not
+    "h_tj = tanh(x_tj + h[t+1,j]); h[dim(x,0),j] = 0; E = h_tj y_tj",  # downwards
+)
+
+
+def drawn(s: tp.System, wrt: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    rng = np.random.default_rng(3)
+    sizes = {"t": 5, "i": 3, "j": 3, "k": 3}
+    letters = {"x": "tj", "y": "tj", "z": "tj", "e": "tj", "W": "kj", "a": "ij", "u": "j", "b": "j"}
+    if "h[4," in str(s):
+        letters["y"] = "j"
+    arrays = {n: rng.normal(size=[sizes[i] for i in letters[n]]) for n in s.inputs}
+    return {n: arrays[n] for n in wrt}, {n: a for n, a in arrays.items() if n not in wrt}
+
+
+@pytest.mark.parametrize("text", STAGED)
+def test_parts_have_names_and_gradients_stay(text: str) -> None:
+    s = tp.parse(text)
+    made = stages(s)
+    assert [str(eq) for eq in made if eq not in s and eq.name not in s] == STAGED[text]
+    wrt = [n for n in s.inputs if n != "y"]
+    params, data = drawn(s, wrt)
+    plain = tp.adjoint(s, wrt)
+    names = [f"δ{n}" for n in wrt]
+    whole = tp.compile((s + plain).only(names), outputs=names, backend="numpy")(**params, **data)
+    there = tp.adjoint(made, wrt)
+    staged = tp.compile((made + there).only(names), outputs=names, backend="numpy")(**params, **data)
+    for n in names:
+        one, other = (f[n] if isinstance(f, dict) else f for f in (whole, staged))
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("text", ALONE)
+def test_what_needs_no_name_gets_none(text: str) -> None:
+    s = tp.parse(text)
+    assert stages(s) is s
+
+
+def _forward_algorithm(a: Any, e: Any) -> Any:
+    """log Σ over paths of exp(Σ_t e[t, path_t] + Σ_t a[path_{t-1}, path_t]), path by path."""
+    import itertools
+
+    import jax.numpy as jnp
+
+    paths = itertools.product(range(a.shape[0]), repeat=e.shape[0])
+    scores = [sum(e[t, k] for t, k in enumerate(p)) + sum(a[i, j] for i, j in itertools.pairwise(p)) for p in paths]
+    return jnp.log(sum(jnp.exp(s) for s in scores))
+
+
+def test_a_hidden_markov_model_against_all_paths() -> None:
+    import jax
+
+    page = "f_tj = e_tj + logsumexp_i(f[t-1,i] + a_ij); f[0,j] = e[0,j]; E = logsumexp_j(f[3,j])"
+    rng = np.random.default_rng(5)
+    params = {"a": rng.normal(size=(3, 3)), "e": rng.normal(size=(4, 3))}
+    with jax.enable_x64(True):
+        value, grads = tp.value_and_grad(page, wrt=("a", "e"))(params)
+        other, slopes = jax.value_and_grad(lambda p: _forward_algorithm(p["a"], p["e"]))(params)
+    np.testing.assert_allclose(value, other, rtol=1e-13)
+    for n in params:
+        np.testing.assert_allclose(grads[n], slopes[n], rtol=1e-12, atol=1e-14)
