@@ -85,6 +85,15 @@ class _Joined(NamedTuple):
         return None
 
 
+class _Placed(NamedTuple):
+    """An array (which is kept, so that nothing else takes its identity), what was added in places to make it, and how
+    others are."""
+
+    array: Array
+    updates: Array
+    again: Callable[[Array], Array]
+
+
 class JaxOperations:
     """See :class:`tensorprop.run.values.Operations`. ``dtype`` is that of arrays which are made of numbers alone."""
 
@@ -93,7 +102,8 @@ class JaxOperations:
         self.given = dtype
         self.functions = functions or {}
         self.joined: dict[int, _Joined] = {}
-        """By their identities arrays that were put together."""
+        self.placed: dict[int, _Placed] = {}
+        """By their identities arrays that were put together, and those that were made by adding in places."""
 
     def at(self, kind: str | None) -> JaxOperations:
         if kind == "float64" and not jax.config.read("jax_enable_x64"):
@@ -117,7 +127,9 @@ class JaxOperations:
         return add(a, b)
 
     def subtract(self, a: Array, b: Array) -> Array:
-        return subtract(a, b)
+        """What was added in places is added with the other sign: XLA adds in places at once what is added to such."""
+        placed = self.placed.get(id(b))
+        return subtract(a, b) if placed is None else add(a, placed.again(lax.neg(placed.updates)))
 
     def negative(self, a: Array) -> Array:
         return lax.neg(a) if settled(a) else jnp.negative(a)
@@ -358,7 +370,14 @@ class JaxOperations:
         )
         zeros = jnp.zeros((*a.shape[:batch], *sizes, *rest), a.dtype)
         drop = lax.GatherScatterMode.FILL_OR_DROP
-        return lax.scatter_add(zeros, start, a, numbers, indices_are_sorted=rising, mode=drop)
+
+        def placed(updates: Array) -> Array:
+            return lax.scatter_add(zeros, start, updates, numbers, indices_are_sorted=rising, mode=drop)
+
+        made = placed(a)
+        if settled(a):
+            self.placed[id(made)] = _Placed(made, a, placed)
+        return made
 
     def factor(self, a: Array, kind: str) -> Any:
         return factored(a, kind)
