@@ -464,7 +464,7 @@ class Gradient(MadeOf, Packing, Generic[R]):
     def _called(self, params: Arrays, data: Arrays) -> Any:
         try:
             found = self._run(params, data)
-            if self._labels.names:
+            if self._labels.names and not self._labels.seen(params, data):
                 _inside(self._labels, joined(params, data, self.wrt, self.inputs))
             return found
         except (TypeError, ValueError, OverflowError, RuntimeError) as error:
@@ -482,11 +482,11 @@ class Gradient(MadeOf, Packing, Generic[R]):
 
 def _inside(labels: Labels, arrays: Arrays) -> None:
     """Refuse places outside, where the arrays that tell them are there and not traced."""
-    if labels.names:
-        from tensorprop.run.jax import traced
+    if labels.names and not labels.seen({}, arrays):
+        from tensorprop.run.jax import lasting, traced
 
         if not any(traced(arrays[n]) for n in labels.names):
-            labels.inside(arrays)
+            labels.inside(arrays, all(lasting(arrays[n]) for n in labels.names))
 
 
 class ByParameters(MadeOf, Packing, Generic[R]):

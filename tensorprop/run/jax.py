@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
 from fractions import Fraction
+from functools import reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -36,6 +37,7 @@ __all__ = [
     "common_dtype",
     "concrete",
     "jit",
+    "lasting",
     "owed",
     "raw",
     "spread",
@@ -86,12 +88,22 @@ class _Joined(NamedTuple):
 
 
 class _Placed(NamedTuple):
-    """An array (which is kept, so that nothing else takes its identity), what was added in places to make it, and how
-    others are."""
+    """An array (which is kept, so that nothing else takes its identity) and what was added in places to make it: for
+    each set of places what was, and how something is."""
 
     array: Array
-    updates: Array
-    again: Callable[[Array], Array]
+    parts: dict[Hashable, tuple[Array, Callable[[Array], Array]]]
+
+    def negated(self) -> _Placed:
+        return _Placed(self.array, {k: (lax.neg(a), put) for k, (a, put) in self.parts.items()})
+
+    def and_(self, other: _Placed) -> _Placed:
+        """Both: what is added in the same places is added up before."""
+        parts = dict(self.parts)
+        for places, (a, put) in other.parts.items():
+            parts[places] = (lax.add(parts[places][0], a), put) if places in parts else (a, put)
+        first, *rest = (put(a) for a, put in parts.values())
+        return _Placed(reduce(lax.add, rest, first), parts)
 
 
 class JaxOperations:
@@ -102,6 +114,7 @@ class JaxOperations:
         self.given = dtype
         self.functions = functions or {}
         self.joined: dict[int, _Joined] = {}
+        self.indices: list[Array] = []
         self.placed: dict[int, _Placed] = {}
         """By their identities arrays that were put together, and those that were made by adding in places."""
 
@@ -124,12 +137,21 @@ class JaxOperations:
         return divide(a, b)
 
     def add(self, a: Array, b: Array) -> Array:
-        return add(a, b)
+        one, other = self.placed.get(id(a)), self.placed.get(id(b))
+        return self._kept(one.and_(other)) if one is not None and other is not None else add(a, b)
 
     def subtract(self, a: Array, b: Array) -> Array:
         """What was added in places is added with the other sign: XLA adds in places at once what is added to such."""
-        placed = self.placed.get(id(b))
-        return subtract(a, b) if placed is None else add(a, placed.again(lax.neg(placed.updates)))
+        one, other = self.placed.get(id(a)), self.placed.get(id(b))
+        if other is None:
+            return subtract(a, b)
+        if one is not None:
+            return self._kept(one.and_(other.negated()))
+        return reduce(add, (put(lax.neg(updates)) for updates, put in other.parts.values()), a)
+
+    def _kept(self, placed: _Placed) -> Array:
+        self.placed[id(placed.array)] = placed
+        return placed.array
 
     def negative(self, a: Array) -> Array:
         return lax.neg(a) if settled(a) else jnp.negative(a)
@@ -371,13 +393,14 @@ class JaxOperations:
         zeros = jnp.zeros((*a.shape[:batch], *sizes, *rest), a.dtype)
         drop = lax.GatherScatterMode.FILL_OR_DROP
 
-        def placed(updates: Array) -> Array:
+        def put(updates: Array) -> Array:
             return lax.scatter_add(zeros, start, updates, numbers, indices_are_sorted=rising, mode=drop)
 
-        made = placed(a)
-        if settled(a):
-            self.placed[id(made)] = _Placed(made, a, placed)
-        return made
+        if not settled(a):
+            return put(a)
+        places = (*map(id, index), a.dtype, zeros.shape, batch, rising)
+        self.indices += index
+        return self._kept(_Placed(put(a), {places: (a, put)}))
 
     def factor(self, a: Array, kind: str) -> Any:
         return factored(a, kind)
@@ -478,6 +501,11 @@ def jit(program: Callable[..., Any], name: str) -> Callable[..., Any]:
 def traced(value: object) -> bool:
     """Whether a value has no numbers yet."""
     return isinstance(value, jax_core.Tracer)
+
+
+def lasting(value: object) -> bool:
+    """Whether the entries of an array stay what they are."""
+    return isinstance(value, jax.Array)
 
 
 def array(value: object) -> Array:

@@ -46,9 +46,31 @@ class Labels:
         self._shapes: dict[Any, Mapping[str, tuple[int, ...]]] = {}
         self._sorted = tuple(name for name in s.inputs if s.declares(SORTED, name))
         self.names = frozenset(a.name for t in self._told for a in t.form if isinstance(a, Tensor)).union(self._sorted)
+        tables = s.inputs if self._made else tuple(dict.fromkeys(t.entry.name for t in self._told))
+        self._read = tuple(self.names), tables
+        self._inside: tuple[dict[str, Any], dict[str, Any]] | None = None
 
-    def inside(self, arrays: Mapping[str, Any]) -> None:
-        """Refuse places outside, and entries that are said to be sorted and fall. Errors: OutOfRange, NotSorted."""
+    def inside(self, arrays: Mapping[str, Any], lasting: bool = False) -> None:
+        """Refuse places outside, and entries that are said to be sorted and fall. Errors: OutOfRange, NotSorted.
+
+        Where the entries of all arrays that tell places are ``lasting``, it is kept that these lie inside.
+        """
+        self._look(arrays)
+        names, tables = self._read
+        kept = {n: arrays[n] for n in names}, {n: np.shape(arrays[n]) for n in tables}
+        self._inside = kept if lasting else None
+
+    def seen(self, params: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
+        """Whether these are the very arrays that were found inside last, beside arrays of the same shapes."""
+        if self._inside is None:
+            return False
+        arrays, shapes = self._inside
+        told = ((data[n] if n in data else params.get(n)) is a for n, a in arrays.items())
+        return all(told) and all(
+            getattr(data[n] if n in data else params.get(n), "shape", None) == shape for n, shape in shapes.items()
+        )
+
+    def _look(self, arrays: Mapping[str, Any]) -> None:
         numbers = {n: np.asarray(arrays[n]) for n in self.names}
         for name in self._sorted:
             _rises(self._system, name, numbers[name])
@@ -71,6 +93,8 @@ def _plainly_inside(t: ToldPlace, numbers: Mapping[str, Any], arrays: Mapping[st
     if rest or c != 1 or not isinstance(part, Tensor) or t.entry.name not in arrays:
         return False
     found, size = numbers[part.name], np.shape(arrays[t.entry.name])[t.axis]
+    if found.size and found.dtype.kind == "i":  # a number below 0 is one of the largest without a sign
+        return found.view(f"u{found.itemsize}").max() < size
     return found.size > 0 and found.min() >= 0 and found.max() < size
 
 
