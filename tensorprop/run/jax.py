@@ -24,7 +24,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from tensorprop.errors import UsageError
 from tensorprop.run.jax_direct import WIDE, add, alike, divide, multiply, settled, subtract
 from tensorprop.run.jax_dots import on_cpu, product
-from tensorprop.run.jax_functions import JAX, JAX_REDUCE
+from tensorprop.run.jax_functions import JAX, JAX_REDUCE, cumlogsumexp
 from tensorprop.run.jax_matrices import factored, frechet, logdet, solved
 from tensorprop.run.lowerings.running import NEUTRAL
 from tensorprop.run.numpy_functions import NUMPY
@@ -420,6 +420,8 @@ class JaxOperations:
             pads = [(0, 0, 0)] * a.ndim
             pads[axis] = (before, after, 0)
             a = lax.pad(a, jnp.asarray(NEUTRAL[op], a.dtype), pads)
+        if op == "logsumexp" and on_cpu() and not jnp.iscomplexobj(a):
+            return cumlogsumexp(a, axis, back)
         return _RUNNING[op](a, axis, reverse=back)
 
     def apart(self, arrays: Mapping[str, Array], after: Sequence[Array]) -> dict[str, Array]:

@@ -23,7 +23,7 @@ from tensorprop.errors import UsageError
 from tensorprop.run.jax_matrices import JAX_MATRICES
 from tensorprop.run.meanings import Composed, ComposedAlong
 
-__all__ = ["JAX", "JAX_REDUCE"]
+__all__ = ["JAX", "JAX_REDUCE", "cumlogsumexp"]
 
 Array = Any
 
@@ -102,6 +102,26 @@ def _selu(x: Array) -> Array:
     scale = 1.0507009873554804934193349852946
     left = scale * 1.6732632423543772848170429916717
     return jnp.where(x > 0, scale * x, left * jnp.expm1(jnp.minimum(x, 0)))
+
+
+def cumlogsumexp(a: Array, axis: int, back: bool) -> Array:
+    """``l_t = m_t + log s_t``, m the running maximum and ``s_t = s_{t-1} exp(m_{t-1} - m_t) + exp(a_t - m_t)``.
+
+    One loop of products and sums, all exponentials being there before: XLA's windows take 16 of them for each entry.
+    """
+    a = jnp.moveaxis(a, axis, 0)
+    top = lax.cummax(a, 0, reverse=back)
+    end = jnp.full_like(top[:1], -jnp.inf)
+    before = jnp.concatenate([top[1:], end] if back else [end, top[:-1]])
+    here = jnp.where(jnp.isfinite(top), top, 0)
+
+    def step(s: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
+        s = s * now[0] + now[1]
+        return s, s
+
+    rate = jnp.where(before == top, 1, jnp.exp(before - top))  # of infinities that stay, too
+    _, sums = lax.scan(step, jnp.zeros_like(a[0]), (rate, jnp.exp(a - here)), reverse=back)
+    return jnp.moveaxis(here + jnp.log(sums), 0, axis)
 
 
 def _gelu_tanh(x: Array) -> Array:

@@ -32,6 +32,7 @@ from tensorprop.run.lowerings.running import running_product, running_reduction
 from tensorprop.run.lowerings.selection import added, of_brackets, pick, put, read_at, scatter, targets
 from tensorprop.run.lowerings.solving import inverse, logdet, solving
 from tensorprop.run.lowerings.triangle import LEAST, Zeros, blocks, narrowed, ordered, read, trimmed, waiting
+from tensorprop.run.lowerings.weights import running_weights
 from tensorprop.run.lowerings.whole_form import Affine, affine
 from tensorprop.run.precision import Precision
 from tensorprop.run.price import priced
@@ -447,7 +448,7 @@ class _Run(Values):
                 return (yield from rule)
         if p.ready:
             return (yield from self.plain_product(p.within(p.free, ())))
-        forms = [make for form in (running_product, bands) if (make := form(self, p)) is not None]
+        forms = [make for form in (running_product, running_weights, bands) if (make := form(self, p)) is not None]
         parts = blocks(self.zeros, p) if self.zeros is not None else None
         if parts is not None and any(_waits(self, f[0]) for f in (*p.factors, *p.divisors)):
             return (yield from parts(self))

@@ -24,7 +24,7 @@ from tensorprop.run.lowerings.selection import Selects
 from tensorprop.run.product import Contraction, Factor, contracted
 from tensorprop.run.values import Array, Rule, Sizes, Value, Values, Wish
 
-__all__ = ["NEUTRAL", "running_product", "running_reduction"]
+__all__ = ["NEUTRAL", "Reach", "compared", "letters_of", "running_product", "running_reduction"]
 
 NEUTRAL = {"sum": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf, "logsumexp": -1e30}
 """What adds nothing; to a logarithm of sums, what is far below any logarithm of a number of the machine's."""
@@ -118,8 +118,8 @@ def _negated(low: int | None, high: int | None) -> tuple[int | None, int | None]
 def _summed(on: Selects, p: Contraction, u: str, t: str, reach: Reach, masks: Sequence[Factor]) -> Rule:
     inner = p.within(p.free, masks)
     far = inner.split(lambda f: t in p.letters(f))
-    beyond = _letters(p, far)
-    here = _letters(p, inner)
+    beyond = letters_of(p, far)
+    here = letters_of(p, inner)
     inner.free = frozenset({u, *(here & (p.free | beyond))})
     inner.result = inner.size(inner.free)
     inner.bound = [i for i in p.bound if i not in inner.free and i != t and (i in here or i not in beyond)]
@@ -136,7 +136,8 @@ def _summed(on: Selects, p: Contraction, u: str, t: str, reach: Reach, masks: Se
     return contracted(cast(Values, on), far, masks_of, [v, *operands], divisors)
 
 
-def _letters(p: Contraction, of: Contraction) -> frozenset[str]:
+def letters_of(p: Contraction, of: Contraction) -> frozenset[str]:
+    """The letters of a part of a product, as the product calls them."""
     return frozenset[str]().union(*(p.letters(f) for f in (*of.factors, *of.divisors, *of.masks)))
 
 
@@ -150,7 +151,7 @@ def running_reduction(
     (u,) = e.indices
     found: dict[str, dict[Expr, tuple[int, str, int]]] = {}
     for n in postorder(e.body):
-        said = _compared(on, n, u)
+        said = compared(on, n, u)
         if said is not None:
             t, c, relation, k = said
             found.setdefault(t, {})[n] = (c, relation, k)
@@ -163,7 +164,7 @@ def running_reduction(
     return None
 
 
-def _compared(on: Selects, e: Expr, u: str) -> tuple[str, int, str, int] | None:
+def compared(on: Selects, e: Expr, u: str) -> tuple[str, int, str, int] | None:
     """t, c, the relation and k of a bracket ``u ⋛ c t + k``."""
     if not isinstance(e, Bracket) or u not in e.free or len(e.free) != 2:
         return None

@@ -25,7 +25,7 @@ from tensorprop.core.walk import postorder
 from tensorprop.run.lowerings.entries import Asks, entries
 from tensorprop.run.lowerings.whole_form import Affine
 from tensorprop.run.product import Contraction, Factor
-from tensorprop.run.sizes import Part
+from tensorprop.run.sizes import Extents, Part
 from tensorprop.run.values import Array, Rule, Sizes, Value, Wish
 
 __all__ = [
@@ -52,6 +52,7 @@ class Selects(Asks, Protocol):
     """What a selection is asked by: it can work out a product, too."""
 
     system: System
+    extents: Extents
 
     def contract(self, p: Contraction) -> Rule: ...
     def finish(self, p: Contraction, v: Value, after: Contraction) -> Rule: ...
