@@ -57,6 +57,7 @@ MIXTURE = """
 CENTRES = "d_nk = Σ_i (x_ni - c_ki)^2; E = mean_n(min_k(d_nk))"
 PAIRS = "d_ij = Σ_k (x_ik - x_jk)^2 + 0.1; w_ij = 1/d_ij^3; E = Σ_ij (w_ij^2 - w_ij)"
 HAZARDS = "z_n = x_ni w_i; l_n = log(Σ_m [m ≥ n] exp(z_m)); E = mean_n(l_n - z_n)"
+SURVIVAL = "λ_nt = σ(h_nt); S_nt = prod_u(where(u < t, 1 - λ_nu, 1)); E = -Σ_nt e_nt (log(λ_nt) + log(S_nt))"
 FLOW = [f"""
     h{k}_nj = tanh(a{k}_ni A{k}_ij); s{k}_ni = tanh(h{k}_nj S{k}_ji); c{k}_ni = b{k}_ni exp(s{k}_ni) + h{k}_nj T{k}_ji
     a{k + 1}_ni = c{k}_ni; b{k + 1}_ni = a{k}_ni
@@ -154,6 +155,12 @@ def _hazards(p: Any, d: Any) -> Any:
     return jnp.mean(jnp.log(jnp.cumsum(jnp.exp(z)[::-1])[::-1]) - z)
 
 
+def _survival(p: Any, d: Any) -> Any:
+    rate = sigmoid(p["h"])
+    left = jnp.cumprod(jnp.concatenate([jnp.ones_like(rate[:, :1]), 1 - rate[:, :-1]], 1), 1)
+    return -jnp.sum(d["e"] * (jnp.log(rate) + jnp.log(left)))
+
+
 def _flow(p: Any, d: Any) -> Any:
     a, b, total = d["x"], d["y"], 0.0
     for k in range(4):
@@ -199,6 +206,8 @@ def kinds() -> list[Model]:
          {"x": n(1024, 8, scale=1), "y": n(1024, 8, scale=1)}),
         ("50 centres, 3,000 points of 16", CENTRES, _centres, {"c": n(50, 16, scale=1)}, {"x": n(3000, 16, scale=1)}),
         ("energy of pairs, 300 points", PAIRS, _pairs, {"x": n(300, 3, scale=3)}, {}),
+        ("survival over 50 times, 500 rows", SURVIVAL, _survival, {"h": n(500, 50)},
+         {"e": jnp.asarray(RNG.uniform(size=(500, 50)) < 0.1, jnp.float32)}),
         ("proportional hazards, 500 events", HAZARDS, _hazards, {"w": n(50)}, {"x": n(500, 50, scale=1)}),
     ]  # fmt: skip
     return [model(name, text, ref, params, data) for name, text, ref, params, data in rows]

@@ -61,11 +61,50 @@ def test_gradients_against_rows(held: str, form: str) -> None:
         np.testing.assert_allclose(grads[n], slopes[n], rtol=1e-10, atol=1e-12)
 
 
+PRODUCTS: dict[str, Callable[[int, int], bool]] = {
+    "u ≤ t": lambda u, t: u <= t,
+    "u < t": lambda u, t: u < t,
+    "u ≥ t": lambda u, t: u >= t,
+    "u > t": lambda u, t: u > t,
+    "u ≤ t - 2": lambda u, t: u <= t - 2,
+    "u ≤ t + 2": lambda u, t: u <= t + 2,
+    "u ≥ t - 1": lambda u, t: u >= t - 1,
+}
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 2])
+@pytest.mark.parametrize("held", PRODUCTS)
+def test_gradients_of_running_products(held: str, zeros: int) -> None:
+    page = f"y_bt = prod_u(where({held}, x_bu - c_u, 1)); E = y_bt g_bt; dim(t) = {T}"
+    rng = np.random.default_rng(6)
+    x, c, g = rng.normal(size=(2, T)), rng.normal(size=T), rng.normal(size=(2, T))
+    x[:, [2, 7][:zeros]] = c[[2, 7][:zeros]]
+
+    def naive(p: dict[str, Any]) -> Any:
+        total = 0.0
+        for t in range(T):
+            y = jnp.ones(2)
+            for u in range(T):
+                y = y * (p["x"][:, u] - p["c"][u]) if PRODUCTS[held](u, t) else y
+            total += jnp.sum(y * g[:, t])
+        return total
+
+    with jax.enable_x64(True):
+        params = {"x": jnp.asarray(x), "c": jnp.asarray(c)}
+        value, grads = tp.value_and_grad(page, wrt=("x", "c"))(params, g=g)
+        other, slopes = jax.value_and_grad(naive)(params)
+    np.testing.assert_allclose(value, other, rtol=1e-12, atol=1e-13)
+    for n in params:
+        np.testing.assert_allclose(grads[n], slopes[n], rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize("held", ["u ≤ t", "u ≥ t"])
-@pytest.mark.parametrize("form", ["a logarithm", "a reduction"])
+@pytest.mark.parametrize(
+    "form", [FORMS["a logarithm"], FORMS["a reduction"], "l_tb = prod_u(where({set}, z_ub, 1)); E = l_tb g_tb"]
+)
 def test_no_grid_is_made(held: str, form: str) -> None:
     n = 300
-    g = tp.value_and_grad(FORMS[form].format(set=held), wrt="z")
+    g = tp.value_and_grad(form.format(set=held), wrt="z")
     jaxpr = jax.make_jaxpr(lambda z, w: g({"z": z}, g=w))(np.ones((n, 1), np.float32), np.ones((n, 1), np.float32))
     largest = 0
     stack: list[Any] = [jaxpr.jaxpr]

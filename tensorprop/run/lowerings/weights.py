@@ -6,21 +6,24 @@ so l_t does not fall, and with
     a_t = g_t + exp(l_t - l_{t+1}) a_{t+1},      Σ_t [u ≤ t] exp(z_u - l_t) g_t  =  exp(z_u - l_u) a_u,
 
 no exponential is above 1: one pass along t, where a grid over t and u is quadratic. ``[u ≥ t]`` goes the other way.
+So it is with products, and no x is divided by, which may be 0:
+
+    Σ_t [u ≤ t] g_t prod_{v ≤ t, v ≠ u} x_v  =  prod_{v < u} x_v · a_u,      a_t = g_t + x_{t+1} a_{t+1}.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
 
 from tensorprop.calculus.stable import MASKED
-from tensorprop.core.build import call, rename, substitute
+from tensorprop.core.build import ONE, call, rename, substitute
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Reduce, Tensor
 from tensorprop.core.terms import number_and_rest
 from tensorprop.run.lowerings.running import Reach, compared, letters_of
 from tensorprop.run.lowerings.selection import Selects, called
 from tensorprop.run.product import Contraction, Factor, contracted
-from tensorprop.run.values import Array, Rule, Value, Values, Wish
+from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Values, Wish
 
 __all__ = ["running_weights"]
 
@@ -29,11 +32,12 @@ _FAR = -float(str(MASKED))
 
 
 class _Weights(NamedTuple):
-    """``exp(z_u - l_t)``, for the u that a t reaches: z and l in the factor's letters, u and t in the product's."""
+    """``exp(z_u - l_t)``, for the u that a t reaches: z and l in the factor's letters, u and t in the product's; or the
+    product of all z that it reaches but one, without l."""
 
     factor: Factor
     z: Expr
-    logs: Expr
+    logs: Expr | None
     u: str
     t: str
     reach: Reach
@@ -66,6 +70,12 @@ def _weights(on: Selects, p: Contraction, f: Factor) -> _Weights | None:
             if c != -1 or not isinstance(logs, Tensor) or not _are_logs(on, logs, mask, z):
                 return None
             (u,) = z.free - logs.free if len(z.free - logs.free) == 1 else ("",)
+        case Reduce("prod", (v,), Call("where", (Bracket("=") as same, one, Call("where", (mask, body, two))))):
+            here = [i.name for i in (same.left, same.right) if isinstance(i, Index) and i.name != v]
+            if one is not ONE or two is not ONE or len(here) != 1 or not isinstance(mask, Bracket):
+                return None
+            (u,), logs = here, None
+            mask, z = (rename(x, {v: u}) for x in (mask, body))
         case _:
             return None
     said = compared(on, mask, u) if u in mask.free else None
@@ -98,6 +108,8 @@ def _reaches(p: Contraction, w: _Weights) -> bool:
     """Whether the t that reach a u are none, or begin (end) with one that there is; and no t reaches nothing unless a
     bracket stands beside it."""
     low, high = w.reach.low, w.reach.high
+    if w.logs is None and not w.masks:
+        return False
     if low is not None:
         return p.sizes[w.u] - 1 - low < p.sizes[w.t] and (bool(w.masks) or low <= 0)
     assert high is not None
@@ -109,17 +121,27 @@ def _summed(on: Selects, p: Contraction, w: _Weights) -> Rule:
     inner.factors = [g for g in inner.factors if g is not w.factor]
     far = inner.split(lambda g: w.u in p.letters(g))
     _, names, own = w.factor
-    beyond = letters_of(p, far).union(p.called(i, names) for i in w.logs.free | w.z.free)
+    nodes = [e for e in (w.z, w.logs) if e is not None]
+    beyond = letters_of(p, far).union(p.called(i, names) for e in nodes for i in e.free)
     here = letters_of(p, inner)
     inner.free = frozenset({w.t, *(here & (p.free | beyond))}) - {w.u}
     inner.result = inner.size(inner.free)
     inner.bound = [i for i in p.bound if i not in inner.free and (i in here or i not in beyond)]
     g = yield from on.contract(inner)
-    logs = yield Wish(w.logs, {i: own[i] for i in w.logs.free})
-    z = yield Wish(w.z, {i: own[i] for i in w.z.free})
-    logs, z = (Value(on.plain(v), tuple(p.called(i, names) for i in v.axes)) for v in (logs, z))
-    others = [i for i in dict.fromkeys((*logs.axes, *g.axes)) if i != w.t]
-    made = _passed(on, w, p.sizes, others, logs, z, g)
+    found: list[Value] = []
+    for e in nodes:
+        v = yield Wish(e, {i: own[i] for i in e.free})
+        found.append(Value(on.plain(v), tuple(p.called(i, names) for i in v.axes)))
+    others = [i for i in dict.fromkeys(i for v in (*found, g) for i in v.axes) if i not in (w.t, w.u)]
+    along = on.spread(Value(on.plain(g), g.axes), (w.t, *others), p.sizes)
+    if w.logs is None:
+        z = on.spread(found[0], (w.u, *others), p.sizes)
+        made = _without_one(on.ops, w, p.sizes, z, along)
+    else:
+        log = on.spread(found[1], (w.t, *others), p.sizes)
+        z = on.spread(found[0], (w.u, *others), p.sizes)
+        made = _weighted(on.ops, w, p.sizes, z, log, along)
+    made = Value(on.ops.named(made, (w.u, *others)), (w.u, *others))
     far.free = p.free
     far.result = far.size(far.free)
     far.bound = [i for i in p.bound if i in others or i in letters_of(p, far)]
@@ -129,26 +151,36 @@ def _summed(on: Selects, p: Contraction, w: _Weights) -> Rule:
     return contracted(cast(Values, on), far, masks, [made, *operands], divisors)
 
 
-def _passed(
-    on: Selects, w: _Weights, sizes: Mapping[str, int], others: list[str], logs: Value, z: Value, g: Value
-) -> Value:
-    """``exp(z_u - l_{u-k}) a_{u-k}``, over u and the other letters."""
-    ops, back = on.ops, w.reach.low is None
-    k = w.reach.high if back else w.reach.low
-    assert k is not None
-    log, a = (on.spread(Value(on.plain(v), v.axes), (w.t, *others), sizes) for v in (logs, g))
-    step = 1 if back else -1
-    before = ops.shifted(log, 0, step, sizes[w.t], 1, _FAR)
-    rate = ops.call("exp", ops.subtract(log, before))
+def _weighted(ops: Operations, w: _Weights, sizes: Sizes, z: Array, log: Array, g: Array) -> Array:
+    """``exp(z_u - l_{u-k}) a_{u-k}``, with u in front."""
+    back, k = _way(w)
+    before = ops.shifted(log, 0, 1 if back else -1, sizes[w.t], 1, _FAR)
+    totals = _totals(ops, ops.call("exp", ops.subtract(log, before)), g, sizes[w.t], back)
+    there = ops.shifted(log, 0, -k, sizes[w.u], 1, _FAR)
+    return ops.multiply(ops.call("exp", ops.subtract(z, there)), ops.shifted(totals, 0, -k, sizes[w.u], 1, 0.0))
 
-    def passed(_: Array, held: Any, now: Any) -> tuple[list[Array], list[Array]]:
+
+def _without_one(ops: Operations, w: _Weights, sizes: Sizes, x: Array, g: Array) -> Array:
+    """``prod_{v < u} x_v a_{u-k}``, with u in front."""
+    back, k = _way(w)
+    step = 1 if back else -1
+    totals = _totals(ops, ops.shifted(x, 0, k + step, sizes[w.t], 1, 1.0), g, sizes[w.t], back)
+    before = ops.shifted(ops.running("prod", x, 0, 0, 0, not back), 0, -step, sizes[w.u], 1, 1.0)
+    return ops.multiply(before, ops.shifted(totals, 0, -k, sizes[w.u], 1, 0.0))
+
+
+def _way(w: _Weights) -> tuple[bool, int]:
+    """Whether the pass goes down, and k, where t reaches the u up to (from) t + k."""
+    k = w.reach.high if w.reach.low is None else w.reach.low
+    assert k is not None
+    return w.reach.low is None, k
+
+
+def _totals(ops: Operations, rate: Array, g: Array, size: int, back: bool) -> Array:
+    """``a_t = rate_t a_{t+1} + g_t``."""
+
+    def step(_: Array, held: Sequence[Array], now: Sequence[Array]) -> tuple[list[Array], list[Array]]:
         total = ops.add(ops.multiply(now[0], held[0]), now[1])
         return [total], [total]
 
-    start = ops.full(tuple(sizes[i] for i in others), 0.0)
-    totals = ops.scan(passed, [start], [rate, a], sizes[w.t], back)[1][0]
-    at = [ops.shifted(x, 0, -k, sizes[w.u], 1, fill) for x, fill in ((log, _FAR), (totals, 0.0))]
-    axes = (w.u, *others)
-    exponent = on.joined(z, Value(at[0], axes), True)
-    weights = Value(ops.call("exp", on.align(exponent, axes)), axes)
-    return Value(ops.named(ops.multiply(weights.array, at[1]), axes), axes)
+    return ops.scan(step, [ops.full(tuple(g.shape[1:]), 0.0)], [rate, g], size, back)[1][0]
