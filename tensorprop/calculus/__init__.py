@@ -8,7 +8,6 @@ from tensorprop.calculus.simplify import simplify
 from tensorprop.calculus.stable import stabilise
 from tensorprop.calculus.stages import stages
 from tensorprop.calculus.undone import undone
-from tensorprop.calculus.written_out import written_out
 
 __all__ = [
     "adjoint",
@@ -20,5 +19,4 @@ __all__ = [
     "stages",
     "undone",
     "unmasked",
-    "written_out",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast, overload
 
-from tensorprop.calculus import adjoint, reused, stabilise, stages, undone, unmasked, written_out
+from tensorprop.calculus import adjoint, reused, stabilise, stages, undone, unmasked
 from tensorprop.calculus.declared import rowed
 from tensorprop.calculus.derive import beside
 from tensorprop.calculus.projected import convention
@@ -366,7 +366,7 @@ class Gradient(MadeOf, Packing, Generic[R]):
         self._deltas = tuple(adjoint_name(name) for name in wrt)
         written, rules = reused(forward, unmasked(forward, rules))
         rules = undone(rules, written.names, {*self._deltas, *aux})
-        forward = rowed(written_out(written, rules, calls))
+        forward = rowed(written)
         self.system = (forward + rules).only((error, *self._deltas, *aux))
         self._needed = needed
         self._labels = Labels(needed)

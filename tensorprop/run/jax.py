@@ -87,23 +87,23 @@ class _Joined(NamedTuple):
         return None
 
 
-class _Placed(NamedTuple):
+class _InPlaces(NamedTuple):
     """An array (which is kept, so that nothing else takes its identity) and what was added in places to make it: for
     each set of places what was, and how something is."""
 
     array: Array
     parts: dict[Hashable, tuple[Array, Callable[[Array], Array]]]
 
-    def negated(self) -> _Placed:
-        return _Placed(self.array, {k: (lax.neg(a), put) for k, (a, put) in self.parts.items()})
+    def negated(self) -> _InPlaces:
+        return _InPlaces(self.array, {k: (lax.neg(a), put) for k, (a, put) in self.parts.items()})
 
-    def and_(self, other: _Placed) -> _Placed:
+    def and_(self, other: _InPlaces) -> _InPlaces:
         """Both: what is added in the same places is added up before."""
         parts = dict(self.parts)
         for places, (a, put) in other.parts.items():
             parts[places] = (lax.add(parts[places][0], a), put) if places in parts else (a, put)
         first, *rest = (put(a) for a, put in parts.values())
-        return _Placed(reduce(lax.add, rest, first), parts)
+        return _InPlaces(reduce(lax.add, rest, first), parts)
 
 
 class JaxOperations:
@@ -115,7 +115,7 @@ class JaxOperations:
         self.functions = functions or {}
         self.joined: dict[int, _Joined] = {}
         self.indices: list[Array] = []
-        self.placed: dict[int, _Placed] = {}
+        self.placed: dict[int, _InPlaces] = {}
         """By their identities arrays that were put together, and those that were made by adding in places."""
 
     def at(self, kind: str | None) -> JaxOperations:
@@ -149,7 +149,7 @@ class JaxOperations:
             return self._kept(one.and_(other.negated()))
         return reduce(add, (put(lax.neg(updates)) for updates, put in other.parts.values()), a)
 
-    def _kept(self, placed: _Placed) -> Array:
+    def _kept(self, placed: _InPlaces) -> Array:
         self.placed[id(placed.array)] = placed
         return placed.array
 
@@ -197,9 +197,8 @@ class JaxOperations:
         return jnp.where(mask, a, jnp.zeros((), jnp.result_type(a)))
 
     def kept(self, a: Array) -> Array:
-        """XLA makes what takes few operations anew for each who reads it, and on a CPU keeps its parts instead: of
-        ``erfc`` five arrays; of rows that are gathered these, and for each reader a pass that fills in what is
-        outside."""
+        """XLA makes what takes few operations anew for each who reads it, and on a CPU keeps its parts instead: of rows
+        that are gathered these, and for each reader a pass that fills in what is outside."""
         return lax.optimization_barrier(a) if on_cpu() else a
 
     def full(self, shape: _Axes, a: float) -> Array:
@@ -400,7 +399,7 @@ class JaxOperations:
             return put(a)
         places = (*map(id, index), a.dtype, zeros.shape, batch, rising)
         self.indices += index
-        return self._kept(_Placed(put(a), {places: (a, put)}))
+        return self._kept(_InPlaces(put(a), {places: (a, put)}))
 
     def factor(self, a: Array, kind: str) -> Any:
         return factored(a, kind)

@@ -56,8 +56,6 @@ class Tie(NamedTuple):
     after: tuple[str, ...]
 
 
-_DEAR = frozenset({"erfc"})
-"""Functions of which XLA keeps many parts rather than what they come to."""
 _ENDS = {"∞": math.inf, "-∞": -math.inf}
 
 
@@ -352,8 +350,7 @@ class _Run(Values):
         if all(v.number for v in args):
             return Value(self.ops.constant(e.function, *(v.array for v in args)), ())
         frame = self.frame(args)
-        made = self.ops.call(e.function, *(self.align(v, frame) for v in args))
-        return Value(self.ops.kept(made) if e.function in _DEAR and self.uses[e] > 1 else made, frame)
+        return Value(self.ops.call(e.function, *(self.align(v, frame) for v in args)), frame)
 
     def reduction(self, e: Reduce, sizes: Sizes) -> Rule:
         """``max_u`` and the like drop their indices, ``softmax_u`` keeps them as ``at`` names them."""

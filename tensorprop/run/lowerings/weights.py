@@ -31,7 +31,7 @@ _FAR = -float(str(MASKED))
 """What is above every logarithm: its opposite has the exponential 0."""
 
 
-class _Weights(NamedTuple):
+class _Owed(NamedTuple):
     """``exp(z_u - l_t)``, for the u that a t reaches: z and l in the factor's letters, u and t in the product's; or the
     product of all z that it reaches but one, without l."""
 
@@ -49,7 +49,7 @@ def running_weights(on: Selects, p: Contraction) -> Callable[[Selects], Rule] | 
     if p.picks:
         return None
     for f in p.factors:
-        found = _weights(on, p, f)
+        found = _owed(on, p, f)
         if found is None or found.u not in p.free or found.t not in p.bound:
             continue
         every = [g for g in (*p.factors, *p.divisors, *p.masks) if g is not f and g not in found.masks]
@@ -58,7 +58,7 @@ def running_weights(on: Selects, p: Contraction) -> Callable[[Selects], Rule] | 
     return None
 
 
-def _weights(on: Selects, p: Contraction, f: Factor) -> _Weights | None:
+def _owed(on: Selects, p: Contraction, f: Factor) -> _Owed | None:
     e, names, _ = f
     match e:
         case Reduce("softmax", (v,), Call("where", (Bracket() as mask, body, low)), (Index(u),)) if low is MASKED:
@@ -85,7 +85,7 @@ def _weights(on: Selects, p: Contraction, f: Factor) -> _Weights | None:
     u, t = p.called(u, names), p.called(t, names)
     low, high = (k + (relation == ">"), None) if relation in (">", "≥") else (None, k - (relation == "<"))
     masks = tuple(m for m in p.masks if compared(on, called(p, m[0], m[1]), u) == (t, *said[1:]))
-    return _Weights(f, z, logs, u, t, Reach(1, low, high), masks)
+    return _Owed(f, z, logs, u, t, Reach(1, low, high), masks)
 
 
 def _are_logs(on: Selects, logs: Tensor, mask: Expr, z: Expr) -> bool:
@@ -104,7 +104,7 @@ def _are_logs(on: Selects, logs: Tensor, mask: Expr, z: Expr) -> bool:
             return False
 
 
-def _reaches(p: Contraction, w: _Weights) -> bool:
+def _reaches(p: Contraction, w: _Owed) -> bool:
     """Whether the t that reach a u are none, or begin (end) with one that there is; and no t reaches nothing unless a
     bracket stands beside it."""
     low, high = w.reach.low, w.reach.high
@@ -116,7 +116,7 @@ def _reaches(p: Contraction, w: _Weights) -> bool:
     return high <= 0 and (bool(w.masks) or high >= 0)
 
 
-def _summed(on: Selects, p: Contraction, w: _Weights) -> Rule:
+def _summed(on: Selects, p: Contraction, w: _Owed) -> Rule:
     inner = p.within(p.free, w.masks)
     inner.factors = [g for g in inner.factors if g is not w.factor]
     far = inner.split(lambda g: w.u in p.letters(g))
@@ -151,7 +151,7 @@ def _summed(on: Selects, p: Contraction, w: _Weights) -> Rule:
     return contracted(cast(Values, on), far, masks, [made, *operands], divisors)
 
 
-def _weighted(ops: Operations, w: _Weights, sizes: Sizes, z: Array, log: Array, g: Array) -> Array:
+def _weighted(ops: Operations, w: _Owed, sizes: Sizes, z: Array, log: Array, g: Array) -> Array:
     """``exp(z_u - l_{u-k}) a_{u-k}``, with u in front."""
     back, k = _way(w)
     before = ops.shifted(log, 0, 1 if back else -1, sizes[w.t], 1, _FAR)
@@ -160,7 +160,7 @@ def _weighted(ops: Operations, w: _Weights, sizes: Sizes, z: Array, log: Array, 
     return ops.multiply(ops.call("exp", ops.subtract(z, there)), ops.shifted(totals, 0, -k, sizes[w.u], 1, 0.0))
 
 
-def _without_one(ops: Operations, w: _Weights, sizes: Sizes, x: Array, g: Array) -> Array:
+def _without_one(ops: Operations, w: _Owed, sizes: Sizes, x: Array, g: Array) -> Array:
     """``prod_{v < u} x_v a_{u-k}``, with u in front."""
     back, k = _way(w)
     step = 1 if back else -1
@@ -169,7 +169,7 @@ def _without_one(ops: Operations, w: _Weights, sizes: Sizes, x: Array, g: Array)
     return ops.multiply(before, ops.shifted(totals, 0, -k, sizes[w.u], 1, 0.0))
 
 
-def _way(w: _Weights) -> tuple[bool, int]:
+def _way(w: _Owed) -> tuple[bool, int]:
     """Whether the pass goes down, and k, where t reaches the u up to (from) t + k."""
     k = w.reach.high if w.reach.low is None else w.reach.low
     assert k is not None
