@@ -23,7 +23,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from tensorprop.errors import UsageError
 from tensorprop.run.jax_direct import WIDE, add, alike, divide, multiply, settled, subtract
-from tensorprop.run.jax_dots import on_cpu, product
+from tensorprop.run.jax_dots import elsewhere, on_cpu, product
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE, cumlogsumexp
 from tensorprop.run.jax_matrices import factored, frechet, logdet, solved
 from tensorprop.run.lowerings.running import NEUTRAL
@@ -249,7 +249,12 @@ class JaxOperations:
     def either(self, plain: Callable[[], Array], other: Callable[[], Array]) -> Array:
         """Both are in the program; which one is compiled is chosen by the platform."""
         dtype = jax.eval_shape(plain).dtype
-        return lax.platform_dependent(cpu=plain, default=lambda: jnp.asarray(other(), dtype))
+        return lax.platform_dependent(cpu=plain, default=lambda: jnp.asarray(self.elsewhere(other), dtype))
+
+    def elsewhere(self, made: Callable[[], Array]) -> Array:
+        """What is made as it is for a machine that is no CPU."""
+        with elsewhere():
+            return made()
 
     def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
         parts = [jnp.asarray(a) for a in arrays]

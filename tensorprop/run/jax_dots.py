@@ -7,7 +7,9 @@ left operand's own, the right one's.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -17,7 +19,7 @@ from jax.experimental.layout import Layout, with_layout_constraint
 
 from tensorprop.run.jax_direct import WIDE
 
-__all__ = ["as_matrices", "as_sum", "many_short", "of_matrices", "on_cpu", "one_sum", "product"]
+__all__ = ["as_matrices", "as_sum", "elsewhere", "many_short", "of_matrices", "on_cpu", "one_sum", "product"]
 
 Array = Any
 _Axes = tuple[int, ...]
@@ -166,10 +168,27 @@ def _flat(x: Array, side: _Placed) -> Array:
     return lax.reshape(x, (own, x.shape[-1]) if side.last else (x.shape[0], own))
 
 
-@cache
+_elsewhere: ContextVar[bool] = ContextVar("elsewhere", default=False)
+
+
 def on_cpu() -> bool:
     """Whether what is compiled here is run on a CPU, unless it is told otherwise."""
-    return jax.default_backend() == "cpu"
+    return not _elsewhere.get() and _here() == "cpu"
+
+
+@contextmanager
+def elsewhere() -> Iterator[None]:
+    """What is traced within is for machines that are no CPU."""
+    token = _elsewhere.set(True)
+    try:
+        yield
+    finally:
+        _elsewhere.reset(token)
+
+
+@cache
+def _here() -> str:
+    return jax.default_backend()
 
 
 def one_sum(a: Array, b: Array, summed: _Pair, batch: _Pair) -> tuple[Array, Array, tuple[_Pair, _Pair]]:
