@@ -207,6 +207,13 @@ class Count:
                 stack.extend(a.sources)
         return after, [Shaped("stack", (a,), (length, *a.shape), a.itemsize, note=0) for a in made]
 
+    def recurrence(self, rate: Shaped, a: Shaped, back: bool) -> Shaped:
+        def step(_: Shaped, held: Sequence[Shaped], now: Sequence[Shaped]) -> tuple[list[Shaped], list[Shaped]]:
+            total = self.add(self.multiply(now[0], held[0]), now[1])
+            return [total], [total]
+
+        return self.scan(step, [self.full(a.shape[1:], 0.0)], [rate, a], a.shape[0], back)[1][0]
+
     def either(self, plain: Callable[[], Shaped], other: Callable[[], Shaped]) -> Shaped:
         return plain()
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from copy import copy
 from fractions import Fraction
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ from tensorprop.errors import UsageError
 from tensorprop.run.jax_direct import WIDE, add, alike, divide, multiply, settled, subtract
 from tensorprop.run.jax_dots import elsewhere, on_cpu, product
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE, cumlogsumexp
+from tensorprop.run.jax_made import InPlaces, Joined
 from tensorprop.run.jax_matrices import factored, frechet, logdet, solved
 from tensorprop.run.lowerings.running import NEUTRAL
 from tensorprop.run.numpy_functions import NUMPY
@@ -70,42 +71,6 @@ _RUNNING: dict[str, Callable[..., Array]] = {
 }
 
 
-class _Joined(NamedTuple):
-    """An array (which is kept, so that nothing else takes its identity) and what was put together along an axis."""
-
-    array: Array
-    parts: Sequence[Array]
-    axis: int
-
-    def part(self, axis: int, start: int, size: int) -> Array | None:
-        """The part that begins there and has this size."""
-        here = 0
-        for p in self.parts if axis == self.axis else ():
-            if (here, p.shape[axis]) == (start, size):
-                return p
-            here += p.shape[axis]
-        return None
-
-
-class _InPlaces(NamedTuple):
-    """An array (which is kept, so that nothing else takes its identity) and what was added in places to make it: for
-    each set of places what was, and how something is."""
-
-    array: Array
-    parts: dict[Hashable, tuple[Array, Callable[[Array], Array]]]
-
-    def negated(self) -> _InPlaces:
-        return _InPlaces(self.array, {k: (lax.neg(a), put) for k, (a, put) in self.parts.items()})
-
-    def and_(self, other: _InPlaces) -> _InPlaces:
-        """Both: what is added in the same places is added up before."""
-        parts = dict(self.parts)
-        for places, (a, put) in other.parts.items():
-            parts[places] = (lax.add(parts[places][0], a), put) if places in parts else (a, put)
-        first, *rest = (put(a) for a, put in parts.values())
-        return _InPlaces(reduce(lax.add, rest, first), parts)
-
-
 class JaxOperations:
     """See :class:`tensorprop.run.values.Operations`. ``dtype`` is that of arrays which are made of numbers alone."""
 
@@ -113,9 +78,9 @@ class JaxOperations:
         self.dtype = dtype
         self.given = dtype
         self.functions = functions or {}
-        self.joined: dict[int, _Joined] = {}
+        self.joined: dict[int, Joined] = {}
         self.indices: list[Array] = []
-        self.placed: dict[int, _InPlaces] = {}
+        self.placed: dict[int, InPlaces] = {}
         """By their identities arrays that were put together, and those that were made by adding in places."""
 
     def at(self, kind: str | None) -> JaxOperations:
@@ -149,7 +114,7 @@ class JaxOperations:
             return self._kept(one.and_(other.negated()))
         return reduce(add, (put(lax.neg(updates)) for updates, put in other.parts.values()), a)
 
-    def _kept(self, placed: _InPlaces) -> Array:
+    def _kept(self, placed: InPlaces) -> Array:
         self.placed[id(placed.array)] = placed
         return placed.array
 
@@ -246,6 +211,12 @@ class JaxOperations:
             carried = [a.astype(jnp.result_type(a, b.dtype)) for a, b in zip(carried, after, strict=True)]
         return lax.scan(body, carried, (lax.iota(jnp.int32, length), list(read)), length, reverse=back)
 
+    def recurrence(self, rate: Array, a: Array, back: bool) -> Array:
+        """A loop on a CPU; elsewhere one pass that the machine divides, as maps ``y ↦ rate y + a`` are associative."""
+        if on_cpu():
+            return lax.scan(lambda y, now: (now[0] * y + now[1],) * 2, jnp.zeros_like(a[0]), (rate, a), reverse=back)[1]
+        return lax.associative_scan(lambda one, two: (one[0] * two[0], one[1] * two[0] + two[1]), (rate, a), back)[1]
+
     def either(self, plain: Callable[[], Array], other: Callable[[], Array]) -> Array:
         """Both are in the program; which one is compiled is chosen by the platform."""
         dtype = jax.eval_shape(plain).dtype
@@ -259,7 +230,7 @@ class JaxOperations:
     def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
         parts = [jnp.asarray(a) for a in arrays]
         made = jnp.concatenate(parts, axis)
-        self.joined[id(made)] = _Joined(made, parts, axis)
+        self.joined[id(made)] = Joined(made, parts, axis)
         return made
 
     def sum(self, a: Array, axes: _Axes) -> Array:
@@ -404,7 +375,7 @@ class JaxOperations:
             return put(a)
         places = (*map(id, index), a.dtype, zeros.shape, batch, rising)
         self.indices += index
-        return self._kept(_InPlaces(put(a), {places: (a, put)}))
+        return self._kept(InPlaces(put(a), {places: (a, put)}))
 
     def factor(self, a: Array, kind: str) -> Any:
         return factored(a, kind)

@@ -76,6 +76,10 @@ class Operations(Protocol):
     def scan(
         self, step: Step, carried: Sequence[Array], read: Sequence[Array], length: int, back: bool
     ) -> tuple[Sequence[Array], Sequence[Array]]: ...
+    def recurrence(self, rate: Array, a: Array, back: bool) -> Array:
+        """``y_k = rate_k y_{k-1} + a_k`` along the first axis, or with y_{k+1}; nothing before the first."""
+        ...
+
     def either(self, plain: Callable[[], Array], other: Callable[[], Array]) -> Array:
         """One of two ways to the same array: the plain one on a CPU, the other elsewhere."""
         ...

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tensorprop as tp
+from tensorprop.run.jax import JaxOperations
 from tensorprop.run.jax_functions import cumlogsumexp
 
 T = 12
@@ -145,3 +146,19 @@ def test_running_log_sums_at_the_ends(row: list[float], back: bool) -> None:
         for axis, x in ((1, a), (0, a.T)):
             other = jax.lax.cumlogsumexp(x, axis=axis, reverse=back)
             np.testing.assert_allclose(cumlogsumexp(x, axis, back), other, rtol=1e-14)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_recurrences_are_the_same_on_other_machines(back: bool) -> None:
+    rng = np.random.default_rng(9)
+    with jax.enable_x64(True):
+        rate, a = (jnp.asarray(rng.normal(size=(T, 2))) for _ in range(2))
+        ops = JaxOperations()
+        loop = ops.recurrence(rate, a, back)
+        divided = ops.elsewhere(lambda: ops.recurrence(rate, a, back))
+    y, naive = np.zeros(2), []
+    for k in range(T)[:: -1 if back else 1]:
+        y = np.asarray(rate)[k] * y + np.asarray(a)[k]
+        naive.append(y)
+    for made in (loop, divided):
+        np.testing.assert_allclose(made, naive[:: -1 if back else 1], rtol=1e-12)

@@ -13,7 +13,7 @@ So it is with products, and no x is divided by, which may be 0:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 from tensorprop.calculus.stable import MASKED
@@ -108,7 +108,7 @@ def _reaches(p: Contraction, w: _Owed) -> bool:
     """Whether the t that reach a u are none, or begin (end) with one that there is; and no t reaches nothing unless a
     bracket stands beside it."""
     low, high = w.reach.low, w.reach.high
-    if w.logs is None and not w.masks:
+    if (w.logs is None and not w.masks) or not all(isinstance(p.sizes[i], int) for i in (w.u, w.t)):
         return False
     if low is not None:
         return p.sizes[w.u] - 1 - low < p.sizes[w.t] and (bool(w.masks) or low <= 0)
@@ -155,7 +155,7 @@ def _weighted(ops: Operations, w: _Owed, sizes: Sizes, z: Array, log: Array, g: 
     """``exp(z_u - l_{u-k}) a_{u-k}``, with u in front."""
     back, k = _way(w)
     before = ops.shifted(log, 0, 1 if back else -1, sizes[w.t], 1, _FAR)
-    totals = _totals(ops, ops.call("exp", ops.subtract(log, before)), g, sizes[w.t], back)
+    totals = ops.recurrence(ops.call("exp", ops.subtract(log, before)), g, back)
     there = ops.shifted(log, 0, -k, sizes[w.u], 1, _FAR)
     return ops.multiply(ops.call("exp", ops.subtract(z, there)), ops.shifted(totals, 0, -k, sizes[w.u], 1, 0.0))
 
@@ -164,7 +164,7 @@ def _without_one(ops: Operations, w: _Owed, sizes: Sizes, x: Array, g: Array) ->
     """``prod_{v < u} x_v a_{u-k}``, with u in front."""
     back, k = _way(w)
     step = 1 if back else -1
-    totals = _totals(ops, ops.shifted(x, 0, k + step, sizes[w.t], 1, 1.0), g, sizes[w.t], back)
+    totals = ops.recurrence(ops.shifted(x, 0, k + step, sizes[w.t], 1, 1.0), g, back)
     before = ops.shifted(ops.running("prod", x, 0, 0, 0, not back), 0, -step, sizes[w.u], 1, 1.0)
     return ops.multiply(before, ops.shifted(totals, 0, -k, sizes[w.u], 1, 0.0))
 
@@ -174,13 +174,3 @@ def _way(w: _Owed) -> tuple[bool, int]:
     k = w.reach.high if w.reach.low is None else w.reach.low
     assert k is not None
     return w.reach.low is None, k
-
-
-def _totals(ops: Operations, rate: Array, g: Array, size: int, back: bool) -> Array:
-    """``a_t = rate_t a_{t+1} + g_t``."""
-
-    def step(_: Array, held: Sequence[Array], now: Sequence[Array]) -> tuple[list[Array], list[Array]]:
-        total = ops.add(ops.multiply(now[0], held[0]), now[1])
-        return [total], [total]
-
-    return ops.scan(step, [ops.full(tuple(g.shape[1:]), 0.0)], [rate, g], size, back)[1][0]
