@@ -150,7 +150,11 @@ def _reach(nodes: list[Expr], result: Expr | None) -> Callable[[str, Expr], Expr
         for place in (*binders, nodes[-1]):
             if letter in place.free and (found := size(place, letter)) is not None:
                 return found
-        raise UnknownRange(f"nothing tells the range of {letter}", about=part)
+        raise UnknownRange(
+            f"nothing tells the range of {letter}",
+            fix=f"let {letter} stand alone as a subscript of some tensor, or state its range: dim({letter}) = …",
+            about=part,
+        )
 
     return of
 

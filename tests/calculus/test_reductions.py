@@ -349,3 +349,8 @@ def test_the_page_shows_the_table(table: Callable[[], Iterator[str]]) -> None:
 
 if __name__ == "__main__":
     print(*rows(), *matrix_rows(), sep="\n")
+
+
+def test_a_letter_that_brackets_alone_have_is_told_with_what_to_write() -> None:
+    with pytest.raises(UnknownRange, match=r"the range of t\n  let t stand alone .*, or state its range: dim\(t\) = "):
+        tp.adjoint("E = Σ_t log(Σ_r [r ≥ t] exp(z_r))", wrt="z")
