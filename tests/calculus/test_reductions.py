@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tensorprop.calculus import adjoint
 from tensorprop.calculus.reductions import pullback
 from tensorprop.core.build import ZERO, add, delta, divide, mul, number, reduce, sum_over, tensor
 from tensorprop.core.equation import equation, system
@@ -353,4 +354,4 @@ if __name__ == "__main__":
 
 def test_a_letter_that_brackets_alone_have_is_told_with_what_to_write() -> None:
     with pytest.raises(UnknownRange, match=r"the range of t\n  let t stand alone .*, or state its range: dim\(t\) = "):
-        tp.adjoint("E = Σ_t log(Σ_r [r ≥ t] exp(z_r))", wrt="z")
+        adjoint("E = Σ_t log(Σ_r [r ≥ t] exp(z_r))", wrt="z")
