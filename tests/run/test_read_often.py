@@ -98,3 +98,23 @@ def test_a_sum_of_brackets_is_added_in_places(name: str) -> None:
             slopes[at] += (up - down) / 2e-6 / n
     np.testing.assert_allclose(grads["r"], slopes, rtol=1e-7, atol=1e-9)
     assert largest < n * items and 1 <= text.count(" scatter(") <= 2
+
+
+def test_places_are_looked_at_again_where_they_may_be_others() -> None:
+    g = tp.value_and_grad("E = Σ_n (A[u_n,k] w_k)^2", wrt="A")
+    table, w = np.ones((5, 2), np.float32), np.ones(2, np.float32)
+    lasting = jax.numpy.asarray([0, 4, 1])
+    for _ in range(2):
+        g({"A": table}, u=lasting, w=w)
+    for params, u in (({"A": table[:4]}, lasting), ({"A": table}, lasting + 1)):  # a smaller table; other places
+        for _ in range(2):
+            with pytest.raises(tp.TensorpropError, match="outside axis 1 of A"):
+                g(params, u=u, w=w)
+    changing = np.array([0, 4, 1])
+    g({"A": table}, u=changing, w=w)
+    changing[1] = 5
+    with pytest.raises(tp.TensorpropError, match=r"A\[u_n, k\] is 5"):
+        g({"A": table}, u=changing, w=w)
+    changing[1] = -1
+    with pytest.raises(tp.TensorpropError, match=r"A\[u_n, k\] is -1"):
+        g({"A": table}, u=changing, w=w)
