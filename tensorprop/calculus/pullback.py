@@ -24,7 +24,7 @@ from tensorprop.core.build import ZERO, add, bracket, fresh, mul, reduce, remake
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Reduce, Sum, Tensor
 from tensorprop.core.functions import FUNCTIONS, read
 from tensorprop.core.plane import is_complex, settled
-from tensorprop.core.ranges import axes_of, kept, size, tells, witness
+from tensorprop.core.ranges import axes_of, kept, size, tells, untold, witness
 from tensorprop.core.walk import fold, inline, postorder
 from tensorprop.errors import UnknownRange
 
@@ -150,11 +150,7 @@ def _reach(nodes: list[Expr], result: Expr | None) -> Callable[[str, Expr], Expr
         for place in (*binders, nodes[-1]):
             if letter in place.free and (found := size(place, letter)) is not None:
                 return found
-        raise UnknownRange(
-            f"nothing tells the range of {letter}",
-            fix=f"let {letter} stand alone as a subscript of some tensor, or state its range: dim({letter}) = …",
-            about=part,
-        )
+        raise untold(letter, part)
 
     return of
 

@@ -48,6 +48,7 @@ __all__ = [
     "told",
     "unbounded",
     "unlimited",
+    "untold",
     "witness",
 ]
 
@@ -117,6 +118,15 @@ def axes_of(e: Expr) -> Set[str]:
     """
     found = told(e)
     return found.known.keys() | found.soft.keys() if found.soft else found.known.keys()
+
+
+def untold(letter: str, about: object) -> UnknownRange:
+    """What a letter is refused with whose range nothing tells."""
+    return UnknownRange(
+        f"nothing tells the range of {letter}",
+        fix=f"let {letter} stand alone as a subscript of some tensor, or state its range: dim({letter}) = …",
+        about=about,
+    )
 
 
 def witness(e: Expr, letter: str) -> Expr:

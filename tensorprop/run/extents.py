@@ -18,7 +18,7 @@ from tensorprop.core.equation import Declared, Equation, Loop, System, primal_ax
 from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Sum, Tensor
 from tensorprop.core.functions import REDUCTIONS, is_known, is_matrix, runs
 from tensorprop.core.nameless import Nameless
-from tensorprop.core.ranges import infer
+from tensorprop.core.ranges import infer, untold
 from tensorprop.core.told import Axis, Letters, Size, Witness
 from tensorprop.core.walk import postorder
 from tensorprop.errors import (
@@ -296,11 +296,7 @@ class _Work:
         return look((name, axis))
 
     def _unknown(self, letter: str, where: Expr) -> TensorpropError:
-        return UnknownRange(
-            f"nothing tells the range of {letter}",
-            fix=f"let {letter} stand alone as a subscript of some tensor, or state its range: dim({letter}) = …",
-            about=(self.now, where),
-        )
+        return untold(letter, (self.now, where))
 
     def _plain(self, eq: Equation) -> bool:
         """Sizes that are named, whole-number subscripts: what one node alone shows. Whether anything is reduced."""

@@ -25,7 +25,7 @@ from tensorprop.errors import UsageError
 from tensorprop.run.jax_direct import WIDE, add, alike, divide, multiply, settled, subtract
 from tensorprop.run.jax_dots import elsewhere, on_cpu, product
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE, cumlogsumexp
-from tensorprop.run.jax_made import InPlaces, Joined
+from tensorprop.run.jax_made import InPlaces
 from tensorprop.run.jax_matrices import factored, frechet, logdet, solved
 from tensorprop.run.lowerings.running import NEUTRAL
 from tensorprop.run.numpy_functions import NUMPY
@@ -78,10 +78,9 @@ class JaxOperations:
         self.dtype = dtype
         self.given = dtype
         self.functions = functions or {}
-        self.joined: dict[int, Joined] = {}
         self.indices: list[Array] = []
         self.placed: dict[int, InPlaces] = {}
-        """By their identities arrays that were put together, and those that were made by adding in places."""
+        """By their identities arrays that were made by adding in places."""
 
     def at(self, kind: str | None) -> JaxOperations:
         if kind == "float64" and not jax.config.read("jax_enable_x64"):
@@ -228,10 +227,7 @@ class JaxOperations:
             return made()
 
     def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
-        parts = [jnp.asarray(a) for a in arrays]
-        made = jnp.concatenate(parts, axis)
-        self.joined[id(made)] = Joined(made, parts, axis)
-        return made
+        return jnp.concatenate([jnp.asarray(a) for a in arrays], axis)
 
     def sum(self, a: Array, axes: _Axes) -> Array:
         return lax.reduce_sum(a, axes) if settled(a) and a.dtype in WIDE else jnp.sum(a, axes)
@@ -281,12 +277,7 @@ class JaxOperations:
         return jnp.minimum(turn, 2 * size - 2 - turn)
 
     def shifted(self, a: Array, axis: int, start: int, size: int, step: int, fill: float) -> Array:
-        """One pad (what is outside) and one strided slice; a negative step reads backwards. One of several arrays that
-        were put together is read as it is."""
-        together = self.joined.get(id(a))
-        part = together.part(axis, start, size) if together is not None and step == 1 else None
-        if part is not None:
-            return part
+        """One pad (what is outside) and one strided slice; a negative step reads backwards."""
         if step < 0:
             a, start, step = lax.rev(a, (axis,)), a.shape[axis] - 1 - start, -step
         last = start + step * (size - 1) + 1

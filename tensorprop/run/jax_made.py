@@ -1,36 +1,19 @@
 """What an array was made of, which another form of the same is made of again.
 
-In: arrays that were put together, or added in places. Out: their parts, and sums of such sums.
+In: arrays that were added in places. Out: what was, and sums of such sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from functools import reduce
 from typing import Any, NamedTuple
 
 from jax import lax
 
-__all__ = ["InPlaces", "Joined"]
+__all__ = ["InPlaces"]
 
 Array = Any
-
-
-class Joined(NamedTuple):
-    """An array (which is kept, so that nothing else takes its identity) and what was put together along an axis."""
-
-    array: Array
-    parts: Sequence[Array]
-    axis: int
-
-    def part(self, axis: int, start: int, size: int) -> Array | None:
-        """The part that begins there and has this size."""
-        here = 0
-        for p in self.parts if axis == self.axis else ():
-            if (here, p.shape[axis]) == (start, size):
-                return p
-            here += p.shape[axis]
-        return None
 
 
 class InPlaces(NamedTuple):

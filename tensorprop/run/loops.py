@@ -308,10 +308,10 @@ class _Scan:
         if not parts:
             shape = self.on.extents.shapes[name]
             return self.ops.full((*shape[:axis], 0, *shape[axis + 1 :]), 0.0)
-        if axis:
-            order = (*range(1, axis + 1), 0, *range(axis + 1, len(parts[0].shape)))
-            parts = [self.ops.transpose(a, order) for a in parts]
-        return parts[0] if len(parts) == 1 else self.ops.concatenate(parts, axis)
+        whole = parts[0] if len(parts) == 1 else self.ops.concatenate(parts)
+        if not axis:
+            return whole
+        return self.ops.transpose(whole, (*range(1, axis + 1), 0, *range(axis + 1, len(whole.shape))))
 
     def _start(self, name: str, place: int) -> Array:
         found = self.starts[name].get(place)

@@ -24,7 +24,7 @@ from tensorprop.run.lowerings.selection import Selects
 from tensorprop.run.product import Contraction, Factor, contracted
 from tensorprop.run.values import Array, Rule, Sizes, Value, Values, Wish
 
-__all__ = ["NEUTRAL", "Reach", "compared", "letters_of", "running_product", "running_reduction"]
+__all__ = ["NEUTRAL", "Reach", "compared", "letters_of", "running_product", "running_reduction", "with_far"]
 
 NEUTRAL = {"sum": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf, "logsumexp": -1e30}
 """What adds nothing; to a logarithm of sums, what is far below any logarithm of a number of the machine's."""
@@ -127,13 +127,18 @@ def _summed(on: Selects, p: Contraction, u: str, t: str, reach: Reach, masks: Se
     axes = v.axes if u in v.axes else (*v.axes, u)
     v = Value(on.spread(Value(on.plain(v), v.axes), axes, p.sizes), axes)
     v = _along(on, "sum", v, u, reach, t, p.sizes[t])
+    return (yield from with_far(on, p, far, v, beyond | {t} | (inner.free - {u})))
+
+
+def with_far(on: Selects, p: Contraction, far: Contraction, v: Value, letters: frozenset[str]) -> Rule:
+    """What was passed along, and the part of a product that stands beside it, summed over these letters."""
     far.free = p.free
     far.result = far.size(far.free)
-    far.bound = [i for i in p.bound if i == t or i in beyond or i in inner.free - {u}]
-    masks_of = yield from on.values_of(far, far.masks, 0)
+    far.bound = [i for i in p.bound if i in letters]
+    masks = yield from on.values_of(far, far.masks, 0)
     operands = yield from on.values_of(far, far.factors, 0)
     divisors = yield from on.values_of(far, far.divisors, 1)
-    return contracted(cast(Values, on), far, masks_of, [v, *operands], divisors)
+    return contracted(cast(Values, on), far, masks, [v, *operands], divisors)
 
 
 def letters_of(p: Contraction, of: Contraction) -> frozenset[str]:

@@ -14,16 +14,16 @@ So it is with products, and no x is divided by, which may be 0:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from tensorprop.calculus.stable import MASKED
 from tensorprop.core.build import ONE, call, rename, substitute
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Reduce, Tensor
 from tensorprop.core.terms import number_and_rest
-from tensorprop.run.lowerings.running import Reach, compared, letters_of
+from tensorprop.run.lowerings.running import Reach, compared, letters_of, with_far
 from tensorprop.run.lowerings.selection import Selects, called
-from tensorprop.run.product import Contraction, Factor, contracted
-from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Values, Wish
+from tensorprop.run.product import Contraction, Factor
+from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Wish
 
 __all__ = ["running_weights"]
 
@@ -142,13 +142,7 @@ def _summed(on: Selects, p: Contraction, w: _Owed) -> Rule:
         z = on.spread(found[0], (w.u, *others), p.sizes)
         made = _weighted(on.ops, w, p.sizes, z, log, along)
     made = Value(on.ops.named(made, (w.u, *others)), (w.u, *others))
-    far.free = p.free
-    far.result = far.size(far.free)
-    far.bound = [i for i in p.bound if i in others or i in letters_of(p, far)]
-    masks = yield from on.values_of(far, far.masks, 0)
-    operands = yield from on.values_of(far, far.factors, 0)
-    divisors = yield from on.values_of(far, far.divisors, 1)
-    return contracted(cast(Values, on), far, masks, [made, *operands], divisors)
+    return (yield from with_far(on, p, far, made, letters_of(p, far).union(others)))
 
 
 def _weighted(ops: Operations, w: _Owed, sizes: Sizes, z: Array, log: Array, g: Array) -> Array:
