@@ -93,9 +93,8 @@ def _plainly_inside(t: ToldPlace, numbers: Mapping[str, Any], arrays: Mapping[st
     if rest or c != 1 or not isinstance(part, Tensor) or t.entry.name not in arrays:
         return False
     found, size = numbers[part.name], np.shape(arrays[t.entry.name])[t.axis]
-    if (
-        found.size and found.dtype.kind == "i" and found.dtype.isnative
-    ):  # a number below 0 is one of the largest without a sign
+    signed = found.dtype.kind == "i" and found.dtype.isnative
+    if found.size and signed:  # a number below 0 is one of the largest without a sign
         return found.view(f"u{found.itemsize}").max() < size
     return found.size > 0 and found.min() >= 0 and found.max() < size
 
