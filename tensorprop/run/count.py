@@ -344,7 +344,14 @@ class Count:
     def greatest(self, op: str, a: Shaped, count: int) -> Shaped:
         return Shaped("reduce", (a,), (*a.shape[:-1], count), self.itemsize, a.size, note=(op, (len(a.shape) - 1,)))
 
-    def dot(self, a: Shaped, b: Shaped, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Shaped:
+    def dot(
+        self,
+        a: Shaped,
+        b: Shaped,
+        summed: tuple[_Axes, _Axes],
+        batch: tuple[_Axes, _Axes],
+        letters: tuple[tuple[str, ...], ...] = (),
+    ) -> Shaped:
         own = [
             [n for k, n in enumerate(x.shape) if k not in summed[side] and k not in batch[side]]
             for side, x in enumerate((a, b))

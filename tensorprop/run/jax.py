@@ -23,10 +23,12 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from tensorprop.errors import UsageError
 from tensorprop.run.jax_direct import WIDE, add, alike, divide, multiply, settled, subtract
-from tensorprop.run.jax_dots import elsewhere, on_cpu, product
+from tensorprop.run.jax_dots import product
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE, cumlogsumexp
+from tensorprop.run.jax_laid import Laid
 from tensorprop.run.jax_made import InPlaces
 from tensorprop.run.jax_matrices import factored, frechet, logdet, solved
+from tensorprop.run.jax_platform import elsewhere, on_cpu
 from tensorprop.run.lowerings.running import NEUTRAL
 from tensorprop.run.numpy_functions import NUMPY
 from tensorprop.run.values import Step
@@ -81,6 +83,7 @@ class JaxOperations:
         self.indices: list[Array] = []
         self.placed: dict[int, InPlaces] = {}
         """By their identities arrays that were made by adding in places."""
+        self.laid = Laid()
 
     def at(self, kind: str | None) -> JaxOperations:
         if kind == "float64" and not jax.config.read("jax_enable_x64"):
@@ -198,15 +201,19 @@ class JaxOperations:
     ) -> tuple[Sequence[Array], Sequence[Array]]:
         """One ``lax.scan``; what is carried has the dtype that a step makes of it."""
 
+        def alone(*now: Any) -> Any:
+            with self.laid.inside():
+                return step(*now)
+
         def body(held: Sequence[Array], now: tuple[Array, Sequence[Array]]) -> tuple[Sequence[Array], Sequence[Array]]:
-            after, made = step(now[0], held, now[1])
+            after, made = alone(now[0], held, now[1])
             return [jnp.asarray(a, b.dtype) for a, b in zip(after, held, strict=True)], made
 
         carried = [jnp.asarray(a) for a in carried]
         if carried:
             entries = [jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for a in read]
             place = jax.ShapeDtypeStruct((), jnp.int32)
-            after, _ = jax.eval_shape(lambda *now: step(now[0], now[1], now[2]), place, carried, entries)
+            after, _ = jax.eval_shape(alone, place, carried, entries)
             carried = [a.astype(jnp.result_type(a, b.dtype)) for a, b in zip(carried, after, strict=True)]
         return lax.scan(body, carried, (lax.iota(jnp.int32, length), list(read)), length, reverse=back)
 
@@ -218,12 +225,17 @@ class JaxOperations:
 
     def either(self, plain: Callable[[], Array], other: Callable[[], Array]) -> Array:
         """Both are in the program; which one is compiled is chosen by the platform."""
-        dtype = jax.eval_shape(plain).dtype
-        return lax.platform_dependent(cpu=plain, default=lambda: jnp.asarray(self.elsewhere(other), dtype))
+
+        def here() -> Array:
+            with self.laid.inside():
+                return plain()
+
+        dtype = jax.eval_shape(here).dtype
+        return lax.platform_dependent(cpu=here, default=lambda: jnp.asarray(self.elsewhere(other), dtype))
 
     def elsewhere(self, made: Callable[[], Array]) -> Array:
         """What is made as it is for a machine that is no CPU."""
-        with elsewhere():
+        with elsewhere(), self.laid.inside():
             return made()
 
     def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
@@ -243,12 +255,19 @@ class JaxOperations:
             _, at = lax.top_k(a, count)
         return jnp.take_along_axis(a, at, -1) if op == "top" else at.astype(jnp.result_type(int))
 
-    def dot(self, a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array:
+    def dot(
+        self,
+        a: Array,
+        b: Array,
+        summed: tuple[_Axes, _Axes],
+        batch: tuple[_Axes, _Axes],
+        letters: tuple[tuple[str, ...], ...] = (),
+    ) -> Array:
         if alike(a, b) is None:
             dtype = jnp.result_type(a, b)
             a, b = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
         if _spread(a) is None and _spread(b) is None:
-            return product(a, b, summed, batch)
+            return product(a, b, summed, batch, self.laid, letters)
         return lax.dot_general(a, b, (summed, batch), out_sharding=_split(a, b, summed, batch))
 
     def reshape(self, a: Array, shape: _Axes) -> Array:

@@ -7,26 +7,21 @@ left operand's own, the right one's.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import cache
 from typing import Any, NamedTuple
 
-import jax
 from jax import lax
 from jax.experimental.layout import Layout, with_layout_constraint
 
 from tensorprop.run.jax_direct import WIDE
+from tensorprop.run.jax_laid import Laid, known, many_short, own_axes
+from tensorprop.run.jax_platform import on_cpu
 
-__all__ = ["as_matrices", "as_sum", "elsewhere", "many_short", "of_matrices", "on_cpu", "one_sum", "product"]
+__all__ = ["as_sum", "of_matrices", "one_sum", "product"]
 
 Array = Any
 _Axes = tuple[int, ...]
 _Pair = tuple[_Axes, _Axes]
 
-_MANY, _SHORT = 5, 8
-_UNEVEN, _LESS_SHORT = 4, 17
 _WORTH = 2**12
 """Entries of an operand that it is worth to read as it lies."""
 _FEW = range(2**12, 2**15 + 1)
@@ -34,10 +29,12 @@ _FEW = range(2**12, 2**15 + 1)
 each anew, where a sum has a kernel that is there. A sum of fewer entries is compiled for its shape, too."""
 
 
-def product(a: Array, b: Array, summed: _Pair, batch: _Pair) -> Array:
+def product(
+    a: Array, b: Array, summed: _Pair, batch: _Pair, laid: Laid, letters: tuple[tuple[str, ...], ...] = ()
+) -> Array:
     """``lax.dot_general`` of two arrays of one dtype, in the way that is cheapest to compile and to run."""
-    if many_short(a, b, bool(batch[0])):
-        return as_matrices(a, b, summed, batch)
+    if many_short(a, b, bool(batch[0])) or laid.moved(a) or laid.moved(b):
+        return laid.product(a, b, summed, batch, letters)
     made = as_sum(a, b, summed, batch)
     if made is not None:
         return made
@@ -45,79 +42,15 @@ def product(a: Array, b: Array, summed: _Pair, batch: _Pair) -> Array:
     return lax.dot_general(a, b, (summed, batch)) if batch[0] else of_matrices(a, b, summed)
 
 
-def _known(*arrays: Array) -> bool:
-    return all(isinstance(n, int) for x in arrays for n in x.shape)
-
-
-def _own(x: Array, summed: _Axes, batch: _Axes) -> _Axes:
-    return tuple(k for k in range(x.ndim) if k not in summed and k not in batch)
-
-
-def many_short(a: Array, b: Array, batch: bool = False) -> bool:
-    """Whether an operand has so many and so short axes that it is dear to find where an entry goes, axis by axis.
-
-    It is dearer where an axis is no power of two long, since an index is then divided and not shifted. Of a ``batch``
-    of products XLA moves four axes well itself.
-    """
-
-    def short(shape: Sequence[int]) -> bool:
-        uneven = not batch and any(n & (n - 1) for n in shape)
-        many, limit = (_UNEVEN, _LESS_SHORT) if uneven else (_MANY, _SHORT)
-        return len(shape) >= many and math.prod(shape) < limit ** len(shape)
-
-    return any(short(x.shape) for x in (a, b) if _known(x))
-
-
 def as_sum(a: Array, b: Array, summed: _Pair, batch: _Pair) -> Array | None:
     """A matrix of few entries times a vector as the sum of its columns, or rows, times numbers."""
-    own = (_own(a, summed[0], batch[0]), _own(b, summed[1], batch[1]))
-    if batch[0] or len(summed[0]) != 1 or all(own) or not any(own) or not _known(a, b) or a.dtype not in WIDE:
+    own = (own_axes(a, summed[0], batch[0]), own_axes(b, summed[1], batch[1]))
+    if batch[0] or len(summed[0]) != 1 or all(own) or not any(own) or not known(a, b) or a.dtype not in WIDE:
         return None
     matrix, vector, axis = (a, b, summed[0][0]) if own[0] else (b, a, summed[1][0])
     if math.prod(matrix.shape) not in _FEW:
         return None
     return lax.reduce_sum(lax.mul(matrix, lax.broadcast_in_dim(vector, matrix.shape, (axis,))), (axis,))
-
-
-def as_matrices(a: Array, b: Array, summed: _Pair, batch: _Pair) -> Array:
-    """The product with all axes of a kind read as one: what is moved has as few and as long axes as can be."""
-    own = [_own(a, summed[0], batch[0]), _own(b, summed[1], batch[1])]
-    ways: list[tuple[int, int, list[list[int]]]] = []  # what is moved, and the summed axes in an order of one operand
-    for n, side in enumerate(summed):
-        order = sorted(range(len(side)), key=side.__getitem__)
-        one, other = ([s[k] for k in order] for s in summed)
-        moved = a.size * _moves((*batch[0], *own[0], *one)) + b.size * _moves((*batch[1], *other, *own[1]))
-        ways.append((moved, n if a.size >= b.size else 1 - n, [one, other]))
-    one, other = min(ways)[2]
-    left, right = _laid(a, (batch[0], own[0], one)), _laid(b, (batch[1], other, own[1]))
-    made = lax.dot_general(left, right, (((2,), (1,)), ((0,), (0,))))
-    kept = (*(a.shape[k] for k in (*batch[0], *own[0])), *(b.shape[k] for k in own[1]))
-    return lax.reshape(made, kept)
-
-
-def _moves(order: Sequence[int]) -> bool:
-    return any(k != n for n, k in enumerate(order))
-
-
-def _laid(a: Array, groups: Sequence[Sequence[int]]) -> Array:
-    """The array with its axes in the order of these groups, each made one; axes that stay side by side move as one.
-
-    What is moved is to lie there as it then reads. Else XLA moves it on the way to the matrix, where an entry is found
-    by its row and column, taken apart by divisions: that takes up to six times as long.
-    """
-    runs: list[list[int]] = []
-    for k in (k for group in groups for k in group):
-        if runs and runs[-1][-1] == k - 1:
-            runs[-1].append(k)
-        else:
-            runs.append([k])
-    there = sorted(runs)
-    shape = [math.prod(a.shape[k] for k in group) for group in groups]
-    if runs != there:
-        merged = lax.reshape(a, [math.prod(a.shape[k] for k in run) for run in there])
-        turned = lax.transpose(merged, [there.index(run) for run in runs])
-        a = with_layout_constraint(turned, Layout(tuple(range(turned.ndim))))
-    return lax.reshape(a, shape)
 
 
 def of_matrices(a: Array, b: Array, summed: _Pair) -> Array:
@@ -127,8 +60,8 @@ def of_matrices(a: Array, b: Array, summed: _Pair) -> Array:
     On a CPU any other left operand is turned on the way, by one thread unless it has several axes of its own; where
     both lie the other way, both are. The result of swapped operands is turned afterwards, by all threads.
     """
-    own = (_own(a, summed[0], ()), _own(b, summed[1], ()))
-    if len(summed[0]) != 1 or not (_known(a, b) and all(own)) or max(a.size, b.size) < _WORTH:
+    own = (own_axes(a, summed[0], ()), own_axes(b, summed[1], ()))
+    if len(summed[0]) != 1 or not (known(a, b) and all(own)) or max(a.size, b.size) < _WORTH:
         return lax.dot_general(a, b, (summed, ((), ())))
     sides = _Placed.of(a, own[0], summed[0][0]), _Placed.of(b, own[1], summed[1][0])
     kept = (*(a.shape[k] for k in own[0]), *(b.shape[k] for k in own[1]))
@@ -166,29 +99,6 @@ def _flat(x: Array, side: _Placed) -> Array:
     """The array as a matrix."""
     own = math.prod(x.shape[:-1] if side.last else x.shape[1:])
     return lax.reshape(x, (own, x.shape[-1]) if side.last else (x.shape[0], own))
-
-
-_elsewhere: ContextVar[bool] = ContextVar("elsewhere", default=False)
-
-
-def on_cpu() -> bool:
-    """Whether what is compiled here is run on a CPU, unless it is told otherwise."""
-    return not _elsewhere.get() and _here() == "cpu"
-
-
-@contextmanager
-def elsewhere() -> Iterator[None]:
-    """What is traced within is for machines that are no CPU."""
-    token = _elsewhere.set(True)
-    try:
-        yield
-    finally:
-        _elsewhere.reset(token)
-
-
-@cache
-def _here() -> str:
-    return jax.default_backend()
 
 
 def one_sum(a: Array, b: Array, summed: _Pair, batch: _Pair) -> tuple[Array, Array, tuple[_Pair, _Pair]]:

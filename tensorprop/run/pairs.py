@@ -54,12 +54,25 @@ def order(on: Values, p: Scope, operands: Sequence[Value]) -> Path:
         best = next(_turned(on, operands), None)
         if best is None:
             best = contraction_path([v.axes for v in operands], p.free, p.sizes)
+            on.fates |= _fates(p, operands, best)
             on.grown([v.array for v in operands], best)
         return best
     turned = [*_turned(on, operands)]
     best = _of_several(on, p, operands, size, turned) if turned else _of_inner(on, p, operands, size)
     on.grown([v.array for v in operands], best)
     return best
+
+
+def _fates(p: Scope, operands: Sequence[Value], path: Path) -> dict[str, int]:
+    """After how many pairs each letter is summed."""
+    now, fates = [frozenset(v.axes) for v in operands], dict[str, int]()
+    for n, pair in enumerate(path):
+        both = now[pair[0]] | now[pair[1]]
+        now = [letters for k, letters in enumerate(now) if k not in pair]
+        kept = both & p.free.union(*now)
+        fates |= dict.fromkeys(both - kept, n)
+        now.append(kept)
+    return fates
 
 
 def _of_several(on: Values, p: Scope, operands: Sequence[Value], size: Size, turned: list[Path]) -> Path:

@@ -91,7 +91,19 @@ class Operations(Protocol):
         """The first ``count`` along the last axis of what is sorted downwards ("top"), or where they stood."""
         ...
 
-    def dot(self, a: Array, b: Array, summed: tuple[_Axes, _Axes], batch: tuple[_Axes, _Axes]) -> Array: ...
+    def dot(
+        self,
+        a: Array,
+        b: Array,
+        summed: tuple[_Axes, _Axes],
+        batch: tuple[_Axes, _Axes],
+        letters: tuple[tuple[str, ...], ...] = (),
+    ) -> Array:
+        """Summed over pairs of axes; the result's are those of the ``batch``, the left operand's own, the right one's.
+
+        ``letters`` are those of both operands, and all of them, which are summed next by products to come at the end.
+        """
+        ...
 
     def reshape(self, a: Array, shape: _Axes) -> Array: ...
     def stack(self, arrays: Sequence[Array], axis: int) -> Array: ...
@@ -247,6 +259,8 @@ class Values:
         self._grown: dict[int, list[int]] = {}
         self.grew: list[Array] = []
         """The operands of these: an identity is one as long as its array lives."""
+        self.fates: dict[str, int] = {}
+        """How late letters are summed, in trees that were searched."""
 
     def diagonal(self, array: Array, axes: Sequence[str]) -> Value:
         """Axes with the same letter become one."""
@@ -321,9 +335,14 @@ class Values:
             self.ops.named(right.array, right.axes),
             (tuple(map(left.axes.index, summed)), tuple(map(right.axes.index, summed))),
             (tuple(map(left.axes.index, batch)), tuple(map(right.axes.index, batch))),
+            (left.axes, right.axes, self.by_fate((*batch, *summed, *own[0], *own[1]))),
         )
         axes = (*batch, *own[0], *own[1])
         return self.scaled(Value(self.ops.named(array, axes), axes), one * other, [])
+
+    def by_fate(self, letters: Iterable[str]) -> tuple[str, ...]:
+        """What is summed last comes first, and what never is before that."""
+        return tuple(sorted(letters, key=lambda i: -self.fates.get(i, len(self.fates))))
 
     def unscaled(self, v: Value, other: Value, summed: Sequence[str]) -> tuple[Value, Any]:
         """What an operand is a number times, and the number, where the product with another is far smaller."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tensorprop as tp
-from tensorprop.run.jax_dots import on_cpu
+from tensorprop.run.jax_platform import on_cpu
 
 SIZES = {"n": 300, "k": 4, "u": 7, "v": 5, "m": 3}
 
