@@ -80,17 +80,19 @@ def test_what_was_moved_for_a_product_is_not_moved_again_for_its_gradients(seed:
 def test_what_was_moved_inside_a_loop_is_not_there_outside() -> None:
     """An array that a product outside of a loop reads, too, is moved in both: once before, and once after."""
     rng = np.random.default_rng(6)
-    text = "h[0, a] = x_a; h[t, a] = tanh(W_abcdef h[t-1, b] u_cdef); y_abc = W_abcdef v_def; "
-    text += "E = y_abc y_abc + h[T, a] h[T, a]"
+    text = "h[0, a] = x_a; h[t, a] = tanh(W_abcdef h[t-1, b] u_cdef + s_ta); y_abc = W_abcdef v_def; "
+    text += "E = y_abc y_abc + h_ta h_ta"
     W, u, v, x = (rng.normal(size=(2,) * n) / 4 for n in (6, 4, 3, 1))
-    g = tp.value_and_grad(text, "W u v", sizes={"T": 3})
-    value, slopes = g({"W": W, "u": u, "v": v}, x=x)
+    s = rng.normal(size=(4, 2))
+    value, slopes = tp.value_and_grad(text, "W u v")({"W": W, "u": u, "v": v}, x=x, s=s)
 
     def plain(p: Any) -> Any:
         h, y = x, jnp.einsum("abcdef,def->abc", p["W"], p["v"])
-        for _ in range(3):
-            h = jnp.tanh(jnp.einsum("abcdef,b,cdef->a", p["W"], h, p["u"]))
-        return jnp.sum(y * y) + jnp.sum(h * h)
+        total = jnp.sum(y * y) + jnp.sum(h * h)
+        for t in range(1, 4):
+            h = jnp.tanh(jnp.einsum("abcdef,b,cdef->a", p["W"], h, p["u"]) + s[t])
+            total += jnp.sum(h * h)
+        return total
 
     wanted, backs = jax.value_and_grad(plain)({"W": W, "u": u, "v": v})
     assert np.isclose(value, wanted, rtol=1e-13)
