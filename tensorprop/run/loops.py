@@ -288,7 +288,7 @@ class _Scan:
         for p, start in self.starts[eq.name].items():
             if self.begin <= p < self.end:
                 other = self.ops.call("where", self.ops.compare("=", place, p), start, other)
-        return self.ops.call("where", here, entry, other)
+        return self.ops.kept(self.ops.call("where", here, entry, other))
 
     # ----------------------------------------------------------------- after it
     def _placed(self, name: str, stacked: Array | None) -> Array:
