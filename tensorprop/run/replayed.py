@@ -20,9 +20,9 @@ from typing import Any, NamedTuple, Protocol, cast
 import numpy as np
 
 from tensorprop.core.equation import Equation, System
-from tensorprop.core.expr import Expr, Reduce, Sum
+from tensorprop.core.expr import Expr, Reduce, Sum, Tensor
 from tensorprop.core.nameless import Nameless
-from tensorprop.core.walk import called
+from tensorprop.core.walk import called, postorder
 from tensorprop.run.forms import gathering
 from tensorprop.run.sizes import Extents
 from tensorprop.run.values import Array, Operations, Pattern, Tree, Twin, Value
@@ -53,9 +53,26 @@ class Lowered(Protocol):
 
 
 class _Slot(NamedTuple):
-    """An array by its number among those that an equation is made of."""
+    """An array by its number among those that an equation is made of; below 0 those that it finds made."""
 
     number: int
+
+
+class _Value(NamedTuple):
+    """Where an array is found that other equations have made: the value of a node, under names of this equation."""
+
+    node: Expr
+    rest: tuple[Any, ...]
+    kind: tuple[Any, ...]
+
+
+class _Product(NamedTuple):
+    """The same, of a product of two arrays."""
+
+    one: _Slot
+    other: _Slot
+    pattern: tuple[tuple[int, ...], ...]
+    kind: tuple[Any, ...]
 
 
 class _Nest(NamedTuple):
@@ -80,9 +97,10 @@ class _Op(NamedTuple):
 
 
 class _Done(NamedTuple):
-    """The operations of an equation, the place of its result, and what it leaves behind."""
+    """The operations of an equation, what they find made, the place of the result, and what it leaves behind."""
 
     names: tuple[str, ...]
+    found: Sequence[_Value | _Product]
     steps: Sequence[_Op]
     result: Any
     values: Sequence[tuple[int | Expr, tuple[Any, ...], Any, Value]]
@@ -122,9 +140,10 @@ class Replays:
             self.records[kind] = recording.record
             return array
         record = self.records[kind]
-        if record is None or _has_past(run, given, record):
+        found = None if record is None or _has_past(run, given, record) else _found(run, code, given, record)
+        if record is None or found is None:
             return run.side(eq)
-        return self.again(run, eq, code, given, record)
+        return self.again(run, eq, code, [*given, *found], record)
 
     def _kind(self, run: Lowered, eq: Equation, code: Nameless) -> tuple[list[Array], Any]:
         """The arrays that an equation is made of, and all that decides how it is worked out."""
@@ -152,13 +171,14 @@ class Replays:
         return given, tuple(told)
 
     def again(self, run: Lowered, eq: Equation, code: Nameless, given: Sequence[Array], record: _Done) -> Array:
-        """What was done for one equation, done for another that is alike."""
+        """What was done for one equation, done for another that is alike; ``given`` ends with what it finds made."""
         names = dict(zip(record.names, code.names, strict=True))
-        arrays, ops = [*given], run.ops
+        split, ops = len(given) - len(record.found), run.ops
+        arrays, found = [*given[:split]], given[split:]
 
         def at(a: Any) -> Any:
             if isinstance(a, _Slot):
-                return arrays[a.number]
+                return arrays[a.number] if a.number >= 0 else found[-1 - a.number]
             return a.kind(map(at, a.parts)) if isinstance(a, _Nest) else a
 
         def node(n: int | Expr) -> Expr:
@@ -210,6 +230,36 @@ def _has_past(run: Lowered, given: Sequence[Array], record: _Done) -> bool:
     return False
 
 
+def _found(run: Lowered, code: Nameless, given: Sequence[Array], record: _Done) -> list[Array] | None:
+    """The arrays that other equations have made; None if one is not there, or is another sort of array."""
+    names = dict(zip(record.names, code.names, strict=True))
+    found: list[Array] = []
+
+    def identity(at: _Slot) -> int:
+        return run.ops.identity(given[at.number] if at.number >= 0 else found[-1 - at.number])
+
+    for source in record.found:
+        if isinstance(source, _Value):
+            key = called(source.node, lambda name: names.get(name, name)), *source.rest
+            there, axes = run.values.get(key), None
+        else:
+            key, number = _pattern(identity(source.one), identity(source.other), source.pattern)
+            there, axes = run.products.get(key), number
+        if there is None or _sort(run, there, axes) != source.kind:
+            return None
+        found.append(there.array)
+    return found
+
+
+def _sort(run: Lowered, there: Value | Twin, number: Mapping[int, int] | None) -> tuple[Any, ...]:
+    """All that an equation can know of an array that it finds made."""
+    if isinstance(there, Value):
+        return there.axes, there.truth, there.over, run.ops.typed(there.array)
+    assert number is not None
+    back = {n: k for k, n in number.items()}
+    return tuple(back[k] for k in there.axes), run.ops.typed(there.array)
+
+
 class _Scribe:
     """Operations that are done and written down: what an equation is lowered with while its kind is new."""
 
@@ -221,6 +271,7 @@ class _Scribe:
         self.arrays = [*given]
         self.given = {self.ops.identity(a): k for k, a in reversed([*enumerate(given)]) if a is not None}
         self.steps: list[_Op] = []
+        self.found: list[_Value | _Product] = []
         self.record: _Done | None = None
         self.known = True
 
@@ -261,6 +312,21 @@ class _Scribe:
             return _Nest(type(a), parts) if any(isinstance(b, (_Slot, _Nest)) for b in parts) else a
         if isinstance(a, _LITERALS):
             return a
+        self.found.append(self._source(a))
+        self.place[id(a)] = -len(self.found)
+        return _Slot(-len(self.found))
+
+    def _source(self, a: Any) -> _Value | _Product:
+        """Where an array is found that is none of this equation's."""
+        run, names = self.run, {*self.code.names}
+        for key, v in run.values.items():
+            if v.array is a and all(n.name in names for n in postorder(key[0]) if isinstance(n, Tensor)):
+                return _Value(key[0], key[1:], _sort(run, v, None))
+        for key, twin in run.products.items():
+            if twin.array is a:
+                one, other = self._ordered(key, twin)
+                number = {k: k for k in (*key[2], *key[3])}
+                return _Product(self._first(one), self._first(other), key[2:], _sort(run, twin, number))
         raise _Unknown
 
     def _about(self, what: Expr | str | None = None) -> Any:
@@ -304,7 +370,7 @@ class _Scribe:
         for of, path in run.trees[before[2] :]:
             trees.append((tuple(map(self._first, run.grew[held : held + len(of)])), path))
             held += len(of)
-        return _Done(self.code.names, self.steps, self._told(array), values, products, trees)
+        return _Done(self.code.names, self.found, self.steps, self._told(array), values, products, trees)
 
     def _first(self, a: Array) -> Any:
         """The place of an array, as the first that is the same."""

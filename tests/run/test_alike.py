@@ -21,7 +21,7 @@ from tensorprop.run.extents import extents
 from tensorprop.run.lower import lower
 from tensorprop.run.replayed import Replays
 from tensorprop.run.steps import steps
-from tests.benchmarks.written import names, text
+from tests.benchmarks.written import arrays, names, text
 from tests.strategies import case_number
 
 LAYERS = {
@@ -81,6 +81,31 @@ def test_programs_are_those_of_each_by_itself(layer: str, monkeypatch: pytest.Mo
     assert made
     monkeypatch.setattr(Replays, "side", lambda self, run, eq: run.side(eq))
     assert together == str(jax.make_jaxpr(tp.value_and_grad(s, [*params]))(params, **data))
+
+
+def test_of_a_transformer_no_more_is_worked_out_for_more_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules that read what others have made, products and divisors, are done again, too."""
+    done: Callable[..., object] = Replays.again
+    made = 0
+
+    def counted(*args: object) -> object:
+        nonlocal made
+        made += 1
+        return done(*args)
+
+    monkeypatch.setattr(Replays, "again", counted)
+    found: list[tuple[int, str]] = []
+    sizes = dict(zip("btuvijhdf", (2, 3, 3, 3, 4, 4, 2, 2, 5), strict=True))
+    for layers in 3, 4, 3:
+        made = 0
+        p, d = arrays(layers, sizes)
+        g = tp.value_and_grad(text(layers), names(layers))
+        program = str(jax.make_jaxpr(g)(p, **d))
+        found.append((len(g.system.ordered) - made, program))
+        if len(found) == 2:
+            monkeypatch.setattr(Replays, "side", lambda self, run, eq: run.side(eq))
+    assert found[0][0] == found[1][0] < 60
+    assert found[0][1] == found[2][1]
 
 
 @pytest.mark.parametrize("layer", LAYERS)
