@@ -32,9 +32,12 @@ class Ready(NamedTuple):
     held: dict[Expr, Expr]
 
 
-def split(loop: Loop, eq: Equation, extents: Extents, names: dict[Expr, Tensor]) -> Ready:
-    """The right side of an equation of the loop; ``names`` holds what was named for others of the same time."""
-    own = _Waiting(loop.time(eq)[0], frozenset(loop.axes), extents, extents.letters(eq), names)
+def split(loop: Loop, eq: Equation, extents: Extents, names: dict[Expr, Tensor], apart: bool = False) -> Ready:
+    """The right side of an equation of the loop; ``names`` holds what was named for others of the same time.
+
+    ``apart``: what passes with time is not put together before, but read entry by entry.
+    """
+    own = _Waiting(loop.time(eq)[0], frozenset(loop.axes), extents, extents.letters(eq), names, apart)
     value = own.side(eq.value)
     inside = {*postorder(value)}
     return Ready(value, {n: e for n, e in own.held.items() if n in inside})
@@ -48,7 +51,9 @@ class _Waiting:
         extents: Extents,
         sizes: Mapping[str, int],
         names: dict[Expr, Tensor],
+        apart: bool,
     ) -> None:
+        self.apart = apart
         self.letter, self.own, self.extents, self.names = letter, own, extents, names
         self.sizes = sizes
         self.held: dict[Expr, Expr] = {}
@@ -79,13 +84,15 @@ class _Waiting:
 
     def grouped(self, n: Expr, old: tuple[Expr, ...], new: tuple[Expr, ...]) -> list[Expr]:
         """Parts that do not wait put together where one of them has all letters of the others."""
-        free = [k for k, e in enumerate(old) if not (self.waits[e] or isinstance(e, (Number, Bracket)) or self.busy(e))]
+        free = [
+            k for k, e in enumerate(old) if not (self.waits[e] or isinstance(e, (Number, Bracket)) or self.stays(e))
+        ]
         hosts = sorted((k for k in free if self.letter in old[k].free), key=lambda k: (-len(old[k].free), k))
         groups: dict[int, list[int]] = {}
         for k in hosts:
             if not any(k in g for g in groups.values()) and not self.spreads(old[k]):
                 taken = {j for g in groups.values() for j in g}
-                groups[k] = [j for j in free if j not in taken and old[j].free <= old[k].free]
+                groups[k] = [j for j in free if j not in taken and old[j].free <= old[k].free and not self.apart] or [k]
         inner = {j for g in groups.values() for j in g}
         out: list[Expr] = []
         for k, e in enumerate(old):
@@ -110,7 +117,7 @@ class _Waiting:
                 return e
             case Tensor() if self.letter not in e.free and all(isinstance(s, (Index, Number)) for s in e.subscripts):
                 return e
-            case _ if self.spreads(e) or self.busy(e):
+            case _ if self.spreads(e) or self.stays(e):
                 made = remake(e, tuple(self.keep(c) for c in e.children))
                 if made is not e and isinstance(e, (Sum, Reduce)):
                     self.extents.same_bounds(made, e)
@@ -132,6 +139,10 @@ class _Waiting:
         return not any(e.free <= t.free for t in self.inside(e)) and not any(
             e.free <= n.free for n in postorder(e) if isinstance(n, (Sum, Reduce))
         )
+
+    def stays(self, e: Expr) -> bool:
+        """Whether something is worked out within the steps though it does not wait."""
+        return self.busy(e) or (self.apart and self.letter in e.free and not isinstance(e, Tensor))
 
     def busy(self, e: Expr) -> bool:
         """Whether a contraction in it fills the machine within a step: all steps at once would only take room."""

@@ -124,6 +124,13 @@ class Count:
     def at(self, kind: str | None) -> Count:
         return self
 
+    @property
+    def rides(self) -> bool:
+        return True
+
+    def lies(self, a: Any) -> _Axes | None:
+        return None
+
     def kept(self, a: Any) -> Any:
         return a
 

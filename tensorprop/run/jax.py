@@ -26,7 +26,7 @@ from tensorprop.run.jax_direct import WIDE, add, alike, divide, multiply, settle
 from tensorprop.run.jax_dots import product
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE, cumlogsumexp
 from tensorprop.run.jax_laid import Laid
-from tensorprop.run.jax_made import InPlaces
+from tensorprop.run.jax_made import InPlaces, Turned
 from tensorprop.run.jax_matrices import factored, frechet, logdet, solved
 from tensorprop.run.jax_platform import elsewhere, on_cpu
 from tensorprop.run.lowerings.running import NEUTRAL
@@ -84,6 +84,13 @@ class JaxOperations:
         self.placed: dict[int, InPlaces] = {}
         """By their identities arrays that were made by adding in places."""
         self.laid = Laid()
+        self.stacks: dict[int, Turned] = {}
+        """What loops have stacked, by identity, as it lies."""
+
+    @property
+    def rides(self) -> bool:
+        """On a CPU steps are short; elsewhere all of them are done at once, where they can be."""
+        return on_cpu()
 
     def at(self, kind: str | None) -> JaxOperations:
         if kind == "float64" and not jax.config.read("jax_enable_x64"):
@@ -175,7 +182,17 @@ class JaxOperations:
         return lax.iota(jnp.int32, size)
 
     def transpose(self, a: Array, order: _Axes) -> Array:
-        return lax.transpose(a, order)
+        """What a loop has stacked is turned at last, or not at all if it is turned back: XLA looks through no slice."""
+        known = self.stacks.get(id(a))
+        return lax.transpose(a, order) if known is None else self._stacked(known.turned(order))
+
+    def lies(self, a: Array) -> _Axes | None:
+        known = self.stacks.get(id(a))
+        return known.back if known is not None and known.order is not None else None
+
+    def _stacked(self, known: Turned) -> Array:
+        self.stacks[id(known.array)] = known
+        return known.array
 
     def expand(self, a: Array, axes: _Axes) -> Array:
         return lax.expand_dims(a, axes)
@@ -215,7 +232,8 @@ class JaxOperations:
             place = jax.ShapeDtypeStruct((), jnp.int32)
             after, _ = jax.eval_shape(alone, place, carried, entries)
             carried = [a.astype(jnp.result_type(a, b.dtype)) for a, b in zip(carried, after, strict=True)]
-        return lax.scan(body, carried, (lax.iota(jnp.int32, length), list(read)), length, reverse=back)
+        last, made = lax.scan(body, carried, (lax.iota(jnp.int32, length), list(read)), length, reverse=back)
+        return last, [self._stacked(Turned.of(a)) for a in made]
 
     def recurrence(self, rate: Array, a: Array, back: bool) -> Array:
         """A loop on a CPU; elsewhere one pass that the machine divides, as maps ``y ↦ rate y + a`` are associative."""
@@ -239,7 +257,8 @@ class JaxOperations:
             return made()
 
     def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
-        return jnp.concatenate([jnp.asarray(a) for a in arrays], axis)
+        whole = jnp.concatenate([jnp.asarray(a) for a in arrays], axis)
+        return self._stacked(Turned.of(whole)) if any(id(a) in self.stacks for a in arrays) else whole
 
     def sum(self, a: Array, axes: _Axes) -> Array:
         return lax.reduce_sum(a, axes) if settled(a) and a.dtype in WIDE else jnp.sum(a, axes)
@@ -297,6 +316,10 @@ class JaxOperations:
 
     def shifted(self, a: Array, axis: int, start: int, size: int, step: int, fill: float) -> Array:
         """One pad (what is outside) and one strided slice; a negative step reads backwards."""
+        known = self.stacks.get(id(a))
+        if known is not None and known.order is not None:
+            part = self.shifted(known.source, known.order[axis], start, size, step, fill)
+            return self.transpose(self._stacked(Turned.of(part)), known.order)
         if step < 0:
             a, start, step = lax.rev(a, (axis,)), a.shape[axis] - 1 - start, -step
         last = start + step * (size - 1) + 1

@@ -52,6 +52,10 @@ class Watched(JaxOperations):
             if (bad := _first(np.isnan(values))) is not None:
                 raise NotFinite(f"the input {name} is NaN at {_place(bad)}", known="nothing has been computed yet")
 
+    @property
+    def rides(self) -> bool:
+        return False
+
     def either(self, plain: Callable[[], Array], other: Callable[[], Array]) -> Array:
         return plain()
 

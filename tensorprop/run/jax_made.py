@@ -1,6 +1,6 @@
 """What an array was made of, which another form of the same is made of again.
 
-In: arrays that were added in places. Out: what was, and sums of such sums.
+In: arrays that were added in places, or turned. Out: what was, sums of such sums, and what is turned again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from jax import lax
 
-__all__ = ["InPlaces"]
+__all__ = ["InPlaces", "Turned"]
 
 Array = Any
 
@@ -33,3 +33,29 @@ class InPlaces(NamedTuple):
             parts[places] = (lax.add(parts[places][0], a), put) if places in parts else (a, put)
         first, *rest = (put(a) for a, put in parts.values())
         return InPlaces(reduce(lax.add, rest, first), parts)
+
+
+class Turned(NamedTuple):
+    """An array (which is kept, so that nothing else takes its identity), and what it is with its axes in another
+    order, if it was turned."""
+
+    array: Array
+    source: Array
+    order: tuple[int, ...] | None = None
+
+    @staticmethod
+    def of(a: Array) -> Turned:
+        return Turned(a, a)
+
+    @property
+    def back(self) -> tuple[int, ...]:
+        """The order of axes in which the array is what it was made of."""
+        order = self.order or tuple(range(self.array.ndim))
+        return tuple(map(order.index, range(len(order))))
+
+    def turned(self, order: tuple[int, ...]) -> Turned:
+        """The same with its axes in this order."""
+        whole = order if self.order is None else tuple(self.order[k] for k in order)
+        if whole == tuple(range(len(whole))):
+            return Turned.of(self.source)
+        return Turned(lax.transpose(self.source, whole), self.source, whole)

@@ -12,7 +12,7 @@ gates of an LSTM are saved once, and ``δW_kj = Σ_t h_{t-1,k} δz_tj`` is one p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -84,13 +84,14 @@ def _state(value: Expr, name: str) -> Tensor:
     return next(t for t in tensors_of(value) if t.name == name)
 
 
-def looped(on: Lowering, steps: Steps, wanted: frozenset[str]) -> dict[str, Array]:
-    """The tensors of a loop that are wanted, by name."""
-    return _Scan(on, steps, wanted).arrays()
+def looped(on: Lowering, steps: Steps, wanted: frozenset[str], riders: Container[str] = ()) -> dict[str, Array]:
+    """The tensors of a loop that are wanted, by name; ``riders`` are those of equations that came in later."""
+    return _Scan(on, steps, wanted, riders).arrays()
 
 
 class _Scan:
-    def __init__(self, on: Lowering, steps: Steps, wanted: frozenset[str]) -> None:
+    def __init__(self, on: Lowering, steps: Steps, wanted: frozenset[str], riders: Container[str]) -> None:
+        self.riders = riders
         self.on, self.ops, self.steps, self.loop = on, on.ops, steps, steps.loop
         self.wanted = [eq.name for eq in self.loop.body if eq.name in wanted]
         self.times = {eq: self.loop.time(eq) for eq in self.loop.body}
@@ -164,7 +165,10 @@ class _Scan:
     def _scanned(self) -> dict[str, Array]:
         extents, loop = self.on.extents, self.loop
         names: dict[tuple[str, int], dict[Expr, Tensor]] = {}
-        ready = {eq: split(loop, eq, extents, names.setdefault(self.times[eq], {})) for eq in loop.body}
+        ready = {
+            eq: split(loop, eq, extents, names.setdefault(self.times[eq], {}), eq.name in self.riders)
+            for eq in loop.body
+        }
         steady: dict[tuple[str, int], Held] = {time: {} for time in names}
         passing: dict[tuple[str, int], dict[tuple[Expr, tuple[int, ...]], Value]] = {time: {} for time in names}
         for eq, side in ready.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -38,6 +38,7 @@ from tensorprop.run.precision import Precision
 from tensorprop.run.price import priced
 from tensorprop.run.product import Contraction, Factor, contracted, divisor
 from tensorprop.run.replayed import Replays
+from tensorprop.run.riders import Rider, names_of, ridden
 from tensorprop.run.sizes import Extents, Part, Steps, begin
 from tensorprop.run.values import Array, Operations, Rule, Sizes, Value, Values, Wish
 
@@ -104,7 +105,7 @@ def _all(run: _Run, outputs: Sequence[str], ties: Mapping[str, Tie] | None = Non
         try:
             if isinstance(block, Loop):
                 run.loop(run.extents.steps[eq.name], outputs)
-            elif block.name not in run.waiting:
+            elif block.name not in run.waiting and block.name not in run.arrays:
                 _tied(run, (ties or {}).get(block.name))
                 run.equation(block)
         except OverflowError:
@@ -187,12 +188,20 @@ class _Run(Values):
             array = self.ops.cast(array, self.kind)
         return self.ops.named(array, letters, eq.name)
 
-    def loop(self, steps: Steps, wanted: Container[str]) -> None:
+    def loop(self, steps: Steps, wanted: Collection[str]) -> None:
         """The tensors of a loop that anybody else reads, or that are wanted."""
         self.turn(self.precision and self.precision.together(steps.loop))
-        own = steps.loop.axes
-        read = {n for b in self.system.blocks if b != steps.loop for n in _names(b)}
-        self.arrays.update(looped(self, steps, frozenset(n for n in own if n in read or n in wanted)))
+        loop, riders = steps.loop, dict[str, Rider]()
+        if self.ops.rides and self.precision is None and self.zeros is None:
+            steps, riders = ridden(self, steps, wanted)
+        others = (b for b in self.system.blocks if b != loop and (isinstance(b, Loop) or b.name not in riders))
+        read = {n for b in others for n in names_of(b)}
+        own = (n for n in loop.axes if n in read or n in wanted)
+        made = looped(self, steps, frozenset((*own, *riders)), riders)
+        for name, r in riders.items():
+            whole = self.ops.sum(made[name], (0,)) if r.summed else made[name]
+            made[name] = self.ops.named(whole, r.equation.letters, name)
+        self.arrays.update(made)
 
     def inner(self, values: Iterable[Expr]) -> _Run:
         """A lowering of right sides within a step of a loop, or of its starts."""
@@ -548,12 +557,6 @@ def _waits(run: _Run, e: Expr) -> bool:
 def _shape(v: Value) -> Value:
     """The value over shapes."""
     return v if v.number else v._replace(array=Shaped("given", (), v.array.shape, 4))
-
-
-def _names(block: Equation | Loop) -> set[str]:
-    """The names that a block reads."""
-    equations = block.equations if isinstance(block, Loop) else (block,)
-    return {name for eq in equations for name in eq.inputs}
 
 
 def _negative(e: Expr) -> bool:

@@ -277,7 +277,7 @@ class _Scribe:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.ops, name)
-        if name in ("identity", "typed", "scope") or not callable(found):
+        if name in ("identity", "typed", "scope", "lies") or not callable(found):
             return found
 
         def done(*args: Any, **options: Any) -> Any:

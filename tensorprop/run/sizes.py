@@ -125,6 +125,14 @@ class Extents:
         if as_of in self._bound:
             self._bound.setdefault(node, self._bound[as_of])
 
+    def opened(self, eq: Equation, new: Equation, letter: str) -> None:
+        """``new`` is an equation without its sum over one letter, which stands on the left."""
+        sizes = self.letters(eq)
+        self._letters[new] = {letter: self.bound(eq.value, sizes)[letter], **sizes}
+        told = self._bound.get(eq.value, {})
+        if new.value not in self._bound:
+            self._bound[new.value] = {i: n for i, n in told.items() if i != letter}
+
     def number(self, size: Size, scope: Mapping[str, int]) -> int:
         """A size in numbers, inside a scope."""
         if isinstance(size, Witness):

@@ -49,6 +49,11 @@ class Operations(Protocol):
     and what is made is stacked, both along a first axis. ``concatenate`` puts arrays together along one.
     """
 
+    @property
+    def rides(self) -> bool:
+        """Whether what reads a loop's tensors entry by entry is worked out in its steps."""
+        ...
+
     def at(self, kind: str | None) -> Any: ...
     def cast(self, a: Array, kind: str | None) -> Array: ...
     def multiply(self, a: Array, b: Array) -> Array: ...
@@ -65,6 +70,10 @@ class Operations(Protocol):
     def full(self, shape: _Axes, a: float) -> Array: ...
     def kept(self, a: Array) -> Array:
         """The array, which is dear to make and read more than once: made once."""
+        ...
+
+    def lies(self, a: Array) -> _Axes | None:
+        """The order of axes in which it is dear to have an array otherwise, since it lies so."""
         ...
 
     def iota(self, size: int) -> Array: ...
@@ -318,6 +327,8 @@ class Values:
 
     def product_of_two(self, left: Value, right: Value, keep: frozenset[str]) -> Value:
         """A matrix product where a side has a letter of its own, else entry by entry, then summed; or as was timed."""
+        if not keep.issuperset((*left.axes, *right.axes)):
+            left, right = self.as_it_lies(left), self.as_it_lies(right)
         batch = [i for i in left.axes if i in right.axes and i in keep]
         summed = [i for i in left.axes if i in right.axes and i not in keep]
         own = [i for i in left.axes if i not in right.axes], [i for i in right.axes if i not in left.axes]
@@ -412,6 +423,11 @@ class Values:
         matrix = left if own[0] else right
         last = [i for i in matrix.axes if i not in batch][-1]
         return (last in own[0]) if own[0] else (last not in own[1])
+
+    def as_it_lies(self, v: Value) -> Value:
+        """The same with its axes in the order in which they lie."""
+        order = self.ops.lies(v.array)
+        return v if order is None else Value(self.ops.transpose(v.array, order), tuple(v.axes[k] for k in order))
 
     def plain(self, v: Value) -> Array:
         """The array as numbers: fractions as Python's numbers, truth as 1 and 0."""
