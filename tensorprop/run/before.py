@@ -16,7 +16,8 @@ from typing import NamedTuple
 from tensorprop.core.build import add, mul, remake
 from tensorprop.core.equation import Equation, Loop
 from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
-from tensorprop.core.walk import fold, postorder
+from tensorprop.core.terms import factors_of
+from tensorprop.core.walk import fold, postorder, transform
 from tensorprop.run.sizes import Extents
 
 __all__ = ["Ready", "scoped", "split"]
@@ -37,10 +38,41 @@ def split(loop: Loop, eq: Equation, extents: Extents, names: dict[Expr, Tensor],
 
     ``apart``: what passes with time is not put together before, but read entry by entry.
     """
-    own = _Waiting(loop.time(eq)[0], frozenset(loop.axes), extents, extents.letters(eq), names, apart)
-    value = own.side(eq.value)
+    letter, sizes = loop.time(eq)[0], extents.letters(eq)
+    own = _Waiting(letter, frozenset(loop.axes), extents, sizes, names, apart)
+    value = own.side(parted(eq.value, letter, extents))
     inside = {*postorder(value)}
     return Ready(value, {n: e for n, e in own.held.items() if n in inside})
+
+
+def parted(value: Expr, letter: str, extents: Extents) -> Expr:
+    """A right side in which what is read at one time alone has a sum of its own.
+
+    ``Σ_i ([t = T] A_ij + x_{t+1,i}) K_ij`` is ``[t = T] Σ_i A_ij K_ij + Σ_i x_{t+1,i} K_ij``: the first is worked out
+    before the loop, and the second is not spread over what it is multiplied by. So are uses of a tensor added that
+    reverse differentiation has met one after the other; all other terms stay together, since they may nearly cancel.
+    """
+
+    def placed(e: Expr) -> bool:
+        return isinstance(e, Bracket) and e.relation == "=" and e.free == {letter}
+
+    def rule(n: Expr) -> Expr:
+        several = [f for f in factors_of(n.body) if isinstance(f, Add)] if isinstance(n, Sum) else []
+        if not isinstance(n, Sum) or len(several) != 1 or n.body is several[0]:
+            return n
+        once = [t for t in several[0].terms if any(map(placed, factors_of(t)))]
+        others = [t for t in several[0].terms if t not in once]
+        if not once or not others:
+            return n
+        rest = [f for f in factors_of(n.body) if f is not several[0]]
+        terms: list[Expr] = []
+        for t in (*once, add(*others)):
+            made = Sum(n.indices, mul(*(f for f in factors_of(t) if not placed(f)), *rest))
+            extents.same_bounds(made, n)
+            terms.append(mul(*filter(placed, factors_of(t)), made))
+        return add(*terms)
+
+    return transform(value, rule, {})
 
 
 class _Waiting:

@@ -35,7 +35,7 @@ def product(
     """``lax.dot_general`` of two arrays of one dtype, in the way that is cheapest to compile and to run."""
     if many_short(a, b, bool(batch[0])) or laid.moved(a) or laid.moved(b):
         return laid.product(a, b, summed, batch, letters)
-    made = as_sum(a, b, summed, batch)
+    made = as_sum(a, b, summed, batch) if not laid.depth else None  # a loop is compiled once
     if made is not None:
         return made
     a, b, (summed, batch) = one_sum(a, b, summed, batch)

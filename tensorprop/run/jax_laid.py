@@ -107,6 +107,8 @@ class Laid:
     """
 
     def __init__(self) -> None:
+        self.depth = 0
+        """In how many functions that are traced by themselves this is."""
         self._forms: dict[int, tuple[Array, list[_Lies]]] = {}
         self._orders: dict[frozenset[str], _Letters] = {}
 
@@ -114,10 +116,12 @@ class Laid:
     def inside(self) -> Iterator[None]:
         """What is moved inside a function that is traced by itself is not there outside of it."""
         before, self._forms = self._forms, {}
+        self.depth += 1
         try:
             yield
         finally:
             self._forms = before
+            self.depth -= 1
 
     def moved(self, a: Array) -> bool:
         """Whether an array lies in another order than that of its axes."""

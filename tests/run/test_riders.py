@@ -156,3 +156,44 @@ def test_what_stands_in_a_loop_is_mapped_and_differentiated_again() -> None:
     wanted = jax.grad(length(jax.grad(plain)))(p)
     for n, back in wanted.items():
         assert np.allclose(second[n], back, rtol=1e-3, atol=1e-4 * float(abs(back).max()))
+
+
+def _bodies(jaxpr: Any) -> list[Any]:
+    found: list[Any] = []
+    for eqn in jaxpr.eqns:
+        for inner in eqn.params.values():
+            if hasattr(inner, "jaxpr"):
+                found += ([inner.jaxpr] if eqn.primitive.name == "scan" else []) + _bodies(inner.jaxpr)
+    return found
+
+
+@pytest.mark.usefixtures("x64")
+def test_what_is_read_at_one_time_is_worked_out_before_the_loop() -> None:
+    """Sinkhorn's scaling: a loss of its last vectors is no matrix in each of the steps back, nor is a product of one
+    with a vector, whose kernel is compiled once for all of them."""
+    n, steps = 70, 6
+    text = (
+        "u_ti = a_i / Σ_j (K_ij v[t-1,j]); v_tj = b_j / Σ_i (K_ij u_ti); v[-1,j] = 1; dim(t) = 6; "
+        "E = u[5,i] K_ij C_ij v[5,j]"
+    )
+    rng = np.random.default_rng(11)
+    K, C, a, b = (jnp.asarray(rng.uniform(0.5, 1.5, size=shape)) for shape in ((n, n), (n, n), n, n))
+    g = tp.value_and_grad(text, "K C")
+    bodies = _bodies(jax.make_jaxpr(g)({"K": K, "C": C}, a=a, b=b).jaxpr)
+    assert len(bodies) == 2
+    for body in bodies:
+        assert [e.primitive.name for e in body.eqns].count("dot_general") == 2
+        assert all(v.aval.shape != (n, n) for e in body.eqns for v in e.outvars)
+
+    def plain(K: Any, C: Any) -> Any:
+        v = jnp.ones(n)
+        for _ in range(steps):
+            u = a / (K @ v)
+            v = b / (K.T @ u)
+        return u @ (K * C) @ v
+
+    value, slopes = g({"K": K, "C": C}, a=a, b=b)
+    wanted, backs = jax.value_and_grad(plain, (0, 1))(K, C)
+    assert np.isclose(value, wanted, rtol=1e-13)
+    for slope, back in zip((slopes["K"], slopes["C"]), backs, strict=True):
+        assert np.allclose(slope, back, rtol=1e-11, atol=1e-13 * float(abs(back).max()))
