@@ -3,6 +3,9 @@
 In: a System. Out: the same, in whose recurrences the argument of a function, and a reduction, that reads the past is a
 tensor of its own. The rules then name what is owed to it, which the steps back make and the products after them read;
 and a reduction that was made on the way there is read on the way back, and not made again.
+
+So is an argument of a function that sums over a window, ``a_t = tanh(Σ_s x_{t-s} f_s)``: the rule of x reads it in all
+places of the window, ``δx_t = Σ_s f_s f′(z_{t+s}) δa_{t+s}``, and would work it out in each.
 """
 
 from __future__ import annotations
@@ -12,15 +15,16 @@ from collections.abc import Iterator
 from tensorprop.core.affine import shift
 from tensorprop.core.build import add, fresh, number, substitute
 from tensorprop.core.equation import Equation, Loop, Range, System, equation, system
-from tensorprop.core.expr import Call, Dim, Expr, Index, Number, Reduce, Tensor
+from tensorprop.core.expr import Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import part_name
+from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import postorder, tensors_of, transform
 
 __all__ = ["stages"]
 
 
 def stages(s: System) -> System:
-    """The System with names for what its recurrences come to within a step.
+    """The System with names for what its recurrences come to within a step, and for windows that functions are of.
 
     >>> from tensorprop.text import parse
     >>> print(stages(parse("h_tj = tanh(x_tj + h[t-1,k] W_kj); h[-1,j] = 0; E = h_tj y_tj")))
@@ -32,10 +36,12 @@ def stages(s: System) -> System:
     taken = {*s.names, *s.inputs}
     made: dict[Equation, list[Equation]] = {}
     ranges: list[Range] = []
-    for loop in s.blocks:
-        if isinstance(loop, Loop) and loop.step > 0:
-            for eq in loop.body:
-                made[eq] = _named(s, eq, loop, taken, ranges)
+    for block in s.blocks:
+        if isinstance(block, Equation):
+            made[block] = _of_windows(s, block, taken)
+        elif block.step > 0:
+            for eq in block.body:
+                made[eq] = _named(s, eq, block, taken, ranges)
     if all(len(found) == 1 for found in made.values()):
         return s
     return system([new for eq in s for new in made.get(eq, [eq])], (*s.facts, *ranges))
@@ -72,6 +78,56 @@ def _named(s: System, eq: Equation, loop: Loop, taken: set[str], ranges: list[Ra
     if not parts:
         return [eq]
     return [equation(eq.target, transform(eq.value, lambda n: parts.get(n, n))), *found]
+
+
+def _of_windows(s: System, eq: Equation, taken: set[str]) -> list[Equation]:
+    """An equation without past, and those of its arguments that sum over a window, where their letters range alone."""
+    parts: dict[Expr, Expr] = {}
+    found: list[Equation] = []
+    for n in _arguments(eq.value):
+        letters = tuple(dict.fromkeys((*(i for i in eq.letters if i in n.free), *_reading(n))))
+        letters = tuple(i for i in letters if i in n.free)
+        if n in parts or not _window(n) or not all(_ranges(s, eq, n, i) for i in letters):
+            continue
+        name = part_name(eq.name, taken)
+        taken.add(name)
+        parts[n] = Tensor(name, tuple(map(Index, letters)))
+        found.append(equation(Tensor(name, tuple(map(Index, letters))), n))
+    return [equation(eq.target, transform(eq.value, lambda n: parts.get(n, n))), *found] if parts else [eq]
+
+
+def _arguments(e: Expr) -> Iterator[Expr]:
+    """The outermost arguments of functions that are neither tensors nor functions, and sums over windows that are
+    multiplied by one another."""
+    stack = [e]
+    while stack:
+        n = stack.pop()
+        several = [c for c in factors_of(n) if isinstance(c, Sum) and _window(c)] if isinstance(n, Mul) else []
+        for c in n.children:
+            if (isinstance(n, Call) and not isinstance(c, (Tensor, Call))) or (len(several) > 1 and c in several):
+                yield c
+            else:
+                stack.append(c)
+
+
+def _window(e: Expr) -> bool:
+    """Whether a sum goes over a window: a subscript has one of its letters and one that is not summed."""
+    return any(
+        isinstance(n, Sum)
+        and any(len(sub.free) > 1 and not sub.free <= n.free for t in tensors_of(n.body) for sub in t.subscripts)
+        for n in postorder(e)
+    )
+
+
+def _ranges(s: System, eq: Equation, e: Expr, letter: str) -> bool:
+    """Whether a part of an equation tells the range of a letter as the whole does."""
+    if s.stated(letter) is not None:
+        return True
+    here = [t for t in tensors_of(e) if letter in t.free]
+    if any(sub is Index(letter) for t in here for sub in t.subscripts):
+        return True
+    others = [t for t in tensors_of(eq.value) if letter in t.free and t not in here]
+    return not others and all(s.outside(t.name) is None for t in here)
 
 
 def _first(loop: Loop) -> int | None:

@@ -85,3 +85,56 @@ def test_a_hidden_markov_model_against_all_paths() -> None:
     np.testing.assert_allclose(value, other, rtol=1e-13)
     for n in params:
         np.testing.assert_allclose(grads[n], slopes[n], rtol=1e-12, atol=1e-14)
+
+
+WINDOWS = {  # what the arguments are called
+    "h_bijf = relu(x[b,i+k,j+l,c] w_klcf + a_f); E = h_bijf h_bijf": ["h0_bijf = x[b, i+k, j+l, c] w_klcf + a_f"],
+    "h_t = tanh(Σ_s x[t-2s] f_s) σ(Σ_s x[t-s] g_s); outside(x) = 0; dim(t) = 9; E = h_t h_t": [
+        "h0_t = x[t-s] g_s",
+        "h1_t = x[t-2s] f_s",
+    ],
+    "E = Σ_t ((Σ_s x[t+s] f_s) - y_t)^2": ["E0_t = x[t+s] f_s - y_t"],
+    "h_t = (Σ_s x[t+s] f_s) (Σ_s x[t+s] g_s); E = h_t h_t": ["h0_t = x[t+s] f_s", "h1_t = x[t+s] g_s"],
+}
+NO_WINDOWS = (
+    "h_bf = relu(x_bi w_if + a_f); E = h_bf h_bf",
+    "h_t = Σ_s x[t+s] f_s + a; E = h_t h_t",  # of no function
+    "h_t = tanh(x[t+1] - x_t); E = h_t h_t",  # nothing is summed
+    "h_t = tanh(Σ_s x[t+s] f_s) y_t; E = h_t h_t",  # y tells the range of t
+    "h_t = tanh(Σ_s x[t-s] f_s) y_t; outside(x) = 0; E = h_t h_t",
+)
+SHAPES = {"x": (9,), "f": (3,), "g": (3,), "y": (7,), "a": (2,), "w": (3, 2, 2, 2)}
+
+
+@pytest.mark.parametrize("text", WINDOWS)
+def test_arguments_that_sum_over_windows_have_names_and_gradients_stay(text: str) -> None:
+    s = tp.parse(text)
+    made = stages(s)
+    assert sorted(str(eq) for eq in made if eq not in s and eq.name not in s) == sorted(WINDOWS[text])
+    rng = np.random.default_rng(8)
+    p = {n: rng.normal(size=(2, 5, 4, 2) if n == "x" and "b" in text else SHAPES[n]) for n in s.inputs}
+    names = [f"δ{n}" for n in s.inputs]
+    whole, staged = (
+        tp.compile((u + tp.adjoint(u, s.inputs, of="E")).only(names), outputs=names, backend="numpy")(**p)
+        for u in (s, made)
+    )
+    for n in names:
+        np.testing.assert_allclose(staged[n], whole[n], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("text", NO_WINDOWS)
+def test_what_is_no_window_of_a_function_gets_no_name(text: str) -> None:
+    s = tp.parse(text)
+    assert stages(s) is s
+
+
+def test_a_convolution_in_a_function_is_worked_out_once() -> None:
+    """The rule of x had worked it out in every place of the window."""
+    import jax
+    import jax.numpy as jnp
+
+    text = "h_bijf = gelu(x[b,i+k,j+l,c] w_klcf + a_f); g_bijf = relu(h[b,i+k,j+l,c] v_klcf); E = g_bijf g_bijf"
+    p = {"x": jnp.ones((2, 9, 8, 3)), "w": jnp.ones((3, 3, 3, 4)), "a": jnp.ones(4), "v": jnp.ones((3, 3, 4, 5))}
+    program = str(jax.make_jaxpr(tp.value_and_grad(text, [*p]))(p))
+    assert program.count("conv_general_dilated[") == 6  # two there, and two back for each
+    assert program.count("f32[2,9,8,3,3") == program.count("f32[3,3,2,") == 0
