@@ -247,20 +247,23 @@ class _Scan:
     def _turned(self, value: Expr) -> dict[Expr, tuple[str, ...]]:
         """Matrices that every step multiplies by, and their letters in the order that it wants: those summed in front.
 
-        ``W_jl δz_{t+1,l}`` reads the rows of Wᵀ, which is laid out once, before the loop.
+        ``W_jl δz_{t+1,l}`` reads the rows of Wᵀ, which is laid out once, before the loop; a batch of matrices stays.
         """
         found: dict[Expr, tuple[str, ...]] = {}
         for n in postorder(value):
             if not isinstance(n, Sum):
                 continue
             factors = factors_of(n.body)
-            if not any(t.name in self.loop.axes for f in factors for t in tensors_of(f)):
+            own = [
+                f.free.difference(n.indices) for f in factors if any(t.name in self.loop.axes for t in tensors_of(f))
+            ]
+            if not own:
                 continue
             for f in factors:
                 letters = f.letters if isinstance(f, Tensor) and f.name not in self.loop.axes else None
                 front = tuple(i for i in letters or () if i in n.indices)
                 order = (*front, *(i for i in letters or () if i not in front))
-                if front and order != letters and self._plain(f):
+                if front and order != letters and self._plain(f) and all(map(f.free.isdisjoint, own)):
                     found.setdefault(f, order)
         return found
 
