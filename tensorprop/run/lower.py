@@ -28,6 +28,7 @@ from tensorprop.run.lowerings.convolution import convolution
 from tensorprop.run.lowerings.entries import entries, read_often
 from tensorprop.run.lowerings.frechet import frechet
 from tensorprop.run.lowerings.greatest import greatest
+from tensorprop.run.lowerings.outer import outer_products
 from tensorprop.run.lowerings.running import running_product, running_reduction
 from tensorprop.run.lowerings.selection import added, of_brackets, pick, put, read_at, scatter, targets
 from tensorprop.run.lowerings.solving import inverse, logdet, solving
@@ -458,7 +459,7 @@ class _Run(Values):
         parts = blocks(self.zeros, p) if self.zeros is not None else None
         if parts is not None and any(_waits(self, f[0]) for f in (*p.factors, *p.divisors)):
             return (yield from parts(self))
-        forms += [parts] if parts is not None else []
+        forms += [form for form in (parts, outer_products(p)) if form is not None]
         return (yield from self.cheapest(lambda on: on.plain_product(p.within(p.free, ())), forms))
 
     def plain_product(self, p: Contraction) -> Rule:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -98,3 +99,28 @@ def test_what_is_divided_among_many_is_divided_before_it_is_summed() -> None:
     step = tp.value_and_grad("R_ij = T_ij - A_ir B_jr; E = mean_ij(R_ij^2)", wrt="A")
     slopes = np.asarray(step({"A": a}, T=tensor, B=b)[1]["A"], float)
     np.testing.assert_allclose(slopes, -2 * 64 / 64, rtol=5e-3)
+
+
+@pytest.mark.usefixtures("x64")
+def test_a_sum_of_outer_products_is_not_spread_over_their_letters() -> None:
+    """``(B_ir A_pq + A_ir B_pq) x_r x_p x_q`` had an array of all i, r, p, q; differences of entries stay together."""
+    text = "E = Σ_b tanh((Σ_ij x_bi A_ij x_bj) (Σ_ij x_bi B_ij x_bj))"
+    rng = np.random.default_rng(12)
+    p = {"A": rng.normal(size=(9, 9)) / 9, "B": rng.normal(size=(9, 9)) / 9, "x": rng.normal(size=(4, 9))}
+    program = jax.make_jaxpr(tp.value_and_grad(text, [*p]))(p)
+    assert "9,9,9" not in str(program)
+    value, slopes = tp.value_and_grad(text, [*p])(p)
+
+    def plain(p: Any) -> Any:
+        a, b = (jnp.einsum("bi,ij,bj->b", p["x"], p[n], p["x"]) for n in "AB")
+        return jnp.sum(jnp.tanh(a * b))
+
+    wanted, backs = jax.value_and_grad(plain)(p)
+    assert np.isclose(value, wanted, rtol=1e-14)
+    for n in p:
+        np.testing.assert_allclose(slopes[n], backs[n], rtol=1e-11, atol=1e-14)
+    far = "d_nk = Σ_i (x_ni - c_ki)^2; E = d_nk d_nk"  # of points far away, close to one another
+    x, c = (1e6 + rng.normal(size=(n, 3)) for n in (5, 4))
+    _, slopes = tp.value_and_grad(far, "c")({"c": c}, x=x)
+    back = jax.grad(lambda c: jnp.sum(jnp.sum((x[:, None] - c) ** 2, -1) ** 2))(c)
+    np.testing.assert_allclose(slopes["c"], back, rtol=1e-10)

@@ -189,7 +189,7 @@ def of_brackets(on: Selects, p: Contraction) -> Rule | None:
     for k, (e, names, sizes) in enumerate(p.factors):
         if not isinstance(e, Add) or not all(any(isinstance(n, Bracket) for n in _parts(t)) for t in e.terms):
             continue
-        products = [_beside(p, k, t, names, sizes) for t in e.terms]
+        products = [beside(p, k, t, names, sizes) for t in e.terms]
         if all(targets(on, q) for q in products):
             return added(on, products)
     return None
@@ -199,7 +199,7 @@ def _parts(e: Expr) -> Sequence[Expr]:
     return e.factors if isinstance(e, Mul) else (e,)
 
 
-def _beside(p: Contraction, k: int, term: Expr, names: Mapping[str, str], sizes: Sizes) -> Contraction:
+def beside(p: Contraction, k: int, term: Expr, names: Mapping[str, str], sizes: Sizes) -> Contraction:
     """The product with this in place of factor k."""
     q = p.within(p.free, ())
     del q.factors[k]
