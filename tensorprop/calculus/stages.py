@@ -4,8 +4,9 @@ In: a System. Out: the same, in whose recurrences the argument of a function, an
 tensor of its own. The rules then name what is owed to it, which the steps back make and the products after them read;
 and a reduction that was made on the way there is read on the way back, and not made again.
 
-So is an argument of a function that sums over a window, ``a_t = tanh(Σ_s x_{t-s} f_s)``: the rule of x reads it in all
-places of the window, ``δx_t = Σ_s f_s f′(z_{t+s}) δa_{t+s}``, and would work it out in each.
+So is an argument of a function that sums over a window, ``a_t = tanh(Σ_s x_{t-s} f_s)``, or reads a tensor here and
+there, ``√((x_{t+1} − x_t)² + 1)``: the rule of x reads it in all these places, ``δx_t = Σ_s f_s f′(z_{t+s}) δa_{t+s}``,
+and would work it out in each.
 """
 
 from __future__ import annotations
@@ -111,11 +112,19 @@ def _arguments(e: Expr) -> Iterator[Expr]:
 
 
 def _window(e: Expr) -> bool:
-    """Whether a sum goes over a window: a subscript has one of its letters and one that is not summed."""
+    """Whether a tensor is read at several places for one entry: a sum goes over a window, of whose letters and others a
+    subscript is made, or there are several subscripts with the same letters."""
+    for n in postorder(e):
+        if isinstance(n, Sum):
+            read = (sub for t in tensors_of(n.body) for sub in t.subscripts)
+            if any(len(sub.free) > 1 and not sub.free <= n.free for sub in read):
+                return True
+    places: dict[tuple[str, frozenset[str]], set[Tensor]] = {}
+    for t in tensors_of(e):
+        places.setdefault((t.name, t.free), set()).add(t)
     return any(
-        isinstance(n, Sum)
-        and any(len(sub.free) > 1 and not sub.free <= n.free for t in tensors_of(n.body) for sub in t.subscripts)
-        for n in postorder(e)
+        len(there) > 1 and any(sub.free and not isinstance(sub, Index) for t in there for sub in t.subscripts)
+        for there in places.values()
     )
 
 

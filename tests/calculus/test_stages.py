@@ -94,12 +94,14 @@ WINDOWS = {  # what the arguments are called
         "h1_t = x[t-2s] f_s",
     ],
     "E = Σ_t ((Σ_s x[t+s] f_s) - y_t)^2": ["E0_t = x[t+s] f_s - y_t"],
+    "E = Σ_t sqrt((x[t+1] - x_t)^2 + 1); dim(t) = 8": ["E0_t = (x[t+1] - x_t)^2 + 1"],
     "h_t = (Σ_s x[t+s] f_s) (Σ_s x[t+s] g_s); E = h_t h_t": ["h0_t = x[t+s] f_s", "h1_t = x[t+s] g_s"],
 }
 NO_WINDOWS = (
     "h_bf = relu(x_bi w_if + a_f); E = h_bf h_bf",
     "h_t = Σ_s x[t+s] f_s + a; E = h_t h_t",  # of no function
-    "h_t = tanh(x[t+1] - x_t); E = h_t h_t",  # nothing is summed
+    "h_t = tanh(x[t+1]); E = h_t h_t",  # one place alone
+    "h_ij = tanh(w_ij + w_ji); E = h_ij h_ij",  # the same places
     "h_t = tanh(Σ_s x[t+s] f_s) y_t; E = h_t h_t",  # y tells the range of t
     "h_t = tanh(Σ_s x[t-s] f_s) y_t; outside(x) = 0; E = h_t h_t",
 )
@@ -113,7 +115,7 @@ def test_arguments_that_sum_over_windows_have_names_and_gradients_stay(text: str
     assert sorted(str(eq) for eq in made if eq not in s and eq.name not in s) == sorted(WINDOWS[text])
     rng = np.random.default_rng(8)
     p = {n: rng.normal(size=(2, 5, 4, 2) if n == "x" and "b" in text else SHAPES[n]) for n in s.inputs}
-    names = [f"δ{n}" for n in s.inputs]
+    names = ["E", *(f"δ{n}" for n in s.inputs)]
     whole, staged = (
         tp.compile((u + tp.adjoint(u, s.inputs, of="E")).only(names), outputs=names, backend="numpy")(**p)
         for u in (s, made)
