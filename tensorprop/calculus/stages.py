@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from tensorprop.core.affine import shift
 from tensorprop.core.build import add, fresh, number, substitute
 from tensorprop.core.equation import Equation, Loop, Range, System, equation, system
-from tensorprop.core.expr import Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import part_name
 from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import postorder, tensors_of, transform
@@ -88,7 +88,7 @@ def _of_windows(s: System, eq: Equation, taken: set[str]) -> list[Equation]:
     for n in _arguments(eq.value):
         letters = tuple(dict.fromkeys((*(i for i in eq.letters if i in n.free), *_reading(n))))
         letters = tuple(i for i in letters if i in n.free)
-        if n in parts or not _window(n) or not all(_ranges(s, eq, n, i) for i in letters):
+        if n in parts or not _window(n) or _guarded(s, eq, n) or not all(_ranges(s, eq, n, i) for i in letters):
             continue
         name = part_name(eq.name, taken)
         taken.add(name)
@@ -126,6 +126,14 @@ def _window(e: Expr) -> bool:
         len(there) > 1 and any(sub.free and not isinstance(sub, Index) for t in there for sub in t.subscripts)
         for there in places.values()
     )
+
+
+def _guarded(s: System, eq: Equation, e: Expr) -> bool:
+    """Whether a bracket around a part may keep it from being read outside of a tensor."""
+    inside = {*postorder(e)}
+    told = {i for n in postorder(eq.value) if isinstance(n, Bracket) and n not in inside for i in n.free}
+    read = (sub for t in tensors_of(e) if s.outside(t.name) is None for sub in t.subscripts)
+    return any(not isinstance(sub, Index) and not told.isdisjoint(sub.free) for sub in read)
 
 
 def _ranges(s: System, eq: Equation, e: Expr, letter: str) -> bool:

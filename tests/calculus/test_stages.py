@@ -100,6 +100,9 @@ WINDOWS = {  # what the arguments are called
 NO_WINDOWS = (
     "h_bf = relu(x_bi w_if + a_f); E = h_bf h_bf",
     "h_t = Σ_s x[t+s] f_s + a; E = h_t h_t",  # of no function
+    "h_t = [t + 2 < dim(x, 0)] tanh(Σ_s x[t+s] f_s); E = h_t y_t; dim(t) = 9",  # the bracket keeps it inside
+    "h_t = where(t < 7, tanh(Σ_s x[t+s] f_s), 0); E = h_t y_t; dim(t) = 9",
+    "E = Σ_t [t > 0] sqrt((x_t - x[t-1])^2 + 1)",
     "h_t = tanh(x[t+1]); E = h_t h_t",  # one place alone
     "h_ij = tanh(w_ij + w_ji); E = h_ij h_ij",  # the same places
     "h_t = tanh(Σ_s x[t+s] f_s) y_t; E = h_t h_t",  # y tells the range of t
