@@ -40,12 +40,12 @@ def split(loop: Loop, eq: Equation, extents: Extents, names: dict[Expr, Tensor],
     """
     letter, sizes = loop.time(eq)[0], extents.letters(eq)
     own = _Waiting(letter, frozenset(loop.axes), extents, sizes, names, apart)
-    value = own.side(parted(eq.value, letter, extents))
+    value = own.side(_parted(eq.value, letter, extents))
     inside = {*postorder(value)}
     return Ready(value, {n: e for n, e in own.held.items() if n in inside})
 
 
-def parted(value: Expr, letter: str, extents: Extents) -> Expr:
+def _parted(value: Expr, letter: str, extents: Extents) -> Expr:
     """A right side in which what is read at one time alone has a sum of its own.
 
     ``Σ_i ([t = T] A_ij + x_{t+1,i}) K_ij`` is ``[t = T] Σ_i A_ij K_ij + Σ_i x_{t+1,i} K_ij``: the first is worked out
@@ -124,7 +124,8 @@ class _Waiting:
         for k in hosts:
             if not any(k in g for g in groups.values()) and not self.spreads(old[k]):
                 taken = {j for g in groups.values() for j in g}
-                groups[k] = [j for j in free if j not in taken and old[j].free <= old[k].free and not self.apart] or [k]
+                beside = (j for j in free if j not in taken and old[j].free <= old[k].free)
+                groups[k] = [k] if self.apart else [*beside]
         inner = {j for g in groups.values() for j in g}
         out: list[Expr] = []
         for k, e in enumerate(old):

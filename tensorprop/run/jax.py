@@ -25,7 +25,7 @@ from tensorprop.errors import UsageError
 from tensorprop.run.jax_direct import WIDE, add, alike, divide, multiply, settled, subtract
 from tensorprop.run.jax_dots import product
 from tensorprop.run.jax_functions import JAX, JAX_REDUCE, cumlogsumexp
-from tensorprop.run.jax_laid import Laid
+from tensorprop.run.jax_laid import LaidOut
 from tensorprop.run.jax_made import InPlaces, Turned
 from tensorprop.run.jax_matrices import factored, frechet, logdet, solved
 from tensorprop.run.jax_platform import elsewhere, on_cpu
@@ -83,7 +83,7 @@ class JaxOperations:
         self.indices: list[Array] = []
         self.placed: dict[int, InPlaces] = {}
         """By their identities arrays that were made by adding in places."""
-        self.laid = Laid()
+        self.laid = LaidOut()
         self.stacks: dict[int, Turned] = {}
         """What loops have stacked, by identity, as it lies."""
 
@@ -218,9 +218,7 @@ class JaxOperations:
     ) -> tuple[Sequence[Array], Sequence[Array]]:
         """One ``lax.scan``; what is carried has the dtype that a step makes of it."""
 
-        def alone(*now: Any) -> Any:
-            with self.laid.inside():
-                return step(*now)
+        alone = self.laid.alone(step)
 
         def body(held: Sequence[Array], now: tuple[Array, Sequence[Array]]) -> tuple[Sequence[Array], Sequence[Array]]:
             after, made = alone(now[0], held, now[1])
@@ -243,18 +241,14 @@ class JaxOperations:
 
     def either(self, plain: Callable[[], Array], other: Callable[[], Array]) -> Array:
         """Both are in the program; which one is compiled is chosen by the platform."""
-
-        def here() -> Array:
-            with self.laid.inside():
-                return plain()
-
+        here = self.laid.alone(plain)
         dtype = jax.eval_shape(here).dtype
         return lax.platform_dependent(cpu=here, default=lambda: jnp.asarray(self.elsewhere(other), dtype))
 
     def elsewhere(self, made: Callable[[], Array]) -> Array:
         """What is made as it is for a machine that is no CPU."""
-        with elsewhere(), self.laid.inside():
-            return made()
+        with elsewhere():
+            return self.laid.alone(made)()
 
     def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
         whole = jnp.concatenate([jnp.asarray(a) for a in arrays], axis)

@@ -13,7 +13,7 @@ from jax import lax
 from jax.experimental.layout import Layout, with_layout_constraint
 
 from tensorprop.run.jax_direct import WIDE
-from tensorprop.run.jax_laid import Laid, known, many_short, own_axes
+from tensorprop.run.jax_laid import LaidOut, known, many_short, own_axes
 from tensorprop.run.jax_platform import on_cpu
 
 __all__ = ["as_sum", "of_matrices", "one_sum", "product"]
@@ -30,10 +30,10 @@ each anew, where a sum has a kernel that is there. A sum of fewer entries is com
 
 
 def product(
-    a: Array, b: Array, summed: _Pair, batch: _Pair, laid: Laid, letters: tuple[tuple[str, ...], ...] = ()
+    a: Array, b: Array, summed: _Pair, batch: _Pair, laid: LaidOut, letters: tuple[tuple[str, ...], ...] = ()
 ) -> Array:
     """``lax.dot_general`` of two arrays of one dtype, in the way that is cheapest to compile and to run."""
-    if many_short(a, b, bool(batch[0])) or laid.moved(a) or laid.moved(b):
+    if known(a, b) and (many_short(a, b, bool(batch[0])) or laid.moved(a) or laid.moved(b)):
         return laid.product(a, b, summed, batch, letters)
     made = as_sum(a, b, summed, batch) if not laid.depth else None  # a loop is compiled once
     if made is not None:

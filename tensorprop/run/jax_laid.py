@@ -12,8 +12,7 @@ of its letters, so each array has to lie with one of its groups before the other
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from jax import lax
@@ -21,7 +20,7 @@ from jax.experimental.layout import Layout, with_layout_constraint
 
 from tensorprop.run.jax_platform import on_cpu
 
-__all__ = ["Laid", "known", "many_short", "own_axes"]
+__all__ = ["LaidOut", "known", "many_short", "own_axes"]
 
 Array = Any
 _Axes = tuple[int, ...]
@@ -61,7 +60,7 @@ def many_short(a: Array, b: Array, batch: bool = False) -> bool:
     return any(short(x.shape) for x in (a, b) if known(x))
 
 
-class _Lies(NamedTuple):
+class _LiesThus(NamedTuple):
     """The entries of an array as they lie: in an array of whatever shape, with its axes in this order.
 
     ``made``: by a product or by moving them, so that they are there, and are not worked out where they are read.
@@ -72,11 +71,11 @@ class _Lies(NamedTuple):
     made: bool = False
 
 
-class _Side(NamedTuple):
+class _OneSide(NamedTuple):
     """An operand, how it lies, and its axes by kind, each kind in its order."""
 
     array: Array
-    forms: Sequence[_Lies]
+    forms: Sequence[_LiesThus]
     batch: _Axes
     own: _Axes
     summed: _Axes
@@ -85,12 +84,12 @@ class _Side(NamedTuple):
         """The axes with the summed ones last, or before its own."""
         return (*self.batch, *self.own, *self.summed) if last else (*self.batch, *self.summed, *self.own)
 
-    def found(self, last: bool) -> _Lies | None:
+    def found(self, last: bool) -> _LiesThus | None:
         """The form that lies so."""
         order = self.order(last)
         return next((f for f in self.forms if f.order == order), None)
 
-    def moved(self, last: bool) -> tuple[float, _Lies]:
+    def moved(self, last: bool) -> tuple[float, _LiesThus]:
         """What it takes to bring a form into this order, and the form with which it takes least."""
         order, shape = self.order(last), self.array.shape
         return min(((_moving(f, order, shape), f) for f in self.forms), key=lambda found: found[0])
@@ -100,7 +99,7 @@ class _Side(NamedTuple):
         return 0 if self.found(last) is not None else self.moved(last)[0]
 
 
-class Laid:
+class LaidOut:
     """How arrays lie, of which products were made here or which were moved for one.
 
     A matrix is read as it lies: as a left operand with the summed axes last, as a right one with these first.
@@ -109,19 +108,22 @@ class Laid:
     def __init__(self) -> None:
         self.depth = 0
         """In how many functions that are traced by themselves this is."""
-        self._forms: dict[int, tuple[Array, list[_Lies]]] = {}
+        self._forms: dict[int, tuple[Array, list[_LiesThus]]] = {}
         self._orders: dict[frozenset[str], _Letters] = {}
 
-    @contextmanager
-    def inside(self) -> Iterator[None]:
-        """What is moved inside a function that is traced by itself is not there outside of it."""
-        before, self._forms = self._forms, {}
-        self.depth += 1
-        try:
-            yield
-        finally:
-            self._forms = before
-            self.depth -= 1
+    def alone(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that is traced by itself: what is moved inside is not there outside of it."""
+
+        def traced(*args: Any) -> Any:
+            before, self._forms = self._forms, {}
+            self.depth += 1
+            try:
+                return fn(*args)
+            finally:
+                self._forms = before
+                self.depth -= 1
+
+        return traced
 
     def moved(self, a: Array) -> bool:
         """Whether an array lies in another order than that of its axes."""
@@ -137,13 +139,13 @@ class Laid:
         made = lax.reshape(made, [sides[n].array.shape[k] for n, k in there])
         axes = [(0, k) for k in batch[0]] + [(n, k) for n, side in enumerate(sides) for k in sorted(side.own)]
         whole = lax.transpose(made, tuple(map(there.index, axes))) if there != axes else made
-        self._forms[id(whole)] = whole, [_Lies(made, tuple(map(axes.index, there)), True)]
+        self._forms[id(whole)] = whole, [_LiesThus(made, tuple(map(axes.index, there)), True)]
         return whole
 
-    def _forms_of(self, a: Array) -> list[_Lies]:
-        return self._forms.setdefault(id(a), (a, [_Lies(a, tuple(range(a.ndim)))]))[1]
+    def _forms_of(self, a: Array) -> list[_LiesThus]:
+        return self._forms.setdefault(id(a), (a, [_LiesThus(a, tuple(range(a.ndim)))]))[1]
 
-    def _matrices(self, side: _Side, last: bool) -> Array:
+    def _matrices(self, side: _OneSide, last: bool) -> Array:
         """The operand as a batch of matrices."""
         found = side.found(last)
         if found is None:
@@ -152,7 +154,7 @@ class Laid:
         groups = (side.batch, *((side.own, side.summed) if last else (side.summed, side.own)))
         return lax.reshape(found.array, [math.prod(side.array.shape[k] for k in g) for g in groups])
 
-    def _sides(self, a: Array, b: Array, summed: _Pair, batch: _Pair, letters: tuple[_Letters, ...]) -> list[_Side]:
+    def _sides(self, a: Array, b: Array, summed: _Pair, batch: _Pair, letters: tuple[_Letters, ...]) -> list[_OneSide]:
         """Both operands, the order of each group that it has already, or as it lies in the larger operand.
 
         What the smaller one has of its own is in the order in which it will be summed: nothing has to be taken out from
@@ -171,10 +173,10 @@ class Laid:
 
         forms = [self._forms_of(x) for x in (a, b)]
         kept, gone = ordered(larger, batch[larger]), ordered(larger, summed[larger])
-        sides: list[_Side] = []
+        sides: list[_OneSide] = []
         for n, x in enumerate((a, b)):
             groups = kept, ordered(n, own_axes(x, summed[n], batch[n])), gone
-            sides.append(_Side(x, forms[n], *(tuple(map(names[n].index, group)) for group in groups)))
+            sides.append(_OneSide(x, forms[n], *(tuple(map(names[n].index, group)) for group in groups)))
         return sides
 
 
@@ -188,7 +190,7 @@ def _turns(order: _Axes) -> bool:
     return order != tuple(range(len(order)))
 
 
-def _runs(form: _Lies, order: _Axes) -> list[list[int]]:
+def _runs(form: _LiesThus, order: _Axes) -> list[list[int]]:
     """The places in a form of the axes in an order, those together that stay side by side."""
     runs: list[list[int]] = []
     for k in map(form.order.index, order):
@@ -199,13 +201,13 @@ def _runs(form: _Lies, order: _Axes) -> list[list[int]]:
     return runs
 
 
-def _moving(form: _Lies, order: _Axes, shape: Sequence[int]) -> float:
+def _moving(form: _LiesThus, order: _Axes, shape: Sequence[int]) -> float:
     """About nanoseconds to bring a form into an order: what lies side by side in the end is moved together."""
     last = math.prod(shape[form.order[k]] for k in _runs(form, order)[-1])
     return math.prod(shape) * (_MOVED + _RUN / last)
 
 
-def _relaid(form: _Lies, order: _Axes, shape: Sequence[int]) -> _Lies:
+def _relaid(form: _LiesThus, order: _Axes, shape: Sequence[int]) -> _LiesThus:
     """The form with its axes in another order.
 
     What is moved is to lie there as it then reads, and to be found as it lay. Else XLA moves it on the way from or to a
@@ -217,4 +219,4 @@ def _relaid(form: _Lies, order: _Axes, shape: Sequence[int]) -> _Lies:
     if form.made and on_cpu() and (runs[-1] != there[-1] or merged.shape[-1] < _LONG):
         merged = lax.optimization_barrier(merged)
     turned = lax.transpose(merged, [there.index(run) for run in runs])
-    return _Lies(with_layout_constraint(turned, Layout(tuple(range(turned.ndim)))), order, True)
+    return _LiesThus(with_layout_constraint(turned, Layout(tuple(range(turned.ndim)))), order, True)

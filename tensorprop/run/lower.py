@@ -196,9 +196,8 @@ class _Run(Values):
         if self.ops.rides and self.precision is None and self.zeros is None:
             steps, riders = ridden(self, steps, wanted)
         others = (b for b in self.system.blocks if b != loop and (isinstance(b, Loop) or b.name not in riders))
-        read = {n for b in others for n in names_of(b)}
-        own = (n for n in loop.axes if n in read or n in wanted)
-        made = looped(self, steps, frozenset((*own, *riders)), riders)
+        read = {*wanted, *(n for b in others for n in names_of(b))}
+        made = looped(self, steps, frozenset((*loop.axes.keys() & read, *riders)), riders)
         for name, r in riders.items():
             whole = self.ops.sum(made[name], (0,)) if r.summed else made[name]
             made[name] = self.ops.named(whole, r.equation.letters, name)

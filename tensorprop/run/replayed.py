@@ -58,7 +58,7 @@ class _Slot(NamedTuple):
     number: int
 
 
-class _Value(NamedTuple):
+class _OfNode(NamedTuple):
     """Where an array is found that other equations have made: the value of a node, under names of this equation."""
 
     node: Expr
@@ -66,7 +66,7 @@ class _Value(NamedTuple):
     kind: tuple[Any, ...]
 
 
-class _Product(NamedTuple):
+class _OfPair(NamedTuple):
     """The same, of a product of two arrays."""
 
     one: _Slot
@@ -100,7 +100,7 @@ class _Done(NamedTuple):
     """The operations of an equation, what they find made, the place of the result, and what it leaves behind."""
 
     names: tuple[str, ...]
-    found: Sequence[_Value | _Product]
+    found: Sequence[_OfNode | _OfPair]
     steps: Sequence[_Op]
     result: Any
     values: Sequence[tuple[int | Expr, tuple[Any, ...], Any, Value]]
@@ -239,7 +239,7 @@ def _found(run: Lowered, code: Nameless, given: Sequence[Array], record: _Done) 
         return run.ops.identity(given[at.number] if at.number >= 0 else found[-1 - at.number])
 
     for source in record.found:
-        if isinstance(source, _Value):
+        if isinstance(source, _OfNode):
             key = called(source.node, lambda name: names.get(name, name)), *source.rest
             there, axes = run.values.get(key), None
         else:
@@ -271,7 +271,7 @@ class _Scribe:
         self.arrays = [*given]
         self.given = {self.ops.identity(a): k for k, a in reversed([*enumerate(given)]) if a is not None}
         self.steps: list[_Op] = []
-        self.found: list[_Value | _Product] = []
+        self.found: list[_OfNode | _OfPair] = []
         self.record: _Done | None = None
         self.known = True
 
@@ -316,17 +316,17 @@ class _Scribe:
         self.place[id(a)] = -len(self.found)
         return _Slot(-len(self.found))
 
-    def _source(self, a: Any) -> _Value | _Product:
+    def _source(self, a: Any) -> _OfNode | _OfPair:
         """Where an array is found that is none of this equation's."""
         run, names = self.run, {*self.code.names}
         for key, v in run.values.items():
             if v.array is a and all(n.name in names for n in postorder(key[0]) if isinstance(n, Tensor)):
-                return _Value(key[0], key[1:], _sort(run, v, None))
+                return _OfNode(key[0], key[1:], _sort(run, v, None))
         for key, twin in run.products.items():
             if twin.array is a:
                 one, other = self._ordered(key, twin)
                 number = {k: k for k in (*key[2], *key[3])}
-                return _Product(self._first(one), self._first(other), key[2:], _sort(run, twin, number))
+                return _OfPair(self._first(one), self._first(other), key[2:], _sort(run, twin, number))
         raise _Unknown
 
     def _about(self, what: Expr | str | None = None) -> Any:

@@ -42,7 +42,7 @@ class Rider(NamedTuple):
         return self.inside is not self.equation
 
 
-class Lowered(Protocol):
+class WithLoops(Protocol):
     """What is asked of the lowering: the System, its sizes, the arrays that are there and the tensors that wait."""
 
     system: System
@@ -51,7 +51,7 @@ class Lowered(Protocol):
     waiting: frozenset[str]
 
 
-def ridden(on: Lowered, steps: Steps, wanted: Collection[str]) -> tuple[Steps, dict[str, Rider]]:
+def ridden(on: WithLoops, steps: Steps, wanted: Collection[str]) -> tuple[Steps, dict[str, Rider]]:
     """The loop with what is worked out in its steps."""
     after = [b for b in on.system.blocks if b != steps.loop]
     riders: dict[str, Rider] = {}
@@ -70,7 +70,7 @@ def ridden(on: Lowered, steps: Steps, wanted: Collection[str]) -> tuple[Steps, d
     return (_joined(on, steps, riders.values()) if riders else steps), riders
 
 
-def _joined(on: Lowered, steps: Steps, riders: Collection[Rider]) -> Steps:
+def _joined(on: WithLoops, steps: Steps, riders: Collection[Rider]) -> Steps:
     loop = steps.loop
     for r in riders:
         if r.summed:
@@ -85,7 +85,7 @@ def _joined(on: Lowered, steps: Steps, riders: Collection[Rider]) -> Steps:
     )
 
 
-def _rider(on: Lowered, steps: Steps, eq: Equation, riders: Mapping[str, Rider]) -> Rider | None:
+def _rider(on: WithLoops, steps: Steps, eq: Equation, riders: Mapping[str, Rider]) -> Rider | None:
     """The equation as it stands in the steps; None if it is to stand after them."""
     loop, value = steps.loop, eq.value
     known = {*on.arrays, *loop.axes, *(name for name, r in riders.items() if not r.summed)}

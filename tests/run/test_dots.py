@@ -14,7 +14,7 @@ import pytest
 import tensorprop as tp
 from tensorprop.run.jax import JaxOperations
 from tensorprop.run.jax_dots import as_sum, of_matrices
-from tensorprop.run.jax_laid import Laid, many_short
+from tensorprop.run.jax_laid import LaidOut, many_short
 from tests.uncompiled import uncompiled
 
 
@@ -30,7 +30,7 @@ def test_operands_read_as_matrices_give_the_product(seed: int) -> None:
     a, b = (rng.normal(size=[size[i] for i in axes]) for axes in (one, other))
     batch, over = ("".join(r.sample(part, len(part))) for part in (kept, summed))
     (s0, s1), (b0, b1) = ([tuple(map(axes.index, part)) for axes in (one, other)] for part in (over, batch))
-    found = uncompiled(lambda a, b: Laid().product(a, b, (s0, s1), (b0, b1)))(a, b)
+    found = uncompiled(lambda a, b: LaidOut().product(a, b, (s0, s1), (b0, b1)))(a, b)
     own = "".join(i for i in one if i in left) + "".join(i for i in other if i in right)
     wanted = np.einsum(f"{''.join(one)},{''.join(other)}->{batch}{own}", a, b)
     assert np.shape(found) == wanted.shape
@@ -50,7 +50,7 @@ def test_what_was_moved_for_a_product_is_not_moved_again_for_its_gradients(seed:
         tuple(r.sample(part, len(part))) for part in (kept + left + summed, kept + summed + right, kept + left + right)
     )
     x, y, dz = (rng.normal(size=[size[i] for i in axes]) for axes in (a, b, z))
-    laid = Laid()
+    laid = LaidOut()
 
     def times(one: Any, p: Any, other: Any, q: Any, out: tuple[str, ...]) -> Any:
         shared = [i for i in p if i in q]
@@ -65,7 +65,7 @@ def test_what_was_moved_for_a_product_is_not_moved_again_for_its_gradients(seed:
 
     moved = str(jax.make_jaxpr(f)(x, y, dz)).count("= layout_constraint[")
     assert moved == (5 if seed in (5, 18, 19) else 3)  # each array once, unless to move a small one again is less
-    laid = Laid()
+    laid = LaidOut()
     found = uncompiled(f)(x, y, dz)
     bound = (16 + 4 * np.sqrt(81)) * np.finfo(float).eps
     for (one, p), (other, q), out, made in zip(
