@@ -51,8 +51,8 @@ def stages(s: System) -> System:
 def _named(s: System, eq: Equation, loop: Loop, taken: set[str], ranges: list[Range]) -> list[Equation]:
     """An equation of a loop, and those of its parts that have names now."""
     time, ahead = loop.time(eq)
-    first = 0 if ahead and s.stated(time) is not None else _first(loop)
-    if first is None or (ahead and s.stated(time) is None):
+    first = _first(loop)
+    if first is None or ahead:
         return [eq]
     parts: dict[Expr, Expr] = {}
     found: list[Equation] = []
@@ -66,7 +66,7 @@ def _named(s: System, eq: Equation, loop: Loop, taken: set[str], ranges: list[Ra
         if first:  # from the first time on, counted from 0: of what is read alone there is the same number
             if any(shift(sub) != (time, -1) for t in tensors_of(n) for sub in t.subscripts if time in sub.free):
                 continue
-        elif not ends and not ahead:
+        elif not ends:
             others = {i for e in s for i in (*e.letters, *e.value.free, *e.value.binds)}
             now = fresh(time, others.union(letters, (r.letter for r in (*s.facts, *ranges) if isinstance(r, Range))))
             ranges.append(Range(now, Dim(eq.name, loop.axes[eq.name])))
