@@ -52,14 +52,19 @@ def _first(x: Any) -> Any:
     return jnp.swapaxes(x, 0, 1)
 
 
+def _outputs(step: Callable[[Any, Any], Any], p: Any) -> Any:
+    """The mean square of what steps of a square state make of q, k, v and g."""
+    b, _, n = p["q"].shape
+    return jnp.mean(jax.lax.scan(step, jnp.zeros((b, n, n)), tuple(_first(p[m]) for m in "qkvg"))[1] ** 2)
+
+
 def _linear(p: Any, d: Any) -> Any:
     def step(S: Any, now: Any) -> Any:
         q, k, v, g = now
         S = sigmoid(g)[:, :, None] * S + k[:, :, None] * v[:, None]
         return S, jnp.einsum("bi,bij->bj", q, S)
 
-    b, _, n = p["q"].shape
-    return jnp.mean(jax.lax.scan(step, jnp.zeros((b, n, n)), tuple(_first(p[m]) for m in "qkvg"))[1] ** 2)
+    return _outputs(step, p)
 
 
 def _delta(p: Any, d: Any) -> Any:
@@ -69,8 +74,7 @@ def _delta(p: Any, d: Any) -> Any:
         S = S + sigmoid(g)[:, None, None] * k[:, :, None] * r[:, None]
         return S, jnp.einsum("bi,bij->bj", q, S)
 
-    b, _, n = p["q"].shape
-    return jnp.mean(jax.lax.scan(step, jnp.zeros((b, n, n)), tuple(_first(p[m]) for m in "qkvg"))[1] ** 2)
+    return _outputs(step, p)
 
 
 def _selective(p: Any, d: Any) -> Any:
