@@ -6,8 +6,8 @@ operations that it came to, and these are done for the rest.
 
 Two equations are alike if they are one text up to the names of their tensors, if what these names stand for is of one
 type (shapes, dtypes, letters), if the same of their tensors are one array, and if the same of their nodes have values
-already. What an equation leaves behind for others (values of shared nodes, products, trees) is written down with it, and where
-it finds what others have left: if that is not there for another one, this is worked out by itself.
+already. What an equation leaves behind for others (values of shared nodes, products, trees) is written down with it,
+and where it finds what others have left: if that is not there for another one, this is worked out by itself.
 """
 
 from __future__ import annotations
