@@ -237,6 +237,8 @@ class Ranges:
         self._sizes: dict[Axis, Expr] = {}
         self._first: dict[Axis, Axis] = {}
         self._loops = {eq.name for b in system.blocks if isinstance(b, Loop) for eq in b.body}
+        self._given = {*system.inputs}
+        self._ends: dict[Axis, Axis] = {}
         self.unknown: list[tuple[Equation, Expr, str]] = []
         """Letters whose range nothing tells: the equation, the binder (or the left side), the letter."""
         letters = Letters(lambda _, one, other: self._union(one[:2], other[:2]), system.stated, system.outside)
@@ -327,14 +329,19 @@ class Ranges:
 
     def size(self, tensor: str, axis: int) -> Expr:
         """The size of an axis: that of the first axis of its class (of a tensor that no loop makes, if there is one),
-        or what is stated or follows from reads."""
+        or what is stated or follows from reads. Where a loop could go on, it ends with the arrays beside its tensors."""
         at = self.find(tensor, axis)
         if not self._first:
             for other in self._order:
                 rest = self._first.setdefault(self.find(*other), other)
                 if rest[0] in self._loops and other[0] not in self._loops:
                     self._first[self.find(*other)] = other
-        return self._sizes.get(at) or Dim(*self._first.get(at, at))
+            looped = {self.find(*other) for other in self._order if other[0] in self._loops}
+            for other in self._order:
+                if other[0] in self._given and self.find(*other) in looped:
+                    self._ends.setdefault(self.find(*other), other)
+        end = self._ends.get(at) if at in self._sizes else None
+        return Dim(*end) if end is not None else self._sizes.get(at) or Dim(*self._first.get(at, at))
 
     def named(self, e: Expr) -> Expr:
         """An expression in which every size is that of the axis which stands for its class."""

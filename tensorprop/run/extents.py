@@ -188,6 +188,8 @@ class _Work:
                     raise self._circular(letter, place, eq.target)
                 known = self._size(place) if isinstance(place, Witness) else None
                 sizes[letter] = known if known is not None else max(0, self.extents.number(place, {}))
+                if letter == time and known is None and eq.target.subscripts[axis or 0] is Index(letter):
+                    sizes[letter] = min(sizes[letter], self.shapes[eq.name][axis or 0])
                 self._agrees(letter, sizes[letter], place, eq.target)
         for binder in self.letters.binders[met:]:
             for letter, place in self.letters.bound[binder].items():

@@ -55,6 +55,20 @@ def stopped(p: Any) -> Any:
     return total
 
 
+def ends_with(read: str, back: int = 1) -> Callable[[Any], Any]:
+    """A loop that could go on for as long as what was is there, and ends where what is read beside it does."""
+
+    def naive(p: Any) -> Any:
+        past, total = [p["c"] ** 2] * back, 0.0
+        for t in range(len(p[read])):
+            s = past[t] if t < back else p["w"] + p["a"] * p["r"][t - back] ** 2 + p["b"] * past[t - 1]
+            past += [s] if t >= back else []
+            total = total + jnp.log(s) + p[read][t] ** 2 / s
+        return total
+
+    return naive
+
+
 def backwards(p: Any) -> Any:
     v, total = 0.0, 0.0
     for t in reversed(range(T)):
@@ -195,6 +209,8 @@ def two_loops(p: Any) -> Any:
 
 
 RNN = "h_tj = tanh(x_ti U_ij + h_{t-1,k} W_kj); h_{-1,j} = g_j; "
+VARIANCES = {**{n: positive() for n in "wabc"}, "r": normal(7)}
+
 CASES: dict[str, tuple[str, dict[str, Any], Callable[[Any], Any]]] = {
     "rnn": (
         "h_tj = tanh(x_ti U_ij + h_{t-1,k} W_kj + b_j); h_{-1,j} = g_j; E = h_tj y_tj",
@@ -305,6 +321,17 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[Any], Any]]] = {
         "f_t = f_{t-1} + a_t f_{t-2}; f_0 = g; f_1 = 2 g; E = f_t w_t",
         {"a": normal(T), "g": normal(), "w": normal(T)},
         starts_inside,
+    ),
+    "ends with what feeds it": (
+        "s_t = w + a r[t-1]^2 + b s[t-1]; s[0] = c^2; E = Σ_t (log(s_t) + r_t^2 / s_t)", VARIANCES, ends_with("r")
+    ),
+    "ends before what feeds it": (
+        "s_t = w + a r[t-1]^2 + b s[t-1]; s[0] = c^2; E = Σ_t (log(s_t) + x_t^2 / s_t)", VARIANCES | {"x": normal(T)},
+        ends_with("x")
+    ),
+    "ends with what feeds it two steps later": (
+        "s_t = w + a r[t-2]^2 + b s[t-1]; s[0] = c^2; s[1] = c^2; E = Σ_t (log(s_t) + r_t^2 / s_t)", VARIANCES,
+        ends_with("r", 2)
     ),
     "one loop feeds another": (
         "r_t = sin(r[t+1] + x_t); r[dim(x,0)] = 0; s_t = cos(s_{t-1}) r_t + r_0; s_{-1} = 0; E = s[dim(x,0)-1] w",
