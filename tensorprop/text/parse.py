@@ -326,10 +326,11 @@ def _mismatch(text: str, target: Tensor, span: tuple[int, int], value: Expr, tre
 
 
 def _primal_sizes(target: Tensor) -> dict[str, Dim]:
-    """Axes of other tensors that the letters of a derivative's left side repeat."""
+    """Axes that the letters of a left side repeat: a derivative's those of what it is of, a start's those of the whole."""
     axes = primal_axes(target)
     if axes is None:
-        return {}
+        axes = [(target.name, k) for k in range(len(target.subscripts))] if target.letters is None else []
+        return {s.name: Dim(*at) for s, at in zip(target.subscripts, axes, strict=False) if isinstance(s, Index)}
     return {i: Dim(name, k) for (name, k), i in zip(axes, target.letters or (), strict=False)}
 
 
