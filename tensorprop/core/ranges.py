@@ -329,7 +329,7 @@ class Ranges:
 
     def size(self, tensor: str, axis: int) -> Expr:
         """The size of an axis: that of the first axis of its class (of a tensor that no loop makes, if there is one),
-        or what is stated or follows from reads. Where a loop could go on, it ends with the arrays beside its tensors."""
+        or what is stated or follows from reads. A loop that could go on ends with the arrays beside its tensors."""
         at = self.find(tensor, axis)
         if not self._first:
             for other in self._order:

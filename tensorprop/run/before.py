@@ -18,6 +18,7 @@ from tensorprop.core.equation import Equation, Loop
 from tensorprop.core.expr import Add, Bracket, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import fold, postorder, transform
+from tensorprop.run.lowerings.whole_form import always
 from tensorprop.run.sizes import Extents
 
 __all__ = ["Ready", "scoped", "split"]
@@ -33,14 +34,16 @@ class Ready(NamedTuple):
     held: dict[Expr, Expr]
 
 
-def split(loop: Loop, eq: Equation, extents: Extents, names: dict[Expr, Tensor], apart: bool = False) -> Ready:
-    """The right side of an equation of the loop; ``names`` holds what was named for others of the same time.
+def split(
+    loop: Loop, eq: Equation, value: Expr, extents: Extents, names: dict[Expr, Tensor], apart: bool = False
+) -> Ready:
+    """The right side of an equation in the steps; ``names`` holds what was named for others of the same time.
 
     ``apart``: what passes with time is not put together before, but read entry by entry.
     """
     letter, sizes = loop.time(eq)[0], extents.letters(eq)
     own = _Waiting(letter, frozenset(loop.axes), extents, sizes, names, apart)
-    value = own.side(_parted(eq.value, letter, extents))
+    value = own.side(_parted(value, letter, extents))
     inside = {*postorder(value)}
     return Ready(value, {n: e for n, e in own.held.items() if n in inside})
 
@@ -145,7 +148,7 @@ class _Waiting:
             case Number() | Dim() | Index():
                 return e
             case Bracket():
-                if self.letter in e.free:
+                if self.letter in e.free and not always(e, self.extents.shapes, self.sizes):
                     self.held[e] = e
                 return e
             case Tensor() if self.letter not in e.free and all(isinstance(s, (Index, Number)) for s in e.subscripts):

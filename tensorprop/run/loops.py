@@ -18,26 +18,34 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from tensorprop.core.affine import shift
+from tensorprop.core.build import substitute
 from tensorprop.core.equation import Equation
-from tensorprop.core.expr import Expr, Index, Sum, Tensor
+from tensorprop.core.expr import Expr, Index, Reduce, Sum, Tensor
 from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import postorder, tensors_of
 from tensorprop.run.before import Ready, scoped, split
 from tensorprop.run.count import Shaped
 from tensorprop.run.lowerings.cumulative import combined, step_of
 from tensorprop.run.sizes import Extents, Steps, counted
+from tensorprop.run.timing import places, timed
 from tensorprop.run.values import Array, Operations, Sizes, Value
 
 __all__ = ["Past", "looped"]
 
 Held = dict[tuple[Expr, tuple[int, ...]], Value]
 
+_TIME = Index("⟨time⟩")
+
 
 class Past(NamedTuple):
-    """Entries of a loop's tensors on their time axis: by how many steps they lie back, or (``at`` None) by place."""
+    """Entries of a loop's tensors on their time axis: by how many steps they lie back, or (``at`` None) by place.
+
+    ``low``: where each tensor stands in the lowest step; ``at``: the time that an equation has there, with a minus.
+    """
 
     axes: Mapping[str, int]
     entries: Mapping[str, Mapping[int, Array]]
+    low: Mapping[str, int]
     at: int | None
     back: int
 
@@ -49,7 +57,7 @@ class Past(NamedTuple):
             return self.entries[t.name].get(counted(s, shapes, {})), axis
         found = shift(s)
         assert found is not None
-        return self.entries[t.name].get((found[1] - self.at) * self.back), axis
+        return self.entries[t.name].get((found[1] - self.at - self.low[t.name]) * self.back), axis
 
     def over_shapes(self) -> Past:
         """The same over shapes."""
@@ -94,41 +102,51 @@ class _Scan:
         self.riders = riders
         self.on, self.ops, self.steps, self.loop = on, on.ops, steps, steps.loop
         self.wanted = [eq.name for eq in self.loop.body if eq.name in wanted]
-        self.times = {eq: self.loop.time(eq) for eq in self.loop.body}
-        given = {eq: [p for p in self.places(eq) if p not in steps.places[eq.name]] for eq in self.loop.body}
-        every = [p for places in given.values() for p in places]
-        self.begin, self.end = (min(every), max(every) + 1) if every else (0, 0)
-        self.holds = {eq: len(places) == self.end - self.begin for eq, places in given.items()}
-        self.given = {eq: frozenset(places) for eq, places in given.items()}
+        self.low, self.count, self.body, self.first = timed(steps, on.extents)
+        self.given = {eq: frozenset(places(steps, eq)) for eq in self.body}
+        self.holds = {eq: self.given[eq].issuperset(self.stands(eq)) for eq in self.body}
+        self.times = {eq: self._time(eq) for eq in self.body}
         self.starts: dict[str, dict[int, Array]] = {}
+        self.met: dict[tuple[Expr, int, tuple[tuple[str, int], ...]], Value] = {}
         self.depth = self._depth()
 
-    def places(self, eq: Equation) -> range:
-        """The places in time of an equation of the body, starts aside."""
-        n = self.times[eq][1]
-        return range(n, n + self.steps.times[eq])
+    def stands(self, eq: Equation) -> range:
+        """The places of an equation in the steps."""
+        low = self.low[eq.name]
+        return range(low, low + self.count)
+
+    def _time(self, eq: Equation) -> tuple[str, int]:
+        """The letter that is the time of an equation, and its value in the lowest step."""
+        letter, n = self.loop.time(eq)
+        return letter, self.low[eq.name] - n
 
     def _depth(self) -> dict[str, int]:
         """How many steps back each tensor is read."""
         found = dict.fromkeys(self.loop.axes, 0)
-        for eq in self.loop.body:
-            for t in tensors_of(eq.value):
+        for eq, value in self.body.items():
+            for t in tensors_of(value):
                 if t.name in found:
                     there = shift(t.subscripts[self.loop.axes[t.name]])
                     assert there is not None
-                    found[t.name] = max(found[t.name], (self.times[eq][1] - there[1]) * self.loop.step)
+                    back = (self.low[t.name] - self.times[eq][1] - there[1]) * self.loop.step
+                    found[t.name] = max(found[t.name], back)
         return found
 
     # ----------------------------------------------------------------- before the loop
     def begun(self) -> None:
-        """The starts, in the order in which they stand."""
+        """The starts, in the order in which they stand, and what is worked out before the first step."""
         self.starts = {name: {} for name in self.loop.axes}
-        past = Past(self.loop.axes, self.starts, None, 0)
-        for name, places in self.steps.places.items():
-            for place, eq in places.items():
+        past = Past(self.loop.axes, self.starts, self.low, None, 0)
+        for name, there in self.steps.places.items():
+            for place, eq in there.items():
                 run = self.on.inner([eq.value])
                 run.past = past
                 self.starts[name][place] = run.side(eq)
+        for eq, place, value in self.first:
+            letter, n = self.loop.time(eq)
+            run = self.on.inner([value])
+            run.past, run.time = past, {letter: self.ops.full((), place - n)}
+            self.starts[eq.name][place] = run.side(eq, value)
 
     def nothing(self, name: str) -> Array:
         """An entry that nothing reads."""
@@ -138,16 +156,35 @@ class _Scan:
 
     def carried(self) -> dict[str, list[Array]]:
         """What the first step finds."""
-        first = self.begin if self.loop.step > 0 else self.end - 1
         found: dict[str, list[Array]] = {}
         for name, depth in self.depth.items():
-            places = [first - k * self.loop.step for k in range(1, depth + 1)]
-            found[name] = [self.starts[name][p] if p in self.starts[name] else self.nothing(name) for p in places]
+            first = self.low[name] + (0 if self.loop.step > 0 else self.count - 1)
+            before = [first - k * self.loop.step for k in range(1, depth + 1)]
+            found[name] = [self.starts[name][p] if p in self.starts[name] else self.nothing(name) for p in before]
         return found
 
-    def read(self, letter: str, n: int, value: Value, size: int) -> Array:
+    def _met(self, node: Expr, sizes: Sizes, letter: str, start: int) -> Value:
+        """What is worked out before the loop: an array over time as the steps meet it, or one that no time changes.
+
+        It is one array, by whatever letter equations call the time.
+        """
+        if letter not in sizes:
+            return self.on.over(node, sizes, letter)
+        binders = (n for n in postorder(node) if isinstance(n, (Sum, Reduce)))
+        if not start and self.count < sizes[letter] and all(map(self.on.extents.steady, binders)):
+            sizes = {**sizes, letter: self.count}
+        key = substitute(node, {letter: _TIME}), start, tuple((i, n) for i, n in sizes.items() if i != letter)
+        if key not in self.met:
+            found = self.on.over(node, sizes, letter)
+            if found.axes[:1] == (letter,):
+                found = found._replace(array=self.read(start, found, sizes[letter]))
+            self.met[key] = found._replace(axes=tuple(_TIME.name if i == letter else i for i in found.axes))
+        found = self.met[key]
+        return found._replace(axes=tuple(letter if i == _TIME.name else i for i in found.axes))
+
+    def read(self, first: int, value: Value, size: int) -> Array:
         """An array over time, its first axis, as the steps meet it: one entry for each place."""
-        first, end = self.begin - n, self.end - n
+        end = first + self.count
         if (first, end) == (0, size):
             return value.array
         if first >= 0 and end <= size:
@@ -159,63 +196,60 @@ class _Scan:
     def arrays(self) -> dict[str, Array]:
         """All places of the tensors that are wanted."""
         self.begun()
-        stacked = self._scanned() if self.end > self.begin else {}
+        stacked = self._scanned() if self.count else {}
         return {name: self._placed(name, stacked.get(name)) for name in self.wanted}
 
     def _scanned(self) -> dict[str, Array]:
         extents, loop = self.on.extents, self.loop
         names: dict[tuple[str, int], dict[Expr, Tensor]] = {}
         ready = {
-            eq: split(loop, eq, extents, names.setdefault(self.times[eq], {}), eq.name in self.riders)
-            for eq in loop.body
+            eq: split(loop, eq, value, extents, names.setdefault(self.times[eq], {}), eq.name in self.riders)
+            for eq, value in self.body.items()
         }
         steady: dict[tuple[str, int], Held] = {time: {} for time in names}
         passing: dict[tuple[str, int], dict[tuple[Expr, tuple[int, ...]], Value]] = {time: {} for time in names}
+        once: Held = {}  # what no time changes is one array, by whatever letter an equation calls the time
         for eq, side in ready.items():
-            letter, _ = time = self.times[eq]
+            letter, start = time = self.times[eq]
             turned = self._turned(side.value)
             for node, sizes in scoped(side.value, extents.letters(eq), extents):
                 key = node, tuple(sizes.values())
                 if node in turned and key not in steady[time]:
-                    found = self.on.over(node, sizes, letter)
-                    order = tuple(found.axes.index(i) for i in turned[node])
-                    steady[time][key] = Value(self.ops.transpose(found.array, order), turned[node], found.truth)
+                    if key not in once:
+                        found = self.on.over(node, sizes, letter)
+                        order = tuple(found.axes.index(i) for i in turned[node])
+                        once[key] = Value(self.ops.transpose(found.array, order), turned[node], found.truth)
+                    steady[time][key] = once[key]
                 if node not in side.held or key in steady[time] or key in passing[time]:
                     continue
-                found = self.on.over(side.held[node], sizes, letter)
-                if found.axes[:1] == (letter,):
-                    array = self.read(*time, found, sizes[letter])
-                    passing[time][key] = Value(array, found.axes, found.truth)
-                else:
-                    steady[time][key] = found
+                found = self._met(side.held[node], sizes, letter, start)
+                (passing if found.axes[:1] == (letter,) else steady)[time][key] = found
         sides = {time: [side.value for eq, side in ready.items() if self.times[eq] == time] for time in names}
-        order = [(time, key) for time, found in passing.items() for key in found]
+        read = {id(v.array): v.array for found in passing.values() for v in found.values()}
         carried = self.carried()
         shape = {name: len(entries) for name, entries in carried.items()}
 
         def step(place: Array, flat: Sequence[Array], parts: Sequence[Array]) -> tuple[list[Array], list[Array]]:
             held = {time: dict(found) for time, found in steady.items()}
             runs = {time: self.on.inner(values) for time, values in sides.items()}
-            for (time, key), part in zip(order, parts, strict=True):
-                v = passing[time][key]
-                held[time][key] = Value(part, v.axes[1:], v.truth)
+            now = dict(zip(read, parts, strict=True))
+            for time, found in passing.items():
+                held[time] |= {key: Value(now[id(v.array)], v.axes[1:], v.truth) for key, v in found.items()}
             left = iter(flat)
             past = {name: {k + 1: next(left) for k in range(n)} for name, n in shape.items()}
-            place = self.ops.add(place, self.begin) if self.begin else place
-            for eq in loop.body:
-                letter, n = time = self.times[eq]
+            for eq in self.body:
+                letter, start = time = self.times[eq]
                 run = runs[time]
                 run.held = held[time]
-                run.time = {letter: self.ops.add(place, -n) if n else place}
-                run.past = Past(loop.axes, past, n, -loop.step)
+                run.time = {letter: self.ops.add(place, start) if start else place}
+                run.past = Past(loop.axes, past, self.low, -start, -loop.step)
                 past[eq.name][0] = self._held(eq, run.side(eq, ready[eq].value), place)
             new = [past[name][k] for name, n in shape.items() for k in range(n)]
             return new, [past[name][0] for name in self.wanted]
 
         def scanned() -> Sequence[Array]:
             first = [a for entries in carried.values() for a in entries]
-            read = [passing[time][key].array for time, key in order]
-            return self.ops.scan(step, first, read, self.end - self.begin, loop.step < 0)[1]
+            return self.ops.scan(step, first, [*read.values()], self.count, loop.step < 0)[1]
 
         whole = self._cumulative(ready, passing, carried)
         made = scanned() if whole is None else [self.ops.either(lambda: scanned()[0], whole)]
@@ -228,7 +262,7 @@ class _Scan:
         carried: Mapping[str, Sequence[Array]],
     ) -> Callable[[], Array] | None:
         """A loop of one equation that only adds (or multiplies) what was made before, as one running sum."""
-        eq, *rest = self.loop.body
+        eq, *rest = self.body
         if rest or self.wanted != [eq.name] or self.depth[eq.name] != 1 or not self.holds[eq]:
             return None
         nodes = {node: v for (node, _), v in passing[self.times[eq]].items() if not v.truth}
@@ -281,11 +315,12 @@ class _Scan:
         """The entry where the equation holds, the start where one stands, zero elsewhere."""
         if self.holds[eq]:
             return entry
-        given = self.given[eq]
-        first, last = min(given, default=self.end), max(given, default=self.end - 1)
+        stands, given = self.stands(eq), self.given[eq]
+        first, last = min(given, default=stands.stop), max(given, default=stands.stop - 1)
+        place = self.ops.add(place, stands.start) if stands.start else place
         here: Array | None = None
-        conditions = [("≥", first)] if first > self.begin else []
-        conditions += [("≤", last)] if last < self.end - 1 else []
+        conditions = [("≥", first)] if first > stands.start else []
+        conditions += [("≤", last)] if last < stands.stop - 1 else []
         conditions += [("≠", p) for p in range(first, last) if p not in given]
         for relation, p in conditions:
             one = self.ops.compare(relation, place, p)
@@ -293,7 +328,7 @@ class _Scan:
         assert here is not None
         other = self.nothing(eq.name)
         for p, start in self.starts[eq.name].items():
-            if self.begin <= p < self.end:
+            if p in stands:
                 other = self.ops.call("where", self.ops.compare("=", place, p), start, other)
         return self.ops.kept(self.ops.call("where", here, entry, other))
 
@@ -302,12 +337,12 @@ class _Scan:
         """What the steps made, with the starts before and after them, time on its own axis."""
         first, end = self.steps.spans[name]
         axis = self.loop.axes[name]
-        begin, after = self.begin, self.end
+        begin, after = low, _ = self.low[name], self.low[name] + self.count
         if stacked is None:
             begin = after = end
         elif begin < first or after > end:
             begin, after = max(begin, first), min(after, end)
-            stacked = self.ops.shifted(stacked, 0, begin - self.begin, after - begin, 1, 0)
+            stacked = self.ops.shifted(stacked, 0, begin - low, after - begin, 1, 0)
         parts = [self._start(name, p) for p in range(first, begin)]
         if stacked is not None:
             parts.append(stacked)

@@ -34,7 +34,7 @@ from tensorprop.run.lowerings.selection import added, of_brackets, pick, put, re
 from tensorprop.run.lowerings.solving import inverse, logdet, solving
 from tensorprop.run.lowerings.triangle import LEAST, Zeros, blocks, narrowed, ordered, read, trimmed, waiting
 from tensorprop.run.lowerings.weights import running_weights
-from tensorprop.run.lowerings.whole_form import Affine, affine
+from tensorprop.run.lowerings.whole_form import Affine, affine, always
 from tensorprop.run.precision import Precision
 from tensorprop.run.price import priced
 from tensorprop.run.product import Contraction, Factor, contracted, divisor
@@ -247,6 +247,10 @@ class _Run(Values):
         """``e`` as a sum of letters with whole factors; None if something else is in it, such as a time that passes."""
         return None if not e.free.isdisjoint(self.time) else affine(e, self.extents.shapes)
 
+    def always(self, e: Bracket, sizes: Sizes) -> bool:
+        """Whether a bracket says no more than how far its letters run."""
+        return always(e, self.extents.shapes, sizes)
+
     # ----------------------------------------------------------------- nodes, each once
     def value(self, node: Expr, sizes: Sizes) -> Value:
         """The value of a node. Rules ask for other nodes by yielding them, so that depth costs no stack."""
@@ -333,6 +337,8 @@ class _Run(Values):
         key = e, tuple(sizes[i] for i in self.extents.free(e))
         if key in self.held:
             return self.held[key]
+        if self.always(e, sizes):
+            return Value(Fraction(1), ())
         left = yield Wish(e.left, sizes)
         right = yield Wish(e.right, sizes)
         if left.number and right.number:
@@ -541,6 +547,8 @@ def _gather(run: _Run, p: Contraction, e: Expr, names: Mapping[str, str], sizes:
             case Sum() if f is e or run.uses[f] < 2:
                 bound = run.extents.bound(f, sizes)
                 todo.append((f.body, p.bind(bound, names), {**sizes, **bound}))
+            case Bracket() if run.always(f, sizes):
+                pass
             case Bracket():
                 p.masks.append((f, names, sizes))
             case Call(function="power", args=(base, Number(value=n))) if n < 0 and n.denominator == 1:

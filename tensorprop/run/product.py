@@ -33,6 +33,7 @@ class Contraction:
 
     def __init__(self, free: frozenset[str], sizes: Sizes, fixed: Container[str] = ()) -> None:
         self.free = frozenset(i for i in free if i not in fixed)
+        self.fixed = bool(fixed)
         self.sizes = {i: sizes[i] for i in free}
         self.bound: list[str] = []
         self.same: dict[str, str] = {}
@@ -89,6 +90,7 @@ class Contraction:
         gone = list(without)
         inner = Contraction(frozenset(), {})
         inner.free = free
+        inner.fixed = self.fixed
         inner.sizes = dict(self.sizes)
         inner.bound = [i for i in self.bound if i not in free]
         inner.same = self.same
@@ -179,7 +181,7 @@ def _finished(
         result = on.scaled(scalar[0], c, []) if scalar else Value(c, ())
     else:
         few = len(operands) <= _FEW  # of many, what they make has been made for other gradients, too
-        early = few and p.size(operands[k].axes) < p.size(p.free.intersection(seen))
+        early = few and (2 if p.fixed else 1) * p.size(operands[k].axes) < p.size(p.free.intersection(seen))
         if early:
             operands[k] = on.scaled(operands[k], c, scalar)
         result = _paired(on, p, operands)

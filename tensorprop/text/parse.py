@@ -326,7 +326,7 @@ def _mismatch(text: str, target: Tensor, span: tuple[int, int], value: Expr, tre
 
 
 def _primal_sizes(target: Tensor) -> dict[str, Dim]:
-    """Axes that the letters of a left side repeat: a derivative's those of what it is of, a start's those of the whole."""
+    """Axes that the letters of a left side repeat: of what a derivative is of, of what a start is the start of."""
     axes = primal_axes(target)
     if axes is None:
         axes = [(target.name, k) for k in range(len(target.subscripts))] if target.letters is None else []

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tensorprop.core.affine import form
-from tensorprop.core.expr import Dim, Expr, Index, Number
+from tensorprop.core.expr import Bracket, Dim, Expr, Index, Number
+from tensorprop.run.sizes import begin
 
-__all__ = ["Affine", "affine"]
+__all__ = ["Affine", "affine", "always"]
 
 
 class Affine(NamedTuple):
@@ -82,3 +83,57 @@ def affine(e: Expr, shapes: Mapping[str, tuple[int, ...]]) -> Affine | None:
             case _:
                 return None
     return Affine(letters, constant)
+
+
+def always(e: Bracket, shapes: Mapping[str, tuple[int, ...]], sizes: Mapping[str, int]) -> bool:
+    """Whether a bracket is true for all values of its letters: it says no more than how far they run.
+
+    >>> from tensorprop.core.build import number
+    >>> always(Bracket("<", Index("t"), number(20)), {}, {"t": 20})
+    True
+    """
+    found = _between(e, shapes, sizes)
+    if found is None:
+        return False
+    low, high = found
+    match e.relation:
+        case "<":
+            return high < 0
+        case "≤":
+            return high <= 0
+        case ">":
+            return low > 0
+        case "≥":
+            return low >= 0
+        case "=":
+            return low == high == 0
+        case _:
+            return low > 0 or high < 0
+
+
+def never(e: Bracket, shapes: Mapping[str, tuple[int, ...]], sizes: Mapping[str, int]) -> bool:
+    """Whether a bracket is false for all values of its letters.
+
+    >>> from tensorprop.core.build import number
+    >>> never(Bracket("=", Index("t"), number(20)), {}, {"t": 20})
+    True
+    """
+    return always(Bracket(_OTHERWISE[e.relation], e.left, e.right), shapes, sizes)
+
+
+_OTHERWISE = {"<": "≥", "≥": "<", ">": "≤", "≤": ">", "=": "≠", "≠": "="}
+
+
+def _between(e: Bracket, shapes: Mapping[str, tuple[int, ...]], sizes: Mapping[str, int]) -> tuple[int, int] | None:
+    """The smallest and the largest value of left - right, where both are known now."""
+    left, right = affine(e.left, shapes), affine(e.right, shapes)
+    if left is None or right is None:
+        return None
+    letters, rest = left.less(right)
+    if not all(isinstance(n, int) for n in (rest, *(sizes.get(i) for i in letters))):
+        return None
+    low = high = rest + sum(c * begin(sizes[i]) for i, c in letters.items())
+    for i, c in letters.items():
+        reach = c * (sizes[i] - 1)
+        low, high = low + min(0, reach), high + max(0, reach)
+    return low, high
