@@ -16,7 +16,7 @@ from tensorprop.calculus.simplify import known, simplify_expr
 from tensorprop.calculus.source import Source, as_forward, names_in
 from tensorprop.calculus.stable import stable_expr
 from tensorprop.calculus.together import ended
-from tensorprop.core.affine import Form, difference, form, whole, written
+from tensorprop.core.affine import Form, difference, form, shift, whole, written
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, substitute, subtract
 from tensorprop.core.equation import Equation, Fact, Loop, Range, System, equation, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Reduce, Tensor
@@ -249,7 +249,7 @@ class _Sweep:
                 if self._inside(loop, eq.name, place):
                     self.back(eq, Tensor(adjoint_name(eq.name), eq.target.subscripts))
                 else:
-                    self.back(eq, self._at(eq, axis, place))
+                    self.back(eq, self._at(loop, eq, axis, place))
         for eq in loop.body:
             self.shares.pop(eq.name, None)
 
@@ -272,14 +272,18 @@ class _Sweep:
                 found.append(bracket("<", Index(i), far))
         return found
 
-    def _at(self, eq: Equation, axis: int, place: Expr) -> Expr:
+    def _at(self, loop: Loop, eq: Equation, axis: int, place: Expr) -> Expr:
         """What is owed to a start outside of its tensor: by those that read it at that place."""
         letters = tuple(s.name if isinstance(s, Index) else "τ" for s in eq.target.subscripts)
-        terms = [
-            entry(t, freshen(g, frozenset(letters) - t.free), letters)
-            for t, g in self.shares.get(eq.name, [])
-            if not isinstance(t.subscripts[axis], Index)
-        ]
+        readers = [b for b in loop.body if eq.name in b.inputs]
+        ends = {self.ranges.reach_left(b, loop.time(b)[0]) for b in readers}
+        end = ends.pop() if len(ends) == 1 else None
+        terms: list[Expr] = []
+        for t, g in self.shares.get(eq.name, []):
+            read = shift(t.subscripts[axis])
+            if read is not None and read[1]:
+                held = g if end is None else mul(g, bracket("<", Index(read[0]), end))
+                terms.append(entry(t, freshen(held, frozenset(letters) - t.free), letters))
         whole = substitute(freshen(add(*terms), frozenset(letters)), {"τ": place})
         return _nonempty(simplify_expr(self._sized(whole)))
 
@@ -404,9 +408,9 @@ class _Sweep:
 
 
 def holds(loop: Loop, eq: Equation, ranges: Ranges) -> list[Expr]:
-    """Where an equation of a loop holds: brackets that are false where a start stands in its place."""
+    """Where an equation of a loop holds: brackets that are false where a start stands in its place, or before 0."""
     letter, n = loop.time(eq)
-    found: list[Expr] = []
+    found: list[Expr] = [bracket("≥", Index(letter), number(-n))] if n < 0 else []
     for place, _ in loop.places(eq.name):
         f = form(subtract(place, number(n)))
         if f and all(c < 0 for c in f.values()):
@@ -438,8 +442,8 @@ def _nonempty(value: Expr) -> Expr:
         sizes = [c for p, c in f.items() if p is not ONE]
         positive = sum(f.values()) > 0 and all(c > 0 for c in sizes)
         negative = sum(f.values()) < 0 and all(c < 0 for c in sizes)
-        if n.relation == "<" and positive:
-            return ONE
+        if n.relation == "<" and (positive or negative or not f):
+            return ONE if positive else ZERO
         return ZERO if n.relation == "=" and (positive or negative) else n
 
     return transform(value, rule)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tensorprop.core.affine import shift
-from tensorprop.core.build import add, fresh, number, substitute
+from tensorprop.core.build import add, fresh, number, substitute, subtract
 from tensorprop.core.equation import Equation, Loop, Range, System, equation, system
 from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import part_name
@@ -63,13 +63,13 @@ def _named(s: System, eq: Equation, loop: Loop, taken: set[str], ranges: list[Ra
         if time not in letters or not there.issuperset(i for i in letters if i != time):
             continue
         now, ends = time, time in there
-        if first:  # from the first time on, counted from 0: of what is read alone there is the same number
-            if any(shift(sub) != (time, -1) for t in tensors_of(n) for sub in t.subscripts if time in sub.free):
-                continue
-        elif not ends:
+        places = (sub for t in tensors_of(n) for sub in t.subscripts if time in sub.free)
+        if first and any(shift(sub) != (time, -1) for sub in places):
+            continue
+        if first or not ends:  # from the first time on, counted from 0
             others = {i for e in s for i in (*e.letters, *e.value.free, *e.value.binds)}
             now = fresh(time, others.union(letters, (r.letter for r in (*s.facts, *ranges) if isinstance(r, Range))))
-            ranges.append(Range(now, Dim(eq.name, loop.axes[eq.name])))
+            ranges.append(Range(now, subtract(Dim(eq.name, loop.axes[eq.name]), number(first))))
         name = part_name(eq.name, taken)
         taken.add(name)
         moved = substitute(n, {time: add(Index(now), number(first))})

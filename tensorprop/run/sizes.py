@@ -69,7 +69,7 @@ class Steps(NamedTuple):
     def schedule(self) -> Iterator[tuple[int, list[tuple[Equation, int]]]]:
         """Every place in time, in the order of the loop, with the equations that hold there and their letter's value
         there."""
-        begins = min((self.loop.time(eq)[1] for eq in self.loop.body), default=0)
+        begins = max(0, min((self.loop.time(eq)[1] for eq in self.loop.body), default=0))  # starts alone lie before 0
         ends = max((self.loop.time(eq)[1] + n for eq, n in self.times.items()), default=0)
         for p in range(begins, ends) if self.loop.step > 0 else reversed(range(begins, ends)):
             here = [(eq, p - self.loop.time(eq)[1]) for eq in self.loop.body]

@@ -52,9 +52,9 @@ def timed(steps: Steps, extents: Extents) -> Timed:
 
 
 def places(steps: Steps, eq: Equation) -> list[int]:
-    """The places in time of an equation of the body, starts aside."""
+    """The places in time of an equation of the body, starts aside, which alone lie before 0."""
     n = steps.loop.time(eq)[1]
-    return [p for p in range(n, n + steps.times[eq]) if p not in steps.places[eq.name]]
+    return [p for p in range(max(0, n), n + steps.times[eq]) if p not in steps.places[eq.name]]
 
 
 def _few(steps: Steps, extents: Extents, given: Mapping[Equation, list[int]]) -> Timed | None:

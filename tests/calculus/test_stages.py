@@ -13,7 +13,7 @@ from tensorprop.calculus import stages
 STAGED = {
     "h_tj = tanh(x_tj + h[t-1,k] W_kj); h[-1,j] = 0; E = h_tj y_tj": ["h0_tj = x_tj + h[t-1, k] W_kj"],
     "h_tj = tanh(h[t-1,k] W_kj + b_j); h[-1,j] = b_j; dim(t) = 5; E = h[4,j] y_j": ["h0_uj = h[u-1, k] W_kj + b_j"],
-    "f_tj = e_tj + logsumexp_i(f[t-1,i] + a_ij); f[0,j] = e[0,j]; E = f_tj y_tj": ["f0_tj = logsumexp_i(f_ti + a_ij)"],
+    "f_tj = e_tj + logsumexp_i(f[t-1,i] + a_ij); f[0,j] = e[0,j]; E = f_tj y_tj": ["f0_uj = logsumexp_i(f_ui + a_ij)"],
     "f_tj = e_tj + logsumexp_i(f[t-1,i] + a_ij); f[-1,j] = 0; E = f_tj y_tj": ["f0_uj = logsumexp_i(f[u-1, i] + a_ij)"],
     "h_tj = z_tj tanh(x_tj + h[t-1,j]) + σ(h[t-1,j] u_j + x_tj); h[-1,j] = 0; E = h_tj y_tj": [
         "h0_tj = h[t-1, j] u_j + x_tj",
