@@ -43,7 +43,7 @@ _GAIN = 0.97  # another than the first must take less than this share
 _BETTER = 0.985  # what is changed at one place must take less than this share
 _SAME = 1e-2
 
-_LOWERING = "4"
+_LOWERING = "5"
 """Raised when the same choices come to another program: what was timed before says nothing of it then."""
 
 

@@ -247,10 +247,6 @@ class _Run(Values):
         """``e`` as a sum of letters with whole factors; None if something else is in it, such as a time that passes."""
         return None if not e.free.isdisjoint(self.time) else affine(e, self.extents.shapes)
 
-    def always(self, e: Bracket, sizes: Sizes) -> bool:
-        """Whether a bracket says no more than how far its letters run."""
-        return always(e, self.extents.shapes, sizes)
-
     # ----------------------------------------------------------------- nodes, each once
     def value(self, node: Expr, sizes: Sizes) -> Value:
         """The value of a node. Rules ask for other nodes by yielding them, so that depth costs no stack."""
@@ -335,10 +331,8 @@ class _Run(Values):
 
     def bracket(self, e: Bracket, sizes: Sizes) -> Rule:
         key = e, tuple(sizes[i] for i in self.extents.free(e))
-        if key in self.held:
-            return self.held[key]
-        if self.always(e, sizes):
-            return Value(Fraction(1), ())
+        if key in self.held or always(e, self.extents.shapes, sizes):
+            return self.held.get(key, Value(Fraction(1), ()))
         left = yield Wish(e.left, sizes)
         right = yield Wish(e.right, sizes)
         if left.number and right.number:
@@ -547,7 +541,7 @@ def _gather(run: _Run, p: Contraction, e: Expr, names: Mapping[str, str], sizes:
             case Sum() if f is e or run.uses[f] < 2:
                 bound = run.extents.bound(f, sizes)
                 todo.append((f.body, p.bind(bound, names), {**sizes, **bound}))
-            case Bracket() if run.always(f, sizes):
+            case Bracket() if always(f, run.extents.shapes, sizes):
                 pass
             case Bracket():
                 p.masks.append((f, names, sizes))

@@ -26,10 +26,10 @@ from tensorprop.core.walk import fold, tensors_of
 from tensorprop.run.lowerings.whole_form import always, never
 from tensorprop.run.sizes import Extents, Part, Steps, counted
 
-__all__ = ["Timed", "timed"]
+__all__ = ["Timing", "timed"]
 
 
-class Timed(NamedTuple):
+class Timing(NamedTuple):
     """``low``: the place of every tensor in the lowest of ``length`` steps; ``body``: the equations in the order of a
     step, each with its right side; ``first``: what is worked out before, each at a place."""
 
@@ -39,13 +39,13 @@ class Timed(NamedTuple):
     first: tuple[tuple[Equation, int, Expr], ...]
 
 
-def timed(steps: Steps, extents: Extents) -> Timed:
+def timed(steps: Steps, extents: Extents) -> Timing:
     """The steps of a loop: as few as there are, or with all equations at one place."""
     loop = steps.loop
     given = {eq: places(steps, eq) for eq in loop.body}
     every = [p for there in given.values() for p in there]
     begin, end = (min(every), max(every) + 1) if every else (0, 0)
-    plain = Timed({eq.name: begin for eq in loop.body}, end - begin, {eq: eq.value for eq in loop.body}, ())
+    plain = Timing({eq.name: begin for eq in loop.body}, end - begin, {eq: eq.value for eq in loop.body}, ())
     if all(len(there) == end - begin for there in given.values()):
         return plain
     return _few(steps, extents, given) or plain
@@ -57,7 +57,7 @@ def places(steps: Steps, eq: Equation) -> list[int]:
     return [p for p in range(max(0, n), n + steps.times[eq]) if p not in steps.places[eq.name]]
 
 
-def _few(steps: Steps, extents: Extents, given: Mapping[Equation, list[int]]) -> Timed | None:
+def _few(steps: Steps, extents: Extents, given: Mapping[Equation, list[int]]) -> Timing | None:
     """As many steps as the equation that holds least often takes, each equation at its last places."""
     loop = steps.loop
     count = min(map(len, given.values()))
@@ -86,7 +86,7 @@ def _few(steps: Steps, extents: Extents, given: Mapping[Equation, list[int]]) ->
                     return None
         there[eq.name].add(p)
         first.append((eq, p, value))
-    return Timed(low, count, {eq: values[eq] for eq in order}, tuple(first))
+    return Timing(low, count, {eq: values[eq] for eq in order}, tuple(first))
 
 
 def _order(steps: Steps, low: Mapping[str, int], values: Mapping[Equation, Expr]) -> list[Equation] | None:

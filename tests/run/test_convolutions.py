@@ -1,4 +1,5 @@
-"""Convolutions and their transposes are one operation of XLA each, and are what naive sums and jax.grad give."""
+"""Convolutions and their transposes are one operation of XLA each, or shifted arrays where an entry has few terms, and
+are what naive sums and jax.grad give."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import tensorprop as tp
+from tensorprop.run.lowerings import few_places
 from tests.uncompiled import uncompiled
 
 RNG = np.random.default_rng(3)
@@ -64,8 +66,14 @@ CASES: list[tuple[str, Any, Any, Any]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("shifts", [True, False])
 @pytest.mark.parametrize("text, a, K, f", CASES, ids=[c[0] for c in CASES])
-def test_convolutions_and_their_gradients(text: str, a: Any, K: Any, f: Any, x64: None) -> None:
+def test_convolutions_and_their_gradients(
+    text: str, a: Any, K: Any, f: Any, shifts: bool, x64: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("_ALONE", "_ADDED", "_SUMMED"):
+        monkeypatch.setattr(few_places, limit, 64 if shifts else 0)
+    monkeypatch.setattr(few_places, "_GROUPS", 1)
     s = tp.parse(text)
     want = uncompiled(f)(a, K)
     seed = np.cos(1.0 + np.arange(want.size)).reshape(want.shape)
@@ -76,9 +84,17 @@ def test_convolutions_and_their_gradients(text: str, a: Any, K: Any, f: Any, x64
     value = uncompiled(forward)(a=a, K=K)
     for mine, theirs in ((value, want), (got["δa"], slopes[0]), (got["δK"], slopes[1])):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=200 * np.finfo(float).eps * float(np.abs(theirs).max()))
-    assert str(jax.make_jaxpr(lambda d: forward(**d))({"a": a, "K": K})).count("conv_general_dilated") == 1
-    both = str(jax.make_jaxpr(lambda d: backward(**d))({"a": a, "K": K, "δy": seed}))
-    assert both.count("conv_general_dilated") == 2
+    there = str(jax.make_jaxpr(lambda d: forward(**d))({"a": a, "K": K})).count("conv_general_dilated")
+    both = str(jax.make_jaxpr(lambda d: backward(**d))({"a": a, "K": K, "δy": seed})).count("conv_general_dilated")
+    assert (there, both) == ((0, 0) if shifts else (1, 2))
+
+
+@pytest.mark.parametrize("features, convolutions", [(16, 0), (64, 1)])
+def test_few_channels_are_added_up_and_many_features_are_a_product(features: int, convolutions: int) -> None:
+    f = tp.compile("y_bijf = x[b,i+k,j+l,c] w_klcf")
+    given = {"x": np.ones((2, 9, 9, 3)), "w": np.ones((3, 3, 3, features))}
+    program = jax.make_jaxpr(lambda d: f(**d))(given)
+    assert str(program).count("conv_general_dilated") == convolutions
 
 
 def test_windows_of_no_entry_are_sums_of_nothing() -> None:

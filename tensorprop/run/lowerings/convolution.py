@@ -14,22 +14,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tensorprop.core.expr import Index, Tensor
+from tensorprop.run.lowerings.few_places import ConvAxis, few_places
 from tensorprop.run.lowerings.selection import Selects, called, equalities, solved
 from tensorprop.run.lowerings.whole_form import Affine
 from tensorprop.run.product import Contraction, Factor
 from tensorprop.run.values import Array, Rule, Value
 
 __all__ = ["convolution"]
-
-
-class ConvAxis(NamedTuple):
-    """One axis: the letter of the result, and of the two factors; ``letter``, which is one of them, is ``form``."""
-
-    out: str
-    first: str
-    second: str
-    letter: str
-    form: Affine
 
 
 class Fit(NamedTuple):
@@ -181,6 +172,9 @@ def _placed(on: Selects, p: Contraction, axes: Sequence[ConvAxis], left: Value, 
     batch = [i for i in left.axes if i not in inner and i not in shared]
     features = [i for i in right.axes if i not in inner and i not in shared]
     where = {i: n for v in (left, right) for i, n in zip(v.axes, v.array.shape, strict=True)}
+    shifts = few_places(on, p, axes, left, right, where)
+    if shifts is not None:
+        return shifts
 
     def many(letters: Sequence[str]) -> int:
         return math.prod(where[i] for i in letters)
