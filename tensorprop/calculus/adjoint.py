@@ -18,7 +18,7 @@ from tensorprop.calculus.stable import stable_expr
 from tensorprop.calculus.together import ended
 from tensorprop.core.affine import Form, difference, form, shift, whole, written
 from tensorprop.core.build import ONE, ZERO, add, bracket, fresh, mul, number, substitute, subtract
-from tensorprop.core.equation import Equation, Fact, Loop, Range, System, equation, system
+from tensorprop.core.equation import Equation, Fact, Loop, Range, System, equation, reached, system
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Mul, Number, Reduce, Tensor
 from tensorprop.core.kinds import smooth
 from tensorprop.core.nameless import codes, joined_axes, plainly_told
@@ -182,11 +182,7 @@ class _Sweep:
         self.gone: dict[Equation, dict[str, list[tuple[Tensor, Expr]]]] = {}
         """What an equation owes, once somebody has asked."""
         self.rules: list[Equation] = []
-        self.active, grew = set(names), True
-        while grew:  # in a loop, a tensor may depend on one that stands after it
-            more = {eq.name for eq in s if eq.name not in self.active and not self.active.isdisjoint(eq.inputs)}
-            self.active |= more
-            grew = bool(more)
+        self.active = {*names, *reached(s.equations, names)}
 
     def block(self, block: Equation | Loop) -> None:
         """What a block owes to what it is made of, once it is known what is owed to it."""

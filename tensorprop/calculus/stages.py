@@ -6,17 +6,18 @@ and a reduction that was made on the way there is read on the way back, and not 
 
 So is an argument of a function that sums over a window, ``a_t = tanh(Σ_s x_{t-s} f_s)``, or reads a tensor here and
 there, ``√((x_{t+1} − x_t)² + 1)``: the rule of x reads it in all these places, ``δx_t = Σ_s f_s f′(z_{t+s}) δa_{t+s}``,
-and would work it out in each.
+and would work it out in each. And so is one that adds what has different letters, ``v_j tanh(a_tj + c_uj)``: what is
+owed to it is summed over u for a, and over t for c.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tensorprop.core.affine import shift
 from tensorprop.core.build import add, fresh, number, substitute, subtract
-from tensorprop.core.equation import Equation, Loop, Range, System, equation, system
-from tensorprop.core.expr import Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
+from tensorprop.core.equation import Equation, Loop, Range, System, equation, reached, system
+from tensorprop.core.expr import Add, Bracket, Call, Dim, Expr, Index, Mul, Number, Reduce, Sum, Tensor
 from tensorprop.core.names import part_name
 from tensorprop.core.terms import factors_of
 from tensorprop.core.walk import postorder, tensors_of, transform
@@ -24,8 +25,9 @@ from tensorprop.core.walk import postorder, tensors_of, transform
 __all__ = ["stages"]
 
 
-def stages(s: System) -> System:
-    """The System with names for what its recurrences come to within a step, and for windows that functions are of.
+def stages(s: System, wrt: Iterable[str] | None = None) -> System:
+    """The System with names for what its recurrences come to within a step, and for windows, and sums of what has
+    different letters, that functions are of; ``wrt``: what is differentiated by, all inputs if nobody says.
 
     >>> from tensorprop.text import parse
     >>> print(stages(parse("h_tj = tanh(x_tj + h[t-1,k] W_kj); h[-1,j] = 0; E = h_tj y_tj")))
@@ -35,11 +37,13 @@ def stages(s: System) -> System:
     E = h_tj y_tj
     """
     taken = {*s.names, *s.inputs}
+    wrt = s.inputs if wrt is None else (*wrt,)
+    active = {*wrt, *reached(s.equations, wrt)}
     made: dict[Equation, list[Equation]] = {}
     ranges: list[Range] = []
     for block in s.blocks:
         if isinstance(block, Equation):
-            made[block] = _of_windows(s, block, taken)
+            made[block] = _of_windows(s, block, taken, active)
         elif block.step > 0:
             for eq in block.body:
                 made[eq] = _named(s, eq, block, taken, ranges)
@@ -81,14 +85,19 @@ def _named(s: System, eq: Equation, loop: Loop, taken: set[str], ranges: list[Ra
     return [equation(eq.target, transform(eq.value, lambda n: parts.get(n, n))), *found]
 
 
-def _of_windows(s: System, eq: Equation, taken: set[str]) -> list[Equation]:
+def _of_windows(s: System, eq: Equation, taken: set[str], active: set[str]) -> list[Equation]:
     """An equation without past, and those of its arguments that sum over a window, where their letters range alone."""
     parts: dict[Expr, Expr] = {}
     found: list[Equation] = []
     for n in _arguments(eq.value):
         letters = tuple(dict.fromkeys((*(i for i in eq.letters if i in n.free), *_reading(n))))
         letters = tuple(i for i in letters if i in n.free)
-        if n in parts or not _window(n) or _guarded(s, eq, n) or not all(_ranges(s, eq, n, i) for i in letters):
+        if (
+            n in parts
+            or not (_window(n) or _outer(n, active))
+            or _guarded(s, eq, n)
+            or not all(_ranges(s, eq, n, i) for i in letters)
+        ):
             continue
         name = part_name(eq.name, taken)
         taken.add(name)
@@ -109,6 +118,14 @@ def _arguments(e: Expr) -> Iterator[Expr]:
                 yield c
             else:
                 stack.append(c)
+
+
+def _outer(e: Expr, active: set[str]) -> bool:
+    """Whether terms are added of which none has all letters, ``x_ik - x_jk``, and several are differentiated: each
+    gradient sums what is owed to all of them over letters of its own."""
+    if not isinstance(e, Add) or any(t.free == e.free for t in e.terms):
+        return False
+    return len({t.free for t in e.terms if any(u.name in active for u in tensors_of(t))}) > 1
 
 
 def _window(e: Expr) -> bool:

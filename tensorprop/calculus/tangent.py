@@ -7,14 +7,14 @@ blocks of equations, this goes forward over them. `derive` goes the same way whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from tensorprop.calculus.pullback import pullback
 from tensorprop.calculus.simplify import simplify_expr
 from tensorprop.calculus.source import as_system
 from tensorprop.core.build import ONE, ZERO, add, fresh, mul, negate, sum_over
-from tensorprop.core.equation import Equation, Range, System, equation, system
+from tensorprop.core.equation import Equation, Range, System, equation, reached, system
 from tensorprop.core.expr import Expr, Index, Reduce, Tensor
 from tensorprop.core.names import derivative_name
 from tensorprop.core.plane import (
@@ -92,7 +92,7 @@ def forwards(
     for block in s.blocks:
         body, starts = ((block,), ()) if isinstance(block, Equation) else (block.body, block.starts)
         looped = bool(starts)
-        new = _reached((*body, *starts), moving)
+        new = reached((*body, *starts), moving)
         found: dict[Equation, Equation] = {}
         while new:
             there = moving | new
@@ -115,14 +115,6 @@ def forwards(
                 rules[n] = rule = rule.rename({i: new})
                 said.append(Range(new, far))
     return [rules[n] for n in sorted(rules)], list(dict.fromkeys(said))
-
-
-def _reached(equations: Sequence[Equation], moving: set[str]) -> set[str]:
-    """The names that these equations define by way of what moves, or of one another."""
-    found: set[str] = set()
-    while more := {eq.name for eq in equations if not (moving | found).isdisjoint(eq.inputs)} - found:
-        found |= more
-    return found
 
 
 def _rule(

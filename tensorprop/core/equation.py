@@ -42,6 +42,7 @@ __all__ = [
     "Range",
     "System",
     "equation",
+    "reached",
     "renamed",
     "system",
 ]
@@ -159,6 +160,18 @@ class Loop(NamedTuple):
     def places(self, name: str) -> list[tuple[Expr, Equation]]:
         """The starts of a tensor and where on the time axis they are."""
         return [(eq.target.subscripts[self.axes[name]], eq) for eq in self.starts if eq.name == name]
+
+
+def reached(equations: Sequence[Equation], names: Iterable[str]) -> set[str]:
+    """The names that these equations define by way of some, or of one another."""
+    found, known, before = set[str](), {*names}, -1
+    while len(found) > before:  # a tensor may depend on one that stands after it
+        before = len(found)
+        for eq in equations:
+            if eq.name not in found and not known.isdisjoint(eq.inputs):
+                found.add(eq.name)
+                known.add(eq.name)
+    return found
 
 
 def equation(target: Tensor, value: Expr) -> Equation:

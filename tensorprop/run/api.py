@@ -258,7 +258,7 @@ def value_and_grad(
     forward = stabilise(whole)
     if not set(variables) <= {t.name for eq in forward for t in tensors_of(eq.value)}:
         forward = whole  # what cancels in a softmax is a variable all the same, and its gradient is worked out
-    forward = stages(forward) if kept is None and debug is None else forward
+    forward = stages(forward, variables) if kept is None and debug is None else forward
     rules = adjoint(forward, variables, error, symmetry=symmetry)
     calls = bound(tuple(dict.fromkeys((*forward.functions, *rules.functions))), functions)
     told = _pairs(paths), rest, kinds, debugging, kept, made

@@ -32,6 +32,7 @@ from tensorprop.run.lowerings.outer import outer_products
 from tensorprop.run.lowerings.running import running_product, running_reduction
 from tensorprop.run.lowerings.selection import added, of_brackets, pick, put, read_at, scatter, targets
 from tensorprop.run.lowerings.solving import inverse, logdet, solving
+from tensorprop.run.lowerings.symmetric import mirrored_product
 from tensorprop.run.lowerings.triangle import LEAST, Zeros, blocks, narrowed, ordered, read, trimmed, waiting
 from tensorprop.run.lowerings.weights import running_weights
 from tensorprop.run.lowerings.whole_form import Affine, affine, always
@@ -458,7 +459,7 @@ class _Run(Values):
         parts = blocks(self.zeros, p) if self.zeros is not None else None
         if parts is not None and any(_waits(self, f[0]) for f in (*p.factors, *p.divisors)):
             return (yield from parts(self))
-        forms += [form for form in (parts, outer_products(p)) if form is not None]
+        forms += [form for form in (parts, outer_products(p), mirrored_product(p)) if form is not None]
         return (yield from self.cheapest(lambda on: on.plain_product(p.within(p.free, ())), forms))
 
     def plain_product(self, p: Contraction) -> Rule:

@@ -108,6 +108,36 @@ NO_WINDOWS = (
     "h_t = tanh(Σ_s x[t+s] f_s) y_t; E = h_t h_t",  # y tells the range of t
     "h_t = tanh(Σ_s x[t-s] f_s) y_t; outside(x) = 0; E = h_t h_t",
 )
+OUTER = {
+    "e_tu = v_h tanh(a_th + c_uh); E = e_tu e_tu": (None, ["e0_tuh = a_th + c_uh"]),
+    "d_ij = Σ_k (x_ik - x_jk)^2 + 0.1; E = Σ_ij 1/d_ij": (None, ["d0_ijk = x_ik - x_jk"]),
+    "s_nm = leaky_relu(h_nk a_k + h_mk c_k); E = s_nm s_nm": (["h"], ["s0_nm = h_nk a_k + h_mk c_k"]),
+    "d_nk = Σ_i (x_ni - c_ki)^2; E = Σ_n min_k(d_nk)": (["c"], []),  # one side alone is differentiated
+    "h_bf = relu(x_bi w_if + a_f); E = h_bf h_bf": (None, []),  # one term has all letters
+    "e_t = exp(a + c_t); E = e_t e_t": (None, []),
+}
+PAIRED = {"a": (3, 2), "c": (4, 2), "v": (2,), "x": (5, 2), "h": (5, 2)}
+
+
+@pytest.mark.parametrize("text", OUTER)
+def test_sums_of_what_has_different_letters_have_names_where_several_are_differentiated(text: str) -> None:
+    s = tp.parse(text)
+    wrt, names = OUTER[text]
+    made = stages(s, wrt)
+    assert [str(eq) for eq in made if eq not in s and eq.name not in s] == names
+    if not names:
+        return
+    rng = np.random.default_rng(9)
+    p = {n: rng.normal(size=PAIRED[n][1:] if s.rank(n) == 1 else PAIRED[n]) for n in s.inputs}
+    wanted = ["E", *(f"δ{n}" for n in wrt or s.inputs)]
+    whole, staged = (
+        tp.compile((u + tp.adjoint(u, wrt or s.inputs, of="E")).only(wanted), outputs=wanted, backend="numpy")(**p)
+        for u in (s, made)
+    )
+    for n in wanted:
+        np.testing.assert_allclose(staged[n], whole[n], rtol=1e-12, atol=1e-12)
+
+
 SHAPES = {"x": (9,), "f": (3,), "g": (3,), "y": (7,), "a": (2,), "w": (3, 2, 2, 2)}
 
 
