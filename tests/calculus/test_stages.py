@@ -128,7 +128,7 @@ def test_sums_of_what_has_different_letters_have_names_where_several_are_differe
     if not names:
         return
     rng = np.random.default_rng(9)
-    p = {n: rng.normal(size=PAIRED[n][1:] if s.rank(n) == 1 else PAIRED[n]) for n in s.inputs}
+    p = {n: rng.normal(size=PAIRED[n][-s.rank(n) :]) for n in s.inputs}
     wanted = ["E", *(f"δ{n}" for n in wrt or s.inputs)]
     whole, staged = (
         tp.compile((u + tp.adjoint(u, wrt or s.inputs, of="E")).only(wanted), outputs=wanted, backend="numpy")(**p)
