@@ -21,6 +21,7 @@ from tensorprop.calculus.source import as_system
 from tensorprop.core.build import MINUS_ONE, ONE, add, call, mul, negate, number, reduce, substitute
 from tensorprop.core.equation import Equation, Loop, System, equation, system
 from tensorprop.core.expr import Add, Bracket, Call, Expr, Index, Mul, Reduce, Sum, Tensor
+from tensorprop.core.pattern import Patterns
 from tensorprop.core.plane import complex_names, is_complex
 from tensorprop.core.ranges import kept, size, tells
 from tensorprop.core.walk import postorder, transform
@@ -229,7 +230,7 @@ def _logarithm(x: Expr, look: Look) -> Expr | None:
 
 
 def match(pattern: Expr, target: Expr, letters: tuple[str, ...]) -> dict[str, Expr] | None:
-    """What to put for the letters so that ``pattern`` becomes ``target``; None where nothing does.
+    """What to put for the letters so that ``pattern`` becomes ``target``, whatever both bind; None where nothing does.
 
     >>> from tensorprop.core.build import tensor
     >>> match(tensor("s", "t", "u"), tensor("s", "t", "v"), ("u",))
@@ -239,6 +240,8 @@ def match(pattern: Expr, target: Expr, letters: tuple[str, ...]) -> dict[str, Ex
     stack = [(pattern, target)]
     while stack:
         p, t = stack.pop()
+        if isinstance(p, (Sum, Reduce)) and isinstance(t, (Sum, Reduce)) and p.indices != t.indices:
+            t = _bound_as(t, p.indices)
         if isinstance(p, Index) and p.name in letters:
             if found.setdefault(p.name, t) is not t:
                 return None
@@ -248,4 +251,15 @@ def match(pattern: Expr, target: Expr, letters: tuple[str, ...]) -> dict[str, Ex
             return None
         else:
             stack.extend(zip(p.children, t.children, strict=True))
-    return found if len(found) == len(letters) and substitute(pattern, found) is target else None
+    if len(found) < len(letters):
+        return None
+    same, made = Patterns(), substitute(pattern, found)
+    return found if made is target or same.of(made) == same.of(target) else None
+
+
+def _bound_as(e: Sum | Reduce, letters: tuple[str, ...]) -> Expr:
+    """A sum (or another reduction) that calls what it binds otherwise, if none of these letters is taken."""
+    if len(letters) != len(e.indices) or e.children[1:] or not (e.free | e.body.binds).isdisjoint(letters):
+        return e
+    body = substitute(e.body, dict(zip(e.indices, map(Index, letters), strict=True)))
+    return Sum(letters, body) if isinstance(e, Sum) else Reduce(e.op, letters, body, e.at)

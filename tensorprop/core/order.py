@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tensorprop.core.affine import shift
+from tensorprop.core.build import add, number
 from tensorprop.core.expr import Bracket, Dim, Expr, Index, Tensor
 from tensorprop.core.names import is_adjoint, primal_axes
 from tensorprop.core.walk import postorder, transform
@@ -284,7 +285,22 @@ def _circle(
             break
         ring.append(n)
     names = [targets[k].name for k in ring]
+    both = _both_ways(group, targets, reads)
     shifted = any(not isinstance(s, Index) for k in ring for e in reads[k] for s in e.subscripts)
+    if both is not None:
+        (k, e, letter, gap), (m, other, _, _) = both
+        there = Tensor(
+            targets[k].name, tuple(add(s, number(gap)) if letter in s.free else s for s in targets[k].subscripts)
+        )
+        fix = (
+            f"{targets[k]} reads {e}, and {targets[m]} reads {other}, which lies on the other side in time: "
+            f"write it where it is known, {there} = …, and read it there"
+        )
+        return CircularDefinition(
+            "these tensors are defined by one another, some by what lies before and some by what lies after",
+            fix=fix,
+            about=(k, targets[k]),
+        )
     if sized or not shifted:
         fix = "give the new value a name of its own, such as " + _renamed(names[0])
         if names[0] != "δ" and any(is_adjoint(t.name) or t.name == "δ" for t in targets):
@@ -301,6 +317,27 @@ def _circle(
         fix=fix,
         about=(ring[-1], targets[ring[-1]]),
     )
+
+
+_Read = tuple[int, Tensor, str, int]
+"""An equation by its number, a tensor that it reads, and how far ahead along a letter."""
+
+
+def _both_ways(
+    group: list[int], targets: Sequence[Tensor], reads: Mapping[int, list[Tensor]]
+) -> tuple[_Read, _Read] | None:
+    """A read of what lies ahead of an equation, and one of what lies behind another; the rarer kind first."""
+    found: tuple[list[_Read], list[_Read]] = ([], [])
+    for n in group:
+        own = dict(filter(None, map(shift, targets[n].subscripts)))
+        for e in reads[n]:
+            for letter, k in filter(None, map(shift, e.subscripts)):
+                if k != own.get(letter, k):
+                    found[k < own[letter]].append((n, e, letter, k - own[letter]))
+    if not all(found) or not {n for n, *_ in found[0]}.isdisjoint(n for n, *_ in found[1]):
+        return None
+    rare, common = sorted(found, key=len)
+    return rare[0], common[0]
 
 
 def _renamed(name: str) -> str:

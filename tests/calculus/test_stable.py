@@ -24,6 +24,11 @@ CASES = [
     ("p_tu = [t - u < 3] [u ≤ t] exp(s_tu) / Σ_v [v ≤ t] [t - v < 3] exp(s_tv)",
      "[t - u < 3] [u ≤ t] softmax_u(where([u ≤ t] [t - u < 3], s_tu, -1e30))"),
     ("p_tu = [u ≤ t] exp(s_tu) / Σ_v exp(s_tv)", "[u ≤ t] softmax_u(s_tu)"),
+    ("p_tu = exp(q_ta k_ua) / Σ_v exp(q_tb k_vb)", "softmax_u(q_tb k_ub)"),
+    ("p_tu = [u ≤ t] exp(q_ta k_ua / 2) / Σ_v [v ≤ t] exp(q_tb k_vb / 2)",
+     "softmax_u(where([u ≤ t], q_tb k_ub / 2, -1e30))"),
+    ("p_tu = exp(q_tab k_uab) / Σ_v exp(q_tcd k_vcd)", "softmax_u(q_tcd k_ucd)"),
+    ("p_tu = exp(q_tab k_uab) / Σ_v exp(q_tcd k_vdc)", None),  # another argument
     ("p_tu = exp(s_tu) / Σ_v [v ≤ t] exp(s_tv)", None),
 ]  # fmt: skip
 
@@ -41,5 +46,6 @@ def test_by_hand(text: str, expected: str | None) -> None:
 
 def test_large_numbers_do_not_overflow() -> None:
     for text in [text for text, form in CASES if form and form.startswith("softmax_u(where")]:
-        p = tp.compile(text, outputs="p")(s=np.full((4, 4), 2000.0, np.float32))
+        f = tp.compile(text, outputs="p")
+        p = f(**{n: np.full((4, 4), 2000.0 if n == "s" else 40.0, np.float32) for n in f.inputs})
         np.testing.assert_allclose(np.sum(p, 1), np.ones(4), rtol=1e-6)

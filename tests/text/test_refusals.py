@@ -147,6 +147,11 @@ REFUSED = [
     ("a_i = b_i; «a_i» = c_i", "DuplicateDefinition", ["defined twice"]),
     ("y = a_i b_i; z = «a_ij» c_ij", "RankMismatch", ["1 axis", "2 axes"]),
     ("a_i = b_i; «b_i» = a_i", "CircularDefinition", ["a → b → a"]),
+    (
+        "q[t+1] = q_t + m_t; «g_t» = sin(q[t+1]); m[t+1] = m_t - g_t; q[0] = a; m[0] = b; dim(t) = 5",
+        "CircularDefinition",
+        ["g_t reads q[t+1]", "g[t+1] = …"],
+    ),
     ("z_j = a_i W_ij; «a_i» = f(z_i); δ_i = W_ij δ_j f′(z_i)", "CircularDefinition", ["is read by Layer, check"]),
     # limits
     ("y = «1e99999»", "NumberTooLarge", ["5000"]),
