@@ -50,7 +50,8 @@ def as_sum(a: Array, b: Array, summed: _Pair, batch: _Pair) -> Array | None:
     if batch[0] or len(summed[0]) != 1 or all(own) or not any(own) or not known(a, b) or a.dtype not in WIDE:
         return None
     matrix, vector, axis = (a, b, summed[0][0]) if own[0] else (b, a, summed[1][0])
-    if math.prod(matrix.shape) not in _FEW or (axis and matrix.shape[-1] * _ROWS < math.prod(matrix.shape)):
+    size, last = math.prod(matrix.shape), axis == matrix.ndim - 1
+    if size not in _FEW or (last and size > _ROWS * matrix.shape[axis]):
         return None
     return lax.reduce_sum(lax.mul(matrix, lax.broadcast_in_dim(vector, matrix.shape, (axis,))), (axis,))
 

@@ -125,8 +125,9 @@ def test_a_matrix_of_few_entries_times_a_vector_is_a_sum_and_others_are_products
         assert (abs(np.asarray(made) - np.einsum("aib,i->ab", tensor, vector)) <= bound).all()
     assert as_sum(jnp.asarray(tensor), jnp.asarray(other), ((1,), (0,)), ((), ())) is None
     assert as_sum(jnp.asarray(vector), jnp.asarray(vector), ((0,), (0,)), ((), ())) is None
-    for n in 2, 513:  # the one is cheap to compile, the other dear to run
-        assert as_sum(jnp.ones((64, n)), jnp.ones(n), ((1,), (0,)), ((), ())) is None
+    for m, n in (64, 2), (64, 513), (500, 20):  # the first is cheap to compile, the others are dear to run
+        assert as_sum(jnp.ones((m, n)), jnp.ones(n), ((1,), (0,)), ((), ())) is None
+    assert as_sum(jnp.ones((500, 20)), jnp.ones(500), ((0,), (0,)), ((), ())) is not None
     half = jnp.ones((64, 64), jnp.float16)  # is added up in single precision where it is a product
     assert as_sum(half, half[0], ((1,), (0,)), ((), ())) is None
 
