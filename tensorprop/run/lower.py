@@ -24,6 +24,7 @@ from tensorprop.run.count import Count, Shaped
 from tensorprop.run.loops import Held, Past, looped
 from tensorprop.run.lowerings.abreast import placed, side_by_side
 from tensorprop.run.lowerings.band import bands
+from tensorprop.run.lowerings.boxes import box, boxed_mean
 from tensorprop.run.lowerings.convolution import convolution
 from tensorprop.run.lowerings.entries import entries, read_often
 from tensorprop.run.lowerings.frechet import frechet
@@ -373,7 +374,7 @@ class _Run(Values):
         parts = self.zeros is not None and any(isinstance(n, Part) for n in sizes.values())
         if parts and self.zeros is not None:
             return (yield from self.plain_reduction(e, sizes, narrowed(self.zeros, e, inner)))
-        forms = running_reduction(self, e, sizes, inner), greatest(self, e, sizes, inner)
+        forms = (form(self, e, sizes, inner) for form in (running_reduction, greatest, boxed_mean))
         others = [form for form in forms if form is not None]
         return (yield from self.cheapest(lambda on: on.plain_reduction(e, sizes, inner), others))
 
@@ -449,7 +450,7 @@ class _Run(Values):
         rule = convolution(self, p) if not p.ready else None
         if rule is not None:
             return (yield from rule)
-        for form in (solving, frechet, of_brackets):
+        for form in (box, solving, frechet, of_brackets):
             rule = form(self, p)
             if rule is not None:
                 return (yield from rule)

@@ -84,11 +84,12 @@ def _added(
 ) -> Value:
     """The terms of an entry, each a shifted array times an entry of the other."""
     total: Value | None = None
+    source = on.ops.kept(left.array)  # not made anew for each place
     names = {a.first: a.out for a in axes}
     moved: dict[tuple[int, ...], Array] = {}
     for u in itertools.product(*map(range, terms.values())):
         places = u[: len(axes)]
-        array = moved.get(places, left.array)
+        array = moved.get(places, source)
         for a, n, size in zip(axes, places if places not in moved else (), out, strict=False):
             k, d = a.form.constant, a.form.letters[a.second]
             axis = left.axes.index(a.first)
