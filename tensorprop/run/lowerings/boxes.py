@@ -25,7 +25,7 @@ _SHORT, _LONGEST = 8, 512
 """Places of a window along an axis up to which shifted arrays are added up one by one, and at all."""
 
 
-class _Windowed(NamedTuple):
+class _BoxAxis(NamedTuple):
     """An axis that is read at ``c w + d u + k``: the letters w and u, the axis's own letter, and its length."""
 
     out: str
@@ -42,7 +42,7 @@ def box(on: Selects, p: Contraction) -> Rule | None:
     if not p.bound or p.ready or p.same or any(not p.letters(f).isdisjoint(p.bound) for f in (*p.masks, *p.divisors)):
         return None
     inside = [f for f in p.factors if not p.letters(f).isdisjoint(p.bound)]
-    found: dict[Expr, _Windowed] = {}
+    found: dict[Expr, _BoxAxis] = {}
     values: list[Expr] = []
     for f in inside:
         e = called(p, f[0], f[1])
@@ -59,7 +59,7 @@ def box(on: Selects, p: Contraction) -> Rule | None:
     return _added(on, p, [f for f in p.factors if f not in inside], values, axes)
 
 
-def _reads(on: Selects, p: Contraction, e: Expr, found: dict[Expr, _Windowed]) -> bool:
+def _reads(on: Selects, p: Contraction, e: Expr, found: dict[Expr, _BoxAxis]) -> bool:
     """Whether the summed letters of a factor stand in windows alone; which are found."""
     for t in tensors_of(e):
         for k, s in enumerate(t.subscripts):
@@ -80,7 +80,7 @@ def _reads(on: Selects, p: Contraction, e: Expr, found: dict[Expr, _Windowed]) -
             if (low < 0 or high >= n) and not (on.zero_outside(t.name) and _is_power(e)):
                 return False
             letters = known.letters
-            a = _Windowed(
+            a = _BoxAxis(
                 kept[0], summed[0], f"{kept[0]}+{summed[0]}", n, letters[kept[0]], letters[summed[0]], known.constant
             )
             if found.setdefault(s, a) != a:
@@ -95,14 +95,14 @@ def _is_power(e: Expr) -> bool:
     return isinstance(e, Tensor)
 
 
-def _whole(n: Expr, found: Mapping[Expr, _Windowed]) -> Expr:
+def _whole(n: Expr, found: Mapping[Expr, _BoxAxis]) -> Expr:
     """A tensor with letters of their own for the axes that are read in windows."""
     if not isinstance(n, Tensor) or found.keys().isdisjoint(n.subscripts):
         return n
     return Tensor(n.name, tuple(Index(found[s].own) if s in found else s for s in n.subscripts))
 
 
-def _added(on: Selects, p: Contraction, rest: list[Factor], values: list[Expr], axes: list[_Windowed]) -> Rule:
+def _added(on: Selects, p: Contraction, rest: list[Factor], values: list[Expr], axes: list[_BoxAxis]) -> Rule:
     sizes = {**p.sizes, **{a.own: a.length for a in axes}}
     made: list[Value] = []
     for e in values:
@@ -117,7 +117,7 @@ def _added(on: Selects, p: Contraction, rest: list[Factor], values: list[Expr], 
     return (yield from on.finish(p, v, after))
 
 
-def _summed(ops: Operations, array: Array, axis: int, a: _Windowed, window: int, out: int) -> Array:
+def _summed(ops: Operations, array: Array, axis: int, a: _BoxAxis, window: int, out: int) -> Array:
     """The sums over the places of a window along an axis; of many places those of two, four, eight … put together."""
     if window <= _SHORT:
         parts = [ops.shifted(array, axis, a.apart * u + a.start, out, a.step, 0) for u in range(window)]
