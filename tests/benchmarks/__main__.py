@@ -32,6 +32,7 @@ from tests.benchmarks.networks import networks, planning
 from tests.benchmarks.states import states
 from tests.benchmarks.tensors import tensors
 from tests.benchmarks.torches import installed, torch_steps
+from tests.benchmarks.windows import windows
 from tests.benchmarks.written import dispatch, front, written
 
 
@@ -86,7 +87,7 @@ def steps(budget: float) -> None:
     )
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
     jax.block_until_ready(jax.jit(jnp.tanh)(jnp.ones(2)))  # what a process sets up to compile is neither's
-    every = (models, indexed, tensors, masked, kinds, states, deep, depth, written, networks, experts)
+    every = (models, indexed, tensors, masked, kinds, states, windows, deep, depth, written, networks, experts)
     for m in (m for rows in every for m in rows()):
         if not all(word in m.name for word in sys.argv[2:]):
             continue
