@@ -86,3 +86,17 @@ def test_long_windows(window: int, step: int, apart: int, start: int, out: int) 
     at = [[step * t + apart * k + start + 20 for k in range(window)] for t in range(out)]
     want = [sum(v[i] for i in row if 0 <= i < 40) for row in at]
     np.testing.assert_allclose(tp.compile(text, "numpy")(v=v), want, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [BOXES[0], "y_bij = x[b,i+k,j+l] w_kl", "y_bt = mean_k(v[b,t+k]); dim(k) = 20", "y_bt = Σ_k v[b,t+k]; dim(k) = 40"],
+)
+def test_half_precision_adds_up_in_single(text: str) -> None:
+    s = tp.parse(text)
+    rng = np.random.default_rng(8)
+    p = {n: rng.uniform(size=SHAPES.get(n, (3, 5))) for n in s.inputs}
+    half = {n: jax.numpy.asarray(a, jax.numpy.bfloat16) for n, a in p.items()}
+    want = evaluate(s, {n: np.asarray(a, np.float64) for n, a in half.items()})["y"]
+    got = np.asarray(tp.compile(s)(**half), np.float64)
+    assert np.abs(got - want).max() <= 2**-8 * np.abs(want).max()

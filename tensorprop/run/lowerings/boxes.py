@@ -66,8 +66,10 @@ def _reads(on: Selects, p: Contraction, e: Expr, found: dict[Expr, _BoxAxis]) ->
             if isinstance(s, Index) or s.free.isdisjoint(p.bound):
                 continue
             known = on.affine(s)
-            if known is None or len(known.letters) != 2 or t.name in getattr(on, "waiting", ()):
+            if known is None or len(known.letters) != 2 or t.name in on.waiting:
                 return False
+            if t.name in on.arrays and on.arrays[t.name].itemsize < 4:
+                return False  # sums of half precision add up in single
             kept = [i for i in known.letters if i in p.free]
             summed = [i for i in known.letters if i in p.bound]
             n = on.size(t.name, k)

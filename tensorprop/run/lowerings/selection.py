@@ -53,6 +53,8 @@ class Selects(Asks, Protocol):
 
     system: System
     extents: Extents
+    arrays: dict[str, Any]
+    waiting: frozenset[str]
 
     def contract(self, p: Contraction) -> Rule: ...
     def finish(self, p: Contraction, v: Value, after: Contraction) -> Rule: ...
