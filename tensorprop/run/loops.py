@@ -27,7 +27,7 @@ from tensorprop.run.before import Ready, scoped, split
 from tensorprop.run.count import Shaped
 from tensorprop.run.lowerings.cumulative import combined, step_of
 from tensorprop.run.sizes import Extents, Steps, counted
-from tensorprop.run.timing import places, timed
+from tensorprop.run.timing import timed
 from tensorprop.run.values import Array, Operations, Sizes, Value
 
 __all__ = ["Past", "looped"]
@@ -103,7 +103,7 @@ class _Scan:
         self.on, self.ops, self.steps, self.loop = on, on.ops, steps, steps.loop
         self.wanted = [eq.name for eq in self.loop.body if eq.name in wanted]
         self.low, self.count, self.body, self.first = timed(steps, on.extents)
-        self.given = {eq: frozenset(places(steps, eq)) for eq in self.body}
+        self.given = {eq: frozenset(steps.given(eq)) for eq in self.body}
         self.holds = {eq: self.given[eq].issuperset(self.stands(eq)) for eq in self.body}
         self.times = {eq: self._time(eq) for eq in self.body}
         self.starts: dict[str, dict[int, Array]] = {}

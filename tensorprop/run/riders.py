@@ -124,12 +124,7 @@ def _rider(on: WithLoops, steps: Steps, eq: Equation, riders: Mapping[str, Rider
 
 def _within(steps: Steps, length: int) -> bool:
     """Whether the steps go over the places 0 … length - 1, and no others."""
-    places = [
-        p
-        for eq, n in steps.times.items()
-        for p in range(steps.loop.time(eq)[1], steps.loop.time(eq)[1] + n)
-        if p not in steps.places[eq.name]
-    ]
+    places = [p for eq in steps.times for p in steps.given(eq)]
     return bool(places) and min(places) >= 0 and max(places) < length
 
 

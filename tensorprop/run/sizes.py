@@ -66,14 +66,17 @@ class Steps(NamedTuple):
     times: dict[Equation, int]
     places: dict[str, dict[int, Equation]]
 
+    def given(self, eq: Equation) -> list[int]:
+        """The places in time of an equation of the body, starts aside, which alone lie before 0."""
+        n = self.loop.time(eq)[1]
+        return [p for p in range(max(0, n), n + self.times[eq]) if p not in self.places[eq.name]]
+
     def schedule(self) -> Iterator[tuple[int, list[tuple[Equation, int]]]]:
         """Every place in time, in the order of the loop, with the equations that hold there and their letter's value
         there."""
-        begins = max(0, min((self.loop.time(eq)[1] for eq in self.loop.body), default=0))  # starts alone lie before 0
-        ends = max((self.loop.time(eq)[1] + n for eq, n in self.times.items()), default=0)
-        for p in range(begins, ends) if self.loop.step > 0 else reversed(range(begins, ends)):
-            here = [(eq, p - self.loop.time(eq)[1]) for eq in self.loop.body]
-            yield p, [(eq, t) for eq, t in here if 0 <= t < self.times[eq] and p not in self.places[eq.name]]
+        given = {eq: frozenset(self.given(eq)) for eq in self.loop.body}
+        for p in sorted(frozenset[int]().union(*given.values()), reverse=self.loop.step < 0):
+            yield p, [(eq, p - self.loop.time(eq)[1]) for eq in self.loop.body if p in given[eq]]
 
 
 class Extents:

@@ -42,19 +42,13 @@ class Timing(NamedTuple):
 def timed(steps: Steps, extents: Extents) -> Timing:
     """The steps of a loop: as few as there are, or with all equations at one place."""
     loop = steps.loop
-    given = {eq: places(steps, eq) for eq in loop.body}
+    given = {eq: steps.given(eq) for eq in loop.body}
     every = [p for there in given.values() for p in there]
     begin, end = (min(every), max(every) + 1) if every else (0, 0)
     plain = Timing({eq.name: begin for eq in loop.body}, end - begin, {eq: eq.value for eq in loop.body}, ())
     if all(len(there) == end - begin for there in given.values()):
         return plain
     return _few(steps, extents, given) or plain
-
-
-def places(steps: Steps, eq: Equation) -> list[int]:
-    """The places in time of an equation of the body, starts aside, which alone lie before 0."""
-    n = steps.loop.time(eq)[1]
-    return [p for p in range(max(0, n), n + steps.times[eq]) if p not in steps.places[eq.name]]
 
 
 def _few(steps: Steps, extents: Extents, given: Mapping[Equation, list[int]]) -> Timing | None:

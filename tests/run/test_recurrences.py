@@ -461,11 +461,10 @@ FAULTS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_lost_steps_are_caught(fault: str, x64: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tensorprop.run import loops, timing
+    from tensorprop.run.sizes import Steps
 
-    right = timing.places
-    for module in (loops, timing):
-        monkeypatch.setattr(module, "places", lambda steps, eq: FAULTS[fault](right(steps, eq)))
+    right = Steps.given
+    monkeypatch.setattr(Steps, "given", lambda self, eq: FAULTS[fault](right(self, eq)))
     for name in ("scalar", "backwards"):
         text, arrays, naive = CASES[name]
         assert abs(tp.compile(text, outputs="E")(**arrays) - naive(arrays)) > 1e-6
